@@ -1,0 +1,41 @@
+// Everything that can be checked without running the product: format, lint, types, generated files, bundle size.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+
+const BUNDLE_LIMIT_BYTES = 120 * 1024;
+
+function step(name: string, command: string, args: string[]): void {
+  const result = spawnSync(command, args, {
+    encoding: "utf8",
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "error", NO_COLOR: "1" },
+  });
+  if (result.status !== 0) {
+    console.error(`✗ ${name}\n${result.stdout}${result.stderr}${result.error ?? ""}`);
+    process.exit(1);
+  }
+  console.log(`✓ ${name}`);
+}
+
+step("format and lint", "biome", ["check", "--error-on-warnings", "."]);
+step("types: service and simulator", "tsc", ["-p", "tsconfig.json"]);
+step("types: tests in workerd", "tsc", ["-p", "tsconfig.workerd-tests.json"]);
+step("types: scripts and tests in Node", "tsc", ["-p", "tsconfig.node.json"]);
+step("generated types/env.d.ts is up to date", "wrangler", [
+  "types",
+  "types/env.d.ts",
+  "--include-runtime=false",
+  "--strict-vars=false",
+  "--env-file=.dev.vars.example",
+  "--check",
+]);
+step("bundle builds as deploy does", "wrangler", ["deploy", "--dry-run", "--minify", "--outdir", "dist"]);
+const bundle = ["dist/index.js", "dist/index.mjs"].find((path) => existsSync(path));
+if (!bundle) {
+  console.error("✗ no bundle under dist/");
+  process.exit(1);
+}
+const size = gzipSync(readFileSync(bundle), { level: 9 }).length;
+const verdict = size <= BUNDLE_LIMIT_BYTES ? "✓" : "✗";
+console.log(`${verdict} bundle ${(size / 1024).toFixed(1)} KB gzip (limit ${BUNDLE_LIMIT_BYTES / 1024} KB)`);
+if (size > BUNDLE_LIMIT_BYTES) process.exit(1);

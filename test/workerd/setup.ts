@@ -1,0 +1,9 @@
+// Every test starts from an empty, migrated database and empty KV: storage is shared within a test file (V3).
+import { applyD1Migrations, reset } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeEach } from "vitest";
+
+beforeEach(async () => {
+  await reset();
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+});
