@@ -1,0 +1,252 @@
+-- Times are integer milliseconds since 1970. Bearer values are stored as SHA-256 only; what must be read back is sealed.
+
+CREATE TABLE skills (
+  id TEXT NOT NULL,
+  stage TEXT NOT NULL CHECK (stage IN ('development', 'live')),
+  type TEXT NOT NULL,
+  name TEXT NOT NULL,
+  vendor_id TEXT,
+  scopes TEXT NOT NULL,              -- JSON: [{"name", "descriptions": {"en": …}}]
+  return_urls TEXT NOT NULL,         -- JSON: [url]
+  extra_redirect_uris TEXT NOT NULL, -- JSON: [url]
+  lwa_client_id TEXT,
+  lwa_client_secret TEXT,            -- sealed
+  event_client_id TEXT,
+  event_client_secret TEXT,          -- sealed
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (id, stage)
+) STRICT;
+
+CREATE TABLE clients (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('alexa', 'app', 'service')),
+  name TEXT NOT NULL,
+  secret_hash TEXT,
+  previous_secret_hash TEXT,
+  previous_secret_expires_at INTEGER,
+  redirect_uris TEXT NOT NULL,       -- JSON: [url], compared byte for byte
+  scopes TEXT NOT NULL,              -- JSON: [name]
+  skill_id TEXT,
+  skill_stage TEXT,
+  skill_ids TEXT NOT NULL,           -- JSON: [skill id], kind 'service' only
+  auth_methods TEXT NOT NULL,        -- JSON: [method]
+  require_pkce INTEGER NOT NULL,
+  rotate_refresh_tokens INTEGER NOT NULL,
+  issuer_in_response INTEGER NOT NULL,
+  client_credentials INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  FOREIGN KEY (skill_id, skill_stage) REFERENCES skills (id, stage) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX clients_by_skill ON clients (skill_id, skill_stage);
+
+CREATE TABLE users (
+  id TEXT PRIMARY KEY,
+  email TEXT,
+  name TEXT,
+  session_epoch INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX users_by_email ON users (email);
+
+-- Who is who: (method, issuer, subject) names one person. Never joined by e-mail address.
+CREATE TABLE identities (
+  method TEXT NOT NULL,
+  issuer TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  password_hash TEXT,                -- sealed; carries its own parameters
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER,
+  PRIMARY KEY (method, issuer, subject)
+) STRICT;
+CREATE INDEX identities_by_user ON identities (user_id);
+
+CREATE TABLE ended_sessions (
+  id TEXT PRIMARY KEY,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX ended_sessions_by_expiry ON ended_sessions (expires_at);
+
+-- Browsers that have signed in to an account before: an attacker elsewhere cannot slow them down.
+CREATE TABLE known_browsers (
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  browser_hash TEXT NOT NULL,
+  last_seen_at INTEGER NOT NULL,
+  PRIMARY KEY (user_id, browser_hash)
+) STRICT;
+
+CREATE TABLE throttles (
+  key TEXT PRIMARY KEY,
+  failures REAL NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX throttles_by_age ON throttles (updated_at);
+
+-- One row per attempt to link, from its first POST.
+CREATE TABLE linkings (
+  id TEXT PRIMARY KEY,
+  trace_id TEXT NOT NULL,
+  flow TEXT NOT NULL CHECK (flow IN ('alexa_app', 'app_to_app', 'website', 'app_authorize', 'oauth')),
+  platform TEXT,
+  skill_id TEXT,
+  skill_stage TEXT,
+  client_id TEXT,
+  user_id TEXT,
+  browser_hash TEXT,
+  session_id TEXT,
+  outcome TEXT NOT NULL CHECK (outcome IN ('pending', 'linked', 'cancelled', 'failed', 'abandoned')),
+  reason TEXT,
+  steps TEXT NOT NULL,               -- JSON: [{"name", "at"}]
+  decision TEXT CHECK (decision IN ('allow', 'deny')),
+  decided_at INTEGER,
+  grant_id TEXT,
+  -- Only for linkings that start on our side:
+  state_hash TEXT,
+  redirect_uri TEXT,
+  return_to TEXT,
+  amazon_code_hash TEXT,
+  amazon_tokens TEXT,                -- sealed
+  amazon_host TEXT,
+  running_until INTEGER,
+  run_id TEXT,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  finished_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX linkings_by_state ON linkings (state_hash) WHERE state_hash IS NOT NULL;
+CREATE INDEX linkings_by_time ON linkings (created_at DESC, id DESC);
+CREATE INDEX linkings_by_skill ON linkings (skill_id, created_at DESC, id DESC);
+CREATE INDEX linkings_by_outcome ON linkings (outcome, created_at DESC, id DESC);
+CREATE INDEX linkings_by_user ON linkings (user_id);
+CREATE INDEX linkings_by_expiry ON linkings (outcome, expires_at);
+
+-- Authorization codes of ours, by hash. Spending is one conditional UPDATE; KV only carries a copy.
+CREATE TABLE codes (
+  code_hash TEXT PRIMARY KEY,
+  linking_id TEXT NOT NULL,
+  grant_id TEXT NOT NULL,
+  origin TEXT NOT NULL CHECK (origin IN ('authorize', 'app', 'enablement')),
+  client_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  redirect_uri TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  code_challenge TEXT,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  spent_at INTEGER,
+  claim_id TEXT,
+  voided_at INTEGER
+) STRICT;
+CREATE INDEX codes_by_linking ON codes (linking_id);
+CREATE INDEX codes_by_user ON codes (user_id);
+CREATE INDEX codes_by_expiry ON codes (expires_at);
+
+CREATE TABLE grants (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL,
+  client_id TEXT NOT NULL,
+  skill_id TEXT,
+  skill_stage TEXT,
+  scope TEXT NOT NULL,
+  flow TEXT NOT NULL,
+  linking_id TEXT,
+  trace_id TEXT,
+  refresh_hash TEXT,
+  rotation_key TEXT,                 -- sealed; rotating grants only
+  generation INTEGER NOT NULL DEFAULT 0,
+  next_hashes TEXT NOT NULL DEFAULT '',
+  next_issued_at INTEGER,
+  rotated_at INTEGER,
+  previous_rotated_at INTEGER,
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER NOT NULL,
+  idle_expires_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  revoked_at INTEGER,
+  revoked_reason TEXT,
+  alexa_user_id TEXT,
+  FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+  FOREIGN KEY (client_id) REFERENCES clients (id) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX grants_by_user ON grants (user_id, skill_id);
+CREATE INDEX grants_by_client ON grants (client_id);
+CREATE INDEX grants_by_linking ON grants (linking_id);
+CREATE INDEX grants_by_alexa_user ON grants (alexa_user_id) WHERE alexa_user_id IS NOT NULL;
+CREATE INDEX grants_by_idle ON grants (idle_expires_at);
+
+CREATE TABLE amazon_tokens (
+  grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+  purpose TEXT NOT NULL CHECK (purpose IN ('enablement', 'event_gateway')),
+  host TEXT NOT NULL,
+  tokens TEXT NOT NULL,              -- sealed
+  access_expires_at INTEGER NOT NULL,
+  refreshing_until INTEGER,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (grant_id, purpose)
+) STRICT;
+
+-- Disabling at Amazon that could not be done at once; the scheduled work finishes it.
+CREATE TABLE pending_unlinks (
+  id TEXT PRIMARY KEY,
+  user_id TEXT,
+  skill_id TEXT NOT NULL,
+  skill_stage TEXT NOT NULL,
+  host TEXT NOT NULL,
+  tokens TEXT NOT NULL,              -- sealed
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next_attempt_at INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pending_unlinks_by_time ON pending_unlinks (next_attempt_at);
+
+CREATE TABLE signing_keys (
+  kid TEXT PRIMARY KEY,
+  public_jwk TEXT NOT NULL,
+  private_jwk TEXT NOT NULL,         -- sealed
+  created_at INTEGER NOT NULL,
+  signs_from INTEGER NOT NULL,
+  verifies_until INTEGER
+) STRICT;
+
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  alert INTEGER NOT NULL DEFAULT 0,
+  user_id TEXT,
+  client_id TEXT,
+  grant_id TEXT,
+  linking_id TEXT,
+  trace_id TEXT,
+  details TEXT
+) STRICT;
+CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX audit_by_user ON audit (user_id);
+CREATE INDEX audit_by_grant ON audit (grant_id);
+
+CREATE TABLE refusals (
+  client_id TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  redirect_uri TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  last_seen_at INTEGER NOT NULL,
+  PRIMARY KEY (client_id, reason, redirect_uri)
+) STRICT;
+CREATE INDEX refusals_by_time ON refusals (last_seen_at);
+
+CREATE TABLE oauth_metrics (
+  hour_at INTEGER NOT NULL,
+  skill_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (hour_at, skill_id, name)
+) STRICT;
+
+CREATE TABLE skill_events (
+  request_id TEXT PRIMARY KEY,
+  received_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX skill_events_by_time ON skill_events (received_at);

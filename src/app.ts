@@ -1,0 +1,91 @@
+// The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
+import { Hono } from "hono";
+import { Caches } from "./authorization/caches.ts";
+import { oauthError } from "./authorization/oauth-error.ts";
+import { createKeyring, type Keyring } from "./crypto/keyring.ts";
+import { randomSecret } from "./crypto/random.ts";
+import { type Config, isDevelopment, issuerFor } from "./env.ts";
+import { createLog } from "./operations/log.ts";
+import { problem } from "./operations/problem.ts";
+import type { AppContext, AppEnv } from "./runtime.ts";
+import { StorageFault } from "./storage/d1.ts";
+import { messagesFor } from "./ui/messages.ts";
+import { renderErrorPage } from "./ui/page.tsx";
+
+/** How a path speaks: OAuth's JSON, problem documents, or pages. Errors nobody foresaw follow it (W1, F6). */
+type Dialect = "oauth" | "problem" | "page";
+
+const OAUTH_PATHS = ["/token", "/revoke", "/introspect", "/userinfo", "/alexa/reciprocal"];
+
+function dialectOf(path: string): Dialect {
+  if (OAUTH_PATHS.some((oauth) => path === oauth || path.startsWith(`${oauth}/`))) return "oauth";
+  return /^\/(api|alexa|\.well-known|openapi\.json|healthz)(\/|$)/.test(path) ? "problem" : "page";
+}
+
+/**
+ * The whole service. `now` gives milliseconds since 1970.
+ * Keys are derived at the first request: a Worker may not use WebCrypto while it starts.
+ */
+export function createApp(config: Config, now: () => number = () => Date.now()): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  const caches = new Caches();
+  let keyring: Promise<Keyring> | undefined;
+
+  app.use("*", async (c, next) => {
+    c.header("referrer-policy", "no-referrer");
+    c.header("x-content-type-options", "nosniff");
+    c.header("strict-transport-security", "max-age=31536000");
+    const issuer = issuerFor(config, c.req.url);
+    if (issuer === undefined) {
+      return problem("not_configured", "Set the variable ISSUER to this server's public origin.");
+    }
+    keyring ??= createKeyring(config.masterKey, config.previousMasterKey);
+    const requestId = randomSecret(6);
+    c.set("runtime", {
+      config,
+      issuer,
+      development: isDevelopment(issuer),
+      now,
+      keyring: await keyring,
+      db: c.env.DB,
+      codes: c.env.CODES,
+      caches,
+      requestId,
+      log: createLog({ requestId }),
+      background: (work) => c.executionCtx.waitUntil(work),
+    });
+    await next();
+  });
+
+  app.notFound((c) => notFound(c as AppContext));
+  app.onError((error, c) => unforeseen(error, c as AppContext));
+  return app;
+}
+
+function notFound(c: AppContext): Response | Promise<Response> {
+  const dialect = dialectOf(c.req.path);
+  if (dialect === "oauth")
+    return oauthError({ status: 404, error: "invalid_request", description: "No such endpoint" });
+  if (dialect === "problem") return problem("not_found");
+  const { text } = messagesFor(c);
+  return renderErrorPage(c, { status: 404, title: text.notFoundTitle, message: text.notFoundMessage });
+}
+
+function unforeseen(error: Error, c: AppContext): Response | Promise<Response> {
+  const dialect = dialectOf(c.req.path);
+  const passing = error instanceof StorageFault;
+  const fields = { path: c.req.path, error: error.name, message: error.message.slice(0, 300) };
+  if (!c.var.runtime) return problem("internal");
+  if (passing) c.var.runtime.log.warn("storage_fault", fields);
+  else c.var.runtime.log.alert("unhandled_exception", fields);
+  if (dialect === "oauth") {
+    return oauthError(
+      passing ? { status: 503, error: "temporarily_unavailable" } : { status: 500, error: "server_error" },
+    );
+  }
+  if (dialect === "problem") return problem(passing ? "temporarily_unavailable" : "internal");
+  const { text } = messagesFor(c);
+  if (!passing) return renderErrorPage(c, { status: 500, title: text.errorTitle, message: text.errorMessage });
+  c.header("retry-after", "5");
+  return renderErrorPage(c, { status: 503, title: text.unavailableTitle, message: text.unavailableMessage });
+}

@@ -1,0 +1,41 @@
+// The one place where bytes become text and back.
+import { base64url } from "jose";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** UTF-8 bytes of a string. */
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(encoder.encode(text));
+}
+
+/** The string of UTF-8 bytes; undefined when they are not UTF-8. */
+export function utf8Decode(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** base64url without padding. */
+export function toBase64Url(bytes: Uint8Array | ArrayBuffer): string {
+  return base64url.encode(bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
+}
+
+/** Bytes of a base64url string; undefined when a character is outside the alphabet. */
+export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
+  return Uint8Array.from(base64url.decode(text));
+}
+
+/** Joins byte arrays. */
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}

@@ -1,0 +1,36 @@
+// Sealed objects that travel through browsers and apps: typed, limited in time.
+import type * as z from "zod";
+import type { Keyring, Purpose } from "./keyring.ts";
+
+export interface OpenedJson<T> {
+  readonly value: T;
+  readonly keyId: string;
+}
+
+/** Seals `value` so that it opens until `expiresAt` (milliseconds). */
+export function sealJson(
+  keyring: Keyring,
+  purpose: Purpose,
+  context: string,
+  value: unknown,
+  expiresAt: number,
+): Promise<string> {
+  return keyring.seal(purpose, context, JSON.stringify({ e: expiresAt, v: value }));
+}
+
+/** Opens what `sealJson` made: `"forged"` when it is not ours or of another shape, `"expired"` after its time. */
+export async function openJson<T>(
+  keyring: Keyring,
+  purpose: Purpose,
+  context: string,
+  sealed: string,
+  schema: z.ZodType<T>,
+  now: number,
+): Promise<OpenedJson<T> | "forged" | "expired"> {
+  const opened = await keyring.open(purpose, context, sealed);
+  if (!opened) return "forged";
+  const { e: expiresAt, v } = JSON.parse(opened.plaintext) as { e: number; v: unknown };
+  if (now >= expiresAt) return "expired";
+  const parsed = schema.safeParse(v);
+  return parsed.success ? { value: parsed.data, keyId: opened.keyId } : "forged";
+}

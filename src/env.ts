@@ -1,0 +1,338 @@
+// Configuration, parsed once: a wrong value stops the start with the variable's name and the rule.
+import * as z from "zod";
+
+export type SignInMethod = "password" | "oidc" | "amazon" | "passkey";
+
+/** The company's identity provider: `clientId` signs customers in, `audience` is what its apps' access tokens carry. */
+export interface OidcConfig {
+  readonly issuer: string;
+  readonly clientId: string | undefined;
+  readonly clientSecret: string | undefined;
+  readonly scopes: string;
+  readonly audience: string | undefined;
+}
+
+export interface Config {
+  /** Public origin without trailing slash; undefined means: the request's origin, on a loopback host only. */
+  readonly issuer: string | undefined;
+  readonly masterKey: Uint8Array<ArrayBuffer>;
+  readonly previousMasterKey: Uint8Array<ArrayBuffer> | undefined;
+  readonly adminToken: string | undefined;
+  readonly brand: {
+    readonly name: string;
+    readonly logoUrl: string | undefined;
+    readonly color: string;
+    readonly privacyUrl: string | undefined;
+    readonly termsUrl: string | undefined;
+    readonly supportUrl: string | undefined;
+    readonly signUpUrl: string | undefined;
+    readonly resetPasswordUrl: string | undefined;
+  };
+  readonly signInMethods: readonly SignInMethod[];
+  /** undefined: open in development, closed elsewhere. */
+  readonly signUp: "open" | "closed" | undefined;
+  readonly passwordIterations: number;
+  readonly oidc: OidcConfig | undefined;
+  readonly amazonSignIn: { readonly clientId: string; readonly clientSecret: string } | undefined;
+  readonly accessTokenTtlSeconds: number;
+  readonly codeTtlSeconds: number;
+  readonly refreshIdleDays: number;
+  readonly refreshPublicMaxDays: number;
+  readonly appleAppIds: readonly string[];
+  readonly androidApps: ReadonlyMap<string, readonly string[]>;
+  readonly amazon: {
+    readonly authorizeUrl: string;
+    readonly tokenUrl: string;
+    readonly profileUrl: string;
+    readonly alexaAppUrl: string;
+    readonly apiUrl: string;
+    /** Origins, with a path in development, in the order NA, EU, FE. No trailing slash. */
+    readonly apiHosts: readonly [string, string, string];
+    readonly certOrigin: string;
+    readonly certRoots: string | undefined;
+  };
+}
+
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+const LOOPBACK_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/** Whether a URL's host is this machine: the one place where http and development defaults are allowed. */
+export function isLoopback(url: string | URL): boolean {
+  const parsed = typeof url === "string" && !URL.canParse(url) ? undefined : new URL(url);
+  return parsed !== undefined && LOOPBACK_HOSTS.has(parsed.hostname);
+}
+
+const DEFAULT_API_HOSTS = "api.amazonalexa.com,api.eu.amazonalexa.com,api.fe.amazonalexa.com";
+const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
+
+const httpsOrLoopbackUrl = z
+  .string()
+  .refine(
+    (value) =>
+      URL.canParse(value) &&
+      (new URL(value).protocol === "https:" || (new URL(value).protocol === "http:" && isLoopback(value))),
+    { message: "must be an https URL (http only on a loopback host, in development)" },
+  );
+const masterKey = z.string().regex(BASE64URL_32_BYTES, "must be 32 bytes as base64url (43 characters)");
+const integer = (minimum: number, maximum: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "must be a whole number")
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, {
+      message: `must be between ${minimum} and ${maximum}`,
+    })
+    .default(fallback);
+const commaList = z.string().transform((value) =>
+  value
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== ""),
+);
+
+const variables = z.object({
+  ISSUER: z
+    .string()
+    .refine((value) => URL.canParse(value) && new URL(value).origin === value, {
+      message: "must be an origin such as https://link.example.com, without path or trailing slash",
+    })
+    .refine((value) => value.startsWith("https://") || isLoopback(value), {
+      message: "must be https outside localhost",
+    })
+    .optional(),
+  MASTER_KEY: masterKey,
+  MASTER_KEY_PREVIOUS: masterKey.optional(),
+  ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters").optional(),
+  BRAND_NAME: z.string().max(80, "must have at most 80 characters").default("Your account"),
+  BRAND_LOGO_URL: httpsOrLoopbackUrl.optional(),
+  BRAND_COLOR: z
+    .string()
+    .regex(/^#[0-9A-Fa-f]{6}$/, "must be a colour such as #0b5fff")
+    .default("#0b57d0"),
+  PRIVACY_URL: httpsOrLoopbackUrl.optional(),
+  TERMS_URL: httpsOrLoopbackUrl.optional(),
+  SUPPORT_URL: httpsOrLoopbackUrl.optional(),
+  SIGN_UP_URL: httpsOrLoopbackUrl.optional(),
+  RESET_PASSWORD_URL: httpsOrLoopbackUrl.optional(),
+  SIGN_IN_METHODS: commaList
+    .pipe(
+      z
+        .array(z.enum(["password", "oidc", "amazon", "passkey"], "must list only password, oidc, amazon, passkey"))
+        .min(1, "must name at least one method")
+        .refine((list) => new Set(list).size === list.length, { message: "must not repeat a method" }),
+    )
+    .default(["password"]),
+  SIGN_UP: z.enum(["open", "closed"], "must be open or closed").optional(),
+  OIDC_ISSUER: httpsOrLoopbackUrl.optional(),
+  OIDC_CLIENT_ID: z.string().optional(),
+  OIDC_CLIENT_SECRET: z.string().optional(),
+  OIDC_SCOPES: z
+    .string()
+    .refine((value) => value.split(" ").includes("openid"), { message: "must contain openid" })
+    .default("openid email profile"),
+  OIDC_AUDIENCE: z.string().optional(),
+  AMAZON_SIGN_IN_CLIENT_ID: z.string().optional(),
+  AMAZON_SIGN_IN_CLIENT_SECRET: z.string().optional(),
+  ACCESS_TOKEN_TTL_SECONDS: integer(360, 86_400, 3600),
+  CODE_TTL_SECONDS: integer(60, 600, 300),
+  REFRESH_IDLE_DAYS: integer(1, 3650, 400),
+  REFRESH_PUBLIC_MAX_DAYS: integer(1, 3650, 180),
+  PASSWORD_ITERATIONS: integer(1000, 100_000, 100_000),
+  APPLE_APP_IDS: commaList
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(
+            /^[A-Z0-9]{10}\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/,
+            "must list app ids such as ABCDE12345.com.example.app (ten-character team id, dot, bundle id)",
+          ),
+      ),
+    )
+    .default([]),
+  ANDROID_APPS: commaList
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(
+            /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}$/,
+            "must list package=FINGERPRINT, the fingerprint being the SHA-256 of the signing certificate as 32 hex bytes with colons",
+          ),
+      ),
+    )
+    .default([]),
+  AMAZON_AUTHORIZE_URL: httpsOrLoopbackUrl.default("https://www.amazon.com/ap/oa"),
+  AMAZON_TOKEN_URL: httpsOrLoopbackUrl.default("https://api.amazon.com/auth/o2/token"),
+  AMAZON_PROFILE_URL: httpsOrLoopbackUrl.default("https://api.amazon.com/user/profile"),
+  ALEXA_APP_URL: httpsOrLoopbackUrl.default("https://alexa.amazon.com/spa/skill-account-linking-consent"),
+  ALEXA_API_URL: httpsOrLoopbackUrl.default("https://api.amazonalexa.com"),
+  ALEXA_API_HOSTS: commaList
+    .pipe(
+      z
+        .array(
+          z
+            .string()
+            .transform((entry) => (entry.includes("://") ? entry : `https://${entry}`).replace(/\/+$/, ""))
+            .pipe(httpsOrLoopbackUrl),
+        )
+        .length(3, "must name three hosts, in the order NA, EU, FE"),
+    )
+    .default(DEFAULT_API_HOSTS.split(",").map((host) => `https://${host}`)),
+  ALEXA_CERT_ORIGIN: httpsOrLoopbackUrl.default("https://s3.amazonaws.com"),
+  ALEXA_CERT_ROOTS: z
+    .string()
+    .refine((value) => value.includes("-----BEGIN CERTIFICATE-----"), { message: "must be PEM certificates" })
+    .optional(),
+});
+
+type Variables = z.infer<typeof variables>;
+
+/** Names whose values lead out of Amazon's own hosts: with a public issuer they must not point at this machine. */
+const AMAZON_VARIABLES = [
+  "AMAZON_AUTHORIZE_URL",
+  "AMAZON_TOKEN_URL",
+  "AMAZON_PROFILE_URL",
+  "ALEXA_APP_URL",
+  "ALEXA_API_URL",
+] as const;
+
+/**
+ * Reads and checks all variables. Pure. Empty strings count as unset.
+ * Throws `ConfigurationError` naming every wrong variable and its rule; never echoes a value (it may be a secret).
+ */
+export function parseConfig(env: object): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name in variables.shape && typeof value === "string" && value !== ""),
+  );
+  const parsed = variables.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(
+      (issue) =>
+        `${String(issue.path[0])} ${issue.code === "invalid_type" && given[String(issue.path[0])] === undefined ? "is required" : issue.message}`,
+    );
+    throw new ConfigurationError(`Configuration refused: ${problems.join("; ")}`);
+  }
+  const problems = [...crossChecks(parsed.data)];
+  if (problems.length > 0) throw new ConfigurationError(`Configuration refused: ${problems.join("; ")}`);
+  return toConfig(parsed.data);
+}
+
+function* crossChecks(v: Variables): Generator<string> {
+  const publicIssuer = v.ISSUER !== undefined && !isLoopback(v.ISSUER);
+  if (publicIssuer) {
+    if (v.SIGN_UP === "open") {
+      yield "SIGN_UP must not be open with a public ISSUER: addresses cannot be verified, so anyone could register another person's address first";
+    }
+    for (const name of AMAZON_VARIABLES) {
+      if (v[name].startsWith("http:")) yield `${name} must be https with a public ISSUER`;
+    }
+    for (const name of [
+      "BRAND_LOGO_URL",
+      "PRIVACY_URL",
+      "TERMS_URL",
+      "SUPPORT_URL",
+      "SIGN_UP_URL",
+      "RESET_PASSWORD_URL",
+    ] as const) {
+      if (v[name]?.startsWith("http:")) yield `${name} must be https with a public ISSUER`;
+    }
+    if (v.ALEXA_API_HOSTS.some((host) => new URL(host).origin !== host || host.startsWith("http:"))) {
+      yield "ALEXA_API_HOSTS must be plain host names with a public ISSUER";
+    }
+    if (v.ALEXA_CERT_ORIGIN !== "https://s3.amazonaws.com")
+      yield "ALEXA_CERT_ORIGIN can be changed only in development";
+    if (v.ALEXA_CERT_ROOTS !== undefined) yield "ALEXA_CERT_ROOTS can be set only in development";
+    if (v.OIDC_ISSUER?.startsWith("http:")) yield "OIDC_ISSUER must be https with a public ISSUER";
+  }
+  if (v.SIGN_IN_METHODS.includes("oidc")) {
+    for (const name of ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"] as const) {
+      if (!v[name]) yield `${name} is required because SIGN_IN_METHODS lists oidc`;
+    }
+  }
+  if (v.OIDC_AUDIENCE !== undefined && !v.OIDC_ISSUER) yield "OIDC_ISSUER is required because OIDC_AUDIENCE is set";
+  if (v.OIDC_AUDIENCE !== undefined && v.OIDC_AUDIENCE === v.OIDC_CLIENT_ID) {
+    yield "OIDC_AUDIENCE must differ from OIDC_CLIENT_ID, or an id token would open the API";
+  }
+  if (v.SIGN_IN_METHODS.includes("amazon")) {
+    for (const name of ["AMAZON_SIGN_IN_CLIENT_ID", "AMAZON_SIGN_IN_CLIENT_SECRET"] as const) {
+      if (!v[name]) yield `${name} is required because SIGN_IN_METHODS lists amazon`;
+    }
+  }
+  if (v.MASTER_KEY_PREVIOUS !== undefined && v.MASTER_KEY_PREVIOUS === v.MASTER_KEY) {
+    yield "MASTER_KEY_PREVIOUS must differ from MASTER_KEY";
+  }
+}
+
+function toConfig(v: Variables): Config {
+  const androidApps = new Map<string, string[]>();
+  for (const entry of v.ANDROID_APPS) {
+    const [packageName = "", fingerprint = ""] = entry.split("=");
+    androidApps.set(packageName, [...(androidApps.get(packageName) ?? []), fingerprint.toUpperCase()]);
+  }
+  const [na = "", eu = "", fe = ""] = v.ALEXA_API_HOSTS;
+  return {
+    issuer: v.ISSUER,
+    masterKey: Uint8Array.from(Buffer.from(v.MASTER_KEY, "base64url")),
+    previousMasterKey: v.MASTER_KEY_PREVIOUS
+      ? Uint8Array.from(Buffer.from(v.MASTER_KEY_PREVIOUS, "base64url"))
+      : undefined,
+    adminToken: v.ADMIN_TOKEN,
+    brand: {
+      name: v.BRAND_NAME,
+      logoUrl: v.BRAND_LOGO_URL,
+      color: v.BRAND_COLOR,
+      privacyUrl: v.PRIVACY_URL,
+      termsUrl: v.TERMS_URL,
+      supportUrl: v.SUPPORT_URL,
+      signUpUrl: v.SIGN_UP_URL,
+      resetPasswordUrl: v.RESET_PASSWORD_URL,
+    },
+    signInMethods: v.SIGN_IN_METHODS,
+    signUp: v.SIGN_UP,
+    passwordIterations: v.PASSWORD_ITERATIONS,
+    oidc: v.OIDC_ISSUER
+      ? {
+          issuer: v.OIDC_ISSUER,
+          clientId: v.OIDC_CLIENT_ID,
+          clientSecret: v.OIDC_CLIENT_SECRET,
+          scopes: v.OIDC_SCOPES,
+          audience: v.OIDC_AUDIENCE,
+        }
+      : undefined,
+    amazonSignIn:
+      v.AMAZON_SIGN_IN_CLIENT_ID && v.AMAZON_SIGN_IN_CLIENT_SECRET
+        ? { clientId: v.AMAZON_SIGN_IN_CLIENT_ID, clientSecret: v.AMAZON_SIGN_IN_CLIENT_SECRET }
+        : undefined,
+    accessTokenTtlSeconds: v.ACCESS_TOKEN_TTL_SECONDS,
+    codeTtlSeconds: v.CODE_TTL_SECONDS,
+    refreshIdleDays: v.REFRESH_IDLE_DAYS,
+    refreshPublicMaxDays: v.REFRESH_PUBLIC_MAX_DAYS,
+    appleAppIds: v.APPLE_APP_IDS,
+    androidApps,
+    amazon: {
+      authorizeUrl: v.AMAZON_AUTHORIZE_URL,
+      tokenUrl: v.AMAZON_TOKEN_URL,
+      profileUrl: v.AMAZON_PROFILE_URL,
+      alexaAppUrl: v.ALEXA_APP_URL,
+      apiUrl: v.ALEXA_API_URL.replace(/\/+$/, ""),
+      apiHosts: [na, eu, fe],
+      certOrigin: v.ALEXA_CERT_ORIGIN,
+      certRoots: v.ALEXA_CERT_ROOTS,
+    },
+  };
+}
+
+/** The issuer of a request: the configured one, else its own origin on a loopback host; undefined means: not configured. */
+export function issuerFor(config: Config, requestUrl: string): string | undefined {
+  if (config.issuer !== undefined) return config.issuer;
+  return isLoopback(requestUrl) ? new URL(requestUrl).origin : undefined;
+}
+
+/** Whether development defaults apply for this issuer: open sign-up, http redirect URIs on loopback hosts. */
+export function isDevelopment(issuer: string): boolean {
+  return isLoopback(issuer);
+}

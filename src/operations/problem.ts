@@ -1,0 +1,65 @@
+// Errors of the JSON API: application/problem+json (RFC 9457) with a stable code.
+
+const TITLES = {
+  invalid_body: [400, "The request body is not valid"],
+  invalid_query: [400, "The query is not valid"],
+  invalid_result: [400, "The result is not valid for this linking"],
+  invalid_ticket: [400, "The ticket is not valid for this user and query"],
+  return_to_not_allowed: [400, "The return URL is not one of the skill's return URLs"],
+  client_unknown: [400, "No such client"],
+  redirect_uri_unregistered: [400, "The redirect URI is not registered"],
+  unauthenticated: [401, "A valid access token is needed"],
+  insufficient_scope: [403, "The access token lacks the scope"],
+  csrf: [403, "The CSRF token is missing or wrong"],
+  wrong_user: [403, "Another user started this linking"],
+  not_found: [404, "Nothing here"],
+  skill_not_found: [404, "No such skill"],
+  state_unknown: [404, "No linking with this state"],
+  grant_not_found: [404, "No such grant"],
+  method_not_allowed: [405, "This method is not offered here"],
+  conflict: [409, "It exists already"],
+  state_used: [409, "This linking has been used"],
+  in_progress: [409, "This linking is running"],
+  state_expired: [410, "This linking has expired"],
+  body_too_large: [413, "The request body is too large"],
+  unsupported_media_type: [415, "The request body must be JSON"],
+  amazon_denied: [422, "Amazon reported that the customer did not approve"],
+  amazon_code_rejected: [422, "Login with Amazon rejected the code"],
+  enablement_rejected: [422, "Alexa rejected the enablement"],
+  enablement_forbidden: [422, "Alexa forbade the enablement"],
+  account_linking_not_supported: [422, "This skill type has no account linking"],
+  redirect_uris_incomplete: [422, "Not all of Amazon's redirect URIs are given"],
+  scope_reserved: [422, "The scope is reserved"],
+  too_many_requests: [429, "Too many requests"],
+  internal: [500, "Something went wrong on our side"],
+  admin_disabled: [503, "The admin API is off: ADMIN_TOKEN is not set"],
+  not_configured: [503, "This server has no ISSUER"],
+  amazon_unavailable: [503, "Login with Amazon cannot be reached"],
+  enablement_unavailable: [503, "Alexa cannot be reached"],
+  temporarily_unavailable: [503, "Temporarily unavailable, try again"],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ProblemCode = keyof typeof TITLES;
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** A problem answer. `extra` adds members beside `type`, `title`, `status`, `code` and `detail`. */
+export function problem(
+  code: ProblemCode,
+  detail?: string,
+  extra: Readonly<Record<string, unknown>> = {},
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const [status, title] = TITLES[code];
+  const body = { type: "about:blank", title, status, code, ...(detail === undefined ? {} : { detail }), ...extra };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      ...(status === 503 ? { "retry-after": String(RETRY_AFTER_SECONDS) } : {}),
+      ...(status === 401 ? { "www-authenticate": 'Bearer error="invalid_token"' } : {}),
+      ...headers,
+    },
+  });
+}

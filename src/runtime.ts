@@ -1,0 +1,32 @@
+// What every part of a request works with: configuration, clock, keys, storage, and where to leave a trace.
+import type { Context } from "hono";
+import type { Caches } from "./authorization/caches.ts";
+import type { Keyring } from "./crypto/keyring.ts";
+import type { Config } from "./env.ts";
+import type { Log } from "./operations/log.ts";
+
+export interface Runtime {
+  readonly config: Config;
+  /** This server's origin, without trailing slash. */
+  readonly issuer: string;
+  /** Development defaults apply: the issuer is a loopback origin. */
+  readonly development: boolean;
+  /** Milliseconds since 1970; the only clock. */
+  readonly now: () => number;
+  readonly keyring: Keyring;
+  readonly db: D1Database;
+  readonly codes: KVNamespace;
+  readonly caches: Caches;
+  /** Short id of this request, quoted on error pages and in the log. */
+  readonly requestId: string;
+  readonly log: Log;
+  /** Lets work run on after the answer. Nothing that must not be lost goes here. */
+  background(work: Promise<unknown>): void;
+}
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: { runtime: Runtime };
+}
+
+export type AppContext = Context<AppEnv>;

@@ -1,0 +1,23 @@
+// Form tokens: sealed, bound to the browser cookie. The only guard of form posts; `Origin` proves nothing (Chromium sends `null`).
+import type * as z from "zod";
+import { openJson, sealJson } from "../crypto/sealed-json.ts";
+import type { Runtime } from "../runtime.ts";
+
+const FORM_LIFETIME_MS = 60 * 60 * 1000;
+
+/** Seals `value` for a hidden field of the form called `form`, drawn in the browser `browserHash`. Good for an hour. */
+export function sealForm(rt: Runtime, form: string, browserHash: string, value: unknown): Promise<string> {
+  return sealJson(rt.keyring, "form", `${form} ${browserHash}`, value, rt.now() + FORM_LIFETIME_MS);
+}
+
+/** What `sealForm` sealed. `"forged"`: missing, altered, of another form or another browser. */
+export async function openForm<T>(
+  rt: Runtime,
+  form: string,
+  browserHash: string,
+  sealed: string | undefined,
+  schema: z.ZodType<T>,
+): Promise<{ value: T; keyId: string } | "forged" | "expired"> {
+  if (!sealed) return "forged";
+  return openJson(rt.keyring, "form", `${form} ${browserHash}`, sealed, schema, rt.now());
+}

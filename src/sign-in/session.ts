@@ -1,0 +1,79 @@
+// The session cookie: sealed, new at each sign-in. Drawing a page trusts it; whatever acts adds `sessionHolds` to its WHERE.
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import * as z from "zod";
+import { randomId } from "../crypto/random.ts";
+import { openJson, sealJson } from "../crypto/sealed-json.ts";
+import type { AppContext } from "../runtime.ts";
+import type { Condition } from "../storage/d1.ts";
+
+const COOKIE = "__Host-session";
+const SESSION_LIFETIME_MS = 30 * 24 * 3600 * 1000;
+
+const sessionSchema = z.object({
+  userId: z.string(),
+  sessionId: z.string(),
+  /** The user's session epoch at sign-in; "sign out everywhere" moves it on. */
+  epoch: z.number(),
+  email: z.string().nullable(),
+  name: z.string().nullable(),
+  issuedAt: z.number(),
+});
+export type Session = z.infer<typeof sessionSchema>;
+
+export interface SignedInUser {
+  readonly id: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly sessionEpoch: number;
+}
+
+/** The session of this browser, when its cookie is ours and in time; bound to `browserHash`. Costs no storage. */
+export async function currentSession(c: AppContext, browserHash: string): Promise<Session | undefined> {
+  const cookie = getCookie(c, COOKIE);
+  if (!cookie) return undefined;
+  const { keyring, now } = c.var.runtime;
+  const opened = await openJson(keyring, "session", browserHash, cookie, sessionSchema, now());
+  return typeof opened === "string" ? undefined : opened.value;
+}
+
+/** Signs the user in: a new sealed cookie. The caller has made sure who it is. */
+export async function startSession(c: AppContext, browserHash: string, user: SignedInUser): Promise<Session> {
+  const { keyring, now } = c.var.runtime;
+  const session: Session = {
+    userId: user.id,
+    sessionId: randomId(),
+    epoch: user.sessionEpoch,
+    email: user.email,
+    name: user.name,
+    issuedAt: now(),
+  };
+  const sealed = await sealJson(keyring, "session", browserHash, session, session.issuedAt + SESSION_LIFETIME_MS);
+  setCookie(c, COOKIE, sealed, {
+    path: "/",
+    secure: true,
+    httpOnly: true,
+    sameSite: "Lax",
+    maxAge: SESSION_LIFETIME_MS / 1000,
+  });
+  return session;
+}
+
+/** Forgets the session in this browser. `endSessionStatement` makes a copied cookie useless too. */
+export function clearSession(c: AppContext): void {
+  deleteCookie(c, COOKIE, { path: "/", secure: true, httpOnly: true, sameSite: "Lax" });
+}
+
+/** A write after which the session's cookie, wherever it was copied, no longer acts. */
+export function endSessionStatement(db: D1Database, session: Session): D1PreparedStatement {
+  return db
+    .prepare("INSERT INTO ended_sessions (id, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING")
+    .bind(session.sessionId, session.issuedAt + SESSION_LIFETIME_MS);
+}
+
+/** True in SQL while the session acts: its user exists, is of the same epoch, and has not ended it. */
+export function sessionHolds(session: Session): Condition {
+  return {
+    sql: "(EXISTS (SELECT 1 FROM users WHERE id = ? AND session_epoch = ?) AND NOT EXISTS (SELECT 1 FROM ended_sessions WHERE id = ?))",
+    params: [session.userId, session.epoch, session.sessionId],
+  };
+}

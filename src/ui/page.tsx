@@ -1,0 +1,100 @@
+// The frame of every page: brand, language, style, and the headers that go with HTML.
+import { createHash } from "node:crypto";
+import { raw } from "hono/html";
+import type { Child } from "hono/jsx";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { AppContext } from "../runtime.ts";
+import { messagesFor } from "./messages.ts";
+import { styleSheet } from "./style.ts";
+
+export interface PageOptions {
+  readonly title: string;
+  readonly status?: ContentfulStatusCode;
+  /** Seconds after which the browser loads the page again, or goes to `refreshTo`. */
+  readonly refreshSeconds?: number;
+}
+
+const styleByColor = new Map<string, { css: string; source: string }>();
+
+function styleFor(color: string): { css: string; source: string } {
+  let style = styleByColor.get(color);
+  if (!style) {
+    const css = styleSheet(color);
+    style = { css, source: `'sha256-${createHash("sha256").update(css).digest("base64")}'` };
+    styleByColor.set(color, style);
+  }
+  return style;
+}
+
+/**
+ * An HTML answer with the security headers of every page. No `form-action`: Chromium would apply it to the redirects that
+ * follow a form post, and the way back to Alexa would end without a word (P1).
+ */
+export async function renderPage(c: AppContext, options: PageOptions, body: Child): Promise<Response> {
+  const { brand } = c.var.runtime.config;
+  const { language, text } = messagesFor(c);
+  const style = styleFor(brand.color);
+  const logoOrigin = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : "";
+  c.header(
+    "content-security-policy",
+    `default-src 'none'; style-src ${style.source}; img-src 'self'${logoOrigin}; base-uri 'none'; frame-ancestors 'none'`,
+  );
+  c.header("x-frame-options", "DENY");
+  c.header("cache-control", "no-store");
+  c.header("content-language", language);
+  c.header("vary", "accept-language");
+  return c.html(
+    <html lang={language}>
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        {options.refreshSeconds === undefined ? null : (
+          <meta http-equiv="refresh" content={String(options.refreshSeconds)} />
+        )}
+        <title>{`${options.title} · ${brand.name}`}</title>
+        <style>{raw(style.css)}</style>
+      </head>
+      <body>
+        <main>
+          <header class="brand">
+            {brand.logoUrl ? <img src={brand.logoUrl} alt={brand.name} /> : <span>{brand.name}</span>}
+          </header>
+          {body}
+        </main>
+        <footer>
+          {brand.privacyUrl ? <a href={brand.privacyUrl}>{text.privacy}</a> : null}
+          {brand.termsUrl ? <a href={brand.termsUrl}>{text.terms}</a> : null}
+          {brand.supportUrl ? <a href={brand.supportUrl}>{text.support}</a> : null}
+        </footer>
+      </body>
+    </html>,
+    options.status ?? 200,
+  );
+}
+
+/** A page that says what went wrong and what to do now, with the id to quote to support. */
+export function renderErrorPage(
+  c: AppContext,
+  options: {
+    readonly status: ContentfulStatusCode;
+    readonly title: string;
+    readonly message: string;
+    readonly hint?: string;
+  },
+): Promise<Response> {
+  const { text } = messagesFor(c);
+  return renderPage(
+    c,
+    { title: options.title, status: options.status },
+    <section class="card">
+      <h1>{options.title}</h1>
+      <p>{options.message}</p>
+      {options.hint ? <p class="hint">{options.hint}</p> : null}
+      <p class="quote">
+        {text.errorId}: <code>{c.var.runtime.requestId}</code>
+      </p>
+    </section>,
+  );
+}
