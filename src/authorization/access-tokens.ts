@@ -1,0 +1,91 @@
+// Access tokens: signed JWTs (RFC 9068) that anyone verifies by our key set; revocation shows where we are asked.
+import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
+import * as z from "zod";
+import { randomSecret } from "../crypto/random.ts";
+import type { Runtime } from "../runtime.ts";
+import { currentSigner, SIGNING_ALGORITHM, verificationKey } from "./keys.ts";
+
+const TOKEN_TYPE = "at+jwt";
+/** Longest value looked at; ours are under 800 characters. */
+const LONGEST_TOKEN = 4096;
+
+export interface AccessTokenContent {
+  /** User id; for `client_credentials` the client's id. */
+  readonly subject: string;
+  readonly audience: string | string[];
+  readonly clientId: string;
+  readonly scope: string;
+  /** Undefined for `client_credentials`. */
+  readonly grantId?: string;
+}
+
+const claimsSchema = z.object({
+  iss: z.string(),
+  sub: z.string(),
+  aud: z.union([z.string(), z.array(z.string())]),
+  client_id: z.string(),
+  scope: z.string(),
+  grant: z.string().optional(),
+  iat: z.number(),
+  exp: z.number(),
+  jti: z.string(),
+});
+export type AccessTokenClaims = z.infer<typeof claimsSchema>;
+
+/** A fresh access token of full life, and that life in seconds (T6). */
+export async function mintAccessToken(
+  rt: Runtime,
+  content: AccessTokenContent,
+): Promise<{ token: string; expiresInSeconds: number }> {
+  const { kid, key } = await currentSigner(rt);
+  const issuedAt = Math.floor(rt.now() / 1000);
+  const expiresInSeconds = rt.config.accessTokenTtlSeconds;
+  const token = await new SignJWT({
+    client_id: content.clientId,
+    scope: content.scope,
+    ...(content.grantId === undefined ? {} : { grant: content.grantId }),
+  })
+    .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: TOKEN_TYPE, kid })
+    .setIssuer(rt.issuer)
+    .setSubject(content.subject)
+    .setAudience(content.audience)
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + expiresInSeconds)
+    .setJti(randomSecret(12))
+    .sign(key);
+  return { token, expiresInSeconds };
+}
+
+/** The `kid` of a JWT that says it is ours; undefined for anything else. Nothing is verified here. */
+function keyIdOf(token: string): string | undefined {
+  if (token.length > LONGEST_TOKEN) return undefined;
+  try {
+    const header = decodeProtectedHeader(token);
+    return header.alg === SIGNING_ALGORITHM && typeof header.kid === "string" ? header.kid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The claims of an access token of ours: signature by a key of ours, ES256 only, type, issuer and time checked.
+ * Undefined for anything else. Whether its grant still lives is the caller's question to D1.
+ */
+export async function verifyAccessToken(rt: Runtime, token: string): Promise<AccessTokenClaims | undefined> {
+  const kid = keyIdOf(token);
+  const key = kid === undefined ? undefined : await verificationKey(rt, kid);
+  if (!key) return undefined;
+  try {
+    const { payload } = await jwtVerify(token, key, {
+      algorithms: [SIGNING_ALGORITHM],
+      typ: TOKEN_TYPE,
+      issuer: rt.issuer,
+      currentDate: new Date(rt.now()),
+    });
+    const claims = claimsSchema.safeParse(payload);
+    return claims.success ? claims.data : undefined;
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return undefined;
+    throw error;
+  }
+}
