@@ -19,7 +19,8 @@ export interface Config {
   readonly previousMasterKey: Uint8Array<ArrayBuffer> | undefined;
   readonly adminToken: string | undefined;
   readonly brand: {
-    readonly name: string;
+    /** undefined: pages show the host name (`brandName`). */
+    readonly name: string | undefined;
     readonly logoUrl: string | undefined;
     readonly color: string;
     readonly privacyUrl: string | undefined;
@@ -106,7 +107,7 @@ const variables = z.object({
   MASTER_KEY: masterKey,
   MASTER_KEY_PREVIOUS: masterKey.optional(),
   ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters").optional(),
-  BRAND_NAME: z.string().max(80, "must have at most 80 characters").default("Your account"),
+  BRAND_NAME: z.string().max(80, "must have at most 80 characters").optional(),
   BRAND_LOGO_URL: httpsOrLoopbackUrl.optional(),
   BRAND_COLOR: z
     .string()

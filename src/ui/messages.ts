@@ -1,28 +1,37 @@
-// What pages say, per language. The visitor's `Accept-Language` decides; English is the fallback.
+// Which language a page speaks: the visitor's `Accept-Language` decides; English is the fallback.
 import type { AppContext } from "../runtime.ts";
+import { de } from "./languages/de.ts";
+import { en, type Messages } from "./languages/en.ts";
 
-const en = {
-  privacy: "Privacy",
-  terms: "Terms",
-  support: "Help",
-  errorId: "Error id",
-  notFoundTitle: "Nothing here",
-  notFoundMessage: "This address leads nowhere. Start again from the Alexa app or from our app.",
-  errorTitle: "Something went wrong",
-  errorMessage: "This is our fault, not yours. Please try again.",
-  unavailableTitle: "Not available right now",
-  unavailableMessage: "Please wait a few seconds and try again. Nothing was lost.",
-};
+export type { Messages } from "./languages/en.ts";
 
-export type Messages = typeof en;
+const LANGUAGES: ReadonlyMap<string, Messages> = new Map([
+  ["en", en],
+  ["de", de],
+]);
+/** More than any browser sends; what follows is not read. */
+const MAX_RANGES = 30;
 
-const LANGUAGES: Readonly<Record<string, Messages>> = { en };
+/** Language ranges of an `Accept-Language` header, the most wanted first (RFC 9110 §12.5.4). Refused ones (`q=0`) are left out. */
+export function wantedLanguages(header: string): string[] {
+  return header
+    .split(",", MAX_RANGES)
+    .map((entry) => {
+      const [range = "", ...parameters] = entry.split(";").map((part) => part.trim().toLowerCase());
+      const q = parameters.find((parameter) => parameter.startsWith("q="));
+      const weight = q === undefined ? 1 : Number(q.slice(2));
+      return { range, weight: Number.isNaN(weight) ? 0 : weight };
+    })
+    .filter(({ range, weight }) => range !== "" && weight > 0)
+    .sort((a, b) => b.weight - a.weight)
+    .map(({ range }) => range);
+}
 
 /** The visitor's language among those we speak, and its texts. */
 export function messagesFor(c: AppContext): { language: string; text: Messages } {
-  for (const entry of (c.req.header("accept-language") ?? "").split(",")) {
-    const language = entry.trim().slice(0, 2).toLowerCase();
-    const text = LANGUAGES[language];
+  for (const range of wantedLanguages(c.req.header("accept-language") ?? "")) {
+    const language = range.split("-")[0] ?? "";
+    const text = LANGUAGES.get(language);
     if (text) return { language, text };
   }
   return { language: "en", text: en };

@@ -4,6 +4,7 @@ import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppContext } from "../runtime.ts";
+import { brandName } from "./brand.ts";
 import { messagesFor } from "./messages.ts";
 import { styleSheet } from "./style.ts";
 
@@ -32,6 +33,7 @@ function styleFor(color: string): { css: string; source: string } {
  */
 export async function renderPage(c: AppContext, options: PageOptions, body: Child): Promise<Response> {
   const { brand } = c.var.runtime.config;
+  const name = brandName(c.var.runtime);
   const { language, text } = messagesFor(c);
   const style = styleFor(brand.color);
   const logoOrigin = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : "";
@@ -53,13 +55,20 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
         {options.refreshSeconds === undefined ? null : (
           <meta http-equiv="refresh" content={String(options.refreshSeconds)} />
         )}
-        <title>{`${options.title} · ${brand.name}`}</title>
+        <title>{`${options.title} · ${name}`}</title>
         <style>{raw(style.css)}</style>
       </head>
       <body>
         <main>
           <header class="brand">
-            {brand.logoUrl ? <img src={brand.logoUrl} alt={brand.name} /> : <span>{brand.name}</span>}
+            {brand.logoUrl ? (
+              <img src={brand.logoUrl} alt={name} />
+            ) : (
+              <>
+                <i aria-hidden="true" />
+                <span>{name}</span>
+              </>
+            )}
           </header>
           {body}
         </main>
@@ -82,6 +91,8 @@ export function renderErrorPage(
     readonly title: string;
     readonly message: string;
     readonly hint?: string;
+    /** Shows what helps against known faults of the Alexa app (P8). */
+    readonly remedies?: boolean;
   },
 ): Promise<Response> {
   const { text } = messagesFor(c);
@@ -92,6 +103,16 @@ export function renderErrorPage(
       <h1>{options.title}</h1>
       <p>{options.message}</p>
       {options.hint ? <p class="hint">{options.hint}</p> : null}
+      {options.remedies ? (
+        <>
+          <h2>{text.remediesTitle}</h2>
+          <ul>
+            {text.remedies.map((remedy) => (
+              <li>{remedy}</li>
+            ))}
+          </ul>
+        </>
+      ) : null}
       <p class="quote">
         {text.errorId}: <code>{c.var.runtime.requestId}</code>
       </p>

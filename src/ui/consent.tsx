@@ -1,0 +1,77 @@
+// The consent page: names the account, what it is linked with, and the scopes. Drawn by /authorize and by /link/{skillId}.
+import type { FC } from "hono/jsx";
+import type { AppContext } from "../runtime.ts";
+import { brandName } from "./brand.ts";
+import { type Messages, messagesFor } from "./messages.ts";
+import { renderPage } from "./page.tsx";
+import { ButtonRow, CheckedList, HiddenFields, LinkedPair } from "./parts.tsx";
+
+export interface ConsentOptions {
+  /** What the customer calls it: the skill's name, or an app client's. */
+  readonly skillName: string;
+  /** The decision is bound for Alexa: the page says so. False for the company's own apps. */
+  readonly toAlexa: boolean;
+  /** E-mail or name of the signed-in account. */
+  readonly accountLabel: string;
+  readonly scopes: readonly { readonly name: string; readonly description: string }[];
+  /** Sealed form token and whatever else travels with the decision. */
+  readonly hidden: Readonly<Record<string, string>>;
+  /** Path that the decision is posted to. */
+  readonly action: string;
+  /** Offers "not you?" (`decision=switch`). */
+  readonly canSwitch: boolean;
+}
+
+/** The form with `button[name=decision]`: `allow`, `deny` and, when it can, `switch`. */
+export const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = (options) => {
+  const { text, brandName, skillName } = options;
+  return (
+    <section class="card">
+      {options.toAlexa ? <LinkedPair brandName={brandName} /> : null}
+      <h1>{options.toAlexa ? text.consentTitleAlexa(skillName) : text.consentTitleApp(skillName)}</h1>
+      <p class="lead">
+        {options.toAlexa ? text.consentLeadAlexa(brandName) : text.consentLeadApp(skillName, brandName)}
+      </p>
+      <form method="post" action={options.action}>
+        <HiddenFields fields={options.hidden} />
+        <div class="account">
+          <div class="who">
+            <small>{text.consentAccount(brandName)}</small>
+            <strong>{options.accountLabel}</strong>
+          </div>
+          {options.canSwitch ? (
+            <button class="link" type="submit" name="decision" value="switch">
+              {text.consentSwitch}
+            </button>
+          ) : null}
+        </div>
+        {options.scopes.length > 0 ? (
+          <>
+            <h2>{options.toAlexa ? text.consentScopesAlexa : text.consentScopesApp(skillName)}</h2>
+            <CheckedList items={options.scopes.map((scope) => scope.description || scope.name)} />
+          </>
+        ) : null}
+        <ButtonRow>
+          <button type="submit" name="decision" value="allow">
+            {options.toAlexa ? text.consentAllowAlexa : text.consentAllowApp}
+          </button>
+          <button class="quiet" type="submit" name="decision" value="deny">
+            {text.consentDeny}
+          </button>
+        </ButtonRow>
+      </form>
+      {options.toAlexa ? <p class="hint actions">{text.consentRevocable}</p> : null}
+    </section>
+  );
+};
+
+/** The consent page with its headers. Costs no storage. */
+export function renderConsentPage(c: AppContext, options: ConsentOptions): Promise<Response> {
+  const { text } = messagesFor(c);
+  const { skillName, toAlexa } = options;
+  return renderPage(
+    c,
+    { title: toAlexa ? text.consentTitleAlexa(skillName) : text.consentTitleApp(skillName) },
+    <ConsentBody {...options} brandName={brandName(c.var.runtime)} text={text} />,
+  );
+}
