@@ -30,6 +30,7 @@ export default defineConfig({
                 MASTER_KEY: "A".repeat(43),
                 ADMIN_TOKEN: "test-admin-token-0000000000000000000000",
                 PASSWORD_ITERATIONS: "1000",
+                METRICS_FLUSH_MS: "0",
               },
               outboundService: "simulator",
               workers: [

@@ -6,6 +6,7 @@ import { createKeyring, type Keyring } from "./crypto/keyring.ts";
 import { randomSecret } from "./crypto/random.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
 import { createLog } from "./operations/log.ts";
+import { Counters } from "./operations/metrics.ts";
 import { problem } from "./operations/problem.ts";
 import type { AppContext, AppEnv } from "./runtime.ts";
 import { StorageFault } from "./storage/d1.ts";
@@ -29,6 +30,7 @@ function dialectOf(path: string): Dialect {
 export function createApp(config: Config, now: () => number = () => Date.now()): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   const caches = new Caches();
+  const counters = new Counters(config.metricsFlushMs);
   let keyring: Promise<Keyring> | undefined;
 
   app.use("*", async (c, next) => {
@@ -41,6 +43,8 @@ export function createApp(config: Config, now: () => number = () => Date.now()):
     }
     keyring ??= createKeyring(config.masterKey, config.previousMasterKey);
     const requestId = randomSecret(6);
+    const log = createLog({ requestId });
+    const background = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
     c.set("runtime", {
       config,
       issuer,
@@ -51,8 +55,9 @@ export function createApp(config: Config, now: () => number = () => Date.now()):
       codes: c.env.CODES,
       caches,
       requestId,
-      log: createLog({ requestId }),
-      background: (work) => c.executionCtx.waitUntil(work),
+      log,
+      metrics: counters.of({ db: c.env.DB, log, now, background }),
+      background,
     });
     await next();
   });

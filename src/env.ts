@@ -39,6 +39,8 @@ export interface Config {
   readonly codeTtlSeconds: number;
   readonly refreshIdleDays: number;
   readonly refreshPublicMaxDays: number;
+  /** How long an isolate gathers counters before it writes them; 0: only when they are read. */
+  readonly metricsFlushMs: number;
   readonly appleAppIds: readonly string[];
   readonly androidApps: ReadonlyMap<string, readonly string[]>;
   readonly amazon: {
@@ -141,6 +143,7 @@ const variables = z.object({
   CODE_TTL_SECONDS: integer(60, 600, 300),
   REFRESH_IDLE_DAYS: integer(1, 3650, 400),
   REFRESH_PUBLIC_MAX_DAYS: integer(1, 3650, 180),
+  METRICS_FLUSH_MS: integer(0, 20_000, 2000),
   PASSWORD_ITERATIONS: integer(1000, 100_000, 100_000),
   APPLE_APP_IDS: commaList
     .pipe(
@@ -312,6 +315,7 @@ function toConfig(v: Variables): Config {
     codeTtlSeconds: v.CODE_TTL_SECONDS,
     refreshIdleDays: v.REFRESH_IDLE_DAYS,
     refreshPublicMaxDays: v.REFRESH_PUBLIC_MAX_DAYS,
+    metricsFlushMs: v.METRICS_FLUSH_MS,
     appleAppIds: v.APPLE_APP_IDS,
     androidApps,
     amazon: {

@@ -4,6 +4,7 @@ import type { Caches } from "./authorization/caches.ts";
 import type { Keyring } from "./crypto/keyring.ts";
 import type { Config } from "./env.ts";
 import type { Log } from "./operations/log.ts";
+import type { Metrics } from "./operations/metrics.ts";
 
 export interface Runtime {
   readonly config: Config;
@@ -20,6 +21,8 @@ export interface Runtime {
   /** Short id of this request, quoted on error pages and in the log. */
   readonly requestId: string;
   readonly log: Log;
+  /** Counters: no storage trip in the request. */
+  readonly metrics: Metrics;
   /** Lets work run on after the answer. Nothing that must not be lost goes here. */
   background(work: Promise<unknown>): void;
 }

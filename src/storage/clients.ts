@@ -57,7 +57,8 @@ export interface ClientRow {
   readonly skill_scopes: string | null;
 }
 
-const SELECT_CLIENT = `SELECT c.*, s.name AS skill_name, s.scopes AS skill_scopes
+/** All of a client, with what pages need of its skill; takes a WHERE on `c`. */
+export const SELECT_CLIENT = `SELECT c.*, s.name AS skill_name, s.scopes AS skill_scopes
   FROM clients c LEFT JOIN skills s ON s.id = c.skill_id AND s.stage = c.skill_stage`;
 
 /** Reads one client by id, as a statement for a batch. */

@@ -1,0 +1,145 @@
+// Making, changing and listing OAuth clients: what operators do. Reading one for a request is in clients.ts.
+import { type AuditEntry, auditStatement } from "./audit.ts";
+import {
+  type AuthMethod,
+  type Client,
+  type ClientKind,
+  type ClientRow,
+  clientFromRow,
+  SELECT_CLIENT,
+} from "./clients.ts";
+import { batch, isUniqueViolation, readAll } from "./d1.ts";
+import type { Stage } from "./linkings.ts";
+
+export interface NewClient {
+  readonly id: string;
+  readonly kind: ClientKind;
+  readonly name: string;
+  /** SHA-256 of the secret, base64url; null for public clients. Not changed by an update. */
+  readonly secretHash: string | null;
+  readonly redirectUris: readonly string[];
+  readonly scopes: readonly string[];
+  readonly skillId: string | null;
+  readonly skillStage: Stage | null;
+  readonly skillIds: readonly string[];
+  readonly authMethods: readonly AuthMethod[];
+  readonly requirePkce: boolean;
+  readonly rotateRefreshTokens: boolean;
+  readonly issuerInResponse: boolean;
+  readonly clientCredentials: boolean;
+}
+
+/** An INSERT of one client. Fails on the primary key when the id is taken. */
+export function insertClientStatement(db: D1Database, client: NewClient, now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_stage, skill_ids, auth_methods,
+         require_pkce, rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)`,
+    )
+    .bind(
+      client.id,
+      client.kind,
+      client.name,
+      client.secretHash,
+      JSON.stringify(client.redirectUris),
+      JSON.stringify(client.scopes),
+      client.skillId,
+      client.skillStage,
+      JSON.stringify(client.skillIds),
+      JSON.stringify(client.authMethods),
+      client.requirePkce ? 1 : 0,
+      client.rotateRefreshTokens ? 1 : 0,
+      client.issuerInResponse ? 1 : 0,
+      client.clientCredentials ? 1 : 0,
+      now,
+    );
+}
+
+/** An UPDATE of everything that may change in a client: all but its id, kind, skill and secret. */
+export function updateClientStatement(db: D1Database, client: NewClient, now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE clients SET name = ?2, redirect_uris = ?3, scopes = ?4, skill_ids = ?5, auth_methods = ?6, require_pkce = ?7,
+         rotate_refresh_tokens = ?8, issuer_in_response = ?9, client_credentials = ?10, updated_at = ?11 WHERE id = ?1`,
+    )
+    .bind(
+      client.id,
+      client.name,
+      JSON.stringify(client.redirectUris),
+      JSON.stringify(client.scopes),
+      JSON.stringify(client.skillIds),
+      JSON.stringify(client.authMethods),
+      client.requirePkce ? 1 : 0,
+      client.rotateRefreshTokens ? 1 : 0,
+      client.issuerInResponse ? 1 : 0,
+      client.clientCredentials ? 1 : 0,
+      now,
+    );
+}
+
+/** Adds an `app` or `service` client. Returns false when its id is taken. */
+export async function insertClient(
+  db: D1Database,
+  client: NewClient,
+  now: number,
+  audit: AuditEntry,
+): Promise<boolean> {
+  try {
+    await batch(db, [insertClientStatement(db, client, now), auditStatement(db, now, audit)], false);
+    return true;
+  } catch (error) {
+    if (isUniqueViolation(error)) return false;
+    throw error;
+  }
+}
+
+/** `app` and `service` clients in the order of their ids, from behind `after` on. */
+export async function listClients(db: D1Database, after: string, limit: number): Promise<Client[]> {
+  const rows = await readAll<ClientRow>(
+    db.prepare(`${SELECT_CLIENT} WHERE c.id > ? AND c.kind <> 'alexa' ORDER BY c.id LIMIT ?`).bind(after, limit),
+  );
+  return rows.map(clientFromRow);
+}
+
+/** Removes an `app` or `service` client with its grants and codes. Returns false when there is none of this id. */
+export async function deleteClient(db: D1Database, id: string, now: number, audit: AuditEntry): Promise<boolean> {
+  const [, rows = []] = await batch(
+    db,
+    [
+      db
+        .prepare("DELETE FROM codes WHERE client_id IN (SELECT id FROM clients WHERE id = ? AND kind <> 'alexa')")
+        .bind(id),
+      db.prepare("DELETE FROM clients WHERE id = ? AND kind <> 'alexa' RETURNING id").bind(id),
+      auditStatement(db, now, audit),
+    ],
+    false,
+  );
+  return rows.length === 1;
+}
+
+/**
+ * Gives a confidential client a new secret; the present one stays valid until `previousExpiresAt` (milliseconds), and one
+ * that was still in its own overlap ends now: two secrets live at a time. Returns false when the client has gone.
+ */
+export async function rotateClientSecret(
+  db: D1Database,
+  clientId: string,
+  change: { readonly secretHash: string; readonly previousExpiresAt: number; readonly now: number },
+  audit: AuditEntry,
+): Promise<boolean> {
+  const [rows = []] = await batch(
+    db,
+    [
+      db
+        .prepare(
+          `UPDATE clients SET previous_secret_hash = secret_hash, previous_secret_expires_at = ?2, secret_hash = ?3, updated_at = ?4
+           WHERE id = ?1 AND secret_hash IS NOT NULL AND secret_hash <> ?3 RETURNING id`,
+        )
+        .bind(clientId, change.previousExpiresAt, change.secretHash, change.now),
+      auditStatement(db, change.now, audit),
+    ],
+    false,
+  );
+  return rows.length === 1;
+}
