@@ -1,0 +1,129 @@
+// What can go wrong at the Skill Enablement API: a tag for each, what it means outside, and what a person can do about it (L4).
+
+export type EnablementFailureCode = "enablement_rejected" | "enablement_forbidden" | "enablement_unavailable";
+
+interface FailureRule {
+  /** What the JSON API and the return URL say. */
+  readonly code: EnablementFailureCode;
+  /** Of several hosts' failures the highest is reported. A 404 says least: it is also what the wrong region answers. */
+  readonly specificity: number;
+  /** No other host can cure it. */
+  readonly stop: boolean;
+  /** Alexa may have linked all the same: GET decides. */
+  readonly undecided: boolean;
+  /** For the operator. */
+  readonly remedy: string;
+}
+
+const rejected = { code: "enablement_rejected", stop: false } as const;
+const forbidden = { code: "enablement_forbidden", stop: true, undecided: false } as const;
+const unavailable = { code: "enablement_unavailable", stop: false } as const;
+
+export const ENABLEMENT_FAILURES = {
+  enablement_forbidden: {
+    ...forbidden,
+    specificity: 100,
+    remedy:
+      "Alexa answered 403. Check that the skill's LWA client has the scope alexa::skills:account_linking, that linking from the app is switched on in the console, and that the stage exists.",
+  },
+  enablement_forbidden_stage: {
+    ...forbidden,
+    specificity: 100,
+    remedy:
+      "Alexa answered 403 for the development stage: only the developer's own Amazon account and beta testers may link there.",
+  },
+  enablement_unauthorized: {
+    ...forbidden,
+    specificity: 90,
+    remedy:
+      "Alexa answered 401: Amazon's token no longer counts, most often because the skill was disabled. Start linking again.",
+  },
+  enablement_bad_request: {
+    ...rejected,
+    specificity: 80,
+    undecided: false,
+    remedy:
+      "Alexa answered 400: it could not redeem our code at the token URL. Check that the console names this server's /token with this client's id and secret, and that the redirect URI is among the skill's redirect URLs.",
+  },
+  enablement_code_not_redeemed: {
+    ...rejected,
+    specificity: 75,
+    undecided: false,
+    remedy:
+      "Alexa says linked, but never redeemed our code: the skill is linked with another account or server. Disable the skill in the Alexa app and link again.",
+  },
+  enablement_conflict: {
+    ...rejected,
+    specificity: 70,
+    undecided: true,
+    remedy:
+      "Alexa answered 409 and the skill is not linked. Disable the skill in the Alexa app and link again; with Send Alexa Events on, check that AcceptGrant is answered.",
+  },
+  enablement_not_linked: {
+    ...rejected,
+    specificity: 65,
+    undecided: true,
+    remedy:
+      "Alexa took the call but reports no link. With Send Alexa Events on, check that the skill answers AcceptGrant.",
+  },
+  enablement_unexpected_status: {
+    ...rejected,
+    specificity: 60,
+    undecided: true,
+    remedy: "Alexa answered a status that its pages do not name; see the log for it.",
+  },
+  enablement_server_error: {
+    ...unavailable,
+    specificity: 50,
+    undecided: true,
+    remedy: "Alexa answered 5xx. Try again; check Amazon's status page when it lasts.",
+  },
+  enablement_throttled: {
+    ...unavailable,
+    specificity: 45,
+    undecided: false,
+    remedy: "Alexa answered 429: too many calls. Try again later.",
+  },
+  enablement_malformed: {
+    ...unavailable,
+    specificity: 42,
+    undecided: true,
+    remedy: "Alexa's answer was no JSON that can be read. Try again.",
+  },
+  enablement_redirected: {
+    ...unavailable,
+    specificity: 41,
+    undecided: true,
+    remedy: "Alexa's host answered a redirect, which is never followed. Check ALEXA_API_HOSTS.",
+  },
+  enablement_timed_out: {
+    ...unavailable,
+    specificity: 40,
+    undecided: true,
+    remedy: "Alexa did not answer within ten seconds. Check that /token answers it within 4.5 seconds; then try again.",
+  },
+  enablement_unreachable: {
+    ...unavailable,
+    specificity: 40,
+    undecided: true,
+    remedy: "The connection to Alexa failed. Try again; check ALEXA_API_HOSTS when it lasts.",
+  },
+  enablement_not_found: {
+    ...rejected,
+    specificity: 10,
+    undecided: false,
+    remedy: "Every region answered 404: no skill with this id and stage is visible to the customer's Amazon account.",
+  },
+} as const satisfies Record<string, FailureRule>;
+
+export type EnablementFailureReason = keyof typeof ENABLEMENT_FAILURES;
+
+/** The rule of a failure. */
+export function failureRule(reason: EnablementFailureReason): FailureRule {
+  return ENABLEMENT_FAILURES[reason];
+}
+
+/** The failure that says most; the first of equals. */
+export function mostSpecific(reasons: readonly EnablementFailureReason[]): EnablementFailureReason | undefined {
+  return reasons.toSorted((a, b) => failureRule(b).specificity - failureRule(a).specificity)[0];
+}

@@ -1,0 +1,220 @@
+// Client of the Skill Enablement API (customer family): where to ask, enable and link, look, disable.
+import * as z from "zod";
+import type { AuthorizationCode } from "../authorization/codes.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Stage } from "../storage/linkings.ts";
+import type { EnablementFailureReason } from "./enablement-failures.ts";
+import { callForJson, type NoAnswer, type OutboundAnswer } from "./outbound.ts";
+
+export const DISCOVERY_TIMEOUT_MS = 3000;
+export const ENABLEMENT_TIMEOUT_MS = 10_000;
+const LOOK_TIMEOUT_MS = 5000;
+
+export const REGIONS = ["NA", "EU", "FE"] as const;
+export type Region = (typeof REGIONS)[number];
+
+/** The region of one of the configured hosts. */
+export function regionOf(rt: Runtime, host: string): Region {
+  return REGIONS[rt.config.amazon.apiHosts.indexOf(host)] ?? "NA";
+}
+
+const endpointsAnswer = z.object({ endpoints: z.array(z.string()).max(20) });
+
+/**
+ * The hosts to try for this customer, in order. Asks endpoint discovery; entries off the list of configured hosts are dropped,
+ * since the token must go nowhere else. Discovery down or saying nothing: all hosts. `remembered` (the last winner) comes first.
+ */
+export async function enablementHosts(rt: Runtime, accessToken: string, remembered: string | null): Promise<string[]> {
+  const { apiUrl, apiHosts } = rt.config.amazon;
+  const answer = await callForJson(
+    `${apiUrl}/v1/alexaApiEndpoint`,
+    { headers: { authorization: bearer(accessToken), accept: "application/json" } },
+    { timeoutMs: DISCOVERY_TIMEOUT_MS },
+  );
+  const parsed = answer.answered && answer.status === 200 ? endpointsAnswer.safeParse(answer.json) : undefined;
+  const named = new Set(parsed?.data?.endpoints.map(toHost) ?? []);
+  const known = apiHosts.filter((host) => named.has(host));
+  if (known.length === 0) {
+    rt.log.warn("endpoint_discovery_failed", {
+      status: answer.answered ? answer.status : null,
+      reason: answer.answered ? (parsed?.success ? "unlisted" : "malformed") : answer.reason,
+    });
+  }
+  return (known.length > 0 ? known : [...apiHosts]).toSorted(
+    (a, b) => Number(b === remembered) - Number(a === remembered),
+  );
+}
+
+/** Discovery answers bare host names or URLs. */
+function toHost(endpoint: string): string {
+  const url = endpoint.includes("://") ? endpoint : `https://${endpoint}`;
+  return url.replace(/\/+$/, "").toLowerCase();
+}
+
+export interface EnablementRequest {
+  readonly accessToken: string;
+  readonly skillId: string;
+  readonly stage: Stage;
+  /** The redirect URI that our code is bound to. */
+  readonly redirectUri: string;
+  /** One of ours, minted for this very call. */
+  readonly code: AuthorizationCode;
+}
+
+export type EnablementResult =
+  | { readonly linked: true; readonly alexaUserId: string | null }
+  | { readonly linked: false; readonly reason: EnablementFailureReason };
+
+export type LinkState =
+  | { readonly state: "linked"; readonly alexaUserId: string | null }
+  | { readonly state: "not_linked" }
+  /** The question was not answered; nothing may be concluded. */
+  | { readonly state: "unknown" };
+
+const enablementAnswer = z.object({
+  accountLink: z.object({ status: z.string() }).optional().catch(undefined),
+  user: z
+    .object({ id: z.string().min(1).max(255) })
+    .optional()
+    .catch(undefined),
+});
+
+/** Enables the skill and links the account. Alexa redeems the code at our /token before it answers. At most ten seconds. */
+export async function requestEnablement(
+  rt: Runtime,
+  host: string,
+  request: EnablementRequest,
+): Promise<EnablementResult> {
+  const answer = await callForJson(
+    enablementUrl(host, request.skillId),
+    {
+      method: "POST",
+      headers: {
+        authorization: bearer(request.accessToken),
+        "content-type": "application/json",
+        accept: "application/json",
+      },
+      body: JSON.stringify({
+        stage: request.stage,
+        accountLinkRequest: { redirectUri: request.redirectUri, authCode: request.code, type: "AUTH_CODE" },
+      }),
+    },
+    { timeoutMs: ENABLEMENT_TIMEOUT_MS },
+  );
+  const result = interpretEnablement(answer, request.stage);
+  if (!result.linked) {
+    rt.log.warn("enablement_failed", {
+      region: regionOf(rt, host),
+      reason: result.reason,
+      status: answer.answered ? answer.status : null,
+    });
+  }
+  return result;
+}
+
+function interpretEnablement(answer: OutboundAnswer | NoAnswer, stage: Stage): EnablementResult {
+  if (!answer.answered) return { linked: false, reason: reasonWithoutAnswer(answer) };
+  if (answer.status < 200 || answer.status >= 300) {
+    return { linked: false, reason: reasonOfStatus(answer.status, stage) };
+  }
+  const parsed = enablementAnswer.safeParse(answer.json);
+  if (!parsed.success) return { linked: false, reason: "enablement_malformed" };
+  return isLinked(parsed.data)
+    ? { linked: true, alexaUserId: parsed.data.user?.id ?? null }
+    : { linked: false, reason: "enablement_not_linked" };
+}
+
+function isLinked(answer: z.infer<typeof enablementAnswer>): boolean {
+  return answer.accountLink?.status.toUpperCase() === "LINKED";
+}
+
+function reasonWithoutAnswer(answer: NoAnswer): EnablementFailureReason {
+  switch (answer.reason) {
+    case "timed_out":
+      return "enablement_timed_out";
+    case "unreachable":
+      return "enablement_unreachable";
+    case "redirected":
+      return "enablement_redirected";
+    case "too_large":
+      return "enablement_malformed";
+  }
+}
+
+/** The tag of an error status of the enablement call. */
+export function reasonOfStatus(status: number, stage: Stage): EnablementFailureReason {
+  if (status >= 500) return "enablement_server_error";
+  switch (status) {
+    case 400:
+      return "enablement_bad_request";
+    case 401:
+      return "enablement_unauthorized";
+    case 403:
+      return stage === "development" ? "enablement_forbidden_stage" : "enablement_forbidden";
+    case 404:
+      return "enablement_not_found";
+    case 409:
+      return "enablement_conflict";
+    case 429:
+      return "enablement_throttled";
+    default:
+      return "enablement_unexpected_status";
+  }
+}
+
+/** Whether Alexa holds a link for this customer and skill (L8). 401 and 404 mean that it does not. */
+export async function readEnablement(
+  rt: Runtime,
+  host: string,
+  request: { readonly accessToken: string; readonly skillId: string },
+): Promise<LinkState> {
+  const answer = await callForJson(
+    enablementUrl(host, request.skillId),
+    { headers: { authorization: bearer(request.accessToken), accept: "application/json" } },
+    { timeoutMs: LOOK_TIMEOUT_MS },
+  );
+  if (answer.answered && (answer.status === 401 || answer.status === 404)) return { state: "not_linked" };
+  const parsed = answer.answered && answer.status === 200 ? enablementAnswer.safeParse(answer.json) : undefined;
+  if (!parsed?.data?.accountLink) {
+    rt.log.warn("enablement_status_unknown", {
+      region: regionOf(rt, host),
+      status: answer.answered ? answer.status : null,
+      reason: answer.answered ? null : answer.reason,
+    });
+    return { state: "unknown" };
+  }
+  return isLinked(parsed.data)
+    ? { state: "linked", alexaUserId: parsed.data.user?.id ?? null }
+    : { state: "not_linked" };
+}
+
+/** Disables the skill for this customer, which also ends Amazon's tokens. True when it is done or was so already (401, 404). */
+export async function disableEnablement(
+  rt: Runtime,
+  host: string,
+  request: { readonly accessToken: string; readonly skillId: string },
+): Promise<boolean> {
+  const answer = await callForJson(
+    enablementUrl(host, request.skillId),
+    { method: "DELETE", headers: { authorization: bearer(request.accessToken), accept: "application/json" } },
+    { timeoutMs: ENABLEMENT_TIMEOUT_MS },
+  );
+  const done = answer.answered && ((answer.status >= 200 && answer.status < 300) || [401, 404].includes(answer.status));
+  if (!done) {
+    rt.log.warn("disable_failed", {
+      region: regionOf(rt, host),
+      status: answer.answered ? answer.status : null,
+      reason: answer.answered ? null : answer.reason,
+    });
+  }
+  return done;
+}
+
+function enablementUrl(host: string, skillId: string): string {
+  return `${host}/v1/users/~current/skills/${encodeURIComponent(skillId)}/enablement`;
+}
+
+/** Title case is not a matter of taste: Alexa answers 400 to `bearer` (L4), and Amazon's own `token_type` is lower case. */
+function bearer(accessToken: string): string {
+  return `Bearer ${accessToken}`;
+}

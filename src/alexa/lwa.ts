@@ -1,0 +1,140 @@
+// Login with Amazon's token endpoint, with a skill's LWA credentials. Request and validated answer are kept apart.
+import * as z from "zod";
+import type { Runtime } from "../runtime.ts";
+import { callForJson, type OutboundFaultReason } from "./outbound.ts";
+
+/** A code that Amazon issued. Only Login with Amazon redeems it; the enablement call takes one of ours (L1). */
+export type AmazonCode = string & { readonly brand: "AmazonCode" };
+
+/** Amazon documents no length. Codes seen are about 20 characters. */
+const MAX_AMAZON_CODE = 2048;
+
+/** A callback's or an app's value as Amazon's code; undefined when it cannot be one. */
+export function toAmazonCode(value: string): AmazonCode | undefined {
+  return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_AMAZON_CODE ? (value as AmazonCode) : undefined;
+}
+
+/** What we call Login with Amazon with. Never what Alexa presents to us. */
+export interface LwaCredentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+/** A customer's tokens from Amazon. Times are milliseconds since 1970. */
+export interface AmazonTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly accessExpiresAt: number;
+}
+
+export type LwaOutcome =
+  | { readonly outcome: "tokens"; readonly tokens: AmazonTokens }
+  /** Amazon answered no; `error` is its code, cut to known characters. */
+  | { readonly outcome: "rejected"; readonly error: string }
+  /** No answer, or none that says anything. The same code or token may be presented again. */
+  | { readonly outcome: "unavailable"; readonly reason: LwaFaultReason };
+export type LwaFaultReason = OutboundFaultReason | "server_error" | "throttled" | "malformed";
+
+export const LWA_TIMEOUT_MS = 5000;
+/** An access token that ends sooner is refreshed before use. */
+export const EXPIRY_MARGIN_MS = 60_000;
+
+const lifetimeSeconds = z.union([
+  z.number().positive(),
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number),
+]);
+// Amazon gives tokens up to 2,048 bytes; the bounds only keep a wild answer out of storage.
+const token = z.string().min(1).max(8192);
+const tokenAnswer = z.object({
+  access_token: token,
+  refresh_token: token.optional(),
+  expires_in: lifetimeSeconds,
+});
+const errorAnswer = z.object({ error: z.string().min(1) });
+
+/** Redeems Amazon's code (RFC 6749 §4.1.3, with the verifier in the body). Takes at most five seconds. */
+export function exchangeAmazonCode(
+  rt: Runtime,
+  credentials: LwaCredentials,
+  exchange: { readonly code: AmazonCode; readonly redirectUri: string; readonly codeVerifier: string },
+): Promise<LwaOutcome> {
+  return requestTokens(rt, credentials, {
+    grant_type: "authorization_code",
+    code: exchange.code,
+    redirect_uri: exchange.redirectUri,
+    code_verifier: exchange.codeVerifier,
+  });
+}
+
+/** Redeems a code that came by AcceptGrant or reciprocal authorization: no redirect URI goes with it. */
+export function exchangeGrantCode(rt: Runtime, credentials: LwaCredentials, code: AmazonCode): Promise<LwaOutcome> {
+  return requestTokens(rt, credentials, { grant_type: "authorization_code", code });
+}
+
+/** Fresh tokens for a refresh token. Amazon may answer a new refresh token: it replaces the old one. */
+export function refreshAmazonTokens(rt: Runtime, credentials: LwaCredentials, refreshToken: string) {
+  return requestTokens(rt, credentials, { grant_type: "refresh_token", refresh_token: refreshToken }, refreshToken);
+}
+
+async function requestTokens(
+  rt: Runtime,
+  credentials: LwaCredentials,
+  parameters: Readonly<Record<string, string>>,
+  keptRefreshToken?: string,
+): Promise<LwaOutcome> {
+  const answer = await callForJson(
+    rt.config.amazon.tokenUrl,
+    {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-www-form-urlencoded;charset=UTF-8",
+        accept: "application/json",
+      },
+      body: new URLSearchParams({
+        ...parameters,
+        client_id: credentials.clientId,
+        client_secret: credentials.clientSecret,
+      }).toString(),
+    },
+    { timeoutMs: LWA_TIMEOUT_MS },
+  );
+  const outcome = interpret(rt, answer, keptRefreshToken);
+  if (outcome.outcome !== "tokens") {
+    rt.log.warn("lwa_failed", {
+      grantType: parameters.grant_type ?? "",
+      outcome: outcome.outcome,
+      reason: outcome.outcome === "rejected" ? outcome.error : outcome.reason,
+      status: answer.answered ? answer.status : null,
+    });
+  }
+  return outcome;
+}
+
+function interpret(
+  rt: Runtime,
+  answer: Awaited<ReturnType<typeof callForJson>>,
+  keptRefreshToken: string | undefined,
+): LwaOutcome {
+  if (!answer.answered) return { outcome: "unavailable", reason: answer.reason };
+  if (answer.status >= 500) return { outcome: "unavailable", reason: "server_error" };
+  if (answer.status === 429) return { outcome: "unavailable", reason: "throttled" };
+  if (answer.status === 200) {
+    const parsed = tokenAnswer.safeParse(answer.json);
+    const refreshToken = parsed.data?.refresh_token ?? keptRefreshToken;
+    if (!parsed.success || refreshToken === undefined) return { outcome: "unavailable", reason: "malformed" };
+    return {
+      outcome: "tokens",
+      tokens: {
+        accessToken: parsed.data.access_token,
+        refreshToken,
+        accessExpiresAt: rt.now() + parsed.data.expires_in * 1000,
+      },
+    };
+  }
+  const error = errorAnswer.safeParse(answer.json);
+  if (!error.success) return { outcome: "unavailable", reason: "malformed" };
+  return { outcome: "rejected", error: error.data.error.replace(/[^A-Za-z0-9_]/g, "").slice(0, 40) || "unknown" };
+}
