@@ -1,6 +1,8 @@
 // Login with Amazon's token endpoint, with a skill's LWA credentials. Request and validated answer are kept apart.
 import * as z from "zod";
 import type { Runtime } from "../runtime.ts";
+import type { AmazonTokens } from "../storage/amazon-tokens.ts";
+import type { LwaCredentials } from "../storage/skills.ts";
 import { callForJson, type OutboundFaultReason } from "./outbound.ts";
 
 /** A code that Amazon issued. Only Login with Amazon redeems it; the enablement call takes one of ours (L1). */
@@ -12,19 +14,6 @@ const MAX_AMAZON_CODE = 2048;
 /** A callback's or an app's value as Amazon's code; undefined when it cannot be one. */
 export function toAmazonCode(value: string): AmazonCode | undefined {
   return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_AMAZON_CODE ? (value as AmazonCode) : undefined;
-}
-
-/** What we call Login with Amazon with. Never what Alexa presents to us. */
-export interface LwaCredentials {
-  readonly clientId: string;
-  readonly clientSecret: string;
-}
-
-/** A customer's tokens from Amazon. Times are milliseconds since 1970. */
-export interface AmazonTokens {
-  readonly accessToken: string;
-  readonly refreshToken: string;
-  readonly accessExpiresAt: number;
 }
 
 export type LwaOutcome =
@@ -137,4 +126,23 @@ function interpret(
   const error = errorAnswer.safeParse(answer.json);
   if (!error.success) return { outcome: "unavailable", reason: "malformed" };
   return { outcome: "rejected", error: error.data.error.replace(/[^A-Za-z0-9_]/g, "").slice(0, 40) || "unknown" };
+}
+
+export type FreshTokens =
+  | { readonly outcome: "fresh"; readonly tokens: AmazonTokens; readonly refreshed: boolean }
+  /** Amazon ended the tokens: the customer disabled the skill or removed the permission. */
+  | { readonly outcome: "gone" }
+  | { readonly outcome: "unavailable" };
+
+/** Tokens good for a call now, refreshed when they end within a minute. What was refreshed is the caller's to store. */
+export async function freshAmazonTokens(
+  rt: Runtime,
+  credentials: LwaCredentials,
+  tokens: AmazonTokens,
+): Promise<FreshTokens> {
+  if (tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now()) return { outcome: "fresh", tokens, refreshed: false };
+  const answer = await refreshAmazonTokens(rt, credentials, tokens.refreshToken);
+  if (answer.outcome === "tokens") return { outcome: "fresh", tokens: answer.tokens, refreshed: true };
+  // Any other refusal (invalid_client, for instance) is a fault of ours and says nothing about the customer.
+  return { outcome: answer.outcome === "rejected" && answer.error === "invalid_grant" ? "gone" : "unavailable" };
 }

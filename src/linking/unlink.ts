@@ -1,0 +1,106 @@
+// Unlinking: ours ends at once, in one batch; then the skill is disabled at Amazon, now or by the scheduled work.
+import { disableEnablement } from "../alexa/enablement.ts";
+import { freshAmazonTokens } from "../alexa/lwa.ts";
+import type { Runtime } from "../runtime.ts";
+import { openTokens } from "../storage/amazon-tokens.ts";
+import { StorageFault } from "../storage/d1.ts";
+import type { Stage } from "../storage/linkings.ts";
+import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills.ts";
+import {
+  claimPendingUnlink,
+  duePendingUnlinks,
+  forgetPendingUnlink,
+  giveUpPendingUnlink,
+  type PendingUnlink,
+  replacePendingTokens,
+  revokeLinks,
+} from "../storage/unlinks.ts";
+
+export type UnlinkOutcome =
+  | { readonly outcome: "unlinked"; readonly amazon: "done" | "pending" }
+  | { readonly outcome: "skill_not_found" | "grant_not_found" };
+
+/** Ends all of a user's links with a skill; with none there it is done already. `stage` left out: the only one, or live. */
+export async function unlinkSkill(
+  rt: Runtime,
+  target: { readonly userId: string; readonly skillId: string; readonly stage?: Stage | undefined },
+): Promise<UnlinkOutcome> {
+  const rows = await revokeLinks(rt.db, target, rt.now());
+  if (!rows.skill) return { outcome: "skill_not_found" };
+  return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, rows.skill) };
+}
+
+/** Ends one link of a user, whichever way it was made; ended before, it is done already. */
+export async function unlinkGrant(
+  rt: Runtime,
+  target: { readonly userId: string; readonly grantId: string },
+): Promise<UnlinkOutcome> {
+  const rows = await revokeLinks(rt.db, target, rt.now());
+  if (!rows.found) return { outcome: "grant_not_found" };
+  const [first] = rows.pending;
+  const skill = first ? await readSkill(rt.db, first.skill_id, first.skill_stage) : undefined;
+  return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, skill) };
+}
+
+/** What failed stays in its row. A fault of ours here is no fault of the unlinking, which has been committed. */
+async function disableNow(
+  rt: Runtime,
+  pending: readonly PendingUnlink[],
+  skill: Skill | undefined,
+): Promise<"done" | "pending"> {
+  const ended = await Promise.all(pending.map((row) => disable(rt, row, skill)));
+  return ended.every((one) => one) ? "done" : "pending";
+}
+
+async function disable(rt: Runtime, row: PendingUnlink, skill: Skill | undefined): Promise<boolean> {
+  try {
+    if (!(await disableAtAmazon(rt, row, skill))) return false;
+    await forgetPendingUnlink(rt.db, row.id);
+    return true;
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error;
+    rt.log.warn("unlink_not_noted", { message: error.message.slice(0, 200) });
+    return false;
+  }
+}
+
+async function disableAtAmazon(rt: Runtime, row: PendingUnlink, skill: Skill | undefined): Promise<boolean> {
+  const tokens = await openTokens(rt.keyring, { grantId: row.id, purpose: "enablement" }, row.tokens);
+  const credentials = skill && (await lwaCredentialsIfReadable(rt, skill));
+  if (!tokens || !credentials) {
+    await giveUpPendingUnlink(rt.db, row, tokens ? "lwa_credentials_missing" : "tokens_unreadable", rt.now());
+    return true;
+  }
+  const fresh = await freshAmazonTokens(rt, credentials, tokens);
+  if (fresh.outcome !== "fresh") return fresh.outcome === "gone";
+  if (fresh.refreshed) await replacePendingTokens(rt.db, rt.keyring, row.id, fresh.tokens);
+  return disableEnablement(rt, row.host, { accessToken: fresh.tokens.accessToken, skillId: row.skill_id });
+}
+
+async function lwaCredentialsIfReadable(rt: Runtime, skill: Skill) {
+  try {
+    return await lwaCredentials(rt, skill);
+  } catch (error) {
+    if (error instanceof UnreadableSecret) return undefined;
+    throw error;
+  }
+}
+
+const MINUTE_MS = 60_000;
+const LONGEST_WAIT_MS = 6 * 60 * MINUTE_MS;
+const GIVE_UP_AFTER_MS = 30 * 24 * 60 * MINUTE_MS;
+
+/** Disables at Amazon what could not be disabled at once: at most `limit` rows, each twice as late as the last time. The number done. */
+export async function finishPendingUnlinks(rt: Runtime, limit: number): Promise<number> {
+  let done = 0;
+  for (const row of await duePendingUnlinks(rt.db, rt.now(), limit)) {
+    const wait = Math.min(MINUTE_MS * 2 ** Math.min(row.attempts, 12), LONGEST_WAIT_MS);
+    if (!(await claimPendingUnlink(rt.db, row, rt.now() + wait))) continue;
+    const skill = await readSkill(rt.db, row.skill_id, row.skill_stage);
+    if (await disable(rt, row, skill)) done++;
+    else if (rt.now() - row.created_at > GIVE_UP_AFTER_MS) {
+      await giveUpPendingUnlink(rt.db, row, "amazon_out_of_reach", rt.now());
+    }
+  }
+  return done;
+}

@@ -1,0 +1,180 @@
+// Unlinking in D1: ours first, in one batch that also moves Amazon's tokens to where the scheduled work finds them.
+import type { Keyring } from "../crypto/keyring.ts";
+import { type AmazonTokens, sealTokens } from "./amazon-tokens.ts";
+import { auditStatement } from "./audit.ts";
+import { batch, readAll, write } from "./d1.ts";
+import type { Stage } from "./linkings.ts";
+import { type Skill, skillFromRow, skillStatement } from "./skills.ts";
+
+/** The first attempt belongs to the request that unlinks; the scheduled work waits this long. */
+const FIRST_RETRY_MS = 60_000;
+/** More enablements than one person has; what is left over, the scheduled work finishes. */
+const AT_ONCE = 20;
+
+export interface PendingUnlink {
+  /** Of the grant that ended; the sealed tokens are bound to it. */
+  readonly id: string;
+  readonly skill_id: string;
+  readonly skill_stage: Stage;
+  readonly host: string;
+  readonly tokens: string;
+  readonly attempts: number;
+  readonly next_attempt_at: number;
+  readonly created_at: number;
+}
+
+/** Which grants: all of a user for a skill (`stage` left out: the only one, or live), or one. */
+export type UnlinkTarget =
+  | { readonly userId: string; readonly skillId: string; readonly stage?: Stage | undefined }
+  | { readonly userId: string; readonly grantId: string };
+
+export interface UnlinkedRows {
+  /** Only for a skill; undefined: no such skill or stage. */
+  readonly skill: Skill | undefined;
+  /** Whether the user has such a grant, alive or ended. */
+  readonly found: boolean;
+  /** Enablements to be ended at Amazon, older ones that failed included. */
+  readonly pending: readonly PendingUnlink[];
+}
+
+/** Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; repeating it changes nothing more. */
+export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: number): Promise<UnlinkedRows> {
+  const one = "grantId" in target;
+  const grantsHere = one
+    ? "SELECT id FROM grants WHERE user_id = ?1 AND id = ?2 AND skill_id IS NOT NULL AND ?3 IS NULL"
+    : "SELECT id FROM grants WHERE user_id = ?1 AND skill_id = ?2 AND skill_stage = COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2))";
+  const which = one ? [target.userId, target.grantId, null] : [target.userId, target.skillId, target.stage ?? null];
+  const [skills = [], , , , , , found = [], pending = []] = await batch(
+    db,
+    [
+      skillStatement(db, one ? "" : target.skillId, one ? undefined : target.stage),
+      db
+        .prepare(
+          `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
+           SELECT g.id, g.user_id, g.skill_id, g.skill_stage, t.host, t.tokens, ?4, ?5
+           FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
+           WHERE t.purpose = 'enablement' AND t.grant_id IN (${grantsHere}) ON CONFLICT (id) DO NOTHING`,
+        )
+        .bind(...which, now + FIRST_RETRY_MS, now),
+      db.prepare(`DELETE FROM amazon_tokens WHERE grant_id IN (${grantsHere})`).bind(...which),
+      db
+        .prepare(
+          `INSERT INTO audit (at, kind, user_id, client_id, grant_id, linking_id, details)
+           SELECT ?4, 'grant_revoked', user_id, client_id, id, linking_id, 'unlinked' FROM grants
+           WHERE id IN (${grantsHere}) AND revoked_at IS NULL`,
+        )
+        .bind(...which, now),
+      one
+        ? db
+            .prepare(
+              "UPDATE codes SET voided_at = ?3 WHERE user_id = ?1 AND grant_id = ?2 AND spent_at IS NULL AND voided_at IS NULL",
+            )
+            .bind(target.userId, target.grantId, now)
+        : db
+            .prepare(
+              `UPDATE codes SET voided_at = ?4 WHERE user_id = ?1 AND spent_at IS NULL AND voided_at IS NULL AND client_id IN (
+                 SELECT id FROM clients WHERE kind = 'alexa' AND skill_id = ?2
+                   AND skill_stage = COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2)))`,
+            )
+            .bind(...which, now),
+      db
+        .prepare(
+          `UPDATE grants SET revoked_at = ?4, revoked_reason = 'unlinked' WHERE id IN (${grantsHere}) AND revoked_at IS NULL`,
+        )
+        .bind(...which, now),
+      db.prepare(`${grantsHere} LIMIT 1`).bind(...which),
+      one
+        ? db.prepare("SELECT * FROM pending_unlinks WHERE id = ?2 AND user_id = ?1").bind(target.userId, target.grantId)
+        : db
+            .prepare(
+              `SELECT * FROM pending_unlinks WHERE user_id = ?1 AND skill_id = ?2
+                 AND skill_stage = COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2)) ORDER BY created_at LIMIT ${AT_ONCE}`,
+            )
+            .bind(...which),
+    ],
+    true,
+  );
+  return {
+    skill: skills[0] ? skillFromRow(skills[0]) : undefined,
+    found: found.length > 0,
+    pending: pending as unknown as PendingUnlink[],
+  };
+}
+
+/** Puts an enablement that must end at Amazon into the queue: for links that Alexa may have made for a linking that failed. */
+export async function pendingUnlinkStatement(
+  db: D1Database,
+  keyring: Keyring,
+  unlink: {
+    readonly id: string;
+    readonly userId: string | null;
+    readonly skillId: string;
+    readonly stage: Stage;
+    readonly host: string;
+    readonly tokens: AmazonTokens;
+  },
+  now: number,
+): Promise<D1PreparedStatement> {
+  const sealed = await sealTokens(keyring, { grantId: unlink.id, purpose: "enablement" }, unlink.tokens);
+  return db
+    .prepare(
+      `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (id) DO NOTHING`,
+    )
+    .bind(unlink.id, unlink.userId, unlink.skillId, unlink.stage, unlink.host, sealed, now);
+}
+
+/** The enablements whose turn has come, the longest waiting first. */
+export function duePendingUnlinks(db: D1Database, now: number, limit: number): Promise<PendingUnlink[]> {
+  return readAll<PendingUnlink>(
+    db
+      .prepare("SELECT * FROM pending_unlinks WHERE next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?")
+      .bind(now, limit),
+  );
+}
+
+/** Takes a due row for one attempt; false when another run has taken it. */
+export async function claimPendingUnlink(db: D1Database, row: PendingUnlink, nextAttemptAt: number): Promise<boolean> {
+  const changed = await write(
+    db
+      .prepare(
+        "UPDATE pending_unlinks SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ? AND next_attempt_at = ?",
+      )
+      .bind(nextAttemptAt, row.id, row.next_attempt_at),
+    false,
+  );
+  return changed === 1;
+}
+
+/** Amazon has ended it, or it has ended by itself: Amazon's tokens are forgotten. */
+export async function forgetPendingUnlink(db: D1Database, id: string): Promise<void> {
+  await write(db.prepare("DELETE FROM pending_unlinks WHERE id = ?").bind(id), true);
+}
+
+/** Keeps tokens that were refreshed for an attempt that then failed. */
+export async function replacePendingTokens(
+  db: D1Database,
+  keyring: Keyring,
+  id: string,
+  tokens: AmazonTokens,
+): Promise<void> {
+  const sealed = await sealTokens(keyring, { grantId: id, purpose: "enablement" }, tokens);
+  await write(db.prepare("UPDATE pending_unlinks SET tokens = ? WHERE id = ?").bind(sealed, id), true);
+}
+
+/** Stops trying: the skill stays enabled at Amazon, without access to us. A person is told. */
+export async function giveUpPendingUnlink(
+  db: D1Database,
+  row: PendingUnlink,
+  reason: string,
+  now: number,
+): Promise<void> {
+  await batch(
+    db,
+    [
+      auditStatement(db, now, { kind: "unlink_given_up", alert: true, grantId: row.id, details: reason }),
+      db.prepare("DELETE FROM pending_unlinks WHERE id = ?").bind(row.id),
+    ],
+    false,
+  );
+}
