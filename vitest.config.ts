@@ -19,6 +19,7 @@ const simulator = await build({
 
 export default defineConfig({
   test: {
+    silent: "passed-only",
     projects: [
       {
         plugins: [

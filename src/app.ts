@@ -1,7 +1,12 @@
 // The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
 import { Hono } from "hono";
 import { Caches } from "./authorization/caches.ts";
+import { introspectRoutes } from "./authorization/introspect.ts";
+import { metadataRoutes } from "./authorization/metadata.ts";
 import { oauthError } from "./authorization/oauth-error.ts";
+import { revokeRoutes } from "./authorization/revoke.ts";
+import { tokenRoutes } from "./authorization/token.ts";
+import { userinfoRoutes } from "./authorization/userinfo.ts";
 import { createKeyring, type Keyring } from "./crypto/keyring.ts";
 import { randomSecret } from "./crypto/random.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
@@ -61,6 +66,12 @@ export function createApp(config: Config, now: () => number = () => Date.now()):
     });
     await next();
   });
+
+  app.route("/", tokenRoutes);
+  app.route("/", revokeRoutes);
+  app.route("/", introspectRoutes);
+  app.route("/", userinfoRoutes);
+  app.route("/", metadataRoutes);
 
   app.notFound((c) => notFound(c as AppContext));
   app.onError((error, c) => unforeseen(error, c as AppContext));

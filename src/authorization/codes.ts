@@ -33,6 +33,7 @@ export async function codeOfConsent(
 }
 
 const payloadSchema = z.object({
+  grantId: z.string(),
   clientId: z.string(),
   redirectUri: z.string(),
   codeChallenge: z.string().nullable(),
@@ -57,6 +58,7 @@ export async function putCodeCopy(
 ): Promise<void> {
   try {
     const copy: CodeCopy = {
+      grantId: binding.grantId,
       clientId: binding.clientId,
       redirectUri: binding.redirectUri,
       codeChallenge: binding.codeChallenge,

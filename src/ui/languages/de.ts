@@ -15,6 +15,36 @@ export const de: Messages = {
   errorMessage: "Der Fehler liegt bei uns, nicht bei Ihnen. Bitte versuchen Sie es noch einmal.",
   unavailableTitle: "Gerade nicht erreichbar",
   unavailableMessage: "Bitte warten Sie ein paar Sekunden und versuchen Sie es noch einmal. Es ist nichts verloren.",
+  consentExpiredTitle: "Diese Seite ist abgelaufen",
+  consentExpiredMessage: "Sie war zu lange offen. Gehen Sie zurück zur Alexa-App und beginnen Sie die Verknüpfung neu.",
+  consentDecidedTitle: "Bereits entschieden",
+  consentDecidedMessage:
+    "Jemand hat diese Anfrage mit einem anderen Konto beantwortet. Beginnen Sie in der Alexa-App neu.",
+  formForgedTitle: "Dieses Formular kann nicht verwendet werden",
+  formForgedMessage:
+    "Es wurde nicht in diesem Browser geöffnet, oder Cookies sind blockiert. Beginnen Sie neu und erlauben Sie Cookies für diese Seite.",
+  decisionMissingTitle: "Es wurde keine Entscheidung gesendet",
+  decisionMissingMessage: "Gehen Sie zurück und wählen Sie eine der Schaltflächen.",
+  wrongMethodTitle: "Falsche Art von Anfrage",
+  wrongMethodMessage: "Diese Adresse wird in einem Browser geöffnet.",
+  swappedUrlsMessage:
+    "Dies ist die Autorisierungs-URL. Token-Anfragen gehen an /token: Die beiden URLs scheinen in den Einstellungen des Skills vertauscht.",
+  authorizeRefusedTitle: "Dieser Link kann nicht verwendet werden",
+  authorizeRefusedHint:
+    "Beginnen Sie in der Alexa-App neu. Geschieht es wieder, nennen Sie dem Support die Fehlernummer.",
+  authorizeRefusedVendorHint:
+    "Die Adresse sieht nach Amazon aus: Der Betreiber dieses Dienstes muss die Vendor-ID des Skills eintragen.",
+  authorizeRefused: {
+    query_too_long: "Die Anfrage ist zu lang.",
+    parameter_repeated: "Die Anfrage nennt etwas doppelt.",
+    client_missing: "Die Anfrage sagt nicht, für welchen Skill sie ist (client_id fehlt).",
+    client_unknown: "Der Skill ist hier nicht bekannt (unbekannte client_id).",
+    redirect_uri_missing: "Die Anfrage sagt nicht, wohin es zurückgeht (redirect_uri fehlt).",
+    redirect_uri_unregistered: "Die Rücksprungadresse ist für diesen Skill nicht eingetragen (redirect_uri).",
+    state_too_long: "Die Anfrage trägt zu viel state.",
+    state_not_printable: "Die Anfrage enthält unerlaubte Zeichen (state).",
+  },
+
   remediesTitle: "Die Verknüpfung klappt immer noch nicht?",
   remedies: [
     "Aktualisieren Sie die Alexa-App auf Ihrem Telefon und beginnen Sie auf der Seite des Skills von vorn.",

@@ -14,6 +14,34 @@ export const en = {
   errorMessage: "This is our fault, not yours. Please try again.",
   unavailableTitle: "Not available right now",
   unavailableMessage: "Please wait a few seconds and try again. Nothing was lost.",
+  consentExpiredTitle: "This page has expired",
+  consentExpiredMessage: "It was open for too long. Go back to the Alexa app and start linking again.",
+  consentDecidedTitle: "Already decided",
+  consentDecidedMessage: "Someone else answered this request with another account. Start again in the Alexa app.",
+  formForgedTitle: "This form cannot be used",
+  formForgedMessage:
+    "It was not opened in this browser, or cookies are blocked. Start again and allow cookies for this site.",
+  decisionMissingTitle: "No decision was sent",
+  decisionMissingMessage: "Go back and choose one of the buttons.",
+  wrongMethodTitle: "Wrong kind of request",
+  wrongMethodMessage: "This address is opened in a browser.",
+  swappedUrlsMessage:
+    "This is the authorization URL. Token requests go to /token: the two URLs look swapped in the skill's settings.",
+  authorizeRefusedTitle: "This link cannot be used",
+  authorizeRefusedHint: "Start again in the Alexa app. If it happens again, tell support the error id.",
+  authorizeRefusedVendorHint:
+    "The address looks like one of Amazon's: the operator of this service has to register the skill's vendor id.",
+  authorizeRefused: {
+    query_too_long: "The request is too long.",
+    parameter_repeated: "The request names something twice.",
+    client_missing: "The request does not say which skill it is for (client_id is missing).",
+    client_unknown: "The skill is not known here (unknown client_id).",
+    redirect_uri_missing: "The request does not say where to go back to (redirect_uri is missing).",
+    redirect_uri_unregistered: "The address to go back to is not registered for this skill (redirect_uri).",
+    state_too_long: "The request carries too much state.",
+    state_not_printable: "The request carries characters that are not allowed (state).",
+  },
+
   remediesTitle: "Linking still fails?",
   remedies: [
     "Update the Alexa app on your phone, then start again from the skill's page.",

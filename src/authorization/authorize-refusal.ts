@@ -1,0 +1,30 @@
+// Authorization requests that may not be redirected anywhere: a page that says what is wrong, and a trace for the operator (R4).
+import type { AppContext } from "../runtime.ts";
+import { messagesFor } from "../ui/messages.ts";
+import { renderErrorPage } from "../ui/page.tsx";
+import type { PageRefusal } from "./authorization-request.ts";
+import { parseRawQuery } from "./raw-query.ts";
+
+/** Amazon's addresses for account linking, by look only: used to give a hint, never to allow. */
+const LOOKS_LIKE_AMAZON = /^https:\/\/[a-z0-9.-]+\.(amazon\.com|amazon\.co\.jp)\/api\/skill\/link\/[A-Za-z0-9]+$/;
+
+/** A 400 page for a refusal. The customer gets words; the log and the operator's list get the reason and the exact string. */
+export function refusalPage(c: AppContext, refusal: PageRefusal, rawQuery: string): Promise<Response> {
+  const rt = c.var.runtime;
+  const { text } = messagesFor(c);
+  const clientId = parseRawQuery(rawQuery.slice(0, 4096)).get("client_id")?.[0]?.value ?? "";
+  const redirectUri = refusal.reason === "redirect_uri_unregistered" ? refusal.redirectUri.slice(0, 2048) : "";
+  const amazonLooking = LOOKS_LIKE_AMAZON.test(redirectUri);
+  rt.log.warn(refusal.reason, {
+    clientId: clientId.slice(0, 256),
+    redirectUri,
+    ...(amazonLooking ? { remedy: "PATCH the skill with its vendorId, or npm run skill -- add with --vendor-id" } : {}),
+  });
+  rt.metrics.refused(clientId, refusal.reason, redirectUri);
+  return renderErrorPage(c, {
+    status: 400,
+    title: text.authorizeRefusedTitle,
+    message: text.authorizeRefused[refusal.reason],
+    hint: amazonLooking ? text.authorizeRefusedVendorHint : text.authorizeRefusedHint,
+  });
+}

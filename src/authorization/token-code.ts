@@ -1,0 +1,186 @@
+// grant_type=authorization_code: checks in memory first, then one claim in D1 that spends the code and makes the grant.
+import { sha256 } from "../crypto/hash.ts";
+import { randomId } from "../crypto/random.ts";
+import type { Runtime } from "../runtime.ts";
+import { LOOKED_AT_CODE_STEP, noteCodeRefusal } from "../storage/code-refusals.ts";
+import {
+  type CodeRow,
+  codeStatement,
+  type RedemptionResult,
+  readCode,
+  redeemCode,
+  revokeGrantOfReplayedCode,
+} from "../storage/codes.ts";
+import type { AuthenticatedClient } from "./client-authentication.ts";
+import { authenticateClient } from "./client-authentication.ts";
+import { type CodeCopy, getCodeCopy, isAuthorizationCode } from "./codes.ts";
+import type { OAuthError } from "./oauth-error.ts";
+import { verifierMatches } from "./pkce.ts";
+import { formatRefreshToken, newChain, newStableSecret } from "./refresh-tokens.ts";
+import { userTokenAnswer } from "./token-answer.ts";
+import type { TokenFailure } from "./token-failure.ts";
+import { rememberUnanswered, unansweredClaimOf } from "./unanswered-claims.ts";
+
+/** Identical repeats within this time are taken for a client whose answer was lost: refused, but not punished (C7). */
+const HONEST_REPEAT_MS = 30_000;
+const DAY_MS = 24 * 3600 * 1000;
+
+/** Tells work that goes on after the deadline that its request has been answered with 503. */
+export interface TokenRequestLife {
+  overdue: boolean;
+}
+
+/** Answers a code exchange: the token answer, an authentication error, or a failure. Throws `StorageFault` for passing faults. */
+export async function exchangeCode(
+  rt: Runtime,
+  authorization: string | null,
+  fields: ReadonlyMap<string, string>,
+  request: TokenRequestLife,
+): Promise<Response | OAuthError | TokenFailure> {
+  const code = fields.get("code");
+  const known = code !== undefined && isAuthorizationCode(code) ? code : undefined;
+  const codeHash = known === undefined ? undefined : await sha256(known);
+  const copy = known === undefined ? undefined : await getCodeCopy(rt, known);
+  const alongside = copy || codeHash === undefined ? undefined : codeStatement(rt.db, codeHash);
+  const caller = await authenticateClient(rt, authorization, fields, alongside);
+  if ("error" in caller) return caller;
+  if (code === undefined) return { reason: "parameter_missing", parameter: "code" };
+  if (!fields.has("redirect_uri")) return { reason: "parameter_missing", parameter: "redirect_uri" };
+  if (known === undefined || codeHash === undefined) return { reason: "code_malformed" };
+
+  const row = copy ? undefined : ((caller.alongside?.[0] as CodeRow | undefined) ?? (await readCode(rt.db, codeHash)));
+  const bound = copy ?? (row ? copyOfRow(row) : undefined);
+  if (!bound) return { reason: "code_unknown" };
+  const mismatch = await mismatchOf(bound, caller, fields);
+  if (mismatch) {
+    await considerReplay(rt, codeHash, caller, fields, row ?? undefined);
+    return refuse(rt, codeHash, mismatch);
+  }
+  return redeem(rt, codeHash, bound, caller, fields, request);
+}
+
+function copyOfRow(row: CodeRow): CodeCopy {
+  return {
+    grantId: row.grant_id,
+    clientId: row.client_id,
+    redirectUri: row.redirect_uri,
+    codeChallenge: row.code_challenge,
+    origin: row.origin,
+    expiresAt: row.expires_at,
+  };
+}
+
+/** What is wrong with the request for this code; nothing of it spends the code (C6). */
+async function mismatchOf(
+  bound: CodeCopy,
+  caller: AuthenticatedClient,
+  fields: ReadonlyMap<string, string>,
+): Promise<TokenFailure | undefined> {
+  if (bound.clientId !== caller.client.id) return { reason: "code_of_another_client" };
+  if (bound.redirectUri !== fields.get("redirect_uri")) return { reason: "redirect_uri_mismatch" };
+  const verifier = fields.get("code_verifier");
+  if (bound.codeChallenge === null) {
+    // Codes for the enablement call had no front-channel request: a verifier there means nothing and is ignored.
+    return verifier === undefined || bound.origin === "enablement" ? undefined : { reason: "verifier_unexpected" };
+  }
+  if (verifier === undefined) return { reason: "verifier_missing" };
+  return (await verifierMatches(verifier, bound.codeChallenge)) ? undefined : { reason: "verifier_mismatch" };
+}
+
+async function redeem(
+  rt: Runtime,
+  codeHash: string,
+  bound: CodeCopy,
+  caller: AuthenticatedClient,
+  fields: ReadonlyMap<string, string>,
+  request: TokenRequestLife,
+): Promise<Response | TokenFailure> {
+  const now = rt.now();
+  const { client } = caller;
+  const rotating = client.rotateRefreshTokens || client.kind === "app";
+  const refresh = rotating ? await newChain(rt, bound.grantId) : await newStableSecret();
+  const claimId = randomId();
+  const claim = (unansweredClaimId: string | null): Promise<RedemptionResult> =>
+    redeemCode(rt.db, {
+      codeHash,
+      claimId,
+      unansweredClaimId,
+      clientId: client.id,
+      redirectUri: bound.redirectUri,
+      codeChallenge: bound.codeChallenge,
+      skillId: client.skillId,
+      skillStage: client.skillStage,
+      refresh: { hash: refresh.hash, sealedRotationKey: refresh.sealedRotationKey, nextHashes: refresh.nextHashes },
+      now,
+      idleExpiresAt: now + rt.config.refreshIdleDays * DAY_MS,
+      expiresAt: client.kind === "app" ? now + rt.config.refreshPublicMaxDays * DAY_MS : null,
+    });
+  let result: RedemptionResult;
+  try {
+    result = await claim(null);
+    if (!result.redeemed && result.code?.claim_id) {
+      const unanswered = await unansweredClaimOf(rt, codeHash);
+      if (unanswered === result.code.claim_id) result = await claim(unanswered);
+    }
+    if (result.redeemed && request.overdue) await rememberUnanswered(rt, codeHash, claimId);
+  } catch (error) {
+    await rememberUnanswered(rt, codeHash, claimId);
+    throw error;
+  }
+  if (!result.redeemed) {
+    if (!result.code) return { reason: "code_unknown" };
+    await considerReplay(rt, codeHash, caller, fields, result.code);
+    return refuse(rt, codeHash, refusalOf(result.code, now));
+  }
+  const row = result.code;
+  rt.log.info("code_redeemed", { traceId: result.traceId, clientId: client.id, grantId: row.grant_id });
+  return userTokenAnswer(
+    rt,
+    client,
+    { grantId: row.grant_id, userId: row.user_id, scope: row.scope },
+    formatRefreshToken(row.grant_id, refresh.secret),
+  );
+}
+
+function refusalOf(row: CodeRow, now: number): TokenFailure {
+  if (row.spent_at !== null) return { reason: "code_spent" };
+  if (row.voided_at !== null) return { reason: "code_voided" };
+  if (row.expires_at <= now) return { reason: "code_expired" };
+  return { reason: "user_gone" };
+}
+
+/**
+ * A code that was spent already came again. A repeat of the same request soon after is taken for a lost answer; anything else
+ * revokes the grant it gave, but only when its own client has proved itself: by secret, or with the right verifier.
+ */
+async function considerReplay(
+  rt: Runtime,
+  codeHash: string,
+  caller: AuthenticatedClient,
+  fields: ReadonlyMap<string, string>,
+  known: CodeRow | undefined,
+): Promise<void> {
+  const row = known ?? (await readCode(rt.db, codeHash));
+  if (!row || row.spent_at === null || row.client_id !== caller.client.id) return;
+  const proved =
+    caller.client.kind !== "app" ||
+    (row.code_challenge !== null && (await verifierMatches(fields.get("code_verifier") ?? "", row.code_challenge)));
+  if (!proved) return;
+  const identical = (await mismatchOf(copyOfRow(row), caller, fields)) === undefined;
+  if (identical && rt.now() - row.spent_at <= HONEST_REPEAT_MS) {
+    rt.log.warn("code_repeated", { clientId: row.client_id, grantId: row.grant_id });
+    return;
+  }
+  await revokeGrantOfReplayedCode(rt.db, row, rt.now());
+  rt.log.alert("code_replayed", { clientId: row.client_id, grantId: row.grant_id });
+}
+
+/** Leaves the reason with the linking, after the answer. */
+function refuse(rt: Runtime, codeHash: string, failure: TokenFailure): TokenFailure {
+  rt.background(
+    noteCodeRefusal(rt.db, codeHash, `${LOOKED_AT_CODE_STEP}:${failure.reason}`, failure.reason, rt.now()).catch(
+      (error: unknown) => rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
+    ),
+  );
+  return failure;
+}

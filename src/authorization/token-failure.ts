@@ -1,0 +1,49 @@
+// Why a token request was refused: one precise reason inside, the standard's code outside.
+import type { OAuthError } from "./oauth-error.ts";
+
+export type TokenFailure =
+  | { readonly reason: "code_malformed" | "code_unknown" | "code_expired" | "code_spent" | "code_voided" }
+  | { readonly reason: "code_of_another_client" | "redirect_uri_mismatch" | "user_gone" }
+  | { readonly reason: "verifier_missing" | "verifier_mismatch" | "verifier_unexpected" }
+  | { readonly reason: "refresh_token_malformed" | "refresh_token_unknown" | "refresh_token_of_another_client" }
+  | { readonly reason: "refresh_token_retired" | "grant_revoked" | "grant_idle" | "grant_expired" }
+  | { readonly reason: "parameter_missing"; readonly parameter: string }
+  | { readonly reason: "scope_exceeds_grant" | "scope_unknown" }
+  | { readonly reason: "resource_invalid" }
+  | { readonly reason: "grant_type_unsupported" | "grant_type_not_allowed" };
+
+/** The answer on the wire. `invalid_grant` never says more: the reason goes to the log and the linking's row. */
+export function tokenFailureAnswer(failure: TokenFailure): OAuthError {
+  switch (failure.reason) {
+    case "code_malformed":
+    case "code_unknown":
+    case "code_expired":
+    case "code_spent":
+    case "code_voided":
+    case "code_of_another_client":
+    case "redirect_uri_mismatch":
+    case "user_gone":
+    case "verifier_missing":
+    case "verifier_mismatch":
+    case "verifier_unexpected":
+    case "refresh_token_malformed":
+    case "refresh_token_unknown":
+    case "refresh_token_of_another_client":
+    case "refresh_token_retired":
+    case "grant_revoked":
+    case "grant_idle":
+    case "grant_expired":
+      return { status: 400, error: "invalid_grant" };
+    case "parameter_missing":
+      return { status: 400, error: "invalid_request", description: `${failure.parameter} is missing` };
+    case "scope_exceeds_grant":
+    case "scope_unknown":
+      return { status: 400, error: "invalid_scope" };
+    case "resource_invalid":
+      return { status: 400, error: "invalid_target" };
+    case "grant_type_unsupported":
+      return { status: 400, error: "unsupported_grant_type" };
+    case "grant_type_not_allowed":
+      return { status: 400, error: "unauthorized_client" };
+  }
+}

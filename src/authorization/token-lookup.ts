@@ -1,0 +1,38 @@
+// Which grant a presented token of either kind belongs to, verified, for revocation and introspection.
+import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+import type { Runtime } from "../runtime.ts";
+import { type GrantRow, grantLives, readGrant } from "../storage/grants.ts";
+import { type AccessTokenClaims, verifyAccessToken } from "./access-tokens.ts";
+import { chainLink, HASH_LENGTH, parseRefreshToken } from "./refresh-tokens.ts";
+
+export type FoundToken =
+  | { readonly kind: "access"; readonly claims: AccessTokenClaims; readonly grant: GrantRow | null }
+  | { readonly kind: "refresh"; readonly grant: GrantRow };
+
+/**
+ * Finds a token: an access token by its signature, a refresh token by its grant's hash (for rotating grants the current, the next, or a
+ * retired link). Undefined for anything that is not ours. At most one D1 read.
+ */
+export async function findToken(rt: Runtime, token: string): Promise<FoundToken | undefined> {
+  const presented = parseRefreshToken(token);
+  if (!presented) {
+    const claims = await verifyAccessToken(rt, token);
+    if (!claims) return undefined;
+    return { kind: "access", claims, grant: claims.grant === undefined ? null : await readGrant(rt.db, claims.grant) };
+  }
+  const [grant, hash] = await Promise.all([readGrant(rt.db, presented.grantId), sha256(presented.secret)]);
+  const known = equalInConstantTime(hash, grant?.refresh_hash ?? "-".repeat(HASH_LENGTH));
+  if (!grant) return undefined;
+  if (known) return { kind: "refresh", grant };
+  if (!presented.rotating || grant.rotation_key === null) return undefined;
+  const link = await chainLink(rt, grant.id, grant.rotation_key, presented.secret);
+  return link ? { kind: "refresh", grant } : undefined;
+}
+
+/** Whether a refresh token found by `findToken` would be accepted now: current or next link of a living grant. */
+export async function refreshTokenIsActive(rt: Runtime, token: string, grant: GrantRow): Promise<boolean> {
+  const presented = parseRefreshToken(token);
+  if (!presented || !grantLives(grant, rt.now())) return false;
+  const hash = await sha256(presented.secret);
+  return hash === grant.refresh_hash || hash === grant.next_hashes.slice(0, HASH_LENGTH);
+}

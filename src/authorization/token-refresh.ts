@@ -1,0 +1,148 @@
+// grant_type=refresh_token: stable for confidential clients, a chain with overlap for public and opted-in ones.
+import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Client } from "../storage/clients.ts";
+import {
+  advanceRotatingGrant,
+  auditRetiredToken,
+  type GrantRow,
+  grantLives,
+  presentRotatingToken,
+  readGrant,
+  refillNextHashes,
+  revokeGrant,
+  touchGrant,
+} from "../storage/grants.ts";
+import { authenticateClient } from "./client-authentication.ts";
+import type { OAuthError } from "./oauth-error.ts";
+import {
+  type ChainLink,
+  chainLink,
+  formatRefreshToken,
+  HASH_LENGTH,
+  type PresentedRefreshToken,
+  parseRefreshToken,
+  REFILL_BELOW,
+} from "./refresh-tokens.ts";
+import { userTokenAnswer } from "./token-answer.ts";
+import type { TokenFailure } from "./token-failure.ts";
+
+const DAY_MS = 24 * 3600 * 1000;
+/** A token that comes this soon after its retirement belongs to a refresh that was under way: refused, nothing more. */
+const JUST_RETIRED_MS = 60_000;
+
+/** Answers a refresh: the token answer, an authentication error, or a failure. Throws `StorageFault` for passing faults (T8). */
+export async function refreshGrant(
+  rt: Runtime,
+  authorization: string | null,
+  fields: ReadonlyMap<string, string>,
+): Promise<Response | OAuthError | TokenFailure> {
+  const caller = await authenticateClient(rt, authorization, fields);
+  if ("error" in caller) return caller;
+  const token = fields.get("refresh_token");
+  if (token === undefined) return { reason: "parameter_missing", parameter: "refresh_token" };
+  const presented = parseRefreshToken(token);
+  if (!presented) return { reason: "refresh_token_malformed" };
+  const { client } = caller;
+  const used = presented.rotating ? await useRotating(rt, client, presented) : await useStable(rt, client, presented);
+  if ("reason" in used) {
+    rt.log.info("refresh_refused", { clientId: client.id, grantId: presented.grantId, reason: used.reason });
+    return used;
+  }
+  const scope = narrowedScope(fields.get("scope"), used.grant.scope);
+  if (scope === undefined) return { reason: "scope_exceeds_grant" };
+  rt.log.info("token_refreshed", { clientId: client.id, grantId: used.grant.id, traceId: used.grant.trace_id });
+  return userTokenAnswer(
+    rt,
+    client,
+    { grantId: used.grant.id, userId: used.grant.user_id, scope },
+    formatRefreshToken(used.grant.id, used.secret),
+  );
+}
+
+/** The scope asked for, when the grant covers it (RFC 6749 §6); the grant's own when none is asked for. */
+function narrowedScope(asked: string | undefined, granted: string): string | undefined {
+  if (asked === undefined) return granted;
+  const all = granted.split(" ");
+  const wanted = asked.split(" ").filter((name) => name !== "");
+  return wanted.length > 0 && wanted.every((name) => all.includes(name)) ? wanted.join(" ") : undefined;
+}
+
+/** A grant that may be used, and the secret of the refresh token to answer with. */
+type Used = { readonly grant: GrantRow; readonly secret: string } | TokenFailure;
+
+function refusalOf(grant: GrantRow | null, client: Client, now: number): TokenFailure | undefined {
+  if (!grant) return { reason: "refresh_token_unknown" };
+  if (grant.client_id !== client.id) return { reason: "refresh_token_of_another_client" };
+  if (grantLives(grant, now)) return undefined;
+  if (grant.revoked_at !== null) return { reason: "grant_revoked" };
+  return grant.idle_expires_at <= now ? { reason: "grant_idle" } : { reason: "grant_expired" };
+}
+
+/** One read. The same token comes back; its last use is noted after the answer, at most once a day. */
+async function useStable(rt: Runtime, client: Client, presented: PresentedRefreshToken): Promise<Used> {
+  const now = rt.now();
+  const [grant, hash] = await Promise.all([readGrant(rt.db, presented.grantId), sha256(presented.secret)]);
+  if (!equalInConstantTime(hash, grant?.refresh_hash ?? "-".repeat(HASH_LENGTH))) {
+    return { reason: "refresh_token_unknown" };
+  }
+  const refusal = refusalOf(grant, client, now);
+  if (refusal || !grant) return refusal ?? { reason: "refresh_token_unknown" };
+  if (now - grant.last_used_at >= DAY_MS) {
+    rt.background(
+      touchGrant(rt.db, grant.id, now, now + rt.config.refreshIdleDays * DAY_MS).catch((error: unknown) =>
+        rt.log.warn("touch_failed", { grantId: grant.id, message: String(error).slice(0, 200) }),
+      ),
+    );
+  }
+  return { grant, secret: presented.secret };
+}
+
+/** One batch. Whatever refreshes with one secret, in parallel or again, gets the same successor (T2, T3). */
+async function useRotating(rt: Runtime, client: Client, presented: PresentedRefreshToken): Promise<Used> {
+  const now = rt.now();
+  const hash = await sha256(presented.secret);
+  const idleExpiresAt = now + rt.config.refreshIdleDays * DAY_MS;
+  const { grantId } = presented;
+  const grant = await presentRotatingToken(rt.db, { grantId, clientId: client.id, hash }, now, idleExpiresAt);
+  if (!grant?.rotation_key) return { reason: "refresh_token_unknown" };
+  const link = await chainLink(rt, grantId, grant.rotation_key, presented.secret);
+  if (!link) return { reason: "refresh_token_unknown" };
+  const refusal = refusalOf(grant, client, now);
+  if (refusal) return refusal;
+  if (equalInConstantTime(hash, grant.refresh_hash)) {
+    if (grant.next_hashes.length < REFILL_BELOW * HASH_LENGTH) refillLater(rt, grant, link);
+    return { grant, secret: await link.successorSecret() };
+  }
+  if (link.generation < grant.generation) return refuseRetired(rt, client, grant, link);
+  // The successor of the current link, but the row held no hash of it any more: earlier refills were lost.
+  const advanced =
+    link.generation === grant.generation + 1 &&
+    (await advanceRotatingGrant(rt.db, grant, hash, await link.hashesAfter(), now, idleExpiresAt));
+  return advanced ? { grant, secret: await link.successorSecret() } : { reason: "refresh_token_unknown" };
+}
+
+function refillLater(rt: Runtime, grant: GrantRow, link: ChainLink): void {
+  rt.background(
+    link
+      .hashesAfter()
+      .then((hashes) => refillNextHashes(rt.db, grant.id, grant.generation, hashes))
+      .catch((error: unknown) =>
+        rt.log.warn("refill_failed", { grantId: grant.id, message: String(error).slice(0, 200) }),
+      ),
+  );
+}
+
+/** Refused with an alert. A public client's grant ends too, unless the token was retired a moment ago (T3, T9). */
+async function refuseRetired(rt: Runtime, client: Client, grant: GrantRow, link: ChainLink): Promise<TokenFailure> {
+  const now = rt.now();
+  const isPredecessor = link.generation === grant.generation - 1;
+  const retiredAt = (isPredecessor ? grant.rotated_at : grant.previous_rotated_at) ?? grant.created_at;
+  rt.log.alert("retired_token_reused", { clientId: client.id, grantId: grant.id });
+  if (client.kind === "app" && now - retiredAt > JUST_RETIRED_MS) {
+    await revokeGrant(rt.db, grant.id, "retired_token_reused", now, true);
+  } else {
+    await auditRetiredToken(rt.db, grant, now);
+  }
+  return { reason: "refresh_token_retired" };
+}

@@ -1,0 +1,88 @@
+// POST /token: one URL for exchange, refresh and client credentials. Answers within four seconds, always in JSON (W1, W2).
+import { Hono } from "hono";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { StorageFault } from "../storage/d1.ts";
+import { readFormBody } from "./form-body.ts";
+import { type OAuthError, oauthError } from "./oauth-error.ts";
+import { grantToClient } from "./token-client-credentials.ts";
+import { exchangeCode, type TokenRequestLife } from "./token-code.ts";
+import { type TokenFailure, tokenFailureAnswer } from "./token-failure.ts";
+import { refreshGrant } from "./token-refresh.ts";
+
+/** Alexa gives up after 4.5 s; before that we say so ourselves, in a way that lets it come back. */
+const DEADLINE_MS = 3_900;
+
+type Outcome = Response | OAuthError | TokenFailure;
+
+export const tokenRoutes = new Hono<AppEnv>()
+  .post("/token", (c) => answerTokenRequest(c as AppContext))
+  .all("/token", (c) => {
+    const looksLikeAuthorize = c.req.query("response_type") !== undefined;
+    return oauthError({
+      status: 405,
+      error: "invalid_request",
+      description: looksLikeAuthorize
+        ? "This is the token URL and takes POST; authorization requests go to /authorize. Were the two URLs swapped?"
+        : "The token URL takes POST",
+      headers: { allow: "POST" },
+    });
+  });
+
+async function answerTokenRequest(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const life: TokenRequestLife = { overdue: false };
+  const work = grant(rt, c, life);
+  // The work goes on after the deadline, so that what it did is known to the next try.
+  rt.background(
+    work.then(
+      () => undefined,
+      () => undefined,
+    ),
+  );
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<"overdue">((resolve) => {
+    timer = setTimeout(() => resolve("overdue"), DEADLINE_MS);
+  });
+  try {
+    const outcome = await Promise.race([work, deadline]);
+    if (outcome !== "overdue") return answer(rt, outcome);
+    life.overdue = true;
+    rt.log.alert("token_deadline_passed");
+    return oauthError({ status: 503, error: "temporarily_unavailable" });
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error;
+    rt.log.warn("storage_fault", { path: "/token", message: error.message.slice(0, 300) });
+    return oauthError({ status: 503, error: "temporarily_unavailable" });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function grant(rt: Runtime, c: AppContext, life: TokenRequestLife): Promise<Outcome> {
+  const body = await readFormBody(c.req.raw);
+  if ("problem" in body) return { status: 400, error: "invalid_request", description: body.problem };
+  const { fields } = body;
+  const authorization = c.req.header("authorization") ?? null;
+  switch (fields.get("grant_type")) {
+    case undefined:
+      return { reason: "parameter_missing", parameter: "grant_type" };
+    case "authorization_code":
+      return exchangeCode(rt, authorization, fields, life);
+    case "refresh_token":
+      return refreshGrant(rt, authorization, fields);
+    case "client_credentials":
+      return grantToClient(rt, authorization, fields);
+    default:
+      return { reason: "grant_type_unsupported" };
+  }
+}
+
+function answer(rt: Runtime, outcome: Outcome): Response {
+  if (outcome instanceof Response) return outcome;
+  if ("reason" in outcome) {
+    rt.log.info("token_refused", { reason: outcome.reason });
+    return oauthError(tokenFailureAnswer(outcome));
+  }
+  rt.log.info("token_refused", { reason: outcome.error, description: outcome.description });
+  return oauthError(outcome);
+}

@@ -1,0 +1,70 @@
+// The service under test: an app of its own per test, with a clock that tests move and bindings that count.
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { createApp } from "../../src/app.ts";
+import { createKeyring, type Keyring } from "../../src/crypto/keyring.ts";
+import { parseConfig } from "../../src/env.ts";
+import { createMeter, type Meter, meterD1, meterKv } from "./meter.ts";
+
+export const ISSUER = "https://link.example.com";
+export const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
+const MASTER_KEY = "A".repeat(43);
+/** Where tests start: a fixed moment, far from any real one. */
+export const START = Date.UTC(2026, 0, 15, 12, 0, 0);
+
+export interface Service {
+  /** Sends a request to a path (or absolute URL) of the service and waits for what runs on after the answer. */
+  request(path: string, init?: RequestInit): Promise<Response>;
+  /** The same without waiting for background work: for races. */
+  requestOnly(path: string, init?: RequestInit): Promise<Response>;
+  /** Waits for the background work of all requests so far. */
+  settled(): Promise<void>;
+  readonly meter: Meter;
+  readonly clock: { now: number; advance(ms: number): void };
+  readonly env: Env;
+  keyring(): Promise<Keyring>;
+}
+
+/** A fresh service; `variables` override the test configuration, `bindings` the bindings (for instance a KV double). */
+export function startService(
+  variables: Readonly<Record<string, string>> = {},
+  bindings: Partial<Pick<Env, "DB" | "CODES">> = {},
+): Service {
+  const meter = createMeter();
+  const clock = {
+    now: START,
+    advance(ms: number) {
+      this.now += ms;
+    },
+  };
+  const config = parseConfig({ ISSUER, MASTER_KEY, ADMIN_TOKEN, PASSWORD_ITERATIONS: "1000", ...variables });
+  const app = createApp(config, () => clock.now);
+  const metered = {
+    ...env,
+    DB: meterD1(bindings.DB ?? env.DB, meter),
+    CODES: meterKv(bindings.CODES ?? env.CODES, meter),
+  } as Env;
+  const contexts: ExecutionContext[] = [];
+  const send = (path: string, init?: RequestInit) => {
+    const context = createExecutionContext();
+    contexts.push(context);
+    const url = path.startsWith("http") ? path : `${config.issuer ?? "http://localhost:8787"}${path}`;
+    return Promise.resolve(app.fetch(new Request(url, { redirect: "manual", ...init }), metered, context));
+  };
+  const settled = async () => {
+    for (const context of contexts.splice(0)) await waitOnExecutionContext(context);
+  };
+  return {
+    requestOnly: send,
+    async request(path, init) {
+      const response = await send(path, init);
+      await settled();
+      return response;
+    },
+    settled,
+    meter,
+    clock,
+    env: metered,
+    keyring: () => createKeyring(config.masterKey, config.previousMasterKey),
+  };
+}
