@@ -1,7 +1,7 @@
 // The token endpoint over HTTP: codes, refreshes, wire format, client authentication.
 import { beforeEach, describe, expect, it } from "vitest";
-import { startService } from "../../test/support/service.ts";
 import { exchange, json, refresh, seedCode, seedSkill, seedUser } from "../../test/support/seeds.ts";
+import { startService } from "../../test/support/service.ts";
 
 beforeEach(async () => {
   await seedSkill();
