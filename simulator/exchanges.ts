@@ -82,7 +82,7 @@ export function endExchange(exchange: Exchange, answer: Response, body: string, 
 /** A `fetch` that records what it sends and gets. Never follows redirects. */
 export function recordingFetch(world: World, send: Fetch, about: About, begun?: (exchange: Exchange) => void): Fetch {
   return async (request) => {
-    const body = request.body ? await request.clone().text() : "";
+    const body = request.body ? await readText(request.clone()) : "";
     const exchange = beginExchange(world, about, request, body);
     begun?.(exchange);
     const start = performance.now();
@@ -110,6 +110,11 @@ export function recordStep(world: World, about: About, url: string, note?: strin
   };
   world.exchanges[world.exchanges.length - 1] = step;
   return step;
+}
+
+/** The body as UTF-8, whatever its content type. */
+export async function readText(message: Request | Response): Promise<string> {
+  return new TextDecoder().decode(await message.arrayBuffer());
 }
 
 const SHORTENED =

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
 import type { AmazonAccount } from "./configuration.ts";
-import { type About, beginExchange, type Exchange, endExchange } from "./exchanges.ts";
+import { type About, beginExchange, type Exchange, endExchange, readText } from "./exchanges.ts";
 import type { Fetch } from "./library/token.ts";
 import type { World } from "./world.ts";
 
@@ -51,10 +51,10 @@ export async function answering(
   about: About,
   answer: (body: string, exchange: Exchange) => Promise<Response>,
 ): Promise<Response> {
-  const body = await c.req.raw.clone().text();
+  const body = await readText(c.req.raw.clone());
   const exchange = beginExchange(c.var.world, about, c.req.raw, body);
   const start = performance.now();
   const response = await answer(body, exchange);
-  endExchange(exchange, response, await response.clone().text(), performance.now() - start);
+  endExchange(exchange, response, await readText(response.clone()), performance.now() - start);
   return response;
 }

@@ -218,12 +218,7 @@ function showOutcome(c: SimulatorContext, skill: Skill, linking: Linking) {
         <a class="button" href={skillPage(skill)}>
           {linked ? "Open the skill" : "Back to the skill"}
         </a>
-        {linking.checks.length > 0 && (
-          <div>
-            <h3>What Alexa checked</h3>
-            <Checks checks={linking.checks} />
-          </div>
-        )}
+        <Checks checks={linking.checks} />
       </Phone>
       <Wire world={world} linkId={linking.linkId} />
     </div>,

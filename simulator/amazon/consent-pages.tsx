@@ -36,7 +36,7 @@ function showConsent(c: SimulatorContext, place: ConsentPlace) {
     app ? "Alexa app" : "Login with Amazon",
     "none",
     <div class="split">
-      <Phone place={app ? "alexa" : "amazon"} name={app ? "Alexa app" : "www.amazon.com · Login with Amazon"}>
+      <Phone place={app ? "alexa" : "amazon"} name={app ? "Alexa app" : "Login with Amazon"}>
         <div class="hero stack">
           <div>
             <div class={`logo ${app ? "alexa" : "amazon"}`}>{app ? "A" : "a"}</div>
@@ -81,7 +81,7 @@ function showRefusal(c: SimulatorContext, title: string, detail: string) {
     title,
     "none",
     <div class="split">
-      <Phone place="amazon" name="www.amazon.com · Login with Amazon">
+      <Phone place="amazon" name="Login with Amazon">
         <Outcome kind="bad" title="We’re sorry! An error occurred when we tried to process your request">
           <p class="soft">Amazon shows this page and sends nobody back: the request cannot be trusted.</p>
         </Outcome>

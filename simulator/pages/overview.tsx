@@ -105,11 +105,11 @@ function State({ world, skill }: { world: World; skill: Skill }) {
           {skill.name} <span class="pill">{skill.stage}</span>
         </dd>
         <dt>Sign-in page</dt>
-        <dd>
+        <dd class="wide">
           <code>{skill.authorizationUrl}</code>
         </dd>
         <dt>Token URL</dt>
-        <dd>
+        <dd class="wide">
           <code>{skill.tokenUrl}</code>
         </dd>
         <dt>Alexa identifies by</dt>

@@ -25,12 +25,12 @@ code,pre{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .ring{width:1.35rem;height:1.35rem;border-radius:50%;border:3.5px solid #14b0d4;box-shadow:0 0 0 2px #14b0d433;flex:none}
 .account{margin-left:auto;display:flex;align-items:center;gap:.45rem;text-decoration:none;font-size:.875rem;border:1px solid var(--line);border-radius:99px;padding:.2rem .7rem .2rem .25rem;background:var(--paper)}
 .avatar{display:grid;place-items:center;width:1.6rem;height:1.6rem;border-radius:50%;background:var(--amazon-bg);color:var(--amazon);font-weight:650;font-size:.8rem;flex:none}
-.nav{display:flex;gap:.25rem;overflow-x:auto;scrollbar-width:none;width:100%;margin:0 -1rem;padding:0 1rem}
+.nav{display:flex;order:3;gap:.1rem;overflow-x:auto;scrollbar-width:none;width:calc(100% + 2rem);margin:0 -1rem;padding:0 1rem;mask-image:linear-gradient(90deg,#000 88%,#0000)}
 .nav::-webkit-scrollbar{display:none}
 .nav a{white-space:nowrap;text-decoration:none;font-size:.875rem;color:var(--soft);padding:.35rem .7rem;border-radius:99px}
 .nav a[aria-current]{background:var(--alexa-bg);color:var(--alexa);font-weight:600}
 main{max-width:1180px;margin:0 auto;padding:1.25rem 1rem 4rem}
-.split{display:grid;gap:1.75rem}
+.split{display:grid;gap:1.75rem;grid-template-columns:minmax(0,1fr)}
 .phone{background:var(--paper);border-radius:1.25rem;box-shadow:var(--shadow);border:1px solid var(--line);overflow:hidden}
 .place{display:flex;align-items:center;gap:.5rem;padding:.55rem 1rem;font-size:.8125rem;font-weight:600;background:var(--browser-bg);color:var(--browser)}
 .place i{font-style:normal;font-weight:400;opacity:.85;margin-left:auto;font-size:.75rem;white-space:nowrap}
@@ -59,7 +59,7 @@ a.card{display:block;text-decoration:none;transition:border-color .15s}a.card:ho
 .note{border-radius:.8rem;padding:.8rem .95rem;background:var(--sunk);border:1px solid var(--line);font-size:.9rem}
 .note.bad{background:var(--bad-bg);border-color:transparent;color:var(--bad)}.note.warn{background:var(--warn-bg);border-color:transparent;color:var(--warn)}.note.ok{background:var(--ok-bg);border-color:transparent;color:var(--ok)}
 .facts{display:grid;grid-template-columns:auto 1fr;gap:.4rem .9rem;font-size:.9rem}
-.facts dt{color:var(--soft)}.facts dd{text-align:right}
+.facts dd.wide{grid-column:1/-1;text-align:left;margin-top:-.25rem}.facts dt{color:var(--soft)}.facts dd{text-align:right}
 .pill{display:inline-block;border-radius:99px;padding:.05rem .55rem;font-size:.78rem;font-weight:650;background:var(--browser-bg);color:var(--browser);white-space:nowrap}
 .pill.ok{background:var(--ok-bg);color:var(--ok)}.pill.bad{background:var(--bad-bg);color:var(--bad)}.pill.warn{background:var(--warn-bg);color:var(--warn)}
 .pill.alexa{background:var(--alexa-bg);color:var(--alexa)}.pill.amazon{background:var(--amazon-bg);color:var(--amazon)}.pill.company{background:var(--company-bg);color:var(--company)}.pill.app{background:var(--app-bg);color:var(--app)}
@@ -68,7 +68,7 @@ a.card{display:block;text-decoration:none;transition:border-color .15s}a.card:ho
 .ticks li::before{content:"✓";color:var(--ok);font-weight:700;flex:none}
 .checks li{display:grid;grid-template-columns:1.2rem 1fr;gap:0 .3rem;font-size:.875rem;padding:.25rem 0}
 .checks li::before{content:"✓";color:var(--ok);font-weight:700}.checks li.bad::before{content:"✗";color:var(--bad)}.checks li.warn::before{content:"!";color:var(--warn)}
-.checks code{color:var(--soft);font-size:12px}
+.fold summary{cursor:pointer;font-weight:600;padding:.5rem 0}.fold[open] summary{margin-bottom:.2rem}.checks code{color:var(--soft);font-size:12px}
 .wire h2{margin-bottom:.35rem}
 .steps{position:relative;margin-top:1rem}
 .steps>li{position:relative;padding:0 0 .7rem 1.35rem}
@@ -97,7 +97,7 @@ pre b{font-weight:600;color:var(--alexa)}
 .person{display:flex;gap:.8rem;align-items:center;width:100%;text-align:left;font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);border-radius:.9rem;padding:.75rem .9rem;cursor:pointer}
 .person[aria-current]{border-color:#14b0d4;box-shadow:0 0 0 1px #14b0d4}.person .avatar{width:2.4rem;height:2.4rem;font-size:1rem}
 .person .pill{margin-left:auto}
-@media (min-width:900px){main{padding-top:2rem}.nav{width:auto;margin:0;padding:0}.split{grid-template-columns:390px 1fr;align-items:start;gap:2.5rem}
+@media (min-width:900px){main{padding-top:2rem}.nav{width:auto;margin:0 auto;padding:0;order:0;mask-image:none}.account{margin-left:0;order:3}.split{grid-template-columns:390px minmax(0,1fr);align-items:start;gap:2.5rem}
 .split .phone{position:sticky;top:5rem}.grid.three{grid-template-columns:repeat(3,1fr)}.grid.two{grid-template-columns:1fr 1fr;align-items:start}h1{font-size:1.9rem}.phone h1{font-size:1.5rem}
-.card.flow{grid-template-columns:1fr}.card.flow .logo{grid-row:auto;margin-bottom:.6rem}}
+.card.flow{grid-template-columns:1fr;align-content:start}.card.flow .logo{grid-row:auto;margin-bottom:.6rem}}
 `;

@@ -115,8 +115,31 @@ function spellMessage(message: Message): string {
   return `${headers.length ? `\n${headers.join("\n")}` : ""}${body ? `\n\n${body}` : ""}`;
 }
 
-/** What Alexa looked at, met or not. */
+/** What Alexa looked at: what was not met stands open, the rest folds away. */
 export function Checks({ checks }: { checks: readonly Check[] }) {
+  const met = checks.filter((check) => check.ok);
+  const unmet = checks.filter((check) => !check.ok);
+  return (
+    <div>
+      {unmet.length > 0 && (
+        <>
+          <h3>What Alexa did not accept</h3>
+          <CheckList checks={unmet} />
+        </>
+      )}
+      {met.length > 0 && (
+        <details class="fold">
+          <summary>
+            {met.length} check{met.length === 1 ? "" : "s"} met
+          </summary>
+          <CheckList checks={met} />
+        </details>
+      )}
+    </div>
+  );
+}
+
+function CheckList({ checks }: { checks: readonly Check[] }) {
   return (
     <ul class="checks">
       {checks.map((check) => (

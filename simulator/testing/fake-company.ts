@@ -1,4 +1,5 @@
 // A company's OAuth server in one small file, correct by default and breakable on purpose: it tests the simulator.
+import { readText } from "../exchanges.ts";
 import { challengeOf } from "../library/pkce.ts";
 
 export interface FakeCompanyOptions {
@@ -70,7 +71,7 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
         '<form method="post"><button name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button></form>';
       return new Response(request.method === "HEAD" ? null : form, { headers: { "content-type": "text/html" } });
     }
-    if (new URLSearchParams(await request.text()).get("decision") === "deny") {
+    if (new URLSearchParams(await readText(request)).get("decision") === "deny") {
       if (broken === "denial_dead_end")
         return new Response("<h1>Goodbye</h1>", { headers: { "content-type": "text/html" } });
       return new Response(null, {
@@ -90,7 +91,7 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
   }
 
   async function token(request: Request): Promise<Response> {
-    const form = new URLSearchParams(await request.text());
+    const form = new URLSearchParams(await readText(request));
     if (broken === "slow_token") await new Promise((resolve) => setTimeout(resolve, 200));
     if (broken === "needs_browser_headers" && !request.headers.has("origin"))
       return new Response("blocked", { status: 403 });
