@@ -1,6 +1,4 @@
-// Entry of the simulator: a fake Alexa and Login with Amazon.
-export default {
-  fetch(): Response {
-    return new Response("simulator");
-  },
-};
+// Entry of the simulator: a fake Alexa and Login with Amazon, with one memory per isolate.
+import { createSimulator } from "./app.ts";
+
+export default createSimulator();

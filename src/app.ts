@@ -13,8 +13,8 @@ import { type Config, isDevelopment, issuerFor } from "./env.ts";
 import { createLog } from "./operations/log.ts";
 import { Counters } from "./operations/metrics.ts";
 import { problem } from "./operations/problem.ts";
-import { operationsRoutes } from "./operations/router.ts";
 import type { AppContext, AppEnv } from "./runtime.ts";
+import { signInRoutes } from "./sign-in/routes.ts";
 import { StorageFault } from "./storage/d1.ts";
 import { messagesFor } from "./ui/messages.ts";
 import { renderErrorPage } from "./ui/page.tsx";
@@ -73,7 +73,7 @@ export function createApp(config: Config, now: () => number = () => Date.now()):
   app.route("/", introspectRoutes);
   app.route("/", userinfoRoutes);
   app.route("/", metadataRoutes);
-  app.route("/", operationsRoutes);
+  app.route("/", signInRoutes);
 
   app.notFound((c) => notFound(c as AppContext));
   app.onError((error, c) => unforeseen(error, c as AppContext));

@@ -29,7 +29,8 @@ export interface Runtime {
 
 export interface AppEnv {
   Bindings: Env;
-  Variables: { runtime: Runtime };
+  /** `browserHash` is what `browserOf` found or gave: one request never gives two cookies. */
+  Variables: { runtime: Runtime; browserHash?: string };
 }
 
 export type AppContext = Context<AppEnv>;

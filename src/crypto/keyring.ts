@@ -17,6 +17,7 @@ export type Purpose =
   | "session"
   | "sign-in-state"
   | "signing-key"
+  | "throttle"
   | "transaction"
   | "webhook-secret";
 

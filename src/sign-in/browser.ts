@@ -7,17 +7,22 @@ import type { AppContext } from "../runtime.ts";
 const COOKIE = "__Host-browser";
 const ONE_YEAR_SECONDS = 365 * 24 * 3600;
 
-/** SHA-256 of this browser's cookie; gives it one when it has none. Costs no storage. */
+/** SHA-256 of this browser's cookie; gives it one when it has none, the same for the whole request. Costs no storage. */
 export async function browserOf(c: AppContext): Promise<string> {
+  const found = c.get("browserHash");
+  if (found !== undefined) return found;
   const present = getCookie(c, COOKIE);
-  if (present && /^[A-Za-z0-9_-]{43}$/.test(present)) return sha256(present);
-  const fresh = randomSecret();
-  setCookie(c, COOKIE, fresh, {
-    path: "/",
-    secure: true,
-    httpOnly: true,
-    sameSite: "Lax",
-    maxAge: ONE_YEAR_SECONDS,
-  });
-  return sha256(fresh);
+  const value = present && /^[A-Za-z0-9_-]{43}$/.test(present) ? present : randomSecret();
+  if (value !== present) {
+    setCookie(c, COOKIE, value, {
+      path: "/",
+      secure: true,
+      httpOnly: true,
+      sameSite: "Lax",
+      maxAge: ONE_YEAR_SECONDS,
+    });
+  }
+  const hash = await sha256(value);
+  c.set("browserHash", hash);
+  return hash;
 }

@@ -1,13 +1,16 @@
 // Which language a page speaks: the visitor's `Accept-Language` decides; English is the fallback.
 import type { AppContext } from "../runtime.ts";
 import { de } from "./languages/de.ts";
-import { en, type Messages } from "./languages/en.ts";
+import { type Messages as CommonMessages, en } from "./languages/en.ts";
+import { signInDe } from "./languages/sign-in-de.ts";
+import { type SignInMessages, signInEn } from "./languages/sign-in-en.ts";
 
-export type { Messages } from "./languages/en.ts";
+export type Messages = CommonMessages & SignInMessages;
 
+const ENGLISH: Messages = { ...en, ...signInEn };
 const LANGUAGES: ReadonlyMap<string, Messages> = new Map([
-  ["en", en],
-  ["de", de],
+  ["en", ENGLISH],
+  ["de", { ...de, ...signInDe }],
 ]);
 /** More than any browser sends; what follows is not read. */
 const MAX_RANGES = 30;
@@ -34,5 +37,5 @@ export function messagesFor(c: AppContext): { language: string; text: Messages }
     const text = LANGUAGES.get(language);
     if (text) return { language, text };
   }
-  return { language: "en", text: en };
+  return { language: "en", text: ENGLISH };
 }

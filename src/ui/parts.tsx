@@ -10,6 +10,46 @@ export const HiddenFields: FC<{ fields: Readonly<Record<string, string>> }> = ({
   </>
 );
 
+/** A labelled text field. `errorId` names the notice that says what is wrong with it. */
+export const Field: FC<{
+  name: string;
+  label: string;
+  type: "email" | "password" | "text";
+  autocomplete: string;
+  value?: string | undefined;
+  hint?: string;
+  maxlength?: number;
+  errorId?: string | undefined;
+}> = ({ name, label, type, autocomplete, value, hint, maxlength, errorId }) => {
+  const hintId = hint === undefined ? undefined : `${name}-hint`;
+  const described = [errorId, hintId].filter((id) => id !== undefined).join(" ");
+  return (
+    <>
+      <label for={`field-${name}`}>{label}</label>
+      <input
+        id={`field-${name}`}
+        name={name}
+        type={type}
+        autocomplete={autocomplete}
+        value={value}
+        maxlength={maxlength}
+        inputmode={type === "email" ? "email" : undefined}
+        autocapitalize={type === "text" ? "words" : "none"}
+        autocorrect="off"
+        spellcheck={false}
+        required
+        aria-invalid={errorId === undefined ? undefined : "true"}
+        aria-describedby={described === "" ? undefined : described}
+      />
+      {hint === undefined ? null : (
+        <p class="hint below" id={hintId}>
+          {hint}
+        </p>
+      )}
+    </>
+  );
+};
+
 /** Buttons below each other, the main one first. */
 export const ButtonRow: FC<{ children: Child }> = ({ children }) => <div class="actions">{children}</div>;
 

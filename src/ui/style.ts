@@ -62,6 +62,8 @@ p{margin:0 0 .85rem}
 a{color:var(--accent)}
 .lead,.hint,.quote{color:var(--muted)}
 .hint,.quote,.small{font-size:.9rem}
+.below{margin:.35rem 0 0}
+.notice{border-left:.25rem solid var(--accent);padding:.35rem 0 .35rem .85rem;margin:1rem 0}
 .quote{margin-top:1.5rem}
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;user-select:all}
 label{display:block;font-weight:600;margin:1.1rem 0 .35rem}

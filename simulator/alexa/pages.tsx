@@ -1,0 +1,226 @@
+// The Alexa app's pages: a skill to enable, and the page to which the customer returns.
+import type { Hono } from "hono";
+import type { Skill } from "../configuration.ts";
+import { ActionButton, Outcome, Phone, showPage } from "../pages/layout.tsx";
+import { Checks, Wire } from "../pages/wire.tsx";
+import { currentAccount, type SimulatorContext, type SimulatorEnv, sceneOf } from "../scene.ts";
+import { findSkill, firstSkill, type Link, type Linking, linkKey } from "../world.ts";
+import { findLinking, finishAuthorization, startAuthorization } from "./authorize.ts";
+import { disableSkill } from "./link.ts";
+import { refreshLink } from "./refresh.ts";
+
+export function addAlexaPages(app: Hono<SimulatorEnv>): void {
+  app.get("/alexa-app", (c) => showSkill(c));
+  app.post("/alexa-app/enable", (c) => enable(c));
+  app.post("/alexa-app/disable", async (c) => {
+    const { skill, link } = await linkOfForm(c);
+    if (skill && link) await disableSkill(sceneOf(c), skill, link);
+    return c.redirect(skill ? skillPage(skill) : "/alexa-app", 303);
+  });
+  app.post("/alexa-app/refresh", async (c) => {
+    const { skill, link } = await linkOfForm(c);
+    if (skill && link) await refreshLink(sceneOf(c), skill, link);
+    return c.redirect(skill ? skillPage(skill) : "/alexa-app", 303);
+  });
+  app.post("/alexa-app/company-app", async (c) => {
+    const form = await c.req.parseBody();
+    c.var.world.appInstalled = form.installed === "yes";
+    return c.redirect(typeof form.back === "string" && form.back.startsWith("/") ? form.back : "/alexa-app", 303);
+  });
+  for (const host of ["pitangui", "layla", "japan"])
+    app.get(`/${host}/api/skill/link/:vendorId`, (c) => receiveAnswer(c));
+  app.get("/api/skill/link/:vendorId", (c) => receiveAnswer(c));
+}
+
+function skillPage(skill: Skill): string {
+  return `/alexa-app?skill=${encodeURIComponent(skill.skillId)}&stage=${skill.stage}`;
+}
+
+async function linkOfForm(c: SimulatorContext): Promise<{ skill?: Skill | undefined; link?: Link | undefined }> {
+  const form = await c.req.parseBody();
+  const { world } = c.var;
+  const skill = findSkill(world, String(form.skill), String(form.stage)) ?? firstSkill(world);
+  const link = skill && world.links.get(linkKey(currentAccount(c).id, skill.skillId, skill.stage));
+  return { skill, link };
+}
+
+async function enable(c: SimulatorContext): Promise<Response> {
+  const form = await c.req.parseBody();
+  const { world } = c.var;
+  const skill = findSkill(world, String(form.skill), String(form.stage)) ?? firstSkill(world);
+  if (!skill) return c.redirect("/", 303);
+  const account = world.accounts.get(String(form.account)) ?? currentAccount(c);
+  const inApp = world.appInstalled && skill.appAuthorizationUrl !== undefined;
+  const linking = await startAuthorization(sceneOf(c), skill, account, inApp);
+  const query = linking.request?.query ?? "";
+  return c.redirect(inApp ? `/company/app/authorize?${query}` : (linking.request?.url ?? "/"), 303);
+}
+
+function showSkill(c: SimulatorContext) {
+  const { world } = c.var;
+  const skill = findSkill(world, c.req.query("skill") ?? "", c.req.query("stage") ?? "") ?? firstSkill(world);
+  if (!skill) return c.redirect("/", 303);
+  const account = currentAccount(c);
+  const link = world.links.get(linkKey(account.id, skill.skillId, skill.stage));
+  const others = [...world.skills.values()].filter((each) => each !== skill);
+  const newest = [...world.linkings.values()]
+    .filter((each) => each.skillId === skill.skillId && each.stage === skill.stage)
+    .at(-1);
+  return showPage(
+    c,
+    skill.name,
+    "alexa-app",
+    <div class="split">
+      <Phone place="alexa" name="Alexa app · Skills">
+        <div class="hero stack">
+          <div>
+            <div class="logo">{skill.name[0]}</div>
+            <h1>{skill.name}</h1>
+            <p class="soft">
+              by {skill.company.name} <span class="pill">{skill.stage}</span>
+            </p>
+          </div>
+          {!link && <p>Control your {skill.company.name} devices by voice. Account linking required.</p>}
+        </div>
+        {link ? <LinkCard skill={skill} link={link} accountName={account.name} /> : <EnableButton skill={skill} />}
+        {skill.appAuthorizationUrl && <AppSwitch skill={skill} installed={world.appInstalled} />}
+        {others.length > 0 && (
+          <p class="small soft">
+            Other skills:{" "}
+            {others.map((each) => (
+              <>
+                <a href={skillPage(each)}>
+                  {each.name} ({each.stage})
+                </a>{" "}
+              </>
+            ))}
+          </p>
+        )}
+      </Phone>
+      <Wire world={world} linkId={link?.linkId ?? newest?.linkId ?? "none"} />
+    </div>,
+  );
+}
+
+function EnableButton({ skill }: { skill: Skill }) {
+  return (
+    <div class="stack">
+      <ActionButton action="/alexa-app/enable" label="Enable to use" look="alexa" fields={fieldsOf(skill)} />
+      <p class="small soft">
+        Next, {skill.company.name} asks you to sign in and to allow Alexa. Then you come back here.
+      </p>
+    </div>
+  );
+}
+
+function fieldsOf(skill: Skill) {
+  return { skill: skill.skillId, stage: skill.stage };
+}
+
+function LinkCard({ skill, link, accountName }: { skill: Skill; link: Link; accountName: string }) {
+  const from = {
+    alexa_app: "in the Alexa app",
+    alexa_app_to_app: "in the Alexa app, with the company’s app",
+    company: "at the company",
+  };
+  return (
+    <div class="stack">
+      <div class={`note ${link.alive ? "ok" : "bad"}`}>
+        {link.alive
+          ? `Enabled and linked for ${accountName}.`
+          : "The company refused to refresh. The customer must link again."}
+      </div>
+      <dl class="facts">
+        <dt>Started</dt>
+        <dd>{from[link.flow]}</dd>
+        <dt>Access token until</dt>
+        <dd>{new Date(link.expiresAt).toISOString().slice(11, 19)} UTC</dd>
+        <dt>Refreshed</dt>
+        <dd>{link.refreshes === 1 ? "once" : `${link.refreshes} times`}</dd>
+      </dl>
+      <ActionButton action="/alexa-app/refresh" label="Let Alexa refresh its tokens" fields={fieldsOf(skill)} />
+      <ActionButton action="/alexa-app/disable" label="Disable skill" look="plain" fields={fieldsOf(skill)} />
+    </div>
+  );
+}
+
+function AppSwitch({ skill, installed }: { skill: Skill; installed: boolean }) {
+  return (
+    <form method="post" action="/alexa-app/company-app">
+      <input type="hidden" name="installed" value={installed ? "no" : "yes"} />
+      <input type="hidden" name="back" value={skillPage(skill)} />
+      <button type="submit" class="switch" aria-pressed={installed ? "true" : "false"}>
+        <span class="knob" />
+        <span>
+          {skill.company.name} app on this phone
+          <br />
+          <span class="small soft">
+            {installed ? "Alexa opens the app instead of a web page" : "Alexa opens a web page"}
+          </span>
+        </span>
+      </button>
+    </form>
+  );
+}
+
+async function receiveAnswer(c: SimulatorContext): Promise<Response> {
+  const { world } = c.var;
+  const linking = findLinking(world, c.req.url);
+  const skill = linking && findSkill(world, linking.skillId, linking.stage);
+  if (!linking || !skill) {
+    return showPage(
+      c,
+      "No linking",
+      "alexa-app",
+      <div class="split">
+        <Phone place="alexa" name="Alexa app">
+          <Outcome kind="warn" title="Alexa is not waiting for an answer">
+            <p class="soft">No linking with this state was started here, or the simulator has forgotten it.</p>
+          </Outcome>
+          <a class="button plain" href="/alexa-app">
+            Back to the skill
+          </a>
+        </Phone>
+      </div>,
+      400,
+    );
+  }
+  if (c.req.method === "GET") await finishAuthorization(sceneOf(c), skill, linking, c.req.url);
+  return showOutcome(c, skill, linking);
+}
+
+function showOutcome(c: SimulatorContext, skill: Skill, linking: Linking) {
+  const { world } = c.var;
+  const linked = linking.outcome === "linked";
+  return showPage(
+    c,
+    linked ? "Linked" : "Not linked",
+    "alexa-app",
+    <div class="split">
+      <Phone place="alexa" name="Alexa app · Skills">
+        {linked ? (
+          <Outcome kind="ok" title={`Your ${skill.name} account has been successfully linked`}>
+            <p class="soft">You can close this window to discover devices.</p>
+          </Outcome>
+        ) : (
+          <Outcome
+            kind={linking.outcome === "running" ? "warn" : "bad"}
+            title={`We were unable to link ${skill.name} at this time`}
+          >
+            <p class="soft">This is all that a customer gets to see.</p>
+          </Outcome>
+        )}
+        {!linked && (
+          <div class="note bad">
+            <strong>Why, as only this simulator tells:</strong> {linking.reason ?? "the linking is still running."}
+          </div>
+        )}
+        <a class="button" href={skillPage(skill)}>
+          {linked ? "Open the skill" : "Back to the skill"}
+        </a>
+        <Checks checks={linking.checks} />
+      </Phone>
+      <Wire world={world} linkId={linking.linkId} />
+    </div>,
+  );
+}

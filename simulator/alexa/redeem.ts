@@ -1,0 +1,93 @@
+// Alexa redeems the company's code at the token URL, with every misbehaviour that was asked for.
+import type { Skill } from "../configuration.ts";
+import { recordingFetch } from "../exchanges.ts";
+import { type Faults, useFault } from "../faults.ts";
+import { type Check, must } from "../library/checks.ts";
+import { randomText } from "../library/encoding.ts";
+import {
+  type CodeGrant,
+  exchangeCode,
+  type Fetch,
+  TOKEN_LIMIT_MS,
+  type TokenClient,
+  type TokenOutcome,
+} from "../library/token.ts";
+import type { Scene } from "../scene.ts";
+
+type TokenFault = NonNullable<Faults["tokenClient"]>;
+
+export interface Redemption {
+  readonly skill: Skill;
+  readonly grant: CodeGrant;
+  readonly linkId: string;
+  /** The enablement call during which this happens. */
+  readonly parentId?: number;
+}
+
+/** How Alexa presents itself at the company's token URL. */
+export function tokenClientOf(skill: Skill, fault: TokenFault = {}): TokenClient {
+  const other = skill.accessTokenScheme === "HTTP_BASIC" ? "REQUEST_BODY_CREDENTIALS" : "HTTP_BASIC";
+  return {
+    tokenUrl: skill.tokenUrl,
+    clientId: skill.clientId,
+    clientSecret: fault.wrongSecret ? "not-the-secret" : skill.clientSecret,
+    accessTokenScheme: fault.otherScheme ? other : skill.accessTokenScheme,
+    basicEncoding: fault.basicEncoding ?? "raw",
+  };
+}
+
+/** A recording `fetch` to the company's token URL. */
+export function tokenFetch(scene: Scene, linkId: string, title: string, parentId?: number): Fetch {
+  const why = `Alexa’s servers talk to the company’s server directly: the code becomes an access token for the skill and a refresh token for later. They wait ${TOKEN_LIMIT_MS / 1000} seconds.`;
+  return recordingFetch(scene.world, scene.send, { linkId, parentId, from: "alexa", to: "company", title, why });
+}
+
+/** Redeems a code. What the fault switches provoke is judged too: a code works once, whatever happens to the answer. */
+export async function redeemCode(scene: Scene, redemption: Redemption): Promise<TokenOutcome> {
+  const fault = useFault(scene.world.faults, "tokenClient") ?? {};
+  const client = tokenClientOf(redemption.skill, fault);
+  const grant = bendGrant(redemption.grant, fault);
+  const send = (title: string) =>
+    exchangeCode(tokenFetch(scene, redemption.linkId, title, redemption.parentId), client, grant, fault.limitMs);
+  if (fault.lostAnswer) await send("Alexa redeems the code, and the answer gets lost");
+  if (fault.parallel) return redeemInParallel(send, fault.parallel);
+  const outcome = await send("Alexa redeems the company’s code");
+  if (!outcome.ok || !fault.resend) return outcome;
+  const second = await send("Alexa presents the same code a second time");
+  return withChecks(outcome, [
+    must(
+      "code_single_use",
+      second.status === 400 && second.error === "invalid_grant",
+      `the second use was answered ${second.status} ${second.error ?? ""}`,
+    ),
+  ]);
+}
+
+async function redeemInParallel(send: (title: string) => Promise<TokenOutcome>, times: number): Promise<TokenOutcome> {
+  const tries = Array.from({ length: times }, (_, index) =>
+    send(`Alexa redeems the company’s code (${index + 1} of ${times} at once)`),
+  );
+  const outcomes = await Promise.all(tries);
+  const winners = outcomes.filter((outcome) => outcome.ok);
+  const best = winners[0] ?? outcomes[0]!;
+  return withChecks(best, [
+    must(
+      "code_single_winner",
+      winners.length === 1,
+      `${winners.length} of ${times} simultaneous redemptions succeeded`,
+    ),
+  ]);
+}
+
+function bendGrant(grant: CodeGrant, fault: TokenFault): CodeGrant {
+  const verifier = { missing: undefined, wrong: randomText(48), extra: grant.codeVerifier ?? randomText(48) };
+  return {
+    code: grant.code,
+    redirectUri: fault.wrongRedirectUri ? `${grant.redirectUri}/other` : grant.redirectUri,
+    codeVerifier: fault.verifier ? verifier[fault.verifier] : grant.codeVerifier,
+  };
+}
+
+function withChecks(outcome: TokenOutcome, checks: readonly Check[]): TokenOutcome {
+  return { ...outcome, ok: outcome.ok && checks.every((check) => check.ok), checks: [...outcome.checks, ...checks] };
+}

@@ -1,0 +1,96 @@
+// The request that opens Amazon's consent page, checked as Login with Amazon checks it.
+import type { Skill } from "../configuration.ts";
+import { appendQuery, countParameter, decodeParameter, encodeParameters, rawParameter } from "../library/encoding.ts";
+import type { World } from "../world.ts";
+import { ACCOUNT_LINKING_SCOPE, findSecurityProfile } from "./security-profiles.ts";
+
+/** The Alexa app opened by its address, or the Login with Amazon page in a browser. */
+export type ConsentPlace = "alexa_app" | "lwa";
+
+export interface ConsentRequest {
+  readonly clientId: string;
+  readonly redirectUri: string;
+  /** `state` as it stands in the query. */
+  readonly rawState: string | undefined;
+  readonly scope: string;
+  readonly challenge: { readonly value: string; readonly method: "S256" | "plain" } | undefined;
+  /** The skill to link; undefined when the customer only signs in to the company with Amazon. */
+  readonly skill: Skill | undefined;
+  /** Advice on what is allowed but unwise. */
+  readonly advice: readonly string[];
+}
+
+export type ConsentCheck =
+  | { readonly kind: "ok"; readonly request: ConsentRequest }
+  | { readonly kind: "page"; readonly title: string; readonly detail: string }
+  | { readonly kind: "redirect"; readonly url: string };
+
+/**
+ * Checks a consent request. An unknown client or an unlisted redirect URI ends on a page; later faults go back to the
+ * company with `error` (RFC 6749 §4.1.2.1).
+ */
+export function checkConsentRequest(world: World, query: string, place: ConsentPlace): ConsentCheck {
+  const value = (name: string) => decodeParameter(rawParameter(query, name) ?? "") || undefined;
+  const repeated = ["client_id", "redirect_uri", "scope", "state"].find((name) => countParameter(query, name) > 1);
+  if (repeated) return page("Repeated parameter", `“${repeated}” stands more than once in the address.`);
+  const clientId = value("client_id");
+  const profile = clientId ? findSecurityProfile(world, clientId) : undefined;
+  if (!clientId || !profile) {
+    return page(
+      "Unknown client",
+      `No security profile has the client id “${clientId ?? ""}”. It is the “Alexa Client Id” of the skill.`,
+    );
+  }
+  const redirectUri = value("redirect_uri");
+  if (!redirectUri || !profile.returnUrls.includes(redirectUri)) {
+    return page(
+      "Redirect URI not allowed",
+      `“${redirectUri ?? ""}” is not on this client’s list: ${profile.returnUrls.join(", ") || "(empty)"}. The whole address is compared, character by character.`,
+    );
+  }
+  const rawState = rawParameter(query, "state");
+  const refuse = (error: string, error_description: string): ConsentCheck => ({
+    kind: "redirect",
+    url: answerUrl(redirectUri, rawState, encodeParameters({ error, error_description })),
+  });
+  if (value("response_type") !== "code") return refuse("unsupported_response_type", "response_type must be code");
+  const scope = value("scope");
+  const unknown = (scope ?? "").split(" ").find((each) => !profile.scopes.includes(each));
+  if (!scope || unknown !== undefined) return refuse("invalid_scope", "An unknown scope was requested");
+  const linking = scope.split(" ").includes(ACCOUNT_LINKING_SCOPE);
+  const missing = place === "alexa_app" ? ["fragment", "skill_stage", "state"].find((name) => !value(name)) : undefined;
+  if (missing) return refuse("invalid_request", `${missing} is missing`);
+  const stage = value("skill_stage");
+  const skill = linking ? (profile.skills.find((each) => !stage || each.stage === stage) ?? undefined) : undefined;
+  if (linking && !skill) return refuse("invalid_request", `the skill has no stage ${stage}`);
+  const method = value("code_challenge_method") ?? "plain";
+  if (method !== "S256" && method !== "plain")
+    return refuse("invalid_request", "code_challenge_method is S256 or plain");
+  const challenge = value("code_challenge");
+  const advice = [
+    ...(challenge ? [] : ["No code_challenge: Amazon advises PKCE."]),
+    ...(challenge && method === "plain" ? ["code_challenge_method is not S256; left out, it means plain."] : []),
+    ...(rawState ? [] : ["No state: the answer cannot be tied to this customer."]),
+  ];
+  return {
+    kind: "ok",
+    request: {
+      clientId,
+      redirectUri,
+      rawState,
+      scope,
+      challenge: challenge ? { value: challenge, method } : undefined,
+      skill,
+      advice,
+    },
+  };
+}
+
+function page(title: string, detail: string): ConsentCheck {
+  return { kind: "page", title, detail };
+}
+
+/** The address that brings Amazon's answer to the company, `state` unchanged. */
+export function answerUrl(redirectUri: string, rawState: string | undefined, answer: string): string {
+  return appendQuery(redirectUri, rawState === undefined ? answer : `${answer}&state=${rawState}`);
+}

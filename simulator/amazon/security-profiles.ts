@@ -1,0 +1,37 @@
+// The clients that Login with Amazon knows, gathered from the registered skills.
+import type { Skill } from "../configuration.ts";
+import type { World } from "../world.ts";
+
+export const ACCOUNT_LINKING_SCOPE = "alexa::skills:account_linking";
+const PROFILE_SCOPES = ["profile", "profile:user_id", "postal_code"];
+
+export interface SecurityProfile {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scopes: readonly string[];
+  readonly returnUrls: readonly string[];
+  readonly skills: readonly Skill[];
+}
+
+/** The client of that id, merged over every skill that names it; undefined when unknown. */
+export function findSecurityProfile(world: World, clientId: string): SecurityProfile | undefined {
+  let profile: SecurityProfile | undefined;
+  const add = (skill: Skill, secret: string, scopes: readonly string[], returnUrls: readonly string[]) => {
+    profile = {
+      clientId,
+      clientSecret: profile?.clientSecret ?? secret,
+      scopes: [...new Set([...(profile?.scopes ?? []), ...scopes])],
+      returnUrls: [...new Set([...(profile?.returnUrls ?? []), ...returnUrls])],
+      skills: [...(profile?.skills ?? []), skill],
+    };
+  };
+  for (const skill of world.skills.values()) {
+    if (skill.lwa.clientId === clientId)
+      add(skill, skill.lwa.clientSecret, [ACCOUNT_LINKING_SCOPE], skill.redirectUrls);
+    if (skill.eventGateway?.clientId === clientId) add(skill, skill.eventGateway.clientSecret, [], []);
+    if (skill.loginWithAmazon?.clientId === clientId) {
+      add(skill, skill.loginWithAmazon.clientSecret, PROFILE_SCOPES, skill.loginWithAmazon.returnUrls);
+    }
+  }
+  return profile;
+}

@@ -1,0 +1,51 @@
+// Codes and tokens of Login with Amazon: minting, finding, revoking.
+import { randomText } from "../library/encoding.ts";
+import { type AmazonCode, type AmazonGrant, type AmazonToken, now, type World } from "../world.ts";
+
+const CODE_LIFE_MS = 5 * 60_000;
+const TOKEN_LIFE_MS = 60 * 60_000;
+
+export interface AmazonTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresIn: number;
+}
+
+/** A fresh code of 20 characters, good for five minutes and one use. */
+export function mintCode(world: World, code: Omit<AmazonCode, "expiresAt" | "used">): string {
+  const text = `AN${randomText(14).replaceAll(/[-_]/g, "x").slice(0, 18)}`;
+  world.codes.set(text, { ...code, expiresAt: now(world) + CODE_LIFE_MS, used: false });
+  return text;
+}
+
+/** What a customer allows a client: root of one family of tokens. */
+export function beginGrant(grant: Omit<AmazonGrant, "id" | "revoked">): AmazonGrant {
+  return { ...grant, id: randomText(9), revoked: false };
+}
+
+/** An access token for one hour and, unless one is kept, a refresh token. */
+export function mintTokens(world: World, grant: AmazonGrant, keepRefreshToken?: string): AmazonTokens {
+  const accessToken = `Atza|${randomText(270)}`;
+  const refreshToken = keepRefreshToken ?? `Atzr|${randomText(270)}`;
+  world.accessTokens.set(accessToken, { grant, expiresAt: now(world) + TOKEN_LIFE_MS });
+  world.refreshTokens.set(refreshToken, grant);
+  return { accessToken, refreshToken, expiresIn: TOKEN_LIFE_MS / 1000 };
+}
+
+export type TokenState = { readonly token: AmazonToken } | { readonly problem: "unknown" | "expired" | "revoked" };
+
+/** The grant behind an access token, or why there is none. */
+export function findAccessToken(world: World, text: string): TokenState {
+  const token = world.accessTokens.get(text);
+  if (!token) return { problem: "unknown" };
+  if (token.grant.revoked) return { problem: "revoked" };
+  return token.expiresAt <= now(world) ? { problem: "expired" } : { token };
+}
+
+/** Ends everything that a customer allowed the given clients. */
+export function revokeGrants(world: World, accountId: string, clientIds: readonly string[]): void {
+  const grants = [...world.refreshTokens.values(), ...[...world.accessTokens.values()].map((token) => token.grant)];
+  for (const grant of grants) {
+    if (grant.accountId === accountId && clientIds.includes(grant.clientId)) grant.revoked = true;
+  }
+}

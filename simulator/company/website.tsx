@@ -1,0 +1,124 @@
+// The company's website, played by the simulator: where linking can start, and where it ends.
+import type { Hono } from "hono";
+import type { Skill } from "../configuration.ts";
+import { Outcome, Phone, showPage } from "../pages/layout.tsx";
+import { Wire } from "../pages/wire.tsx";
+import { type SimulatorContext, type SimulatorEnv, sceneOf } from "../scene.ts";
+import { findSkill, firstSkill } from "../world.ts";
+
+export function addCompanyWebsite(app: Hono<SimulatorEnv>): void {
+  app.get("/company", (c) => showWebsite(c));
+  app.get("/company/done", (c) => showDone(c));
+}
+
+/** The skill that a page names, or the first one. */
+export function skillOf(c: SimulatorContext): Skill | undefined {
+  const { world } = c.var;
+  return findSkill(world, c.req.query("skill") ?? "", c.req.query("stage") ?? "") ?? firstSkill(world);
+}
+
+/** Origin of the company's linking service, as browsers reach it. */
+export function companyOrigin(c: SimulatorContext, skill: Skill): string {
+  return (
+    skill.company.serviceOrigin?.replace(/\/$/, "") ??
+    new URL(skill.authorizationUrl).origin ??
+    sceneOf(c).serviceOrigin
+  );
+}
+
+function websiteReturnUrl(c: SimulatorContext, skill: Skill): string {
+  return skill.company.websiteReturnUrl ?? `${sceneOf(c).origin}/company/done`;
+}
+
+function showWebsite(c: SimulatorContext) {
+  const skill = skillOf(c);
+  if (!skill) return c.redirect("/", 303);
+  const origin = companyOrigin(c, skill);
+  const page = `${origin}/link/${encodeURIComponent(skill.skillId)}`;
+  const query = `return_to=${encodeURIComponent(websiteReturnUrl(c, skill))}&stage=${skill.stage}`;
+  const newest = [...c.var.world.linkings.values()].filter((linking) => linking.flow === "company").at(-1);
+  return showPage(
+    c,
+    skill.company.name,
+    "company",
+    <div class="split">
+      <Phone place="company" name={`${skill.company.name} · website`}>
+        <div class="hero stack">
+          <div>
+            <div class="logo">{skill.company.name[0]}</div>
+            <h1>Use {skill.company.name} with Alexa</h1>
+          </div>
+          <p>“Alexa, turn on the kitchen light.” Link once, then speak.</p>
+        </div>
+        <a class="button company" href={`${page}?${query}`}>
+          Link with Alexa
+        </a>
+        <details class="small soft">
+          <summary>Choose where Amazon asks</summary>
+          <p class="row">
+            <a href={`${page}?${query}&via=alexa_app`}>in the Alexa app</a>
+            <a href={`${page}?${query}&via=lwa`}>at Login with Amazon</a>
+          </p>
+        </details>
+        <p class="small soft hero">
+          <a href={`${origin}/account`}>Your linked assistants</a>
+        </p>
+      </Phone>
+      <Wire world={c.var.world} linkId={newest?.linkId ?? "none"} />
+    </div>,
+  );
+}
+
+const REASONS: Record<string, string> = {
+  linked: "Amazon confirmed it: the skill is enabled and connected.",
+  cancelled: "Nothing was linked. You can start again at any time.",
+  failed: "Nothing was linked. The service’s record of this linking tells more than this page may.",
+};
+
+function showDone(c: SimulatorContext) {
+  const skill = skillOf(c);
+  const status = c.req.query("status") ?? "";
+  const reason = c.req.query("reason");
+  const titles: Record<string, string> = {
+    linked: `${skill?.name ?? "The skill"} is linked with Alexa`,
+    cancelled: "You did not link",
+    failed: "Linking did not work",
+  };
+  const newest = [...c.var.world.linkings.values()].filter((linking) => linking.flow === "company").at(-1);
+  return showPage(
+    c,
+    "Back at the company",
+    "company",
+    <div class="split">
+      <Phone place="company" name={`Back at ${skill?.company.name ?? "the company"}`}>
+        <Outcome
+          kind={status === "linked" ? "ok" : status === "cancelled" ? "warn" : "bad"}
+          title={titles[status] ?? "No status came back"}
+        >
+          <p class="soft">
+            {REASONS[status] ?? "The service returns here with status, state and, after a failure, a reason."}
+          </p>
+        </Outcome>
+        <dl class="facts">
+          <dt>status</dt>
+          <dd>{status || "–"}</dd>
+          {reason && (
+            <>
+              <dt>reason</dt>
+              <dd>{reason}</dd>
+            </>
+          )}
+          <dt>state</dt>
+          <dd>{c.req.query("state") ?? "–"}</dd>
+        </dl>
+        <a class="button company" href="/company">
+          Back to the website
+        </a>
+        <a class="button plain" href="/alexa-app">
+          See it in the Alexa app
+        </a>
+      </Phone>
+      <Wire world={c.var.world} linkId={newest?.linkId ?? "none"} />
+    </div>,
+  );
+}

@@ -1,0 +1,121 @@
+// The JSON side: programs configure the simulator, break it, read what happened and reset it.
+import type { Hono } from "hono";
+import * as z from "zod";
+import { accountSchema, explainProblems, type Skill, skillKey, skillSchema } from "../configuration.ts";
+import { faultsSchema } from "../faults.ts";
+import type { SimulatorContext, SimulatorEnv } from "../scene.ts";
+import { now, resetWorld } from "../world.ts";
+
+export function addControlRoutes(app: Hono<SimulatorEnv>): void {
+  app.get("/healthz", (c) => c.json({ status: "ok" }));
+
+  app.put("/simulator/skill", async (c) => {
+    const parsed = await readBody(c, skillSchema);
+    if (parsed instanceof Response) return parsed;
+    c.var.world.skills.set(skillKey(parsed.skillId, parsed.stage), parsed);
+    return c.json(maskSkill(parsed));
+  });
+  app.get("/simulator/skill", (c) => c.json({ items: [...c.var.world.skills.values()].map(maskSkill) }));
+
+  app.get("/simulator/faults", (c) => c.json(c.var.world.faults));
+  app.put("/simulator/faults", async (c) => {
+    const parsed = await readBody(c, faultsSchema);
+    if (parsed instanceof Response) return parsed;
+    c.var.world.faults = parsed;
+    return c.json(parsed);
+  });
+
+  app.post("/simulator/reset", async (c) => {
+    const parsed = await readBody(c, z.strictObject({ skills: z.boolean().optional() }));
+    if (parsed instanceof Response) return parsed;
+    resetWorld(c.var.world);
+    if (parsed.skills) c.var.world.skills.clear();
+    return c.body(null, 204);
+  });
+
+  app.get("/simulator/exchanges", (c) => {
+    const linkId = c.req.query("linkId");
+    const items = c.var.world.exchanges.filter((exchange) => !linkId || exchange.linkId === linkId);
+    return c.json({ items });
+  });
+  app.get("/simulator/linkings", (c) => {
+    const items = [...c.var.world.linkings.values()].map(({ request, amazonState: _, ...linking }) => ({
+      ...linking,
+      startedAt: new Date(linking.startedAt).toISOString(),
+      redirectUri: request?.redirectUri,
+    }));
+    return c.json({ items });
+  });
+  app.get("/simulator/links", (c) => {
+    const items = [...c.var.world.links.values()].map(
+      ({ accessToken: _, refreshToken: __, oldRefreshTokens, ...link }) => ({
+        ...link,
+        expiresAt: new Date(link.expiresAt).toISOString(),
+        linkedAt: new Date(link.linkedAt).toISOString(),
+        oldRefreshTokens: oldRefreshTokens.length,
+      }),
+    );
+    return c.json({ items });
+  });
+
+  app.get("/simulator/accounts", (c) =>
+    c.json({ items: [...c.var.world.accounts.values()], current: c.var.world.currentAccountId }),
+  );
+  app.put("/simulator/accounts", async (c) => {
+    const parsed = await readBody(c, accountSchema);
+    if (parsed instanceof Response) return parsed;
+    c.var.world.accounts.set(parsed.id, parsed);
+    return c.json(parsed);
+  });
+  app.put("/simulator/current-account", async (c) => {
+    const parsed = await readBody(c, z.strictObject({ id: z.string() }));
+    if (parsed instanceof Response) return parsed;
+    if (!c.var.world.accounts.has(parsed.id)) return refuse(c, [`id: no account ${parsed.id}`]);
+    c.var.world.currentAccountId = parsed.id;
+    return c.json(parsed);
+  });
+
+  app.put("/simulator/phone", async (c) => {
+    const parsed = await readBody(c, z.strictObject({ appInstalled: z.boolean() }));
+    if (parsed instanceof Response) return parsed;
+    c.var.world.appInstalled = parsed.appInstalled;
+    return c.json(parsed);
+  });
+
+  app.post("/simulator/clock", async (c) => {
+    const parsed = await readBody(c, z.strictObject({ advanceSeconds: z.number() }));
+    if (parsed instanceof Response) return parsed;
+    c.var.world.clockOffsetMs += parsed.advanceSeconds * 1000;
+    return c.json({ now: new Date(now(c.var.world)).toISOString() });
+  });
+}
+
+/** The body as the schema reads it (an empty one counts as `{}`), or a 400 that names each wrong field. */
+export async function readBody<T>(c: SimulatorContext, schema: z.ZodType<T>): Promise<T | Response> {
+  const text = await c.req.text();
+  let json: unknown;
+  try {
+    json = text.trim() === "" ? {} : JSON.parse(text);
+  } catch {
+    return refuse(c, ["(body): not JSON"]);
+  }
+  const parsed = schema.safeParse(json);
+  return parsed.success ? parsed.data : refuse(c, explainProblems(parsed.error));
+}
+
+export function refuse(c: SimulatorContext, problems: readonly string[]): Response {
+  return c.json({ error: "invalid_body", problems }, 400);
+}
+
+function maskSkill(skill: Skill) {
+  const hidden = (credentials: { clientId: string; clientSecret: string } | undefined) =>
+    credentials && { ...credentials, clientSecret: "(hidden)" };
+  return {
+    ...skill,
+    clientSecret: "(hidden)",
+    lwa: hidden(skill.lwa),
+    eventGateway: hidden(skill.eventGateway),
+    loginWithAmazon: hidden(skill.loginWithAmazon),
+    acceptGrant: hidden(skill.acceptGrant),
+  };
+}

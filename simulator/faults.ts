@@ -1,0 +1,242 @@
+// The switches that make this Amazon misbehave, one named fault each.
+import * as z from "zod";
+
+const times = z.int().positive().optional();
+
+/** A bad answer in place of (or, for `slow`, before) the real one. A number is short for that status, a word for that mode. */
+const answerObject = z.strictObject({
+  mode: z.enum(["status", "html", "empty", "slow", "timeout", "redirect"]).default("status"),
+  status: z.int().min(200).max(599).optional(),
+  /** Seconds of a `Retry-After` header. */
+  retryAfter: z.int().nonnegative().optional(),
+  body: z.record(z.string(), z.unknown()).optional(),
+  /** How long `slow` (default 3,000) and `timeout` (default 15,000) wait, in milliseconds. */
+  delayMs: z.int().min(0).max(60_000).optional(),
+  /** Only these methods of the address. */
+  methods: z.array(z.enum(["GET", "POST", "DELETE"])).optional(),
+  /** How often; left out, until changed. */
+  times,
+});
+export type AnswerFault = z.infer<typeof answerObject>;
+
+const answerFault = z.union([
+  answerObject,
+  z
+    .int()
+    .min(200)
+    .max(599)
+    .transform((status): AnswerFault => ({ mode: "status", status })),
+  z.enum(["html", "empty", "slow", "timeout", "redirect"]).transform((mode): AnswerFault => ({ mode })),
+]);
+
+export const faultsSchema = z.strictObject({
+  /** `POST /auth/o2/token` as a whole. */
+  lwa: answerFault.optional(),
+  /** What a good answer of `POST /auth/o2/token` looks like, or a refusal with the given OAuth error. */
+  lwaAnswer: z
+    .strictObject({
+      /** `expires_in` as text, as one of Amazon's pages shows it. */
+      expiresInString: z.boolean().optional(),
+      /** A refresh answers another refresh token, and the presented one ends. */
+      newRefreshToken: z.boolean().optional(),
+      error: z
+        .enum(["invalid_grant", "invalid_client", "invalid_request", "unauthorized_client", "ServerError"])
+        .optional(),
+      grant: z.enum(["authorization_code", "refresh_token"]).optional(),
+      times,
+    })
+    .optional(),
+  profile: answerFault.optional(),
+  /** What Amazon's consent page sends back although the customer taps "Allow". */
+  consent: z
+    .strictObject({
+      error: z
+        .string()
+        .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/)
+        .optional(),
+      errorDescription: z.string().optional(),
+      state: z.enum(["changed", "missing"]).optional(),
+      omitScope: z.boolean().optional(),
+      times,
+    })
+    .optional(),
+  discovery: answerFault.optional(),
+  /** What a good answer of discovery holds. */
+  discoveryAnswer: z
+    .strictObject({
+      endpoints: z.enum(["several", "none", "foreign", "wrong"]).optional(),
+      /** `https://` before each host. */
+      https: z.boolean().optional(),
+      times,
+    })
+    .optional(),
+  enablement: z
+    .strictObject({
+      NA: answerFault.optional(),
+      EU: answerFault.optional(),
+      FE: answerFault.optional(),
+      all: answerFault.optional(),
+    })
+    .optional(),
+  enablementAnswer: z
+    .strictObject({
+      /** 201 (and GET 200) whose `accountLink.status` is not LINKED. */
+      notLinked: z.boolean().optional(),
+      /** Answers 201 without having called the token URL. */
+      withoutToken: z.boolean().optional(),
+      /** Calls the token URL with Amazon's code instead of the company's. */
+      amazonCode: z.boolean().optional(),
+      times,
+    })
+    .optional(),
+  /** Status of the enablement API for an account of another region; left out, 404. `accept` plays a world without regions. */
+  wrongRegion: z.union([z.int().min(400).max(599), z.literal("accept")]).optional(),
+  /** How Alexa opens the authorization URL. */
+  authorize: z
+    .strictObject({
+      /** HEAD, two GETs and a prefetch arrive before the customer's browser does. */
+      probe: z.boolean().optional(),
+      /** Length of `state` in characters. */
+      stateLength: z.int().min(64).max(16_384).optional(),
+      redirectHost: z.enum(["pitangui", "layla", "japan"]).optional(),
+      /** Another vendor's redirect URI. */
+      wrongRedirectUri: z.boolean().optional(),
+      wrongClientId: z.boolean().optional(),
+      scope: z.string().optional(),
+      /** PKCE on or off, whatever the skill says. */
+      pkce: z.boolean().optional(),
+      times,
+    })
+    .optional(),
+  /** How Alexa calls the token URL, in every flow. */
+  tokenClient: z
+    .strictObject({
+      /** Alexa's patience in milliseconds, instead of 4,500. */
+      limitMs: z.int().positive().max(4500).optional(),
+      /** The same code redeemed so many times at once; the first good answer counts. */
+      parallel: z.int().min(2).max(50).optional(),
+      /** The code presented once more after the good answer. */
+      resend: z.boolean().optional(),
+      /** The first answer never arrives; the same request is sent again. */
+      lostAnswer: z.boolean().optional(),
+      verifier: z.enum(["missing", "wrong", "extra"]).optional(),
+      wrongSecret: z.boolean().optional(),
+      wrongRedirectUri: z.boolean().optional(),
+      basicEncoding: z.enum(["raw", "form"]).optional(),
+      /** The other way of presenting the client's secret. */
+      otherScheme: z.boolean().optional(),
+      times,
+    })
+    .optional(),
+  /** How Alexa refreshes. */
+  refresh: z
+    .strictObject({
+      /** So many refreshes at once. */
+      parallel: z.int().min(2).max(50).optional(),
+      /** The first answer never arrives; the same refresh token is presented again. */
+      lostAnswer: z.boolean().optional(),
+      /** The refresh token before the newest one. */
+      oldToken: z.boolean().optional(),
+      times,
+    })
+    .optional(),
+  /** How skill events arrive. */
+  events: z
+    .strictObject({
+      duplicate: z.boolean().optional(),
+      /** Age of the event when it is sent, in seconds. */
+      lateSeconds: z.int().min(0).max(86_400).optional(),
+      signature: z.enum(["wrong", "missing", "other_body"]).optional(),
+      certificate: z.enum(["expired", "wrong_host", "other_root", "missing_intermediate"]).optional(),
+      certificateUrl: z.string().optional(),
+      skillId: z.string().optional(),
+      withoutAccessToken: z.boolean().optional(),
+      times,
+    })
+    .optional(),
+  acceptGrant: z.strictObject({ badCode: z.boolean().optional(), times }).optional(),
+});
+export type Faults = z.infer<typeof faultsSchema>;
+export type FaultName = keyof Faults;
+
+/** A fault, counted down: one with `times` ends after so many uses. Undefined when the switch is off. */
+export function useFault<Name extends FaultName>(faults: Faults, name: Name): Faults[Name] {
+  const fault = faults[name];
+  if (fault !== undefined && countDown(fault)) delete faults[name];
+  return fault;
+}
+
+/** The answer fault of one region's enablement API for a method, counted down. */
+export function useEnablementFault(
+  faults: Faults,
+  region: "NA" | "EU" | "FE",
+  method: string,
+): AnswerFault | undefined {
+  const regions = faults.enablement;
+  if (!regions) return undefined;
+  for (const name of [region, "all"] as const) {
+    const fault = regions[name];
+    if (!fault || (fault.methods && !fault.methods.some((each) => each === method))) continue;
+    if (countDown(fault)) delete regions[name];
+    return fault;
+  }
+  return undefined;
+}
+
+function countDown(fault: unknown): boolean {
+  const limited = fault as { times?: number };
+  if (typeof fault !== "object" || limited.times === undefined) return false;
+  limited.times -= 1;
+  return limited.times <= 0;
+}
+
+/** Plays an answer fault: the bad answer, or undefined (after its delay) when the real one should follow. */
+export async function playAnswerFault(fault: AnswerFault | undefined): Promise<Response | undefined> {
+  if (!fault) return undefined;
+  const headers = new Headers(fault.retryAfter === undefined ? {} : { "retry-after": String(fault.retryAfter) });
+  switch (fault.mode) {
+    case "slow":
+      await sleep(fault.delayMs ?? 3000);
+      return undefined;
+    case "timeout":
+      await sleep(fault.delayMs ?? 15_000);
+      return new Response("upstream timed out", { status: 504 });
+    case "redirect":
+      headers.set("location", "https://www.amazon.com/errors/moved");
+      return new Response(null, { status: 302, headers });
+    case "empty":
+      return new Response(null, { status: fault.status ?? 503, headers });
+    case "html":
+      headers.set("content-type", "text/html;charset=UTF-8");
+      return new Response(
+        "<html><head><title>Error</title></head><body><h1>Sorry! Something went wrong</h1></body></html>",
+        {
+          status: fault.status ?? 503,
+          headers,
+        },
+      );
+    case "status":
+      return Response.json(fault.body ?? { message: messageOf(fault.status ?? 503) }, {
+        status: fault.status ?? 503,
+        headers,
+      });
+  }
+}
+
+function messageOf(status: number): string {
+  const messages: Record<number, string> = {
+    400: "Invalid account linking credentials",
+    401: "The customer's token is not valid",
+    403: "Not allowed for this client or this customer",
+    404: "Not found",
+    409: "The skill is being enabled already",
+    429: "Too many requests",
+    500: "Internal server error",
+    503: "Service unavailable",
+  };
+  return messages[status] ?? "Refused";
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,76 @@
+// What comes back to Alexa's redirect URI, and whether it is what Alexa needs.
+import type { AuthorizationRequest } from "./authorization-request.ts";
+import { type Check, must, should } from "./checks.ts";
+import { countParameter, decodeParameter, rawParameter, rawQuery } from "./encoding.ts";
+
+export interface AuthorizationAnswer {
+  readonly code?: string;
+  readonly error?: string;
+  readonly checks: readonly Check[];
+}
+
+/**
+ * Reads the URL that the customer's browser (or the company's app) opened at Alexa's redirect URI (RFC 6749 §4.1.2).
+ * `fromApp` expects the `source=app` that an app-to-app answer carries.
+ */
+export function readAuthorizationAnswer(
+  request: AuthorizationRequest,
+  url: string,
+  fromApp = false,
+): AuthorizationAnswer {
+  const query = rawQuery(url);
+  const code = decodeParameter(rawParameter(query, "code") ?? "") || undefined;
+  const error = decodeParameter(rawParameter(query, "error") ?? "") || undefined;
+  const checks: Check[] = [];
+  const repeated = ["code", "state", "error"].filter((name) => countParameter(query, name) > 1);
+  checks.push(
+    must("answer_parameters_once", repeated.length === 0, repeated.length ? `repeated: ${repeated}` : "no repeats"),
+  );
+  checks.push(...checkState(request, rawParameter(query, "state")));
+  if (fromApp) {
+    const source = rawParameter(query, "source");
+    const detail = source === "app" ? "source=app" : "source=app is missing from an answer that came from the app";
+    checks.push(
+      error
+        ? should("answer_source_app", source === "app", detail)
+        : must("answer_source_app", source === "app", detail),
+    );
+  }
+  if (error) {
+    checks.push(must("answer_code", false, `the server answered error=${error}`));
+    return { error, checks };
+  }
+  checks.push(
+    must("answer_code", code !== undefined, code ? `a code of ${code.length} characters` : "no code came back"),
+  );
+  return { ...(code && { code }), checks };
+}
+
+function checkState(request: AuthorizationRequest, raw: string | undefined): Check[] {
+  if (raw === undefined) return [must("answer_state", false, "state did not come back at all")];
+  const same = raw === request.encodedState;
+  const equal = same || decodeParameter(raw) === request.state;
+  return [
+    must(
+      "answer_state",
+      equal,
+      equal ? `the same ${request.state.length} characters` : explainStateChange(request, raw),
+    ),
+    should(
+      "answer_state_bytes",
+      same,
+      same ? "byte for byte as sent" : "same value, but encoded differently than sent",
+    ),
+  ];
+}
+
+function explainStateChange(request: AuthorizationRequest, raw: string): string {
+  const decoded = decodeParameter(raw);
+  if (decoded === undefined) return "state came back with broken percent-encoding";
+  if (decoded.replaceAll(" ", "+") === request.state) return "`+` in state turned into a space on the way";
+  if (decoded === request.state.replace(/=+$/, "")) return "the `=` padding of state was lost";
+  if (request.state.startsWith(decoded)) {
+    return `state was cut from ${request.state.length} to ${decoded.length} characters`;
+  }
+  return `another state came back (${decoded.length} characters instead of ${request.state.length})`;
+}

@@ -1,0 +1,72 @@
+// The authorization request that the Alexa app opens in a browser or in the company's app.
+import { appendQuery, encodeParameters, randomText, toBase64 } from "./encoding.ts";
+import { makePkcePair } from "./pkce.ts";
+
+/** The three hosts to which Alexa returns, by where the customer's Amazon account lives. */
+export const REDIRECT_HOSTS = {
+  pitangui: "pitangui.amazon.com",
+  layla: "layla.amazon.com",
+  japan: "alexa.amazon.co.jp",
+} as const;
+export type RedirectHost = keyof typeof REDIRECT_HOSTS;
+
+/** Amazon's redirect URI of a developer account at one of the three hosts. */
+export function amazonRedirectUri(host: RedirectHost, vendorId: string): string {
+  return `https://${REDIRECT_HOSTS[host]}/api/skill/link/${vendorId}`;
+}
+
+/**
+ * A `state` as Alexa sends it: base64 of an encrypted-looking JSON blob, at least `length` characters,
+ * always with `=` padding and with both `+` and `/` in it, so that careless decoding shows.
+ */
+export function buildState(length = 640): string {
+  // Three `?` and three `~` in a row give one `/` and one `+` in base64, wherever they stand.
+  const blob = { initVector: randomText(12), mac: "???~~~", encryptedData: "" };
+  const room = Math.max(Math.ceil((length * 3) / 4) - JSON.stringify(blob).length, 1);
+  blob.encryptedData = randomText(room).slice(0, room);
+  while (JSON.stringify(blob).length % 3 !== 1) blob.encryptedData += "A";
+  return toBase64(new TextEncoder().encode(JSON.stringify(blob)));
+}
+
+export interface AuthorizationRequestOptions {
+  readonly authorizationUrl: string;
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly scopes: readonly string[];
+  readonly pkce: boolean;
+  /** Length of `state` in characters. */
+  readonly stateLength?: number;
+}
+
+export interface AuthorizationRequest {
+  readonly url: string;
+  readonly query: string;
+  readonly state: string;
+  /** `state` exactly as it stands in `url`. */
+  readonly encodedState: string;
+  readonly redirectUri: string;
+  readonly codeVerifier?: string;
+}
+
+/** Everything Alexa keeps about one authorization request (RFC 6749 §4.1.1, with PKCE when the skill has it on). */
+export async function buildAuthorizationRequest(options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
+  const state = buildState(options.stateLength);
+  const pkce = options.pkce ? await makePkcePair() : undefined;
+  const query = encodeParameters({
+    client_id: options.clientId,
+    response_type: "code",
+    state,
+    scope: options.scopes.length > 0 ? options.scopes.join(" ") : undefined,
+    redirect_uri: options.redirectUri,
+    code_challenge: pkce?.codeChallenge,
+    code_challenge_method: pkce && "S256",
+  });
+  return {
+    url: appendQuery(options.authorizationUrl, query),
+    query,
+    state,
+    encodedState: encodeURIComponent(state),
+    redirectUri: options.redirectUri,
+    ...(pkce && { codeVerifier: pkce.codeVerifier }),
+  };
+}

@@ -1,0 +1,6 @@
+// The simulator as a library: Alexa's side of account linking as functions over any `fetch`.
+export * from "./authorization-answer.ts";
+export * from "./authorization-request.ts";
+export * from "./checks.ts";
+export * from "./pkce.ts";
+export * from "./token.ts";

@@ -1,0 +1,207 @@
+// Alexa's side of the token endpoint: the exchange, the refresh, and what counts as a usable answer.
+import { type Check, firstFailure, must, passed, should } from "./checks.ts";
+import { encodeParameters, toBase64 } from "./encoding.ts";
+
+/** A `fetch` that takes a whole request; the caller decides where it goes. */
+export type Fetch = (request: Request) => Promise<Response>;
+
+/** How long Alexa waits for a token answer, in milliseconds. */
+export const TOKEN_LIMIT_MS = 4500;
+/** The shortest life of an access token that Alexa accepts, in seconds. */
+export const SHORTEST_TOKEN_LIFE_SECONDS = 360;
+/** Alexa's token client is a Java server, not a browser. */
+export const USER_AGENT = "Apache-HttpClient/4.5.13 (Java/1.8.0_372)";
+
+export type AccessTokenScheme = "HTTP_BASIC" | "REQUEST_BODY_CREDENTIALS";
+
+export interface TokenClient {
+  readonly tokenUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly accessTokenScheme: AccessTokenScheme;
+  /** `form`: id and secret are form-encoded before base64, as RFC 6749 §2.3.1 says; `raw`: as they are. */
+  readonly basicEncoding?: "raw" | "form";
+}
+
+export interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresIn: number;
+}
+
+export interface TokenOutcome {
+  readonly ok: boolean;
+  /** HTTP status; 0 when no answer came in time. */
+  readonly status: number;
+  readonly checks: readonly Check[];
+  readonly tokens?: Tokens;
+  /** The OAuth error code of a refusal. */
+  readonly error?: string;
+  readonly millis: number;
+}
+
+export interface CodeGrant {
+  readonly code: string;
+  readonly redirectUri: string;
+  readonly codeVerifier?: string | undefined;
+}
+
+/** The request that redeems a code, as Alexa sends it: `client_id` in the body even beside HTTP Basic. */
+export function codeExchangeRequest(client: TokenClient, grant: CodeGrant): Request {
+  return tokenRequest(client, {
+    grant_type: "authorization_code",
+    code: grant.code,
+    redirect_uri: grant.redirectUri,
+    code_verifier: grant.codeVerifier,
+  });
+}
+
+/** The request that refreshes, as Alexa sends it: without a scope. */
+export function refreshRequest(client: TokenClient, refreshToken: string): Request {
+  return tokenRequest(client, { grant_type: "refresh_token", refresh_token: refreshToken });
+}
+
+function tokenRequest(client: TokenClient, grant: Record<string, string | undefined>): Request {
+  const basic = client.accessTokenScheme === "HTTP_BASIC";
+  const body = encodeParameters({
+    ...grant,
+    client_id: client.clientId,
+    client_secret: basic ? undefined : client.clientSecret,
+  });
+  const headers = new Headers({
+    "content-type": "application/x-www-form-urlencoded;charset=UTF-8",
+    "user-agent": USER_AGENT,
+  });
+  if (basic) headers.set("authorization", basicCredentials(client));
+  return new Request(client.tokenUrl, { method: "POST", headers, body, redirect: "manual" });
+}
+
+function basicCredentials(client: TokenClient): string {
+  const spell = client.basicEncoding === "form" ? encodeURIComponent : (text: string) => text;
+  const pair = `${spell(client.clientId)}:${spell(client.clientSecret)}`;
+  return `Basic ${toBase64(new TextEncoder().encode(pair))}`;
+}
+
+/** Sends a token request within Alexa's limit and judges the answer. Never throws. */
+export async function sendTokenRequest(
+  fetch: Fetch,
+  request: Request,
+  limitMs = TOKEN_LIMIT_MS,
+): Promise<TokenOutcome> {
+  const start = performance.now();
+  const millis = () => Math.round(performance.now() - start);
+  try {
+    const { response, body } = await withinLimit(limitMs, async (signal) => {
+      const response = await fetch(new Request(request, { signal }));
+      return { response, body: new Uint8Array(await response.arrayBuffer()) };
+    });
+    return { ...judgeTokenAnswer(response, body), millis: millis() };
+  } catch (error) {
+    const late = error instanceof DOMException && error.name === "TimeoutError";
+    const detail = late ? `no answer within ${limitMs / 1000} s` : `no answer: ${String(error)}`;
+    return { ok: false, status: 0, checks: [must("token_in_time", false, detail)], millis: millis() };
+  }
+}
+
+async function withinLimit<T>(limitMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const late = new DOMException("Alexa stopped waiting", "TimeoutError");
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(late);
+      controller.abort(late);
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([work(controller.signal), limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Redeems a code. */
+export function exchangeCode(fetch: Fetch, client: TokenClient, grant: CodeGrant, limitMs?: number) {
+  return sendTokenRequest(fetch, codeExchangeRequest(client, grant), limitMs);
+}
+
+/** Refreshes. */
+export function refreshTokens(fetch: Fetch, client: TokenClient, refreshToken: string, limitMs?: number) {
+  return sendTokenRequest(fetch, refreshRequest(client, refreshToken), limitMs);
+}
+
+/** Judges a token answer as strictly as Alexa does, and a little beyond where RFC 6749 §5.1 asks more. */
+export function judgeTokenAnswer(response: Response, body: Uint8Array): Omit<TokenOutcome, "millis"> {
+  const status = response.status;
+  const type = response.headers.get("content-type") ?? "";
+  const checks: Check[] = [must("token_in_time", true, `answered within ${TOKEN_LIMIT_MS / 1000} s`)];
+  const { json, problem } = readJsonObject(body);
+  const error = typeof json?.error === "string" ? json.error : undefined;
+  checks.push(must("token_status", status === 200, explainStatus(status, error)));
+  const jsonType = /^application\/json\s*(;\s*charset="?utf-8"?)?\s*$/i.test(type);
+  checks.push(must("token_content_type", jsonType, type || "no content type"));
+  checks.push(must("token_json", json !== undefined, problem ?? "a JSON object in UTF-8"));
+  if (status !== 200 || !json) {
+    if (!problem && status >= 400)
+      checks.push(should("token_error_code", error !== undefined, error ?? "no RFC 6749 error code"));
+    return { ok: false, status, checks, ...(error && { error }) };
+  }
+  checks.push(...judgeFields(json));
+  const noStore = /no-store/i.test(response.headers.get("cache-control") ?? "");
+  checks.push(
+    should("token_no_store", noStore, noStore ? "Cache-Control: no-store" : "Cache-Control: no-store is missing"),
+  );
+  if (!passed(checks)) return { ok: false, status, checks };
+  const tokens = {
+    accessToken: String(json.access_token),
+    refreshToken: String(json.refresh_token),
+    expiresIn: Number(json.expires_in),
+  };
+  return { ok: true, status, checks, tokens };
+}
+
+function judgeFields(json: Record<string, unknown>): Check[] {
+  const text = (name: string) => typeof json[name] === "string" && json[name] !== "";
+  const present = (name: string) => (text(name) ? "present" : `${name} is missing or not a string`);
+  const life = json.expires_in;
+  const whole = typeof life === "number" && Number.isInteger(life);
+  return [
+    must("token_access_token", text("access_token"), present("access_token")),
+    must("token_refresh_token", text("refresh_token"), present("refresh_token")),
+    must(
+      "token_type_bearer",
+      /^bearer$/i.test(String(json.token_type)),
+      `token_type is ${JSON.stringify(json.token_type)}`,
+    ),
+    must("token_expires_in", whole, whole ? `${life} s` : `expires_in is ${JSON.stringify(life)}, not a whole number`),
+    must(
+      "token_life",
+      Number(life) >= SHORTEST_TOKEN_LIFE_SECONDS,
+      `lives ${String(life)} s, at least ${SHORTEST_TOKEN_LIFE_SECONDS} s are asked`,
+    ),
+    should("token_life_plausible", !whole || life <= 366 * 86_400, `${String(life)} s: seconds, not milliseconds`),
+  ];
+}
+
+function readJsonObject(body: Uint8Array): { json?: Record<string, unknown>; problem?: string } {
+  if (body.length === 0) return { problem: "an empty body" };
+  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf)
+    return { problem: "the body starts with a byte order mark" };
+  try {
+    const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
+    if (typeof json !== "object" || json === null || Array.isArray(json)) return { problem: "JSON, but no object" };
+    return { json: json as Record<string, unknown> };
+  } catch {
+    return { problem: "the body is not JSON" };
+  }
+}
+
+function explainStatus(status: number, error: string | undefined): string {
+  if (status >= 300 && status < 400) return `${status}: the token URL must not redirect`;
+  return error ? `${status} ${error}` : `${status}`;
+}
+
+/** One sentence on why a token answer cannot be used. */
+export function explainOutcome(outcome: TokenOutcome): string {
+  return firstFailure(outcome.checks)?.detail ?? "the answer is good";
+}

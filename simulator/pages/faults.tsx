@@ -1,0 +1,187 @@
+// Faults to switch on by hand: what goes wrong in the field, one tap each.
+import type { Hono } from "hono";
+import { type Faults, faultsSchema } from "../faults.ts";
+import type { SimulatorContext, SimulatorEnv } from "../scene.ts";
+import { ActionButton, showPage } from "./layout.tsx";
+
+interface Preset {
+  readonly id: string;
+  readonly label: string;
+  readonly expect: string;
+  readonly faults: unknown;
+}
+
+const GROUPS: readonly { readonly title: string; readonly presets: readonly Preset[] }[] = [
+  {
+    title: "How Alexa behaves",
+    presets: [
+      {
+        id: "probe",
+        label: "Something opens the link first",
+        expect: "A HEAD, a GET and a prefetch come before the customer. Linking still works.",
+        faults: { authorize: { probe: true } },
+      },
+      {
+        id: "long-state",
+        label: "A state of 4,096 characters",
+        expect: "It comes back unchanged.",
+        faults: { authorize: { stateLength: 4096 } },
+      },
+      {
+        id: "wrong-redirect",
+        label: "An unknown redirect URI",
+        expect: "The company shows a page and sends nobody back.",
+        faults: { authorize: { wrongRedirectUri: true } },
+      },
+      {
+        id: "parallel",
+        label: "Five redemptions at once",
+        expect: "Exactly one succeeds.",
+        faults: { tokenClient: { parallel: 5 } },
+      },
+      {
+        id: "resend",
+        label: "The code a second time",
+        expect: "Refused; the first tokens live on.",
+        faults: { tokenClient: { resend: true } },
+      },
+      {
+        id: "impatient",
+        label: "Alexa waits only 50 ms",
+        expect: "Linking fails unless the token URL is very quick.",
+        faults: { tokenClient: { limitMs: 50 } },
+      },
+      {
+        id: "refresh-parallel",
+        label: "Twenty refreshes at once",
+        expect: "All succeed.",
+        faults: { refresh: { parallel: 20 } },
+      },
+      {
+        id: "refresh-lost",
+        label: "The refresh answer gets lost",
+        expect: "The same refresh token works again.",
+        faults: { refresh: { lostAnswer: true } },
+      },
+    ],
+  },
+  {
+    title: "How Amazon behaves",
+    presets: [
+      {
+        id: "lwa-down",
+        label: "Login with Amazon is down",
+        expect: "Nothing is lost; the customer may try again.",
+        faults: { lwa: 503 },
+      },
+      {
+        id: "lwa-html",
+        label: "A web page instead of JSON",
+        expect: "A clear failure, no crash.",
+        faults: { lwa: "html" },
+      },
+      {
+        id: "expires-text",
+        label: "expires_in as text",
+        expect: "Linking works.",
+        faults: { lwaAnswer: { expiresInString: true } },
+      },
+      {
+        id: "several",
+        label: "Discovery names every region",
+        expect: "One after the other is tried, each with a fresh code.",
+        faults: { discoveryAnswer: { endpoints: "several" } },
+      },
+      {
+        id: "foreign",
+        label: "Discovery names a stranger’s host",
+        expect: "No token is ever sent there.",
+        faults: { discoveryAnswer: { endpoints: "foreign" } },
+      },
+      {
+        id: "forbidden",
+        label: "Enablement answers 403",
+        expect: "The customer hears that it did not work, the operator why.",
+        faults: { enablement: { all: 403 } },
+      },
+      {
+        id: "busy",
+        label: "Enablement answers 429",
+        expect: "Told to try again later.",
+        faults: { enablement: { all: { mode: "status", status: 429, retryAfter: 5 } } },
+      },
+      {
+        id: "not-linked",
+        label: "Enabled, but not linked",
+        expect: "Counts as a failure.",
+        faults: { enablementAnswer: { notLinked: true } },
+      },
+    ],
+  },
+];
+
+export function addFaultPages(app: Hono<SimulatorEnv>): void {
+  app.get("/faults", (c) => showFaults(c));
+  app.post("/faults", async (c) => {
+    const form = await c.req.parseBody();
+    const preset = GROUPS.flatMap((group) => group.presets).find((each) => each.id === form.preset);
+    c.var.world.faults = preset ? faultsSchema.parse(preset.faults) : {};
+    return c.redirect("/faults", 303);
+  });
+}
+
+function showFaults(c: SimulatorContext) {
+  const { faults } = c.var.world;
+  const active = Object.keys(faults).length > 0;
+  return showPage(
+    c,
+    "Faults",
+    "faults",
+    <div class="stack">
+      <h1>Make it go wrong</h1>
+      <p class="soft">
+        Each switch plays something that happens in the field. Turn one on, link again, and read the exchange. Programs
+        set all of them, and finer, with <code>PUT /simulator/faults</code>.
+      </p>
+      {active && <Active faults={faults} />}
+      <div class="grid two">
+        {GROUPS.map((group) => (
+          <section class="card stack">
+            <h2>{group.title}</h2>
+            <form method="post" action="/faults" class="grid">
+              {group.presets.map((preset) => {
+                const on = JSON.stringify(faults) === JSON.stringify(faultsSchema.parse(preset.faults));
+                return (
+                  <button
+                    type="submit"
+                    name="preset"
+                    value={on ? "" : preset.id}
+                    class="switch"
+                    aria-pressed={on ? "true" : "false"}
+                  >
+                    <span class="knob" />
+                    <span>
+                      {preset.label}
+                      <br />
+                      <span class="small soft">{preset.expect}</span>
+                    </span>
+                  </button>
+                );
+              })}
+            </form>
+          </section>
+        ))}
+      </div>
+    </div>,
+  );
+}
+
+function Active({ faults }: { faults: Faults }) {
+  return (
+    <div class="card stack">
+      <h2>On now</h2>
+      <pre>{JSON.stringify(faults, null, 2)}</pre>
+      <ActionButton action="/faults" label="Turn all off" look="plain slim" name="preset" value="" />
+    </div>
+  );
+}

@@ -1,0 +1,120 @@
+// The frame of every page: who plays, which Amazon account is signed in, and where else to go.
+import { raw } from "hono/html";
+import type { Child } from "hono/jsx";
+import type { AmazonAccount } from "../configuration.ts";
+import { currentAccount, type SimulatorContext } from "../scene.ts";
+import { firstSkill } from "../world.ts";
+import { STYLES } from "./styles.ts";
+
+export type Tab = "overview" | "alexa-app" | "company" | "company-app" | "exchanges" | "faults" | "none";
+export type Place = "alexa" | "amazon" | "company" | "app";
+
+export const REGION_NAMES = { NA: "America", EU: "Europe", FE: "Far East" } as const;
+
+/** Answers with a page in the simulator's frame. */
+export function showPage(c: SimulatorContext, title: string, tab: Tab, children: Child, status: 200 | 400 | 404 = 200) {
+  const account = currentAccount(c);
+  const company = firstSkill(c.var.world)?.company.name ?? "Company";
+  const tabs: [Tab, string, string][] = [
+    ["overview", "/", "Overview"],
+    ["alexa-app", "/alexa-app", "Alexa app"],
+    ["company", "/company", `${company} website`],
+    ["company-app", "/company/app", `${company} app`],
+    ["exchanges", "/exchanges", "Exchanges"],
+    ["faults", "/faults", "Faults"],
+  ];
+  c.header("cache-control", "no-store");
+  c.header("referrer-policy", "no-referrer");
+  return c.html(
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>{title} · Alexa simulator</title>
+        <style>{raw(STYLES)}</style>
+      </head>
+      <body>
+        <header class="top">
+          <div class="in">
+            <a class="brand" href="/">
+              <span class="ring" />
+              Alexa simulator
+            </a>
+            <AccountChip account={account} back={c.req.url} />
+            <nav class="nav" aria-label="Places">
+              {tabs.map(([id, href, label]) => (
+                <a href={href} aria-current={id === tab ? "page" : undefined}>
+                  {label}
+                </a>
+              ))}
+            </nav>
+          </div>
+        </header>
+        <main>{children}</main>
+      </body>
+    </html>,
+    status,
+  );
+}
+
+function AccountChip({ account, back }: { account: AmazonAccount; back: string }) {
+  const { pathname, search } = new URL(back);
+  return (
+    <a
+      class="account"
+      href={`/accounts?back=${encodeURIComponent(pathname + search)}`}
+      title="The Amazon account signed in here"
+    >
+      <span class="avatar">{account.name[0]}</span>
+      {account.name} · {REGION_NAMES[account.region]}
+    </a>
+  );
+}
+
+/** A phone's screen that plays one party; the strip on top says which. */
+export function Phone({ place, name, children }: { place: Place; name: string; children: Child }) {
+  return (
+    <section class="phone">
+      <div class={`place ${place}`}>
+        {name}
+        <i>simulated</i>
+      </div>
+      <div class="screen stack">{children}</div>
+    </section>
+  );
+}
+
+/** The outcome of something at a glance. */
+export function Outcome({ kind, title, children }: { kind: "ok" | "bad" | "warn"; title: string; children?: Child }) {
+  const sign = { ok: "✓", bad: "✗", warn: "!" }[kind];
+  return (
+    <div class="hero stack">
+      <div class={`mark ${kind}`} aria-hidden="true">
+        {sign}
+      </div>
+      <h1>{title}</h1>
+      {children}
+    </div>
+  );
+}
+
+/** A form of one button. */
+export function ActionButton(props: {
+  action: string;
+  label: string;
+  look?: string;
+  fields?: Record<string, string>;
+  name?: string;
+  value?: string;
+}) {
+  return (
+    <form method="post" action={props.action}>
+      {Object.entries(props.fields ?? {}).map(([name, value]) => (
+        <input type="hidden" name={name} value={value} />
+      ))}
+      <button type="submit" class={`button ${props.look ?? ""}`} name={props.name} value={props.value}>
+        {props.label}
+      </button>
+    </form>
+  );
+}

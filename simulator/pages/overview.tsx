@@ -1,0 +1,249 @@
+// The first page: what account linking is, what can be tried, and how things stand.
+import type { Hono } from "hono";
+import { setCookie } from "hono/cookie";
+import type { Skill } from "../configuration.ts";
+import { ACCOUNT_COOKIE, currentAccount, type SimulatorContext, type SimulatorEnv } from "../scene.ts";
+import { firstSkill, type Linking, resetWorld, type World } from "../world.ts";
+import { ActionButton, REGION_NAMES, showPage } from "./layout.tsx";
+import { actorName, Wire } from "./wire.tsx";
+
+export function addOverviewPages(app: Hono<SimulatorEnv>): void {
+  app.get("/", (c) => showOverview(c));
+  app.post("/reset", (c) => {
+    resetWorld(c.var.world);
+    return c.redirect("/", 303);
+  });
+  app.get("/accounts", (c) => showAccounts(c));
+  app.post("/accounts", async (c) => {
+    const form = await c.req.parseBody();
+    setCookie(c, ACCOUNT_COOKIE, String(form.account), { path: "/", httpOnly: true, sameSite: "Lax" });
+    return c.redirect(localPath(form.back), 303);
+  });
+  app.get("/exchanges", (c) => showExchanges(c));
+  app.get("/exchanges/:linkId", (c) => showExchanges(c, c.req.param("linkId")));
+}
+
+function localPath(back: unknown): string {
+  return typeof back === "string" && /^\/(?![/\\])/.test(back) ? back : "/";
+}
+
+function showOverview(c: SimulatorContext) {
+  const { world } = c.var;
+  const skill = firstSkill(world);
+  return showPage(
+    c,
+    "Overview",
+    "overview",
+    <div class="stack">
+      <div class="stack">
+        <h1>See account linking happen</h1>
+        <p class="soft">
+          This plays Alexa, Login with Amazon and the company’s app, so that you can link an account on your own machine
+          and read every request and answer. No Amazon account, nothing leaves this computer.
+        </p>
+      </div>
+      {skill ? <Flows skill={skill} /> : <NoSkill origin={new URL(c.req.url).origin} />}
+      {skill && (
+        <div class="grid two">
+          <State world={world} skill={skill} />
+          <Parties world={world} />
+        </div>
+      )}
+    </div>,
+  );
+}
+
+function Flows({ skill }: { skill: Skill }) {
+  const company = skill.company.name;
+  return (
+    <div class="grid three">
+      <a class="card flow" href="/alexa-app">
+        <div class="logo alexa">1</div>
+        <h3>Start in the Alexa app</h3>
+        <p class="small soft">
+          Enable the skill, sign in at {company}, allow, come back. Alexa’s servers then fetch their tokens.
+        </p>
+      </a>
+      <a class="card flow" href="/company">
+        <div class="logo">2</div>
+        <h3>Start on {company}’s website</h3>
+        <p class="small soft">
+          One tap there, one at Amazon. {company}’s server enables the skill, and Amazon calls it back in the middle.
+        </p>
+      </a>
+      <a class="card flow" href="/company/app">
+        <div class="logo app">3</div>
+        <h3>Use {company}’s app</h3>
+        <p class="small soft">
+          The app starts linking itself, or is opened by the Alexa app to decide without a password.
+        </p>
+      </a>
+    </div>
+  );
+}
+
+function NoSkill({ origin }: { origin: string }) {
+  return (
+    <div class="card stack">
+      <h2>No skill is registered yet</h2>
+      <p>
+        <code>npm run dev</code> registers a demo skill. By hand: <code>PUT {origin}/simulator/skill</code> with the
+        values that the Alexa developer console would hold.
+      </p>
+    </div>
+  );
+}
+
+function State({ world, skill }: { world: World; skill: Skill }) {
+  const faults = Object.keys(world.faults);
+  return (
+    <div class="card stack">
+      <h2>How things stand</h2>
+      <dl class="facts">
+        <dt>Skill</dt>
+        <dd>
+          {skill.name} <span class="pill">{skill.stage}</span>
+        </dd>
+        <dt>Sign-in page</dt>
+        <dd class="wide">
+          <code>{skill.authorizationUrl}</code>
+        </dd>
+        <dt>Token URL</dt>
+        <dd class="wide">
+          <code>{skill.tokenUrl}</code>
+        </dd>
+        <dt>Alexa identifies by</dt>
+        <dd>{skill.accessTokenScheme === "HTTP_BASIC" ? "HTTP Basic" : "secret in the body"}</dd>
+        <dt>PKCE</dt>
+        <dd>{skill.pkce ? "on" : "off"}</dd>
+        <dt>Faults on</dt>
+        <dd>{faults.length === 0 ? "none" : <a href="/faults">{faults.join(", ")}</a>}</dd>
+      </dl>
+      <h3>Links now</h3>
+      {world.links.size === 0 ? (
+        <p class="small soft">Nobody has linked yet.</p>
+      ) : (
+        <ul class="list small">
+          {[...world.links.values()].map((link) => (
+            <li class="row ends">
+              <span>
+                {world.accounts.get(link.accountId)?.name} · {world.skills.get(`${link.skillId}/${link.stage}`)?.name}
+              </span>
+              <span class={`pill ${link.alive ? "ok" : "bad"}`}>{link.alive ? "linked" : "broken"}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <ActionButton action="/reset" label="Forget everything" look="plain slim" />
+    </div>
+  );
+}
+
+function Parties({ world }: { world: World }) {
+  const roles = [
+    ["alexa", "The Alexa app and Alexa’s servers. They hold the tokens once linked."],
+    ["amazon", "Amazon’s own sign-in. Used only when linking starts at the company."],
+    ["company", "The service under test: sign-in, consent, tokens."],
+    ["app", "The company’s mobile app, which has the customer signed in already."],
+  ] as const;
+  return (
+    <div class="card stack">
+      <h2>Who takes part</h2>
+      <ul class="list small">
+        {roles.map(([actor, role]) => (
+          <li class="tight">
+            <span class={`pill ${actor}`}>{actorName(world, actor)}</span>
+            <p class="soft">{role}</p>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function showAccounts(c: SimulatorContext) {
+  const { world } = c.var;
+  const current = currentAccount(c);
+  const back = localPath(c.req.query("back"));
+  return showPage(
+    c,
+    "Amazon account",
+    "none",
+    <div class="stack" style="max-width:34rem">
+      <h1>Whose Amazon account?</h1>
+      <p class="soft">
+        The customer signed in at Amazon in this browser. Where the account lives decides which of Alexa’s three regions
+        serves it, and to which address Alexa returns.
+      </p>
+      <form method="post" action="/accounts" class="stack">
+        <input type="hidden" name="back" value={back} />
+        {[...world.accounts.values()].map((account) => (
+          <button
+            type="submit"
+            class="person"
+            name="account"
+            value={account.id}
+            aria-current={account.id === current.id ? "true" : undefined}
+          >
+            <span class="avatar">{account.name[0]}</span>
+            <span>
+              <strong>{account.name}</strong>
+              <br />
+              <span class="small soft">{account.email}</span>
+            </span>
+            <span class="pill amazon">{REGION_NAMES[account.region]}</span>
+          </button>
+        ))}
+      </form>
+    </div>,
+  );
+}
+
+const LOOKS = { linked: "ok", failed: "bad", cancelled: "warn", running: "" } as const;
+const FLOWS = {
+  alexa_app: "From the Alexa app, with a web page",
+  alexa_app_to_app: "From the Alexa app, with the company’s app",
+  company: "From the company",
+} as const;
+
+function showExchanges(c: SimulatorContext, linkId?: string) {
+  const { world } = c.var;
+  const linkings = [...world.linkings.values()].reverse();
+  const open = linkId ?? linkings[0]?.linkId;
+  return showPage(
+    c,
+    "Exchanges",
+    "exchanges",
+    <div class="split">
+      <section class="stack">
+        <h1>Exchanges</h1>
+        <p class="soft">
+          One entry for each attempt to link. As JSON: <a href="/simulator/exchanges">/simulator/exchanges</a>
+        </p>
+        <div class="grid">
+          {linkings.map((linking) => (
+            <LinkingCard linking={linking} world={world} open={linking.linkId === open} />
+          ))}
+          {linkings.length === 0 && <p class="note">No attempts yet.</p>}
+        </div>
+      </section>
+      <Wire world={world} linkId={open} />
+    </div>,
+  );
+}
+
+function LinkingCard({ linking, world, open }: { linking: Linking; world: World; open: boolean }) {
+  return (
+    <a class="card tight" href={`/exchanges/${linking.linkId}`} style={open ? "border-color:#14b0d4" : ""}>
+      <div class="row ends">
+        <strong>{FLOWS[linking.flow]}</strong>
+        <span class={`pill ${LOOKS[linking.outcome]}`}>{linking.outcome}</span>
+      </div>
+      <p class="small soft">
+        {world.accounts.get(linking.accountId)?.name} · {new Date(linking.startedAt).toISOString().slice(11, 19)} UTC ·{" "}
+        <code>{linking.linkId}</code>
+      </p>
+      {linking.reason && <p class="small">{linking.reason}</p>}
+    </a>
+  );
+}

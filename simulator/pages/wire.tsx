@@ -1,0 +1,154 @@
+// The exchange as it happens: each request and answer as a step that opens.
+
+import type { Actor, Exchange, Message } from "../exchanges.ts";
+import type { Check } from "../library/checks.ts";
+import { firstSkill, type World } from "../world.ts";
+
+/** The steps of one linking (or the newest of all), oldest first, with an explanation for newcomers. */
+export function Wire({ world, linkId, title }: { world: World; linkId?: string | undefined; title?: string }) {
+  const all = linkId ? world.exchanges.filter((exchange) => exchange.linkId === linkId) : world.exchanges.slice(-40);
+  return (
+    <aside class="wire">
+      <h2>{title ?? "On the wire"}</h2>
+      {all.length === 0 ? (
+        <p class="soft small">
+          Nothing has been sent yet. Every request and its answer will appear here, in order; tap one to open it.
+        </p>
+      ) : (
+        <>
+          <p class="soft small">
+            {all.length} step{all.length === 1 ? "" : "s"}, in order. Tap one to see the request and its answer. Secrets
+            are hidden, codes and tokens shortened.
+          </p>
+          <ol class="steps">
+            {all.map((exchange) => (
+              <Step exchange={exchange} world={world} />
+            ))}
+          </ol>
+        </>
+      )}
+    </aside>
+  );
+}
+
+/** What people call a party. */
+export function actorName(world: World, actor: Actor): string {
+  const company = firstSkill(world)?.company.name ?? "Company";
+  const names = {
+    browser: "Customer’s phone",
+    alexa: "Alexa",
+    amazon: "Login with Amazon",
+    company,
+    app: `${company} app`,
+  };
+  return names[actor];
+}
+
+function Step({ exchange, world }: { exchange: Exchange; world: World }) {
+  const { request, answer } = exchange;
+  const path = readablePath(request.url);
+  return (
+    <li class={`${exchange.from} ${exchange.parentId === null ? "" : "inner"}`}>
+      <details class="step">
+        <summary>
+          <div class="who">
+            <span class={`pill ${exchange.from}`}>{actorName(world, exchange.from)}</span>→
+            <span class={`pill ${exchange.to}`}>{actorName(world, exchange.to)}</span>
+          </div>
+          <div class="what">{exchange.title}</div>
+          <div class="line">
+            <code>
+              {request.method} {path}
+            </code>
+            <span class="ms">
+              {answer && <span class={`pill ${statusLook(answer.status)}`}>{answer.status}</span>}
+              {exchange.error && <span class="pill bad">{exchange.error}</span>}
+              {exchange.durationMs !== null && ` ${exchange.durationMs} ms`}
+            </span>
+          </div>
+        </summary>
+        <div class="inside">
+          <p class="small soft">{exchange.why}</p>
+          {exchange.note && <p class={`note ${answer && answer.status < 400 ? "" : "warn"}`}>{exchange.note}</p>}
+          <h4>{answer || exchange.error ? "Request" : "Address"}</h4>
+          <pre>
+            <b>
+              {request.method} {request.url.split("?")[0]}
+            </b>
+            {spellQuery(request.url)}
+            {spellMessage(request)}
+          </pre>
+          {answer && (
+            <>
+              <h4>Answer</h4>
+              <pre>
+                <b>{answer.status}</b>
+                {spellMessage(answer)}
+              </pre>
+            </>
+          )}
+        </div>
+      </details>
+    </li>
+  );
+}
+
+function readablePath(url: string): string {
+  const path = new URL(url).pathname;
+  return url.includes("?") ? `${path}?…` : path;
+}
+
+function statusLook(status: number): string {
+  if (status < 300) return "ok";
+  return status < 400 ? "" : "bad";
+}
+
+function spellQuery(url: string): string {
+  const query = url.split("?").slice(1).join("?");
+  return query ? `\n  ${query.replaceAll("&", "\n  ")}` : "";
+}
+
+function spellMessage(message: Message): string {
+  const headers = Object.entries(message.headers).map(([name, value]) => `${name}: ${value}`);
+  const form = /x-www-form-urlencoded/.test(message.headers["content-type"] ?? "");
+  const body = form ? message.body.replaceAll("&", "\n") : message.body;
+  return `${headers.length ? `\n${headers.join("\n")}` : ""}${body ? `\n\n${body}` : ""}`;
+}
+
+/** What Alexa looked at: what was not met stands open, the rest folds away. */
+export function Checks({ checks }: { checks: readonly Check[] }) {
+  const met = checks.filter((check) => check.ok);
+  const unmet = checks.filter((check) => !check.ok);
+  return (
+    <div>
+      {unmet.length > 0 && (
+        <>
+          <h3>What Alexa did not accept</h3>
+          <CheckList checks={unmet} />
+        </>
+      )}
+      {met.length > 0 && (
+        <details class="fold">
+          <summary>
+            {met.length} check{met.length === 1 ? "" : "s"} met
+          </summary>
+          <CheckList checks={met} />
+        </details>
+      )}
+    </div>
+  );
+}
+
+function CheckList({ checks }: { checks: readonly Check[] }) {
+  return (
+    <ul class="checks">
+      {checks.map((check) => (
+        <li class={check.ok ? "" : check.level === "must" ? "bad" : "warn"}>
+          <span>
+            {check.detail} <code>{check.name}</code>
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}

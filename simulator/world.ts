@@ -1,0 +1,159 @@
+// Everything this Amazon remembers, in the memory of one isolate.
+import { type AmazonAccount, BUILT_IN_ACCOUNTS, type Skill, type SkillStage, skillKey } from "./configuration.ts";
+import type { Exchange } from "./exchanges.ts";
+import type { Faults } from "./faults.ts";
+import type { AuthorizationRequest } from "./library/authorization-request.ts";
+import type { Check } from "./library/checks.ts";
+import { randomText } from "./library/encoding.ts";
+
+/** How a linking started: in the Alexa app with a web page, in the Alexa app with the company's app, or at the company. */
+export type Flow = "alexa_app" | "alexa_app_to_app" | "company";
+
+/** One attempt to link, from the first tap to the outcome. */
+export interface Linking {
+  readonly linkId: string;
+  readonly flow: Flow;
+  readonly skillId: string;
+  readonly stage: SkillStage;
+  accountId: string;
+  readonly startedAt: number;
+  request?: AuthorizationRequest;
+  /** `state` of the company's request to Amazon, when it started there. */
+  amazonState?: string;
+  /** An answer arrived at the redirect URI. */
+  answered?: boolean;
+  outcome: "running" | "linked" | "failed" | "cancelled";
+  /** Why it failed, for people. */
+  reason?: string;
+  checks: Check[];
+}
+
+/** A skill that an Amazon account has enabled and linked. */
+export interface Link {
+  readonly linkId: string;
+  readonly flow: Flow;
+  readonly skillId: string;
+  readonly stage: SkillStage;
+  readonly accountId: string;
+  /** Alexa's id of the customer for this skill, new at every enablement. */
+  readonly userId: string;
+  accessToken: string;
+  refreshToken: string;
+  oldRefreshTokens: string[];
+  expiresAt: number;
+  readonly linkedAt: number;
+  refreshes: number;
+  /** False after the company refused a refresh for good. */
+  alive: boolean;
+}
+
+/** What one customer allowed one client of Login with Amazon. */
+export interface AmazonGrant {
+  readonly id: string;
+  readonly clientId: string;
+  readonly accountId: string;
+  readonly scope: string;
+  readonly linkId: string | null;
+  revoked: boolean;
+}
+
+export interface AmazonCode {
+  readonly grant: AmazonGrant;
+  /** `grant` codes come with AcceptGrant, `reciprocal` ones with the reciprocal call; both without a redirect URI. */
+  readonly kind: "authorization" | "grant" | "reciprocal";
+  readonly clientIds: readonly string[];
+  readonly redirectUri: string | undefined;
+  readonly challenge: { readonly value: string; readonly method: "S256" | "plain" } | undefined;
+  readonly expiresAt: number;
+  used: boolean;
+}
+
+export interface AmazonToken {
+  readonly grant: AmazonGrant;
+  readonly expiresAt: number;
+}
+
+export interface World {
+  readonly skills: Map<string, Skill>;
+  readonly accounts: Map<string, AmazonAccount>;
+  /** Who is signed in at Amazon in browsers that did not choose. */
+  currentAccountId: string;
+  readonly linkings: Map<string, Linking>;
+  readonly links: Map<string, Link>;
+  readonly codes: Map<string, AmazonCode>;
+  readonly accessTokens: Map<string, AmazonToken>;
+  readonly refreshTokens: Map<string, AmazonGrant>;
+  exchanges: Exchange[];
+  nextExchange: number;
+  faults: Faults;
+  clockOffsetMs: number;
+  /** Whether the company's app is on the customer's phone. */
+  appInstalled: boolean;
+}
+
+export function createWorld(): World {
+  return {
+    skills: new Map(),
+    accounts: new Map(BUILT_IN_ACCOUNTS.map((account) => [account.id, account])),
+    currentAccountId: "nora",
+    linkings: new Map(),
+    links: new Map(),
+    codes: new Map(),
+    accessTokens: new Map(),
+    refreshTokens: new Map(),
+    exchanges: [],
+    nextExchange: 1,
+    faults: {},
+    clockOffsetMs: 0,
+    appInstalled: false,
+  };
+}
+
+/** Forgets every linking, link, token, exchange and fault; skills and accounts stay. */
+export function resetWorld(world: World): void {
+  for (const map of [world.linkings, world.links, world.codes, world.accessTokens, world.refreshTokens]) map.clear();
+  world.exchanges = [];
+  world.faults = {};
+  world.clockOffsetMs = 0;
+  world.currentAccountId = "nora";
+  world.appInstalled = false;
+}
+
+/** The simulator's own time in milliseconds since 1970; `POST /simulator/clock` moves it. */
+export function now(world: World): number {
+  return Date.now() + world.clockOffsetMs;
+}
+
+export function findSkill(world: World, skillId: string, stage: string): Skill | undefined {
+  return world.skills.get(skillKey(skillId, stage));
+}
+
+/** The skill that pages show when none is named: the one registered first. */
+export function firstSkill(world: World): Skill | undefined {
+  return world.skills.values().next().value;
+}
+
+export function linkKey(accountId: string, skillId: string, stage: string): string {
+  return `${accountId}/${skillKey(skillId, stage)}`;
+}
+
+/** Begins a linking and remembers it, newest last; only the newest hundred are kept. */
+export function beginLinking(world: World, start: Pick<Linking, "flow" | "skillId" | "stage" | "accountId">): Linking {
+  const linking: Linking = {
+    ...start,
+    linkId: `lk_${randomText(6)}`,
+    startedAt: now(world),
+    outcome: "running",
+    checks: [],
+  };
+  world.linkings.set(linking.linkId, linking);
+  if (world.linkings.size > 100) world.linkings.delete(world.linkings.keys().next().value ?? "");
+  return linking;
+}
+
+/** Ends a linking without success. */
+export function failLinking(linking: Linking, reason: string, checks: readonly Check[] = []): void {
+  linking.outcome = "failed";
+  linking.reason = reason;
+  linking.checks.push(...checks);
+}

@@ -1,0 +1,84 @@
+// GET /account, and ending one link from there.
+import { Hono } from "hono";
+import * as z from "zod";
+import { unlinkGrant } from "../linking/unlink.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { readAccount } from "../storage/account.ts";
+import { revokeGrant } from "../storage/grants.ts";
+import { type Messages, messagesFor } from "../ui/messages.ts";
+import { renderAccount, renderUnlink } from "./account-page.tsx";
+import { browserOf } from "./browser.ts";
+import { openForm, sealForm } from "./form-token.ts";
+import { postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
+import { currentSession, type Session, sessionHolds } from "./session.ts";
+import { renderSignIn } from "./sign-in-page.tsx";
+import { sealSignOutForm } from "./sign-in-routes.ts";
+
+const UNLINK_FORM = "unlink";
+
+export const accountPages = new Hono<AppEnv>();
+accountPages.get("/account", showAccount);
+accountPages.get("/account/links/:grantId", showUnlink);
+accountPages.post("/account/links/:grantId", postUnlink);
+
+/** What the signed-in user has, exactly and now; undefined when nobody is. One trip. */
+async function accountOf(c: AppContext, session: Session | undefined, grantId?: string) {
+  const { db, now } = c.var.runtime;
+  return session && readAccount(db, session.userId, sessionHolds(session), now(), grantId);
+}
+
+function noticeOf(done: string | undefined, text: Messages): string | undefined {
+  if (done === "unlinked") return text.unlinked;
+  if (done === "pending") return text.unlinkPending;
+  return done === "gone" ? text.alreadyUnlinked : undefined;
+}
+
+async function showAccount(c: AppContext): Promise<Response> {
+  const browserHash = await browserOf(c);
+  const account = await accountOf(c, await currentSession(c, browserHash));
+  if (!account) return renderSignIn(c, { continueTo: "/account" });
+  const { text } = messagesFor(c);
+  return renderAccount(c, {
+    ...account,
+    signOutToken: await sealSignOutForm(c.var.runtime, browserHash),
+    notice: noticeOf(c.req.query("done"), text),
+  });
+}
+
+async function showUnlink(c: AppContext): Promise<Response> {
+  const browserHash = await browserOf(c);
+  const grantId = c.req.param("grantId") ?? "";
+  const account = await accountOf(c, await currentSession(c, browserHash), grantId);
+  if (!account) return renderSignIn(c, { continueTo: "/account" });
+  const [link] = account.links;
+  if (!link) return seeOther(c, "/account?done=gone");
+  return renderUnlink(c, link, await sealForm(c.var.runtime, UNLINK_FORM, browserHash, { grantId }));
+}
+
+async function postUnlink(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const fields = await postedFields(c);
+  if (fields instanceof Response) return fields;
+  const browserHash = await browserOf(c);
+  const grantId = c.req.param("grantId") ?? "";
+  const form = await openForm(
+    rt,
+    UNLINK_FORM,
+    browserHash,
+    fields.get("form"),
+    z.object({ grantId: z.literal(grantId) }),
+  );
+  if (typeof form === "string") return renderUnusableForm(c, form);
+  const session = await currentSession(c, browserHash);
+  const account = await accountOf(c, session, grantId);
+  if (!account || !session) return renderSignIn(c, { continueTo: "/account" });
+  const [link] = account.links;
+  if (!link) return seeOther(c, "/account?done=gone");
+  if (link.skillId === null) {
+    await revokeGrant(rt.db, grantId, "unlinked", rt.now());
+    return seeOther(c, "/account?done=unlinked");
+  }
+  const result = await unlinkGrant(rt, { userId: session.userId, grantId });
+  const pending = result.outcome === "unlinked" && result.amazon === "pending";
+  return seeOther(c, pending ? "/account?done=pending" : "/account?done=unlinked");
+}

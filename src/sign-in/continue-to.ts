@@ -1,0 +1,14 @@
+// Where a visitor goes after signing in: a path of ours and nothing else (S7).
+
+/** Longest path with query, in characters: an authorization request with the largest `state` fits. */
+export const MAX_CONTINUE_TO = 16 * 1024;
+
+/**
+ * `value` when it is a path with query of this origin, as it stands; undefined otherwise. Refuses what browsers read as
+ * another origin (`//host`, `/\host`), every backslash, controls, blanks and anything that is not ASCII.
+ */
+export function safeContinueTo(value: string | undefined): string | undefined {
+  if (value === undefined || value.length > MAX_CONTINUE_TO) return undefined;
+  if (!/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(value)) return undefined;
+  return new URL(value, "https://origin.invalid").origin === "https://origin.invalid" ? value : undefined;
+}

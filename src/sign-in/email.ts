@@ -1,0 +1,17 @@
+// E-mail addresses as account names.
+
+/** Longest address that mail can carry (RFC 5321, erratum 1690). */
+const MAX_LENGTH = 254;
+
+/** How an address is compared: NFKC, without surrounding blanks, in lower case. */
+export function normalizeEmail(typed: string): string {
+  return typed.normalize("NFKC").trim().toLowerCase();
+}
+
+/** Whether a normalised address has the shape of one: something, one @, something; no blanks, controls or brackets. */
+export function isEmail(normalized: string): boolean {
+  return (
+    normalized.length <= MAX_LENGTH &&
+    /^[^\s@<>()[\]\\,;:"\p{Cc}\p{Cf}]+@[^\s@<>()[\]\\,;:"\p{Cc}\p{Cf}]+$/u.test(normalized)
+  );
+}

@@ -1,0 +1,40 @@
+// What travels through the sign-in and sign-up forms, sealed: where to go afterwards, and the linking that waits for it.
+import * as z from "zod";
+import type { Runtime } from "../runtime.ts";
+import type { LinkingStart } from "../storage/linkings.ts";
+import { safeContinueTo } from "./continue-to.ts";
+import { openForm, sealForm } from "./form-token.ts";
+
+const FORM = "entry";
+
+const linkingSchema = z.object({
+  linkingId: z.string(),
+  traceId: z.string(),
+  flow: z.enum(["alexa_app", "app_to_app", "website", "app_authorize", "oauth"]),
+  skillId: z.string().nullable(),
+  skillStage: z.enum(["development", "live"]).nullable(),
+  clientId: z.string().nullable(),
+}) satisfies z.ZodType<LinkingStart>;
+
+const entrySchema = z.object({
+  continueTo: z.string().refine((value) => safeContinueTo(value) !== undefined),
+  skillName: z.string().nullable(),
+  linking: linkingSchema.nullable(),
+});
+export type Entry = z.infer<typeof entrySchema>;
+
+/** Seals an entry for the browser. Throws when `continueTo` is not a path of ours: that is a mistake of the caller. */
+export function sealEntry(rt: Runtime, browserHash: string, entry: Entry): Promise<string> {
+  if (safeContinueTo(entry.continueTo) === undefined) throw new TypeError("continueTo must be a path of this origin");
+  return sealForm(rt, FORM, browserHash, entry);
+}
+
+/** What `sealEntry` sealed in the same browser, within the hour. */
+export async function openEntry(
+  rt: Runtime,
+  browserHash: string,
+  sealed: string | undefined,
+): Promise<Entry | "forged" | "expired"> {
+  const opened = await openForm(rt, FORM, browserHash, sealed, entrySchema);
+  return typeof opened === "string" ? opened : opened.value;
+}

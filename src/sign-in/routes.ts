@@ -1,0 +1,8 @@
+// All routes of signing in and of the account.
+import { Hono } from "hono";
+import type { AppEnv } from "../runtime.ts";
+import { accountPages } from "./account-routes.ts";
+import { signInPages } from "./sign-in-routes.ts";
+import { signUpPages } from "./sign-up-routes.ts";
+
+export const signInRoutes = new Hono<AppEnv>().route("/", signInPages).route("/", signUpPages).route("/", accountPages);

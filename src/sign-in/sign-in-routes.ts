@@ -1,0 +1,151 @@
+// GET and POST /sign-in, /sign-out and /sign-out/everywhere.
+import { Hono } from "hono";
+import * as z from "zod";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { auditStatement } from "../storage/audit.ts";
+import { batch, readFirst, write } from "../storage/d1.ts";
+import { endLoginsStatements } from "../storage/users.ts";
+import { messagesFor } from "../ui/messages.ts";
+import { browserOf } from "./browser.ts";
+import { safeContinueTo } from "./continue-to.ts";
+import { type Entry, openEntry } from "./entry.ts";
+import { openForm, sealForm } from "./form-token.ts";
+import { networkOf } from "./network.ts";
+import { signInWithPassword } from "./password.ts";
+import { passesFirstSieve, postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
+import {
+  clearSession,
+  currentSession,
+  endSessionStatement,
+  type Session,
+  sessionHolds,
+  startSession,
+} from "./session.ts";
+import { renderSignIn } from "./sign-in-page.tsx";
+
+const FIRST_SIEVE_SECONDS = 60;
+const SIGN_OUT_FORM = "sign-out";
+
+export const signInPages = new Hono<AppEnv>();
+signInPages.get("/sign-in", showSignIn);
+signInPages.post("/sign-in", postSignIn);
+signInPages.post("/sign-out", postSignOut);
+signInPages.post("/sign-out/everywhere", postSignOutEverywhere);
+
+/** The entry that a link between our pages carries, else a fresh one that leads to `continue_to` or the account page. */
+export async function entryOfLink(c: AppContext): Promise<Entry> {
+  const carried = await openEntry(c.var.runtime, await browserOf(c), c.req.query("form"));
+  if (typeof carried !== "string") return carried;
+  return {
+    continueTo: safeContinueTo(c.req.query("continue_to")) ?? "/account",
+    skillName: null,
+    linking: null,
+  };
+}
+
+/** What the sign-in page needs of an entry. */
+export function signInOptionsOf(entry: Entry) {
+  return {
+    continueTo: entry.continueTo,
+    linking: entry.linking ?? undefined,
+    skillName: entry.skillName ?? undefined,
+  };
+}
+
+async function showSignIn(c: AppContext): Promise<Response> {
+  const { text } = messagesFor(c);
+  const notice = c.req.query("done") === "signed-out" ? text.signedOut : undefined;
+  return renderSignIn(c, { ...signInOptionsOf(await entryOfLink(c)), notice });
+}
+
+async function postSignIn(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const { text } = messagesFor(c);
+  const fields = await postedFields(c);
+  if (fields instanceof Response) return fields;
+  const browserHash = await browserOf(c);
+  const entry = await openEntry(rt, browserHash, fields.get("form"));
+  if (typeof entry === "string") return renderUnusableForm(c, entry);
+  const again = { ...signInOptionsOf(entry), email: fields.get("email") };
+  if (!(await passesFirstSieve(c, "sign-in"))) {
+    c.header("retry-after", String(FIRST_SIEVE_SECONDS));
+    return renderSignIn(c, { ...again, status: 429, error: text.signInThrottled(FIRST_SIEVE_SECONDS) });
+  }
+  const email = fields.get("email");
+  const password = fields.get("password");
+  if (email === undefined || password === undefined || !rt.config.signInMethods.includes("password")) {
+    return renderSignIn(c, { ...again, status: 400, error: text.signInIncomplete });
+  }
+  const result = await signInWithPassword(rt, {
+    email,
+    password,
+    browserHash,
+    network: networkOf(c),
+    linking: entry.linking ?? undefined,
+  });
+  if (result.outcome === "throttled") {
+    c.header("retry-after", String(result.retryAfterSeconds));
+    return renderSignIn(c, { ...again, status: 429, error: text.signInThrottled(result.retryAfterSeconds) });
+  }
+  if (result.outcome === "rejected") return renderSignIn(c, { ...again, status: 401, error: text.signInWrong });
+  await startSession(c, browserHash, result.user);
+  return seeOther(c, entry.continueTo);
+}
+
+/** A sealed token for the sign-out forms. It proves the browser only, so its age does not matter. */
+export function sealSignOutForm(rt: Runtime, browserHash: string): Promise<string> {
+  return sealForm(rt, SIGN_OUT_FORM, browserHash, {});
+}
+
+/** The session a sign-out form is about, undefined when there is none any more; or the 403 page. */
+async function sessionToEnd(c: AppContext): Promise<{ session: Session | undefined } | Response> {
+  const fields = await postedFields(c);
+  if (fields instanceof Response) return fields;
+  const browserHash = await browserOf(c);
+  const opened = await openForm(c.var.runtime, SIGN_OUT_FORM, browserHash, fields.get("form"), z.object({}));
+  if (opened === "forged") return renderUnusableForm(c, opened);
+  return { session: await currentSession(c, browserHash) };
+}
+
+/** Ends the session in this browser, and makes every copy of its cookie useless. One write. */
+export async function signOutHere(c: AppContext, session: Session): Promise<void> {
+  await write(endSessionStatement(c.var.runtime.db, session), true);
+  clearSession(c);
+}
+
+/** Whether the session acts, exactly and now. One read; for pages that must not be a moment behind. */
+export async function requireLiveSession(rt: Runtime, session: Session): Promise<boolean> {
+  const { sql, params } = sessionHolds(session);
+  const row = await readFirst<{ holds: number }>(rt.db.prepare(`SELECT ${sql} AS holds`).bind(...params));
+  return row?.holds === 1;
+}
+
+async function postSignOut(c: AppContext): Promise<Response> {
+  const found = await sessionToEnd(c);
+  if (found instanceof Response) return found;
+  if (found.session) await signOutHere(c, found.session);
+  else clearSession(c);
+  return seeOther(c, "/sign-in?done=signed-out");
+}
+
+async function postSignOutEverywhere(c: AppContext): Promise<Response> {
+  const { db, now } = c.var.runtime;
+  const found = await sessionToEnd(c);
+  if (found instanceof Response) return found;
+  const { session } = found;
+  if (session) {
+    // An ended session must not end others: the epoch moves only while this one acts.
+    const at = now();
+    await batch(
+      db,
+      [
+        ...endLoginsStatements(db, session.userId, at, sessionHolds(session)),
+        endSessionStatement(db, session),
+        auditStatement(db, at, { kind: "logins_ended", userId: session.userId }),
+      ],
+      true,
+    );
+  }
+  clearSession(c);
+  return seeOther(c, "/sign-in?done=signed-out");
+}

@@ -1,0 +1,446 @@
+// Signing in and out over HTTP: the forms, the answers, the cookies.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Service, startService } from "../../test/support/service.ts";
+import { visit } from "../../test/support/visitor.ts";
+import type { Runtime } from "../runtime.ts";
+import { createPasswordUser } from "./accounts.ts";
+import { hashPassword } from "./password-hash.ts";
+
+const EMAIL = "ada@example.com";
+const PASSWORD = "correct-horse-1";
+
+async function runtimeOf(service: Service, passwordIterations = 1000): Promise<Runtime> {
+  return {
+    db: env.DB,
+    keyring: await service.keyring(),
+    now: () => service.clock.now,
+    config: { passwordIterations },
+  } as unknown as Runtime;
+}
+
+async function addUser(service: Service, email = EMAIL, password = PASSWORD): Promise<string> {
+  const made = await createPasswordUser(await runtimeOf(service), { email, password, name: "Ada" });
+  if (!("user" in made)) throw new Error(made.refused);
+  return made.user.id;
+}
+
+async function count(table: string): Promise<number> {
+  const row = await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>();
+  return row?.n ?? -1;
+}
+
+let service: Service;
+let userId: string;
+beforeEach(async () => {
+  service = startService();
+  userId = await addUser(service);
+});
+
+describe("signing in", () => {
+  it("P7: leads with 303 to the page that was asked for, signed in", async () => {
+    const ada = visit(service);
+    const answer = await ada.signIn(EMAIL, PASSWORD, "/account");
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get("location")).toBe("/account");
+    const account = await ada.get("/account");
+    expect(account.status).toBe(200);
+    expect(account.html).toContain(EMAIL);
+  });
+
+  it("takes the address as people type it", async () => {
+    const answer = await visit(service).signIn("  ADA@Example.COM ", PASSWORD);
+    expect(answer.status).toBe(303);
+  });
+
+  it("P6: says on the page itself what is wrong and keeps the address", async () => {
+    const answer = await visit(service).signIn(EMAIL, "wrong-password");
+    expect(answer.status).toBe(401);
+    expect(answer.html).toContain("E-mail or password is wrong.");
+    expect(answer.html).toContain(`value="${EMAIL}"`);
+    expect(answer.html).toMatch(/aria-describedby="form-error"/);
+    expect(answer.html).not.toContain("wrong-password");
+  });
+
+  it("gives no hint which accounts exist", async () => {
+    const known = await visit(service).signIn(EMAIL, "wrong-password");
+    const unknown = await visit(service, "192.0.2.2").signIn("eve@example.com", "wrong-password");
+    const withoutValues = (html: string) => html.replace(/value="[^"]*"/g, "").replace(/\?form=[^"]*/g, "");
+    expect(unknown.status).toBe(known.status);
+    expect(withoutValues(unknown.html)).toBe(withoutValues(known.html));
+    expect([...unknown.headers.keys()]).toEqual([...known.headers.keys()]);
+  });
+
+  it("makes the same storage trips for accounts that exist and accounts that do not", async () => {
+    const page = visit(service);
+    await page.get("/sign-in");
+    service.meter.clear();
+    await page.signIn(EMAIL, "wrong-password");
+    const known = service.meter.calls();
+    service.meter.clear();
+    await page.signIn("eve@example.com", "wrong-password");
+    expect(service.meter.calls()).toEqual(known);
+    expect(known).toEqual(["DB.batch"]);
+  });
+
+  it("costs two storage trips when the password is right", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect(service.meter.calls()).toEqual(["DB.batch", "DB.batch"]);
+  });
+
+  it("P2: showing the page again and again changes nothing in storage", async () => {
+    const ada = visit(service);
+    for (const path of ["/sign-in", "/sign-in?continue_to=/account", "/account", "/sign-up"]) await ada.get(path);
+    await service.request("/sign-in", { method: "HEAD" });
+    expect(service.meter.calls()).toEqual([]);
+  });
+
+  it("P4: two tabs side by side both work", async () => {
+    const ada = visit(service);
+    const first = await ada.get("/sign-in?continue_to=/first");
+    const second = await ada.get("/sign-in?continue_to=/second");
+    const fields = { email: EMAIL, password: PASSWORD };
+    const late = await ada.post("/sign-in", { ...second.hidden("/sign-in"), ...fields });
+    const early = await ada.post("/sign-in", { ...first.hidden("/sign-in"), ...fields });
+    expect([late, early].map((answer) => answer.headers.get("location"))).toEqual(["/second", "/first"]);
+  });
+
+  it("S3: every sign-in has a session cookie of its own", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const first = ada.cookies.get("__Host-session");
+    const browser = ada.cookies.get("__Host-browser");
+    await ada.signIn(EMAIL, PASSWORD);
+    expect(ada.cookies.get("__Host-session")).not.toBe(first);
+    expect(ada.cookies.get("__Host-browser")).toBe(browser);
+  });
+
+  it("P5: both cookies are host-only, for https, unseen by scripts, and survive the way back", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect(ada.setCookies.length).toBe(2);
+    for (const cookie of ada.setCookies) {
+      expect(cookie).toMatch(/^__Host-(browser|session)=/);
+      expect(cookie).toMatch(/; Secure/);
+      expect(cookie).toMatch(/; HttpOnly/);
+      expect(cookie).toMatch(/; Path=\//);
+      expect(cookie).toMatch(/; SameSite=Lax/);
+      expect(cookie).not.toMatch(/domain/i);
+    }
+  });
+
+  it("S3: a session cookie does not work in another browser", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const eve = visit(service);
+    await eve.get("/sign-in");
+    eve.cookies.set("__Host-session", ada.cookies.get("__Host-session") ?? "");
+    const account = await eve.get("/account");
+    expect(account.html).not.toContain(EMAIL);
+    expect(account.html).toContain('action="/sign-in"');
+  });
+});
+
+describe("the form", () => {
+  const fields = { email: EMAIL, password: PASSWORD };
+
+  it.each([
+    ["missing", undefined],
+    ["empty", ""],
+    ["garbage", "AAAAAA.notsealed"],
+    ["huge", "A".repeat(40_000)],
+    ["not text", "\u0000\uffff"],
+  ])("S3: a form token that is %s is a 403 page", async (_, token) => {
+    const ada = visit(service);
+    await ada.get("/sign-in");
+    const answer = await ada.post("/sign-in", token === undefined ? fields : { form: token, ...fields });
+    expect(answer.status).toBe(403);
+    expect(answer.headers.get("content-type")).toMatch(/^text\/html/);
+    expect(ada.cookies.has("__Host-session")).toBe(false);
+    expect(service.meter.calls()).toEqual([]);
+  });
+
+  it("S3: a form drawn in another browser is refused", async () => {
+    const eve = await visit(service).get("/sign-in");
+    const ada = visit(service);
+    await ada.get("/sign-in");
+    const answer = await ada.post("/sign-in", { ...eve.hidden("/sign-in"), ...fields });
+    expect(answer.status).toBe(403);
+  });
+
+  it("S3: a token of another form is refused", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const signOut = (await ada.get("/account")).hidden("/sign-out");
+    const answer = await ada.post("/sign-in", { ...signOut, ...fields });
+    expect(answer.status).toBe(403);
+  });
+
+  it("an hour later it says that it is too old", async () => {
+    const ada = visit(service);
+    const page = await ada.get("/sign-in");
+    service.clock.advance(60 * 60 * 1000);
+    const answer = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...fields });
+    expect(answer.status).toBe(400);
+    expect(answer.html).toContain("This page was open too long");
+  });
+
+  it.each([
+    ["e-mail left out", { password: PASSWORD }],
+    ["password left out", { email: EMAIL }],
+    ["both empty", { email: "", password: "" }],
+  ])("%s: asks for both", async (_, given: Record<string, string>) => {
+    const ada = visit(service);
+    const page = await ada.get("/sign-in");
+    const answer = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...given });
+    expect(answer.status).toBe(400);
+    expect(answer.html).toContain("Please enter your e-mail address and your password.");
+  });
+
+  it.each<[string, [string, string][]]>([
+    [
+      "e-mail",
+      [
+        ["email", "eve@example.com"],
+        ["email", EMAIL],
+        ["password", PASSWORD],
+      ],
+    ],
+    [
+      "password",
+      [
+        ["email", EMAIL],
+        ["password", "wrong-password"],
+        ["password", PASSWORD],
+      ],
+    ],
+    [
+      "form token",
+      [
+        ["form", "x"],
+        ["email", EMAIL],
+        ["password", PASSWORD],
+      ],
+    ],
+  ])("W4: a repeated %s is refused", async (_, pairs) => {
+    const ada = visit(service);
+    const page = await ada.get("/sign-in");
+    const answer = await ada.post("/sign-in", [...Object.entries(page.hidden("/sign-in")), ...pairs]);
+    expect(answer.status).toBe(400);
+    expect(ada.cookies.has("__Host-session")).toBe(false);
+  });
+
+  it.each([
+    ["JSON", { "content-type": "application/json" }, "{}"],
+    ["multipart", { "content-type": "multipart/form-data; boundary=x" }, "--x--"],
+    ["no type", { "content-type": "" }, "a=b"],
+    ["broken escapes", {}, "form=%zz"],
+    ["broken UTF-8", {}, "form=%ff%fe"],
+    ["too much", {}, `form=${"x".repeat(60_000)}`],
+  ])("W4: a body of %s is a 400 page", async (_, headers, body) => {
+    const answer = await visit(service).post("/sign-in", {}, { headers, body });
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get("content-type")).toMatch(/^text\/html/);
+  });
+
+  it.each([
+    ["markup", '"><script>alert(1)</script>@example.com'],
+    ["a line break", "ada@example.com\r\nSet-Cookie: x=y"],
+    ["a NUL", "ada\u0000@example.com"],
+    ["10,000 characters", `${"a".repeat(10_000)}@example.com`],
+    ["half a surrogate pair", "\ud800@example.com"],
+    ["SQL", "' OR 1=1 --"],
+  ])("an e-mail address with %s is a wrong one, and harmless on the page", async (_, email) => {
+    const answer = await visit(service).signIn(email, PASSWORD);
+    expect(answer.status).toBe(401);
+    expect(answer.html).not.toContain("<script>");
+    expect(answer.html.length).toBeLessThan(20_000);
+  });
+
+  it("a password of more than 1,024 bytes is a wrong one", async () => {
+    const answer = await visit(service).signIn(EMAIL, PASSWORD + "x".repeat(10_000));
+    expect(answer.status).toBe(401);
+  });
+
+  it.each([
+    "//evil.test",
+    "/\\evil.test",
+    "\\/evil.test",
+    "https://evil.test/",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,x",
+    "/\t/evil.test",
+    "\t//evil.test",
+    "/%0d%0aSet-Cookie:x=y\r\n",
+    "/ä",
+    "account",
+    "",
+    `/${"a".repeat(17_000)}`,
+  ])("S7: continue_to %j leads to the account page instead", async (continueTo) => {
+    const ada = visit(service);
+    const answer = await ada.signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(continueTo)}`);
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get("location")).toBe("/account");
+  });
+
+  it("B1: a long path with a query comes back unchanged", async () => {
+    const path = `/authorize?client_id=x&state=${"%2F~+%3D".repeat(1000)}&redirect_uri=https%3A%2F%2Fa.example`;
+    const answer = await visit(service).signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(path)}`);
+    expect(answer.headers.get("location")).toBe(path);
+  });
+});
+
+describe("every page", () => {
+  it("P7: carries the headers that keep it from being framed, cached or leaked, and no form-action", async () => {
+    const ada = visit(service);
+    const broken = { headers: { "content-type": "text/plain" }, body: "x" };
+    const pages = [
+      await ada.get("/sign-in"),
+      await ada.get("/sign-up"),
+      await ada.get("/account"),
+      await ada.get("/nowhere"),
+      await ada.post("/sign-in", {}),
+      await ada.post("/sign-in", {}, broken),
+      await ada.post("/sign-out", {}),
+      await ada.signIn(EMAIL, "wrong-password"),
+    ];
+    for (const page of pages) {
+      const policy = page.headers.get("content-security-policy") ?? "";
+      expect(policy).toContain("default-src 'none'");
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).not.toContain("form-action");
+      expect(policy).not.toContain("unsafe");
+      expect(page.headers.get("x-frame-options")).toBe("DENY");
+      expect(page.headers.get("cache-control")).toBe("no-store");
+      expect(page.headers.get("referrer-policy")).toBe("no-referrer");
+      expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+      expect(page.html).toContain('name="viewport"');
+      expect(page.html).not.toMatch(/<script|javascript:| on[a-z]+="| style="/i);
+      expect(page.html).not.toMatch(/(src|href)="https?:/);
+    }
+  });
+
+  it("P6: speaks the visitor's language by weight, English otherwise", async () => {
+    const ada = visit(service);
+    const language = async (header: string) => {
+      ada.headers["accept-language"] = header;
+      return /<html lang="([^"]*)"/.exec((await ada.get("/sign-in")).html)?.[1];
+    };
+    expect(await language("de-AT,de;q=0.9,en;q=0.8")).toBe("de");
+    expect(await language("en;q=0.5, de;q=0.9")).toBe("de");
+    expect(await language("de;q=0, en;q=0.1")).toBe("en");
+    expect(await language("xx-YY, tlh")).toBe("en");
+    expect(await language(",;q=,;;=,de;q=nonsense")).toBe("en");
+    expect(await language(`${"x,".repeat(5000)}de`)).toBe("en");
+  });
+});
+
+describe("signing out", () => {
+  it("ends the session in this browser and every copy of its cookie", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const copy = ada.cookies.get("__Host-session") ?? "";
+    const account = await ada.get("/account");
+    const answer = await ada.post("/sign-out", account.hidden("/sign-out"));
+    expect(answer.status).toBe(303);
+    expect(ada.cookies.has("__Host-session")).toBe(false);
+    ada.cookies.set("__Host-session", copy);
+    expect((await ada.get("/account")).html).not.toContain(EMAIL);
+  });
+
+  it("S3: needs a form of ours", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    for (const path of ["/sign-out", "/sign-out/everywhere"]) {
+      expect((await ada.post(path, {})).status).toBe(403);
+      expect((await ada.get(path)).status).toBe(404);
+    }
+    expect((await ada.get("/account")).html).toContain(EMAIL);
+  });
+
+  it("works from a page that was open for days", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const account = await ada.get("/account");
+    service.clock.advance(3 * 24 * 3600 * 1000);
+    await ada.post("/sign-out", account.hidden("/sign-out"));
+    expect(ada.cookies.has("__Host-session")).toBe(false);
+  });
+
+  it("everywhere: no browser stays signed in, and one can sign in again", async () => {
+    const phone = visit(service);
+    const laptop = visit(service, "192.0.2.9");
+    await phone.signIn(EMAIL, PASSWORD);
+    await laptop.signIn(EMAIL, PASSWORD);
+    const account = await laptop.get("/account");
+    const answer = await laptop.post("/sign-out/everywhere", account.hidden("/sign-out/everywhere"));
+    expect(answer.status).toBe(303);
+    expect((await phone.get("/account")).html).not.toContain(EMAIL);
+    await phone.signIn(EMAIL, PASSWORD);
+    expect((await phone.get("/account")).html).toContain(EMAIL);
+  });
+
+  it("everywhere: a session that was ended before cannot end the others", async () => {
+    const stolen = visit(service);
+    const laptop = visit(service, "192.0.2.9");
+    await stolen.signIn(EMAIL, PASSWORD);
+    await laptop.signIn(EMAIL, PASSWORD);
+    const form = (await stolen.get("/account")).hidden("/sign-out");
+    const copy = stolen.cookies.get("__Host-session") ?? "";
+    await stolen.post("/sign-out", form);
+    stolen.cookies.set("__Host-session", copy);
+    await stolen.post("/sign-out/everywhere", form);
+    expect((await laptop.get("/account")).html).toContain(EMAIL);
+  });
+
+  it("leaves nobody signed in when the user is deleted", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    await env.DB.prepare("DELETE FROM users WHERE id = ?").bind(userId).run();
+    expect((await ada.get("/account")).html).not.toContain(EMAIL);
+    expect(await count("known_browsers")).toBe(0);
+  });
+});
+
+describe("password hashes", () => {
+  it("F1: a hash of fewer rounds still verifies, and is made anew at sign-in", async () => {
+    const old = await hashPassword(await runtimeOf(service, 500), EMAIL, PASSWORD);
+    await env.DB.prepare("UPDATE identities SET password_hash = ?").bind(old).run();
+    const ada = visit(service);
+    expect((await ada.signIn(EMAIL, "wrong-password")).status).toBe(401);
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+    const row = await env.DB.prepare("SELECT password_hash FROM identities").first<{ password_hash: string }>();
+    expect(row?.password_hash).not.toBe(old);
+    const opened = await (await service.keyring()).open("password-hash", EMAIL, row?.password_hash ?? "");
+    expect(opened?.plaintext).toMatch(/^pbkdf2-sha512\$1000\$/);
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+  });
+
+  it("a hash copied to another account does not open it", async () => {
+    await addUser(service, "eve@example.com", "eves-own-password");
+    await env.DB.prepare(
+      "UPDATE identities SET password_hash = (SELECT password_hash FROM identities WHERE subject = 'eve@example.com')",
+    ).run();
+    expect((await visit(service).signIn(EMAIL, "eves-own-password")).status).toBe(401);
+  });
+
+  it.each([null, "", "AAAAAA.garbage", "no hash at all"])("a stored value of %j lets nobody in", async (stored) => {
+    await env.DB.prepare("UPDATE identities SET password_hash = ?").bind(stored).run();
+    expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(401);
+  });
+
+  it("letters composed in another way are the same password", async () => {
+    await addUser(service, "zoe@example.com", "Passwort-für-Zoë".normalize("NFC"));
+    const answer = await visit(service).signIn("zoe@example.com", "Passwort-für-Zoë".normalize("NFD"));
+    expect(answer.status).toBe(303);
+  });
+
+  it("a hash sealed under the previous master key verifies and is sealed anew", async () => {
+    const next = startService({ MASTER_KEY: "B".repeat(43), MASTER_KEY_PREVIOUS: "A".repeat(43) });
+    expect((await visit(next).signIn(EMAIL, PASSWORD)).status).toBe(303);
+    const last = startService({ MASTER_KEY: "B".repeat(43) });
+    expect((await visit(last).signIn(EMAIL, PASSWORD)).status).toBe(303);
+  });
+});

@@ -1,0 +1,60 @@
+// What the account page shows: the user, and the links that live.
+import { batch, type Condition } from "./d1.ts";
+import type { Flow, Stage } from "./linkings.ts";
+import { type User, userFromRow } from "./users.ts";
+
+export interface LinkOfUser {
+  readonly grantId: string;
+  readonly flow: Flow;
+  /** null for the company's own apps. */
+  readonly skillId: string | null;
+  readonly stage: Stage | null;
+  /** The skill's name, else the client's. */
+  readonly name: string;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+}
+
+/** More links than one person has; the newest are shown. */
+const MOST_LINKS = 100;
+
+const LINKS = `SELECT g.id, g.flow, g.skill_id, g.skill_stage, COALESCE(s.name, c.name) AS name, g.created_at, g.last_used_at
+  FROM grants g JOIN clients c ON c.id = g.client_id LEFT JOIN skills s ON s.id = g.skill_id AND s.stage = g.skill_stage
+  WHERE g.user_id = ?1 AND g.revoked_at IS NULL AND g.idle_expires_at > ?2 AND (g.expires_at IS NULL OR g.expires_at > ?2)`;
+
+function linkFromRow(row: Record<string, unknown>): LinkOfUser {
+  return {
+    grantId: row.id as string,
+    flow: row.flow as Flow,
+    skillId: row.skill_id as string | null,
+    stage: row.skill_stage as Stage | null,
+    name: row.name as string,
+    createdAt: row.created_at as number,
+    lastUsedAt: row.last_used_at as number,
+  };
+}
+
+/** The user and their links, the newest first, if `session` (a condition) holds; `grantId` narrows to one. One trip. */
+export async function readAccount(
+  db: D1Database,
+  userId: string,
+  session: Condition,
+  now: number,
+  grantId?: string,
+): Promise<{ readonly user: User; readonly links: readonly LinkOfUser[] } | undefined> {
+  const [users = [], links = []] = await batch(
+    db,
+    [
+      db
+        .prepare(
+          `SELECT u.id, u.email, u.name, u.session_epoch, u.created_at FROM users u WHERE u.id = ? AND ${session.sql}`,
+        )
+        .bind(userId, ...session.params),
+      db
+        .prepare(`${LINKS} AND (?3 IS NULL OR g.id = ?3) ORDER BY g.created_at DESC, g.id LIMIT ${MOST_LINKS}`)
+        .bind(userId, now, grantId ?? null),
+    ],
+    true,
+  );
+  return users[0] ? { user: userFromRow(users[0]), links: links.map(linkFromRow) } : undefined;
+}

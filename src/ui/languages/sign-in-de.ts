@@ -1,0 +1,73 @@
+// German texts of the pages about signing in and the account.
+import type { SignInMessages } from "./sign-in-en.ts";
+
+export const signInDe: SignInMessages = {
+  signInTitle: (brand) => `Bei ${brand} anmelden`,
+  signInTitleLinking: (brand, skill) =>
+    brand === skill ? `Anmelden und ${skill} verknüpfen` : `Bei ${brand} anmelden und ${skill} verknüpfen`,
+  signInLead: (brand) => `Mit Ihrem Konto bei ${brand}.`,
+  signInLeadLinking: (brand) => `Hier gilt Ihr Konto bei ${brand}, nicht Ihr Amazon-Konto.`,
+  email: "E-Mail",
+  password: "Passwort",
+  name: "Name",
+  signInButton: "Anmelden",
+  signInWith: (provider) => `Weiter mit ${provider}`,
+  signInWithCompany: (brand) => `Weiter mit ${brand}`,
+  orWithPassword: "Oder mit Ihrem Passwort",
+  forgotPassword: "Passwort vergessen?",
+  noAccountYet: "Konto anlegen",
+  haveAccount: "Ich habe schon ein Konto",
+  signInWrong: "E-Mail-Adresse oder Passwort stimmt nicht.",
+  signInIncomplete: "Bitte geben Sie E-Mail-Adresse und Passwort ein.",
+  signInThrottled: (seconds) =>
+    seconds < 90
+      ? `Zu viele Versuche. Bitte warten Sie ${seconds} ${seconds === 1 ? "Sekunde" : "Sekunden"}.`
+      : `Zu viele Versuche. Bitte warten Sie ${Math.ceil(seconds / 60)} Minuten.`,
+  signedOut: "Sie sind abgemeldet.",
+  signInAgain: "Bitte melden Sie sich noch einmal an.",
+
+  signUpTitle: (brand) => `Konto bei ${brand} anlegen`,
+  signUpButton: "Konto anlegen",
+  signUpClosedTitle: "Hier gibt es keine neuen Konten",
+  signUpClosedMessage: (brand) => `Konten bei ${brand} werden nicht auf dieser Seite angelegt.`,
+  signUpElsewhere: (brand) => `Konto bei ${brand} anlegen`,
+  passwordRule: "Mindestens 10 Zeichen, beliebige.",
+  passwordTooShort: "Das Passwort braucht mindestens 10 Zeichen.",
+  passwordTooLong: "Das Passwort ist zu lang.",
+  emailInvalid: "Bitte geben Sie eine E-Mail-Adresse ein, etwa name@example.com.",
+  nameInvalid: "Bitte geben Sie Ihren Namen ein, höchstens 100 Zeichen.",
+
+  formExpiredTitle: "Diese Seite war zu lange offen",
+  formExpiredMessage:
+    "Zu Ihrer Sicherheit gilt sie eine Stunde. Bitte beginnen Sie in der Alexa-App oder in unserer App von vorn.",
+  formBrokenTitle: "Dieses Formular kam nicht ganz an",
+  formBrokenMessage: "Bitte gehen Sie zurück, laden Sie die Seite neu und wiederholen Sie die Eingabe.",
+
+  accountTitle: "Ihr Konto",
+  accountLinked: "Verknüpfte Assistenten",
+  accountApps: "Apps mit Zugriff auf Ihr Konto",
+  accountNothingLinked: "Mit diesem Konto ist kein Assistent verknüpft.",
+  accountLinkedOn: "Verknüpft am",
+  accountLastUsed: "Zuletzt benutzt",
+  accountFlow: "Begonnen in",
+  accountFlows: {
+    alexa_app: "der Alexa-App",
+    app_to_app: "unserer App",
+    website: "unserer Website",
+    app_authorize: "der Alexa-App, bestätigt in unserer App",
+    oauth: "der App selbst",
+  },
+  stageDevelopment: "Testversion",
+  unlink: "Trennen",
+  unlinkTitle: (skill) => `${skill} trennen?`,
+  unlinkMessage: (skill) =>
+    `Alexa erreicht Ihr Konto dann nicht mehr über ${skill}. Sie können jederzeit neu verknüpfen.`,
+  unlinkTitleApp: (app) => `Zugriff von ${app} beenden?`,
+  unlinkMessageApp: (app) => `${app} erreicht Ihr Konto dann nicht mehr, bis Sie es wieder erlauben.`,
+  unlinkPending: "Getrennt. Amazon hat noch nicht geantwortet; der Skill wird dort ausgeschaltet, sobald es das tut.",
+  unlinked: "Getrennt.",
+  alreadyUnlinked: "Diese Verknüpfung gibt es schon nicht mehr.",
+  signOut: "Abmelden",
+  signOutEverywhere: "Überall abmelden",
+  signOutEverywhereHint: "Beendet jede Anmeldung auf jedem Gerät. Verknüpfte Assistenten laufen weiter.",
+};

@@ -1,0 +1,73 @@
+// English texts of the pages about signing in and the account.
+
+export const signInEn = {
+  signInTitle: (brand: string) => `Sign in to ${brand}`,
+  signInTitleLinking: (brand: string, skill: string) =>
+    brand === skill ? `Sign in to link ${skill}` : `Sign in to ${brand} to link ${skill}`,
+  signInLead: (brand: string) => `Use your ${brand} account.`,
+  signInLeadLinking: (brand: string) => `Use your ${brand} account here, not your Amazon account.`,
+  email: "E-mail",
+  password: "Password",
+  name: "Name",
+  signInButton: "Sign in",
+  signInWith: (provider: string) => `Continue with ${provider}`,
+  signInWithCompany: (brand: string) => `Continue with ${brand}`,
+  orWithPassword: "Or with your password",
+  forgotPassword: "Forgot password?",
+  noAccountYet: "Create an account",
+  haveAccount: "I have an account already",
+  signInWrong: "E-mail or password is wrong.",
+  signInIncomplete: "Please enter your e-mail address and your password.",
+  signInThrottled: (seconds: number) =>
+    seconds < 90
+      ? `Too many tries. Please wait ${seconds} ${seconds === 1 ? "second" : "seconds"} and try again.`
+      : `Too many tries. Please wait ${Math.ceil(seconds / 60)} minutes and try again.`,
+  signedOut: "You are signed out.",
+  signInAgain: "Please sign in again.",
+
+  signUpTitle: (brand: string) => `Create your ${brand} account`,
+  signUpButton: "Create account",
+  signUpClosedTitle: "No new accounts here",
+  signUpClosedMessage: (brand: string) => `Accounts for ${brand} are not created on this page.`,
+  signUpElsewhere: (brand: string) => `Create an account at ${brand}`,
+  passwordRule: "At least 10 characters. Any characters will do.",
+  passwordTooShort: "The password needs at least 10 characters.",
+  passwordTooLong: "The password is too long.",
+  emailInvalid: "Please enter an e-mail address such as name@example.com.",
+  nameInvalid: "Please enter your name, at most 100 characters.",
+
+  formExpiredTitle: "This page was open too long",
+  formExpiredMessage: "For your safety it works for one hour. Please start again from the Alexa app or from our app.",
+  formBrokenTitle: "This form did not arrive whole",
+  formBrokenMessage: "Please go back, load the page again and repeat what you did.",
+
+  accountTitle: "Your account",
+  accountLinked: "Linked assistants",
+  accountApps: "Apps that may use your account",
+  accountNothingLinked: "No assistant is linked to this account.",
+  accountLinkedOn: "Linked",
+  accountLastUsed: "Last used",
+  accountFlow: "Started in",
+  accountFlows: {
+    alexa_app: "the Alexa app",
+    app_to_app: "our app",
+    website: "our website",
+    app_authorize: "the Alexa app, approved in our app",
+    oauth: "the app itself",
+  },
+  stageDevelopment: "test version",
+  unlink: "Unlink",
+  unlinkTitle: (skill: string) => `Unlink ${skill}?`,
+  unlinkMessage: (skill: string) =>
+    `Alexa will no longer reach your account through ${skill}. You can link again at any time.`,
+  unlinkTitleApp: (app: string) => `Remove access of ${app}?`,
+  unlinkMessageApp: (app: string) => `${app} will no longer reach your account until you allow it again.`,
+  unlinkPending: "Unlinked. Amazon did not answer yet; the skill will be turned off there as soon as it does.",
+  unlinked: "Unlinked.",
+  alreadyUnlinked: "This link is gone already.",
+  signOut: "Sign out",
+  signOutEverywhere: "Sign out everywhere",
+  signOutEverywhereHint: "Ends every sign-in on every device. Linked assistants go on working.",
+};
+
+export type SignInMessages = typeof signInEn;
