@@ -1,5 +1,7 @@
 // The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
 import { Hono } from "hono";
+import { appAuthorizationRoutes } from "./authorization/app-authorizations.ts";
+import { authorizeRoutes } from "./authorization/authorize.ts";
 import { Caches } from "./authorization/caches.ts";
 import { introspectRoutes } from "./authorization/introspect.ts";
 import { metadataRoutes } from "./authorization/metadata.ts";
@@ -9,10 +11,12 @@ import { tokenRoutes } from "./authorization/token.ts";
 import { userinfoRoutes } from "./authorization/userinfo.ts";
 import { createKeyring, type Keyring } from "./crypto/keyring.ts";
 import { randomSecret } from "./crypto/random.ts";
+import { deepLinkRoutes } from "./deep-links/routes.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
 import { createLog } from "./operations/log.ts";
 import { Counters } from "./operations/metrics.ts";
 import { problem } from "./operations/problem.ts";
+import { operationsRoutes } from "./operations/router.ts";
 import type { AppContext, AppEnv } from "./runtime.ts";
 import { signInRoutes } from "./sign-in/routes.ts";
 import { StorageFault } from "./storage/d1.ts";
@@ -73,7 +77,11 @@ export function createApp(config: Config, now: () => number = () => Date.now()):
   app.route("/", introspectRoutes);
   app.route("/", userinfoRoutes);
   app.route("/", metadataRoutes);
+  app.route("/", authorizeRoutes);
+  app.route("/", appAuthorizationRoutes);
+  app.route("/", deepLinkRoutes);
   app.route("/", signInRoutes);
+  app.route("/", operationsRoutes);
 
   app.notFound((c) => notFound(c as AppContext));
   app.onError((error, c) => unforeseen(error, c as AppContext));

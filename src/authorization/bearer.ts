@@ -11,6 +11,8 @@ export interface ApiUser {
   readonly userId: string;
   readonly source: "app-client" | "identity-provider";
   readonly clientId?: string;
+  /** E-mail address or name, for the app's consent screen. */
+  readonly label: string;
 }
 
 /** The bearer token of a request (RFC 6750 §2.1); undefined when there is none. */
@@ -47,14 +49,19 @@ export async function authenticateUser(c: AppContext): Promise<ApiUser | Respons
       },
     );
   }
-  const alive = await readFirst(
+  const alive = await readFirst<{ email: string | null; name: string | null }>(
     rt.db
       .prepare(
-        `SELECT 1 AS alive FROM grants g JOIN users u ON u.id = g.user_id
+        `SELECT u.email, u.name FROM grants g JOIN users u ON u.id = g.user_id
          WHERE g.id = ? AND g.user_id = ? AND g.revoked_at IS NULL`,
       )
       .bind(claims.grant, claims.sub),
   );
   if (!alive) return problem("unauthenticated", "The access token has been revoked.");
-  return { userId: claims.sub, source: "app-client", clientId: claims.client_id };
+  return {
+    userId: claims.sub,
+    source: "app-client",
+    clientId: claims.client_id,
+    label: alive.email ?? alive.name ?? claims.sub,
+  };
 }

@@ -43,6 +43,7 @@ export async function grantToClient(
     clientId: client.id,
     scope,
   });
+  rt.metrics.count("service_token_issued", client.skillId);
   rt.log.info("token_for_client", { clientId: client.id });
   return tokenAnswer({
     access_token: access.token,

@@ -133,6 +133,7 @@ async function redeem(
     return refuse(rt, codeHash, refusalOf(result.code, now));
   }
   const row = result.code;
+  rt.metrics.count(`code_redeemed_${row.origin}`, client.skillId);
   rt.log.info("code_redeemed", { traceId: result.traceId, clientId: client.id, grantId: row.grant_id });
   return userTokenAnswer(
     rt,

@@ -51,6 +51,7 @@ export async function refreshGrant(
   }
   const scope = narrowedScope(fields.get("scope"), used.grant.scope);
   if (scope === undefined) return { reason: "scope_exceeds_grant" };
+  rt.metrics.count("token_refreshed", client.skillId);
   rt.log.info("token_refreshed", { clientId: client.id, grantId: used.grant.id, traceId: used.grant.trace_id });
   return userTokenAnswer(
     rt,

@@ -80,9 +80,11 @@ async function grant(rt: Runtime, c: AppContext, life: TokenRequestLife): Promis
 function answer(rt: Runtime, outcome: Outcome): Response {
   if (outcome instanceof Response) return outcome;
   if ("reason" in outcome) {
+    rt.metrics.count(`token_error_${outcome.reason}`);
     rt.log.info("token_refused", { reason: outcome.reason });
     return oauthError(tokenFailureAnswer(outcome));
   }
+  rt.metrics.count(`token_error_${outcome.error}`);
   rt.log.info("token_refused", { reason: outcome.error, description: outcome.description });
   return oauthError(outcome);
 }

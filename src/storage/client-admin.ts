@@ -143,3 +143,19 @@ export async function rotateClientSecret(
   );
   return rows.length === 1;
 }
+
+/** Clients by id, at most `ids.length`; the order is that of the ids in storage. */
+export async function readClients(db: D1Database, ids: readonly string[]): Promise<Client[]> {
+  if (ids.length === 0) return [];
+  const rows = await readAll<ClientRow>(
+    db
+      .prepare(`${SELECT_CLIENT} WHERE c.id IN (SELECT value FROM json_each(?)) ORDER BY c.id`)
+      .bind(JSON.stringify(ids)),
+  );
+  return rows.map(clientFromRow);
+}
+
+/** Writes a changed client. */
+export async function changeClient(db: D1Database, client: NewClient, now: number, audit: AuditEntry): Promise<void> {
+  await batch(db, [updateClientStatement(db, client, now), auditStatement(db, now, audit)], true);
+}

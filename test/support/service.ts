@@ -37,7 +37,14 @@ export function startService(
       this.now += ms;
     },
   };
-  const config = parseConfig({ ISSUER, MASTER_KEY, ADMIN_TOKEN, PASSWORD_ITERATIONS: "1000", ...variables });
+  const config = parseConfig({
+    ISSUER,
+    MASTER_KEY,
+    ADMIN_TOKEN,
+    PASSWORD_ITERATIONS: "1000",
+    METRICS_FLUSH_MS: "0",
+    ...variables,
+  });
   const app = createApp(config, () => clock.now);
   const metered = {
     ...env,

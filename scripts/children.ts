@@ -1,0 +1,98 @@
+// Child processes of the dev command: started in groups of their own, watched, and stopped together.
+import { type ChildProcess, spawn } from "node:child_process";
+import { connect } from "node:net";
+
+/** Lines that wrangler prints each time and that help nobody offline. */
+const NOISE = [/Request\.cf/, /cf\.json/, /Unable to fetch the/, /^\s*$/, /telemetry/i, /⎔/, /─{5,}/];
+
+export interface Child {
+  readonly name: string;
+  readonly process: ChildProcess;
+  /** Everything it printed, for when it does not start. */
+  output(): string;
+  /** Resolves with the exit code when it ends. */
+  readonly ended: Promise<number>;
+}
+
+/** Starts a command in a process group of its own; its lines are shown with a prefix once `show` is on. */
+export function start(name: string, command: string, args: string[], verbose: () => boolean): Child {
+  const child = spawn(command, args, {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", FORCE_COLOR: "0", NO_COLOR: "1" },
+  });
+  let collected = "";
+  const take = (chunk: Buffer) => {
+    collected = (collected + chunk.toString()).slice(-20_000);
+    if (!verbose()) return;
+    for (const line of chunk.toString().split("\n")) {
+      if (!NOISE.some((noise) => noise.test(line))) console.log(`[${name}] ${line}`);
+    }
+  };
+  child.stdout?.on("data", take);
+  child.stderr?.on("data", take);
+  const ended = new Promise<number>((resolve) => {
+    child.on("error", (error) => {
+      collected += `\n${error.message}`;
+      resolve(1);
+    });
+    child.on("exit", (code) => resolve(code ?? 1));
+  });
+  return { name, process: child, output: () => collected, ended };
+}
+
+/** Ends a child's whole group: asks first, insists after five seconds. */
+export async function stop(child: Child): Promise<void> {
+  const { pid, exitCode, signalCode } = child.process;
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  const kill = (signal: NodeJS.Signals) => {
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // It ended by itself.
+    }
+  };
+  kill("SIGTERM");
+  const insist = setTimeout(() => kill("SIGKILL"), 5000);
+  await child.ended;
+  clearTimeout(insist);
+}
+
+/** Whether something listens on the port of this machine. */
+export async function portIsTaken(port: number): Promise<boolean> {
+  const answers = await Promise.all(
+    ["127.0.0.1", "::1"].map(
+      (host) =>
+        new Promise<boolean>((resolve) => {
+          const socket = connect({ host, port, timeout: 1000 });
+          const done = (taken: boolean) => {
+            socket.destroy();
+            resolve(taken);
+          };
+          socket.on("connect", () => done(true));
+          socket.on("error", () => done(false));
+          socket.on("timeout", () => done(false));
+        }),
+    ),
+  );
+  return answers.includes(true);
+}
+
+/** Waits until a URL answers 200. Throws with the child's output when it ends first or `limitMs` pass. */
+export async function untilReady(child: Child, url: string, limitMs = 60_000): Promise<void> {
+  const end = Date.now() + limitMs;
+  let exited: number | undefined;
+  void child.ended.then((code) => {
+    exited = code;
+  });
+  while (Date.now() < end) {
+    if (exited !== undefined) throw new Error(`${child.name} stopped with exit code ${exited}:\n${child.output()}`);
+    const answered = await fetch(url, { signal: AbortSignal.timeout(2000) }).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (answered) return;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+  throw new Error(`${child.name} did not answer at ${url} within ${limitMs / 1000} s:\n${child.output()}`);
+}

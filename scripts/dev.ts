@@ -1,0 +1,164 @@
+// `npm run dev`: local secrets, migrations, the service and the simulator side by side, and the demo registered. No network needed.
+import { spawnSync } from "node:child_process";
+import { type Child, portIsTaken, start, stop, untilReady } from "./children.ts";
+import { DEMO_SKILL_ID, DEMO_USER, registerDemo } from "./demo.ts";
+import { ensureDevVars } from "./dev-vars.ts";
+
+const USAGE = `npm run dev
+  Starts the service and the simulator, both on this machine only. Ctrl-C stops them.
+
+  PORT            port of the service    (default 8787)
+  SIMULATOR_PORT  port of the simulator  (default 8788)
+  VERBOSE=1       show what wrangler prints while starting`;
+
+const SCHEDULED_EVERY_MS = 5 * 60_000;
+const SHARED_FLAGS = ["--inspector-port", "0", "--show-interactive-dev-session=false"];
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
+}
+
+function portFrom(name: string, fallback: number): number {
+  const text = process.env[name] ?? String(fallback);
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) fail(`${name} must be a port number, 1 to 65535.`);
+  return port;
+}
+
+function checkNode(): void {
+  const [major = 0] = process.versions.node.split(".").map(Number);
+  if (major < 22)
+    fail(`Node ${process.versions.node} is too old for wrangler. Start it as \`npm run dev\`, which brings its own.`);
+}
+
+function migrate(): void {
+  const result = spawnSync("wrangler", ["d1", "migrations", "apply", "DB", "--local"], {
+    encoding: "utf8",
+    env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" },
+  });
+  if (result.status !== 0) fail(`The local migrations failed:\n${result.stdout}${result.stderr}${result.error ?? ""}`);
+}
+
+/** Points the service at the simulator wherever .dev.vars does not say otherwise. */
+function serviceVariables(given: ReadonlyMap<string, string>, simulator: string): string[] {
+  const defaults: Record<string, string> = {
+    BRAND_NAME: "Acme",
+    AMAZON_AUTHORIZE_URL: `${simulator}/ap/oa`,
+    AMAZON_TOKEN_URL: `${simulator}/auth/o2/token`,
+    AMAZON_PROFILE_URL: `${simulator}/user/profile`,
+    ALEXA_APP_URL: `${simulator}/spa/skill-account-linking-consent`,
+    ALEXA_API_URL: simulator,
+    ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${simulator}/${region}`).join(","),
+  };
+  return Object.entries(defaults)
+    .filter(([name]) => !given.get(name))
+    .flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+}
+
+async function main(): Promise<void> {
+  if (process.argv.includes("--help") || process.argv.includes("-h")) return console.log(USAGE);
+  checkNode();
+  const port = portFrom("PORT", 8787);
+  const simulatorPort = portFrom("SIMULATOR_PORT", 8788);
+  if (port === simulatorPort) fail("PORT and SIMULATOR_PORT must differ.");
+  for (const [name, taken] of [["PORT", port] as const, ["SIMULATOR_PORT", simulatorPort] as const]) {
+    if (await portIsTaken(taken)) {
+      fail(`Port ${taken} is in use. Stop what listens there, or set ${name} to another port.`);
+    }
+  }
+  const service = `http://localhost:${port}`;
+  const simulator = `http://127.0.0.1:${simulatorPort}`;
+
+  const { values, made } = ensureDevVars();
+  if (made.length > 0) console.log(`Made local secrets in .dev.vars: ${made.join(", ")}`);
+  console.log("Applying local migrations …");
+  migrate();
+
+  let ready = process.env.VERBOSE === "1";
+  const verbose = () => ready;
+  console.log("Starting the service and the simulator …");
+  const children: Child[] = [
+    start(
+      "service",
+      "wrangler",
+      ["dev", "--ip", "localhost", "--port", String(port), ...SHARED_FLAGS, ...serviceVariables(values, simulator)],
+      verbose,
+    ),
+    start(
+      "simulator",
+      "wrangler",
+      [
+        "dev",
+        "--config",
+        "simulator/wrangler.toml",
+        "--persist-to",
+        ".wrangler/state-simulator",
+        "--ip",
+        "127.0.0.1",
+        "--port",
+        String(simulatorPort),
+        ...SHARED_FLAGS,
+        "--var",
+        `SERVICE_ORIGIN:${service}`,
+      ],
+      verbose,
+    ),
+  ];
+  let stopping = false;
+  const stopAll = async (code: number) => {
+    if (stopping) return;
+    stopping = true;
+    await Promise.all(children.map(stop));
+    process.exit(code);
+  };
+  process.on("SIGINT", () => void stopAll(0));
+  process.on("SIGTERM", () => void stopAll(0));
+  for (const child of children) {
+    void child.ended.then((code) => {
+      if (stopping) return;
+      console.error(`${child.name} stopped with exit code ${code}:\n${child.output()}`);
+      void stopAll(1);
+    });
+  }
+
+  const [serviceChild, simulatorChild] = children as [Child, Child];
+  try {
+    await Promise.all([untilReady(serviceChild, `${service}/healthz`), untilReady(simulatorChild, `${simulator}/`)]);
+    await registerDemo({
+      service,
+      simulator,
+      adminToken: values.get("ADMIN_TOKEN") ?? "",
+      secrets: {
+        alexaClient: values.get("DEMO_ALEXA_CLIENT_SECRET") ?? "",
+        serviceClient: values.get("DEMO_SERVICE_CLIENT_SECRET") ?? "",
+        lwa: values.get("DEMO_LWA_CLIENT_SECRET") ?? "",
+        eventGateway: values.get("DEMO_EVENT_GATEWAY_CLIENT_SECRET") ?? "",
+      },
+    });
+  } catch (error) {
+    if (stopping) return;
+    console.error(error instanceof Error ? error.message : error);
+    return stopAll(1);
+  }
+  // wrangler dev does not run cron triggers by itself.
+  setInterval(() => {
+    fetch(`${service}/cdn-cgi/handler/scheduled?cron=*/5+*+*+*+*`).catch(() => undefined);
+  }, SCHEDULED_EVERY_MS).unref();
+  ready = true;
+  console.log(`
+ready
+
+  Start here     ${simulator}/
+                 a pretend Alexa: link from its app, from a website, or from a mobile app
+
+  Service        ${service}/account
+  Customer       ${DEMO_USER.email} with password ${DEMO_USER.password}
+  Link by page   ${service}/link/${DEMO_SKILL_ID}?return_to=${encodeURIComponent(`${simulator}/company/done`)}
+  Operator       ${service}/admin   (ADMIN_TOKEN is in .dev.vars)
+
+  Ctrl-C stops both.
+`);
+}
+
+await main();

@@ -1,0 +1,25 @@
+// Association files: which apps may open our links. Only `/app/*` is claimed; ordinary pages stay in the browser.
+
+/** The one path that apps claim. */
+export const CLAIMED_PATH = "/app/*";
+
+/** Apple's file, in the form that iOS 13 and later read. */
+export function appleAssociation(appIds: readonly string[]): object {
+  return {
+    applinks: {
+      details: [{ appIDs: appIds, components: [{ "/": CLAIMED_PATH, comment: "Account linking with Alexa" }] }],
+    },
+  };
+}
+
+/** Google's statements, one per package with all its certificate fingerprints. The paths are claimed in the app's manifest. */
+export function androidStatements(apps: ReadonlyMap<string, readonly string[]>): object[] {
+  return [...apps].map(([packageName, fingerprints]) => ({
+    relation: ["delegate_permission/common.handle_all_urls"],
+    target: {
+      namespace: "android_app",
+      package_name: packageName,
+      sha256_cert_fingerprints: fingerprints,
+    },
+  }));
+}

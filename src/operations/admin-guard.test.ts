@@ -1,0 +1,158 @@
+// Who may use the admin API.
+import { describe, expect, it } from "vitest";
+import { admin } from "../../test/support/admin.ts";
+import { ADMIN_TOKEN, startService } from "../../test/support/service.ts";
+
+describe("the admin token", () => {
+  it("opens the API; the scheme is written in any case", async () => {
+    const service = startService();
+    expect((await admin(service, "GET", "skills")).status).toBe(200);
+    const lower = { headers: { authorization: `bearer ${ADMIN_TOKEN}` }, token: null };
+    expect((await admin(service, "GET", "skills", undefined, lower)).status).toBe(200);
+  });
+
+  it("unset, the API is off, and says so", async () => {
+    const service = startService({ ADMIN_TOKEN: "" });
+    const answer = await admin(service, "GET", "skills");
+    expect(answer.status).toBe(503);
+    expect(answer.body.code).toBe("admin_disabled");
+  });
+
+  it("A4: missing, wrong, empty, long and oddly written tokens are 401 and never an exception", async () => {
+    const service = startService();
+    for (const authorization of [
+      undefined,
+      "",
+      "Bearer",
+      "Bearer ",
+      "Bearer x",
+      `Bearer ${ADMIN_TOKEN}x`,
+      `Bearer ${ADMIN_TOKEN.slice(1)}`,
+      `Bearer ${ADMIN_TOKEN} ${ADMIN_TOKEN}`,
+      `Basic ${btoa(`admin:${ADMIN_TOKEN}`)}`,
+      `Bearer ${"a".repeat(5000)}`,
+      ADMIN_TOKEN,
+    ]) {
+      const answer = await admin(service, "GET", "skills", undefined, {
+        token: null,
+        headers: authorization === undefined ? {} : { authorization },
+      });
+      expect([authorization?.slice(0, 20), answer.status, answer.body.code]).toEqual([
+        authorization?.slice(0, 20),
+        401,
+        "unauthenticated",
+      ]);
+      expect(answer.headers.get("www-authenticate")).toContain("Bearer");
+      expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    }
+  });
+
+  it("F3: the eleventh wrong token within a minute is 429, from this network only, and the right one still works", async () => {
+    const service = startService();
+    const guess = (address: string) =>
+      admin(service, "GET", "skills", undefined, {
+        token: "wrong-token-wrong-token-wrong-token",
+        headers: { "cf-connecting-ip": address },
+      });
+    for (let i = 1; i <= 10; i++) expect((await guess("192.0.2.1")).status).toBe(401);
+    const limited = await guess("192.0.2.1");
+    expect(limited.status).toBe(429);
+    expect(limited.body.code).toBe("too_many_requests");
+    expect(Number(limited.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await guess("192.0.2.2")).status).toBe(401);
+    const right = await admin(service, "GET", "skills", undefined, { headers: { "cf-connecting-ip": "192.0.2.1" } });
+    expect(right.status).toBe(200);
+    service.clock.advance(61_000);
+    expect((await guess("192.0.2.1")).status).toBe(401);
+  });
+
+  it("F3: the count holds although the first sieve lets everything through, and across isolates", async () => {
+    const open = { limit: async () => ({ success: true }) };
+    let refused = 0;
+    for (let i = 0; i < 30; i++) {
+      const service = startService();
+      Object.assign(service.env, { ADMIN_LIMIT: open });
+      const answer = await admin(service, "GET", "skills", undefined, { token: `wrong-${i}` });
+      if (answer.status === 429) refused++;
+    }
+    expect(refused).toBe(20);
+  });
+
+  it("addresses of one IPv6 site count together", async () => {
+    const service = startService();
+    let last = 0;
+    for (let i = 0; i < 11; i++) {
+      const answer = await admin(service, "GET", "skills", undefined, {
+        token: "wrong",
+        headers: { "cf-connecting-ip": `2001:db8:1:2:${i}::1` },
+      });
+      last = answer.status;
+    }
+    expect(last).toBe(429);
+  });
+
+  it("guards paths that do not exist, too", async () => {
+    const service = startService();
+    expect((await admin(service, "GET", "nothing-here", undefined, { token: null })).status).toBe(401);
+    const known = await admin(service, "GET", "nothing-here");
+    expect([known.status, known.body.code]).toEqual([404, "not_found"]);
+  });
+});
+
+describe("methods and bodies", () => {
+  it("other methods are 405 and name those that work", async () => {
+    const service = startService();
+    for (const [method, path, allow] of [
+      ["PUT", "skills", "GET, HEAD, POST"],
+      ["DELETE", "linkings", "GET, HEAD"],
+      ["GET", "skills/a/development/rotate-secret", "POST"],
+      ["POST", "skills/a/development", "GET, HEAD, PATCH, DELETE"],
+    ] as const) {
+      const answer = await admin(service, method, path);
+      expect([method, path, answer.status, answer.body.code]).toEqual([method, path, 405, "method_not_allowed"]);
+      expect(answer.headers.get("allow")).toBe(allow);
+    }
+    const health = await service.request("/healthz", { method: "POST" });
+    expect(health.status).toBe(405);
+  });
+
+  it("W4: broken, oversized and wrongly shaped bodies are answered, never a 5xx", async () => {
+    const service = startService();
+    const send = (raw: BodyInit, headers: Record<string, string> = { "content-type": "application/json" }) =>
+      admin(service, "POST", "skills", undefined, { raw, headers });
+    for (const raw of ["", "{", "null", "[]", '"x"', "12", "{}", '{"id":1}', new Uint8Array([0xff, 0xfe])]) {
+      const answer = await send(raw);
+      expect([String(raw), answer.status, answer.body.code]).toEqual([String(raw), 400, "invalid_body"]);
+    }
+    const big = await send(JSON.stringify({ name: "x".repeat(70_000) }));
+    expect([big.status, big.body.code]).toEqual([413, "body_too_large"]);
+    expect((await send("{}", {})).status).toBe(400);
+  });
+
+  it("an unbounded body is cut off before it is read to its end", async () => {
+    const service = startService();
+    let sent = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent += 16_384;
+        controller.enqueue(new Uint8Array(16_384));
+      },
+    });
+    const answer = await admin(service, "POST", "skills", undefined, { raw: endless });
+    expect(answer.status).toBe(413);
+    expect(sent).toBeLessThan(512 * 1024);
+  });
+});
+
+describe("health", () => {
+  it("is ok while D1 answers, and 503 with Retry-After when it does not", async () => {
+    const service = startService();
+    const well = await service.request("/healthz");
+    expect([well.status, await well.json()]).toEqual([200, { status: "ok" }]);
+    service.meter.faults.push({ when: () => true, throws: "before" });
+    const ill = await service.request("/healthz");
+    expect(ill.status).toBe(503);
+    expect(ill.headers.get("retry-after")).toBeTruthy();
+    await ill.text();
+  });
+});

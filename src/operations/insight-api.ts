@@ -1,0 +1,144 @@
+// What happened: linkings with their steps and reasons, refused requests, and metrics.
+import type { Hono } from "hono";
+import * as z from "zod";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
+import { DAY_MS, HOUR_MS, readCounts } from "../storage/metrics.ts";
+import { listRefusals } from "../storage/refusals.ts";
+import { queryOf } from "./json-body.ts";
+import { metricsReport } from "./metrics-report.ts";
+import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { problem } from "./problem.ts";
+import { json, route } from "./routes.ts";
+
+export function insightApi(app: Hono<AppEnv>): void {
+  route(app, "/api/admin/linkings", { GET: linkings });
+  route(app, "/api/admin/refusals", { GET: refusals });
+  route(app, "/api/admin/metrics", { GET: metrics });
+}
+
+const idFilter = z.string().min(1, "must not be empty").max(255, "must have at most 255 characters").optional();
+
+export const linkingsQuery = z.strictObject({
+  ...pageQuery,
+  skillId: idFilter,
+  userId: idFilter,
+  outcome: z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`).optional(),
+});
+
+const linkingPosition = z.object({ createdAt: z.int(), id: z.string() });
+
+function linkingView(linking: ListedLinking): object {
+  return {
+    id: linking.id,
+    traceId: linking.traceId,
+    flow: linking.flow,
+    platform: linking.platform,
+    skillId: linking.skillId,
+    stage: linking.skillStage,
+    clientId: linking.clientId,
+    userId: linking.userId,
+    outcome: linking.outcome,
+    reason: linking.reason,
+    steps: linking.steps.map((step) => ({ name: step.name, at: rfc3339(step.at) })),
+    createdAt: rfc3339(linking.createdAt),
+  };
+}
+
+async function linkings(c: AppContext): Promise<Response> {
+  const query = queryOf(c, linkingsQuery);
+  if (query instanceof Response) return query;
+  const after = positionOf(query.cursor, linkingPosition);
+  if (after instanceof Response) return after;
+  const rows = await listLinkings(c.var.runtime.db, query, after, query.limit + 1);
+  return json(
+    c,
+    pageOf(rows, query.limit, linkingView, ({ createdAt, id }) => ({ createdAt, id })),
+  );
+}
+
+const refusalPosition = z.object({
+  lastSeenAt: z.int(),
+  clientId: z.string(),
+  reason: z.string(),
+  redirectUri: z.string(),
+});
+
+/** The exact string as a person can tell it apart: everything outside visible ASCII, and the backslash, as `\u{…}`. */
+export function visible(text: string): string {
+  return text.replace(/[^\x20-\x5b\x5d-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
+
+async function refusals(c: AppContext): Promise<Response> {
+  const query = queryOf(c, z.strictObject(pageQuery));
+  if (query instanceof Response) return query;
+  const after = positionOf(query.cursor, refusalPosition);
+  if (after instanceof Response) return after;
+  const rt = c.var.runtime;
+  await rt.metrics.flush();
+  const rows = await listRefusals(rt.db, after, query.limit + 1);
+  return json(
+    c,
+    pageOf(
+      rows,
+      query.limit,
+      (refusal) => ({
+        clientId: visible(refusal.clientId),
+        reason: refusal.reason,
+        redirectUri: visible(refusal.redirectUri),
+        count: refusal.count,
+        lastSeenAt: rfc3339(refusal.lastSeenAt),
+      }),
+      ({ lastSeenAt, clientId, reason, redirectUri }) => ({ lastSeenAt, clientId, reason, redirectUri }),
+    ),
+  );
+}
+
+const MAX_RANGE_MS = { hour: 31 * DAY_MS, day: 800 * DAY_MS };
+const DEFAULT_RANGE_MS = { hour: 2 * DAY_MS, day: 30 * DAY_MS };
+const MAX_ROWS = 20_000;
+
+const time = z
+  .string()
+  .max(40)
+  .refine(
+    (value) => /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(value) && !Number.isNaN(Date.parse(value)),
+    {
+      message: "must be a time such as 2026-10-01T00:00:00Z, or a date",
+    },
+  )
+  .transform((value) => Date.parse(value));
+
+export const metricsQuery = z.strictObject({
+  skillId: idFilter,
+  from: time.optional(),
+  to: time.optional(),
+  period: z.enum(["hour", "day"], "must be hour or day").default("day"),
+});
+
+async function metrics(c: AppContext): Promise<Response> {
+  const query = queryOf(c, metricsQuery);
+  if (query instanceof Response) return query;
+  const rt = c.var.runtime;
+  const periodMs = query.period === "hour" ? HOUR_MS : DAY_MS;
+  const to = query.to ?? rt.now() + 1;
+  const asked = query.from ?? to - DEFAULT_RANGE_MS[query.period];
+  if (asked >= to) return problem("invalid_query", "from: must be before to");
+  if (to - asked > MAX_RANGE_MS[query.period]) {
+    return problem("invalid_query", `from: must be at most ${MAX_RANGE_MS[query.period] / DAY_MS} days before to`);
+  }
+  const from = asked - (asked % periodMs);
+  await rt.metrics.flush();
+  const counts = await readCounts(
+    rt.db,
+    { from, to, periodMs, ...(query.skillId === undefined ? {} : { skillId: query.skillId }) },
+    MAX_ROWS,
+  );
+  return json(c, {
+    from: rfc3339(from),
+    to: rfc3339(to),
+    period: query.period,
+    ...metricsReport(counts, periodMs),
+    ...(counts.length === MAX_ROWS ? { truncated: true } : {}),
+  });
+}

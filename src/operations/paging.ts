@@ -1,0 +1,53 @@
+// Lists: `limit`, an opaque `cursor`, and `{"items", "nextCursor"?}`.
+import * as z from "zod";
+import { fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
+import { problem } from "./problem.ts";
+
+export const pageQuery = {
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, "must be a number from 1 to 200")
+    .transform(Number)
+    .refine((value) => value >= 1 && value <= 200, "must be a number from 1 to 200")
+    .default(50),
+  cursor: z.string().max(8192, "is not one of ours").optional(),
+};
+
+/** Where a page ended, for its `nextCursor`. */
+export function cursorOf(position: unknown): string {
+  return toBase64Url(utf8(JSON.stringify(position)));
+}
+
+/** The position in a cursor; a 400 when it is not one of ours for this list; undefined when there is none. */
+export function positionOf<T>(cursor: string | undefined, schema: z.ZodType<T>): T | undefined | Response {
+  if (cursor === undefined) return undefined;
+  const bytes = fromBase64Url(cursor);
+  const text = bytes && utf8Decode(bytes);
+  try {
+    const parsed = schema.safeParse(JSON.parse(text ?? ""));
+    if (parsed.success) return parsed.data;
+  } catch {
+    // Falls through: not ours.
+  }
+  return problem("invalid_query", "cursor: is not one of ours");
+}
+
+/** A page out of `rows`, which hold one more than `limit` when the list goes on. */
+export function pageOf<Row>(
+  rows: readonly Row[],
+  limit: number,
+  item: (row: Row) => unknown,
+  position: (row: Row) => unknown,
+): { items: unknown[]; nextCursor?: string } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(item),
+    ...(rows.length > limit && last !== undefined ? { nextCursor: cursorOf(position(last)) } : {}),
+  };
+}
+
+/** RFC 3339 in UTC of milliseconds since 1970. */
+export function rfc3339(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,29 @@
+// All that operators use: the admin API behind its guard, and the health check.
+import { Hono } from "hono";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { readFirst, StorageFault } from "../storage/d1.ts";
+import { adminGuard } from "./admin-guard.ts";
+import { clientsApi } from "./clients-api.ts";
+import { insightApi } from "./insight-api.ts";
+import { problem } from "./problem.ts";
+import { json, route } from "./routes.ts";
+import { skillsApi } from "./skills-api.ts";
+
+export const operationsRoutes = new Hono<AppEnv>();
+
+route(operationsRoutes, "/healthz", { GET: health });
+operationsRoutes.use("/api/admin/*", adminGuard);
+skillsApi(operationsRoutes);
+clientsApi(operationsRoutes);
+insightApi(operationsRoutes);
+
+/** 200 when the database answers. */
+async function health(c: AppContext): Promise<Response> {
+  try {
+    await readFirst(c.var.runtime.db.prepare("SELECT 1 AS one"));
+    return json(c, { status: "ok" });
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error;
+    return problem("temporarily_unavailable", "The database does not answer.");
+  }
+}

@@ -1,0 +1,56 @@
+// Calls of the admin API as an operator makes them.
+import { ADMIN_TOKEN, type Service } from "./service.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+
+export interface AdminCall {
+  readonly token?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly raw?: BodyInit;
+}
+
+/** One call; `body` goes as JSON. The answer's JSON, `{}` when it has none. */
+export async function admin(
+  service: Service,
+  method: string,
+  path: string,
+  body?: unknown,
+  call: AdminCall = {},
+): Promise<Answer> {
+  const token = call.token === undefined ? ADMIN_TOKEN : call.token;
+  const response = await service.request(path.startsWith("/") ? path : `/api/admin/${path}`, {
+    method,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...call.headers,
+    },
+    ...(call.raw !== undefined ? { body: call.raw } : body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
+  };
+}
+
+export const SKILL_BODY = {
+  id: "amzn1.ask.skill.0000-admin",
+  name: "Acme Home",
+  type: "smart_home",
+  stage: "development",
+  vendorId: "M2EXAMPLEVENDOR",
+  extraRedirectUris: [],
+  scopes: ["profile", { name: "devices:control", descriptions: { en: "Control your devices" } }],
+  returnUrls: ["https://app.example.com/alexa/done"],
+  lwa: { clientId: "amzn1.application-oa2-client.example", clientSecret: "example-lwa-secret" },
+  eventGateway: { clientId: "amzn1.application-oa2-client.example2", clientSecret: "example-event-secret" },
+  client: { id: "alexa-acme-home" },
+};
+
+export const SKILL_PATH = "skills/amzn1.ask.skill.0000-admin/development";
