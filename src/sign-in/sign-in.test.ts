@@ -2,28 +2,9 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../test/support/service.ts";
+import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
 import { visit } from "../../test/support/visitor.ts";
-import type { Runtime } from "../runtime.ts";
-import { createPasswordUser } from "./accounts.ts";
 import { hashPassword } from "./password-hash.ts";
-
-const EMAIL = "ada@example.com";
-const PASSWORD = "correct-horse-1";
-
-async function runtimeOf(service: Service, passwordIterations = 1000): Promise<Runtime> {
-  return {
-    db: env.DB,
-    keyring: await service.keyring(),
-    now: () => service.clock.now,
-    config: { passwordIterations },
-  } as unknown as Runtime;
-}
-
-async function addUser(service: Service, email = EMAIL, password = PASSWORD): Promise<string> {
-  const made = await createPasswordUser(await runtimeOf(service), { email, password, name: "Ada" });
-  if (!("user" in made)) throw new Error(made.refused);
-  return made.user.id;
-}
 
 async function count(table: string): Promise<number> {
   const row = await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>();

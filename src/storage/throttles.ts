@@ -34,15 +34,10 @@ const MAX_ABOVE_FREE = 10;
 /** A pair with at most this many recent failures gets through while the account as a whole is under attack. */
 const QUIET_LEVEL = 1;
 
-/** Failures that are left at `now`. */
-export function levelAt(rule: ThrottleRule, state: ThrottleState | undefined, now: number): number {
-  return state ? Math.max(0, state.failures - Math.max(0, now - state.updatedAt) / rule.drainMs) : 0;
-}
-
-/** When the next try is let through, in milliseconds; 0 when it always was. */
+/** When the next try is let through, in milliseconds; 0 when it always was. `STATE` says the same in SQL. */
 export function readyAt(rule: ThrottleRule, state: ThrottleState | undefined): number {
   if (!state || state.failures < rule.free) return 0;
-  return state.updatedAt + Math.min(rule.capMs, rule.baseMs * 2 ** Math.trunc(state.failures - rule.free));
+  return state.updatedAt + Math.min(rule.capMs, rule.baseMs * 2 ** Math.trunc(state.failures - rule.free + 0.5));
 }
 
 /** When a pair is quiet again; 0 when it is. */
@@ -54,8 +49,8 @@ export function quietAt(rule: ThrottleRule, state: ThrottleState | undefined): n
 const STATE = `
   state AS (SELECT k.*,
     COALESCE(max(0.0, t.failures - max(0, :now - t.updated_at) / CAST(k.drain AS REAL)), 0.0) AS level,
-    COALESCE(t.updated_at + CASE WHEN t.failures < k.free THEN 0
-      ELSE min(k.cap, k.base * (1 << min(20, CAST(t.failures - k.free AS INTEGER)))) END, 0) AS ready_at
+    CASE WHEN t.failures >= k.free
+      THEN t.updated_at + min(k.cap, k.base * (1 << min(20, CAST(t.failures - k.free + 0.5 AS INTEGER)))) ELSE 0 END AS ready_at
     FROM k LEFT JOIN throttles t ON t.key = k.key)`.replaceAll(":now", "?1");
 const COUNT = `INSERT INTO throttles (key, failures, updated_at)
   SELECT s.key, min(s.level + 1, s.free + ${MAX_ABOVE_FREE}), ?1 FROM state s`;
