@@ -63,6 +63,8 @@ CREATE TABLE identities (
   PRIMARY KEY (method, issuer, subject)
 ) STRICT;
 CREATE INDEX identities_by_user ON identities (user_id);
+-- The first six characters of a sealed value name its master key: what is left to seal anew is found by them.
+CREATE INDEX identities_by_seal ON identities (substr(password_hash, 1, 6)) WHERE password_hash IS NOT NULL;
 
 CREATE TABLE ended_sessions (
   id TEXT PRIMARY KEY,
@@ -122,6 +124,7 @@ CREATE INDEX linkings_by_skill ON linkings (skill_id, created_at DESC, id DESC);
 CREATE INDEX linkings_by_outcome ON linkings (outcome, created_at DESC, id DESC);
 CREATE INDEX linkings_by_user ON linkings (user_id);
 CREATE INDEX linkings_by_expiry ON linkings (outcome, expires_at);
+CREATE INDEX linkings_by_seal ON linkings (substr(amazon_tokens, 1, 6)) WHERE amazon_tokens IS NOT NULL;
 
 -- Authorization codes of ours, by hash. Spending is one conditional UPDATE; KV only carries a copy.
 CREATE TABLE codes (
@@ -176,6 +179,7 @@ CREATE INDEX grants_by_client ON grants (client_id);
 CREATE INDEX grants_by_linking ON grants (linking_id);
 CREATE INDEX grants_by_alexa_user ON grants (alexa_user_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX grants_by_idle ON grants (idle_expires_at);
+CREATE INDEX grants_by_seal ON grants (substr(rotation_key, 1, 6)) WHERE rotation_key IS NOT NULL;
 
 CREATE TABLE amazon_tokens (
   grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
@@ -187,6 +191,7 @@ CREATE TABLE amazon_tokens (
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (grant_id, purpose)
 ) STRICT;
+CREATE INDEX amazon_tokens_by_seal ON amazon_tokens (substr(tokens, 1, 6));
 
 -- Disabling at Amazon that could not be done at once; the scheduled work finishes it.
 CREATE TABLE pending_unlinks (

@@ -31,6 +31,8 @@ export interface Opened {
 export interface Keyring {
   /** Id of the current master key. */
   readonly keyId: string;
+  /** Id of the master key that is accepted for reading only; undefined when there is none. */
+  readonly previousKeyId: string | undefined;
   seal(purpose: Purpose, context: string, plaintext: string): Promise<string>;
   /** null when the value was not sealed by us for this purpose and context, or its master key is gone. */
   open(purpose: Purpose, context: string, sealed: string): Promise<Opened | null>;
@@ -80,6 +82,7 @@ export function createKeyring(current: Uint8Array<ArrayBuffer>, previous?: Uint8
         [currentKey, previousKey].find((master) => master?.id === keyId);
       return {
         keyId: currentKey.id,
+        previousKeyId: previousKey?.id,
         async seal(purpose, context, plaintext) {
           const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
           const encrypted = await crypto.subtle.encrypt(

@@ -18,17 +18,18 @@ export type TokenOwner = { readonly grantId: string; readonly purpose: TokenPurp
 
 const schema = z.object({ accessToken: z.string(), refreshToken: z.string(), accessExpiresAt: z.number() });
 
-function sealContext(owner: TokenOwner): string {
+/** What sealed tokens are bound to besides their purpose. */
+export function tokensSealContext(owner: TokenOwner): string {
   return "linkingId" in owner ? `linking ${owner.linkingId}` : `${owner.purpose} ${owner.grantId}`;
 }
 
 export function sealTokens(keyring: Keyring, owner: TokenOwner, tokens: AmazonTokens): Promise<string> {
-  return keyring.seal("amazon-tokens", sealContext(owner), JSON.stringify(tokens));
+  return keyring.seal("amazon-tokens", tokensSealContext(owner), JSON.stringify(tokens));
 }
 
 /** The tokens; null when they were sealed for another owner or their master key is gone. */
 export async function openTokens(keyring: Keyring, owner: TokenOwner, sealed: string): Promise<AmazonTokens | null> {
-  const opened = await keyring.open("amazon-tokens", sealContext(owner), sealed);
+  const opened = await keyring.open("amazon-tokens", tokensSealContext(owner), sealed);
   return opened ? schema.parse(JSON.parse(opened.plaintext)) : null;
 }
 

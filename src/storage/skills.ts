@@ -129,10 +129,11 @@ export async function listSkills(
   return rows.map(skillFromRow);
 }
 
-const LWA = "lwa";
-const EVENT_GATEWAY = "event";
+export const LWA = "lwa";
+export const EVENT_GATEWAY = "event";
 
-function sealContext(skill: { readonly id: string; readonly stage: Stage }, use: string): string {
+/** What a sealed client secret is bound to besides its purpose. */
+export function secretSealContext(skill: { readonly id: string; readonly stage: Stage }, use: string): string {
   return `${skill.id}/${skill.stage}/${use}`;
 }
 
@@ -147,7 +148,7 @@ async function unseal(
   use: string,
   sealed: SealedLwaCredentials,
 ): Promise<LwaCredentials> {
-  const opened = await rt.keyring.open("lwa-client-secret", sealContext(skill, use), sealed.sealedClientSecret);
+  const opened = await rt.keyring.open("lwa-client-secret", secretSealContext(skill, use), sealed.sealedClientSecret);
   if (!opened) throw new UnreadableSecret(`The LWA client secret of ${skill.id} (${skill.stage}) does not open`);
   return { clientId: sealed.clientId, clientSecret: opened.plaintext };
 }
@@ -195,7 +196,7 @@ async function sealed(
   if (!given) return null;
   return {
     clientId: given.clientId,
-    sealedClientSecret: await rt.keyring.seal("lwa-client-secret", sealContext(skill, use), given.clientSecret),
+    sealedClientSecret: await rt.keyring.seal("lwa-client-secret", secretSealContext(skill, use), given.clientSecret),
   };
 }
 
