@@ -70,7 +70,7 @@ function secretOfSkill(column: string, use: string): SealedColumn {
 }
 
 /**
- * Seals at most `limit` values of the previous master key under the current one; the number sealed. 0: nothing is left, and
+ * Seals at most `limit` values of the previous master key under the current one; the number sealed. 0: nothing is left that opens, and
  * MASTER_KEY_PREVIOUS may go. Each value is replaced only if it is still the one that was read, so it may run beside anything, and again.
  */
 export async function resealChunk(
@@ -100,7 +100,9 @@ async function resealColumn(
   const { table, column, key } = sealed;
   const rows = await readAll<Record<string, string>>(
     rt.db
-      .prepare(`SELECT ${key.join(", ")}, ${column} AS sealed FROM ${table} WHERE substr(${column}, 1, 6) = ? LIMIT ?`)
+      .prepare(
+        `SELECT ${key.join(", ")}, ${column} AS sealed FROM ${table} WHERE substr(${column}, 1, 6) = ? AND ${column} IS NOT NULL LIMIT ?`,
+      )
       .bind(previousKeyId, limit),
   );
   const replacements: D1PreparedStatement[] = [];
