@@ -32,6 +32,8 @@ export const skillSchema = z.strictObject({
   loginWithAmazon: credentials.extend({ returnUrls: z.array(webUrl).min(1) }).optional(),
   /** Where signed skill events go; left out, none are sent. */
   eventsUrl: webUrl.optional(),
+  /** Origin of the certificates that sign them; left out, the simulator's own on loopback, else `https://s3.amazonaws.com`. */
+  certificateOrigin: webUrl.optional(),
   /** "Send Alexa Events": linking needs an AcceptGrant that is answered well. */
   sendAlexaEvents: z.boolean().default(false),
   /** Where AcceptGrant goes (the skill's backend), with HTTP Basic. */
@@ -49,6 +51,8 @@ export const skillSchema = z.strictObject({
       /** Return addresses registered for the skill; left out, the simulator's own. */
       websiteReturnUrl: webUrl.optional(),
       appReturnUrl: webUrl.optional(),
+      /** Redirect address that the company's app claims; left out, `/app/callback` of its service. */
+      appCallbackUrl: webUrl.optional(),
     })
     .prefault({}),
 });

@@ -1,4 +1,6 @@
 // Everything this Amazon remembers, in the memory of one isolate.
+import type { Certificates } from "./alexa/certificates.ts";
+import type { Device } from "./company/device.ts";
 import { type AmazonAccount, BUILT_IN_ACCOUNTS, type Skill, type SkillStage, skillKey } from "./configuration.ts";
 import type { Exchange } from "./exchanges.ts";
 import type { Faults } from "./faults.ts";
@@ -89,6 +91,9 @@ export interface World {
   clockOffsetMs: number;
   /** Whether the company's app is on the customer's phone. */
   appInstalled: boolean;
+  /** What the company's app remembers on each phone, by the browser's cookie. */
+  readonly devices: Map<string, Device>;
+  certificates?: Certificates;
 }
 
 export function createWorld(): World {
@@ -106,12 +111,14 @@ export function createWorld(): World {
     faults: {},
     clockOffsetMs: 0,
     appInstalled: false,
+    devices: new Map(),
   };
 }
 
 /** Forgets every linking, link, token, exchange and fault; skills and accounts stay. */
 export function resetWorld(world: World): void {
-  for (const map of [world.linkings, world.links, world.codes, world.accessTokens, world.refreshTokens]) map.clear();
+  const { linkings, links, codes, accessTokens, refreshTokens, devices } = world;
+  for (const map of [linkings, links, codes, accessTokens, refreshTokens, devices]) map.clear();
   world.exchanges = [];
   world.faults = {};
   world.clockOffsetMs = 0;

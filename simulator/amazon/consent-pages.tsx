@@ -1,5 +1,7 @@
 // Amazon's consent: the Alexa app opened by its address, and the Login with Amazon page for browsers.
 import type { Hono } from "hono";
+import { companyOrigin } from "../company/website.tsx";
+import type { Skill } from "../configuration.ts";
 import { recordStep } from "../exchanges.ts";
 import { useFault } from "../faults.ts";
 import { encodeParameters, rawQuery } from "../library/encoding.ts";
@@ -142,7 +144,14 @@ async function decide(c: SimulatorContext, place: ConsentPlace): Promise<Respons
     },
     url,
   );
-  return c.redirect(url, 303);
+  const claimed = checked.request.skill && claimedByApp(c, checked.request.skill, checked.request.redirectUri);
+  return c.redirect(claimed ? `/company/app/opened?${rawQuery(url)}` : url, 303);
+}
+
+/** Whether the phone opens the company's app instead of the redirect address: it is installed and claims that address. */
+function claimedByApp(c: SimulatorContext, skill: Skill, redirectUri: string): boolean {
+  const claimed = skill.company.appCallbackUrl ?? `${companyOrigin(c, skill)}/app/callback`;
+  return c.var.world.appInstalled && redirectUri === claimed;
 }
 
 function answerOf(

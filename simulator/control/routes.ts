@@ -1,6 +1,7 @@
 // The JSON side: programs configure the simulator, break it, read what happened and reset it.
 import type { Hono } from "hono";
 import * as z from "zod";
+import { certificatesOf } from "../alexa/events.ts";
 import { accountSchema, explainProblems, type Skill, skillKey, skillSchema } from "../configuration.ts";
 import { faultsSchema } from "../faults.ts";
 import type { SimulatorContext, SimulatorEnv } from "../scene.ts";
@@ -81,6 +82,8 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
     c.var.world.appInstalled = parsed.appInstalled;
     return c.json(parsed);
   });
+
+  app.get("/simulator/certificate-root", async (c) => c.text((await certificatesOf(c.var.world)).rootPem));
 
   app.post("/simulator/clock", async (c) => {
     const parsed = await readBody(c, z.strictObject({ advanceSeconds: z.number() }));

@@ -1,5 +1,6 @@
 // The library: what Alexa sends, and how strictly it reads what comes back.
 import { describe, expect, it } from "vitest";
+import { readText } from "../exchanges.ts";
 import {
   amazonRedirectUri,
   buildAuthorizationRequest,
@@ -114,7 +115,7 @@ describe("token requests", () => {
     const sent = codeExchangeRequest({ ...CLIENT, accessTokenScheme: "HTTP_BASIC" }, grant);
     expect(sent.headers.get("user-agent")).toContain("Apache-HttpClient");
     expect(sent.headers.get("authorization")).toBe(`Basic ${btoa("alexa:example-secret")}`);
-    const form = new URLSearchParams(await sent.text());
+    const form = new URLSearchParams(await readText(sent));
     expect(Object.fromEntries(form)).toEqual({
       grant_type: "authorization_code",
       code: "c_1",
@@ -127,7 +128,7 @@ describe("token requests", () => {
   it("A3: carry the secret in the body when the skill says so, and refresh without a scope", async () => {
     const sent = refreshRequest({ ...CLIENT, accessTokenScheme: "REQUEST_BODY_CREDENTIALS" }, "rt_1");
     expect(sent.headers.has("authorization")).toBe(false);
-    expect(await sent.text()).toBe(
+    expect(await readText(sent)).toBe(
       "grant_type=refresh_token&refresh_token=rt_1&client_id=alexa&client_secret=example-secret",
     );
   });

@@ -96,6 +96,11 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
     if (broken === "needs_browser_headers" && !request.headers.has("origin"))
       return new Response("blocked", { status: 403 });
     if (!authenticated(request, form)) return Response.json({ error: "invalid_client" }, { status: 401 });
+    const typed = request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded");
+    if (!typed || !form.has("grant_type")) return Response.json({ error: "invalid_request" }, { status: 400 });
+    if (!/^(authorization_code|refresh_token)$/.test(form.get("grant_type") ?? "")) {
+      return Response.json({ error: "unsupported_grant_type" }, { status: 400 });
+    }
     if (form.get("grant_type") === "refresh_token") return refresh(form.get("refresh_token") ?? "");
     const code = codes.get(form.get("code") ?? "");
     const spent = code?.used === true && broken !== "code_works_twice";

@@ -1,0 +1,209 @@
+// Events and grants: signed by a chain that verifies, bent on request, and AcceptGrant deciding over the linking.
+import { X509Certificate } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { LWA, SERVICE, SIMULATOR, setStage } from "../testing/stage.ts";
+import { CHAIN_VARIANTS, makeCertificates } from "./certificates.ts";
+
+const EVENTS = { eventsUrl: `${SERVICE}/alexa/events` };
+
+function certificatesIn(pem: string): X509Certificate[] {
+  return (pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []).map(
+    (one) => new X509Certificate(one),
+  );
+}
+
+interface Received {
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** A stage whose company also takes events and AcceptGrant as `answer` says, and remembers them. */
+async function stageWithBackend(
+  changes: Record<string, unknown>,
+  answer: (path: string) => Response = () => new Response(),
+) {
+  const received: Received[] = [];
+  const stage = await setStage(changes);
+  const oauth = stage.company.fetch;
+  stage.company.fetch = async (input, init) => {
+    const request = new Request(input, init);
+    const { pathname } = new URL(request.url);
+    if (!pathname.startsWith("/alexa/")) return oauth(request);
+    received.push({ headers: request.headers, body: await request.text() });
+    return answer(pathname);
+  };
+  return { ...stage, received };
+}
+
+async function verify(stage: Awaited<ReturnType<typeof stageWithBackend>>, one: Received): Promise<boolean> {
+  const url = one.headers.get("signaturecertchainurl") ?? "";
+  const [leaf, intermediate] = certificatesIn(await (await stage.call(url)).text());
+  const root = new X509Certificate(await (await stage.call("/simulator/certificate-root")).text());
+  const chained = leaf && intermediate && leaf.verify(intermediate.publicKey) && intermediate.verify(root.publicKey);
+  if (!chained || leaf.checkHost("echo-api.amazon.com", { subject: "never" }) === undefined) return false;
+  const der = new Uint8Array(leaf.publicKey.export({ type: "spki", format: "der" }));
+  const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("spki", der, algorithm, false, ["verify"]);
+  const signature = Uint8Array.from(atob(one.headers.get("signature-256") ?? ""), (char) => char.charCodeAt(0));
+  return crypto.subtle.verify(algorithm, key, signature, new TextEncoder().encode(one.body));
+}
+
+describe("certificates", () => {
+  it("S4: the good chain ends at the root, each bad one has its own fault", async () => {
+    const now = Date.parse("2026-11-01T12:00:00Z");
+    const { rootPem, chains } = await makeCertificates(now);
+    const root = new X509Certificate(rootPem);
+    const [leaf, intermediate] = certificatesIn(chains.good);
+    expect(intermediate?.ca && intermediate.checkIssued(root) && intermediate.verify(root.publicKey)).toBe(true);
+    expect(leaf && intermediate && leaf.checkIssued(intermediate) && leaf.verify(intermediate.publicKey)).toBe(true);
+    expect(Date.parse(certificatesIn(chains.expired)[0]?.validTo ?? "")).toBeLessThan(now);
+    expect(certificatesIn(chains.wrong_host)[0]?.checkHost("echo-api.amazon.com")).toBeUndefined();
+    expect(certificatesIn(chains.other_root)[1]?.verify(root.publicKey)).toBe(false);
+    expect(certificatesIn(chains.missing_intermediate)).toHaveLength(1);
+  });
+
+  it("are served under /echo.api/ and nowhere else", async () => {
+    const stage = await setStage();
+    for (const variant of CHAIN_VARIANTS) {
+      expect((await stage.call(`/echo.api/echo-api-cert-${variant}.pem`)).status).toBe(200);
+    }
+    expect((await stage.call("/echo.api/other.pem")).status).toBe(404);
+  });
+});
+
+describe("skill events", () => {
+  it("after linking: enabled and linked, signed, with the access token in the latter", async () => {
+    const stage = await stageWithBackend(EVENTS);
+    await stage.linkFromAlexa();
+    const types = stage.received.map((one) => JSON.parse(one.body).request.type);
+    expect(types).toEqual(["AlexaSkillEvent.SkillEnabled", "AlexaSkillEvent.SkillAccountLinked"]);
+    for (const one of stage.received) expect(await verify(stage, one)).toBe(true);
+    const linked = JSON.parse(stage.received[1]?.body ?? "{}");
+    expect(linked.request.body.accessToken).toMatch(/^at_fake/);
+    expect(linked.session).toBeUndefined();
+    expect(stage.received[0]?.headers.get("signaturecertchainurl")).toBe(
+      `${SIMULATOR}/echo.api/echo-api-cert-good.pem`,
+    );
+  });
+
+  it("at Amazon's hosts the certificate URL is Amazon's", async () => {
+    const stage = await stageWithBackend({ ...EVENTS, certificateOrigin: "https://s3.amazonaws.com" });
+    await stage.linkFromAlexa();
+    expect(stage.received[0]?.headers.get("signaturecertchainurl")).toMatch(
+      /^https:\/\/s3\.amazonaws\.com\/echo\.api\//,
+    );
+    expect(await verify(stage, stage.received[0]!)).toBe(true);
+  });
+
+  it("U1: can come twice, late and without a token", async () => {
+    const stage = await stageWithBackend(EVENTS);
+    await stage.linkFromAlexa();
+    stage.received.length = 0;
+    await stage.faults({ events: { duplicate: true, lateSeconds: 3000, withoutAccessToken: true } });
+    await stage.post("/alexa-app/disable");
+    const [first, second] = stage.received.map((one) => JSON.parse(one.body));
+    expect(second.request.requestId).toBe(first.request.requestId);
+    expect(Date.now() - Date.parse(first.request.timestamp)).toBeGreaterThan(2_990_000);
+    expect(first.context.System.user).not.toHaveProperty("accessToken");
+  });
+
+  it.each([
+    ["a wrong signature", { signature: "wrong" }],
+    ["a signature of another body", { signature: "other_body" }],
+    ["a certificate of another root", { certificate: "other_root" }],
+    ["a certificate of another host", { certificate: "wrong_host" }],
+    ["an incomplete chain", { certificate: "missing_intermediate" }],
+  ])("S4: %s does not verify", async (_, events) => {
+    const stage = await stageWithBackend(EVENTS);
+    await stage.linkFromAlexa();
+    await stage.faults({ events });
+    stage.received.length = 0;
+    await stage.post("/alexa-app/disable");
+    expect(await verify(stage, stage.received[0]!)).toBe(false);
+  });
+
+  it("S4: the events scenario fails a company that takes every event", async () => {
+    const stage = await stageWithBackend(EVENTS);
+    await stage.linkFromAlexa();
+    const run = { scenario: "events" };
+    const verdict = await stage.json<{ ok: boolean; checks: { name: string; ok: boolean }[] }>(
+      "POST",
+      "/simulator/run",
+      run,
+    );
+    const unmet = verdict.checks.filter((check) => !check.ok).map((check) => check.name);
+    expect(verdict.ok).toBe(false);
+    expect(unmet).toContain("refuses_forged_signature");
+    expect(unmet).toContain("disabled_ends_the_grant");
+    expect(unmet).toHaveLength(11);
+  });
+});
+
+describe("AcceptGrant", () => {
+  const grants = {
+    sendAlexaEvents: true,
+    acceptGrant: { url: `${SERVICE}/alexa/accept-grant`, clientId: "service", clientSecret: "example" },
+    eventGateway: { clientId: "amzn1.application-oa2-client.gateway", clientSecret: "example-gateway" },
+  };
+  const event = (name: string) =>
+    Response.json({
+      event: { header: { namespace: "Alexa.Authorization", name, messageId: "1", payloadVersion: "3" }, payload: {} },
+    });
+
+  it("O3: answered badly, linking fails although the tokens were fine", async () => {
+    for (const answer of [
+      () => event("ErrorResponse"),
+      () => new Response("oops", { status: 500 }),
+      () => Response.json({}),
+    ]) {
+      const stage = await stageWithBackend(grants, answer);
+      const { text } = await stage.linkFromAlexa();
+      expect(text).toContain("We were unable to link");
+      expect(text).toContain("AcceptGrant");
+      expect(await stage.json("GET", "/simulator/links")).toEqual({ items: [] });
+    }
+  });
+
+  it("carries the region, the company's token, and a code that only the gateway client can redeem, without a redirect URI", async () => {
+    const stage = await stageWithBackend(grants, () => event("AcceptGrant.Response"));
+    expect((await stage.linkFromAlexa({ account: "emil" })).text).toContain("successfully linked");
+    const { payload } = JSON.parse(stage.received[0]?.body ?? "{}").directive;
+    expect(payload.grantee.token).toMatch(/^at_fake/);
+    const redeem = (client: { clientId: string; clientSecret: string }) =>
+      stage.post("/auth/o2/token", {
+        grant_type: "authorization_code",
+        code: payload.grant.code,
+        client_id: client.clientId,
+        client_secret: client.clientSecret,
+      });
+    expect((await redeem(LWA)).status).toBe(400);
+    const redeemed = await redeem(grants.eventGateway);
+    expect(redeemed.status).toBe(200);
+    const { access_token } = await redeemed.json<{ access_token: string }>();
+    const report = (region: string) =>
+      stage.call(`/${region}/v3/events`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${access_token}` },
+        body: "{}",
+      });
+    expect((await report("eu")).status).toBe(202);
+    expect((await report("na")).status).toBe(403);
+    await stage.post("/accounts", { account: "emil" });
+    await stage.json("PUT", "/simulator/current-account", { id: "emil" });
+    await stage.post("/alexa-app/disable");
+    expect((await report("eu")).status).toBe(403);
+  });
+
+  it("the reciprocal call bears the company's token and a code of Amazon's", async () => {
+    const stage = await stageWithBackend({ reciprocalUrl: `${SERVICE}/alexa/reciprocal` });
+    await stage.linkFromAlexa();
+    const form = new URLSearchParams(stage.received[0]?.body);
+    expect(form.get("grant_type")).toBe("reciprocal_authorization_code");
+    expect(stage.received[0]?.headers.get("authorization")).toMatch(/^Bearer at_fake/);
+    const code = form.get("code") ?? "";
+    const credentials = { client_id: LWA.clientId, client_secret: LWA.clientSecret };
+    expect(
+      (await stage.post("/auth/o2/token", { grant_type: "authorization_code", code, ...credentials })).status,
+    ).toBe(200);
+  });
+});

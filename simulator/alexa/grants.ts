@@ -1,0 +1,119 @@
+// Amazon's permission to send events to Alexa: AcceptGrant through the skill, or the reciprocal call.
+import { beginGrant, mintCode } from "../amazon/tokens.ts";
+import type { Skill } from "../configuration.ts";
+import { type About, recordingFetch } from "../exchanges.ts";
+import { useFault } from "../faults.ts";
+import { type Check, must, should } from "../library/checks.ts";
+import { encodeParameters, toBase64 } from "../library/encoding.ts";
+import type { Scene } from "../scene.ts";
+import type { Link } from "../world.ts";
+
+/** How long a smart-home skill has to answer a directive, in milliseconds. */
+const DIRECTIVE_LIMIT_MS = 8000;
+
+/** Sends AcceptGrant with a code for the event gateway. Linking fails unless it is answered well. */
+export async function sendAcceptGrant(scene: Scene, skill: Skill, link: Link, parentId?: number): Promise<Check[]> {
+  if (!skill.sendAlexaEvents) return [];
+  if (!skill.acceptGrant)
+    return [must("accept_grant", false, "“Send Alexa Events” is on, but no address answers AcceptGrant")];
+  const fault = useFault(scene.world.faults, "acceptGrant");
+  const code = fault?.badCode ? "ANnotAmazonsCode" : mintGrantCode(scene, skill, link, "grant");
+  const about: About = {
+    linkId: link.linkId,
+    parentId,
+    from: "alexa",
+    to: "company",
+    title: "Alexa asks the skill to accept a grant (AcceptGrant)",
+    why: "It brings a code with which the company may later tell Alexa about changes, such as a lamp switched by hand. If it is answered badly, the whole linking fails.",
+  };
+  const { url, clientId, clientSecret } = skill.acceptGrant;
+  const region = scene.world.accounts.get(link.accountId)?.region ?? "NA";
+  const basic = toBase64(new TextEncoder().encode(`${clientId}:${clientSecret}`));
+  const request = new Request(`${url}${url.includes("?") ? "&" : "?"}region=${region}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Basic ${basic}` },
+    body: JSON.stringify(directive(code, link.accessToken)),
+    redirect: "manual",
+    signal: AbortSignal.timeout(DIRECTIVE_LIMIT_MS),
+  });
+  try {
+    const answer = await recordingFetch(scene.world, scene.send, about)(request);
+    return [judgeAcceptGrant(answer.status, await answer.text())];
+  } catch {
+    return [must("accept_grant", false, `no answer to AcceptGrant within ${DIRECTIVE_LIMIT_MS / 1000} s`)];
+  }
+}
+
+function directive(code: string, accessToken: string) {
+  const header = {
+    namespace: "Alexa.Authorization",
+    name: "AcceptGrant",
+    messageId: crypto.randomUUID(),
+    payloadVersion: "3",
+  };
+  const grant = { type: "OAuth2.AuthorizationCode", code };
+  return { directive: { header, payload: { grant, grantee: { type: "BearerToken", token: accessToken } } } };
+}
+
+function judgeAcceptGrant(status: number, body: string): Check {
+  let name: string | undefined;
+  try {
+    const answer = JSON.parse(body) as {
+      event?: { header?: { namespace?: string; name?: string; payloadVersion?: string } };
+    };
+    const header = answer.event?.header;
+    name = header?.namespace === "Alexa.Authorization" && header.payloadVersion === "3" ? header.name : undefined;
+  } catch {
+    name = undefined;
+  }
+  const ok = status === 200 && name === "AcceptGrant.Response";
+  return must("accept_grant", ok, `AcceptGrant was answered ${status} ${name ?? "without a valid event"}`);
+}
+
+/** Brings Amazon's code to the company's reciprocal address, in the name of the linked user. */
+export async function sendReciprocalCode(scene: Scene, skill: Skill, link: Link, parentId?: number): Promise<Check[]> {
+  if (!skill.reciprocalUrl) return [];
+  const about: About = {
+    linkId: link.linkId,
+    parentId,
+    from: "alexa",
+    to: "company",
+    title: "Alexa hands over a code of Amazon’s (reciprocal authorization)",
+    why: "The other way round: now the company may act at Amazon for this customer. Used by health skills.",
+  };
+  const request = new Request(skill.reciprocalUrl, {
+    method: "POST",
+    headers: {
+      "content-type": "application/x-www-form-urlencoded;charset=UTF-8",
+      authorization: `Bearer ${link.accessToken}`,
+    },
+    body: encodeParameters({
+      grant_type: "reciprocal_authorization_code",
+      code: mintGrantCode(scene, skill, link, "reciprocal"),
+      client_id: skill.clientId,
+    }),
+    redirect: "manual",
+    signal: AbortSignal.timeout(DIRECTIVE_LIMIT_MS),
+  });
+  const answer = await recordingFetch(scene.world, scene.send, about)(request).catch(() => undefined);
+  return [
+    should("reciprocal", answer?.ok ?? false, `the reciprocal call was answered ${answer?.status ?? "not at all"}`),
+  ];
+}
+
+function mintGrantCode(scene: Scene, skill: Skill, link: Link, kind: "grant" | "reciprocal"): string {
+  const gateway = skill.eventGateway ?? skill.lwa;
+  const grant = beginGrant({
+    clientId: gateway.clientId,
+    accountId: link.accountId,
+    scope: kind === "grant" ? "alexa::async_event:write" : "alexa::health:profile:write",
+    linkId: link.linkId,
+  });
+  return mintCode(scene.world, {
+    grant,
+    kind,
+    clientIds: kind === "grant" ? [gateway.clientId] : [gateway.clientId, skill.lwa.clientId],
+    redirectUri: undefined,
+    challenge: undefined,
+  });
+}

@@ -1,0 +1,46 @@
+// `POST /v3/events`: Alexa's event gateway, where the company reports changes.
+import { answering, type SimulatorContext } from "../scene.ts";
+import { regionOf } from "./regions.ts";
+import { findAccessToken } from "./tokens.ts";
+
+export function answerEventGateway(c: SimulatorContext): Promise<Response> {
+  const about = {
+    from: "company",
+    to: "alexa",
+    title: "The company tells Alexa about a change",
+    why: "With the token from AcceptGrant, so that Alexa knows for which customer.",
+  } as const;
+  return answering(c, about, async (body, exchange) => {
+    const { world } = c.var;
+    const bearer = /^Bearer (.+)$/.exec(c.req.header("authorization") ?? "")?.[1] ?? bearerInScope(body);
+    const found = findAccessToken(world, bearer);
+    if ("problem" in found) {
+      const [status, code] =
+        found.problem === "revoked"
+          ? ([403, "SKILL_DISABLED_EXCEPTION"] as const)
+          : ([401, "INVALID_ACCESS_TOKEN_EXCEPTION"] as const);
+      return Response.json(
+        {
+          header: { namespace: "System", name: "Exception" },
+          payload: { code, description: `The token is ${found.problem}` },
+        },
+        { status },
+      );
+    }
+    const { grant } = found.token;
+    exchange.linkId = grant.linkId;
+    const home = world.accounts.get(grant.accountId)?.region;
+    if (home !== regionOf(c.req.url))
+      exchange.note = `This customer lives in ${home}; the event went to ${regionOf(c.req.url)}.`;
+    return new Response(null, { status: home === regionOf(c.req.url) ? 202 : 403 });
+  });
+}
+
+function bearerInScope(body: string): string {
+  try {
+    const event = JSON.parse(body) as { event?: { endpoint?: { scope?: { token?: string } } } };
+    return event.event?.endpoint?.scope?.token ?? "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,100 @@
+// V8: the fake Alexa passes a correct server and fails each deliberately broken one, for the right reason.
+import { describe, expect, it } from "vitest";
+import type { Check } from "../library/checks.ts";
+import type { Breakage } from "../testing/fake-company.ts";
+import { setStage } from "../testing/stage.ts";
+
+async function conformance(broken?: Breakage, changes: Record<string, unknown> = {}) {
+  const stage = await setStage(changes, broken);
+  if (broken === "slow_token") await stage.faults({ tokenClient: { limitMs: 100 } });
+  return stage.json<{ ok: boolean; checks: Check[] }>("POST", "/simulator/run", { scenario: "conformance" });
+}
+
+function unmet(checks: readonly Check[]): string[] {
+  return [...new Set(checks.filter((check) => !check.ok && check.level === "must").map((check) => check.name))];
+}
+
+describe("a correct server", () => {
+  it.each([
+    ["HTTP_BASIC", true],
+    ["HTTP_BASIC", false],
+    ["REQUEST_BODY_CREDENTIALS", true],
+  ])("passes every check with %s and PKCE %s", async (accessTokenScheme, pkce) => {
+    const { ok, checks } = await conformance(undefined, { accessTokenScheme, pkce });
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+    expect(ok).toBe(true);
+    expect(checks.length).toBeGreaterThan(50);
+  });
+});
+
+describe("V8: a server broken on purpose fails", () => {
+  const cases: [lesson: string, broken: Breakage, check: string][] = [
+    ["R1: it knows two of Alexa's three hosts", "knows_two_hosts", "links_in_every_region"],
+    ["R2: it redirects anywhere", "accepts_any_redirect_uri", "foreign_redirects_refused"],
+    ["B1: a plus in state becomes a space", "plus_becomes_space", "answer_state"],
+    ["B1: the padding of state is lost", "padding_lost", "answer_state"],
+    ["B3: state is cut at 512 characters", "state_cut_at_512", "answer_state"],
+    ["P2: a GET uses the request up", "get_mints_the_code", "stray_openings_harmless"],
+    ["L6: a refusal does not come back", "denial_dead_end", "denial_returns_to_alexa"],
+    ["W1: the token answer says text/html", "html_content_type", "token_content_type"],
+    ["W1: the token answer starts with a byte order mark", "byte_order_mark", "token_json"],
+    ["W2: the token URL is slower than Alexa's limit", "slow_token", "token_in_time"],
+    ["W3: the token URL wants a browser's headers", "needs_browser_headers", "token_status"],
+    ["T5: no refresh token", "no_refresh_token", "token_refresh_token"],
+    ["T5: token_type is something else", "token_type_standard", "token_type_bearer"],
+    ["T5: no expires_in in the refresh answer", "no_expires_in_on_refresh", "refresh_expires_in"],
+    ["T6: tokens live under 360 s", "short_token_life", "token_life"],
+    ["T6: the same access token again", "same_access_token", "refresh_gives_a_fresh_token"],
+    ["T1: the old refresh token dies at once", "strict_rotation", "refresh_survives_a_lost_answer"],
+    ["T2: parallel refreshes kill each other", "strict_rotation", "refresh_in_parallel"],
+    ["T8: a fault of its own is called invalid_grant", "fault_is_invalid_grant", "refresh_status"],
+    ["C4: a code is won more than once in parallel", "code_works_twice", "code_won_once_in_parallel"],
+    ["C6: the redirect URI is not compared at the exchange", "code_ignores_redirect_uri", "code_bound_to_redirect_uri"],
+    ["C7: a code works a second time", "code_works_twice", "code_works_once"],
+    ["S6: the verifier is not checked", "code_ignores_verifier", "code_needs_the_verifier"],
+    ["A3: the secret is not checked", "code_ignores_secret", "code_needs_the_secret"],
+    ["A3: only HTTP Basic works", "basic_only", "client_dialects"],
+    ["A3: only the body works", "body_only", "client_dialects"],
+    ["U5: a second link ends the first", "new_link_kills_old", "links_side_by_side"],
+  ];
+  it.each(cases)("%s", async (_, broken, check) => {
+    const changes = broken === "body_only" ? { accessTokenScheme: "REQUEST_BODY_CREDENTIALS" } : {};
+    const { ok, checks } = await conformance(broken, changes);
+    expect(ok).toBe(false);
+    expect(unmet(checks)).toContain(check);
+  });
+});
+
+describe("the authorize scenario", () => {
+  it("links without a person and says what was checked", async () => {
+    const stage = await setStage();
+    const run = { scenario: "authorize", account: "fumi" };
+    const verdict = await stage.json<{ ok: boolean; linkId: string; checks: Check[] }>("POST", "/simulator/run", run);
+    expect(verdict.checks.filter((check) => !check.ok)).toEqual([]);
+    expect(verdict.ok).toBe(true);
+    expect((await stage.exchanges()).every((exchange) => exchange.linkId === verdict.linkId)).toBe(true);
+    const refresh = await stage.json<{ ok: boolean }>("POST", "/simulator/run", { scenario: "refresh", count: 20 });
+    expect(refresh.ok).toBe(true);
+  });
+
+  it("counts a wanted refusal as success", async () => {
+    const stage = await setStage();
+    const verdict = await stage.json("POST", "/simulator/run", { scenario: "authorize", decision: "deny" });
+    expect(verdict).toMatchObject({ ok: true });
+  });
+
+  it("says where the customer got stuck", async () => {
+    const stage = await setStage({}, "denial_dead_end");
+    const verdict = await stage.json<{ checks: Check[] }>("POST", "/simulator/run", {
+      scenario: "authorize",
+      decision: "deny",
+    });
+    expect(verdict.checks[0]?.detail).toContain("Goodbye");
+  });
+
+  it("refuses an unknown scenario by name", async () => {
+    const stage = await setStage();
+    const answer = await stage.call("/simulator/run", { method: "POST", body: '{"scenario":"dance"}' });
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining("scenario")]);
+  });
+});

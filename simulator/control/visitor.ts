@@ -1,0 +1,30 @@
+// The customer of the scenarios: a browser without a screen, signed in at Amazon, with an account at the company.
+import type { Context, Hono } from "hono";
+import { createBrowser } from "../library/browser.ts";
+import type { Fetch } from "../library/token.ts";
+import type { Scene, SimulatorContext, SimulatorEnv } from "../scene.ts";
+
+export interface SignIn {
+  readonly email: string;
+  readonly password: string;
+}
+
+const AMAZON_HOSTS = /(^|\.)(amazon\.com|amazon\.co\.jp|amazonalexa\.com)$/;
+
+/** A browser for which Amazon's addresses lead to this simulator and all others to the company. */
+export function customerBrowser(app: Hono<SimulatorEnv>, c: SimulatorContext, scene: Scene) {
+  const fetch: Fetch = async (request) => {
+    const { hostname, origin } = new URL(request.url);
+    if (origin !== scene.origin && !AMAZON_HOSTS.test(hostname)) return scene.send(request);
+    return app.fetch(request, c.env, executionContext(c));
+  };
+  return createBrowser(fetch);
+}
+
+function executionContext(c: Context) {
+  try {
+    return c.executionCtx;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,263 @@
+// Everything that Alexa may do to an account-linking server, done on purpose: each check names what users would suffer.
+import { readAuthorizationAnswer } from "./authorization-answer.ts";
+import { type AuthorizationRequest, buildAuthorizationRequest } from "./authorization-request.ts";
+import { type Check, firstFailure, must, passed, should } from "./checks.ts";
+import { checkClientDialects, checkMalformedRequests, checkRefreshes } from "./conformance-token.ts";
+import { randomText } from "./encoding.ts";
+import {
+  type CodeGrant,
+  exchangeCode,
+  explainOutcome,
+  type Fetch,
+  refreshTokens,
+  type TokenClient,
+  type Tokens,
+  USER_AGENT,
+} from "./token.ts";
+
+export interface ConformanceTarget {
+  readonly fetch: Fetch;
+  readonly authorizationUrl: string;
+  readonly client: TokenClient;
+  readonly scopes: readonly string[];
+  readonly pkce: boolean;
+  /** Alexa's redirect URIs, one for each region. */
+  readonly redirectUris: readonly string[];
+  /** The customer: opens the address, signs in if asked, decides; answers the address to which Alexa's side is sent. */
+  readonly decide: (request: AuthorizationRequest, decision: "allow" | "deny") => Promise<string | undefined>;
+  /** Alexa's patience in milliseconds; left out, 4,500. */
+  readonly limitMs?: number;
+}
+
+export interface CodeInHand {
+  readonly request: AuthorizationRequest;
+  readonly grant: CodeGrant;
+}
+
+/** Runs every check against a server. Takes one sign-in and about a dozen linkings. */
+export async function checkConformance(target: ConformanceTarget): Promise<Check[]> {
+  const first = await linkOnce(target, target.redirectUris[0] ?? "");
+  if (!first.tokens) return first.checks;
+  const checks = [...first.checks];
+  for (const part of [checkRegions, checkAuthorizePage, checkCodes, checkSecondAccount])
+    checks.push(...(await part(target)));
+  checks.push(...(await checkClientDialects(target, () => obtainCode(target))));
+  checks.push(...(await checkMalformedRequests(target)));
+  checks.push(...(await checkRefreshes(target, first.tokens)));
+  return checks;
+}
+
+function makeRequest(target: ConformanceTarget, redirectUri: string, stateLength = 640): Promise<AuthorizationRequest> {
+  const { authorizationUrl, client, scopes, pkce } = target;
+  return buildAuthorizationRequest({
+    authorizationUrl,
+    clientId: client.clientId,
+    redirectUri,
+    scopes,
+    pkce,
+    stateLength,
+  });
+}
+
+/** One code, as it comes back through the customer's browser. */
+export async function obtainCode(
+  target: ConformanceTarget,
+  redirectUri = target.redirectUris[0] ?? "",
+  stateLength = 640,
+) {
+  const request = await makeRequest(target, redirectUri, stateLength);
+  const url = await target.decide(request, "allow");
+  if (url === undefined)
+    return { request, checks: [must("answer_returns", false, `nothing came back to ${redirectUri}`)] };
+  const answer = readAuthorizationAnswer(request, url);
+  const grant = answer.code ? { code: answer.code, redirectUri, codeVerifier: request.codeVerifier } : undefined;
+  return { request, checks: answer.checks, ...(grant && passed(answer.checks) && { grant }) };
+}
+
+async function linkOnce(
+  target: ConformanceTarget,
+  redirectUri: string,
+  stateLength?: number,
+): Promise<{ checks: Check[]; tokens?: Tokens }> {
+  const obtained = await obtainCode(target, redirectUri, stateLength);
+  if (!obtained.grant) return { checks: [...obtained.checks] };
+  const outcome = await exchangeCode(target.fetch, target.client, obtained.grant, target.limitMs);
+  return { checks: [...obtained.checks, ...outcome.checks], ...(outcome.tokens && { tokens: outcome.tokens }) };
+}
+
+async function checkRegions(target: ConformanceTarget): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const redirectUri of target.redirectUris) {
+    const { tokens, checks: found } = await linkOnce(target, redirectUri);
+    const detail = tokens ? `links at ${redirectUri}` : `${redirectUri}: ${firstFailure(found)?.detail}`;
+    checks.push(must("links_in_every_region", tokens !== undefined, detail));
+  }
+  return checks;
+}
+
+async function checkAuthorizePage(target: ConformanceTarget): Promise<Check[]> {
+  const redirectUri = target.redirectUris[0] ?? "";
+  const long = await linkOnce(target, redirectUri, 4000);
+  const longDetail = long.tokens
+    ? "a state of 4,000 characters survives"
+    : `a state of 4,000 characters: ${firstFailure(long.checks)?.detail}`;
+  return [
+    must("long_state", long.tokens !== undefined, longDetail),
+    await checkStrayOpenings(target, redirectUri),
+    await checkDenial(target, redirectUri),
+    ...(await checkForeignRedirects(target, redirectUri)),
+  ];
+}
+
+/** Previews, prefetches and Amazon's own servers open the address before the customer does; that must cost nothing. */
+async function checkStrayOpenings(target: ConformanceTarget, redirectUri: string): Promise<Check> {
+  const request = await makeRequest(target, redirectUri);
+  const strays: RequestInit[] = [
+    { method: "HEAD", headers: { "user-agent": USER_AGENT } },
+    { headers: { "user-agent": USER_AGENT } },
+    { headers: { "sec-purpose": "prefetch", purpose: "prefetch" } },
+  ];
+  for (const init of strays) {
+    const answer = await target.fetch(new Request(request.url, { ...init, redirect: "manual" }));
+    await answer.body?.cancel();
+    if (answer.status >= 500)
+      return must("stray_openings_harmless", false, `${init.method ?? "GET"} was answered ${answer.status}`);
+  }
+  const url = await target.decide(request, "allow");
+  const code = url && readAuthorizationAnswer(request, url).code;
+  return must(
+    "stray_openings_harmless",
+    Boolean(code),
+    code
+      ? "HEAD, GET and a prefetch before the customer cost nothing"
+      : "after HEAD, GET and a prefetch the customer could not link",
+  );
+}
+
+async function checkDenial(target: ConformanceTarget, redirectUri: string): Promise<Check> {
+  const request = await makeRequest(target, redirectUri);
+  const url = await target.decide(request, "deny");
+  const answer = url === undefined ? undefined : readAuthorizationAnswer(request, url);
+  const state = answer?.checks.find((check) => check.name === "answer_state")?.ok === true;
+  const ok = answer?.error === "access_denied" && state;
+  return must(
+    "denial_returns_to_alexa",
+    ok,
+    ok
+      ? "a refusal comes back with error and state"
+      : "a refusal does not come back to Alexa with error=access_denied and state",
+  );
+}
+
+/** Addresses that only look like Alexa's. A redirect to any of them would hand codes to strangers. */
+async function checkForeignRedirects(target: ConformanceTarget, redirectUri: string): Promise<Check[]> {
+  const { host } = new URL(redirectUri);
+  const foreign = [
+    redirectUri.replace(host, `${host}.evil.test`),
+    redirectUri.replace(host, `${host}@evil.test`),
+    `${redirectUri}/more`,
+    `${redirectUri}/`,
+    `${redirectUri}?x=1`,
+    redirectUri.replace(/[^/]+$/, "M0OTHERVENDOR"),
+    "https://evil.test/",
+  ];
+  const followed: string[] = [];
+  for (const uri of foreign) {
+    const request = await makeRequest(target, uri);
+    const url = await target.decide(request, "allow");
+    if (url !== undefined) followed.push(uri);
+  }
+  return [
+    must(
+      "foreign_redirects_refused",
+      followed.length === 0,
+      followed.length ? `sends customers to ${followed.join(", ")}` : `${foreign.length} foreign redirect URIs refused`,
+    ),
+  ];
+}
+
+async function checkCodes(target: ConformanceTarget): Promise<Check[]> {
+  const wrong: [name: string, what: string, change: (grant: CodeGrant) => CodeGrant, client?: TokenClient][] = [
+    [
+      "code_bound_to_redirect_uri",
+      "another redirect URI",
+      (grant) => ({ ...grant, redirectUri: `${grant.redirectUri}x` }),
+    ],
+    [
+      "code_needs_the_secret",
+      "a wrong client secret",
+      (grant) => grant,
+      { ...target.client, clientSecret: randomText(16) },
+    ],
+  ];
+  if (target.pkce) {
+    wrong.push([
+      "code_needs_the_verifier",
+      "a wrong verifier",
+      (grant) => ({ ...grant, codeVerifier: randomText(48) }),
+    ]);
+    wrong.push(["code_needs_the_verifier", "no verifier", (grant) => ({ ...grant, codeVerifier: undefined })]);
+  }
+  const checks: Check[] = [];
+  for (const [name, what, change, client = target.client] of wrong) {
+    const { grant } = await obtainCode(target);
+    if (!grant) return [must(name, false, "no code to try it with")];
+    const refused = await exchangeCode(target.fetch, client, change(grant), target.limitMs);
+    checks.push(
+      must(
+        name,
+        !refused.ok && refused.status >= 400 && refused.status < 500,
+        `${what} is answered ${refused.status} ${refused.error ?? ""}`,
+      ),
+    );
+    const honest = await exchangeCode(target.fetch, target.client, grant, target.limitMs);
+    checks.push(
+      should(
+        "mistake_spends_no_code",
+        honest.ok,
+        honest.ok ? `after ${what} the right request still works` : `${what} spent the code`,
+      ),
+    );
+  }
+  return [...checks, ...(await checkSingleUse(target))];
+}
+
+async function checkSingleUse(target: ConformanceTarget): Promise<Check[]> {
+  const { grant } = await obtainCode(target);
+  if (!grant) return [must("code_works_once", false, "no code to try it with")];
+  const send = () => exchangeCode(target.fetch, target.client, grant, target.limitMs);
+  const outcomes = await Promise.all(Array.from({ length: 20 }, send));
+  const winners = outcomes.filter((outcome) => outcome.ok).length;
+  const trouble = outcomes.find((outcome) => outcome.status >= 500);
+  const later = await send();
+  return [
+    must("code_won_once_in_parallel", winners === 1, `${winners} of 20 simultaneous redemptions succeeded`),
+    should(
+      "code_race_without_errors",
+      !trouble,
+      trouble ? `a simultaneous redemption was answered ${trouble.status}` : "no server error in the race",
+    ),
+    must(
+      "code_works_once",
+      later.status === 400 && later.error === "invalid_grant",
+      `a later redemption is answered ${later.status} ${later.error ?? ""}`,
+    ),
+  ];
+}
+
+/** A partner's phone links too: the first link must not notice. */
+async function checkSecondAccount(target: ConformanceTarget): Promise<Check[]> {
+  const first = await linkOnce(target, target.redirectUris[0] ?? "");
+  const second = await linkOnce(target, target.redirectUris.at(-1) ?? "");
+  if (!first.tokens || !second.tokens) return [must("links_side_by_side", false, "could not link twice in a row")];
+  const refreshed = await refreshTokens(target.fetch, target.client, first.tokens.refreshToken, target.limitMs);
+  return [
+    must(
+      "links_side_by_side",
+      refreshed.ok,
+      refreshed.ok
+        ? "the first link survives a second one"
+        : `a second link ended the first: ${explainOutcome(refreshed)}`,
+    ),
+  ];
+}
