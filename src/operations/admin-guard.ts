@@ -2,6 +2,7 @@
 import { createMiddleware } from "hono/factory";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
+import { networkOf } from "../sign-in/network.ts";
 import { readFirst } from "../storage/d1.ts";
 import { adminSessionOf } from "./admin-session.ts";
 import { problem } from "./problem.ts";
@@ -12,16 +13,10 @@ const WINDOW_MS = 60_000;
 /** How an admin token that was presented turned out. */
 export type TokenCheck = "right" | "wrong" | "limited" | "disabled";
 
-/** Where guesses are counted: the client's address as Cloudflare saw it, of IPv6 the network of a site. */
-function networkOf(c: AppContext): string {
-  const address = c.req.header("cf-connecting-ip") ?? "unknown";
-  return address.includes(":") ? address.split(":").slice(0, 4).join(":") : address;
-}
-
 /** Counts a wrong token. True when more than ten came from this network within the minute. */
 async function countGuess(c: AppContext): Promise<boolean> {
   const { db, now } = c.var.runtime;
-  const key = `admin ${networkOf(c)}`.slice(0, 100);
+  const key = `admin ${networkOf(c)}`;
   // First the sieve, which costs no write; its limit lies above ours. Then the count that holds.
   if (!(await c.env.ADMIN_LIMIT.limit({ key })).success) return true;
   const row = await readFirst<{ failures: number }>(

@@ -1,37 +1,11 @@
 // Reading what callers of the JSON API send: bodies within a size, and shapes that say which field is wrong.
 import type * as z from "zod";
+import { readBounded } from "../authorization/form-body.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import type { AppContext } from "../runtime.ts";
 import { problem } from "./problem.ts";
 
 export const BODY_LIMIT_BYTES = 64 * 1024;
-
-/** The request's body, or `"too_large"` beyond `limit` bytes; never reads further than that. */
-export async function bodyBytes(c: AppContext, limit = BODY_LIMIT_BYTES): Promise<Uint8Array | "too_large"> {
-  if (Number(c.req.header("content-length") ?? 0) > limit) return "too_large";
-  const stream = c.req.raw.body;
-  if (!stream) return new Uint8Array();
-  const reader = stream.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    size += value.byteLength;
-    if (size > limit) {
-      await reader.cancel();
-      return "too_large";
-    }
-    chunks.push(value);
-  }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
-}
 
 /** `scopes[0].name` */
 export function fieldPath(path: readonly PropertyKey[]): string {
@@ -85,8 +59,8 @@ export async function rawJson(
   c: AppContext,
   options: { readonly limit?: number; readonly emptyAsObject?: boolean } = {},
 ): Promise<{ readonly value: unknown } | Response> {
-  const bytes = await bodyBytes(c, options.limit);
-  if (bytes === "too_large") return problem("body_too_large");
+  const bytes = await readBounded(c.req.raw, options.limit ?? BODY_LIMIT_BYTES);
+  if (bytes === undefined) return problem("body_too_large");
   const text = utf8Decode(bytes);
   if (text === "" && options.emptyAsObject) return { value: {} };
   try {

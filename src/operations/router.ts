@@ -3,18 +3,22 @@ import { Hono } from "hono";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst, StorageFault } from "../storage/d1.ts";
 import { adminGuard } from "./admin-guard.ts";
+import { adminPages } from "./admin-page.tsx";
 import { clientsApi } from "./clients-api.ts";
 import { insightApi } from "./insight-api.ts";
 import { problem } from "./problem.ts";
 import { json, route } from "./routes.ts";
 import { skillsApi } from "./skills-api.ts";
+import { usersApi } from "./users-api.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
 
 route(operationsRoutes, "/healthz", { GET: health });
+adminPages(operationsRoutes);
 operationsRoutes.use("/api/admin/*", adminGuard);
 skillsApi(operationsRoutes);
 clientsApi(operationsRoutes);
+usersApi(operationsRoutes);
 insightApi(operationsRoutes);
 
 /** 200 when the database answers. */

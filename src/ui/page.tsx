@@ -13,16 +13,19 @@ export interface PageOptions {
   readonly status?: ContentfulStatusCode;
   /** Seconds after which the browser loads the page again, or goes to `refreshTo`. */
   readonly refreshSeconds?: number;
+  /** Style sheet text of this kind of page, a constant, behind the common one. */
+  readonly css?: string;
 }
 
-const styleByColor = new Map<string, { css: string; source: string }>();
+const styles = new Map<string, { css: string; source: string }>();
 
-function styleFor(color: string): { css: string; source: string } {
-  let style = styleByColor.get(color);
+function styleFor(color: string, more: string): { css: string; source: string } {
+  const key = color + more;
+  let style = styles.get(key);
   if (!style) {
-    const css = styleSheet(color);
+    const css = styleSheet(color) + more;
     style = { css, source: `'sha256-${createHash("sha256").update(css).digest("base64")}'` };
-    styleByColor.set(color, style);
+    styles.set(key, style);
   }
   return style;
 }
@@ -35,7 +38,7 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
   const { brand } = c.var.runtime.config;
   const name = brandName(c.var.runtime);
   const { language, text } = messagesFor(c);
-  const style = styleFor(brand.color);
+  const style = styleFor(brand.color, options.css ?? "");
   const logoOrigin = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : "";
   c.header(
     "content-security-policy",

@@ -1,0 +1,37 @@
+// Style of the operator's pages, behind the common one: wide, dense, readable at a glance.
+
+export const DASHBOARD_CSS = `
+main{max-width:68rem;padding-top:1.25rem}
+.bar{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.25rem 1rem;margin-bottom:1rem}
+.bar h1{margin:0}
+.bar button{width:auto;min-height:2.75rem;margin:0}
+.panel{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:1.1rem 1.25rem;margin:0 0 1.25rem}
+.panel h2{margin-top:0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.75rem;margin-bottom:1.25rem}
+.tile{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:.9rem 1.1rem}
+.tile small{display:block;color:var(--muted);font-size:.85rem}
+.tile strong{display:block;font-size:1.6rem;line-height:1.3;font-variant-numeric:tabular-nums}
+.filters{display:flex;flex-wrap:wrap;gap:.4rem;margin:0 0 .75rem}
+.filters a{display:inline-flex;align-items:center;min-height:2.25rem;padding:.2rem .8rem;border:1px solid var(--line);border-radius:1.2rem;color:var(--text);text-decoration:none;font-size:.9rem}
+.filters a[aria-current]{background:var(--text);border-color:var(--text);color:var(--paper)}
+.linking{border-top:1px solid var(--line)}
+.linking details{margin:0;color:var(--text);font-size:1rem}
+.linking summary{display:grid;grid-template-columns:6.5rem 1fr auto;gap:.25rem .9rem;align-items:center;min-height:3rem;padding:.5rem 0;color:var(--text);text-decoration:none;list-style:none}
+.linking summary::-webkit-details-marker{display:none}
+.linking summary time{color:var(--muted);font-size:.85rem;font-variant-numeric:tabular-nums;white-space:nowrap}
+.linking summary em{font-style:normal;color:var(--muted);font-size:.9rem}
+.badge{display:inline-block;justify-self:start;padding:.1rem .6rem;border-radius:1rem;border:1px solid var(--line);font-size:.8rem;font-weight:600;color:var(--muted)}
+.badge.linked{color:var(--good);border-color:var(--good)}
+.badge.failed{color:var(--bad);border-color:var(--bad);background:var(--badGround)}
+.linking .inside{padding:.1rem 0 1rem}
+.remedy{border-left:3px solid var(--accent);padding:.1rem 0 .1rem .75rem;margin:.25rem 0 .75rem}
+ol.steps{list-style:none;display:flex;flex-wrap:wrap;gap:.35rem;padding:0;margin:.5rem 0}
+ol.steps li{border:1px solid var(--line);border-radius:.5rem;padding:.15rem .55rem;margin:0;font-size:.85rem}
+ol.steps small{color:var(--muted);font-variant-numeric:tabular-nums}
+table{width:100%;border-collapse:collapse;font-size:.9rem}
+th{text-align:left;color:var(--muted);font-weight:500}
+th,td{padding:.5rem .75rem .5rem 0;border-top:1px solid var(--line);vertical-align:top}
+td.number{font-variant-numeric:tabular-nums}
+.empty{color:var(--muted);margin:.25rem 0}
+@media (max-width:40rem){.linking summary{grid-template-columns:auto 1fr}.linking summary time{grid-column:1/-1}thead{display:none}td{display:block;border:0;padding:.1rem 0}tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}}
+`;

@@ -1,0 +1,256 @@
+// What /admin shows once signed in: recent linkings with what stopped them and what to do, activation, skills, refusals.
+import type { FC } from "hono/jsx";
+import type { AppContext } from "../runtime.ts";
+import { type LinkingFilter, type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
+import { DAY_MS, readCounts } from "../storage/metrics.ts";
+import { listRefusals, type Refusal } from "../storage/refusals.ts";
+import { listSkills, type Skill } from "../storage/skills.ts";
+import { renderPage } from "../ui/page.tsx";
+import { HiddenFields } from "../ui/parts.tsx";
+import { DASHBOARD_CSS } from "./dashboard-style.ts";
+import { linkingsQuery, visible } from "./insight-api.ts";
+import { type Activation, splitActivation } from "./metrics-report.ts";
+import { remedyFor } from "./remedies.ts";
+
+const SHOWN_LINKINGS = 50;
+const SHOWN_REFUSALS = 20;
+const ACTIVATION_DAYS = 7;
+
+const FLOWS: Readonly<Record<ListedLinking["flow"], string>> = {
+  alexa_app: "from the Alexa app",
+  app_to_app: "from your app",
+  website: "from your website",
+  app_authorize: "from the Alexa app, in your app",
+  oauth: "sign-in of an app",
+};
+
+/** The time in UTC to the second, as people read it. */
+function clock(at: number): string {
+  return new Date(at).toISOString().slice(0, 19).replace("T", " ");
+}
+
+function words(tag: string): string {
+  return tag.replaceAll("_", " ");
+}
+
+const Steps: FC<{ linking: ListedLinking }> = ({ linking }) => (
+  <ol class="steps">
+    {linking.steps.map((step) => (
+      <li>
+        {words(step.name)} <small>+{((step.at - linking.createdAt) / 1000).toFixed(1)} s</small>
+      </li>
+    ))}
+  </ol>
+);
+
+const Linking: FC<{ linking: ListedLinking; skillName: string }> = ({ linking, skillName }) => {
+  const remedy = linking.reason === null ? undefined : remedyFor(linking.reason);
+  return (
+    <div class="linking">
+      <details>
+        <summary>
+          <span class={`badge ${linking.outcome}`}>{linking.outcome}</span>
+          <span>
+            {skillName} <em>{FLOWS[linking.flow]}</em>
+            {linking.reason === null ? null : <em> · {words(linking.reason)}</em>}
+          </span>
+          <time datetime={new Date(linking.createdAt).toISOString()}>{clock(linking.createdAt)}</time>
+        </summary>
+        <div class="inside">
+          {remedy === undefined ? null : <p class="remedy">{remedy}</p>}
+          <Steps linking={linking} />
+          <dl>
+            <dt>Trace id</dt>
+            <dd>
+              <code>{linking.traceId}</code>
+            </dd>
+            {linking.reason === null ? null : (
+              <>
+                <dt>Reason</dt>
+                <dd>
+                  <code>{linking.reason}</code>
+                </dd>
+              </>
+            )}
+            <dt>Client</dt>
+            <dd>{linking.clientId ?? "none"}</dd>
+            <dt>User</dt>
+            <dd>{linking.userId ?? "not signed in"}</dd>
+            <dt>Platform</dt>
+            <dd>{linking.platform ?? "not told"}</dd>
+          </dl>
+        </div>
+      </details>
+    </div>
+  );
+};
+
+const Tile: FC<{ label: string; activation: Activation }> = ({ label, activation }) => (
+  <div class="tile">
+    <small>{label}</small>
+    <strong>{activation.completionRate === null ? "none" : `${Math.round(activation.completionRate * 100)} %`}</strong>
+    <small>
+      {activation.completions} of {activation.initiations} linked
+    </small>
+  </div>
+);
+
+function address(filter: LinkingFilter): string {
+  const query = new URLSearchParams(
+    Object.entries(filter).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]])),
+  ).toString();
+  return query === "" ? "/admin" : `/admin?${query}`;
+}
+
+const Filters: FC<{ filter: LinkingFilter }> = ({ filter }) => (
+  <nav class="filters" aria-label="Outcome">
+    {[undefined, ...OUTCOMES].map((outcome) => (
+      <a
+        href={address({ ...filter, outcome })}
+        {...(filter.outcome === outcome ? { "aria-current": "true" as const } : {})}
+      >
+        {outcome ?? "all"}
+      </a>
+    ))}
+  </nav>
+);
+
+const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
+  skills.length === 0 ? (
+    <p class="empty">
+      No skill is registered yet. <code>npm run skill -- add --help</code> says how.
+    </p>
+  ) : (
+    <table>
+      <thead>
+        <tr>
+          <th>Skill</th>
+          <th>Stage</th>
+          <th>Alexa's client id</th>
+          <th>Linking from our side</th>
+          <th>Linkings</th>
+        </tr>
+      </thead>
+      <tbody>
+        {skills.map((skill) => (
+          <tr>
+            <td>
+              <strong>{skill.name}</strong>
+              <br />
+              <code>{skill.id}</code>
+            </td>
+            <td>{skill.stage}</td>
+            <td>
+              <code>{skill.clientId}</code>
+            </td>
+            <td>{skill.lwa ? "ready" : "off: no Alexa client id and secret"}</td>
+            <td>
+              <a href={address({ skillId: skill.id })}>show</a>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+
+const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
+  refusals.length === 0 ? (
+    <p class="empty">None.</p>
+  ) : (
+    <table>
+      <thead>
+        <tr>
+          <th>Reason</th>
+          <th>Client</th>
+          <th>Redirect URI as it came</th>
+          <th>Count</th>
+          <th>Last seen</th>
+        </tr>
+      </thead>
+      <tbody>
+        {refusals.map((refusal) => (
+          <tr>
+            <td>
+              <strong>{words(refusal.reason)}</strong>
+              <br />
+              <span class="small">{remedyFor(refusal.reason)}</span>
+            </td>
+            <td>
+              <code>{visible(refusal.clientId).slice(0, 200)}</code>
+            </td>
+            <td>
+              <code>{visible(refusal.redirectUri)}</code>
+            </td>
+            <td class="number">{refusal.count}</td>
+            <td class="number">{clock(refusal.lastSeenAt)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+
+/** The dashboard of a signed-in operator. `?outcome=` and `?skillId=` narrow the linkings; anything else there is ignored. */
+export async function dashboardPage(c: AppContext, csrfToken: string, signOutForm: string): Promise<Response> {
+  const rt = c.var.runtime;
+  const parsed = linkingsQuery.pick({ outcome: true, skillId: true }).safeParse({
+    outcome: c.req.query("outcome"),
+    skillId: c.req.query("skillId"),
+  });
+  const filter: LinkingFilter = parsed.success ? parsed.data : {};
+  await rt.metrics.flush();
+  const to = rt.now() + 1;
+  const [skills, linkings, refusals, counts] = await Promise.all([
+    listSkills(rt.db, { limit: 200 }),
+    listLinkings(rt.db, filter, undefined, SHOWN_LINKINGS),
+    listRefusals(rt.db, undefined, SHOWN_REFUSALS),
+    readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
+  ]);
+  const names = new Map(skills.map((skill) => [skill.id, skill.name]));
+  const totals: Record<string, number> = {};
+  for (const { name, count } of counts) totals[name] = (totals[name] ?? 0) + count;
+  const split = splitActivation(totals);
+  return renderPage(
+    c,
+    { title: "Operator", css: DASHBOARD_CSS },
+    <>
+      <div class="bar" data-csrf-token={csrfToken}>
+        <h1>Account linking</h1>
+        <form method="post" action="/admin/sign-out">
+          <HiddenFields fields={{ form: signOutForm }} />
+          <button type="submit" class="link">
+            Sign out
+          </button>
+        </form>
+      </div>
+      <div class="tiles">
+        <Tile label={`Alexa app, ${ACTIVATION_DAYS} days`} activation={split.alexaApp} />
+        <Tile label={`App-to-app, ${ACTIVATION_DAYS} days`} activation={split.appToApp} />
+        <Tile label="Both" activation={split.total} />
+      </div>
+      <section class="panel">
+        <h2>Linkings{filter.skillId ? ` of ${names.get(filter.skillId) ?? filter.skillId}` : ""}</h2>
+        <Filters filter={filter} />
+        {linkings.length === 0 ? <p class="empty">None yet.</p> : null}
+        {linkings.map((linking) => (
+          <Linking
+            linking={linking}
+            skillName={linking.skillId === null ? "No skill" : (names.get(linking.skillId) ?? linking.skillId)}
+          />
+        ))}
+        <p class="hint">
+          Times are UTC; the latest {SHOWN_LINKINGS} are shown, all of them by <code>GET /api/admin/linkings</code>. A
+          linking that ended well here and failed in the Alexa app most often failed in the skill's own answer to
+          AcceptGrant.
+        </p>
+      </section>
+      <section class="panel">
+        <h2>Refused authorization requests</h2>
+        <Refusals refusals={refusals} />
+      </section>
+      <section class="panel">
+        <h2>Skills</h2>
+        <Skills skills={skills} />
+      </section>
+    </>,
+  );
+}

@@ -1,0 +1,114 @@
+// /api/admin/users: password accounts made by operators, and erasing a person.
+import type { Hono } from "hono";
+import * as z from "zod";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import {
+  type AccountRefusal,
+  createPasswordUser,
+  deleteUser,
+  findUser,
+  findUsersByEmail,
+  setPassword,
+  updateUser,
+} from "../sign-in/accounts.ts";
+import { auditStatement } from "../storage/audit.ts";
+import { write } from "../storage/d1.ts";
+import type { User } from "../storage/users.ts";
+import { jsonBody, queryOf } from "./json-body.ts";
+import { rfc3339 } from "./paging.ts";
+import { problem } from "./problem.ts";
+import { json, noContent, route } from "./routes.ts";
+
+export function usersApi(app: Hono<AppEnv>): void {
+  route(app, "/api/admin/users", { GET: find, POST: create });
+  route(app, "/api/admin/users/:id", { GET: show, PATCH: change, DELETE: remove });
+}
+
+const text = (maximum: number) =>
+  z
+    .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a text") })
+    .max(maximum, `must have at most ${maximum} characters`);
+
+/** Body of `POST /api/admin/users`. Finer rules are those of sign-up. */
+export const newUserSchema = z.strictObject({
+  email: text(500),
+  password: text(2000),
+  name: text(500).nullable().default(null),
+});
+
+/** Body of `PATCH /api/admin/users/{id}`: only what is given changes. A new password ends every login. */
+export const userChangesSchema = z.strictObject({
+  email: text(500).optional(),
+  password: text(2000).optional(),
+  name: text(500).nullable().optional(),
+});
+
+function userView(user: User): object {
+  return { id: user.id, email: user.email, name: user.name, createdAt: rfc3339(user.createdAt) };
+}
+
+function refused(refusal: AccountRefusal): Response {
+  switch (refusal.refused) {
+    case "email_taken":
+      return problem("conflict", "An account with this email exists already.");
+    case "not_found":
+      return problem("not_found", "No such user, or one without a password.");
+    case "email_invalid":
+      return problem("invalid_body", "email: must be an e-mail address");
+    case "name_invalid":
+      return problem("invalid_body", "name: must have 1 to 100 characters, none of them control characters");
+    case "password_too_short":
+      return problem("invalid_body", "password: is too short");
+    case "password_too_long":
+      return problem("invalid_body", "password: is too long");
+  }
+}
+
+async function create(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const body = await jsonBody(c, newUserSchema);
+  if (body instanceof Response) return body;
+  const made = await createPasswordUser(rt, body);
+  if ("refused" in made) return refused(made);
+  c.header("location", `/api/admin/users/${made.user.id}`);
+  return json(c, userView(made.user), 201);
+}
+
+const findQuery = z.strictObject({ email: text(500).min(1, "must not be empty") });
+
+async function find(c: AppContext): Promise<Response> {
+  const query = queryOf(c, findQuery);
+  if (query instanceof Response) return query;
+  const users = await findUsersByEmail(c.var.runtime, query.email);
+  return json(c, { items: users.map(userView) });
+}
+
+async function show(c: AppContext): Promise<Response> {
+  const user = await findUser(c.var.runtime, c.req.param("id") ?? "");
+  return user ? json(c, userView(user)) : problem("not_found");
+}
+
+async function change(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const id = c.req.param("id") ?? "";
+  const body = await jsonBody(c, userChangesSchema);
+  if (body instanceof Response) return body;
+  const { password, email, name } = body;
+  // The address first: a password is stored under it.
+  const updated = await updateUser(rt, id, {
+    ...(email === undefined ? {} : { email }),
+    ...(name === undefined ? {} : { name }),
+  });
+  if ("refused" in updated) return refused(updated);
+  if (password !== undefined) {
+    const outcome = await setPassword(rt, id, password);
+    if (outcome !== "changed") return refused(outcome);
+  }
+  const changed = Object.keys(body).join(", ");
+  await write(auditStatement(rt.db, rt.now(), { kind: "user_changed", userId: id, details: changed }), false);
+  return json(c, userView(updated.user));
+}
+
+async function remove(c: AppContext): Promise<Response> {
+  return (await deleteUser(c.var.runtime, c.req.param("id") ?? "")) ? noContent(c) : problem("not_found");
+}
