@@ -49,7 +49,7 @@ export const skillSchema = z.strictObject({
       appClientId: z.string().min(1).default("demo-app"),
       appScope: z.string().default("links"),
       /** Return addresses registered for the skill; left out, the simulator's own. */
-      websiteReturnUrl: webUrl.optional(),
+      returnUrl: webUrl.optional(),
       appReturnUrl: webUrl.optional(),
       /** Redirect address that the company's app claims; left out, `/app/callback` of its service. */
       appCallbackUrl: webUrl.optional(),

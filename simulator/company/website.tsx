@@ -26,8 +26,8 @@ export function companyOrigin(c: SimulatorContext, skill: Skill): string {
   );
 }
 
-function websiteReturnUrl(c: SimulatorContext, skill: Skill): string {
-  return skill.company.websiteReturnUrl ?? `${sceneOf(c).origin}/company/done`;
+function returnUrl(c: SimulatorContext, skill: Skill): string {
+  return skill.company.returnUrl ?? `${sceneOf(c).origin}/company/done`;
 }
 
 function showWebsite(c: SimulatorContext) {
@@ -35,7 +35,7 @@ function showWebsite(c: SimulatorContext) {
   if (!skill) return c.redirect("/", 303);
   const origin = companyOrigin(c, skill);
   const page = `${origin}/link/${encodeURIComponent(skill.skillId)}`;
-  const query = `return_to=${encodeURIComponent(websiteReturnUrl(c, skill))}&stage=${skill.stage}`;
+  const query = `return_to=${encodeURIComponent(returnUrl(c, skill))}&stage=${skill.stage}`;
   const newest = [...c.var.world.linkings.values()].filter((linking) => linking.flow === "company").at(-1);
   return showPage(
     c,

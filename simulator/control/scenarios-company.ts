@@ -13,7 +13,7 @@ import type { Stage, Verdict } from "./scenarios.ts";
 export async function runAppToApp(stage: Stage): Promise<Verdict> {
   const { c, scene, skill, account, order, browser } = stage;
   scene.world.currentAccountId = account.id;
-  const returnTo = skill.company.websiteReturnUrl ?? `${scene.origin}/company/done`;
+  const returnTo = skill.company.returnUrl ?? `${scene.origin}/company/done`;
   const via = order.via ? `&via=${order.via}` : "";
   const start = `${companyOrigin(c, skill)}/link/${encodeURIComponent(skill.skillId)}?return_to=${encodeURIComponent(returnTo)}&stage=${skill.stage}${via}`;
   const until = (url: string) => url.startsWith(returnTo);

@@ -3,6 +3,7 @@ import { createSimulator } from "../app.ts";
 import type { Exchange } from "../exchanges.ts";
 import type { Faults } from "../faults.ts";
 import { type Breakage, createFakeCompany } from "./fake-company.ts";
+import { createFakeLinking } from "./fake-company-linking.ts";
 
 export const SIMULATOR = "http://127.0.0.1:8788";
 export const SERVICE = "https://link.example.com";
@@ -45,6 +46,20 @@ export async function setStage(changes: Record<string, unknown> = {}, broken?: B
     const response = await call(url, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
     return response.json();
   }
+  const linking = createFakeLinking({
+    origin: SERVICE,
+    skillId: SKILL_ID,
+    stage: "development",
+    lwa: LWA,
+    amazon: async (request) => simulator.fetch(request, env),
+    amazonOrigin: SIMULATOR,
+    mintCode: company.mintCode,
+  });
+  const oauth = company.fetch;
+  company.fetch = async (input, init) => {
+    const request = new Request(input, init);
+    return (await linking(request)) ?? oauth(request);
+  };
   const registered = await call("/simulator/skill", { method: "PUT", body: JSON.stringify(skill(changes)) });
   if (!registered.ok) throw new Error(await registered.text());
 

@@ -1,0 +1,125 @@
+// The company's website and app as the simulator plays them, against a small company that links in both directions.
+import { describe, expect, it } from "vitest";
+import { createBrowser } from "../library/browser.ts";
+import type { Check } from "../library/checks.ts";
+import { SERVICE, SIMULATOR, setStage, VENDOR } from "../testing/stage.ts";
+
+type Stage = Awaited<ReturnType<typeof setStage>>;
+const APP = { appAuthorizationUrl: `${SIMULATOR}/company/app/authorize` };
+
+function run(stage: Stage, order: Record<string, unknown>) {
+  return stage.json<{ ok: boolean; checks: Check[]; linkId: string }>("POST", "/simulator/run", order);
+}
+
+/** A browser on which the simulator and the company are both reachable. */
+function browserOf(stage: Stage) {
+  const { request } = createBrowser(async (sent) =>
+    new URL(sent.url).origin === SIMULATOR ? stage.call(sent.url, sent) : stage.company.fetch(sent),
+  );
+  return {
+    /** Opens or posts and follows redirects to the first page. */
+    async go(url: string, form?: Record<string, string>): Promise<{ url: string; text: string }> {
+      let address = url.startsWith("/") ? SIMULATOR + url : url;
+      let response = await request(address, form ? { method: "POST", body: new URLSearchParams(form) } : {});
+      for (;;) {
+        const location = response.headers.get("location");
+        if (!location) return { url: address, text: await response.text() };
+        address = new URL(location, address).href;
+        response = await request(address, {});
+      }
+    },
+  };
+}
+
+describe("linking from the company's website", () => {
+  it("V9: links for each of the three regions, with the token call inside the enablement call", async () => {
+    for (const account of ["nora", "emil", "fumi"]) {
+      const stage = await setStage();
+      const { ok, checks, linkId } = await run(stage, { scenario: "app-to-app", account });
+      expect(checks.filter((check) => !check.ok)).toEqual([]);
+      expect(ok).toBe(true);
+      const steps = (await stage.exchanges()).filter((exchange) => exchange.linkId === linkId);
+      expect(steps.map((step) => `${step.from} > ${step.to}`)).toEqual([
+        "company > amazon",
+        "amazon > company",
+        "company > amazon",
+        "company > alexa",
+        "company > alexa",
+        "alexa > company",
+      ]);
+    }
+  });
+
+  it("a refusal at the company and a fault at Amazon both come back with their status", async () => {
+    const stage = await setStage();
+    expect(await run(stage, { scenario: "app-to-app", decision: "deny" })).toMatchObject({ ok: true });
+    await stage.faults({ enablement: { all: 403 } });
+    const { ok, checks } = await run(stage, { scenario: "app-to-app" });
+    expect(ok).toBe(false);
+    expect(checks[0]?.detail).toContain("status=failed, reason=enablement_rejected");
+  });
+
+  it("the website's button leads to the service with its return address, and the return page tells the outcome", async () => {
+    const stage = await setStage();
+    const page = await (await stage.call("/company")).text();
+    expect(page).toContain(
+      `${SERVICE}/link/amzn1.ask.skill.0000-test?return_to=${encodeURIComponent(`${SIMULATOR}/company/done`)}`,
+    );
+    const done = await (await stage.call("/company/done?status=failed&reason=enablement_forbidden&state=s")).text();
+    expect(done).toMatch(/Linking did not work[\s\S]*enablement_forbidden/);
+  });
+});
+
+describe("the company's app", () => {
+  it("V9: the whole life through the API, in both directions", async () => {
+    const stage = await setStage(APP);
+    const { ok, checks } = await run(stage, { scenario: "company-app", account: "emil" });
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+    expect(ok).toBe(true);
+    expect(checks.map((check) => check.name)).toContain("app_answers_alexa");
+  });
+
+  it("by hand: signs in, links through a browser, sees the status, unlinks", async () => {
+    const stage = await setStage(APP);
+    const browser = browserOf(stage);
+    expect((await browser.go("/company/app")).text).toContain("Sign in to");
+    const asked = await browser.go("/company/app/sign-in", {});
+    expect((await browser.go(asked.url, { decision: "allow" })).text).toContain("Link with Alexa");
+    const amazon = await browser.go("/company/app/link", { via: "lwa", platform: "android" });
+    expect(amazon.text).toContain("Link Acme Home with Alexa?");
+    const back = await browser.go(amazon.url, { decision: "allow" });
+    expect(back.text).toMatch(/Acme Home is linked[\s\S]*Unlink/);
+    expect((await browser.go("/company/app/unlink", {})).text).toContain("Nothing of the link is left");
+    const steps = (await stage.exchanges()).map((step) => step.title);
+    expect(steps).toContain("The app hands Amazon’s answer to its server");
+  });
+
+  it("installed on the phone, it catches Amazon's answer itself", async () => {
+    const stage = await setStage(APP);
+    const browser = browserOf(stage);
+    const asked = await browser.go("/company/app/sign-in", {});
+    await browser.go(asked.url, { decision: "allow" });
+    await stage.json("PUT", "/simulator/phone", { appInstalled: true });
+    const amazon = await browser.go("/company/app/link", { via: "alexa_app", platform: "ios" });
+    expect((await browser.go(amazon.url, { decision: "allow" })).text).toContain("Acme Home is linked");
+    const completion = (await stage.exchanges()).find((step) => step.request.url.endsWith("/api/links/complete"));
+    expect(completion?.request.body).toMatch(/"code"/);
+  });
+
+  it("L6: opened by the Alexa app it signs in, asks, and both decisions go back to Alexa", async () => {
+    for (const [decision, expected] of [
+      ["allow", "successfully linked"],
+      ["deny", "We were unable to link"],
+    ] as const) {
+      const stage = await setStage(APP);
+      await stage.json("PUT", "/simulator/phone", { appInstalled: true });
+      const browser = browserOf(stage);
+      const signIn = await browser.go("/alexa-app/enable", {});
+      const consent = await browser.go(signIn.url, { decision: "allow" });
+      expect(consent.text).toContain("See your name");
+      const outcome = await browser.go(consent.url, { decision, ticket: "t" });
+      expect(outcome.url).toContain(`/pitangui/api/skill/link/${VENDOR}?`);
+      expect(outcome.text).toContain(expected);
+    }
+  });
+});
