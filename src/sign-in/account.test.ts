@@ -1,0 +1,210 @@
+// The account page, and the accounts behind it.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import {
+  exchange,
+  json,
+  refresh,
+  seedAppAndService,
+  seedCode,
+  seedSkill,
+  type TokenAnswer,
+} from "../../test/support/seeds.ts";
+import { type Service, startService } from "../../test/support/service.ts";
+import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
+import { visit } from "../../test/support/visitor.ts";
+import { createPasswordUser, deleteUser, findUser, findUsersByEmail, setPassword, updateUser } from "./accounts.ts";
+
+let service: Service;
+let userId: string;
+beforeEach(async () => {
+  service = startService();
+  userId = await addUser(service);
+});
+
+/** A link of the user with the test skill; gives its tokens. */
+async function link(): Promise<TokenAnswer> {
+  const response = await service.request("/token", exchange(await seedCode({ userId })));
+  return json(response);
+}
+
+async function links(): Promise<string[]> {
+  const { results } = await env.DB.prepare("SELECT id FROM grants WHERE revoked_at IS NULL").all<{ id: string }>();
+  return results.map((row) => row.id);
+}
+
+describe("the account page", () => {
+  beforeEach(() => seedSkill());
+
+  it("U2: shows each link with its day and last use, in one storage trip", async () => {
+    await link();
+    await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    service.meter.clear();
+    const page = await ada.get("/account");
+    expect(service.meter.calls()).toEqual(["DB.batch"]);
+    expect(page.html.match(/<strong>Acme Home<\/strong>/g)?.length).toBe(2);
+    expect(page.html).toContain("Jan 15, 2026");
+    expect(page.html).toContain("the Alexa app");
+  });
+
+  it("U3: ends exactly one link, after asking once more", async () => {
+    const [first, second] = [await link(), await link()];
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const [grantId = ""] = await links();
+    const asked = await ada.get(`/account/links/${grantId}`);
+    expect(await links()).toHaveLength(2);
+    const answer = await ada.post(`/account/links/${grantId}`, asked.hidden(`/account/links/${grantId}`));
+    expect(answer.status).toBe(303);
+    expect(await links()).toHaveLength(1);
+    const statuses = [];
+    for (const tokens of [first, second]) {
+      statuses.push((await service.request("/token", refresh(tokens.refresh_token))).status);
+    }
+    expect(statuses.sort()).toEqual([200, 400]);
+    const again = await ada.post(`/account/links/${grantId}`, asked.hidden(`/account/links/${grantId}`));
+    expect(again.headers.get("location")).toBe("/account?done=gone");
+  });
+
+  it("does not show or end the links of others", async () => {
+    await link();
+    const [grantId = ""] = await links();
+    await addUser(service, "eve@example.com");
+    const eve = visit(service);
+    await eve.signIn("eve@example.com", PASSWORD);
+    expect((await eve.get("/account")).html).not.toContain("Acme Home</strong>");
+    const asked = await eve.get(`/account/links/${grantId}`);
+    expect(asked.status).toBe(303);
+    expect((await eve.post(`/account/links/${grantId}`, {})).status).toBe(403);
+    expect(await links()).toHaveLength(1);
+  });
+
+  it("S3: a form for one link does not end another", async () => {
+    await link();
+    await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const [one = "", two = ""] = await links();
+    const form = (await ada.get(`/account/links/${one}`)).hidden(`/account/links/${one}`);
+    expect((await ada.post(`/account/links/${two}`, form)).status).toBe(403);
+    expect(await links()).toHaveLength(2);
+  });
+
+  it("asks to sign in again when the session has ended meanwhile", async () => {
+    await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const [grantId = ""] = await links();
+    const form = (await ada.get(`/account/links/${grantId}`)).hidden(`/account/links/${grantId}`);
+    await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
+    const answer = await ada.post(`/account/links/${grantId}`, form);
+    expect(answer.html).toContain('action="/sign-in"');
+    expect(await links()).toHaveLength(1);
+  });
+
+  it("shows the company's apps apart, and ends their access too", async () => {
+    await seedAppAndService();
+    await env.DB.prepare(
+      `INSERT INTO grants (id, user_id, client_id, scope, flow, created_at, last_used_at, idle_expires_at)
+       VALUES ('0appgrant', ?, 'test-app', 'links', 'oauth', ?2, ?2, ?3)`,
+    )
+      .bind(userId, service.clock.now, service.clock.now + 1000)
+      .run();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.get("/account")).html).toContain("Apps that may use your account");
+    const form = (await ada.get("/account/links/0appgrant")).hidden("/account/links/0appgrant");
+    await ada.post("/account/links/0appgrant", form);
+    expect(await links()).toEqual([]);
+  });
+
+  it.each(["x", "%00", "..%2f..%2fadmin", "'%20OR%201=1", "x".repeat(3000)])(
+    "a link called %s is not there",
+    async (id) => {
+      const ada = visit(service);
+      await ada.signIn(EMAIL, PASSWORD);
+      const page = await ada.get(`/account/links/${id}`);
+      expect(page.status).toBe(303);
+      expect(page.headers.get("location")).toBe("/account?done=gone");
+    },
+  );
+});
+
+describe("accounts", () => {
+  it("U3, S5: a new password ends every login and leaves links alone", async () => {
+    await seedSkill();
+    const tokens = await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect(await setPassword(await runtimeOf(service), userId, "another-password")).toBe("changed");
+    expect((await ada.get("/account")).html).not.toContain(EMAIL);
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(401);
+    expect((await ada.signIn(EMAIL, "another-password")).status).toBe(303);
+    expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(200);
+  });
+
+  it("an address belongs to one password account only", async () => {
+    const rt = await runtimeOf(service);
+    const again = await createPasswordUser(rt, { email: " ADA@example.com", password: "another-password", name: null });
+    expect(again).toEqual({ refused: "email_taken" });
+    const grace = await addUser(service, "grace@example.com");
+    expect(await updateUser(rt, grace, { email: EMAIL })).toEqual({ refused: "email_taken" });
+    expect((await visit(service).signIn("grace@example.com", PASSWORD)).status).toBe(303);
+  });
+
+  it("20 at once with the same address make one account", async () => {
+    const rt = await runtimeOf(service);
+    const given = { email: "grace@example.com", password: "graces-password", name: null };
+    const made = await Promise.all(Array.from({ length: 20 }, () => createPasswordUser(rt, given)));
+    expect(made.filter((result) => "user" in result).length).toBe(1);
+    expect((await findUsersByEmail(rt, "grace@example.com")).length).toBe(1);
+  });
+
+  it("signs in with a changed address, and no longer with the old one", async () => {
+    const rt = await runtimeOf(service);
+    const changed = await updateUser(rt, userId, { email: "Lovelace@Example.com", name: "Ada L." });
+    expect(changed).toMatchObject({ user: { email: "lovelace@example.com", name: "Ada L." } });
+    expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(401);
+    expect((await visit(service).signIn("lovelace@example.com", PASSWORD)).status).toBe(303);
+    expect(await findUsersByEmail(rt, EMAIL)).toEqual([]);
+  });
+
+  it("changes a name alone, and takes it away", async () => {
+    const rt = await runtimeOf(service);
+    expect(await updateUser(rt, userId, { name: null })).toMatchObject({ user: { name: null, email: EMAIL } });
+    expect(await findUser(rt, userId)).toMatchObject({ name: null, email: EMAIL });
+  });
+
+  it.each([
+    ["email_invalid", { email: "nobody" }],
+    ["name_invalid", { name: "" }],
+  ])("refuses with %s", async (refused, change) => {
+    expect(await updateUser(await runtimeOf(service), userId, change)).toEqual({ refused });
+  });
+
+  it("says when there is no such user", async () => {
+    const rt = await runtimeOf(service);
+    expect(await updateUser(rt, "nobody", { name: "X" })).toEqual({ refused: "not_found" });
+    expect(await setPassword(rt, "nobody", "another-password")).toEqual({ refused: "not_found" });
+    expect(await deleteUser(rt, "nobody")).toBe(false);
+    expect(await findUser(rt, "nobody")).toBeUndefined();
+  });
+
+  it("erases a person with everything that acts in their name", async () => {
+    await seedSkill();
+    const tokens = await link();
+    await seedCode({ userId });
+    const rt = await runtimeOf(service);
+    expect(await deleteUser(rt, userId)).toBe(true);
+    expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(400);
+    for (const table of ["users", "identities", "grants", "codes", "known_browsers"]) {
+      const row = await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>();
+      expect([table, row?.n]).toEqual([table, 0]);
+    }
+    const rows = await env.DB.prepare("SELECT user_id, browser_hash FROM linkings").all();
+    for (const row of rows.results) expect(row).toEqual({ user_id: null, browser_hash: null });
+    expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(401);
+  });
+});
