@@ -1,6 +1,8 @@
-// Who is behind the bearer token of an API call: a user of an `app` client of ours, with the scope `links`.
+// Who is behind the bearer token of an API call: a user of an `app` client of ours, with the scope `links`, or one of the company's
+// identity provider.
 import { problem } from "../operations/problem.ts";
-import type { AppContext } from "../runtime.ts";
+import type { AppContext, Runtime } from "../runtime.ts";
+import { claimsToBeFromProvider, userOfProviderToken } from "../sign-in/provider-tokens.ts";
 import { readFirst } from "../storage/d1.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 
@@ -35,6 +37,7 @@ export async function authenticateUser(c: AppContext): Promise<ApiUser | Respons
       { "www-authenticate": "Bearer" },
     );
   }
+  if (claimsToBeFromProvider(rt, token)) return providerUser(rt, token);
   const claims = await verifyAccessToken(rt, token);
   if (!claims || claims.aud !== rt.issuer || claims.grant === undefined) {
     return problem("unauthenticated", "The access token is not valid here.");
@@ -64,4 +67,20 @@ export async function authenticateUser(c: AppContext): Promise<ApiUser | Respons
     clientId: claims.client_id,
     label: alive.email ?? alive.name ?? claims.sub,
   };
+}
+
+async function providerUser(rt: Runtime, token: string): Promise<ApiUser | Response> {
+  const found = await userOfProviderToken(rt, token);
+  switch (found.verdict) {
+    case "valid":
+      return {
+        userId: found.user.id,
+        source: "identity-provider",
+        label: found.user.email ?? found.user.name ?? found.user.id,
+      };
+    case "unavailable":
+      return problem("temporarily_unavailable", "The identity provider's keys cannot be read right now.");
+    case "refused":
+      return problem("unauthenticated", "The identity provider's access token is not valid here.");
+  }
 }

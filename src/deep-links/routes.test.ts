@@ -1,0 +1,70 @@
+// Association files and the address that Alexa opens the company's app with.
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Service, startService } from "../../test/support/service.ts";
+
+const FINGERPRINT = Array.from({ length: 32 }, (_, i) => i.toString(16).padStart(2, "0")).join(":");
+let service: Service;
+
+beforeEach(() => {
+  service = startService({
+    APPLE_APP_IDS: "ABCDE12345.com.example.app, ABCDE12345.com.example.beta",
+    ANDROID_APPS: `com.example.app=${FINGERPRINT}, com.example.app=${FINGERPRINT.toUpperCase().replace("00", "FF")}`,
+  });
+});
+
+describe("association files", () => {
+  it("L7: Apple's file claims /app/* and nothing else: 200, JSON, no redirect, cacheable, no storage", async () => {
+    const response = await service.request("/.well-known/apple-app-site-association");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe("application/json");
+    expect(response.headers.get("cache-control")).toContain("max-age=");
+    const text = await response.text();
+    expect(text.length).toBeLessThan(128 * 1024);
+    expect(JSON.parse(text)).toEqual({
+      applinks: {
+        details: [
+          {
+            appIDs: ["ABCDE12345.com.example.app", "ABCDE12345.com.example.beta"],
+            components: [{ "/": "/app/*", comment: expect.any(String) }],
+          },
+        ],
+      },
+    });
+    expect(service.meter.calls()).toEqual([]);
+  });
+
+  it("L7: Android's statements hold one package with all its fingerprints, upper case", async () => {
+    const response = await service.request("/.well-known/assetlinks.json");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe("application/json");
+    expect(await response.json()).toEqual([
+      {
+        relation: ["delegate_permission/common.handle_all_urls"],
+        target: {
+          namespace: "android_app",
+          package_name: "com.example.app",
+          sha256_cert_fingerprints: [FINGERPRINT.toUpperCase(), FINGERPRINT.toUpperCase().replace("00", "FF")],
+        },
+      },
+    ]);
+  });
+
+  it("without configured apps both answer 404", async () => {
+    const bare = startService();
+    for (const path of ["/.well-known/apple-app-site-association", "/.well-known/assetlinks.json"]) {
+      expect((await bare.request(path)).status).toBe(404);
+    }
+  });
+});
+
+describe("the app's address in a browser", () => {
+  it.each(["state=%2f%3D~&x=a%20b+c&redirect_uri=https%3A%2F%2Fx", "", "a=%zz&a=1&&="])(
+    "B1: forwards %j to /authorize byte for byte",
+    async (query) => {
+      const response = await service.request(`/app/authorize${query === "" ? "" : `?${query}`}`);
+      expect(response.status).toBe(303);
+      expect(response.headers.get("location")).toBe(query === "" ? "/authorize" : `/authorize?${query}`);
+      expect(service.meter.calls()).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,36 @@
+// A bearer as the company's app gets it in password mode: authorization code with PKCE at our own server, scope `links`.
+import type { Account } from "./accounts.ts";
+import { Visitor } from "./page-visitor.ts";
+import { APP_CLIENT, APP_REDIRECT_URI, challengeOf, form, json } from "./seeds.ts";
+import type { Service } from "./service.ts";
+
+const VERIFIER = "appVerifier-0123456789-abcdefghijklmnopqrstuvwxyz-x";
+
+/** Signs the account in, consents for the app, and exchanges the code; the app client and the account must be there. */
+export async function appBearer(service: Service, account: Account): Promise<string> {
+  return (await appTokens(service, account)).access_token;
+}
+
+/** As `appBearer`, the whole answer. */
+export async function appTokens(service: Service, account: Account) {
+  const visitor = new Visitor(service);
+  const challenge = await challengeOf(VERIFIER);
+  const signIn = await visitor.open(
+    `/authorize?client_id=${APP_CLIENT}&response_type=code&scope=links&state=app&redirect_uri=${encodeURIComponent(APP_REDIRECT_URI)}&code_challenge=${challenge}&code_challenge_method=S256`,
+  );
+  const consent = await visitor.submit(signIn, { email: account.email, password: account.password });
+  const back = await visitor.submit(consent, { decision: "allow" });
+  const code = /code=([^&]+)/.exec(back.location ?? "")?.[1] ?? "";
+  const answer = await service.request(
+    "/token",
+    form({
+      grant_type: "authorization_code",
+      code,
+      client_id: APP_CLIENT,
+      redirect_uri: APP_REDIRECT_URI,
+      code_verifier: VERIFIER,
+    }),
+  );
+  if (answer.status !== 200) throw new Error(`no bearer: ${answer.status} ${await answer.text()}`);
+  return json(answer);
+}
