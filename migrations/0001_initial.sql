@@ -179,6 +179,8 @@ CREATE INDEX grants_by_client ON grants (client_id);
 CREATE INDEX grants_by_linking ON grants (linking_id);
 CREATE INDEX grants_by_alexa_user ON grants (alexa_user_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX grants_by_idle ON grants (idle_expires_at);
+CREATE INDEX grants_by_revocation ON grants (revoked_at) WHERE revoked_at IS NOT NULL;
+CREATE INDEX grants_by_end ON grants (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX grants_by_seal ON grants (substr(rotation_key, 1, 6)) WHERE rotation_key IS NOT NULL;
 
 CREATE TABLE amazon_tokens (

@@ -14,10 +14,11 @@ import { randomSecret } from "./crypto/random.ts";
 import { deepLinkRoutes } from "./deep-links/routes.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
 import { createLog } from "./operations/log.ts";
+import { type MaintenanceReport, runMaintenance } from "./operations/maintenance.ts";
 import { Counters } from "./operations/metrics.ts";
 import { problem } from "./operations/problem.ts";
 import { operationsRoutes } from "./operations/router.ts";
-import type { AppContext, AppEnv } from "./runtime.ts";
+import type { AppContext, AppEnv, Runtime } from "./runtime.ts";
 import { signInRoutes } from "./sign-in/routes.ts";
 import { StorageFault } from "./storage/d1.ts";
 import { messagesFor } from "./ui/messages.ts";
@@ -33,15 +34,46 @@ function dialectOf(path: string): Dialect {
   return /^\/(api|alexa|\.well-known|openapi\.json|healthz)(\/|$)/.test(path) ? "problem" : "page";
 }
 
+export interface Service {
+  readonly app: Hono<AppEnv>;
+  /** The scheduled work, outside any request. */
+  scheduled(env: Env, background: (work: Promise<unknown>) => void): Promise<MaintenanceReport>;
+}
+
+/** The Hono app of `createService`. */
+export function createApp(config: Config, now: () => number = () => Date.now()): Hono<AppEnv> {
+  return createService(config, now).app;
+}
+
 /**
  * The whole service. `now` gives milliseconds since 1970.
  * Keys are derived at the first request: a Worker may not use WebCrypto while it starts.
  */
-export function createApp(config: Config, now: () => number = () => Date.now()): Hono<AppEnv> {
+export function createService(config: Config, now: () => number = () => Date.now()): Service {
   const app = new Hono<AppEnv>();
   const caches = new Caches();
   const counters = new Counters(config.metricsFlushMs);
   let keyring: Promise<Keyring> | undefined;
+
+  async function runtime(env: Env, issuer: string, background: (work: Promise<unknown>) => void): Promise<Runtime> {
+    keyring ??= createKeyring(config.masterKey, config.previousMasterKey);
+    const requestId = randomSecret(6);
+    const log = createLog({ requestId });
+    return {
+      config,
+      issuer,
+      development: isDevelopment(issuer),
+      now,
+      keyring: await keyring,
+      db: env.DB,
+      codes: env.CODES,
+      caches,
+      requestId,
+      log,
+      metrics: counters.of({ db: env.DB, log, now, background }),
+      background,
+    };
+  }
 
   app.use("*", async (c, next) => {
     c.header("referrer-policy", "no-referrer");
@@ -51,24 +83,7 @@ export function createApp(config: Config, now: () => number = () => Date.now()):
     if (issuer === undefined) {
       return problem("not_configured", "Set the variable ISSUER to this server's public origin.");
     }
-    keyring ??= createKeyring(config.masterKey, config.previousMasterKey);
-    const requestId = randomSecret(6);
-    const log = createLog({ requestId });
-    const background = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-    c.set("runtime", {
-      config,
-      issuer,
-      development: isDevelopment(issuer),
-      now,
-      keyring: await keyring,
-      db: c.env.DB,
-      codes: c.env.CODES,
-      caches,
-      requestId,
-      log,
-      metrics: counters.of({ db: c.env.DB, log, now, background }),
-      background,
-    });
+    c.set("runtime", await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work)));
     await next();
   });
 
@@ -85,7 +100,12 @@ export function createApp(config: Config, now: () => number = () => Date.now()):
 
   app.notFound((c) => notFound(c as AppContext));
   app.onError((error, c) => unforeseen(error, c as AppContext));
-  return app;
+  return {
+    app,
+    // No request, so no origin to go by: without ISSUER only development is left.
+    scheduled: async (env, background) =>
+      runMaintenance(await runtime(env, config.issuer ?? "http://localhost", background)),
+  };
 }
 
 function notFound(c: AppContext): Response | Promise<Response> {

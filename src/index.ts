@@ -1,10 +1,13 @@
 // Worker entry. Configuration is read here, once: a wrong value stops the start.
 import { env } from "cloudflare:workers";
-import { createApp } from "./app.ts";
+import { createService } from "./app.ts";
 import { parseConfig } from "./env.ts";
 
-const app = createApp(parseConfig(env));
+const service = createService(parseConfig(env));
 
 export default {
-  fetch: app.fetch,
+  fetch: service.app.fetch,
+  async scheduled(_controller, env, context) {
+    await service.scheduled(env, (work) => context.waitUntil(work));
+  },
 } satisfies ExportedHandler<Env>;

@@ -46,6 +46,13 @@ const REMEDIES: Readonly<Record<string, string>> = {
   wrong_user:
     "Another user than the one who started brought Amazon's answer: shared device, or an attempt to link someone else's account.",
   expired: "The customer did not finish in time. Nothing to repair.",
+  code_not_redeemed:
+    "The customer agreed, and Alexa never redeemed the code. Check that the skill's token URL is this server's /token, reachable on port 443 without a bot challenge, and that its client id and secret are right.",
+  not_completed:
+    "The customer did not come back from Amazon. Nothing to repair, unless it happens to many: check the redirect URLs at Amazon.",
+  left_before_sign_in: "The customer left without signing in. Nothing to repair, unless it happens to many.",
+  left_before_consent:
+    "The customer signed in and left without deciding. Nothing to repair, unless it happens to many.",
   // Pages
   throttled: "Too many wrong passwords for this account or from this network; it passes by itself.",
 };

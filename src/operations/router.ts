@@ -9,6 +9,7 @@ import { insightApi } from "./insight-api.ts";
 import { problem } from "./problem.ts";
 import { json, route } from "./routes.ts";
 import { skillsApi } from "./skills-api.ts";
+import { upkeepApi } from "./upkeep-api.ts";
 import { usersApi } from "./users-api.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
@@ -20,6 +21,7 @@ skillsApi(operationsRoutes);
 clientsApi(operationsRoutes);
 usersApi(operationsRoutes);
 insightApi(operationsRoutes);
+upkeepApi(operationsRoutes);
 
 /** 200 when the database answers. */
 async function health(c: AppContext): Promise<Response> {

@@ -1,0 +1,64 @@
+// Signing keys and the scheduled work, by hand.
+import type { Hono } from "hono";
+import * as z from "zod";
+import { listSigningKeys, rotateSigningKey } from "../authorization/keys.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { auditStatement } from "../storage/audit.ts";
+import { write } from "../storage/d1.ts";
+import { jsonBody } from "./json-body.ts";
+import { runMaintenance } from "./maintenance.ts";
+import { rfc3339 } from "./paging.ts";
+import { problem } from "./problem.ts";
+import { json, route } from "./routes.ts";
+
+export function upkeepApi(app: Hono<AppEnv>): void {
+  route(app, "/api/admin/keys", { GET: list });
+  route(app, "/api/admin/keys/rotate", { POST: rotate });
+  route(app, "/api/admin/maintenance", { POST: maintain });
+}
+
+/** Body of `POST /api/admin/keys/rotate`; may be empty. */
+export const rotateKeysSchema = z.strictObject({
+  /** A key that must not be trusted any more: dropped at once. */
+  compromised: z
+    .string({ error: "must be a kid" })
+    .regex(/^[A-Za-z0-9_-]{1,100}$/, "must be a kid")
+    .optional(),
+});
+
+async function keyItems(c: AppContext): Promise<object[]> {
+  return (await listSigningKeys(c.var.runtime)).map((key) => ({
+    kid: key.kid,
+    status: key.status,
+    createdAt: rfc3339(key.createdAt),
+    signsFrom: rfc3339(key.signsFrom),
+    verifiesUntil: key.verifiesUntil === null ? null : rfc3339(key.verifiesUntil),
+  }));
+}
+
+async function list(c: AppContext): Promise<Response> {
+  return json(c, { items: await keyItems(c) });
+}
+
+async function rotate(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const body = await jsonBody(c, rotateKeysSchema, { emptyAsObject: true });
+  if (body instanceof Response) return body;
+  const result = await rotateSigningKey(rt, body);
+  if (result === "key_unknown") return problem("not_found", "No signing key has this kid.");
+  await write(
+    auditStatement(rt.db, rt.now(), {
+      kind: "signing_key_rotated",
+      alert: result === "dropped",
+      details: body.compromised === undefined ? result : `${result} ${body.compromised}`,
+    }),
+    false,
+  );
+  return json(c, { result, items: await keyItems(c) });
+}
+
+async function maintain(c: AppContext): Promise<Response> {
+  const body = await jsonBody(c, z.strictObject({}), { emptyAsObject: true });
+  if (body instanceof Response) return body;
+  return json(c, await runMaintenance(c.var.runtime));
+}
