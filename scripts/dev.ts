@@ -114,6 +114,12 @@ async function main(): Promise<void> {
   };
   process.on("SIGINT", () => void stopAll(0));
   process.on("SIGTERM", () => void stopAll(0));
+  process.on("SIGHUP", () => void stopAll(0));
+  // A parent that was killed cannot tell us: do not leave two servers behind.
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) void stopAll(0);
+  }, 1000).unref();
   for (const child of children) {
     void child.ended.then((code) => {
       if (stopping) return;

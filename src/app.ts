@@ -87,6 +87,8 @@ export function createService(config: Config, now: () => number = () => Date.now
     await next();
   });
 
+  // Browsers ask for it on their own; a cached nothing keeps that out of the log.
+  app.get("/favicon.ico", (c) => c.body(null, 204, { "cache-control": "public, max-age=86400" }));
   app.route("/", tokenRoutes);
   app.route("/", revokeRoutes);
   app.route("/", introspectRoutes);

@@ -53,7 +53,7 @@ export async function raiseStage(variables: Readonly<Record<string, string>> = {
   const serviceUrl = (await serviceHarness.listen()).url;
   serviceUrl.hostname = "localhost";
   const service = serviceUrl.origin;
-  await serviceHarness.getWorker("alexa-link").applyD1Migrations("DB");
+  await serviceHarness.getWorker("alexa-link-test").applyD1Migrations("DB");
   await simulatorHarness.update({
     workers: [{ configPath: "simulator/wrangler.toml", vars: { SERVICE_ORIGIN: service } }],
   });
@@ -79,7 +79,7 @@ export async function raiseStage(variables: Readonly<Record<string, string>> = {
       return context;
     },
     async scheduled() {
-      await serviceHarness.getWorker("alexa-link").scheduled({ cron: "*/5 * * * *" });
+      await serviceHarness.getWorker("alexa-link-test").scheduled({ cron: "*/5 * * * *" });
     },
     async close() {
       await browser.close();
