@@ -4,6 +4,7 @@ import { problem } from "../operations/problem.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import { claimsToBeFromProvider, userOfProviderToken } from "../sign-in/provider-tokens.ts";
 import { readFirst } from "../storage/d1.ts";
+import { GRANT_LIVES } from "../storage/grants.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 
 /** The reserved scope that lets a company's app link, look and unlink on its user's behalf. */
@@ -56,9 +57,9 @@ export async function authenticateUser(c: AppContext): Promise<ApiUser | Respons
     rt.db
       .prepare(
         `SELECT u.email, u.name FROM grants g JOIN users u ON u.id = g.user_id
-         WHERE g.id = ? AND g.user_id = ? AND g.revoked_at IS NULL`,
+         WHERE g.id = ?2 AND g.user_id = ?3 AND ${GRANT_LIVES}`,
       )
-      .bind(claims.grant, claims.sub),
+      .bind(rt.now(), claims.grant, claims.sub),
   );
   if (!alive) return problem("unauthenticated", "The access token has been revoked.");
   return {

@@ -3,6 +3,7 @@ import type { Client } from "../storage/clients.ts";
 import type { SigningKeys } from "../storage/signing-keys.ts";
 
 export const CACHE_MS = 60_000;
+const MAX_UNANSWERED = 1000;
 
 interface Entry<T> {
   readonly value: T;
@@ -13,6 +14,7 @@ interface Entry<T> {
 export class Caches {
   readonly #clients = new Map<string, Entry<Client>>();
   #keys: Entry<SigningKeys> | undefined;
+  readonly #unansweredClaims = new Set<string>();
 
   /** The client's row if it was read within the last minute. */
   client(id: string, now: number): Client | undefined {
@@ -42,5 +44,17 @@ export class Caches {
 
   forgetSigningKeys(): void {
     this.#keys = undefined;
+  }
+
+  /** Claims on codes whose requests ended without an answer; the latest thousand. */
+  rememberUnansweredClaim(claimId: string): void {
+    if (this.#unansweredClaims.size >= MAX_UNANSWERED) {
+      this.#unansweredClaims.delete(this.#unansweredClaims.keys().next().value as string);
+    }
+    this.#unansweredClaims.add(claimId);
+  }
+
+  isUnansweredClaim(claimId: string): boolean {
+    return this.#unansweredClaims.has(claimId);
   }
 }

@@ -2,9 +2,7 @@
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import type { Runtime } from "../runtime.ts";
 import { type AuthMethod, type Client, type ClientRow, clientFromRow, clientStatement } from "../storage/clients.ts";
-import { batch } from "../storage/d1.ts";
-import { signingKeysFromRows, signingKeysStatement } from "../storage/signing-keys.ts";
-import { rememberSigningKeys } from "./keys.ts";
+import { readBesideKeys } from "./keys.ts";
 import type { OAuthError } from "./oauth-error.ts";
 
 /** What a request says about its client, not yet believed. Several candidates when Basic can be read in two ways (A1). */
@@ -17,7 +15,7 @@ export interface PresentedCredentials {
 export interface AuthenticatedClient {
   readonly client: Client;
   readonly method: AuthMethod | "none";
-  /** Rows of the read that was taken along, when D1 had to be asked for the client. */
+  /** Rows of the read that was to be taken along; undefined when D1 was not asked. */
   readonly alongside?: readonly Record<string, unknown>[];
 }
 
@@ -72,10 +70,11 @@ export function presentedCredentials(
     if (bodySecret !== undefined) {
       return { status: 400, error: "invalid_request", description: "Send the client secret in one place only" };
     }
-    if (bodyId !== undefined && !candidates.some((candidate) => candidate.id === bodyId)) {
+    const named = bodyId === undefined ? candidates : candidates.filter((candidate) => candidate.id === bodyId);
+    if (named.length === 0) {
       return { status: 400, error: "invalid_request", description: "client_id differs from HTTP Basic" };
     }
-    return { candidates, method: "client_secret_basic" };
+    return { candidates: named, method: "client_secret_basic" };
   }
   if (bodyId === undefined) return invalidClient(false);
   return {
@@ -120,41 +119,37 @@ export async function authenticateClient(
       return { client: cached, method: presented.method };
     }
   }
+  const ids = new Set(presented.candidates.map(({ id }) => id));
+  const loaded = await loadClients(rt, [...ids], alongside);
   for (const { id, secret } of presented.candidates) {
-    const loaded = await loadClient(rt, id, alongside);
-    if (loaded.client && (await accepts(loaded.client, secret, presented.method, rt.now()))) {
-      return { client: loaded.client, method: presented.method, alongside: loaded.alongside };
+    const client = loaded.clients.get(id);
+    if ((await accepts(client, secret, presented.method, rt.now())) && client) {
+      return { client, method: presented.method, ...(alongside ? { alongside: loaded.alongside } : {}) };
     }
-    if (!loaded.client) await accepts(undefined, secret, presented.method, rt.now());
   }
   return invalidClient(presented.method === "client_secret_basic");
 }
 
-/** Reads a client from D1 and remembers it; stale signing keys, and `alongside`, come in the same trip. */
-async function loadClient(
+/** Reads clients from D1 and remembers them; stale signing keys, and `alongside`, come in the same trip. */
+async function loadClients(
   rt: Runtime,
-  id: string,
+  ids: readonly string[],
   alongside?: D1PreparedStatement,
-): Promise<{ client: Client | undefined; alongside: readonly Record<string, unknown>[] }> {
-  const keysAreStale = rt.caches.signingKeys(rt.now()) === undefined;
-  const [clientRows = [], keyRows = [], alongsideRows = []] = await batch(
-    rt.db,
-    [
-      clientStatement(rt.db, id),
-      keysAreStale ? signingKeysStatement(rt.db, rt.now()) : rt.db.prepare("SELECT 1 WHERE FALSE"),
-      ...(alongside ? [alongside] : []),
-    ],
-    true,
-  );
-  const row = clientRows[0] as unknown as ClientRow | undefined;
-  const client = row ? clientFromRow(row) : undefined;
-  rt.caches.rememberClient(id, client, rt.now());
-  if (client && keysAreStale) await rememberSigningKeys(rt, signingKeysFromRows(keyRows));
-  return { client, alongside: alongsideRows };
+): Promise<{ clients: ReadonlyMap<string, Client>; alongside: readonly Record<string, unknown>[] }> {
+  const reads = ids.map((id) => clientStatement(rt.db, id));
+  const rows = await readBesideKeys(rt, alongside ? [...reads, alongside] : reads);
+  const clients = new Map<string, Client>();
+  ids.forEach((id, i) => {
+    const row = rows[i]?.[0] as unknown as ClientRow | undefined;
+    const client = row ? clientFromRow(row) : undefined;
+    rt.caches.rememberClient(id, client, rt.now());
+    if (client) clients.set(id, client);
+  });
+  return { clients, alongside: rows[ids.length] ?? [] };
 }
 
 /** The client by id: from the isolate's cache, else D1. `fresh` asks D1 in any case. */
 export async function findClient(rt: Runtime, id: string, fresh = false): Promise<Client | undefined> {
   const cached = fresh ? undefined : rt.caches.client(id, rt.now());
-  return cached ?? (await loadClient(rt, id)).client;
+  return cached ?? (await loadClients(rt, [id])).clients.get(id);
 }

@@ -79,13 +79,23 @@ export async function putCodeCopy(
   }
 }
 
+/** What KV gives, or null when it takes too long: D1 knows as well, and Alexa waits 4.5 s. */
+export async function withinLimit(read: Promise<string | null>): Promise<string | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), KV_READ_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([read, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The copy of a code in KV; undefined when it is missing, unreadable, late or failing: the D1 row is read then (C2). */
 export async function getCodeCopy(rt: Runtime, code: AuthorizationCode): Promise<CodeCopy | undefined> {
   try {
-    const stored = await Promise.race([
-      rt.codes.get(`code:${await sha256(code)}`),
-      new Promise<null>((resolve) => setTimeout(() => resolve(null), KV_READ_LIMIT_MS)),
-    ]);
+    const stored = await withinLimit(rt.codes.get(`code:${await sha256(code)}`));
     const bytes = stored === null ? undefined : fromBase64Url(stored);
     if (!bytes) return undefined;
     const opened = await crypto.subtle.decrypt(

@@ -45,8 +45,19 @@ export async function loadSigningKeys(rt: Runtime, fresh = false): Promise<Signi
   return rememberSigningKeys(rt, signingKeysFromRows(rows));
 }
 
+/** Runs reads in one trip, which brings the signing keys along when the isolate's copy of them is stale. The rows of each. */
+export async function readBesideKeys(
+  rt: Runtime,
+  reads: readonly D1PreparedStatement[],
+): Promise<Record<string, unknown>[][]> {
+  if (rt.caches.signingKeys(rt.now())) return batch(rt.db, [...reads], true);
+  const [keyRows = [], ...rows] = await batch(rt.db, [signingKeysStatement(rt.db, rt.now()), ...reads], true);
+  await rememberSigningKeys(rt, signingKeysFromRows(keyRows));
+  return rows;
+}
+
 /** Remembers keys that were just read; makes the first key when there is none to sign with. */
-export async function rememberSigningKeys(rt: Runtime, read: SigningKeys): Promise<SigningKeys> {
+async function rememberSigningKeys(rt: Runtime, read: SigningKeys): Promise<SigningKeys> {
   let keys = read;
   if (!signerAmong(keys, rt.now())) {
     const now = rt.now();
@@ -57,8 +68,14 @@ export async function rememberSigningKeys(rt: Runtime, read: SigningKeys): Promi
   return keys;
 }
 
+/** A private key that is ready to sign. */
+export interface Signer {
+  readonly kid: string;
+  readonly key: CryptoKey;
+}
+
 /** The key that signs now, opened. Throws when its master key is gone. */
-export async function currentSigner(rt: Runtime): Promise<{ kid: string; key: CryptoKey }> {
+export async function currentSigner(rt: Runtime): Promise<Signer> {
   const signer = signerAmong(await loadSigningKeys(rt), rt.now());
   if (!signer) throw new Error("no signing key");
   let key = privateKeys.get(signer);

@@ -2,6 +2,7 @@
 import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
 import { mintAccessToken } from "./access-tokens.ts";
+import type { Signer } from "./keys.ts";
 import { TOKEN_HEADERS } from "./oauth-error.ts";
 
 /** Whom the access tokens of a client's user grants are for: the skill for Alexa, ourselves for the company's app. */
@@ -17,16 +18,18 @@ export function tokenAnswer(body: Readonly<Record<string, string | number>>): Re
 export async function userTokenAnswer(
   rt: Runtime,
   client: Client,
-  grant: { readonly grantId: string; readonly userId: string; readonly scope: string; readonly grantedScope?: string },
+  grant: { readonly grantId: string; readonly userId: string; readonly scope: string },
   refreshToken: string,
+  signer?: Signer,
 ): Promise<Response> {
-  const access = await mintAccessToken(rt, {
+  const content = {
     subject: grant.userId,
     audience: audienceOf(rt, client),
     clientId: client.id,
     scope: grant.scope,
     grantId: grant.grantId,
-  });
+  };
+  const access = await mintAccessToken(rt, content, signer);
   return tokenAnswer({
     access_token: access.token,
     token_type: "Bearer",

@@ -11,23 +11,28 @@ import {
   redeemCode,
   revokeGrantOfReplayedCode,
 } from "../storage/codes.ts";
+import { StorageFault } from "../storage/d1.ts";
 import type { AuthenticatedClient } from "./client-authentication.ts";
 import { authenticateClient } from "./client-authentication.ts";
 import { type CodeCopy, getCodeCopy, isAuthorizationCode } from "./codes.ts";
+import { currentSigner, readBesideKeys } from "./keys.ts";
 import type { OAuthError } from "./oauth-error.ts";
 import { verifierMatches } from "./pkce.ts";
 import { formatRefreshToken, newChain, newStableSecret } from "./refresh-tokens.ts";
 import { userTokenAnswer } from "./token-answer.ts";
 import type { TokenFailure } from "./token-failure.ts";
-import { rememberUnanswered, unansweredClaimOf } from "./unanswered-claims.ts";
+import { isUnanswered } from "./unanswered-claims.ts";
 
 /** Identical repeats within this time are taken for a client whose answer was lost: refused, but not punished (C7). */
 const HONEST_REPEAT_MS = 30_000;
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Tells work that goes on after the deadline that its request has been answered with 503. */
+/** What the request and its work, which may outlive the deadline, know of each other. */
 export interface TokenRequestLife {
+  /** The deadline has passed and 503 was answered: a code that is not claimed yet stays unspent. */
   overdue: boolean;
+  /** Set when a claim is about to be made: if the request ends without an answer, the client's retry may take it over. */
+  claimId: string | undefined;
 }
 
 /** Answers a code exchange: the token answer, an authentication error, or a failure. Throws `StorageFault` for passing faults. */
@@ -35,28 +40,52 @@ export async function exchangeCode(
   rt: Runtime,
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
-  request: TokenRequestLife,
+  life: TokenRequestLife,
 ): Promise<Response | OAuthError | TokenFailure> {
   const code = fields.get("code");
   const known = code !== undefined && isAuthorizationCode(code) ? code : undefined;
   const codeHash = known === undefined ? undefined : await sha256(known);
   const copy = known === undefined ? undefined : await getCodeCopy(rt, known);
-  const alongside = copy || codeHash === undefined ? undefined : codeStatement(rt.db, codeHash);
+  const alongside = codeHash === undefined ? undefined : codeStatement(rt.db, codeHash);
   const caller = await authenticateClient(rt, authorization, fields, alongside);
   if ("error" in caller) return caller;
   if (code === undefined) return { reason: "parameter_missing", parameter: "code" };
   if (!fields.has("redirect_uri")) return { reason: "parameter_missing", parameter: "redirect_uri" };
-  if (known === undefined || codeHash === undefined) return { reason: "code_malformed" };
+  if (codeHash === undefined || !alongside) return { reason: "code_malformed" };
 
-  const row = copy ? undefined : ((caller.alongside?.[0] as CodeRow | undefined) ?? (await readCode(rt.db, codeHash)));
-  const bound = copy ?? (row ? copyOfRow(row) : undefined);
-  if (!bound) return { reason: "code_unknown" };
+  const exchange: Exchange = { codeHash, caller, fields, life };
+  if (copy && !caller.alongside) return spend(rt, exchange, copy);
+  // The row is truer than the copy, and asking for the client has brought it.
+  const [row] = caller.alongside ?? (await readBesideKeys(rt, [alongside]))[0] ?? [];
+  return row
+    ? spend(rt, exchange, copyOfRow(row as unknown as CodeRow), row as unknown as CodeRow)
+    : { reason: "code_unknown" };
+}
+
+/** One code exchange whose client has authenticated. */
+interface Exchange {
+  readonly codeHash: string;
+  readonly caller: AuthenticatedClient;
+  readonly fields: ReadonlyMap<string, string>;
+  readonly life: TokenRequestLife;
+}
+
+/** Spends the code that is bound to `bound`. `row`: what D1 has just said of it; left out when only KV was asked. */
+async function spend(
+  rt: Runtime,
+  exchange: Exchange,
+  bound: CodeCopy,
+  row?: CodeRow,
+): Promise<Response | TokenFailure> {
+  const { codeHash, caller, fields } = exchange;
   const mismatch = await mismatchOf(bound, caller, fields);
-  if (mismatch) {
-    await considerReplay(rt, codeHash, caller, fields, row ?? undefined);
-    return refuse(rt, codeHash, mismatch);
-  }
-  return redeem(rt, codeHash, bound, caller, fields, request);
+  if (!mismatch) return redeem(rt, exchange, bound, row);
+  const truth = row ?? (await readCode(rt.db, codeHash));
+  if (!truth) return { reason: "code_unknown" };
+  // A copy may allow, never refuse.
+  if (!row && !sameBinding(bound, copyOfRow(truth))) return spend(rt, exchange, copyOfRow(truth), truth);
+  await considerReplay(rt, caller, fields, truth);
+  return refuse(rt, codeHash, mismatch);
 }
 
 function copyOfRow(row: CodeRow): CodeCopy {
@@ -80,6 +109,7 @@ async function mismatchOf(
   if (bound.redirectUri !== fields.get("redirect_uri")) return { reason: "redirect_uri_mismatch" };
   const verifier = fields.get("code_verifier");
   if (bound.codeChallenge === null) {
+    if (caller.client.kind === "app") return { reason: "verifier_missing" };
     // Codes for the enablement call had no front-channel request: a verifier there means nothing and is ignored.
     return verifier === undefined || bound.origin === "enablement" ? undefined : { reason: "verifier_unexpected" };
   }
@@ -89,17 +119,20 @@ async function mismatchOf(
 
 async function redeem(
   rt: Runtime,
-  codeHash: string,
+  exchange: Exchange,
   bound: CodeCopy,
-  caller: AuthenticatedClient,
-  fields: ReadonlyMap<string, string>,
-  request: TokenRequestLife,
+  row: CodeRow | undefined,
 ): Promise<Response | TokenFailure> {
-  const now = rt.now();
+  const { codeHash, caller, fields, life } = exchange;
   const { client } = caller;
   const rotating = client.rotateRefreshTokens || client.kind === "app";
   const refresh = rotating ? await newChain(rt, bound.grantId) : await newStableSecret();
+  // Before the code is spent: nothing that could fail may lie between the claim and the answer.
+  const signer = await currentSigner(rt);
+  if (life.overdue) throw new StorageFault("the deadline passed before the claim");
   const claimId = randomId();
+  life.claimId = claimId;
+  const now = rt.now();
   const claim = (unansweredClaimId: string | null): Promise<RedemptionResult> =>
     redeemCode(rt.db, {
       codeHash,
@@ -115,31 +148,41 @@ async function redeem(
       idleExpiresAt: now + rt.config.refreshIdleDays * DAY_MS,
       expiresAt: client.kind === "app" ? now + rt.config.refreshPublicMaxDays * DAY_MS : null,
     });
-  let result: RedemptionResult;
-  try {
-    result = await claim(null);
-    if (!result.redeemed && result.code?.claim_id) {
-      const unanswered = await unansweredClaimOf(rt, codeHash);
-      if (unanswered === result.code.claim_id) result = await claim(unanswered);
-    }
-    if (result.redeemed && request.overdue) await rememberUnanswered(rt, codeHash, claimId);
-  } catch (error) {
-    await rememberUnanswered(rt, codeHash, claimId);
-    throw error;
+  let result: RedemptionResult = row && row.spent_at !== null ? { redeemed: false, code: row } : await claim(null);
+  if (!result.redeemed && result.code?.claim_id && (await isUnanswered(rt, result.code.claim_id))) {
+    result = await claim(result.code.claim_id);
   }
   if (!result.redeemed) {
     if (!result.code) return { reason: "code_unknown" };
-    await considerReplay(rt, codeHash, caller, fields, result.code);
+    if (!row && isOpen(result.code, now) && !sameBinding(bound, copyOfRow(result.code))) {
+      rt.log.warn("code_copy_outdated", { clientId: client.id });
+      return spend(rt, exchange, copyOfRow(result.code), result.code);
+    }
+    await considerReplay(rt, caller, fields, result.code);
     return refuse(rt, codeHash, refusalOf(result.code, now));
   }
-  const row = result.code;
-  rt.metrics.count(`code_redeemed_${row.origin}`, client.skillId);
-  rt.log.info("code_redeemed", { traceId: result.traceId, clientId: client.id, grantId: row.grant_id });
+  const { code, traceId } = result;
+  rt.metrics.count(`code_redeemed_${code.origin}`, client.skillId);
+  rt.log.info("code_redeemed", { traceId, clientId: client.id, grantId: code.grant_id });
   return userTokenAnswer(
     rt,
     client,
-    { grantId: row.grant_id, userId: row.user_id, scope: row.scope },
-    formatRefreshToken(row.grant_id, refresh.secret),
+    { grantId: code.grant_id, userId: code.user_id, scope: code.scope },
+    formatRefreshToken(code.grant_id, refresh.secret),
+    signer,
+  );
+}
+
+function isOpen(row: CodeRow, now: number): boolean {
+  return row.spent_at === null && row.voided_at === null && row.expires_at > now;
+}
+
+function sameBinding(a: CodeCopy, b: CodeCopy): boolean {
+  return (
+    a.grantId === b.grantId &&
+    a.clientId === b.clientId &&
+    a.redirectUri === b.redirectUri &&
+    a.codeChallenge === b.codeChallenge
   );
 }
 
@@ -156,13 +199,11 @@ function refusalOf(row: CodeRow, now: number): TokenFailure {
  */
 async function considerReplay(
   rt: Runtime,
-  codeHash: string,
   caller: AuthenticatedClient,
   fields: ReadonlyMap<string, string>,
-  known: CodeRow | undefined,
+  row: CodeRow,
 ): Promise<void> {
-  const row = known ?? (await readCode(rt.db, codeHash));
-  if (!row || row.spent_at === null || row.client_id !== caller.client.id) return;
+  if (row.spent_at === null || row.client_id !== caller.client.id) return;
   const proved =
     caller.client.kind !== "app" ||
     (row.code_challenge !== null && (await verifierMatches(fields.get("code_verifier") ?? "", row.code_challenge)));

@@ -8,6 +8,7 @@ import { grantToClient } from "./token-client-credentials.ts";
 import { exchangeCode, type TokenRequestLife } from "./token-code.ts";
 import { type TokenFailure, tokenFailureAnswer } from "./token-failure.ts";
 import { refreshGrant } from "./token-refresh.ts";
+import { rememberUnanswered } from "./unanswered-claims.ts";
 
 /** Alexa gives up after 4.5 s; before that we say so ourselves, in a way that lets it come back. */
 const DEADLINE_MS = 3_900;
@@ -30,7 +31,7 @@ export const tokenRoutes = new Hono<AppEnv>()
 
 async function answerTokenRequest(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const life: TokenRequestLife = { overdue: false };
+  const life: TokenRequestLife = { overdue: false, claimId: undefined };
   const work = grant(rt, c, life);
   // The work goes on after the deadline, so that what it did is known to the next try.
   rt.background(
@@ -47,9 +48,11 @@ async function answerTokenRequest(c: AppContext): Promise<Response> {
     const outcome = await Promise.race([work, deadline]);
     if (outcome !== "overdue") return answer(rt, outcome);
     life.overdue = true;
+    if (life.claimId !== undefined) rememberUnanswered(rt, life.claimId);
     rt.log.alert("token_deadline_passed");
     return oauthError({ status: 503, error: "temporarily_unavailable" });
   } catch (error) {
+    if (life.claimId !== undefined) rememberUnanswered(rt, life.claimId);
     if (!(error instanceof StorageFault)) throw error;
     rt.log.warn("storage_fault", { path: "/token", message: error.message.slice(0, 300) });
     return oauthError({ status: 503, error: "temporarily_unavailable" });

@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst } from "../storage/d1.ts";
+import { GRANT_LIVES } from "../storage/grants.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 import { bearerTokenOf } from "./bearer.ts";
 import { type OAuthError, oauthError, TOKEN_HEADERS } from "./oauth-error.ts";
@@ -39,9 +40,10 @@ async function userinfo(c: AppContext): Promise<Response> {
   const user = await readFirst<UserRow>(
     rt.db
       .prepare(
-        "SELECT u.id, u.email, u.name FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = ? AND g.user_id = ? AND g.revoked_at IS NULL",
+        `SELECT u.id, u.email, u.name FROM grants g JOIN users u ON u.id = g.user_id
+         WHERE g.id = ?2 AND g.user_id = ?3 AND ${GRANT_LIVES}`,
       )
-      .bind(claims.grant, claims.sub),
+      .bind(rt.now(), claims.grant, claims.sub),
   );
   if (!user) return oauthError(refused);
   return new Response(

@@ -102,10 +102,15 @@ export type RedemptionResult =
   | { readonly redeemed: true; readonly code: CodeRow; readonly traceId: string | null }
   | { readonly redeemed: false; readonly code: CodeRow | null };
 
+/** Of a claim that is repeated or taken over, the traces are there already. */
+const NOT_AUDITED =
+  "NOT EXISTS (SELECT 1 FROM audit WHERE audit.grant_id = codes.grant_id AND audit.kind = 'grant_created')";
+
 /**
  * Spends a code and makes its grant: one batch, one trip, at most once. Conditions are in the UPDATE (C3, C4): unspent, unexpired,
  * not voided, of this client, redirect URI and challenge, its user and client still there. The grant is inserted from the
- * claimed row, so a claim that changed nothing makes nothing. Safe to repeat with the same `claimId` (F5).
+ * claimed row, so a claim that changed nothing makes nothing. Safe to repeat with the same `claimId` (F5). An unanswered claim is taken
+ * over only while its grant has neither been used nor revoked.
  */
 export async function redeemCode(db: D1Database, r: Redemption): Promise<RedemptionResult> {
   const [, , , , rows = []] = await batch(
@@ -116,7 +121,8 @@ export async function redeemCode(db: D1Database, r: Redemption): Promise<Redempt
           `UPDATE codes SET spent_at = ?1, claim_id = ?2
            WHERE code_hash = ?3 AND (spent_at IS NULL OR claim_id = ?2 OR claim_id = ?4)
              AND expires_at > ?1 AND voided_at IS NULL AND client_id = ?5 AND redirect_uri = ?6 AND code_challenge IS ?7
-             AND EXISTS (SELECT 1 FROM users WHERE id = codes.user_id) AND EXISTS (SELECT 1 FROM clients WHERE id = ?5)`,
+             AND EXISTS (SELECT 1 FROM users WHERE id = codes.user_id) AND EXISTS (SELECT 1 FROM clients WHERE id = ?5)
+             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.id = codes.grant_id AND (g.revoked_at IS NOT NULL OR g.last_used_at > g.created_at))`,
         )
         .bind(r.now, r.claimId, r.codeHash, r.unansweredClaimId, r.clientId, r.redirectUri, r.codeChallenge),
       db
@@ -127,7 +133,7 @@ export async function redeemCode(db: D1Database, r: Redemption): Promise<Redempt
            FROM codes c LEFT JOIN linkings l ON l.id = c.linking_id
            WHERE c.code_hash = ?9 AND c.claim_id = ?10
            ON CONFLICT (id) DO UPDATE SET refresh_hash = excluded.refresh_hash, rotation_key = excluded.rotation_key,
-             next_hashes = excluded.next_hashes WHERE refresh_hash <> excluded.refresh_hash AND last_used_at = created_at AND ?11 IS NOT NULL`,
+             next_hashes = excluded.next_hashes WHERE refresh_hash <> excluded.refresh_hash AND ?11 IS NOT NULL`,
         )
         .bind(
           r.skillId,
@@ -149,13 +155,14 @@ export async function redeemCode(db: D1Database, r: Redemption): Promise<Redempt
              grant_id = CASE WHEN state_hash IS NULL THEN COALESCE(grant_id, (SELECT grant_id FROM codes WHERE code_hash = ?1)) ELSE grant_id END,
              finished_at = CASE WHEN state_hash IS NULL THEN COALESCE(finished_at, ?2) ELSE finished_at END,
              steps = json_insert(steps, '$[#]', json_object('name', 'code_redeemed', 'at', ?2))
-           WHERE id = (SELECT linking_id FROM codes WHERE code_hash = ?1 AND claim_id = ?3 AND spent_at = ?2)`,
+           WHERE id = (SELECT linking_id FROM codes WHERE code_hash = ?1 AND claim_id = ?3 AND ${NOT_AUDITED})`,
         )
         .bind(r.codeHash, r.now, r.claimId),
       db
         .prepare(
           `INSERT INTO audit (at, kind, user_id, client_id, grant_id, linking_id)
-           SELECT ?1, 'grant_created', user_id, client_id, grant_id, linking_id FROM codes WHERE code_hash = ?2 AND claim_id = ?3`,
+           SELECT ?1, 'grant_created', user_id, client_id, grant_id, linking_id FROM codes
+           WHERE code_hash = ?2 AND claim_id = ?3 AND ${NOT_AUDITED}`,
         )
         .bind(r.now, r.codeHash, r.claimId),
       db

@@ -44,6 +44,9 @@ export function grantLives(grant: GrantRow, now: number): boolean {
   );
 }
 
+/** `grantLives` in SQL: the first parameter of the statement is the time. */
+export const GRANT_LIVES = "revoked_at IS NULL AND idle_expires_at > ?1 AND (expires_at IS NULL OR expires_at > ?1)";
+
 /** Notes that a stable grant was used. Losing this write loses a day of idle time, nothing else. */
 export async function touchGrant(db: D1Database, grantId: string, now: number, idleExpiresAt: number): Promise<void> {
   await write(
@@ -67,7 +70,6 @@ export async function presentRotatingToken(
   now: number,
   idleExpiresAt: number,
 ): Promise<GrantRow | null> {
-  const alive = "revoked_at IS NULL AND idle_expires_at > ?1 AND (expires_at IS NULL OR expires_at > ?1)";
   const { grantId, clientId, hash } = presented;
   const [, , , rows = []] = await batch(
     db,
@@ -76,20 +78,20 @@ export async function presentRotatingToken(
         .prepare(
           `UPDATE grants SET generation = generation + 1, refresh_hash = ?4, next_hashes = substr(next_hashes, 44),
              previous_rotated_at = rotated_at, rotated_at = ?1, next_issued_at = ?1, last_used_at = ?1, idle_expires_at = ?5
-           WHERE id = ?2 AND client_id = ?3 AND substr(next_hashes, 1, 43) = ?4 AND ${alive}`,
+           WHERE id = ?2 AND client_id = ?3 AND substr(next_hashes, 1, 43) = ?4 AND ${GRANT_LIVES}`,
         )
         .bind(now, grantId, clientId, hash, idleExpiresAt),
       db
         .prepare(
           `INSERT INTO audit (at, kind, user_id, client_id, grant_id)
            SELECT ?1, 'refresh_token_repeated_late', user_id, client_id, id FROM grants
-           WHERE id = ?2 AND client_id = ?3 AND refresh_hash = ?4 AND next_issued_at < ?5 AND ${alive}`,
+           WHERE id = ?2 AND client_id = ?3 AND refresh_hash = ?4 AND next_issued_at < ?5 AND ${GRANT_LIVES}`,
         )
         .bind(now, grantId, clientId, hash, now - LATE_REPEAT_MS),
       db
         .prepare(
           `UPDATE grants SET next_issued_at = COALESCE(next_issued_at, ?1), last_used_at = ?1, idle_expires_at = ?5
-           WHERE id = ?2 AND client_id = ?3 AND refresh_hash = ?4 AND ${alive}`,
+           WHERE id = ?2 AND client_id = ?3 AND refresh_hash = ?4 AND ${GRANT_LIVES}`,
         )
         .bind(now, grantId, clientId, hash, idleExpiresAt),
       grantStatement(db, grantId),

@@ -1,0 +1,143 @@
+// What clients do with tokens: whole exchanges in one call, codes that lie in KV too, and looks at what is stored.
+import { env } from "cloudflare:workers";
+import { putCodeCopy } from "../../src/authorization/codes.ts";
+import { sha256 } from "../../src/crypto/hash.ts";
+import { readCode } from "../../src/storage/codes.ts";
+import type { Fault, Trip } from "./meter.ts";
+import { runtimeOf } from "./runtime.ts";
+import {
+  ALEXA_CLIENT,
+  ALEXA_SECRET,
+  APP_CLIENT,
+  APP_REDIRECT_URI,
+  basic,
+  type CodeSeed,
+  challengeOf,
+  exchange,
+  form,
+  json,
+  SERVICE_CLIENT,
+  SERVICE_SECRET,
+  seedCode,
+  type TokenAnswer,
+} from "./seeds.ts";
+import { type Service, startService } from "./service.ts";
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** The verifier of every code that is seeded for the app. */
+export const VERIFIER = "verifier-of-the-test-app-0123456789-abcdefghijk";
+
+/** A code in D1 and, as after a consent, its copy in KV. */
+export async function seedCodeWithCopy(service: Service, seed: CodeSeed = {}): Promise<string> {
+  const code = await seedCode(seed);
+  await putCopy(service, code);
+  return code;
+}
+
+/** Puts a copy of a code's row into KV; `changes` make it differ from the row. */
+export async function putCopy(service: Service, code: string, changes: Partial<CodeSeed> = {}): Promise<void> {
+  const row = await readCode(env.DB, await sha256(code));
+  if (!row) throw new Error("no such code");
+  const rt = { ...(await runtimeOf(service)), codes: env.CODES };
+  const binding = {
+    origin: changes.origin ?? row.origin,
+    linkingId: row.linking_id,
+    grantId: row.grant_id,
+    clientId: changes.clientId ?? row.client_id,
+    userId: row.user_id,
+    redirectUri: changes.redirectUri ?? row.redirect_uri,
+    scope: row.scope,
+    codeChallenge: changes.codeChallenge === undefined ? row.code_challenge : changes.codeChallenge,
+  };
+  await putCodeCopy(rt, code as never, binding, row.expires_at);
+}
+
+/** A code for the app (public, PKCE). */
+export async function seedAppCode(seed: CodeSeed = {}): Promise<string> {
+  return seedCode({
+    clientId: APP_CLIENT,
+    redirectUri: APP_REDIRECT_URI,
+    scope: "links",
+    codeChallenge: await challengeOf(VERIFIER),
+    ...seed,
+  });
+}
+
+export function exchangeOfApp(code: string, overrides: Readonly<Record<string, string | undefined>> = {}): RequestInit {
+  return form({
+    grant_type: "authorization_code",
+    client_id: APP_CLIENT,
+    code,
+    redirect_uri: APP_REDIRECT_URI,
+    code_verifier: VERIFIER,
+    ...overrides,
+  });
+}
+
+export function refreshOfApp(token: string): RequestInit {
+  return form({ grant_type: "refresh_token", client_id: APP_CLIENT, refresh_token: token });
+}
+
+/** Alexa has linked: the tokens it holds. */
+export async function linkAlexa(service: Service, seed: CodeSeed = {}): Promise<TokenAnswer> {
+  return json(await service.request("/token", exchange(await seedCode(seed))));
+}
+
+/** The app has signed in: the tokens it holds. */
+export async function linkApp(service: Service, seed: CodeSeed = {}): Promise<TokenAnswer> {
+  return json(await service.request("/token", exchangeOfApp(await seedAppCode(seed))));
+}
+
+/** A token of the service client's own. */
+export async function serviceToken(service: Service, fields: Record<string, string> = {}): Promise<string> {
+  return (await json(await service.request("/token", asService({ grant_type: "client_credentials", ...fields }))))
+    .access_token;
+}
+
+export function asAlexa(fields: Readonly<Record<string, string>>): RequestInit {
+  return form(fields, { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) });
+}
+
+export function asService(fields: Readonly<Record<string, string>>): RequestInit {
+  return form(fields, { authorization: basic(SERVICE_CLIENT, SERVICE_SECRET) });
+}
+
+export async function introspection(
+  service: Service,
+  token: string,
+  as: (fields: Readonly<Record<string, string>>) => RequestInit = asAlexa,
+): Promise<Record<string, unknown>> {
+  return json(await service.request("/introspect", as({ token })));
+}
+
+export function userinfo(service: Service, token: string): Promise<Response> {
+  return service.request("/userinfo", { headers: { authorization: `Bearer ${token}` } });
+}
+
+export const grantIdOf = (refreshToken: string): string => refreshToken.slice(3, 29);
+
+/** Another isolate: a service with caches of its own on the same storage and clock. */
+export function anotherIsolate(first: Service, variables: Readonly<Record<string, string>> = {}): Service {
+  const second = startService(variables);
+  Object.defineProperty(second.clock, "now", { get: () => first.clock.now });
+  return second;
+}
+
+/** Rows of a table, counted. */
+export async function countOf(table: string, where = "TRUE"): Promise<number> {
+  return Number(await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table} WHERE ${where}`).first("n"));
+}
+
+/** A fault at the trips that `when` picks; persistent unless `times` is given. */
+export function failing(
+  when: (trip: Trip, index: number) => boolean,
+  throws: "before" | "after",
+  message: string,
+  times?: number,
+): Fault {
+  return { when, throws, message, ...(times === undefined ? {} : { times }) };
+}
