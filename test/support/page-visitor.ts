@@ -1,5 +1,10 @@
 // A customer's browser without a browser: keeps cookies, reads forms from pages, presses buttons. Follows redirects within the service only.
-import { ISSUER, type Service } from "./service.ts";
+import { ISSUER } from "./issuer.ts";
+
+/** Whatever answers requests without following redirects: an app in this isolate, or a server over HTTP. */
+export interface Sender {
+  request(path: string, init?: RequestInit): Promise<Response>;
+}
 
 export interface PageForm {
   readonly action: string;
@@ -42,12 +47,12 @@ export function formsOf(html: string): PageForm[] {
 }
 
 export class Visitor {
-  readonly #service: Service;
+  readonly #service: Sender;
   readonly #origin: string;
   readonly cookies = new Map<string, string>();
   headers: Record<string, string> = {};
 
-  constructor(service: Service, origin = ISSUER) {
+  constructor(service: Sender, origin = ISSUER) {
     this.#service = service;
     this.#origin = origin;
   }

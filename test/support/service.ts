@@ -4,9 +4,10 @@ import { env } from "cloudflare:workers";
 import { createApp } from "../../src/app.ts";
 import { createKeyring, type Keyring } from "../../src/crypto/keyring.ts";
 import { parseConfig } from "../../src/env.ts";
+import { ISSUER } from "./issuer.ts";
 import { createMeter, type Meter, meterD1, meterKv } from "./meter.ts";
 
-export const ISSUER = "https://link.example.com";
+export { ISSUER };
 export const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const MASTER_KEY = "A".repeat(43);
 /** Where tests start: a fixed moment, far from any real one. */

@@ -1,0 +1,3 @@
+// The public origin that the service has in tests.
+
+export const ISSUER = "https://link.example.com";
