@@ -3,7 +3,17 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { connect } from "node:net";
 
 /** Lines that wrangler prints each time and that help nobody offline. */
-const NOISE = [/Request\.cf/, /cf\.json/, /Unable to fetch the/, /^\s*$/, /telemetry/i, /⎔/, /─{5,}/];
+const NOISE = [
+  /Request\.cf/,
+  /cf\.json/,
+  /Unable to fetch the/,
+  /^\s*$/,
+  /telemetry/i,
+  /workers\.cloudflare\.com/,
+  /^\s+at .*node:/,
+  /⎔/,
+  /─{5,}/,
+];
 
 export interface Child {
   readonly name: string;

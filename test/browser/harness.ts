@@ -1,8 +1,8 @@
 // Service and simulator as deploy builds them, each on its own origin, the demo registered, and a Chromium at phone size.
-import { type Browser, type BrowserContext, chromium, devices } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, devices, type Page } from "playwright-core";
 import { createTestHarness } from "wrangler";
 import { findChromium } from "../../scripts/chromium.ts";
-import { registerDemo } from "../../scripts/demo.ts";
+import { DEMO_USER, registerDemo } from "../../scripts/demo.ts";
 
 export const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const SECRETS = {
@@ -86,4 +86,35 @@ export async function raiseStage(variables: Readonly<Record<string, string>> = {
       await Promise.all([serviceHarness.close(), simulatorHarness.close()]);
     },
   };
+}
+
+/** Signs the demo customer in. */
+export async function signIn(page: Page, stage: Stage): Promise<void> {
+  await page.goto(`${stage.service}/sign-in`);
+  await page.fill("input[name=email]", DEMO_USER.email);
+  await page.fill("input[name=password]", DEMO_USER.password);
+  await page.click("form[action^='/sign-in'] button[type=submit]");
+  await page.waitForURL(/\/account/);
+}
+
+/** Counts what a customer does: taps, and whether anything was typed into a page since. */
+export class TouchCounter {
+  readonly #page: Page;
+  count = 0;
+  /** Characters typed since this counter was made; the tests type through `type` only. */
+  typed = 0;
+
+  constructor(page: Page) {
+    this.#page = page;
+  }
+
+  async tap(selector: string): Promise<void> {
+    this.count++;
+    await this.#page.locator(selector).first().click();
+  }
+
+  async type(selector: string, text: string): Promise<void> {
+    this.typed += text.length;
+    await this.#page.fill(selector, text);
+  }
 }
