@@ -297,6 +297,7 @@ describe("every page", () => {
       expect(page.headers.get("cache-control")).toBe("no-store");
       expect(page.headers.get("referrer-policy")).toBe("no-referrer");
       expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+      expect(page.html.startsWith("<!doctype html><html lang=")).toBe(true);
       expect(page.html).toContain('name="viewport"');
       expect(page.html).not.toMatch(/<script|javascript:| on[a-z]+="| style="/i);
       expect(page.html).not.toMatch(/(src|href)="https?:/);

@@ -1,6 +1,6 @@
 // The frame of every page: brand, language, style, and the headers that go with HTML.
 import { createHash } from "node:crypto";
-import { raw } from "hono/html";
+import { html, raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppContext } from "../runtime.ts";
@@ -48,7 +48,7 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
   c.header("cache-control", "no-store");
   c.header("content-language", language);
   c.header("vary", "accept-language");
-  return c.html(
+  const page = (
     <html lang={language}>
       <head>
         <meta charset="utf-8" />
@@ -81,9 +81,10 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
           {brand.supportUrl ? <a href={brand.supportUrl}>{text.support}</a> : null}
         </footer>
       </body>
-    </html>,
-    options.status ?? 200,
+    </html>
   );
+  // Without its first line a browser would draw the page by the rules of the nineties.
+  return c.html(html`<!doctype html>${page}`, options.status ?? 200);
 }
 
 /** A page that says what went wrong and what to do now, with the id to quote to support. */

@@ -78,6 +78,7 @@ button.danger{background:transparent;color:var(--bad);border-color:var(--bad)}
 button.link{display:inline-flex;width:auto;min-height:2.75rem;margin:0;padding:.25rem .1rem;border:0;background:none;color:var(--accent);font-weight:500;text-decoration:underline}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 .actions{margin-top:1.25rem}
+.actions+.below{margin-top:.5rem}
 .error{display:flex;gap:.6rem;background:var(--badGround);color:var(--bad);font-weight:500;border-radius:.65rem;padding:.75rem .85rem;margin:1rem 0}
 .error svg{flex:none;width:1.25rem;height:1.25rem;margin-top:.1rem}
 .links{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin-top:1.25rem}
@@ -86,8 +87,8 @@ button.link{display:inline-flex;width:auto;min-height:2.75rem;margin:0;padding:.
 .pair svg{width:2.75rem;height:2.75rem;padding:.6rem;border:1px solid var(--line);border-radius:50%;background:var(--paper)}
 .pair b{display:flex;align-items:center;justify-content:center;width:2.75rem;height:2.75rem;border-radius:50%;background:var(--brand);border:1px solid var(--edge);color:var(--on);font-size:1.2rem}
 .pair i{width:1.75rem;border-top:2px dotted var(--field)}
-.account{display:flex;align-items:center;gap:.75rem;border:1px solid var(--line);border-radius:.85rem;padding:.5rem .85rem;margin:1.25rem 0}
-.account .who{flex:1;min-width:0;padding:.25rem 0}
+.account{display:flex;flex-wrap:wrap;align-items:center;gap:0 .75rem;border:1px solid var(--line);border-radius:.85rem;padding:.5rem .85rem;margin:1.25rem 0}
+.account .who{flex:1 1 auto;max-width:100%;padding:.25rem 0}
 .account small{display:block;color:var(--muted);font-size:.85rem}
 .account strong{font-weight:600}
 .account button.link{flex:none}
@@ -111,6 +112,5 @@ body{background:var(--ground)}
 main{padding-top:3rem}
 .card{background:var(--paper);border:1px solid var(--line);border-radius:1.25rem;padding:2rem 1.75rem}
 }
-@media (max-width:22rem){.account{flex-wrap:wrap}.account .who{flex-basis:100%}}
 @media (forced-colors:active){.brand i{display:none}}`;
 }
