@@ -1,5 +1,5 @@
 // The frame of every page: who plays, which Amazon account is signed in, and where else to go.
-import { raw } from "hono/html";
+import { html, raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { AmazonAccount } from "../configuration.ts";
 import { currentAccount, type SimulatorContext } from "../scene.ts";
@@ -18,14 +18,14 @@ export function showPage(c: SimulatorContext, title: string, tab: Tab, children:
   const tabs: [Tab, string, string][] = [
     ["overview", "/", "Overview"],
     ["alexa-app", "/alexa-app", "Alexa app"],
-    ["company", "/company", `${company} website`],
+    ["company", "/company", "Website"],
     ["company-app", "/company/app", `${company} app`],
     ["exchanges", "/exchanges", "Exchanges"],
     ["faults", "/faults", "Faults"],
   ];
   c.header("cache-control", "no-store");
   c.header("referrer-policy", "no-referrer");
-  return c.html(
+  const document = (
     <html lang="en">
       <head>
         <meta charset="utf-8" />
@@ -43,7 +43,7 @@ export function showPage(c: SimulatorContext, title: string, tab: Tab, children:
             <AccountChip account={account} back={c.req.url} />
             <nav class="nav" aria-label="Places">
               {tabs.map(([id, href, label]) => (
-                <a href={href} aria-current={id === tab ? "page" : undefined}>
+                <a href={href} class={id} aria-current={id === tab ? "page" : undefined}>
                   {label}
                 </a>
               ))}
@@ -52,9 +52,9 @@ export function showPage(c: SimulatorContext, title: string, tab: Tab, children:
         </header>
         <main>{children}</main>
       </body>
-    </html>,
-    status,
+    </html>
   );
+  return c.html(html`<!doctype html>${document}`, status);
 }
 
 function AccountChip({ account, back }: { account: AmazonAccount; back: string }) {
