@@ -2,7 +2,7 @@
 
 export const DASHBOARD_CSS = `
 main{max-width:68rem;padding-top:1.25rem}
-.bar{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.25rem 1rem;margin-bottom:1rem}
+.bar{display:flex;flex-wrap:wrap;align-items:baseline;justify-content:space-between;gap:.25rem 1rem;margin-bottom:1rem}
 .bar h1{margin:0}
 .bar button{width:auto;min-height:2.75rem;margin:0}
 .panel{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:1.1rem 1.25rem;margin:0 0 1.25rem}
@@ -31,7 +31,9 @@ ol.steps small{color:var(--muted);font-variant-numeric:tabular-nums}
 table{width:100%;border-collapse:collapse;font-size:.9rem}
 th{text-align:left;color:var(--muted);font-weight:500}
 th,td{padding:.5rem .75rem .5rem 0;border-top:1px solid var(--line);vertical-align:top}
-td.number{font-variant-numeric:tabular-nums}
+td.number{font-variant-numeric:tabular-nums;white-space:nowrap}
+th{white-space:nowrap}
+td{line-height:1.45}
 .empty{color:var(--muted);margin:.25rem 0}
 @media (max-width:40rem){.linking summary{grid-template-columns:auto 1fr}.linking summary time{grid-column:1/-1}thead{display:none}td{display:block;border:0;padding:.1rem 0}tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}}
 `;

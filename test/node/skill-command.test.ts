@@ -1,0 +1,188 @@
+// `npm run skill`: against the service as deploy builds it.
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createTestHarness } from "wrangler";
+import { run } from "../../cli/skill.ts";
+
+const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
+const SKILL_ID = "amzn1.ask.skill.0000-command";
+
+const harness = createTestHarness({
+  workers: [
+    {
+      configPath: "wrangler.toml",
+      env: "test",
+      vars: { METRICS_FLUSH_MS: "0" },
+      secrets: { MASTER_KEY: "A".repeat(43), ADMIN_TOKEN },
+    },
+  ],
+});
+let origin = "";
+let folder = "";
+let counter = 0;
+
+beforeAll(async () => {
+  const url = (await harness.listen()).url;
+  url.hostname = "localhost";
+  origin = url.origin;
+  await harness.getWorker().applyD1Migrations("DB");
+});
+afterAll(() => harness.close());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "skill-command-"));
+  counter++;
+  return () => rmSync(folder, { recursive: true });
+});
+
+async function skill(args: string[], environment: NodeJS.ProcessEnv = {}) {
+  const out: string[] = [];
+  const errors: string[] = [];
+  const code = await run(
+    [...args, ...(args.includes("--url") ? [] : ["--url", origin])],
+    { ADMIN_TOKEN, ...environment },
+    (text) => out.push(text),
+    (text) => errors.push(text),
+  );
+  return { code, out: out.join("\n"), errors: errors.join("\n") };
+}
+
+function addition(more: string[] = []): string[] {
+  return [
+    "add",
+    "--id",
+    `${SKILL_ID}-${counter}`,
+    ...["--name", "Acme Home", "--type", "smart_home", "--vendor-id", "M2EXAMPLEVENDOR"],
+    ...["--scope", "profile=See your name", "--scope", "devices:control"],
+    ...["--return-url", "https://app.example.com/alexa/done"],
+    ...["--out", join(folder, "accountLinking.json")],
+    ...more,
+  ];
+}
+
+const readJson = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Record<string, Record<string, unknown>>;
+
+describe("npm run skill", () => {
+  it("O2: add prints what the console asks for and writes the same for ask-cli, readable by its owner only", async () => {
+    const file = join(folder, "accountLinking.json");
+    writeFileSync(file, "{}", { mode: 0o644 });
+    const { code, out, errors } = await skill(addition());
+    expect([code, errors]).toEqual([0, ""]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const request = readJson(file).accountLinkingRequest!;
+    expect(request).toMatchObject({
+      type: "AUTH_CODE",
+      authorizationUrl: `${origin}/authorize`,
+      accessTokenUrl: `${origin}/token`,
+      accessTokenScheme: "HTTP_BASIC",
+      scopes: ["profile", "devices:control"],
+      redirectUrls: [`${origin}/link/callback`, `${origin}/app/callback`],
+    });
+    for (const value of [request.clientId, request.clientSecret, request.authorizationUrl, request.accessTokenUrl]) {
+      expect(out).toContain(value);
+    }
+    for (const host of ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"]) {
+      expect(out).toContain(`https://${host}/api/skill/link/M2EXAMPLEVENDOR`);
+    }
+    expect(out).toContain(`ask smapi update-account-linking-info -s ${SKILL_ID}-${counter} -g development`);
+  });
+
+  it("O2: what add wrote is what the running server accepts", async () => {
+    await skill(addition());
+    const { clientId, clientSecret, accessTokenUrl } = readJson(join(folder, "accountLinking.json"))
+      .accountLinkingRequest as Record<string, string>;
+    const answer = await fetch(accessTokenUrl!, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa(`${clientId}:${clientSecret}`)}` },
+      body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: "rt_unknown" }),
+    });
+    expect([answer.status, ((await answer.json()) as { error: string }).error]).toEqual([400, "invalid_grant"]);
+  });
+
+  it("takes a skill from a file; options win over it", async () => {
+    const file = join(folder, "skill.json");
+    writeFileSync(
+      file,
+      JSON.stringify({
+        id: `${SKILL_ID}-${counter}`,
+        name: "From the file",
+        type: "custom",
+        stage: "live",
+        vendorId: "M2EXAMPLEVENDOR",
+        scopes: [{ name: "profile", descriptions: { de: "Ihren Namen sehen" } }],
+        returnUrls: ["https://app.example.com/"],
+      }),
+    );
+    const out = join(folder, "out.json");
+    const added = await skill(["add", "--file", file, "--name", "From the option", "--out", out, "--json"]);
+    expect([added.code, added.errors]).toEqual([0, ""]);
+    expect(JSON.parse(added.out)).toMatchObject({ name: "From the option", stage: "live", type: "custom" });
+  });
+
+  it("set changes what is given; secrets come from the environment", async () => {
+    await skill(addition());
+    const id = ["--id", `${SKILL_ID}-${counter}`];
+    const refused = await skill(["set", ...id, "--lwa-client-id", "amzn1.application-oa2-client.example"]);
+    expect([refused.code, refused.errors]).toEqual([1, expect.stringContaining("LWA_CLIENT_SECRET")]);
+    const changed = await skill(["set", ...id, "--lwa-client-id", "amzn1.application-oa2-client.example"], {
+      LWA_CLIENT_SECRET: "example-secret",
+    });
+    expect(changed.code).toBe(0);
+    expect(changed.out).not.toContain("example-secret");
+    const listed = await skill(["list"]);
+    expect(listed.out).toMatch(
+      new RegExp(`${SKILL_ID}-${counter} +development +smart_home +Acme Home +alexa-\\w+ +ready`),
+    );
+  });
+
+  it("rotate-secret shows the new one and until when the old one works", async () => {
+    await skill(addition());
+    const file = join(folder, "accountLinking.json");
+    const before = readJson(file).accountLinkingRequest!.clientSecret;
+    const rotated = await skill(["rotate-secret", "--id", `${SKILL_ID}-${counter}`, "--out", file]);
+    expect(rotated.code).toBe(0);
+    expect(rotated.out).toMatch(/works until \d{4}-\d\d-\d\dT/);
+    const after = readJson(file).accountLinkingRequest!.clientSecret;
+    expect(after).not.toBe(before);
+    expect(rotated.out).toContain(after);
+  });
+
+  it("account-linking-request prints plain JSON; the secret is put in when it is given", async () => {
+    await skill(addition());
+    const args = ["account-linking-request", "--id", `${SKILL_ID}-${counter}`];
+    const plain = JSON.parse((await skill(args)).out) as { accountLinkingRequest: { clientSecret: string } };
+    expect(plain.accountLinkingRequest.clientSecret).toMatch(/PUT/);
+    const filled = JSON.parse((await skill(args, { CLIENT_SECRET: "the-secret-of-it" })).out) as typeof plain;
+    expect(filled.accountLinkingRequest.clientSecret).toBe("the-secret-of-it");
+  });
+
+  it("says what is wrong in one line, with the field that the server named", async () => {
+    const wrong = await skill(addition(["--vendor-id", "not a vendor"]));
+    expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining("vendorId")]);
+    await skill(addition());
+    const again = await skill(addition());
+    expect([again.code, again.errors]).toEqual([1, expect.stringContaining("registered already")]);
+    const token = await skill(["list"], { ADMIN_TOKEN: "wrong-token-wrong-token-wrong-token" });
+    expect([token.code, token.errors]).toEqual([1, expect.stringContaining("401")]);
+    expect(token.errors).not.toContain("wrong-token");
+  });
+
+  it("does not send the admin token in clear to another machine, nor anywhere without one", async () => {
+    for (const url of ["http://link.example.com", "ftp://link.example.com", "link.example.com"]) {
+      const answer = await skill(["list", "--url", url]);
+      expect([url, answer.code]).toEqual([url, 1]);
+      expect(answer.errors).toContain("--url must be");
+    }
+    const none = await skill(["list", "--url", "https://link.example.com"], { ADMIN_TOKEN: "" });
+    expect([none.code, none.errors]).toEqual([1, expect.stringContaining("ADMIN_TOKEN")]);
+  });
+
+  it("explains itself; what it does not know is exit code 2", async () => {
+    const help = await skill(["--help"]);
+    expect([help.code, help.out]).toEqual([0, expect.stringContaining("account-linking-request")]);
+    for (const args of [[], ["remove"], ["list", "extra"], ["list", "--colour"], ["constructor"]]) {
+      expect([args, (await skill(args)).code]).toEqual([args, 2]);
+    }
+  });
+});
