@@ -1,5 +1,5 @@
 // Configuration, parsed once: a wrong value stops the start with the variable's name and the rule.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 export type SignInMethod = "password" | "oidc" | "amazon" | "passkey";
 
@@ -71,126 +71,149 @@ export function isLoopback(url: string | URL): boolean {
 const DEFAULT_API_HOSTS = "api.amazonalexa.com,api.eu.amazonalexa.com,api.fe.amazonalexa.com";
 const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
 
-const httpsOrLoopbackUrl = z
-  .string()
-  .refine(
-    (value) =>
-      URL.canParse(value) &&
-      (new URL(value).protocol === "https:" || (new URL(value).protocol === "http:" && isLoopback(value))),
-    { message: "must be an https URL (http only on a loopback host, in development)" },
-  );
-const masterKey = z.string().regex(BASE64URL_32_BYTES, "must be 32 bytes as base64url (43 characters)");
+/** Shorthand of this file: one rule, one sentence. */
+function text(rule: (value: string) => boolean, message: string) {
+  return z.string().check(z.refine(rule, message));
+}
+
+const httpsOrLoopbackUrl = text(
+  (value) =>
+    URL.canParse(value) &&
+    (new URL(value).protocol === "https:" || (new URL(value).protocol === "http:" && isLoopback(value))),
+  "must be an https URL (http only on a loopback host, in development)",
+);
+const optionalUrl = z.optional(httpsOrLoopbackUrl);
+const anyText = z.optional(z.string());
+const masterKey = text((value) => BASE64URL_32_BYTES.test(value), "must be 32 bytes as base64url (43 characters)");
+const url = (fallback: string) => z._default(httpsOrLoopbackUrl, fallback);
 const integer = (minimum: number, maximum: number, fallback: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, "must be a whole number")
-    .transform(Number)
-    .refine((value) => value >= minimum && value <= maximum, {
-      message: `must be between ${minimum} and ${maximum}`,
-    })
-    .default(fallback);
-const commaList = z.string().transform((value) =>
-  value
-    .split(",")
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== ""),
+  z._default(
+    z.pipe(
+      z.string().check(
+        z.regex(/^\d{1,9}$/, { error: "must be a whole number", abort: true }),
+        z.refine(
+          (value) => Number(value) >= minimum && Number(value) <= maximum,
+          `must be between ${minimum} and ${maximum}`,
+        ),
+      ),
+      z.transform(Number),
+    ),
+    fallback,
+  );
+const commaList = z.pipe(
+  z.string(),
+  z.transform((value) =>
+    value
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ""),
+  ),
 );
 
 const variables = z.object({
-  ISSUER: z
-    .string()
-    .refine((value) => URL.canParse(value) && new URL(value).origin === value, {
-      message: "must be an origin such as https://link.example.com, without path or trailing slash",
-    })
-    .refine((value) => value.startsWith("https://") || isLoopback(value), {
-      message: "must be https outside localhost",
-    })
-    .optional(),
+  ISSUER: z.optional(
+    z.string().check(
+      z.refine(
+        (value) => URL.canParse(value) && new URL(value).origin === value,
+        "must be an origin such as https://link.example.com, without path or trailing slash",
+      ),
+      z.refine((value) => value.startsWith("https://") || isLoopback(value), "must be https outside localhost"),
+    ),
+  ),
   MASTER_KEY: masterKey,
-  MASTER_KEY_PREVIOUS: masterKey.optional(),
-  ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters").optional(),
-  BRAND_NAME: z.string().max(80, "must have at most 80 characters").optional(),
-  BRAND_LOGO_URL: httpsOrLoopbackUrl.optional(),
-  BRAND_COLOR: z
-    .string()
-    .regex(/^#[0-9A-Fa-f]{6}$/, "must be a colour such as #0b5fff")
-    .default("#0b57d0"),
-  PRIVACY_URL: httpsOrLoopbackUrl.optional(),
-  TERMS_URL: httpsOrLoopbackUrl.optional(),
-  SUPPORT_URL: httpsOrLoopbackUrl.optional(),
-  SIGN_UP_URL: httpsOrLoopbackUrl.optional(),
-  RESET_PASSWORD_URL: httpsOrLoopbackUrl.optional(),
-  SIGN_IN_METHODS: commaList
-    .pipe(
+  MASTER_KEY_PREVIOUS: z.optional(masterKey),
+  ADMIN_TOKEN: z.optional(text((value) => value.length >= 32, "must have at least 32 characters")),
+  BRAND_NAME: z.optional(text((value) => value.length <= 80, "must have at most 80 characters")),
+  BRAND_LOGO_URL: optionalUrl,
+  BRAND_COLOR: z._default(
+    text((value) => /^#[0-9A-Fa-f]{6}$/.test(value), "must be a colour such as #0b5fff"),
+    "#0b57d0",
+  ),
+  PRIVACY_URL: optionalUrl,
+  TERMS_URL: optionalUrl,
+  SUPPORT_URL: optionalUrl,
+  SIGN_UP_URL: optionalUrl,
+  RESET_PASSWORD_URL: optionalUrl,
+  SIGN_IN_METHODS: z._default(
+    z.pipe(
+      commaList,
       z
         .array(z.enum(["password", "oidc", "amazon", "passkey"], "must list only password, oidc, amazon, passkey"))
-        .min(1, "must name at least one method")
-        .refine((list) => new Set(list).size === list.length, { message: "must not repeat a method" }),
-    )
-    .default(["password"]),
-  SIGN_UP: z.enum(["open", "closed"], "must be open or closed").optional(),
-  OIDC_ISSUER: httpsOrLoopbackUrl.optional(),
-  OIDC_CLIENT_ID: z.string().optional(),
-  OIDC_CLIENT_SECRET: z.string().optional(),
-  OIDC_SCOPES: z
-    .string()
-    .refine((value) => value.split(" ").includes("openid"), { message: "must contain openid" })
-    .default("openid email profile"),
-  OIDC_AUDIENCE: z.string().optional(),
-  AMAZON_SIGN_IN_CLIENT_ID: z.string().optional(),
-  AMAZON_SIGN_IN_CLIENT_SECRET: z.string().optional(),
+        .check(
+          z.minLength(1, "must name at least one method"),
+          z.refine((list) => new Set(list).size === list.length, "must not repeat a method"),
+        ),
+    ),
+    ["password"],
+  ),
+  SIGN_UP: z.optional(z.enum(["open", "closed"], "must be open or closed")),
+  OIDC_ISSUER: optionalUrl,
+  OIDC_CLIENT_ID: anyText,
+  OIDC_CLIENT_SECRET: anyText,
+  OIDC_SCOPES: z._default(
+    text((value) => value.split(" ").includes("openid"), "must contain openid"),
+    "openid email profile",
+  ),
+  OIDC_AUDIENCE: anyText,
+  AMAZON_SIGN_IN_CLIENT_ID: anyText,
+  AMAZON_SIGN_IN_CLIENT_SECRET: anyText,
   ACCESS_TOKEN_TTL_SECONDS: integer(360, 86_400, 3600),
   CODE_TTL_SECONDS: integer(60, 600, 300),
   REFRESH_IDLE_DAYS: integer(1, 3650, 400),
   REFRESH_PUBLIC_MAX_DAYS: integer(1, 3650, 180),
   METRICS_FLUSH_MS: integer(0, 20_000, 2000),
   PASSWORD_ITERATIONS: integer(1000, 100_000, 100_000),
-  APPLE_APP_IDS: commaList
-    .pipe(
+  APPLE_APP_IDS: z._default(
+    z.pipe(
+      commaList,
       z.array(
-        z
-          .string()
-          .regex(
-            /^[A-Z0-9]{10}\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/,
-            "must list app ids such as ABCDE12345.com.example.app (ten-character team id, dot, bundle id)",
-          ),
+        text(
+          (value) => /^[A-Z0-9]{10}\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(value),
+          "must list app ids such as ABCDE12345.com.example.app (ten-character team id, dot, bundle id)",
+        ),
       ),
-    )
-    .default([]),
-  ANDROID_APPS: commaList
-    .pipe(
+    ),
+    [],
+  ),
+  ANDROID_APPS: z._default(
+    z.pipe(
+      commaList,
       z.array(
-        z
-          .string()
-          .regex(
-            /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}$/,
-            "must list package=FINGERPRINT, the fingerprint being the SHA-256 of the signing certificate as 32 hex bytes with colons",
-          ),
+        text(
+          (value) =>
+            /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}$/.test(value),
+          "must list package=FINGERPRINT, the fingerprint being the SHA-256 of the signing certificate as 32 hex bytes with colons",
+        ),
       ),
-    )
-    .default([]),
-  AMAZON_AUTHORIZE_URL: httpsOrLoopbackUrl.default("https://www.amazon.com/ap/oa"),
-  AMAZON_TOKEN_URL: httpsOrLoopbackUrl.default("https://api.amazon.com/auth/o2/token"),
-  AMAZON_PROFILE_URL: httpsOrLoopbackUrl.default("https://api.amazon.com/user/profile"),
-  ALEXA_APP_URL: httpsOrLoopbackUrl.default("https://alexa.amazon.com/spa/skill-account-linking-consent"),
-  ALEXA_API_URL: httpsOrLoopbackUrl.default("https://api.amazonalexa.com"),
-  ALEXA_API_HOSTS: commaList
-    .pipe(
+    ),
+    [],
+  ),
+  AMAZON_AUTHORIZE_URL: url("https://www.amazon.com/ap/oa"),
+  AMAZON_TOKEN_URL: url("https://api.amazon.com/auth/o2/token"),
+  AMAZON_PROFILE_URL: url("https://api.amazon.com/user/profile"),
+  ALEXA_APP_URL: url("https://alexa.amazon.com/spa/skill-account-linking-consent"),
+  ALEXA_API_URL: url("https://api.amazonalexa.com"),
+  ALEXA_API_HOSTS: z._default(
+    z.pipe(
+      commaList,
       z
         .array(
-          z
-            .string()
-            .transform((entry) => (entry.includes("://") ? entry : `https://${entry}`).replace(/\/+$/, ""))
-            .pipe(httpsOrLoopbackUrl),
+          z.pipe(
+            z.pipe(
+              z.string(),
+              z.transform((entry) => (entry.includes("://") ? entry : `https://${entry}`).replace(/\/+$/, "")),
+            ),
+            httpsOrLoopbackUrl,
+          ),
         )
-        .length(3, "must name three hosts, in the order NA, EU, FE"),
-    )
-    .default(DEFAULT_API_HOSTS.split(",").map((host) => `https://${host}`)),
-  ALEXA_CERT_ORIGIN: httpsOrLoopbackUrl.default("https://s3.amazonaws.com"),
-  ALEXA_CERT_ROOTS: z
-    .string()
-    .refine((value) => value.includes("-----BEGIN CERTIFICATE-----"), { message: "must be PEM certificates" })
-    .optional(),
+        .check(z.length(3, "must name three hosts, in the order NA, EU, FE")),
+    ),
+    DEFAULT_API_HOSTS.split(",").map((host) => `https://${host}`),
+  ),
+  ALEXA_CERT_ORIGIN: url("https://s3.amazonaws.com"),
+  ALEXA_CERT_ROOTS: z.optional(
+    text((value) => value.includes("-----BEGIN CERTIFICATE-----"), "must be PEM certificates"),
+  ),
 });
 
 type Variables = z.infer<typeof variables>;

@@ -1,5 +1,5 @@
 // Client of the Skill Enablement API (customer family): where to ask, enable and link, look, disable.
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AuthorizationCode } from "../authorization/codes.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Stage } from "../storage/linkings.ts";
@@ -18,7 +18,7 @@ export function regionOf(rt: Runtime, host: string): Region {
   return REGIONS[rt.config.amazon.apiHosts.indexOf(host)] ?? "NA";
 }
 
-const endpointsAnswer = z.object({ endpoints: z.array(z.string()).max(20) });
+const endpointsAnswer = z.object({ endpoints: z.array(z.string()).check(z.maxLength(20)) });
 
 /**
  * The hosts to try for this customer, in order. Asks endpoint discovery; entries off the list of configured hosts are dropped,
@@ -72,11 +72,8 @@ export type LinkState =
   | { readonly state: "unknown" };
 
 const enablementAnswer = z.object({
-  accountLink: z.object({ status: z.string() }).optional().catch(undefined),
-  user: z
-    .object({ id: z.string().min(1).max(255) })
-    .optional()
-    .catch(undefined),
+  accountLink: z.catch(z.optional(z.object({ status: z.string() })), undefined),
+  user: z.catch(z.optional(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })), undefined),
 });
 
 /** Enables the skill and links the account. Alexa redeems the code at our /token before it answers. At most ten seconds. */

@@ -1,5 +1,5 @@
 // Login with Amazon's token endpoint, with a skill's LWA credentials. Request and validated answer are kept apart.
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Runtime } from "../runtime.ts";
 import type { AmazonTokens } from "../storage/amazon-tokens.ts";
 import type { LwaCredentials } from "../storage/skills.ts";
@@ -29,20 +29,17 @@ export const LWA_TIMEOUT_MS = 5000;
 export const EXPIRY_MARGIN_MS = 60_000;
 
 const lifetimeSeconds = z.union([
-  z.number().positive(),
-  z
-    .string()
-    .regex(/^\d{1,9}$/)
-    .transform(Number),
+  z.number().check(z.positive()),
+  z.pipe(z.string().check(z.regex(/^\d{1,9}$/)), z.transform(Number)),
 ]);
 // Amazon gives tokens up to 2,048 bytes; the bounds only keep a wild answer out of storage.
-const token = z.string().min(1).max(8192);
+const token = z.string().check(z.minLength(1), z.maxLength(8192));
 const tokenAnswer = z.object({
   access_token: token,
-  refresh_token: token.optional(),
+  refresh_token: z.optional(token),
   expires_in: lifetimeSeconds,
 });
-const errorAnswer = z.object({ error: z.string().min(1) });
+const errorAnswer = z.object({ error: z.string().check(z.minLength(1)) });
 
 /** Redeems Amazon's code (RFC 6749 §4.1.3, with the verifier in the body). Takes at most five seconds. */
 export function exchangeAmazonCode(

@@ -1,6 +1,6 @@
 // Access tokens: signed JWTs (RFC 9068) that anyone verifies by our key set; revocation shows where we are asked.
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { randomSecret } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
 import { currentSigner, SIGNING_ALGORITHM, type Signer, verificationKey } from "./keys.ts";
@@ -25,7 +25,7 @@ const claimsSchema = z.object({
   aud: z.union([z.string(), z.array(z.string())]),
   client_id: z.string(),
   scope: z.string(),
-  grant: z.string().optional(),
+  grant: z.optional(z.string()),
   iat: z.number(),
   exp: z.number(),
   jti: z.string(),

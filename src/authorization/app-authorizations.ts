@@ -1,6 +1,6 @@
 // Linking from the Alexa app through the company's app: the app shows the consent, we give the redirect (flow "app to app").
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
@@ -24,17 +24,18 @@ const LARGEST_BODY_BYTES = 64 * 1024;
 /** Body of both steps: the query alone asks, with `ticket` and `decision` it decides. */
 export const authorizationBodySchema = z
   .strictObject({
-    query: z
-      .string()
-      .min(1)
-      .max(16 * 1024)
-      .describe("The raw query string that Alexa sent, without `?`"),
-    ticket: z.string().max(4096).optional().describe("From the answer of the first step; valid for ten minutes"),
-    decision: z.enum(["allow", "deny"]).optional(),
+    /** The raw query string that Alexa sent, without `?`. */
+    query: z.string().check(z.minLength(1, "must not be empty"), z.maxLength(16 * 1024, "must have at most 16 KB")),
+    /** From the answer of the first step; valid for ten minutes. */
+    ticket: z.optional(z.string().check(z.maxLength(4096, "is not one of ours"))),
+    decision: z.optional(z.enum(["allow", "deny"], "must be allow or deny")),
   })
-  .refine((body) => (body.ticket === undefined) === (body.decision === undefined), {
-    message: "ticket and decision go together",
-  });
+  .check(
+    z.refine(
+      (body) => (body.ticket === undefined) === (body.decision === undefined),
+      "ticket and decision go together",
+    ),
+  );
 
 const ticketSchema = z.object({
   linkingId: z.string(),

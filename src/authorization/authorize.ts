@@ -1,6 +1,6 @@
 // GET /authorize draws a page and changes nothing; POST /authorize/decision decides. Nothing is born from a GET (P2).
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";
@@ -27,9 +27,9 @@ const startSchema = z.object({
   linkingId: z.string(),
   traceId: z.string(),
   flow: z.enum(["alexa_app", "oauth"]),
-  skillId: z.string().nullable(),
-  skillStage: z.enum(["development", "live"]).nullable(),
-  clientId: z.string().nullable(),
+  skillId: z.nullable(z.string()),
+  skillStage: z.nullable(z.enum(["development", "live"])),
+  clientId: z.nullable(z.string()),
 });
 
 /** What travels with the consent form: the request as it was sent, for whom it was drawn, and the ids it will get. */

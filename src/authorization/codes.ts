@@ -1,5 +1,5 @@
 // Our authorization codes: how they are made, and their copy in KV, sealed under a key that only the code itself gives.
-import * as z from "zod";
+import * as z from "zod/mini";
 import { concatBytes, fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";
@@ -36,7 +36,7 @@ const payloadSchema = z.object({
   grantId: z.string(),
   clientId: z.string(),
   redirectUri: z.string(),
-  codeChallenge: z.string().nullable(),
+  codeChallenge: z.nullable(z.string()),
   origin: z.enum(["authorize", "app", "enablement"]),
   expiresAt: z.number(),
 });

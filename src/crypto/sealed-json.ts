@@ -1,5 +1,5 @@
 // Sealed objects that travel through browsers and apps: typed, limited in time.
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import type { Keyring, Purpose } from "./keyring.ts";
 
 export interface OpenedJson<T> {
@@ -24,7 +24,7 @@ export async function openJson<T>(
   purpose: Purpose,
   context: string,
   sealed: string,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
   now: number,
 ): Promise<OpenedJson<T> | "forged" | "expired"> {
   const opened = await keyring.open(purpose, context, sealed);

@@ -1,6 +1,6 @@
 // /admin: signing in with ADMIN_TOKEN, the dashboard, signing out. Plain forms, no script.
 import type { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";
 import { openForm, sealForm } from "../sign-in/form-token.ts";

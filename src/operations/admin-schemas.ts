@@ -1,5 +1,5 @@
 // What operators may send: the shapes of skills and clients, each with the rule that a fault names.
-import * as z from "zod";
+import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../authorization/bearer.ts";
 import { SKILL_TYPES } from "../storage/skills.ts";
 import { addressFault } from "./web-address.ts";
@@ -15,38 +15,46 @@ const SKILL_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 const required = (name: string) => (issue: { readonly input?: unknown }) =>
   issue.input === undefined ? "is required" : `must be ${name}`;
 
-export const shownName = z
-  .string({ error: required("a text") })
-  .max(100, "must have at most 100 characters")
-  .refine((value) => value.trim() !== "", "must not be empty")
-  .refine((value) => !/\p{Cc}/u.test(value), "must not hold control characters");
+export const shownName = z.string({ error: required("a text") }).check(
+  z.maxLength(100, "must have at most 100 characters"),
+  z.refine((value) => value.trim() !== "", "must not be empty"),
+  z.refine((value) => !/\p{Cc}/u.test(value), "must not hold control characters"),
+);
 
 export const skillId = z
   .string({ error: required("a text") })
-  .regex(SKILL_ID, "must be a skill id such as amzn1.ask.skill.… (letters, digits, dots, dashes; at most 255)");
+  .check(
+    z.regex(SKILL_ID, "must be a skill id such as amzn1.ask.skill.… (letters, digits, dots, dashes; at most 255)"),
+  );
 
 export const clientId = z
   .string({ error: required("a text") })
-  .regex(CLIENT_ID, "must begin with a letter or digit and hold letters, digits and . _ ~ @ + = - (at most 200)");
+  .check(
+    z.regex(CLIENT_ID, "must begin with a letter or digit and hold letters, digits and . _ ~ @ + = - (at most 200)"),
+  );
 
 const clientSecret = z
   .string({ error: required("a text") })
-  .regex(/^[\x21-\x7e]{8,500}$/, "must have 8 to 500 visible ASCII characters");
+  .check(z.regex(/^[\x21-\x7e]{8,500}$/, "must have 8 to 500 visible ASCII characters"));
 
 /** RFC 6749 §3.3 */
 const scopeName = z
   .string({ error: required("a text") })
-  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, 'must be 1 to 100 visible ASCII characters without space, " and \\');
+  .check(
+    z.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, 'must be 1 to 100 visible ASCII characters without space, " and \\'),
+  );
 
 const descriptions = z.record(
-  z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, "must have language tags such as en or de-DE as keys"),
-  z.string().max(MAX_DESCRIPTION, `must have at most ${MAX_DESCRIPTION} characters`),
+  z
+    .string()
+    .check(z.regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, "must have language tags such as en or de-DE as keys")),
+  z.string().check(z.maxLength(MAX_DESCRIPTION, `must have at most ${MAX_DESCRIPTION} characters`)),
 );
 
-const skillScope = z.preprocess(
-  (value) => (typeof value === "string" ? { name: value } : value),
+const skillScope = z.pipe(
+  z.transform((value: unknown) => (typeof value === "string" ? { name: value } : value)),
   z.strictObject(
-    { name: scopeName, descriptions: descriptions.default({}) },
+    { name: scopeName, descriptions: z._default(descriptions, {}) },
     { error: (issue) => (issue.code === "invalid_type" ? "must be a scope or {name, descriptions}" : undefined) },
   ),
 );
@@ -58,52 +66,55 @@ function distinct(values: readonly string[]): boolean {
 function addresses(rule: { readonly development: boolean; readonly deepLinks?: boolean }) {
   return z
     .array(
-      z.string({ error: required("a text") }).superRefine((value, context) => {
-        const fault = addressFault(value, rule);
-        if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+      z.string({ error: required("a text") }).check((context) => {
+        const fault = addressFault(context.value, rule);
+        if (fault !== undefined) context.issues.push({ code: "custom", message: fault, input: context.value });
       }),
       { error: required("a list") },
     )
-    .max(MAX_ADDRESSES, `must have at most ${MAX_ADDRESSES} entries`)
-    .refine(distinct, "must not repeat an entry");
+    .check(
+      z.maxLength(MAX_ADDRESSES, `must have at most ${MAX_ADDRESSES} entries`),
+      z.refine(distinct, "must not repeat an entry"),
+    );
 }
 
 const lwaCredentials = z.strictObject({
   clientId: z
     .string({ error: required("a text") })
-    .regex(/^[\x21-\x7e]{1,100}$/, "must be the Alexa client id, 1 to 100 visible ASCII characters"),
+    .check(z.regex(/^[\x21-\x7e]{1,100}$/, "must be the Alexa client id, 1 to 100 visible ASCII characters")),
   clientSecret: z
     .string({ error: required("a text") })
-    .regex(/^[\x21-\x7e]{1,500}$/, "must be the Alexa client secret, 1 to 500 visible ASCII characters"),
+    .check(z.regex(/^[\x21-\x7e]{1,500}$/, "must be the Alexa client secret, 1 to 500 visible ASCII characters")),
 });
 
 const authMethods = z
   .array(z.enum(["client_secret_basic", "client_secret_post"]))
-  .min(1, "must name at least one method")
-  .refine(distinct, "must not repeat a method");
+  .check(z.minLength(1, "must name at least one method"), z.refine(distinct, "must not repeat a method"));
 
 const clientPolicy = {
-  requirePkce: z.boolean().optional(),
-  rotateRefreshTokens: z.boolean().optional(),
-  issuerInResponse: z.boolean().optional(),
-  authMethods: authMethods.optional(),
+  requirePkce: z.optional(z.boolean()),
+  rotateRefreshTokens: z.optional(z.boolean()),
+  issuerInResponse: z.optional(z.boolean()),
+  authMethods: z.optional(authMethods),
 };
 
 function skillFields(development: boolean) {
   return {
     name: shownName,
     type: z.enum([...SKILL_TYPES, "flash_briefing"], { error: required(`one of ${SKILL_TYPES.join(", ")}`) }),
-    vendorId: z.string().regex(/^[A-Za-z0-9]{1,64}$/, "must be the developer account's vendor id: letters and digits"),
-    redirectUris: addresses({ development }).min(1, "must not be empty"),
+    vendorId: z
+      .string()
+      .check(z.regex(/^[A-Za-z0-9]{1,64}$/, "must be the developer account's vendor id: letters and digits")),
+    redirectUris: addresses({ development }).check(z.minLength(1, "must not be empty")),
     extraRedirectUris: addresses({ development }),
-    scopes: z
-      .array(skillScope, { error: required("a list") })
-      .min(1, "must name at least one scope: Alexa refuses a configuration without")
-      .max(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`)
-      .refine((list) => distinct(list.map((scope) => scope.name)), "must not repeat a scope"),
+    scopes: z.array(skillScope, { error: required("a list") }).check(
+      z.minLength(1, "must name at least one scope: Alexa refuses a configuration without"),
+      z.maxLength(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`),
+      z.refine((list) => distinct(list.map((scope) => scope.name)), "must not repeat a scope"),
+    ),
     returnUrls: addresses({ development, deepLinks: true }),
-    lwa: lwaCredentials.nullable(),
-    eventGateway: lwaCredentials.nullable(),
+    lwa: z.nullable(lwaCredentials),
+    eventGateway: z.nullable(lwaCredentials),
     force: z.boolean(),
   };
 }
@@ -117,13 +128,16 @@ export function newSkillSchema(development: boolean) {
     ...fields,
     id: skillId,
     stage: stageSchema,
-    vendorId: fields.vendorId.optional(),
-    redirectUris: fields.redirectUris.optional(),
-    extraRedirectUris: fields.extraRedirectUris.default([]),
-    lwa: fields.lwa.optional(),
-    eventGateway: fields.eventGateway.optional(),
-    force: fields.force.default(false),
-    client: z.strictObject({ id: clientId.optional(), secret: clientSecret.optional(), ...clientPolicy }).default({}),
+    vendorId: z.optional(fields.vendorId),
+    redirectUris: z.optional(fields.redirectUris),
+    extraRedirectUris: z._default(fields.extraRedirectUris, []),
+    lwa: z.optional(fields.lwa),
+    eventGateway: z.optional(fields.eventGateway),
+    force: z._default(fields.force, false),
+    client: z._default(
+      z.strictObject({ id: z.optional(clientId), secret: z.optional(clientSecret), ...clientPolicy }),
+      {},
+    ),
   });
 }
 export type NewSkillBody = z.output<ReturnType<typeof newSkillSchema>>;
@@ -132,17 +146,17 @@ export type NewSkillBody = z.output<ReturnType<typeof newSkillSchema>>;
 export function skillChangesSchema(development: boolean) {
   const fields = skillFields(development);
   return z.strictObject({
-    name: fields.name.optional(),
-    type: fields.type.optional(),
-    vendorId: fields.vendorId.nullable().optional(),
-    redirectUris: fields.redirectUris.optional(),
-    extraRedirectUris: fields.extraRedirectUris.optional(),
-    scopes: fields.scopes.optional(),
-    returnUrls: fields.returnUrls.optional(),
-    lwa: fields.lwa.optional(),
-    eventGateway: fields.eventGateway.optional(),
-    force: fields.force.default(false),
-    client: z.strictObject(clientPolicy).default({}),
+    name: z.optional(fields.name),
+    type: z.optional(fields.type),
+    vendorId: z.optional(z.nullable(fields.vendorId)),
+    redirectUris: z.optional(fields.redirectUris),
+    extraRedirectUris: z.optional(fields.extraRedirectUris),
+    scopes: z.optional(fields.scopes),
+    returnUrls: z.optional(fields.returnUrls),
+    lwa: z.optional(fields.lwa),
+    eventGateway: z.optional(fields.eventGateway),
+    force: z._default(fields.force, false),
+    client: z._default(z.strictObject(clientPolicy), {}),
   });
 }
 export type SkillChangesBody = z.output<ReturnType<typeof skillChangesSchema>>;
@@ -150,14 +164,15 @@ export type SkillChangesBody = z.output<ReturnType<typeof skillChangesSchema>>;
 const DEFAULT_OVERLAP_SECONDS = 7 * 24 * 3600;
 const MAX_OVERLAP_SECONDS = 90 * 24 * 3600;
 
+const OVERLAP_RULE = `must be a whole number from 0 to ${MAX_OVERLAP_SECONDS}`;
+
 /** Body of `POST …/rotate-secret`; may be empty. */
 export const rotateSecretSchema = z.strictObject({
   /** How long the secret of before stays valid. */
-  overlapSeconds: z
-    .int(`must be a whole number from 0 to ${MAX_OVERLAP_SECONDS}`)
-    .min(0, `must be a whole number from 0 to ${MAX_OVERLAP_SECONDS}`)
-    .max(MAX_OVERLAP_SECONDS, `must be a whole number from 0 to ${MAX_OVERLAP_SECONDS}`)
-    .default(DEFAULT_OVERLAP_SECONDS),
+  overlapSeconds: z._default(
+    z.int(OVERLAP_RULE).check(z.minimum(0, OVERLAP_RULE), z.maximum(MAX_OVERLAP_SECONDS, OVERLAP_RULE)),
+    DEFAULT_OVERLAP_SECONDS,
+  ),
 });
 
 function clientFields(development: boolean) {
@@ -166,12 +181,13 @@ function clientFields(development: boolean) {
     redirectUris: addresses({ development }),
     scopes: z
       .array(scopeName, { error: required("a list") })
-      .max(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`)
-      .refine(distinct, "must not repeat a scope"),
+      .check(
+        z.maxLength(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`),
+        z.refine(distinct, "must not repeat a scope"),
+      ),
     skillIds: z
       .array(skillId, { error: required("a list") })
-      .max(100, "must have at most 100 skill ids")
-      .refine(distinct, "must not repeat a skill id"),
+      .check(z.maxLength(100, "must have at most 100 skill ids"), z.refine(distinct, "must not repeat a skill id")),
   };
 }
 
@@ -180,17 +196,18 @@ export function newClientSchema(development: boolean) {
   const fields = clientFields(development);
   return z
     .strictObject({
-      id: clientId.optional(),
+      id: z.optional(clientId),
       kind: z.enum(["app", "service"], { error: required("app or service; an alexa client is made with its skill") }),
       name: fields.name,
-      redirectUris: fields.redirectUris.default([]),
-      scopes: fields.scopes.optional(),
-      skillIds: fields.skillIds.default([]),
-      secret: clientSecret.optional(),
+      redirectUris: z._default(fields.redirectUris, []),
+      scopes: z.optional(fields.scopes),
+      skillIds: z._default(fields.skillIds, []),
+      secret: z.optional(clientSecret),
     })
-    .superRefine((body, context) => {
+    .check((context) => {
+      const body = context.value;
       const fault = (field: string, message: string) =>
-        context.addIssue({ code: "custom", path: [field], message, input: undefined });
+        context.issues.push({ code: "custom", path: [field], message, input: undefined });
       if (body.kind === "app" && body.redirectUris.length === 0) {
         fault("redirectUris", "must name at least one redirect URI of the app");
       }
@@ -206,10 +223,10 @@ export type NewClientBody = z.output<ReturnType<typeof newClientSchema>>;
 export function clientChangesSchema(development: boolean) {
   const fields = clientFields(development);
   return z.strictObject({
-    name: fields.name.optional(),
-    redirectUris: fields.redirectUris.optional(),
-    scopes: fields.scopes.optional(),
-    skillIds: fields.skillIds.optional(),
+    name: z.optional(fields.name),
+    redirectUris: z.optional(fields.redirectUris),
+    scopes: z.optional(fields.scopes),
+    skillIds: z.optional(fields.skillIds),
   });
 }
 

@@ -1,6 +1,6 @@
 // The operator's browser session: a sealed, strict cookie that ends after eight hours, or when ADMIN_TOKEN changes.
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { toBase64Url } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";

@@ -1,6 +1,6 @@
 // /api/admin/clients: the company's apps and the skills' backends. (Alexa's clients are made with their skill.)
 import type { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../authorization/bearer.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";

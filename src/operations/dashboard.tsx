@@ -1,5 +1,7 @@
 // What /admin shows once signed in: recent linkings with what stopped them and what to do, activation, skills, refusals.
+
 import type { FC } from "hono/jsx";
+import * as z from "zod/mini";
 import type { AppContext } from "../runtime.ts";
 import { type LinkingFilter, type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
 import { DAY_MS, readCounts } from "../storage/metrics.ts";
@@ -192,7 +194,7 @@ const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
 /** The dashboard of a signed-in operator. `?outcome=` and `?skillId=` narrow the linkings; anything else there is ignored. */
 export async function dashboardPage(c: AppContext, csrfToken: string, signOutForm: string): Promise<Response> {
   const rt = c.var.runtime;
-  const parsed = linkingsQuery.pick({ outcome: true, skillId: true }).safeParse({
+  const parsed = z.pick(linkingsQuery, { outcome: true, skillId: true }).safeParse({
     outcome: c.req.query("outcome"),
     skillId: c.req.query("skillId"),
   });

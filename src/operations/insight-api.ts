@@ -1,6 +1,6 @@
 // What happened: linkings with their steps and reasons, refused requests, and metrics.
 import type { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
 import { DAY_MS, HOUR_MS, readCounts } from "../storage/metrics.ts";
@@ -17,13 +17,15 @@ export function insightApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/metrics", { GET: metrics });
 }
 
-const idFilter = z.string().min(1, "must not be empty").max(255, "must have at most 255 characters").optional();
+const idFilter = z.optional(
+  z.string().check(z.minLength(1, "must not be empty"), z.maxLength(255, "must have at most 255 characters")),
+);
 
 export const linkingsQuery = z.strictObject({
   ...pageQuery,
   skillId: idFilter,
   userId: idFilter,
-  outcome: z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`).optional(),
+  outcome: z.optional(z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`)),
 });
 
 const linkingPosition = z.object({ createdAt: z.int(), id: z.string() });
@@ -98,22 +100,24 @@ const MAX_RANGE_MS = { hour: 31 * DAY_MS, day: 800 * DAY_MS };
 const DEFAULT_RANGE_MS = { hour: 2 * DAY_MS, day: 30 * DAY_MS };
 const MAX_ROWS = 20_000;
 
-const time = z
-  .string()
-  .max(40)
-  .refine(
-    (value) => /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(value) && !Number.isNaN(Date.parse(value)),
-    {
-      message: "must be a time such as 2026-10-01T00:00:00Z, or a date",
-    },
-  )
-  .transform((value) => Date.parse(value));
+const time = z.pipe(
+  z
+    .string()
+    .check(
+      z.refine(
+        (value) =>
+          /^\d{4}-\d{2}-\d{2}(T[\d:.]{1,20}(Z|[+-]\d{2}:\d{2}))?$/.test(value) && !Number.isNaN(Date.parse(value)),
+        "must be a time such as 2026-10-01T00:00:00Z, or a date",
+      ),
+    ),
+  z.transform((value) => Date.parse(value)),
+);
 
 export const metricsQuery = z.strictObject({
   skillId: idFilter,
-  from: time.optional(),
-  to: time.optional(),
-  period: z.enum(["hour", "day"], "must be hour or day").default("day"),
+  from: z.optional(time),
+  to: z.optional(time),
+  period: z._default(z.enum(["hour", "day"], "must be hour or day"), "day"),
 });
 
 async function metrics(c: AppContext): Promise<Response> {

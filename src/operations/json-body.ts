@@ -1,9 +1,12 @@
 // Reading what callers of the JSON API send: bodies within a size, and shapes that say which field is wrong.
-import type * as z from "zod";
+import * as z from "zod/mini";
+import english from "zod/v4/locales/en.js";
 import { readBounded } from "../authorization/form-body.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import type { AppContext } from "../runtime.ts";
 import { problem } from "./problem.ts";
+
+z.config(english());
 
 export const BODY_LIMIT_BYTES = 64 * 1024;
 
@@ -15,7 +18,7 @@ export function fieldPath(path: readonly PropertyKey[]): string {
 }
 
 /** One sentence per fault. Names fields, never repeats values: a value may be a secret. */
-export function shapeFaults(error: z.ZodError): { field: string; message: string }[] {
+export function shapeFaults(error: z.core.$ZodError): { field: string; message: string }[] {
   return error.issues.slice(0, 10).map((issue) => ({
     field:
       issue.code === "unrecognized_keys"
@@ -33,7 +36,7 @@ function lowerFirst(text: string): string {
 }
 
 /** A 400 that names each wrong field, in `detail` for people and in `errors` for programs. */
-export function shapeProblem(code: "invalid_body" | "invalid_query", error: z.ZodError): Response {
+export function shapeProblem(code: "invalid_body" | "invalid_query", error: z.core.$ZodError): Response {
   const errors = shapeFaults(error);
   const detail = errors.map(({ field, message }) => `${field === "" ? "the body" : field}: ${message}`).join("; ");
   return problem(code, detail, { errors });
@@ -43,7 +46,7 @@ export function shapeProblem(code: "invalid_body" | "invalid_query", error: z.Zo
  * The request's JSON as `schema` understands it, or the problem to answer: 413 beyond the limit, 400 `invalid_body` else.
  * An empty body counts as `{}` when `emptyAsObject`. The content type is not asked for.
  */
-export async function jsonBody<S extends z.ZodType>(
+export async function jsonBody<S extends z.ZodMiniType>(
   c: AppContext,
   schema: S,
   options: { readonly limit?: number; readonly emptyAsObject?: boolean } = {},
@@ -72,7 +75,7 @@ export async function rawJson(
 }
 
 /** The query string as `schema` understands it, or a 400 `invalid_query`. A repeated parameter is refused. */
-export function queryOf<S extends z.ZodType>(c: AppContext, schema: S): z.output<S> | Response {
+export function queryOf<S extends z.ZodMiniType>(c: AppContext, schema: S): z.output<S> | Response {
   const given: Record<string, string> = {};
   for (const [name, values] of Object.entries(c.req.queries())) {
     if (values.length > 1) return problem("invalid_query", `${name.slice(0, 100)}: must not be repeated`);

@@ -1,16 +1,22 @@
 // Lists: `limit`, an opaque `cursor`, and `{"items", "nextCursor"?}`.
-import * as z from "zod";
+import * as z from "zod/mini";
 import { fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { problem } from "./problem.ts";
 
+const LIMIT_RULE = "must be a number from 1 to 200";
+
 export const pageQuery = {
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, "must be a number from 1 to 200")
-    .transform(Number)
-    .refine((value) => value >= 1 && value <= 200, "must be a number from 1 to 200")
-    .default(50),
-  cursor: z.string().max(8192, "is not one of ours").optional(),
+  limit: z._default(
+    z.pipe(
+      z.string().check(
+        z.regex(/^(200|1?\d?\d)$/, LIMIT_RULE),
+        z.refine((value) => Number(value) > 0, LIMIT_RULE),
+      ),
+      z.transform(Number),
+    ),
+    50,
+  ),
+  cursor: z.optional(z.string().check(z.maxLength(8192, "is not one of ours"))),
 };
 
 /** Where a page ended, for its `nextCursor`. */
@@ -19,7 +25,7 @@ export function cursorOf(position: unknown): string {
 }
 
 /** The position in a cursor; a 400 when it is not one of ours for this list; undefined when there is none. */
-export function positionOf<T>(cursor: string | undefined, schema: z.ZodType<T>): T | undefined | Response {
+export function positionOf<T>(cursor: string | undefined, schema: z.ZodMiniType<T>): T | undefined | Response {
   if (cursor === undefined) return undefined;
   const bytes = fromBase64Url(cursor);
   const text = bytes && utf8Decode(bytes);

@@ -1,6 +1,6 @@
 // /api/admin/skills: registering skills, each with the OAuth client that Alexa uses for it.
 import type { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";

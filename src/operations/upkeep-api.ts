@@ -1,6 +1,6 @@
 // Signing keys and the scheduled work, by hand.
 import type { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { listSigningKeys, rotateSigningKey } from "../authorization/keys.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { auditStatement } from "../storage/audit.ts";
@@ -20,10 +20,9 @@ export function upkeepApi(app: Hono<AppEnv>): void {
 /** Body of `POST /api/admin/keys/rotate`; may be empty. */
 export const rotateKeysSchema = z.strictObject({
   /** A key that must not be trusted any more: dropped at once. */
-  compromised: z
-    .string({ error: "must be a kid" })
-    .regex(/^[A-Za-z0-9_-]{1,100}$/, "must be a kid")
-    .optional(),
+  compromised: z.optional(
+    z.string({ error: "must be a kid" }).check(z.regex(/^[A-Za-z0-9_-]{1,100}$/, "must be a kid")),
+  ),
 });
 
 async function keyItems(c: AppContext): Promise<object[]> {

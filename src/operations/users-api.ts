@@ -1,6 +1,6 @@
 // /api/admin/users: password accounts made by operators, and erasing a person.
 import type { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import {
   type AccountRefusal,
@@ -27,20 +27,20 @@ export function usersApi(app: Hono<AppEnv>): void {
 const text = (maximum: number) =>
   z
     .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a text") })
-    .max(maximum, `must have at most ${maximum} characters`);
+    .check(z.maxLength(maximum, `must have at most ${maximum} characters`));
 
 /** Body of `POST /api/admin/users`. Finer rules are those of sign-up. */
 export const newUserSchema = z.strictObject({
   email: text(500),
   password: text(2000),
-  name: text(500).nullable().default(null),
+  name: z._default(z.nullable(text(500)), null),
 });
 
 /** Body of `PATCH /api/admin/users/{id}`: only what is given changes. A new password ends every login. */
 export const userChangesSchema = z.strictObject({
-  email: text(500).optional(),
-  password: text(2000).optional(),
-  name: text(500).nullable().optional(),
+  email: z.optional(text(500)),
+  password: z.optional(text(2000)),
+  name: z.optional(z.nullable(text(500))),
 });
 
 function userView(user: User): object {
@@ -74,7 +74,7 @@ async function create(c: AppContext): Promise<Response> {
   return json(c, userView(made.user), 201);
 }
 
-const findQuery = z.strictObject({ email: text(500).min(1, "must not be empty") });
+const findQuery = z.strictObject({ email: text(500).check(z.minLength(1, "must not be empty")) });
 
 async function find(c: AppContext): Promise<Response> {
   const query = queryOf(c, findQuery);

@@ -1,6 +1,6 @@
 // GET /account, and ending one link from there.
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { unlinkGrant } from "../linking/unlink.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readAccount } from "../storage/account.ts";

@@ -1,5 +1,5 @@
 // What travels through the sign-in and sign-up forms, sealed: where to go afterwards, and the linking that waits for it.
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Runtime } from "../runtime.ts";
 import type { LinkingStart } from "../storage/linkings.ts";
 import { safeContinueTo } from "./continue-to.ts";
@@ -11,15 +11,15 @@ const linkingSchema = z.object({
   linkingId: z.string(),
   traceId: z.string(),
   flow: z.enum(["alexa_app", "app_to_app", "website", "app_authorize", "oauth"]),
-  skillId: z.string().nullable(),
-  skillStage: z.enum(["development", "live"]).nullable(),
-  clientId: z.string().nullable(),
-}) satisfies z.ZodType<LinkingStart>;
+  skillId: z.nullable(z.string()),
+  skillStage: z.nullable(z.enum(["development", "live"])),
+  clientId: z.nullable(z.string()),
+}) satisfies z.ZodMiniType<LinkingStart>;
 
 const entrySchema = z.object({
-  continueTo: z.string().refine((value) => safeContinueTo(value) !== undefined),
-  skillName: z.string().nullable(),
-  linking: linkingSchema.nullable(),
+  continueTo: z.string().check(z.refine((value) => safeContinueTo(value) !== undefined)),
+  skillName: z.nullable(z.string()),
+  linking: z.nullable(linkingSchema),
 });
 export type Entry = z.infer<typeof entrySchema>;
 

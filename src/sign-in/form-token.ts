@@ -1,5 +1,5 @@
 // Form tokens: sealed, bound to the browser cookie. The only guard of form posts; `Origin` proves nothing (Chromium sends `null`).
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";
 
@@ -16,7 +16,7 @@ export async function openForm<T>(
   form: string,
   browserHash: string,
   sealed: string | undefined,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
 ): Promise<{ value: T; keyId: string } | "forged" | "expired"> {
   if (!sealed) return "forged";
   return openJson(rt.keyring, "form", `${form} ${browserHash}`, sealed, schema, rt.now());

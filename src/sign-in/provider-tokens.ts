@@ -1,6 +1,6 @@
 // Access tokens of the company's identity provider, as bearers of our API: verified by its published keys, algorithms pinned.
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, jwtVerify } from "jose";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { callForJson } from "../alexa/outbound.ts";
 import type { Caches } from "../authorization/caches.ts";
 import { randomId } from "../crypto/random.ts";
@@ -33,15 +33,15 @@ interface ProviderState {
 const states = new WeakMap<Caches, ProviderState>();
 
 const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.string() });
-const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(100) });
+const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).check(z.maxLength(100)) });
 const claimsSchema = z.object({
-  sub: z.string().min(1).max(255),
+  sub: z.string().check(z.minLength(1), z.maxLength(255)),
   exp: z.number(),
-  nonce: z.never().optional(),
-  at_hash: z.never().optional(),
-  email: z.string().max(254).optional().catch(undefined),
-  email_verified: z.boolean().optional().catch(undefined),
-  name: z.string().max(200).optional().catch(undefined),
+  nonce: z.optional(z.never()),
+  at_hash: z.optional(z.never()),
+  email: z.catch(z.optional(z.string().check(z.maxLength(254))), undefined),
+  email_verified: z.catch(z.optional(z.boolean()), undefined),
+  name: z.catch(z.optional(z.string().check(z.maxLength(200))), undefined),
 });
 
 export type ProviderTokenVerdict =

@@ -1,6 +1,6 @@
 // The session cookie: sealed, new at each sign-in. Drawing a page trusts it; whatever acts adds `sessionHolds` to its WHERE.
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { AppContext } from "../runtime.ts";
@@ -14,8 +14,8 @@ const sessionSchema = z.object({
   sessionId: z.string(),
   /** The user's session epoch at sign-in; "sign out everywhere" moves it on. */
   epoch: z.number(),
-  email: z.string().nullable(),
-  name: z.string().nullable(),
+  email: z.nullable(z.string()),
+  name: z.nullable(z.string()),
   issuedAt: z.number(),
 });
 export type Session = z.infer<typeof sessionSchema>;

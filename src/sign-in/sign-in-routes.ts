@@ -1,6 +1,6 @@
 // GET and POST /sign-in, /sign-out and /sign-out/everywhere.
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { auditStatement } from "../storage/audit.ts";
 import { batch, readFirst, write } from "../storage/d1.ts";

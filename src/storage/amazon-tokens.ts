@@ -1,5 +1,5 @@
 // Customers' tokens from Amazon, sealed, one row per grant and purpose. They never leave the server.
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Keyring } from "../crypto/keyring.ts";
 import { write } from "./d1.ts";
 

@@ -1,5 +1,5 @@
 // OAuth clients that call us. (What we call Amazon with are LWA credentials, kept with the skill.)
-import * as z from "zod";
+import * as z from "zod/mini";
 import { readFirst } from "./d1.ts";
 import type { Stage } from "./linkings.ts";
 

@@ -1,5 +1,5 @@
 // Linkings as operators see them: newest first, a page at a time, straight off an index.
-import * as z from "zod";
+import * as z from "zod/mini";
 import { readAll } from "./d1.ts";
 import type { Flow, Stage } from "./linkings.ts";
 

@@ -1,5 +1,5 @@
 // Skills as Alexa knows them: one row per skill id and stage, with the sealed credentials we present to Amazon.
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Keyring } from "../crypto/keyring.ts";
 import { type AuditEntry, auditStatement } from "./audit.ts";
 import { insertClientStatement, type NewClient, updateClientStatement } from "./client-admin.ts";
