@@ -231,6 +231,7 @@ CREATE TABLE audit (
   details TEXT
 ) STRICT;
 CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX audit_alerts ON audit (id) WHERE alert = 1;
 CREATE INDEX audit_by_user ON audit (user_id);
 CREATE INDEX audit_by_grant ON audit (grant_id);
 

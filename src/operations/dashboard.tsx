@@ -3,6 +3,7 @@
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
 import type { AppContext } from "../runtime.ts";
+import { type AuditRecord, listAudit } from "../storage/audit-list.ts";
 import { type LinkingFilter, type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
 import { DAY_MS, readCounts } from "../storage/metrics.ts";
 import { listRefusals, type Refusal } from "../storage/refusals.ts";
@@ -16,6 +17,7 @@ import { remedyFor } from "./remedies.ts";
 
 const SHOWN_LINKINGS = 50;
 const SHOWN_REFUSALS = 20;
+const SHOWN_ALERTS = 10;
 const ACTIVATION_DAYS = 7;
 
 const FLOWS: Readonly<Record<ListedLinking["flow"], string>> = {
@@ -191,6 +193,38 @@ const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
     </table>
   );
 
+const Alerts: FC<{ alerts: readonly AuditRecord[] }> = ({ alerts }) =>
+  alerts.length === 0 ? (
+    <p class="empty">None.</p>
+  ) : (
+    <table>
+      <thead>
+        <tr>
+          <th>What</th>
+          <th>Client</th>
+          <th>Trace id or grant</th>
+          <th>Details</th>
+          <th>When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {alerts.map((alert) => (
+          <tr>
+            <td>
+              <strong>{words(alert.kind)}</strong>
+            </td>
+            <td>{alert.clientId}</td>
+            <td>
+              <code>{alert.traceId ?? alert.grantId}</code>
+            </td>
+            <td>{alert.details}</td>
+            <td class="number">{clock(alert.at)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+
 /** The dashboard of a signed-in operator. `?outcome=` and `?skillId=` narrow the linkings; anything else there is ignored. */
 export async function dashboardPage(c: AppContext, csrfToken: string, signOutForm: string): Promise<Response> {
   const rt = c.var.runtime;
@@ -201,10 +235,11 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
   const filter: LinkingFilter = parsed.success ? parsed.data : {};
   await rt.metrics.flush();
   const to = rt.now() + 1;
-  const [skills, linkings, refusals, counts] = await Promise.all([
+  const [skills, linkings, refusals, alerts, counts] = await Promise.all([
     listSkills(rt.db, { limit: 200 }),
     listLinkings(rt.db, filter, undefined, SHOWN_LINKINGS),
     listRefusals(rt.db, undefined, SHOWN_REFUSALS),
+    listAudit(rt.db, { alertsOnly: true }, undefined, SHOWN_ALERTS),
     readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
   ]);
   const names = new Map(skills.map((skill) => [skill.id, skill.name]));
@@ -248,6 +283,10 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
       <section class="panel">
         <h2>Refused authorization requests</h2>
         <Refusals refusals={refusals} />
+      </section>
+      <section class="panel">
+        <h2>Alerts</h2>
+        <Alerts alerts={alerts} />
       </section>
       <section class="panel">
         <h2>Skills</h2>

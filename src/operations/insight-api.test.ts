@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { START, startService } from "../../test/support/service.ts";
+import { auditListStatement } from "../storage/audit-list.ts";
 import { linkingsStatement } from "../storage/linking-list.ts";
 import { addCountsStatement, HOUR_MS } from "../storage/metrics.ts";
 import { recordRefusals } from "../storage/refusals.ts";
@@ -166,6 +167,60 @@ describe("refusals", () => {
         .sort()
         .reverse(),
     );
+  });
+});
+
+describe("the audit", () => {
+  async function seedAudit(count: number): Promise<void> {
+    await env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+       INSERT INTO audit (at, kind, alert, user_id) SELECT ?1 + i, 'code_replayed', i % 3 = 0, 'user-' || (i % 2) FROM n`,
+    )
+      .bind(START, count)
+      .run();
+  }
+
+  it("T9: shows what deserves a look, newest first, each once", async () => {
+    await seedAudit(30);
+    const service = startService();
+    for (const [filter, expected] of [
+      ["", 30],
+      ["&alert=true", 10],
+      ["&userId=user-1", 15],
+      ["&alert=true&userId=user-0", 5],
+      ["&grantId=none", 0],
+    ] as const) {
+      const seen: { at: string; alert: boolean }[] = [];
+      let cursor: unknown;
+      do {
+        const page = await admin(service, "GET", `audit?limit=7${filter}${cursor ? `&cursor=${cursor}` : ""}`);
+        expect(page.status).toBe(200);
+        seen.push(...(page.body.items as { at: string; alert: boolean }[]));
+        cursor = page.body.nextCursor;
+      } while (cursor !== undefined);
+      expect([filter, seen.length]).toEqual([filter, expected]);
+      expect(seen.map((record) => record.at)).toEqual(
+        seen
+          .map((record) => record.at)
+          .sort()
+          .reverse(),
+      );
+    }
+    expect((await admin(service, "GET", "audit?alert=yes")).status).toBe(400);
+  });
+
+  it("comes off an index with every filter", async () => {
+    for (const [filter, index] of [
+      [{ alertsOnly: true }, "audit_alerts"],
+      [{ userId: "u" }, "audit_by_user"],
+      [{ grantId: "g" }, "audit_by_grant"],
+    ] as const) {
+      const spy = { prepare: (sql: string) => env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`) } as unknown as D1Database;
+      const { results } = await auditListStatement(spy, filter, 5, 10).all<{ detail: string }>();
+      const plan = results.map((row) => row.detail).join("; ");
+      expect(plan).toContain(index);
+      expect(plan).not.toContain("TEMP B-TREE");
+    }
   });
 });
 

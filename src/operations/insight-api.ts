@@ -2,6 +2,7 @@
 import type { Hono } from "hono";
 import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
+import { listAudit } from "../storage/audit-list.ts";
 import { type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
 import { DAY_MS, HOUR_MS, readCounts } from "../storage/metrics.ts";
 import { listRefusals } from "../storage/refusals.ts";
@@ -14,6 +15,7 @@ import { json, route } from "./routes.ts";
 export function insightApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/linkings", { GET: linkings });
   route(app, "/api/admin/refusals", { GET: refusals });
+  route(app, "/api/admin/audit", { GET: audit });
   route(app, "/api/admin/metrics", { GET: metrics });
 }
 
@@ -92,6 +94,31 @@ async function refusals(c: AppContext): Promise<Response> {
         lastSeenAt: rfc3339(refusal.lastSeenAt),
       }),
       ({ lastSeenAt, clientId, reason, redirectUri }) => ({ lastSeenAt, clientId, reason, redirectUri }),
+    ),
+  );
+}
+
+export const auditQuery = z.strictObject({
+  ...pageQuery,
+  alert: z.literal("true", "must be true, or left out for all records").optional(),
+  userId: idFilter,
+  grantId: idFilter,
+});
+
+async function audit(c: AppContext): Promise<Response> {
+  const query = queryOf(c, auditQuery);
+  if (query instanceof Response) return query;
+  const before = positionOf(query.cursor, z.int());
+  if (before instanceof Response) return before;
+  const filter = { alertsOnly: query.alert === "true", userId: query.userId, grantId: query.grantId };
+  const rows = await listAudit(c.var.runtime.db, filter, before, query.limit + 1);
+  return json(
+    c,
+    pageOf(
+      rows,
+      query.limit,
+      ({ id: _, ...record }) => ({ ...record, at: rfc3339(record.at) }),
+      ({ id }) => id,
     ),
   );
 }

@@ -253,7 +253,7 @@ describe("signing keys by hand", () => {
     const set = (await admin(service, "GET", "/.well-known/jwks.json")).body.keys as { kid: string }[];
     expect(set.map((one) => one.kid)).not.toContain(key!.kid);
     expect(set).toHaveLength(1);
-    const alert = await env.DB.prepare("SELECT alert FROM audit WHERE kind = 'signing_key_rotated'").first();
+    const alert = await env.DB.prepare("SELECT alert FROM audit WHERE kind = 'signing_key_dropped'").first();
     expect(alert).toEqual({ alert: 1 });
   });
 
