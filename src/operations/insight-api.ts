@@ -100,7 +100,7 @@ async function refusals(c: AppContext): Promise<Response> {
 
 export const auditQuery = z.strictObject({
   ...pageQuery,
-  alert: z.literal("true", "must be true, or left out for all records").optional(),
+  alert: z.optional(z.literal("true", "must be true, or left out for all records")),
   userId: idFilter,
   grantId: idFilter,
 });
