@@ -13,6 +13,9 @@ import { createKeyring, type Keyring } from "./crypto/keyring.ts";
 import { randomSecret } from "./crypto/random.ts";
 import { deepLinkRoutes } from "./deep-links/routes.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
+import { linksApiRoutes } from "./linking/api.ts";
+import { callbackRoutes } from "./linking/callback.ts";
+import { linkPageRoutes } from "./linking/link-page.ts";
 import { createLog } from "./operations/log.ts";
 import { type MaintenanceReport, runMaintenance } from "./operations/maintenance.ts";
 import { Counters } from "./operations/metrics.ts";
@@ -99,6 +102,9 @@ export function createService(config: Config, now: () => number = () => Date.now
   app.route("/", deepLinkRoutes);
   app.route("/", signInRoutes);
   app.route("/", operationsRoutes);
+  app.route("/", linksApiRoutes);
+  app.route("/", callbackRoutes);
+  app.route("/", linkPageRoutes);
 
   app.notFound((c) => notFound(c as AppContext));
   app.onError((error, c) => unforeseen(error, c as AppContext));

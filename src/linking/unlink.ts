@@ -30,10 +30,10 @@ export async function unlinkSkill(
   return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, rows.skill) };
 }
 
-/** Ends one link of a user, whichever way it was made; ended before, it is done already. */
+/** Ends one link of a user, whichever way it was made; ended before, it is done already. With `skillId`: only if it is of that skill. */
 export async function unlinkGrant(
   rt: Runtime,
-  target: { readonly userId: string; readonly grantId: string },
+  target: { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined },
 ): Promise<UnlinkOutcome> {
   const rows = await revokeLinks(rt.db, target, rt.now());
   if (!rows.found) return { outcome: "grant_not_found" };

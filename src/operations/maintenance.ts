@@ -1,5 +1,6 @@
 // The scheduled work: ends what expired, forgets what had its time, finishes unlinks, rotates keys, seals anew. In bounded steps.
 import { rotateKeysWhenDue } from "../authorization/keys.ts";
+import { abandonExpiredLinkings } from "../linking/complete.ts";
 import { finishPendingUnlinks } from "../linking/unlink.ts";
 import type { Runtime } from "../runtime.ts";
 import { resealChunk } from "../storage/reseal.ts";
@@ -41,17 +42,18 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
     }
   };
   await part("metrics", undefined, () => rt.metrics.flush());
+  const abandoned = await part("linkings", 0, () => abandonExpiredLinkings(rt, limits.unlinks));
   const swept = await part("sweep", { counts: {}, more: true }, () => sweepAll(rt, limits));
   const resealed = await part("reseal", 0, () => resealChunk(rt, limits.reseals));
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
   // Last: Amazon may be slow, and nothing else should wait for it.
   const finishedUnlinks = await part("unlinks", 0, () => finishPendingUnlinks(rt, limits.unlinks));
   const report: MaintenanceReport = {
-    swept: swept.counts,
+    swept: { ...swept.counts, abandonedLinkings: (swept.counts.abandonedLinkings ?? 0) + abandoned },
     finishedUnlinks,
     resealed,
     keyRotated,
-    more: swept.more || resealed >= limits.reseals,
+    more: swept.more || resealed >= limits.reseals || abandoned >= limits.unlinks,
     failed,
   };
   const total = Object.values(report.swept).reduce((sum, count) => sum + count, 0);

@@ -34,15 +34,20 @@ const REMEDIES: Readonly<Record<string, string>> = {
   refresh_token_unknown: "A refresh token that was never issued here, or whose link was deleted.",
   refresh_token_retired: "An old refresh token came after its successor had been used.",
   // Linkings from the app or website
-  access_denied: "The customer declined at Amazon. Nothing to repair.",
   amazon_denied: "The customer declined at Amazon. Nothing to repair.",
-  invalid_client:
-    "Login with Amazon does not know this pair. The skill's lwa must be the Alexa Client Id and Secret of the skill's Account Linking page, not our own client.",
-  unauthorized_client:
-    "Amazon does not allow this client the call. Check that app-to-app linking is switched on for the skill.",
-  invalid_grant: "Amazon's code was used, expired (five minutes) or issued for another redirect URI.",
-  invalid_scope:
+  amazon_error_invalid_request:
+    "Amazon refused the request. Most often the redirect URI is not among the allowed return URLs of the skill's Amazon client.",
+  amazon_error_invalid_scope:
     "The skill's Amazon client lacks the scope alexa::skills:account_linking: switch on app-to-app linking.",
+  amazon_error_unauthorized_client:
+    "Amazon does not allow this client the call. Check that app-to-app linking is switched on for the skill.",
+  amazon_code_rejected_invalid_grant:
+    "Amazon's code was used, expired (five minutes) or issued for another redirect URI. Start again, and complete at once.",
+  amazon_code_rejected_invalid_client:
+    "Login with Amazon does not know this pair. The skill's lwa must be the Alexa Client Id and Secret of the skill's Account Linking page, not our own client.",
+  amazon_unavailable: "Login with Amazon did not answer. Try again; check Amazon's status page when it lasts.",
+  lwa_credentials_missing: "The skill has no Login with Amazon pair: add lwa to its settings.",
+  unlinked_meanwhile: "The customer unlinked while the linking was running.",
   wrong_user:
     "Another user than the one who started brought Amazon's answer: shared device, or an attempt to link someone else's account.",
   expired: "The customer did not finish in time. Nothing to repair.",

@@ -34,12 +34,13 @@ export const SWEEPS: readonly Sweep[] = [
   {
     name: "abandonedLinkings",
     keptMs: 0,
-    // A code that can still be redeemed, or a run that goes on, keeps its linking open.
-    sql: `UPDATE linkings SET outcome = 'abandoned', finished_at = ?3, amazon_tokens = NULL,
-            reason = COALESCE(reason, CASE WHEN decision = 'allow' THEN 'code_not_redeemed'
-              WHEN state_hash IS NOT NULL THEN 'not_completed' WHEN user_id IS NULL THEN 'left_before_sign_in' ELSE 'left_before_consent' END)
+    // A code that can still be redeemed, or a run that goes on, keeps its linking open. One that holds Amazon's tokens may have left
+    // something at Amazon: `abandonExpiredLinkings` ends it.
+    sql: `UPDATE linkings SET outcome = 'abandoned', finished_at = ?3,
+            reason = COALESCE(reason, CASE WHEN state_hash IS NOT NULL THEN 'not_completed'
+              WHEN decision = 'allow' THEN 'code_not_redeemed' WHEN user_id IS NULL THEN 'left_before_sign_in' ELSE 'left_before_consent' END)
           WHERE id IN (SELECT l.id FROM linkings l WHERE l.outcome = 'pending' AND l.expires_at <= ?1
-            AND (l.running_until IS NULL OR l.running_until <= ?3)
+            AND l.amazon_tokens IS NULL AND (l.running_until IS NULL OR l.running_until <= ?3)
             AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.linking_id = l.id AND c.spent_at IS NULL AND c.expires_at > ?3)
             LIMIT ?2)`,
   },

@@ -23,10 +23,10 @@ export interface PendingUnlink {
   readonly created_at: number;
 }
 
-/** Which grants: all of a user for a skill (`stage` left out: the only one, or live), or one. */
+/** Which grants: all of a user for a skill (`stage` left out: the only one, or live), or one, if it is of that skill. */
 export type UnlinkTarget =
   | { readonly userId: string; readonly skillId: string; readonly stage?: Stage | undefined }
-  | { readonly userId: string; readonly grantId: string };
+  | { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined };
 
 export interface UnlinkedRows {
   /** Only for a skill; undefined: no such skill or stage. */
@@ -41,9 +41,11 @@ export interface UnlinkedRows {
 export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: number): Promise<UnlinkedRows> {
   const one = "grantId" in target;
   const grantsHere = one
-    ? "SELECT id FROM grants WHERE user_id = ?1 AND id = ?2 AND skill_id IS NOT NULL AND ?3 IS NULL"
+    ? "SELECT id FROM grants WHERE user_id = ?1 AND id = ?2 AND skill_id = COALESCE(?3, skill_id)"
     : "SELECT id FROM grants WHERE user_id = ?1 AND skill_id = ?2 AND skill_stage = COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2))";
-  const which = one ? [target.userId, target.grantId, null] : [target.userId, target.skillId, target.stage ?? null];
+  const which = one
+    ? [target.userId, target.grantId, target.skillId ?? null]
+    : [target.userId, target.skillId, target.stage ?? null];
   const [skills = [], , , , , , found = [], pending = []] = await batch(
     db,
     [
@@ -67,9 +69,9 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
       one
         ? db
             .prepare(
-              "UPDATE codes SET voided_at = ?3 WHERE user_id = ?1 AND grant_id = ?2 AND spent_at IS NULL AND voided_at IS NULL",
+              `UPDATE codes SET voided_at = ?4 WHERE user_id = ?1 AND grant_id IN (${grantsHere}) AND spent_at IS NULL AND voided_at IS NULL`,
             )
-            .bind(target.userId, target.grantId, now)
+            .bind(...which, now)
         : db
             .prepare(
               `UPDATE codes SET voided_at = ?4 WHERE user_id = ?1 AND spent_at IS NULL AND voided_at IS NULL AND client_id IN (
@@ -84,7 +86,7 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
         .bind(...which, now),
       db.prepare(`${grantsHere} LIMIT 1`).bind(...which),
       one
-        ? db.prepare("SELECT * FROM pending_unlinks WHERE id = ?2 AND user_id = ?1").bind(target.userId, target.grantId)
+        ? db.prepare(`SELECT * FROM pending_unlinks WHERE id IN (${grantsHere})`).bind(...which)
         : db
             .prepare(
               `SELECT * FROM pending_unlinks WHERE user_id = ?1 AND skill_id = ?2

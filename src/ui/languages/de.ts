@@ -64,4 +64,35 @@ export const de: Messages = {
   consentAllowApp: "Erlauben",
   consentDeny: "Abbrechen",
   consentRevocable: "Sie können das jederzeit rückgängig machen, hier oder in der Alexa-App.",
+
+  linkSkillUnknownTitle: "Diesen Skill kennen wir nicht",
+  linkSkillUnknownMessage:
+    "Der Link führt zu einem Skill, den es nicht gibt. Bitte in unserer App oder auf unserer Website neu beginnen.",
+  linkBadAddressMessage:
+    "Die Adresse ist unvollständig oder nennt etwas doppelt. Bitte dort neu beginnen, wo Sie hergekommen sind.",
+  linkReturnToMessage: "Die Adresse für den Rückweg ist für diesen Skill nicht hinterlegt (return_to).",
+  linkNotOfferedMessage:
+    "Dieser Skill lässt sich nur in der Alexa-App verknüpfen. Öffnen Sie ihn dort und aktivieren Sie ihn.",
+  linkElsewhereTitle: "Bitte dort abschließen, wo Sie begonnen haben",
+  linkElsewhereMessage:
+    "Diese Verknüpfung wurde in einem anderen Browser oder mit einem anderen Konto begonnen. Hier wurde nichts verknüpft. Wenn Sie sie nicht selbst begonnen haben, schließen Sie diese Seite.",
+  linkWaitingTitle: "Verknüpfung mit Alexa läuft…",
+  linkWaitingMessage: "Amazon verbindet Ihr Konto. Das dauert einige Sekunden; die Seite geht von selbst weiter.",
+  linkedTitle: "Mit Alexa verknüpft",
+  linkedMessage: "Ihr Konto ist verknüpft. Sie können es jetzt mit Alexa benutzen.",
+  linkCancelledTitle: "Nicht verknüpft",
+  linkCancelledMessage: "Sie haben abgebrochen. Es wurde nichts verknüpft und nichts geändert.",
+  linkFailedTitle: "Die Verknüpfung hat nicht geklappt",
+  linkFailedMessage: "Es wurde nichts verknüpft. Bitte beginnen Sie neu.",
+  linkExpiredMessage: "Diese Verknüpfung ist abgelaufen oder schon beendet. Bitte beginnen Sie neu.",
+  linkFailedReasons: {
+    amazon_code_rejected:
+      "Amazon hat die Bestätigung nicht angenommen, oft weil es zu lange gedauert hat. Bitte beginnen Sie neu.",
+    amazon_unavailable: "Amazon ist gerade nicht erreichbar. Bitte versuchen Sie es in einigen Minuten noch einmal.",
+    enablement_unavailable: "Alexa ist gerade nicht erreichbar. Bitte versuchen Sie es in einigen Minuten noch einmal.",
+    enablement_forbidden: "Alexa erlaubt diesen Skill für Ihr Amazon-Konto nicht.",
+    enablement_rejected:
+      "Alexa konnte den Skill nicht verknüpfen. Ist er in der Alexa-App schon aktiviert, deaktivieren Sie ihn dort und beginnen Sie neu.",
+  },
+  closePage: "Sie können diese Seite jetzt schließen.",
 };

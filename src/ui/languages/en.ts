@@ -61,6 +61,33 @@ export const en = {
   consentAllowApp: "Allow",
   consentDeny: "Cancel",
   consentRevocable: "You can undo this at any time, here or in the Alexa app.",
+
+  linkSkillUnknownTitle: "This skill is not known here",
+  linkSkillUnknownMessage: "The link leads to a skill that does not exist. Start again in our app or on our site.",
+  linkBadAddressMessage: "The address is incomplete, or names something twice. Start again where you came from.",
+  linkReturnToMessage: "The address to go back to is not registered for this skill (return_to).",
+  linkNotOfferedMessage: "This skill can be linked from the Alexa app only. Open it there and choose “Enable to use”.",
+  linkElsewhereTitle: "Finish where you started",
+  linkElsewhereMessage:
+    "This linking was started in another browser, or with another account. Nothing was linked here. If you did not start it yourself, close this page.",
+  linkWaitingTitle: "Linking with Alexa…",
+  linkWaitingMessage: "Amazon is connecting your account. This takes a few seconds; the page goes on by itself.",
+  linkedTitle: "Linked with Alexa",
+  linkedMessage: "Your account is linked. You can use it with Alexa now.",
+  linkCancelledTitle: "Not linked",
+  linkCancelledMessage: "You cancelled. Nothing was linked, and nothing was changed.",
+  linkFailedTitle: "Linking did not work",
+  linkFailedMessage: "Nothing was linked. Please start again.",
+  linkExpiredMessage: "This linking has expired or was finished before. Please start again.",
+  linkFailedReasons: {
+    amazon_code_rejected: "Amazon did not accept the confirmation, often because it took too long. Please start again.",
+    amazon_unavailable: "Amazon cannot be reached right now. Please try again in a few minutes.",
+    enablement_unavailable: "Alexa cannot be reached right now. Please try again in a few minutes.",
+    enablement_forbidden: "Alexa does not allow this skill for your Amazon account.",
+    enablement_rejected:
+      "Alexa could not link the skill. If it is enabled in the Alexa app already, disable it there and start again.",
+  } as Readonly<Record<string, string>>,
+  closePage: "You can close this page now.",
 };
 
 export type Messages = typeof en;

@@ -1,0 +1,189 @@
+// The JSON API of /api/links: for the company's app and website, with the user's access token.
+import { Hono } from "hono";
+import { toAmazonCode } from "../alexa/lwa.ts";
+import { type ApiUser, authenticateUser } from "../authorization/bearer.ts";
+import { jsonBody } from "../operations/json-body.ts";
+import { problem } from "../operations/problem.ts";
+import { remedyFor } from "../operations/remedies.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { readLinkingByState } from "../storage/app-linkings.ts";
+import type { Stage } from "../storage/linkings.ts";
+import { type Completion, presentCode, presentError, refuseWrongUser } from "./complete.ts";
+import { publicReason } from "./reasons.ts";
+import { completeBody, stageSchema, startBody } from "./schemas.ts";
+import { APP_CALLBACK, amazonAddresses, BROWSER_CALLBACK, start } from "./start.ts";
+import { hashOfState, newState, openResult, toLinkingState } from "./state.ts";
+import { type Link, linkOf, linksOf } from "./status.ts";
+import { type UnlinkOutcome, unlinkGrant, unlinkSkill } from "./unlink.ts";
+
+const LARGEST_BODY_BYTES = 16 * 1024;
+
+export const linksApiRoutes = new Hono<AppEnv>();
+
+linksApiRoutes.post("/api/links", (c) => asUser(c, (rt, user) => startFromApi(c, rt, user)));
+linksApiRoutes.get("/api/links", (c) => asUser(c, (rt, user) => list(c, rt, user)));
+only("/api/links", "GET, HEAD, POST");
+linksApiRoutes.post("/api/links/complete", (c) => asUser(c, (rt, user) => complete(c, rt, user)));
+only("/api/links/complete", "POST");
+linksApiRoutes.get("/api/links/:skillId", (c) => asUser(c, (rt, user) => show(c, rt, user)));
+linksApiRoutes.delete("/api/links/:skillId", (c) => asUser(c, (rt, user) => unlinkAll(c, rt, user)));
+only("/api/links/:skillId", "GET, HEAD, DELETE");
+linksApiRoutes.delete("/api/links/:skillId/grants/:grantId", (c) => asUser(c, (rt, user) => unlinkOne(c, rt, user)));
+only("/api/links/:skillId/grants/:grantId", "DELETE");
+
+function only(path: string, allow: string): void {
+  linksApiRoutes.all(path, () => problem("method_not_allowed", undefined, {}, { allow }));
+}
+
+async function asUser(c: AppContext, go: (rt: Runtime, user: ApiUser) => Promise<Response>): Promise<Response> {
+  const user = await authenticateUser(c);
+  return user instanceof Response ? user : go(c.var.runtime, user);
+}
+
+function json(body: unknown, status = 200): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+  });
+}
+
+const isoTime = (ms: number) => new Date(ms).toISOString();
+
+async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
+  const body = await jsonBody(c, startBody, { limit: LARGEST_BODY_BYTES });
+  if (body instanceof Response) return body;
+  const state = newState(rt);
+  const started = await start(rt, {
+    flow: "app_to_app",
+    platform: body.platform,
+    skillId: body.skillId,
+    stage: body.stage,
+    userId: user.userId,
+    decision: "allow",
+    state,
+    callback: body.platform === "web" ? BROWSER_CALLBACK : APP_CALLBACK,
+    returnTo: body.returnTo,
+  });
+  switch (started.outcome) {
+    case "skill_not_found":
+      return problem("skill_not_found");
+    case "no_lwa_credentials":
+      return problem("account_linking_not_supported", remedyFor("lwa_credentials_missing"));
+    case "return_to_not_allowed":
+      return problem("return_to_not_allowed");
+    case "session_ended":
+      return problem("temporarily_unavailable");
+    case "started": {
+      const { linking, skill } = started;
+      rt.metrics.count("linking_started", skill.id);
+      return json(
+        {
+          id: linking.id,
+          state,
+          ...(await amazonAddresses(rt, linking, skill.lwa?.clientId ?? "", state)),
+          redirectUri: linking.redirect_uri,
+          expiresAt: isoTime(linking.expires_at),
+        },
+        201,
+      );
+    }
+  }
+}
+
+async function complete(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
+  const body = await jsonBody(c, completeBody, { limit: LARGEST_BODY_BYTES });
+  if (body instanceof Response) return body;
+  const state = toLinkingState(body.state);
+  const linking = state && (await readLinkingByState(rt.db, await hashOfState(state)));
+  if (!state || !linking || linking.browser_hash !== null) return problem("state_unknown");
+
+  const wrongUser = linking.user_id !== user.userId;
+  if ("error" in body) {
+    if (wrongUser) return problem("wrong_user");
+    return answer(linking.skill_id, await presentError(rt, { linking, state, faultsEndIt: false }, body.error));
+  }
+  const code = "code" in body ? toAmazonCode(body.code) : await openResult(rt, linking.id, state, body.result);
+  if (!code) return problem("result" in body ? "invalid_result" : "invalid_body");
+  if (wrongUser) {
+    await refuseWrongUser(rt, linking, user.userId);
+    return problem("wrong_user");
+  }
+  return answer(linking.skill_id, await presentCode(rt, { linking, state, faultsEndIt: false }, code));
+}
+
+function answer(skillId: string, completion: Completion): Response {
+  switch (completion.outcome) {
+    case "linked":
+      return json({ skillId, status: "linked" });
+    case "ended":
+      return problem(publicReason(completion.reason), remedyFor(completion.reason));
+    case "passing":
+      return problem(completion.code, "Present the same code again.");
+    case "in_progress":
+    // Without a session the only condition that can fail is a claim that somebody else has just won.
+    case "session_ended":
+      return problem("in_progress", undefined, {}, { "retry-after": "2" });
+    case "state_used":
+      return problem("state_used");
+    case "expired":
+      return problem("state_expired");
+  }
+}
+
+/** The stage in the query; undefined when left out; a problem when it is none. */
+function stageOf(c: AppContext): Stage | undefined | Response {
+  const values = c.req.queries("stage");
+  if (!values) return undefined;
+  const parsed = stageSchema.safeParse(values.length === 1 ? values[0] : undefined);
+  return parsed.success ? parsed.data : problem("invalid_query", "stage is development or live.");
+}
+
+function describe(link: Link) {
+  return {
+    skillId: link.skillId,
+    stage: link.stage,
+    name: link.name,
+    status: link.status,
+    checkedAt: link.checkedAt === null ? null : isoTime(link.checkedAt),
+    grants: link.grants.map((grant) => ({
+      id: grant.id,
+      createdAt: isoTime(grant.createdAt),
+      lastUsedAt: isoTime(grant.lastUsedAt),
+      flow: grant.flow,
+    })),
+  };
+}
+
+async function list(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
+  const stage = stageOf(c);
+  if (stage instanceof Response) return stage;
+  return json({ links: (await linksOf(rt, user.userId, stage)).map(describe) });
+}
+
+async function show(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
+  const stage = stageOf(c);
+  if (stage instanceof Response) return stage;
+  const link = await linkOf(rt, { userId: user.userId, skillId: c.req.param("skillId") ?? "", stage });
+  return link ? json(describe(link)) : problem("skill_not_found");
+}
+
+async function unlinkAll(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
+  const stage = stageOf(c);
+  if (stage instanceof Response) return stage;
+  const skillId = c.req.param("skillId") ?? "";
+  return unlinked(rt, skillId, await unlinkSkill(rt, { userId: user.userId, skillId, stage }));
+}
+
+async function unlinkOne(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
+  const skillId = c.req.param("skillId") ?? "";
+  const target = { userId: user.userId, skillId, grantId: c.req.param("grantId") ?? "" };
+  return unlinked(rt, skillId, await unlinkGrant(rt, target));
+}
+
+function unlinked(rt: Runtime, skillId: string, result: UnlinkOutcome): Response {
+  if (result.outcome !== "unlinked") return problem(result.outcome);
+  rt.metrics.count("unlinked", skillId);
+  return result.amazon === "done"
+    ? new Response(null, { status: 204, headers: { "cache-control": "no-store" } })
+    : json({ status: "unlinked", amazon: "pending" }, 202);
+}

@@ -1,0 +1,189 @@
+// Completing a linking: who may, with what, how often. The same rules serve the JSON API and the callback in a browser.
+import type { AmazonCode } from "../alexa/lwa.ts";
+import { sha256 } from "../crypto/hash.ts";
+import { randomId } from "../crypto/random.ts";
+import type { Runtime } from "../runtime.ts";
+import { openTokens } from "../storage/amazon-tokens.ts";
+import { type AppLinking, claimLinking, readExpiredLinkings } from "../storage/app-linkings.ts";
+import type { Condition } from "../storage/d1.ts";
+import { endAsFailed, type FailedEnd } from "../storage/linking-ends.ts";
+import { pendingUnlinkStatement } from "../storage/unlinks.ts";
+import { reasonOfAmazonError } from "./reasons.ts";
+import { FIRST_LEASE_MS, type RunOutcome, runLinking } from "./run.ts";
+import type { LinkingState } from "./state.ts";
+
+export type Completion =
+  | { readonly outcome: "linked" }
+  /** For good. `reason` is the tag of the row. */
+  | { readonly outcome: "ended"; readonly as: "cancelled" | "failed"; readonly reason: string }
+  /** May be repeated with the same code while the linking lives. */
+  | { readonly outcome: "passing"; readonly code: "amazon_unavailable" | "enablement_unavailable" }
+  | { readonly outcome: "in_progress" }
+  | { readonly outcome: "state_used" }
+  | { readonly outcome: "expired" }
+  /** The browser's session has ended between the drawing of the page and the act. */
+  | { readonly outcome: "session_ended" };
+
+/** Where a linking stands for the user who started it; undefined: open, it may be claimed. */
+export function standing(linking: AppLinking, now: number, amazonCodeHash: string | null): Completion | undefined {
+  const other = linking.amazon_code_hash !== null && amazonCodeHash !== null;
+  if (other && linking.amazon_code_hash !== amazonCodeHash) return { outcome: "state_used" };
+  switch (linking.outcome) {
+    case "linked":
+      return { outcome: "linked" };
+    case "abandoned":
+      return { outcome: "expired" };
+    case "cancelled":
+    case "failed": {
+      const reason = linking.reason ?? "amazon_denied";
+      return reason === "wrong_user"
+        ? { outcome: "state_used" }
+        : { outcome: "ended", as: linking.outcome, reason: reason };
+    }
+    case "pending":
+      if (linking.running_until !== null && linking.running_until > now) return { outcome: "in_progress" };
+      return linking.expires_at <= now ? { outcome: "expired" } : undefined;
+  }
+}
+
+export interface Presentation {
+  readonly linking: AppLinking;
+  readonly state: LinkingState;
+  /** What must hold beside the user: a browser's session. */
+  readonly condition?: Condition;
+  /** A browser goes back to its return URL in any case: faults that pass end the linking too. */
+  readonly faultsEndIt: boolean;
+}
+
+/**
+ * Presents Amazon's code. The caller has made sure that the linking's own user does so. The linking is claimed before anything is
+ * asked of Amazon; the work runs on when the caller's connection goes. Throws `StorageFault` for passing faults of ours.
+ */
+export async function presentCode(rt: Runtime, presentation: Presentation, code: AmazonCode): Promise<Completion> {
+  const { linking, state } = presentation;
+  const amazonCodeHash = await sha256(`amazon code ${code}`);
+  const stands = standing(linking, rt.now(), amazonCodeHash);
+  if (stands) return stands;
+  const runId = randomId();
+  const claimed = await claimLinking(
+    rt.db,
+    linking,
+    {
+      linkingId: linking.id,
+      userId: linking.user_id,
+      amazonCodeHash,
+      runId,
+      runningUntil: rt.now() + FIRST_LEASE_MS,
+    },
+    rt.now(),
+    presentation.condition,
+  );
+  if (!claimed.linking || !claimed.skill) return { outcome: "expired" };
+  if (claimed.linking.run_id !== runId) {
+    return standing(claimed.linking, rt.now(), amazonCodeHash) ?? { outcome: "session_ended" };
+  }
+  const work = runLinking(rt, {
+    linking: { ...claimed.linking, run_id: runId },
+    skill: claimed.skill,
+    state,
+    code,
+    faultsEndIt: presentation.faultsEndIt,
+  });
+  rt.background(work.catch(() => {}));
+  const run = await work;
+  if (run.outcome === "linked") rt.metrics.count("linking_linked", linking.skill_id);
+  if (run.outcome === "failed") rt.metrics.count("linking_failed", linking.skill_id);
+  return completionOf(run);
+}
+
+function completionOf(run: RunOutcome): Completion {
+  switch (run.outcome) {
+    case "failed":
+      return { outcome: "ended", as: "failed", reason: run.reason };
+    case "lost":
+      return { outcome: "state_used" };
+    default:
+      return run;
+  }
+}
+
+/** Presents the error that Amazon's callback carried: `access_denied` cancels, anything else fails the linking. */
+export async function presentError(rt: Runtime, presentation: Presentation, error: string): Promise<Completion> {
+  const { linking } = presentation;
+  const stands = standing(linking, rt.now(), null);
+  if (stands) return stands;
+  const reason = reasonOfAmazonError(error);
+  const as = reason === "amazon_denied" ? "cancelled" : "failed";
+  const also = presentation.condition ?? { sql: "TRUE", params: [] };
+  const ended = await endOpenLinking(rt, linking, {
+    outcome: as,
+    reason,
+    condition: {
+      sql: `user_id = ? AND expires_at > ? AND (running_until IS NULL OR running_until <= ?) AND ${also.sql}`,
+      params: [linking.user_id, rt.now(), rt.now(), ...also.params],
+    },
+  });
+  if (!ended) return { outcome: "session_ended" };
+  rt.metrics.count(`linking_${as}`, linking.skill_id);
+  return { outcome: "ended", as, reason };
+}
+
+/**
+ * Somebody who did not start the linking presented what Amazon answered (S1): while it is pending it ends as failed, with an alert. A
+ * linking that has ended stays as it is.
+ */
+export async function refuseWrongUser(rt: Runtime, linking: AppLinking, userId: string): Promise<void> {
+  if (linking.outcome !== "pending") return;
+  await endOpenLinking(rt, linking, {
+    outcome: "failed",
+    reason: "wrong_user",
+    condition: { sql: "user_id <> ?", params: [userId] },
+    audit: { kind: "linking_wrong_user", alert: true, userId, details: "started by another user" },
+  });
+  rt.log.alert("linking_wrong_user", { linkingId: linking.id, traceId: linking.trace_id });
+}
+
+async function endOpenLinking(
+  rt: Runtime,
+  linking: AppLinking,
+  end: Omit<FailedEnd, "linkingId" | "alongside">,
+): Promise<boolean> {
+  const unlink = await unlinkOfUndecidedCall(rt, linking);
+  return endAsFailed(rt.db, { ...end, linkingId: linking.id, alongside: unlink ? [unlink] : [] }, rt.now());
+}
+
+/** A host that may have linked in a run that was let go: it is disabled there when the linking ends without success. */
+async function unlinkOfUndecidedCall(rt: Runtime, linking: AppLinking): Promise<D1PreparedStatement | undefined> {
+  if (!linking.amazon_tokens || !linking.amazon_host) return undefined;
+  const tokens = await openTokens(rt.keyring, { linkingId: linking.id }, linking.amazon_tokens);
+  if (!tokens) return undefined;
+  return pendingUnlinkStatement(
+    rt.db,
+    rt.keyring,
+    {
+      id: linking.id,
+      userId: linking.user_id,
+      skillId: linking.skill_id,
+      stage: linking.skill_stage,
+      host: linking.amazon_host,
+      tokens,
+    },
+    rt.now(),
+  );
+}
+
+/**
+ * Ends linkings that got as far as Amazon's tokens and were not completed in time: grants and codes born from them go, and what Alexa may
+ * have enabled is disabled. For the scheduled work. The number ended.
+ */
+export async function abandonExpiredLinkings(rt: Runtime, limit: number): Promise<number> {
+  const expired = await readExpiredLinkings(rt.db, rt.now(), limit);
+  for (const linking of expired) {
+    await endOpenLinking(rt, linking, {
+      outcome: "abandoned",
+      reason: "not_completed",
+      condition: { sql: "(running_until IS NULL OR running_until <= ?)", params: [rt.now()] },
+    });
+  }
+  return expired.length;
+}

@@ -1,0 +1,72 @@
+// What a customer sees when a linking ends on a page of ours, waits, or cannot go on here.
+
+import type { AppContext } from "../runtime.ts";
+import { messagesFor } from "../ui/messages.ts";
+import { renderErrorPage, renderPage } from "../ui/page.tsx";
+import type { Completion } from "./complete.ts";
+import { publicReason } from "./reasons.ts";
+
+type Final = Extract<Completion, { outcome: "linked" | "ended" | "expired" }>;
+
+/** For linkings that were started without a return URL. */
+export function renderOutcome(c: AppContext, completion: Final): Promise<Response> {
+  const { text } = messagesFor(c);
+  if (completion.outcome === "linked") return card(c, text.linkedTitle, text.linkedMessage);
+  if (completion.outcome === "expired") return card(c, text.linkFailedTitle, text.linkExpiredMessage);
+  if (completion.as === "cancelled") return renderCancelled(c);
+  const reason = publicReason(completion.reason);
+  return card(c, text.linkFailedTitle, text.linkFailedReasons[reason] ?? text.linkFailedMessage);
+}
+
+export function renderCancelled(c: AppContext): Promise<Response> {
+  const { text } = messagesFor(c);
+  return card(c, text.linkCancelledTitle, text.linkCancelledMessage);
+}
+
+function card(c: AppContext, title: string, message: string): Promise<Response> {
+  const { text } = messagesFor(c);
+  return renderPage(
+    c,
+    { title },
+    <section class="card">
+      <h1>{title}</h1>
+      <p class="lead">{message}</p>
+      <p class="hint">{text.closePage}</p>
+    </section>,
+  );
+}
+
+/** Amazon is at work: the page asks again by itself. */
+export function renderWaiting(c: AppContext): Promise<Response> {
+  const { text } = messagesFor(c);
+  return renderPage(
+    c,
+    { title: text.linkWaitingTitle, refreshSeconds: 2 },
+    <section class="card">
+      <h1>{text.linkWaitingTitle}</h1>
+      <p class="lead">{text.linkWaitingMessage}</p>
+    </section>,
+  );
+}
+
+/** The callback arrived in another browser or session than the one that started it (S1, S3): nothing is spent. */
+export function renderElsewhere(c: AppContext): Promise<Response> {
+  const { text } = messagesFor(c);
+  return renderErrorPage(c, { status: 403, title: text.linkElsewhereTitle, message: text.linkElsewhereMessage });
+}
+
+/** No linking of this address is under way. */
+export function renderUnknownState(c: AppContext): Promise<Response> {
+  const { text } = messagesFor(c);
+  return renderErrorPage(c, { status: 400, title: text.linkFailedTitle, message: text.linkExpiredMessage });
+}
+
+/** The address itself is wrong: something is missing, repeated or too long. */
+export function renderBadAddress(c: AppContext, message?: string): Promise<Response> {
+  const { text } = messagesFor(c);
+  return renderErrorPage(c, {
+    status: 400,
+    title: text.authorizeRefusedTitle,
+    message: message ?? text.linkBadAddressMessage,
+  });
+}

@@ -1,0 +1,250 @@
+// One run of a claimed linking: Amazon's code → Amazon's tokens → enablement with our code → exactly one grant, or none.
+
+import { failureRule } from "../alexa/enablement-failures.ts";
+import { type AmazonCode, exchangeAmazonCode } from "../alexa/lwa.ts";
+import type { Runtime } from "../runtime.ts";
+import { type AmazonTokens, openTokens, sealTokens } from "../storage/amazon-tokens.ts";
+import { type AppLinking, advanceRun, releaseRun } from "../storage/app-linkings.ts";
+import type { Condition } from "../storage/d1.ts";
+import {
+  type CandidateGrant,
+  clearAfterLostRun,
+  endAsFailed,
+  endAsLinked,
+  readCandidateGrants,
+} from "../storage/linking-ends.ts";
+import { lwaCredentials, type Skill } from "../storage/skills.ts";
+import { pendingUnlinkStatement } from "../storage/unlinks.ts";
+import { ATTEMPT_LEASE_MS, type EnableOutcome, enableAnywhere, type UndecidedCall } from "./enable.ts";
+import type { FailureReason } from "./reasons.ts";
+import { codeVerifierOf, type LinkingState } from "./state.ts";
+
+/** Covers Login with Amazon, endpoint discovery and the storage around them; each enablement call moves it on. */
+export const FIRST_LEASE_MS = 20_000;
+
+export type ClaimedLinking = AppLinking & { readonly run_id: string };
+
+export type RunOutcome =
+  | { readonly outcome: "linked" }
+  | { readonly outcome: "failed"; readonly reason: FailureReason }
+  /** A passing fault: the linking is as it was before, plus Amazon's tokens when they came. */
+  | { readonly outcome: "passing"; readonly code: "amazon_unavailable" | "enablement_unavailable" }
+  | { readonly outcome: "lost" };
+
+export interface Run {
+  readonly linking: ClaimedLinking;
+  readonly skill: Skill;
+  readonly state: LinkingState;
+  readonly code: AmazonCode;
+  /** A browser goes back to its return URL in any case: faults that pass end the linking too. */
+  readonly faultsEndIt: boolean;
+}
+
+/** Runs to the end. Throws `StorageFault` when storage failed; the linking has been let go of then, if storage allowed it. */
+export async function runLinking(rt: Runtime, run: Run): Promise<RunOutcome> {
+  const held: { tokens: AmazonTokens | null } = { tokens: null };
+  try {
+    return await go(rt, run, held);
+  } catch (error) {
+    // A lease that cannot be given back runs out by itself.
+    await release(rt, run, "storage_fault", held.tokens, []).catch(() => {});
+    throw error;
+  }
+}
+
+async function go(rt: Runtime, run: Run, held: { tokens: AmazonTokens | null }): Promise<RunOutcome> {
+  const { linking, skill } = run;
+  const credentials = await lwaCredentials(rt, skill);
+  if (!credentials) return fail(rt, run, "lwa_credentials_missing", null, []);
+
+  held.tokens = linking.amazon_tokens
+    ? await openTokens(rt.keyring, { linkingId: linking.id }, linking.amazon_tokens)
+    : null;
+  if (!held.tokens) {
+    const answer = await exchangeAmazonCode(rt, credentials, {
+      code: run.code,
+      redirectUri: linking.redirect_uri,
+      codeVerifier: await codeVerifierOf(rt, linking.id, run.state),
+    });
+    if (answer.outcome === "rejected") return fail(rt, run, `amazon_code_rejected_${answer.error}`, null, []);
+    if (answer.outcome === "unavailable") return passOrFail(rt, run, "amazon_unavailable", null, []);
+    held.tokens = answer.tokens;
+    const sealed = await sealTokens(rt.keyring, { linkingId: linking.id }, answer.tokens);
+    const holds = await advanceRun(
+      rt.db,
+      { linkingId: linking.id, runId: linking.run_id },
+      "amazon_tokens_received",
+      rt.now() + ATTEMPT_LEASE_MS,
+      rt.now(),
+      sealed,
+    );
+    if (!holds) return lost(rt, run, answer.tokens, []);
+  }
+  const scope = skill.scopes.map(({ name }) => name).join(" ");
+  const enabled = await enableAnywhere(rt, linking, scope, held.tokens.accessToken);
+  if (enabled.outcome === "lost") return lost(rt, run, held.tokens, enabled.undecided);
+  if (enabled.outcome === "linked") return succeed(rt, run, held.tokens, enabled);
+  return failureRule(enabled.reason).code === "enablement_unavailable"
+    ? passOrFail(rt, run, enabled.reason, held.tokens, enabled.undecided)
+    : fail(rt, run, enabled.reason, held.tokens, enabled.undecided);
+}
+
+async function succeed(
+  rt: Runtime,
+  run: Run,
+  tokens: AmazonTokens,
+  enabled: EnableOutcome & { outcome: "linked" },
+): Promise<RunOutcome> {
+  const { linking } = run;
+  const grants = await readCandidateGrants(rt.db, linking);
+  if (grants.some((grant) => grant.id === enabled.grantId && grant.revoked_at !== null)) {
+    return undo(rt, run, tokens, enabled);
+  }
+  const living = grants.filter((grant) => grant.revoked_at === null);
+  const grantId = winningGrant(living, linking.id, enabled);
+  // Alexa's link is of another account of ours, or of none: it is not ours to end.
+  if (!grantId) return fail(rt, run, "enablement_code_not_redeemed", null, []);
+  const ended = await endAsLinked(
+    rt.db,
+    {
+      linkingId: linking.id,
+      runId: linking.run_id,
+      grantId,
+      host: enabled.host,
+      alexaUserId: enabled.alexaUserId,
+      sealedTokens: await sealTokens(rt.keyring, { grantId, purpose: "enablement" }, tokens),
+      accessExpiresAt: tokens.accessExpiresAt,
+    },
+    rt.now(),
+  );
+  return ended ? { outcome: "linked" } : undo(rt, run, tokens, enabled);
+}
+
+/** Alexa linked, but the grant or the linking was ended meanwhile: it ends at Amazon too. */
+async function undo(
+  rt: Runtime,
+  run: Run,
+  tokens: AmazonTokens,
+  enabled: EnableOutcome & { outcome: "linked" },
+): Promise<RunOutcome> {
+  const made = [{ host: enabled.host, grantId: enabled.grantId }];
+  const failed = await fail(rt, run, "unlinked_meanwhile", tokens, made);
+  return failed.outcome === "failed" ? failed : lost(rt, run, tokens, made);
+}
+
+/**
+ * The grant that Alexa holds now: that of the winning call; else one of an earlier call of this linking, answered late; else one that
+ * is known to be of this Alexa user. When only GET says "linked", also one of the user that came through the Alexa app.
+ */
+function winningGrant(
+  grants: readonly CandidateGrant[],
+  linkingId: string,
+  enabled: EnableOutcome & { outcome: "linked" },
+): string | undefined {
+  const winner =
+    grants.find((grant) => grant.id === enabled.grantId) ??
+    grants.find((grant) => grant.linking_id === linkingId) ??
+    grants.find((grant) => enabled.alexaUserId !== null && grant.alexa_user_id === enabled.alexaUserId) ??
+    (enabled.byLook ? grants.find((grant) => grant.has_tokens === 0 && grant.alexa_user_id === null) : undefined);
+  return winner?.id;
+}
+
+function holdsRun(run: Run): Condition {
+  return { sql: "run_id = ?", params: [run.linking.run_id] };
+}
+
+async function fail(
+  rt: Runtime,
+  run: Run,
+  reason: FailureReason,
+  tokens: AmazonTokens | null,
+  undecided: readonly UndecidedCall[],
+): Promise<RunOutcome> {
+  const ended = await endAsFailed(
+    rt.db,
+    {
+      linkingId: run.linking.id,
+      outcome: "failed",
+      reason,
+      condition: holdsRun(run),
+      alongside: await unlinksOf(rt, run, tokens, undecided),
+    },
+    rt.now(),
+  );
+  rt.log.warn("linking_failed", { linkingId: run.linking.id, traceId: run.linking.trace_id, reason });
+  return ended ? { outcome: "failed", reason } : { outcome: "lost" };
+}
+
+async function passOrFail(
+  rt: Runtime,
+  run: Run,
+  reason: FailureReason,
+  tokens: AmazonTokens | null,
+  undecided: readonly UndecidedCall[],
+): Promise<RunOutcome> {
+  if (run.faultsEndIt || rt.now() >= run.linking.expires_at) return fail(rt, run, reason, tokens, undecided);
+  await release(rt, run, reason, tokens, undecided);
+  return {
+    outcome: "passing",
+    code: reason === "amazon_unavailable" ? "amazon_unavailable" : "enablement_unavailable",
+  };
+}
+
+async function release(
+  rt: Runtime,
+  run: Run,
+  step: string,
+  tokens: AmazonTokens | null,
+  undecided: readonly UndecidedCall[],
+): Promise<void> {
+  const { linking } = run;
+  await releaseRun(
+    rt.db,
+    { linkingId: linking.id, runId: linking.run_id },
+    {
+      step,
+      sealedTokens: tokens && (await sealTokens(rt.keyring, { linkingId: linking.id }, tokens)),
+      undecidedHost: undecided[0]?.host ?? null,
+      undecidedGrantIds: undecided.map(({ grantId }) => grantId),
+    },
+    rt.now(),
+  );
+}
+
+async function lost(
+  rt: Runtime,
+  run: Run,
+  tokens: AmazonTokens,
+  undecided: readonly UndecidedCall[],
+): Promise<RunOutcome> {
+  await clearAfterLostRun(rt.db, run.linking, await unlinksOf(rt, run, tokens, undecided), rt.now());
+  return { outcome: "lost" };
+}
+
+/** Enablements that Alexa has or may have made, and that nobody wants any more: they end in the background. */
+function unlinksOf(
+  rt: Runtime,
+  run: Run,
+  tokens: AmazonTokens | null,
+  calls: readonly UndecidedCall[],
+): Promise<D1PreparedStatement[]> {
+  const { linking } = run;
+  if (!tokens) return Promise.resolve([]);
+  return Promise.all(
+    calls.map(({ host, grantId }) =>
+      pendingUnlinkStatement(
+        rt.db,
+        rt.keyring,
+        {
+          id: grantId,
+          userId: linking.user_id,
+          skillId: linking.skill_id,
+          stage: linking.skill_stage,
+          host,
+          tokens,
+        },
+        rt.now(),
+      ),
+    ),
+  );
+}

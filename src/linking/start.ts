@@ -1,0 +1,106 @@
+// Starting a linking: the row, and the addresses at Amazon that the customer is sent to.
+import { appendToUri } from "../authorization/raw-query.ts";
+import { randomId } from "../crypto/random.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Session } from "../sign-in/session.ts";
+import { type AppLinking, type Platform, startLinking } from "../storage/app-linkings.ts";
+import type { Stage } from "../storage/linkings.ts";
+import type { Skill } from "../storage/skills.ts";
+import { codeChallengeOf, codeVerifierOf, hashOfState, type LinkingState } from "./state.ts";
+
+/** The permission to enable a skill for a customer and link the account. */
+const ACCOUNT_LINKING_SCOPE = "alexa::skills:account_linking";
+
+export const APP_CALLBACK = "/app/callback";
+export const BROWSER_CALLBACK = "/link/callback";
+
+export interface StartRequest {
+  readonly linkingId?: string;
+  readonly traceId?: string;
+  readonly flow: "app_to_app" | "website";
+  readonly platform: Platform | null;
+  readonly skillId: string;
+  readonly stage: Stage | undefined;
+  readonly userId: string;
+  readonly browser?: { readonly hash: string; readonly session: Session };
+  readonly decision: "allow" | "deny";
+  readonly state: LinkingState;
+  readonly callback: typeof APP_CALLBACK | typeof BROWSER_CALLBACK;
+  readonly returnTo: string | null;
+}
+
+export type StartOutcome =
+  | { readonly outcome: "started"; readonly linking: AppLinking; readonly skill: Skill }
+  | { readonly outcome: "skill_not_found" | "no_lwa_credentials" | "return_to_not_allowed" | "session_ended" };
+
+/** Starts a linking, or says which rule forbids it. One storage trip. */
+export async function start(rt: Runtime, request: StartRequest): Promise<StartOutcome> {
+  const { skill, linking } = await startLinking(
+    rt.db,
+    {
+      start: {
+        linkingId: request.linkingId ?? randomId(),
+        traceId: request.traceId ?? randomId(),
+        flow: request.flow,
+      },
+      platform: request.platform,
+      skillId: request.skillId,
+      stage: request.stage,
+      userId: request.userId,
+      browser: request.browser,
+      decision: request.decision,
+      stateHash: await hashOfState(request.state),
+      redirectUri: rt.issuer + request.callback,
+      returnTo: request.returnTo,
+    },
+    rt.now(),
+  );
+  if (!skill) return { outcome: "skill_not_found" };
+  if (linking) return { outcome: "started", linking, skill };
+  if (!skill.lwa) return { outcome: "no_lwa_credentials" };
+  if (request.returnTo !== null && !skill.returnUrls.includes(request.returnTo)) {
+    return { outcome: "return_to_not_allowed" };
+  }
+  return { outcome: "session_ended" };
+}
+
+export interface AmazonAddresses {
+  readonly alexaAppUrl: string;
+  readonly loginWithAmazonUrl: string;
+}
+
+/** Where the customer approves: in the Alexa app, or at Login with Amazon. Both end at the linking's redirect URI with one state. */
+export async function amazonAddresses(
+  rt: Runtime,
+  linking: AppLinking,
+  lwaClientId: string,
+  state: LinkingState,
+): Promise<AmazonAddresses> {
+  const challenge = await codeChallengeOf(await codeVerifierOf(rt, linking.id, state));
+  const common = {
+    client_id: lwaClientId,
+    scope: ACCOUNT_LINKING_SCOPE,
+    response_type: "code",
+    redirect_uri: linking.redirect_uri,
+    state,
+    code_challenge: challenge,
+    code_challenge_method: "S256",
+  };
+  const { alexaAppUrl, authorizeUrl } = rt.config.amazon;
+  return {
+    alexaAppUrl: withQuery(alexaAppUrl, {
+      fragment: "skill-account-linking-consent",
+      skill_stage: linking.skill_stage,
+      ...common,
+    }),
+    loginWithAmazonUrl: withQuery(authorizeUrl, common),
+  };
+}
+
+/** Appends parameters to a URL as it stands; its own query keeps its bytes (B2). */
+export function withQuery(url: string, parameters: Readonly<Record<string, string>>): string {
+  return appendToUri(
+    url,
+    Object.entries(parameters).map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`),
+  );
+}

@@ -1,0 +1,65 @@
+// What travels with a linking: its state, Amazon's PKCE verifier, and the sealed result of a callback. None of it is stored in clear.
+import * as z from "zod/mini";
+import { type AmazonCode, toAmazonCode } from "../alexa/lwa.ts";
+import { toBase64Url } from "../crypto/encoding.ts";
+import { sha256 } from "../crypto/hash.ts";
+import { randomSecret } from "../crypto/random.ts";
+import { openJson, sealJson } from "../crypto/sealed-json.ts";
+import type { Runtime } from "../runtime.ts";
+
+/** The master key's id, then 256 bits: the verifier is derived with the same key at the end as at the start. */
+const STATE = /^[A-Za-z0-9_-]{49}$/;
+const KEY_ID_LENGTH = 6;
+const RESULT_LIFETIME_MS = 5 * 60 * 1000;
+
+export type LinkingState = string & { readonly brand: "LinkingState" };
+
+/** A value as a state of ours; undefined when it cannot be one. */
+export function toLinkingState(value: string): LinkingState | undefined {
+  return STATE.test(value) ? (value as LinkingState) : undefined;
+}
+
+/** A fresh state. */
+export function newState(rt: Runtime): LinkingState {
+  return `${rt.keyring.keyId}${randomSecret(32)}` as LinkingState;
+}
+
+/** The state of a form's transaction: posting the form again gives the same one. */
+export async function stateOfTransaction(rt: Runtime, linkingId: string, keyId: string): Promise<LinkingState> {
+  const bytes = await rt.keyring.derive("linking-state", `state ${linkingId}`, keyId);
+  return `${keyId}${toBase64Url(bytes)}` as LinkingState;
+}
+
+export function hashOfState(state: LinkingState): Promise<string> {
+  return sha256(`linking state ${state}`);
+}
+
+/** The verifier for Login with Amazon (RFC 7636 §4.1): 43 characters that only this server can make. */
+export async function codeVerifierOf(rt: Runtime, linkingId: string, state: LinkingState): Promise<string> {
+  const keyId = state.slice(0, KEY_ID_LENGTH);
+  return toBase64Url(await rt.keyring.derive("linking-state", `verifier ${linkingId}`, keyId));
+}
+
+/** S256 challenge of a verifier (RFC 7636 §4.2). */
+export function codeChallengeOf(verifier: string): Promise<string> {
+  return sha256(verifier);
+}
+
+const resultSchema = z.object({ state: z.string(), code: z.string() });
+
+/** Seals what Amazon answered for the person who approved: it goes with the redirect and stays nowhere (S1). Five minutes. */
+export function sealResult(rt: Runtime, linkingId: string, state: LinkingState, code: AmazonCode): Promise<string> {
+  return sealJson(rt.keyring, "linking-result", linkingId, { state, code }, rt.now() + RESULT_LIFETIME_MS);
+}
+
+/** Amazon's code of a result that was sealed for this linking and state; undefined when forged, expired or another's. */
+export async function openResult(
+  rt: Runtime,
+  linkingId: string,
+  state: LinkingState,
+  result: string,
+): Promise<AmazonCode | undefined> {
+  const opened = await openJson(rt.keyring, "linking-result", linkingId, result, resultSchema, rt.now());
+  if (typeof opened === "string" || opened.value.state !== state) return undefined;
+  return toAmazonCode(opened.value.code);
+}
