@@ -1,6 +1,7 @@
 // Who may use the admin API.
 import { describe, expect, it } from "vitest";
-import { admin } from "../../test/support/admin.ts";
+import { admin, SKILL_BODY } from "../../test/support/admin.ts";
+import { SKILL_ID, seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, startService } from "../../test/support/service.ts";
 
 describe("the admin token", () => {
@@ -154,5 +155,52 @@ describe("health", () => {
     expect(ill.status).toBe(503);
     expect(ill.headers.get("retry-after")).toBeTruthy();
     await ill.text();
+  });
+});
+
+describe("storage that does not answer", () => {
+  it("T8: is 503 with Retry-After on every route, at every statement, and never a stack trace", async () => {
+    await seedSkill();
+    const id = await seedUser();
+    const routes: [string, string, unknown?][] = [
+      ["GET", "skills"],
+      ["POST", "skills", SKILL_BODY],
+      ["GET", `skills/${SKILL_ID}/development`],
+      ["PATCH", `skills/${SKILL_ID}/development`, { name: "Acme" }],
+      ["POST", `skills/${SKILL_ID}/development/rotate-secret`],
+      ["GET", `skills/${SKILL_ID}/development/account-linking-request`],
+      ["GET", "clients"],
+      ["POST", "clients", { kind: "service", name: "Backend" }],
+      ["GET", "users?email=jane@example.com"],
+      ["POST", "users", { email: "joe@example.com", password: "a-password-of-joe", name: "Joe" }],
+      ["PATCH", `users/${id}`, { name: "Jane" }],
+      ["GET", "linkings"],
+      ["GET", "refusals"],
+      ["GET", "audit"],
+      ["GET", "metrics"],
+      ["GET", "keys"],
+      ["POST", "keys/rotate"],
+    ];
+    for (const [method, path, body] of routes) {
+      for (let statement = 0; statement < 10; statement++) {
+        const service = startService();
+        service.meter.faults.push({ when: (_, index) => index === statement, throws: "before" });
+        const answer = await admin(service, method, path, body);
+        if (service.meter.trips.length <= statement) break;
+        const what = `${method} ${path}, statement ${statement}`;
+        expect([what, answer.status, answer.body.code]).toEqual([what, 503, "temporarily_unavailable"]);
+        expect(answer.headers.get("retry-after")).toBeTruthy();
+        expect(JSON.stringify(answer.body)).not.toMatch(/D1_ERROR|\.ts:/);
+      }
+    }
+  });
+
+  it("F3: a wrong token is not let through while its count cannot be kept", async () => {
+    const service = startService();
+    Object.assign(service.env, { ADMIN_LIMIT: undefined });
+    const wrong = () => admin(service, "GET", "skills", undefined, { token: "wrong" });
+    expect((await wrong()).status).toBe(401);
+    service.meter.faults.push({ when: (trip) => trip.sql.includes("throttles"), throws: "before" });
+    expect((await wrong()).status).toBe(503);
   });
 });

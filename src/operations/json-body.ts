@@ -74,12 +74,12 @@ export async function rawJson(
   return problem("invalid_body", "The body must be one JSON document in UTF-8.");
 }
 
-/** The query string as `schema` understands it, or a 400 `invalid_query`. A repeated parameter is refused. */
+/** The query string as `schema` understands it, or a 400 `invalid_query`. A repeated parameter is refused, an empty one counts as left out. */
 export function queryOf<S extends z.ZodMiniType>(c: AppContext, schema: S): z.output<S> | Response {
   const given: Record<string, string> = {};
   for (const [name, values] of Object.entries(c.req.queries())) {
     if (values.length > 1) return problem("invalid_query", `${name.slice(0, 100)}: must not be repeated`);
-    given[name] = values[0] ?? "";
+    if (values[0]) given[name] = values[0];
   }
   const parsed = schema.safeParse(given);
   return parsed.success ? parsed.data : shapeProblem("invalid_query", parsed.error);
