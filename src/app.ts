@@ -1,5 +1,6 @@
 // The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
 import { Hono } from "hono";
+import { alexaRoutes } from "./alexa/routes.ts";
 import { appAuthorizationRoutes } from "./authorization/app-authorizations.ts";
 import { authorizeRoutes } from "./authorization/authorize.ts";
 import { Caches } from "./authorization/caches.ts";
@@ -105,6 +106,7 @@ export function createService(config: Config, now: () => number = () => Date.now
   app.route("/", linksApiRoutes);
   app.route("/", callbackRoutes);
   app.route("/", linkPageRoutes);
+  app.route("/", alexaRoutes);
 
   app.notFound((c) => notFound(c as AppContext));
   app.onError((error, c) => unforeseen(error, c as AppContext));

@@ -1,9 +1,11 @@
 // Access tokens: signed JWTs (RFC 9068) that anyone verifies by our key set; revocation shows where we are asked.
-import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
+import { compactVerify, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
+import { parseJson } from "../alexa/outbound.ts";
+import { utf8Decode } from "../crypto/encoding.ts";
 import { randomSecret } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
-import { currentSigner, SIGNING_ALGORITHM, type Signer, verificationKey } from "./keys.ts";
+import { currentSigner, recordedVerificationKey, SIGNING_ALGORITHM, type Signer, verificationKey } from "./keys.ts";
 
 const TOKEN_TYPE = "at+jwt";
 /** Longest value looked at; ours are under 800 characters. */
@@ -84,6 +86,25 @@ export async function verifyAccessToken(rt: Runtime, token: string): Promise<Acc
       currentDate: new Date(rt.now()),
     });
     const claims = claimsSchema.safeParse(payload);
+    return claims.success ? claims.data : undefined;
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The claims of an access token that we signed at any time: its life and its key's may have ended. It opens nothing, it only names a grant
+ * (skill events bring tokens long after). One D1 read unless its key is cached.
+ */
+export async function claimsOfEndedToken(rt: Runtime, token: string): Promise<AccessTokenClaims | undefined> {
+  const kid = keyIdOf(token);
+  const key = kid === undefined ? undefined : await recordedVerificationKey(rt, kid);
+  if (!key) return undefined;
+  try {
+    const { payload, protectedHeader } = await compactVerify(token, key, { algorithms: [SIGNING_ALGORITHM] });
+    if (protectedHeader.typ !== TOKEN_TYPE) return undefined;
+    const claims = claimsSchema.safeParse(parseJson(utf8Decode(payload)));
     return claims.success ? claims.data : undefined;
   } catch (error) {
     if (error instanceof errors.JOSEError) return undefined;

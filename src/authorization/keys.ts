@@ -110,10 +110,16 @@ export async function verificationKey(rt: Runtime, kid: string): Promise<CryptoK
   return found && importPublicKey(found);
 }
 
-/** The public key named `kid` as long as it is on record: for tokens that only name something and may have ended (skill events). One D1 read. */
+/**
+ * The public key named `kid` as long as it is on record: for tokens that only name something and may have ended (skill events).
+ * From the isolate's cache, else one D1 read.
+ */
 export async function recordedVerificationKey(rt: Runtime, kid: string): Promise<CryptoKey | undefined> {
-  const key = await readSigningKey(rt.db, kid);
-  return key ? importPublicKey(key) : undefined;
+  const known = rt.caches.signingKeys(rt.now())?.all.find((key) => key.kid === kid) ?? rt.caches.recordedKeys.get(kid);
+  const key = known ?? (await readSigningKey(rt.db, kid));
+  if (!key) return undefined;
+  rt.caches.recordedKeys.set(kid, key);
+  return importPublicKey(key);
 }
 
 /** The public key set (RFC 7517): keys that sign, will sign, or signed tokens that still live. */

@@ -5,6 +5,7 @@ const TITLES = {
   invalid_query: [400, "The query is not valid"],
   invalid_result: [400, "The result is not valid for this linking"],
   invalid_ticket: [400, "The ticket is not valid for this user and query"],
+  event_refused: [400, "The request is not one of Alexa's for a skill of ours"],
   return_to_not_allowed: [400, "The return URL is not one of the skill's return URLs"],
   client_unknown: [400, "No such client"],
   redirect_uri_unregistered: [400, "The redirect URI is not registered"],

@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { ALEXA_HOST, certificate, chainKeys, chainPem, rootPem } from "../../test/support/alexa-signer.ts";
+import { START } from "../../test/support/service.ts";
+import { checkChain, trustAnchors } from "./certificate-chain.ts";
+
+const DAY_MS = 86_400_000;
+const PAST = { notBefore: new Date(START - 60 * DAY_MS), notAfter: new Date(START - DAY_MS) };
+const FUTURE = { notBefore: new Date(START + DAY_MS), notAfter: new Date(START + 60 * DAY_MS) };
+
+async function verdictOf(pem: string, roots?: string, now = START): Promise<string> {
+  const checked = checkChain(pem, trustAnchors(roots ?? (await rootPem())), now);
+  return "fault" in checked ? checked.fault : "good";
+}
+
+describe("S4: certificate chains", () => {
+  it("a chain from Alexa's name over an authority to a trusted root is good", async () => {
+    expect(await verdictOf(await chainPem())).toBe("good");
+  });
+
+  it("further names, the root itself and unrelated certificates in the file do no harm", async () => {
+    const { other } = await chainKeys();
+    const unrelated = await certificate({
+      name: "Unrelated",
+      keys: other,
+      issuer: { name: "Unrelated", keys: other },
+      authority: true,
+    });
+    const pem = await chainPem({ leaf: { hosts: ["other.amazon.com", ALEXA_HOST] } });
+    expect(await verdictOf(`${pem}${unrelated}${await rootPem()}`)).toBe("good");
+  });
+
+  it("line breaks may be written as \\n, as they are in variables", async () => {
+    expect(await verdictOf(await chainPem(), (await rootPem()).trim().replaceAll("\n", "\\n"))).toBe("good");
+  });
+
+  it("is good for as long as all of its path is, and no longer", async () => {
+    const dates = { notBefore: new Date(START - DAY_MS), notAfter: new Date(START + DAY_MS) };
+    const pem = await chainPem({ intermediate: { dates } });
+    const checked = checkChain(pem, trustAnchors(await rootPem()), START);
+    expect(checked).toMatchObject({ notBefore: START - DAY_MS, notAfter: START + DAY_MS });
+    expect(await verdictOf(pem, undefined, START + DAY_MS)).toBe("good");
+    expect(await verdictOf(pem, undefined, START + DAY_MS + 1)).toBe("certificate_outside_validity");
+    expect(await verdictOf(pem, undefined, START - DAY_MS - 1)).toBe("certificate_outside_validity");
+  });
+
+  it("expired, or not valid yet, is refused: the leaf, the authority, the root", async () => {
+    for (const dates of [PAST, FUTURE]) {
+      expect(await verdictOf(await chainPem({ leaf: { dates } }))).toBe("certificate_outside_validity");
+      expect(await verdictOf(await chainPem({ intermediate: { dates } }))).toBe("certificate_outside_validity");
+    }
+    const { root } = await chainKeys();
+    const issuer = { name: "Test Root", keys: root };
+    const expiredRoot = await certificate({ ...issuer, issuer, authority: true, dates: PAST });
+    expect(await verdictOf(await chainPem(), expiredRoot)).toBe("certificate_untrusted");
+  });
+
+  it("another host's name is refused, and so are a wildcard and a name in the subject only", async () => {
+    for (const hosts of [["echo-api.example.com"], ["*.amazon.com"], ["echo-api.amazon.com.evil.test"], undefined]) {
+      const leaf = { name: ALEXA_HOST, ...(hosts ? { hosts } : { hosts: [] }) };
+      expect(await verdictOf(await chainPem({ leaf }))).toBe("certificate_of_another");
+    }
+  });
+
+  it("a chain to another root is refused, though that root is in the file", async () => {
+    const { other } = await chainKeys();
+    const issuer = { name: "Test Root", keys: other };
+    const pem = await chainPem({ intermediate: { issuer } });
+    expect(await verdictOf(`${pem}${await certificate({ ...issuer, issuer, authority: true })}`)).toBe(
+      "certificate_untrusted",
+    );
+  });
+
+  it("a certificate that only names its issuer, signed by another key, is refused", async () => {
+    const { other } = await chainKeys();
+    const leaf = { issuer: { name: "Test Intermediate", keys: other } };
+    expect(await verdictOf(await chainPem({ leaf }))).toBe("certificate_untrusted");
+  });
+
+  it("a missing authority is refused", async () => {
+    expect(await verdictOf(await chainPem({ without: "intermediate" }))).toBe("certificate_untrusted");
+  });
+
+  it("a signer that may not issue is refused: anyone with a certificate of the same root could name Alexa", async () => {
+    expect(await verdictOf(await chainPem({ intermediate: { authority: false } }))).toBe("certificate_untrusted");
+  });
+
+  it("a self-signed certificate with Alexa's name is refused", async () => {
+    const { leaf } = await chainKeys();
+    const name = ALEXA_HOST;
+    const pem = await certificate({ name, keys: leaf, issuer: { name, keys: leaf }, hosts: [name], authority: true });
+    expect(await verdictOf(pem)).toBe("certificate_untrusted");
+  });
+
+  it("a path of more than five certificates is refused", async () => {
+    const { root, intermediate } = await chainKeys();
+    const names = ["Five", "Four", "Three", "Two", "One"];
+    const authorities = await Promise.all(
+      names.map((name, index) =>
+        certificate({
+          name,
+          keys: intermediate,
+          issuer:
+            index === 4 ? { name: "Test Root", keys: root } : { name: names[index + 1] ?? "", keys: intermediate },
+          authority: true,
+        }),
+      ),
+    );
+    const from = async (first: number) => {
+      const leaf = await chainPem({
+        without: "intermediate",
+        leaf: { issuer: { name: names[first] ?? "", keys: intermediate } },
+      });
+      return leaf + authorities.join("");
+    };
+    expect(await verdictOf(await from(1))).toBe("good");
+    expect(await verdictOf(await from(0))).toBe("certificate_untrusted");
+  });
+
+  it("what is no certificate file is refused", async () => {
+    const garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (const pem of ["", "<html></html>", garbage, (await chainPem()) + garbage, (await chainPem()).repeat(6)]) {
+      expect(await verdictOf(pem)).toBe("certificate_malformed");
+    }
+  });
+
+  it("a root with an elliptic key, as two of Amazon's have, is as good", async () => {
+    const curve = { name: "ECDSA", namedCurve: "P-256" };
+    const keys = (await crypto.subtle.generateKey(curve, true, ["sign", "verify"])) as CryptoKeyPair;
+    const issuer = { name: "Test Elliptic Root", keys };
+    const roots = (await rootPem()) + (await certificate({ ...issuer, issuer, authority: true }));
+    expect(await verdictOf(await chainPem({ intermediate: { issuer } }), roots)).toBe("good");
+    expect(await verdictOf(await chainPem(), roots)).toBe("good");
+  });
+
+  it("the public roots that the code ships load in this runtime, and trust no chain of ours", async () => {
+    const kinds = trustAnchors(undefined).map(({ publicKey }) => publicKey.asymmetricKeyType);
+    expect(kinds.toSorted()).toEqual(["ec", "ec", "ec", "rsa", "rsa", "rsa", "rsa"]);
+    const checked = checkChain(await chainPem(), trustAnchors(undefined), START);
+    expect(checked).toEqual({ fault: "certificate_untrusted" });
+  });
+});

@@ -1,0 +1,108 @@
+// Certificate chains of Alexa's signatures: leaf first, each signed by the next authority, ending at a root we trust (RFC 5280 §6).
+import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { TRUSTED_ROOTS } from "./trusted-roots.ts";
+
+/** The name that Alexa's certificates carry. */
+const ALEXA_HOST = "echo-api.amazon.com";
+const MOST_CERTIFICATES_IN_FILE = 10;
+const LONGEST_PATH = 5;
+
+/** A root that paths may end at. `validTo` in milliseconds since 1970. */
+export interface TrustAnchor {
+  readonly publicKey: KeyObject;
+  readonly validTo: number;
+}
+
+/** A certificate whose path was checked. It is good between the two times (milliseconds), in which all of its path is valid. */
+export interface SigningCertificate {
+  readonly publicKey: KeyObject;
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+export type ChainFault =
+  | "certificate_malformed"
+  /** The leaf does not name Alexa among its alternative names, or its key is not RSA. */
+  | "certificate_of_another"
+  | "certificate_outside_validity"
+  /** No path to a trusted root. */
+  | "certificate_untrusted";
+
+let publicAnchors: readonly TrustAnchor[] | undefined;
+
+/** The roots to trust: those of `pem` (development only), else the public ones that ship with the code. */
+export function trustAnchors(pem: string | undefined): readonly TrustAnchor[] {
+  if (pem !== undefined) {
+    return (parsePem(pem) ?? []).map((root) => ({ publicKey: root.publicKey, validTo: Date.parse(root.validTo) }));
+  }
+  publicAnchors ??= TRUSTED_ROOTS.map(({ spki, validTo }) => ({
+    publicKey: createPublicKey({ key: Buffer.from(spki, "base64"), format: "der", type: "spki" }),
+    validTo: Date.parse(validTo),
+  }));
+  return publicAnchors;
+}
+
+/** The certificates of a PEM text, in order; undefined when one of them does not parse. Line breaks may be written as `\n`. */
+function parsePem(pem: string): X509Certificate[] | undefined {
+  try {
+    return Array.from(
+      pem.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s\\]+?)-----END CERTIFICATE-----/g),
+      ([, body = ""]) => new X509Certificate(Buffer.from(body.replace(/\\n|\s/g, ""), "base64")),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** Checks a certificate file at `now` (milliseconds): names, dates, and a path of at most five certificates to one of `anchors`. */
+export function checkChain(
+  pem: string,
+  anchors: readonly TrustAnchor[],
+  now: number,
+): SigningCertificate | { readonly fault: ChainFault } {
+  const certificates = parsePem(pem);
+  const leaf = certificates?.[0];
+  if (!certificates || !leaf || certificates.length > MOST_CERTIFICATES_IN_FILE) {
+    return { fault: "certificate_malformed" };
+  }
+  const named = leaf.checkHost(ALEXA_HOST, { subject: "never", wildcards: false }) !== undefined;
+  if (!named || leaf.publicKey.asymmetricKeyType !== "rsa") return { fault: "certificate_of_another" };
+  return pathToAnchor(leaf, certificates.slice(1), anchors, now);
+}
+
+function pathToAnchor(
+  leaf: X509Certificate,
+  others: readonly X509Certificate[],
+  anchors: readonly TrustAnchor[],
+  now: number,
+): SigningCertificate | { readonly fault: ChainFault } {
+  let current = leaf;
+  let notBefore = Number.NEGATIVE_INFINITY;
+  let notAfter = Number.POSITIVE_INFINITY;
+  for (let length = 1; length <= LONGEST_PATH; length++) {
+    notBefore = Math.max(notBefore, Date.parse(current.validFrom));
+    notAfter = Math.min(notAfter, Date.parse(current.validTo));
+    // Written so that a date that did not parse fails.
+    if (!(notBefore <= now && now <= notAfter)) return { fault: "certificate_outside_validity" };
+    const anchor = anchors.find(({ publicKey, validTo }) => now <= validTo && signedBy(current, publicKey));
+    if (anchor) return { publicKey: leaf.publicKey, notBefore, notAfter: Math.min(notAfter, anchor.validTo) };
+    const issuer = others.find((one) => one !== current && isIssuedBy(current, one));
+    if (!issuer) break;
+    current = issuer;
+  }
+  return { fault: "certificate_untrusted" };
+}
+
+/** `checkIssued` compares names only, `verify` the signature only: both are needed, and the right to issue. */
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return issuer.ca && certificate.checkIssued(issuer) && signedBy(certificate, issuer.publicKey);
+}
+
+function signedBy(certificate: X509Certificate, key: KeyObject): boolean {
+  try {
+    return certificate.verify(key);
+  } catch {
+    // Some kinds of keys throw where the signature is of another kind.
+    return false;
+  }
+}

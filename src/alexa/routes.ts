@@ -1,0 +1,6 @@
+// All that Alexa, and the skill's backend on its behalf, call besides the OAuth endpoints.
+import { Hono } from "hono";
+import type { AppEnv } from "../runtime.ts";
+import { skillEventRoutes } from "./skill-events.ts";
+
+export const alexaRoutes = new Hono<AppEnv>().route("/", skillEventRoutes);

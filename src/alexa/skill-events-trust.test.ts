@@ -1,0 +1,210 @@
+// POST /alexa/events: what is not believed, and that it changes nothing.
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CERTIFICATE_URL, chainKeys, chainPem, sign } from "../../test/support/alexa-signer.ts";
+import { json, refresh, SKILL_ID, seedSkill, seedUser } from "../../test/support/seeds.ts";
+import { type Service, START } from "../../test/support/service.ts";
+import { eventBody, link, post, startWithAlexa, tell } from "../../test/support/skill-events.ts";
+
+const HOUR_MS = 3600_000;
+
+let service: Service;
+let files: Map<string, () => Response | Promise<Response>>;
+let fetched: string[];
+
+beforeEach(async () => {
+  ({ service, files, fetched } = await startWithAlexa());
+  await seedSkill();
+  await seedUser();
+});
+afterEach(() => vi.restoreAllMocks());
+
+async function alive(tokens: { refresh_token: string }): Promise<boolean> {
+  const answer = await service.request("/token", refresh(tokens.refresh_token));
+  await answer.text();
+  return answer.status === 200;
+}
+async function eventRows(): Promise<number> {
+  return (await env.DB.prepare("SELECT COUNT(*) AS n FROM skill_events").first<number>("n")) ?? -1;
+}
+async function reasonOf(response: Response): Promise<string> {
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  const body = await json<{ code: string; reason: string; status: number }>(response);
+  expect(body).toMatchObject({ code: "event_refused", status: 400 });
+  return body.reason;
+}
+
+describe("S4: what is not believed changes nothing", () => {
+  async function refused(send: (body: string) => Promise<Response>, seed: object = {}): Promise<string> {
+    const { tokens } = await link(service);
+    const body = eventBody({ accessToken: tokens.access_token, at: service.clock.now, ...seed });
+    const reason = await reasonOf(await send(body));
+    expect(await alive(tokens)).toBe(true);
+    expect(await eventRows()).toBe(0);
+    return reason;
+  }
+
+  it.each([
+    ["no signature", { "signature-256": "" }, "signature_wrong"],
+    ["a signature that is no base64", { "signature-256": "%%%%" }, "signature_wrong"],
+    ["a signature of another length", { "signature-256": btoa("short") }, "signature_wrong"],
+    ["a signature made of zeros", { "signature-256": btoa("\0".repeat(256)) }, "signature_wrong"],
+    ["no certificate URL", { signaturecertchainurl: "" }, "certificate_url_refused"],
+    [
+      "a certificate of another host",
+      { signaturecertchainurl: "https://evil.test/echo.api/a.pem" },
+      "certificate_url_refused",
+    ],
+    [
+      "a certificate from outside /echo.api/",
+      { signaturecertchainurl: "https://s3.amazonaws.com/echo.api/../x/a.pem" },
+      "certificate_url_refused",
+    ],
+  ])("%s", async (_, headers, reason) => {
+    expect(await refused((body) => post(service, body, headers as Record<string, string>))).toBe(reason);
+    expect(fetched.filter((url) => url !== CERTIFICATE_URL)).toEqual([]);
+  });
+
+  it("a signature with another key", async () => {
+    const { other } = await chainKeys();
+    const reason = await refused(async (body) =>
+      post(service, body, { "signature-256": await sign(body, other.privateKey) }),
+    );
+    expect(reason).toBe("signature_wrong");
+  });
+
+  it("a body altered after it was signed, by one blank", async () => {
+    const reason = await refused(async (body) => post(service, `${body} `, { "signature-256": await sign(body) }));
+    expect(reason).toBe("signature_wrong");
+  });
+
+  it("the old SHA-1 header alone", async () => {
+    const reason = await refused(async (body) =>
+      post(service, body, { "signature-256": "", signature: await sign(body) }),
+    );
+    expect(reason).toBe("signature_wrong");
+  });
+
+  it.each([
+    [
+      "a chain to another root",
+      async () => {
+        const { other } = await chainKeys();
+        return chainPem({ intermediate: { issuer: { name: "Test Root", keys: other } } });
+      },
+      "certificate_untrusted",
+    ],
+    ["a chain without its authority", () => chainPem({ without: "intermediate" }), "certificate_untrusted"],
+    ["another host's certificate", () => chainPem({ leaf: { hosts: ["a.example.com"] } }), "certificate_of_another"],
+    ["a page instead of a certificate", async () => "<html></html>", "certificate_malformed"],
+    ["a certificate of 100 KB", async () => "x".repeat(100 * 1024), "certificate_not_found"],
+  ])("%s", async (_, pem, reason) => {
+    const text = await pem();
+    files.set(CERTIFICATE_URL, () => new Response(text));
+    expect(await refused((body) => post(service, body))).toBe(reason);
+  });
+
+  it("F2: a certificate URL that redirects is not followed", async () => {
+    const target = "https://s3.amazonaws.com/elsewhere.pem";
+    files.set(CERTIFICATE_URL, () => new Response(null, { status: 302, headers: { location: target } }));
+    expect(await refused((body) => post(service, body))).toBe("certificate_not_found");
+    expect(fetched).not.toContain(target);
+  });
+
+  it("a certificate that is not there", async () => {
+    files.set(CERTIFICATE_URL, () => new Response("<Error/>", { status: 403 }));
+    expect(await refused((body) => post(service, body))).toBe("certificate_not_found");
+  });
+
+  it("a skill that is not registered here", async () => {
+    const reason = await refused((body) => post(service, body), { skillId: "amzn1.ask.skill.of-somebody-else" });
+    expect(reason).toBe("skill_unknown");
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["an empty body", ""],
+    ["no object", "[]"],
+    ["no application", JSON.stringify({ context: { System: {} }, request: { type: "x", requestId: "r" } })],
+    ["no request", JSON.stringify({ context: { System: { application: { applicationId: SKILL_ID } } } })],
+    ["no UTF-8", "\u00ff"],
+  ])("%s, though signed", async (_, body) => {
+    const answer = await post(service, body);
+    expect(await reasonOf(answer)).toBe("body_malformed");
+    expect(fetched).toEqual([]);
+  });
+
+  it("more than 256 KB: 413, and no certificate is fetched", async () => {
+    const answer = await post(service, eventBody().padEnd(256 * 1024 + 1));
+    expect(answer.status).toBe(413);
+    expect(fetched).toEqual([]);
+    expect((await post(service, eventBody().padEnd(256 * 1024))).status).toBe(200);
+  });
+
+  it("another method: 405", async () => {
+    expect((await service.request("/alexa/events")).status).toBe(405);
+  });
+});
+
+describe("S4: time window", () => {
+  const tooFar = "timestamp_outside_window";
+  it.each(["SkillEnabled", "SkillDisabled", "SkillAccountLinked", "SkillPermissionAccepted", "SkillPermissionChanged"])(
+    "%s may be an hour off, either way, and no second more",
+    async (name) => {
+      expect((await tell(service, { name, at: START - HOUR_MS })).status).toBe(200);
+      expect((await tell(service, { name, at: START + HOUR_MS })).status).toBe(200);
+      expect(await reasonOf(await tell(service, { name, at: START - HOUR_MS - 1000 }))).toBe(tooFar);
+      expect(await reasonOf(await tell(service, { name, at: START + HOUR_MS + 1000 }))).toBe(tooFar);
+    },
+  );
+
+  it("everything else may be 150 seconds off", async () => {
+    for (const type of ["LaunchRequest", "AlexaSkillEvent.ProactiveSubscriptionChanged"]) {
+      expect((await tell(service, { type, at: START - 150_000 })).status).toBe(200);
+      expect((await tell(service, { type, at: START + 150_000 })).status).toBe(200);
+      expect(await reasonOf(await tell(service, { type, at: START - 151_000 }))).toBe(tooFar);
+      expect(await reasonOf(await tell(service, { type, at: START + 151_000 }))).toBe(tooFar);
+    }
+  });
+
+  it("a name that only begins like an event's gets no hour", async () => {
+    expect(await reasonOf(await tell(service, { name: "SkillDisabledX", at: START - 200_000 }))).toBe(tooFar);
+    expect(await reasonOf(await tell(service, { type: "SkillDisabled.X", at: START - 200_000 }))).toBe(tooFar);
+  });
+});
+
+describe("certificates are remembered", () => {
+  it("one fetch serves many events, and another chain at the same URL is looked at after a minute", async () => {
+    for (let count = 0; count < 5; count++) expect((await tell(service)).status).toBe(200);
+    expect(fetched).toEqual([CERTIFICATE_URL]);
+    const { other } = await chainKeys();
+    const renewed = await chainPem({ leaf: { keys: other } });
+    files.set(CERTIFICATE_URL, () => new Response(renewed));
+    const signedAnew = async () => {
+      const body = eventBody({ at: service.clock.now });
+      return post(service, body, { "signature-256": await sign(body, other.privateKey) });
+    };
+    expect((await signedAnew()).status).toBe(400);
+    service.clock.advance(60_000);
+    expect((await signedAnew()).status).toBe(200);
+    expect(fetched).toHaveLength(2);
+  });
+
+  it("S4: a remembered certificate is refused from the moment at which it ends", async () => {
+    const dates = { notBefore: new Date(START - HOUR_MS), notAfter: new Date(START + HOUR_MS) };
+    const pem = await chainPem({ leaf: { dates } });
+    files.set(CERTIFICATE_URL, () => new Response(pem));
+    expect((await tell(service)).status).toBe(200);
+    service.clock.advance(HOUR_MS + 1);
+    expect(await reasonOf(await tell(service))).toBe("certificate_outside_validity");
+  });
+
+  it("forged signatures make us fetch once a minute at most", async () => {
+    await tell(service);
+    for (let count = 0; count < 10; count++) {
+      await tell(service, {}).then((answer) => expect(answer.status).toBe(200));
+      await post(service, eventBody(), { "signature-256": btoa("\0".repeat(256)) });
+    }
+    expect(fetched).toHaveLength(1);
+  });
+});

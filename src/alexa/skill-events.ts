@@ -1,0 +1,143 @@
+// POST /alexa/events: what Alexa tells about a customer's skill, believed only when it is signed, recent and about a skill of ours.
+import { Hono } from "hono";
+import * as z from "zod/mini";
+import { claimsOfEndedToken } from "../authorization/access-tokens.ts";
+import { readBounded } from "../authorization/form-body.ts";
+import { utf8Decode } from "../crypto/encoding.ts";
+import { randomId } from "../crypto/random.ts";
+import { problem } from "../operations/problem.ts";
+import { json, route } from "../operations/routes.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import {
+  type EventRow,
+  type EventTarget,
+  type TakenEvent,
+  takeDisabledEvent,
+  takeLinkedEvent,
+  takeOtherEvent,
+} from "../storage/skill-events.ts";
+import { parseJson } from "./outbound.ts";
+import { type SignatureFault, verifyAlexaSignature } from "./signature.ts";
+
+const LARGEST_BODY_BYTES = 256 * 1024;
+const PREFIX = "AlexaSkillEvent.";
+/** Delivered up to an hour late; everything else that Alexa signs must be fresh. Both in milliseconds, both ways. */
+const LATE_EVENTS = new Set([
+  "SkillEnabled",
+  "SkillDisabled",
+  "SkillAccountLinked",
+  "SkillPermissionAccepted",
+  "SkillPermissionChanged",
+]);
+const EVENT_TOLERANCE_MS = 3600_000;
+const REQUEST_TOLERANCE_MS = 150_000;
+
+/** What may be missing or of another shape without the event being refused. */
+const tolerant = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schema), undefined);
+
+const text = (longest: number) => z.string().check(z.minLength(1), z.maxLength(longest));
+const timestamp = z.pipe(z.iso.datetime({ offset: true }), z.transform(Date.parse));
+const envelope = z.object({
+  context: z.object({
+    System: z.object({
+      application: z.object({ applicationId: text(255) }),
+      user: tolerant(z.object({ userId: tolerant(text(255)), accessToken: tolerant(z.string()) })),
+    }),
+  }),
+  request: z.object({
+    type: text(200),
+    requestId: text(200),
+    timestamp,
+    /** When it happened, if Alexa says so: `timestamp` may be that of the delivery. */
+    eventCreationTime: tolerant(timestamp),
+    body: tolerant(z.object({ accessToken: tolerant(z.string()) })),
+  }),
+});
+type Envelope = z.infer<typeof envelope>;
+
+type Refusal = SignatureFault | "body_malformed" | "timestamp_outside_window" | "skill_unknown";
+
+export const skillEventRoutes = new Hono<AppEnv>();
+route(skillEventRoutes, "/alexa/events", { POST: takeEvent });
+
+async function takeEvent(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const body = await readBounded(c.req.raw, LARGEST_BODY_BYTES);
+  if (!body) return problem("body_too_large");
+  const parsed = envelope.safeParse(parseJson(utf8Decode(body)));
+  if (!parsed.success) return refuse(rt, "body_malformed");
+  const name = nameOf(parsed.data);
+  const tolerance = LATE_EVENTS.has(name) ? EVENT_TOLERANCE_MS : REQUEST_TOLERANCE_MS;
+  if (Math.abs(rt.now() - parsed.data.request.timestamp) > tolerance) return refuse(rt, "timestamp_outside_window");
+  const headers = {
+    certificateUrl: c.req.header("signaturecertchainurl"),
+    signature: c.req.header("signature-256"),
+  };
+  const signature = await verifyAlexaSignature(rt, headers, body);
+  if (signature.verdict === "undecided") {
+    rt.log.warn("certificate_unavailable");
+    return problem("temporarily_unavailable", "The signing certificate cannot be fetched just now.");
+  }
+  if (signature.verdict === "refused") return refuse(rt, signature.fault);
+  const taken = await apply(rt, parsed.data, name);
+  if (!taken.skillKnown) return refuse(rt, "skill_unknown");
+  if (taken.first) note(rt, parsed.data, name, taken);
+  return json(c, {});
+}
+
+/** `SkillDisabled` for a skill event, the full type for any other request. */
+function nameOf({ request }: Envelope): string {
+  return request.type.startsWith(PREFIX) ? request.type.slice(PREFIX.length) : request.type;
+}
+
+/** Nothing was changed. What was wrong is said: whoever forges knows, and whoever configures needs it. */
+function refuse(rt: Runtime, reason: Refusal): Response {
+  rt.log.warn("skill_event_refused", { reason });
+  return problem("event_refused", undefined, { reason });
+}
+
+/** One D1 batch; before it one read where the token's key is not cached. Throws `StorageFault`: Alexa may try again. */
+async function apply(rt: Runtime, event: Envelope, name: string): Promise<TakenEvent> {
+  const skillId = event.context.System.application.applicationId;
+  const alexaUserId = event.context.System.user?.userId ?? null;
+  const row: EventRow = {
+    requestId: event.request.requestId,
+    claimId: randomId(),
+    skillId,
+    type: name,
+    alexaUserId,
+    eventAt: event.request.eventCreationTime ?? event.request.timestamp,
+  };
+  switch (name) {
+    case "SkillDisabled": {
+      const grantId = await grantNamedBy(rt, event, skillId);
+      const byUser: EventTarget = alexaUserId === null ? null : { alexaUserId };
+      return takeDisabledEvent(rt.db, row, grantId === undefined ? byUser : { grantId }, rt.now());
+    }
+    case "SkillAccountLinked":
+    case "SkillEnabled":
+      return takeLinkedEvent(rt.db, row, await grantNamedBy(rt, event, skillId), rt.now());
+    default:
+      return takeOtherEvent(rt.db, row, rt.now());
+  }
+}
+
+/** The grant of the access token that the event carries, ended or not, if we signed it for this skill. */
+async function grantNamedBy(rt: Runtime, event: Envelope, skillId: string): Promise<string | undefined> {
+  for (const token of [event.request.body?.accessToken, event.context.System.user?.accessToken]) {
+    const claims = token === undefined ? undefined : await claimsOfEndedToken(rt, token);
+    if (claims?.grant !== undefined && claims.aud === skillId) return claims.grant;
+  }
+  return undefined;
+}
+
+function note(rt: Runtime, event: Envelope, name: string, taken: TakenEvent): void {
+  const skillId = event.context.System.application.applicationId;
+  if (name === "SkillEnabled") rt.metrics.count("skill_enabled", skillId);
+  if (name === "SkillDisabled") rt.metrics.count("skill_disabled", skillId);
+  for (const grantId of taken.ended) {
+    rt.metrics.count("grant_revoked", skillId);
+    rt.log.info("grant_revoked", { grantId, reason: "skill_disabled" });
+  }
+  if (!LATE_EVENTS.has(name)) rt.log.info("skill_event_unknown", { type: name.slice(0, 80) });
+}
