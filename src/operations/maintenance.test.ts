@@ -116,6 +116,7 @@ describe("rows that had their time", () => {
       grant("ended-lately", { expires_at: START - 1 }),
       grant("alive", {}),
       env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', ?), ('b', ?)").bind(START, START + 1),
+      env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', ?), ('b', '', '', ?)").bind(START, START + 1),
       env.DB.prepare("INSERT INTO throttles VALUES ('a', 1, ?), ('b', 1, ?)").bind(START - DAY, START),
       env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'old'), (?, 'new')").bind(START - 400 * DAY, START),
       env.DB.prepare("INSERT INTO oauth_metrics VALUES (?, '', 'old', 1), (?, '', 'new', 1)").bind(GONE, START),
@@ -135,6 +136,7 @@ describe("rows that had their time", () => {
         idleGrants: 1,
         expiredGrants: 1,
         endedSessions: 1,
+        signInAttempts: 1,
         throttles: 1,
         audit: 1,
         metrics: 1,
@@ -147,6 +149,7 @@ describe("rows that had their time", () => {
     for (const table of [
       "codes",
       "ended_sessions",
+      "sign_in_attempts",
       "throttles",
       "audit",
       "oauth_metrics",

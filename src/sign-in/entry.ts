@@ -16,7 +16,7 @@ const linkingSchema = z.object({
   clientId: z.nullable(z.string()),
 }) satisfies z.ZodMiniType<LinkingStart>;
 
-const entrySchema = z.object({
+export const entrySchema = z.object({
   continueTo: z.string().check(z.refine((value) => safeContinueTo(value) !== undefined)),
   skillName: z.nullable(z.string()),
   linking: z.nullable(linkingSchema),
@@ -37,4 +37,13 @@ export async function openEntry(
 ): Promise<Entry | "forged" | "expired"> {
   const opened = await openForm(rt, FORM, browserHash, sealed, entrySchema);
   return typeof opened === "string" ? opened : opened.value;
+}
+
+/** What the sign-in page needs of an entry. */
+export function signInOptionsOf(entry: Entry) {
+  return {
+    continueTo: entry.continueTo,
+    linking: entry.linking ?? undefined,
+    skillName: entry.skillName ?? undefined,
+  };
 }

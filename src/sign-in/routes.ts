@@ -2,7 +2,12 @@
 import { Hono } from "hono";
 import type { AppEnv } from "../runtime.ts";
 import { accountPages } from "./account-routes.ts";
+import { externalPages } from "./external-routes.ts";
 import { signInPages } from "./sign-in-routes.ts";
 import { signUpPages } from "./sign-up-routes.ts";
 
-export const signInRoutes = new Hono<AppEnv>().route("/", signInPages).route("/", signUpPages).route("/", accountPages);
+export const signInRoutes = new Hono<AppEnv>()
+  .route("/", signInPages)
+  .route("/", externalPages)
+  .route("/", signUpPages)
+  .route("/", accountPages);

@@ -7,6 +7,10 @@ import type { AppContext } from "../runtime.ts";
 import type { Condition } from "../storage/d1.ts";
 
 const COOKIE = "__Host-session";
+/** Says for ten minutes that the visitor has just signed out: a provider that knows them must ask who they are. */
+const SIGNED_OUT_COOKIE = "__Host-signed-out";
+const SIGNED_OUT_SECONDS = 600;
+const ATTRIBUTES = { path: "/", secure: true, httpOnly: true, sameSite: "Lax" } as const;
 const SESSION_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 
 const sessionSchema = z.object({
@@ -48,19 +52,20 @@ export async function startSession(c: AppContext, browserHash: string, user: Sig
     issuedAt: now(),
   };
   const sealed = await sealJson(keyring, "session", browserHash, session, session.issuedAt + SESSION_LIFETIME_MS);
-  setCookie(c, COOKIE, sealed, {
-    path: "/",
-    secure: true,
-    httpOnly: true,
-    sameSite: "Lax",
-    maxAge: SESSION_LIFETIME_MS / 1000,
-  });
+  setCookie(c, COOKIE, sealed, { ...ATTRIBUTES, maxAge: SESSION_LIFETIME_MS / 1000 });
+  if (getCookie(c, SIGNED_OUT_COOKIE) !== undefined) deleteCookie(c, SIGNED_OUT_COOKIE, ATTRIBUTES);
   return session;
 }
 
 /** Forgets the session in this browser. `endSessionStatement` makes a copied cookie useless too. */
 export function clearSession(c: AppContext): void {
-  deleteCookie(c, COOKIE, { path: "/", secure: true, httpOnly: true, sameSite: "Lax" });
+  deleteCookie(c, COOKIE, ATTRIBUTES);
+  setCookie(c, SIGNED_OUT_COOKIE, "1", { ...ATTRIBUTES, maxAge: SIGNED_OUT_SECONDS });
+}
+
+/** Whether the visitor has just signed out here, or said "not you?": a provider must not sign them in again silently. */
+export function mustReauthenticate(c: AppContext): boolean {
+  return getCookie(c, SIGNED_OUT_COOKIE) !== undefined;
 }
 
 /** A write after which the session's cookie, wherever it was copied, no longer acts. */

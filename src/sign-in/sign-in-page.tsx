@@ -1,9 +1,10 @@
 // The sign-in page. Drawn in place by whatever needs to know who the visitor is; its form goes to POST /sign-in.
+import type { FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppContext, Runtime } from "../runtime.ts";
 import type { LinkingStart } from "../storage/linkings.ts";
 import { brandName } from "../ui/brand.ts";
-import { messagesFor } from "../ui/messages.ts";
+import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, Field, HiddenFields, LinkedPair } from "../ui/parts.tsx";
 import { browserOf } from "./browser.ts";
@@ -60,46 +61,104 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
     <section class="card">
       {options.skillName === undefined ? null : <LinkedPair brandName={brand} />}
       <h1>{title}</h1>
-      <p class="lead">{options.skillName === undefined ? text.signInLead(brand) : text.signInLeadLinking(brand)}</p>
+      <p class="lead">{leadOf(rt, text, options.skillName !== undefined)}</p>
       {options.notice === undefined ? null : (
         <p class="notice" role="status">
           {options.notice}
         </p>
       )}
       {options.error === undefined ? null : <ErrorNotice id={ERROR_ID}>{options.error}</ErrorNotice>}
-      <form method="post" action="/sign-in">
-        <HiddenFields fields={{ form: entry }} />
-        <Field
-          name="email"
-          label={text.email}
-          type="email"
-          autocomplete="username"
-          value={options.email?.slice(0, LONGEST_ECHO)}
-          errorId={errorId}
-        />
-        <Field
-          name="password"
-          label={text.password}
-          type="password"
-          autocomplete="current-password"
-          errorId={errorId}
-        />
-        <ButtonRow>
-          <button type="submit">{text.signInButton}</button>
-        </ButtonRow>
-      </form>
+      <SignInMethods rt={rt} text={text} entry={entry} email={options.email} errorId={errorId} />
       <SignInLinks rt={rt} entry={entry} forgot={text.forgotPassword} create={text.noAccountYet} />
     </section>,
   );
 }
 
+/** Whose account is asked for: never Amazon's by mistake (P6). */
+function leadOf(rt: Runtime, text: Messages, linking: boolean): string {
+  const brand = brandName(rt);
+  const methods = methodsOffered(rt);
+  if (!methods.includes("amazon")) return linking ? text.signInLeadLinking(brand) : text.signInLead(brand);
+  return methods.length === 1 ? text.signInLeadAmazon(brand) : text.signInLead(brand);
+}
+
+type Offered = "password" | "oidc" | "amazon";
+
+function methodsOffered(rt: Runtime): Offered[] {
+  return rt.config.signInMethods.filter((method): method is Offered => method !== "passkey");
+}
+
+interface MethodsProps {
+  readonly rt: Runtime;
+  readonly text: Messages;
+  readonly entry: string;
+  readonly email: string | undefined;
+  readonly errorId: string | undefined;
+}
+
+/** One form per method, in the configured order. With several, each button names its method. */
+const SignInMethods: FC<MethodsProps> = (props) => {
+  const methods = methodsOffered(props.rt);
+  const several = methods.length > 1;
+  return (
+    <>
+      {methods.map((method, index) => (
+        <>
+          {index > 0 && (method === "password" || methods[index - 1] === "password") ? (
+            <p class="or">{props.text.or}</p>
+          ) : null}
+          {method === "password" ? (
+            <PasswordForm {...props} several={several} />
+          ) : (
+            <ProviderForm {...props} method={method} several={several} main={index === 0} />
+          )}
+        </>
+      ))}
+    </>
+  );
+};
+
+const PasswordForm: FC<MethodsProps & { several: boolean }> = ({ text, entry, email, errorId, several }) => (
+  <form method="post" action="/sign-in">
+    <HiddenFields fields={{ form: entry }} />
+    <Field
+      name="email"
+      label={text.email}
+      type="email"
+      autocomplete="username"
+      value={email?.slice(0, LONGEST_ECHO)}
+      errorId={errorId}
+    />
+    <Field name="password" label={text.password} type="password" autocomplete="current-password" errorId={errorId} />
+    <ButtonRow>
+      <button type="submit" {...(several ? { name: "method", value: "password" } : {})}>
+        {text.signInButton}
+      </button>
+    </ButtonRow>
+  </form>
+);
+
+const ProviderForm: FC<MethodsProps & { method: "oidc" | "amazon"; several: boolean; main: boolean }> = (props) => {
+  const { rt, text, entry, method, several, main } = props;
+  const label = method === "amazon" ? text.signInWith("Amazon") : text.signInWith(brandName(rt));
+  return (
+    <form method="post" action="/sign-in">
+      <HiddenFields fields={several ? { form: entry } : { form: entry, method }} />
+      <button type="submit" class={main ? undefined : "quiet"} {...(several ? { name: "method", value: method } : {})}>
+        {label}
+      </button>
+    </form>
+  );
+};
+
 function SignInLinks(props: { rt: Runtime; entry: string; forgot: string; create: string }) {
   const { brand } = props.rt.config;
   const signUp = brand.signUpUrl ?? (signUpOpen(props.rt) ? withEntry("/sign-up", props.entry) : undefined);
-  if (brand.resetPasswordUrl === undefined && signUp === undefined) return null;
+  const reset = props.rt.config.signInMethods.includes("password") ? brand.resetPasswordUrl : undefined;
+  if (reset === undefined && signUp === undefined) return null;
   return (
     <nav class="links">
-      {brand.resetPasswordUrl === undefined ? null : <a href={brand.resetPasswordUrl}>{props.forgot}</a>}
+      {reset === undefined ? null : <a href={reset}>{props.forgot}</a>}
       {signUp === undefined ? null : <a href={signUp}>{props.create}</a>}
     </nav>
   );

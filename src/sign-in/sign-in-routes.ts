@@ -8,7 +8,8 @@ import { endLoginsStatements } from "../storage/users.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { browserOf } from "./browser.ts";
 import { safeContinueTo } from "./continue-to.ts";
-import { type Entry, openEntry } from "./entry.ts";
+import { type Entry, openEntry, signInOptionsOf } from "./entry.ts";
+import { leaveFor } from "./external-routes.ts";
 import { openForm, sealForm } from "./form-token.ts";
 import { networkOf } from "./network.ts";
 import { signInWithPassword } from "./password.ts";
@@ -43,15 +44,6 @@ export async function entryOfLink(c: AppContext): Promise<Entry> {
   };
 }
 
-/** What the sign-in page needs of an entry. */
-export function signInOptionsOf(entry: Entry) {
-  return {
-    continueTo: entry.continueTo,
-    linking: entry.linking ?? undefined,
-    skillName: entry.skillName ?? undefined,
-  };
-}
-
 async function showSignIn(c: AppContext): Promise<Response> {
   const { text } = messagesFor(c);
   const notice = c.req.query("done") === "signed-out" ? text.signedOut : undefined;
@@ -71,9 +63,12 @@ async function postSignIn(c: AppContext): Promise<Response> {
     c.header("retry-after", String(FIRST_SIEVE_SECONDS));
     return renderSignIn(c, { ...again, status: 429, error: text.signInThrottled(FIRST_SIEVE_SECONDS) });
   }
+  const method = fields.get("method") ?? "password";
+  const enabled = rt.config.signInMethods.some((one) => one === method);
+  if (enabled && (method === "oidc" || method === "amazon")) return leaveFor(c, method, browserHash, entry);
   const email = fields.get("email");
   const password = fields.get("password");
-  if (email === undefined || password === undefined || !rt.config.signInMethods.includes("password")) {
+  if (email === undefined || password === undefined || !enabled || method !== "password") {
     return renderSignIn(c, { ...again, status: 400, error: text.signInIncomplete });
   }
   const result = await signInWithPassword(rt, {

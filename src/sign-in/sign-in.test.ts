@@ -258,7 +258,7 @@ describe("the form", () => {
     "/ä",
     "account",
     "",
-    `/${"a".repeat(17_000)}`,
+    `/${"a".repeat(21_000)}`,
   ])("S7: continue_to %j leads to the account page instead", async (continueTo) => {
     const ada = visit(service);
     const answer = await ada.signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(continueTo)}`);

@@ -179,3 +179,18 @@ export function identityUsedStatement(
     )
     .bind(method, issuer, subject, at, rehashed?.from ?? null, rehashed?.to ?? null);
 }
+
+/** Takes over what a provider calls the user now; what it leaves out stays. */
+export function updateLabelStatement(
+  db: D1Database,
+  userId: string,
+  label: { readonly email: string | null; readonly name: string | null },
+  at: number,
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE users SET email = COALESCE(?2, email), name = COALESCE(?3, name), updated_at = ?4
+       WHERE id = ?1 AND (email IS NOT COALESCE(?2, email) OR name IS NOT COALESCE(?3, name))`,
+    )
+    .bind(userId, label.email, label.name, at);
+}

@@ -81,6 +81,8 @@ button.link{display:inline-flex;width:auto;min-height:2.75rem;margin:0;padding:.
 .actions+.below{margin-top:.5rem}
 .error{display:flex;gap:.6rem;background:var(--badGround);color:var(--bad);font-weight:500;border-radius:.65rem;padding:.75rem .85rem;margin:1rem 0}
 .error svg{flex:none;width:1.25rem;height:1.25rem;margin-top:.1rem}
+.or{display:flex;align-items:center;gap:.85rem;margin:1.25rem 0 .5rem;color:var(--muted);font-size:.9rem}
+.or::before,.or::after{content:"";flex:1;border-top:1px solid var(--line)}
 .links{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin-top:1.25rem}
 .links a{display:inline-flex;align-items:center;min-height:2.75rem}
 .pair{display:flex;align-items:center;gap:.35rem;margin:0 0 1.25rem;color:var(--accent)}

@@ -1,0 +1,69 @@
+// Sign-in with the customer's Amazon account: Login with Amazon's code flow, then the profile.
+import * as z from "zod/mini";
+import { exchangeAmazonCode, LWA_TIMEOUT_MS, toAmazonCode } from "../alexa/lwa.ts";
+import { callForJson } from "../alexa/outbound.ts";
+import type { Runtime } from "../runtime.ts";
+import { isEmail, normalizeEmail } from "./email.ts";
+import { callbackUri, type Departure, type ExternalAttempt, type ExternalOutcome } from "./external.ts";
+import { s256 } from "./oidc.ts";
+
+/** Amazon's ids of people are the same for all security profiles of one developer: one name space. */
+const ISSUER = "https://www.amazon.com";
+
+const profileAnswer = z.object({
+  user_id: z.string().check(z.minLength(1), z.maxLength(255)),
+  email: z.catch(z.optional(z.string().check(z.maxLength(320))), undefined),
+  name: z.catch(z.optional(z.string().check(z.maxLength(200))), undefined),
+});
+
+/** Where to send the browser. */
+export async function amazonAuthorizationUrl(rt: Runtime, departure: Departure): Promise<string | undefined> {
+  const credentials = rt.config.amazonSignIn;
+  if (!credentials) return undefined;
+  const url = new URL(rt.config.amazon.authorizeUrl);
+  const parameters = {
+    client_id: credentials.clientId,
+    scope: "profile",
+    response_type: "code",
+    redirect_uri: departure.redirectUri,
+    state: departure.state,
+    code_challenge: await s256(departure.codeVerifier),
+    code_challenge_method: "S256",
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+/** Who Amazon says has come back. Its tokens are used for the profile and forgotten. Two calls to Amazon. */
+export async function amazonPerson(
+  rt: Runtime,
+  attempt: ExternalAttempt,
+  response: { readonly code: string },
+): Promise<ExternalOutcome> {
+  const credentials = rt.config.amazonSignIn;
+  const code = toAmazonCode(response.code);
+  if (!credentials || code === undefined) return { outcome: "refused", reason: "code_malformed" };
+  const redirectUri = callbackUri(rt, "amazon");
+  const exchanged = await exchangeAmazonCode(rt, credentials, {
+    code,
+    redirectUri,
+    codeVerifier: attempt.codeVerifier,
+  });
+  if (exchanged.outcome === "unavailable") return { outcome: "unavailable" };
+  if (exchanged.outcome === "rejected") return { outcome: "refused", reason: `amazon_${exchanged.error}` };
+  const headers = { authorization: `Bearer ${exchanged.tokens.accessToken}`, accept: "application/json" };
+  const answer = await callForJson(rt.config.amazon.profileUrl, { headers }, { timeoutMs: LWA_TIMEOUT_MS });
+  if (!answer.answered || answer.status >= 500 || answer.status === 429) return { outcome: "unavailable" };
+  const profile = answer.status === 200 ? profileAnswer.safeParse(answer.json) : undefined;
+  if (!profile?.success) return { outcome: "refused", reason: "profile_unreadable" };
+  const email = normalizeEmail(profile.data.email ?? "");
+  const name = profile.data.name?.replace(/\p{Cc}/gu, " ").trim();
+  return {
+    outcome: "person",
+    person: {
+      key: { method: "amazon", issuer: ISSUER, subject: profile.data.user_id },
+      email: isEmail(email) ? email : null,
+      name: name ? name : null,
+    },
+  };
+}

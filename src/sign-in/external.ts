@@ -1,0 +1,121 @@
+// Signing in at another provider: leaving with a state of our own, coming back once, in the same browser.
+import * as z from "zod/mini";
+import { sha256 } from "../crypto/hash.ts";
+import { randomId, randomSecret } from "../crypto/random.ts";
+import { openJson, sealJson } from "../crypto/sealed-json.ts";
+import type { Runtime } from "../runtime.ts";
+import { batch } from "../storage/d1.ts";
+import type { LinkingStart } from "../storage/linkings.ts";
+import { keepSignInAttempt, takeSignInAttempt } from "../storage/sign-in-attempts.ts";
+import {
+  createUserStatements,
+  type IdentityKey,
+  identityUsedStatement,
+  type User,
+  updateLabelStatement,
+  userFromRow,
+} from "../storage/users.ts";
+import { type Entry, entrySchema } from "./entry.ts";
+import { signedInStatements } from "./password.ts";
+
+export type ExternalMethod = "oidc" | "amazon";
+
+/** As long as a form: a customer may have to find a second factor. */
+const ATTEMPT_LIFETIME_MS = 60 * 60 * 1000;
+
+const attemptSchema = z.object({
+  method: z.enum(["oidc", "amazon"]),
+  entry: entrySchema,
+  nonce: z.string(),
+  codeVerifier: z.string(),
+});
+export type ExternalAttempt = z.infer<typeof attemptSchema>;
+
+/** Who came back, as the provider named them. */
+export interface ExternalPerson {
+  readonly key: IdentityKey;
+  readonly email: string | null;
+  readonly name: string | null;
+}
+
+export type ExternalOutcome =
+  | { readonly outcome: "person"; readonly person: ExternalPerson }
+  /** No usable answer now; trying again may help. */
+  | { readonly outcome: "unavailable" }
+  /** The answer is not good: trying again with the same code cannot help. */
+  | { readonly outcome: "refused"; readonly reason: string };
+
+/** What goes into the provider's address. */
+export interface Departure {
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+  readonly redirectUri: string;
+}
+
+/** Our callback for a method, exactly as it must be registered at the provider. */
+export function callbackUri(rt: Runtime, method: ExternalMethod): string {
+  return `${rt.issuer}/sign-in/${method}/callback`;
+}
+
+/** Keeps what is needed on return. One write. */
+export async function depart(
+  rt: Runtime,
+  method: ExternalMethod,
+  browserHash: string,
+  entry: Entry,
+): Promise<Departure> {
+  const state = randomSecret();
+  const stateHash = await sha256(state);
+  const expiresAt = rt.now() + ATTEMPT_LIFETIME_MS;
+  const attempt: ExternalAttempt = { method, entry, nonce: randomSecret(), codeVerifier: randomSecret() };
+  const payload = await sealJson(rt.keyring, "sign-in-state", stateHash, attempt, expiresAt);
+  await keepSignInAttempt(rt.db, { stateHash, browserHash, payload, expiresAt });
+  return { state, nonce: attempt.nonce, codeVerifier: attempt.codeVerifier, redirectUri: callbackUri(rt, method) };
+}
+
+/** Takes the attempt that a callback belongs to. "forged": none of this browser and method, or taken before. One write. */
+export async function comeBack(
+  rt: Runtime,
+  method: ExternalMethod,
+  browserHash: string,
+  state: string,
+): Promise<ExternalAttempt | "forged" | "expired"> {
+  if (!/^[A-Za-z0-9_-]{43}$/.test(state)) return "forged";
+  const stateHash = await sha256(state);
+  const payload = await takeSignInAttempt(rt.db, stateHash, browserHash);
+  if (payload === undefined) return "forged";
+  const opened = await openJson(rt.keyring, "sign-in-state", stateHash, payload, attemptSchema, rt.now());
+  if (typeof opened === "string") return opened;
+  return opened.value.method === method ? opened.value : "forged";
+}
+
+/**
+ * The user behind an identity, made at first sight; never one of another identity, whatever its address (S5). Notes the
+ * sign-in. Two batches.
+ */
+export async function signInPerson(
+  rt: Runtime,
+  person: ExternalPerson,
+  browserHash: string,
+  linking: LinkingStart | undefined,
+): Promise<User> {
+  const { db } = rt;
+  const at = rt.now();
+  const fresh = { id: randomId(), email: person.email, name: person.name, passwordHash: null };
+  const made = await batch(db, createUserStatements(db, person.key, fresh, at), true);
+  const row = made.at(-1)?.[0];
+  if (!row) throw new Error("the identity's user was deleted in this moment");
+  const user = userFromRow(row);
+  if (user.id === fresh.id) rt.log.info("user_first_seen", { method: person.key.method });
+  await batch(
+    db,
+    [
+      updateLabelStatement(db, user.id, person, at),
+      identityUsedStatement(db, person.key, at),
+      ...signedInStatements(db, user.id, browserHash, linking, at),
+    ],
+    true,
+  );
+  return { ...user, email: person.email ?? user.email, name: person.name ?? user.name };
+}

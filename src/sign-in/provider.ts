@@ -1,0 +1,142 @@
+// The company's identity provider: its endpoints by discovery, its keys, and tokens that it signed.
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import * as z from "zod/mini";
+import { callForJson } from "../alexa/outbound.ts";
+import type { Caches } from "../authorization/caches.ts";
+import type { Runtime } from "../runtime.ts";
+
+/** Asymmetric only: with a symmetric one, whoever knows the public key could sign. */
+const ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
+export const PROVIDER_LIMITS = { timeoutMs: 4000, maxBytes: 256 * 1024 };
+/** What the provider publishes is read anew after this time in any case: a key that it withdrew must stop working. */
+const MAX_AGE_MS = 10 * 60_000;
+/** An unknown key makes us ask at once, and then not again for this time. */
+const REFETCH_PAUSE_MS = 30_000;
+
+const url = z.string().check(z.maxLength(2048), z.refine(URL.canParse));
+const discoverySchema = z.object({
+  issuer: z.string(),
+  jwks_uri: url,
+  authorization_endpoint: z.catch(z.optional(url), undefined),
+  token_endpoint: z.catch(z.optional(url), undefined),
+  userinfo_endpoint: z.catch(z.optional(url), undefined),
+  token_endpoint_auth_methods_supported: z.catch(z.optional(z.array(z.string())), undefined),
+  authorization_response_iss_parameter_supported: z.catch(z.optional(z.boolean()), undefined),
+});
+const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).check(z.maxLength(100)) });
+
+/** What a provider says of itself (OpenID Connect Discovery §3), as far as we use it. */
+export type ProviderMetadata = Readonly<z.infer<typeof discoverySchema>>;
+
+interface Loaded<T> {
+  readonly value: T;
+  readonly loadedAt: number;
+}
+interface ProviderState {
+  metadata?: Loaded<ProviderMetadata>;
+  keys?: Loaded<JSONWebKeySet>;
+  /** When an unknown key last made us ask. */
+  refetchedAt?: number;
+}
+
+/** Per app instance. Only finished answers are shared: a Worker's request must not wait for another's connection. */
+const states = new WeakMap<Caches, ProviderState>();
+
+function stateOf(rt: Runtime): ProviderState {
+  let state = states.get(rt.caches);
+  if (!state) {
+    state = {};
+    states.set(rt.caches, state);
+  }
+  return state;
+}
+
+/** Whether a URL of the provider may be used: https, or http when the provider itself is on this machine. */
+function isUsable(endpoint: string, issuer: string): boolean {
+  return endpoint.startsWith("https://") || (endpoint.startsWith("http://") && issuer.startsWith("http://"));
+}
+
+/** The provider's endpoints, from memory or by discovery; old ones serve on while it is down. undefined: it cannot be reached. */
+export async function providerMetadata(rt: Runtime, issuer: string): Promise<ProviderMetadata | undefined> {
+  const state = stateOf(rt);
+  if (state.metadata && rt.now() - state.metadata.loadedAt < MAX_AGE_MS) return state.metadata.value;
+  return (await discover(rt, issuer)) ?? state.metadata?.value;
+}
+
+async function discover(rt: Runtime, issuer: string): Promise<ProviderMetadata | undefined> {
+  const parsed = discoverySchema.safeParse(
+    await jsonFrom(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`),
+  );
+  if (!parsed.success || parsed.data.issuer !== issuer) {
+    rt.log.warn("provider_discovery_failed");
+    return undefined;
+  }
+  const { authorization_endpoint, token_endpoint, userinfo_endpoint, jwks_uri } = parsed.data;
+  const endpoints = [authorization_endpoint, token_endpoint, userinfo_endpoint, jwks_uri];
+  if (endpoints.some((endpoint) => endpoint !== undefined && !isUsable(endpoint, issuer))) {
+    rt.log.warn("provider_endpoint_refused");
+    return undefined;
+  }
+  stateOf(rt).metadata = { value: parsed.data, loadedAt: rt.now() };
+  return parsed.data;
+}
+
+/** The provider's keys, from memory or anew. Old ones serve on while it is down. */
+async function providerKeys(rt: Runtime, issuer: string, refetch: boolean): Promise<JSONWebKeySet | undefined> {
+  const state = stateOf(rt);
+  const now = rt.now();
+  if (!refetch && state.keys && now - state.keys.loadedAt < MAX_AGE_MS) return state.keys.value;
+  const metadata = await discover(rt, issuer);
+  const jwks = metadata && jwksSchema.safeParse(await jsonFrom(metadata.jwks_uri));
+  if (jwks?.success) state.keys = { value: jwks.data as unknown as JSONWebKeySet, loadedAt: now };
+  else if (metadata) rt.log.warn("provider_keys_failed");
+  return state.keys?.value;
+}
+
+function mayRefetch(rt: Runtime): boolean {
+  const state = stateOf(rt);
+  const now = rt.now();
+  if (state.refetchedAt !== undefined && now - state.refetchedAt < REFETCH_PAUSE_MS) return false;
+  state.refetchedAt = now;
+  return true;
+}
+
+/**
+ * The claims of a token that the provider signed for `audience` and that is in time; undefined when it did not, "unavailable"
+ * when its keys cannot be read now. `clockToleranceSeconds` is allowed either way.
+ */
+export async function verifyProviderToken(
+  rt: Runtime,
+  token: string,
+  expected: { readonly issuer: string; readonly audience: string; readonly clockToleranceSeconds: number },
+): Promise<JWTPayload | undefined | "unavailable"> {
+  const { issuer, audience, clockToleranceSeconds } = expected;
+  let keys = await providerKeys(rt, issuer, false);
+  for (let asked = false; ; asked = true) {
+    if (!keys) return "unavailable";
+    try {
+      const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+        algorithms: ALGORITHMS,
+        issuer,
+        audience,
+        requiredClaims: ["exp", "sub"],
+        clockTolerance: clockToleranceSeconds,
+        currentDate: new Date(rt.now()),
+      });
+      return payload;
+    } catch (error) {
+      if (!(error instanceof errors.JOSEError)) {
+        // A key of the set that cannot be imported for this algorithm: the token is not good here.
+        if (error instanceof TypeError || (error instanceof Error && error.name === "DataError")) return undefined;
+        throw error;
+      }
+      if (asked || !(error instanceof errors.JWKSNoMatchingKey) || !mayRefetch(rt)) return undefined;
+      keys = await providerKeys(rt, issuer, true);
+    }
+  }
+}
+
+async function jsonFrom(address: string): Promise<unknown> {
+  const answer = await callForJson(address, { headers: { accept: "application/json" } }, PROVIDER_LIMITS);
+  return answer.answered && answer.status === 200 ? answer.json : undefined;
+}
