@@ -89,7 +89,7 @@ describe("the simulator beside the real service", () => {
     const status = await fetch(`https://api.fe.amazonalexa.com${path}`, {
       headers: { authorization: "Bearer Atza|none" },
     });
-    expect(status.status).toBe(400);
+    expect(status.status).toBe(401);
     await status.body?.cancel();
   });
 });

@@ -265,7 +265,8 @@ describe("enablement", () => {
     expect(lower.status).toBe(400);
     expect((await enablement(stage, access_token, "POST", "na", "c", { stage: "beta" })).status).toBe(400);
     expect((await enablement(stage, access_token, "POST", "na", "c", { stage: "live" })).status).toBe(404);
-    expect((await enablement(stage, "Atza|unknown", "GET", "na")).status).toBe(400);
+    expect((await enablement(stage, "a-token-of-the-company", "GET", "na")).status).toBe(400);
+    expect((await enablement(stage, "Atza|from-before-a-restart", "GET", "na")).status).toBe(401);
     await enablement(stage, access_token, "POST", "na", stage.company.mintCode(REDIRECT));
     expect((await enablement(stage, access_token, "DELETE", "na")).status).toBe(204);
     expect((await enablement(stage, access_token, "GET", "na")).status).toBe(401);

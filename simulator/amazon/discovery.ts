@@ -3,7 +3,7 @@ import { REGIONS, type Region } from "../configuration.ts";
 import { playAnswerFault, useFault } from "../faults.ts";
 import { answering, type SimulatorContext } from "../scene.ts";
 import { endpointOf } from "./regions.ts";
-import { findAccessToken } from "./tokens.ts";
+import { findAccessToken, statusOfBadToken } from "./tokens.ts";
 
 export function answerDiscovery(c: SimulatorContext): Promise<Response> {
   const about = {
@@ -22,7 +22,7 @@ export function answerDiscovery(c: SimulatorContext): Promise<Response> {
     if ("problem" in found) {
       return Response.json(
         { message: `The bearer token is ${found.problem}` },
-        { status: found.problem === "unknown" ? 400 : 401 },
+        { status: statusOfBadToken(found.problem, bearer) },
       );
     }
     const home: Region = world.accounts.get(found.token.grant.accountId)?.region ?? "NA";

@@ -8,7 +8,7 @@ import { answering, type Scene, type SimulatorContext, sceneOf } from "../scene.
 import { type AmazonToken, beginLinking, findSkill, type Link, type Linking, linkKey } from "../world.ts";
 import { regionOf } from "./regions.ts";
 import { ACCOUNT_LINKING_SCOPE } from "./security-profiles.ts";
-import { findAccessToken } from "./tokens.ts";
+import { findAccessToken, statusOfBadToken } from "./tokens.ts";
 
 const TITLES: Record<string, readonly [title: string, why: string]> = {
   POST: [
@@ -40,7 +40,8 @@ export function answerEnablement(c: SimulatorContext): Promise<Response> {
   return answering(c, { from: "company", to: "alexa", title, why }, async (body, exchange) => {
     const scene = sceneOf(c);
     const authorization = c.req.header("authorization") ?? "";
-    const token = findAccessToken(scene.world, authorization.slice("Bearer ".length));
+    const bearer = authorization.slice("Bearer ".length);
+    const token = findAccessToken(scene.world, bearer);
     if ("token" in token) exchange.linkId = token.token.grant.linkId;
     const region = regionOf(c.req.url);
     const bad = await playAnswerFault(useEnablementFault(scene.world.faults, region, c.req.method));
@@ -54,7 +55,7 @@ export function answerEnablement(c: SimulatorContext): Promise<Response> {
       );
     }
     if ("problem" in token) {
-      const status = token.problem === "unknown" ? 400 : 401;
+      const status = statusOfBadToken(token.problem, bearer);
       return refuse(exchange, status, "Invalid customer token", `The customer’s Amazon token is ${token.problem}.`);
     }
     const refusal = checkCustomer(scene, token.token, region, c.req.param("skillId") ?? "", exchange);

@@ -42,6 +42,14 @@ export function findAccessToken(world: World, text: string): TokenState {
   return token.expiresAt <= now(world) ? { problem: "expired" } : { token };
 }
 
+/**
+ * HTTP status for a token that is no good: 400 for what never was a customer's token, 401 for what was one once.
+ * A token of this Amazon's make that it does not know dates from before a restart, so it counts as revoked.
+ */
+export function statusOfBadToken(problem: "unknown" | "expired" | "revoked", text: string): 400 | 401 {
+  return problem === "unknown" && !text.startsWith("Atza|") ? 400 : 401;
+}
+
 /** Ends everything that a customer allowed the given clients. */
 export function revokeGrants(world: World, accountId: string, clientIds: readonly string[]): void {
   const grants = [...world.refreshTokens.values(), ...[...world.accessTokens.values()].map((token) => token.grant)];

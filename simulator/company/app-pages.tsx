@@ -119,7 +119,7 @@ async function showHome(c: SimulatorContext, skill: Skill, device: Device): Prom
         )}
         {status ? <Assistants skill={skill} status={status} /> : <SignIn company={company} />}
       </Phone>
-      <Wire world={c.var.world} linkId={device.linkId} />
+      <Wire world={c.var.world} linkId={device.linkId} of="app" />
     </div>,
   );
 }

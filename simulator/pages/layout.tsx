@@ -30,6 +30,7 @@ export function showPage(c: SimulatorContext, title: string, tab: Tab, children:
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        {c.req.query("live") === "on" && <meta http-equiv="refresh" content="2" />}
         <title>{title} · Alexa simulator</title>
         <style>{raw(STYLES)}</style>
       </head>

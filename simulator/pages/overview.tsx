@@ -220,6 +220,7 @@ function showExchanges(c: SimulatorContext, linkId?: string) {
         <p class="soft">
           One entry for each attempt to link. As JSON: <a href="/simulator/exchanges">/simulator/exchanges</a>
         </p>
+        <LiveSwitch on={c.req.query("live") === "on"} path={new URL(c.req.url).pathname} />
         <div class="grid">
           {linkings.map((linking) => (
             <LinkingCard linking={linking} world={world} open={linking.linkId === open} />
@@ -229,6 +230,20 @@ function showExchanges(c: SimulatorContext, linkId?: string) {
       </section>
       <Wire world={world} linkId={open} />
     </div>,
+  );
+}
+
+function LiveSwitch({ on, path }: { on: boolean; path: string }) {
+  return (
+    <a class="card small" href={on ? path : `${path}?live=on`}>
+      <strong>{on ? "Following live" : "Follow live"}</strong>
+      <br />
+      <span class="soft">
+        {on
+          ? "This page renews itself every two seconds. Stop it to open steps."
+          : "Keep this page beside the one on which you link."}
+      </span>
+    </a>
   );
 }
 

@@ -25,9 +25,9 @@ code,pre{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .ring{width:1.35rem;height:1.35rem;border-radius:50%;border:3.5px solid #14b0d4;box-shadow:0 0 0 2px #14b0d433;flex:none}
 .account{margin-left:auto;display:flex;align-items:center;gap:.45rem;text-decoration:none;font-size:.875rem;border:1px solid var(--line);border-radius:99px;padding:.2rem .7rem .2rem .25rem;background:var(--paper)}
 .avatar{display:grid;place-items:center;width:1.6rem;height:1.6rem;border-radius:50%;background:var(--amazon-bg);color:var(--amazon);font-weight:650;font-size:.8rem;flex:none}
-.nav{display:flex;order:3;gap:.1rem;overflow-x:auto;scrollbar-width:none;width:calc(100% + 2rem);margin:0 -1rem;padding:0 1rem;mask-image:linear-gradient(90deg,#000 88%,#0000)}
+.nav{display:flex;order:3;gap:.1rem;overflow-x:auto;scrollbar-width:none;width:calc(100% + 2rem);margin:0 -1rem;padding:0 1rem;mask-image:linear-gradient(90deg,#000 93%,#0000)}
 .nav::-webkit-scrollbar{display:none}
-.nav a{white-space:nowrap;text-decoration:none;font-size:.85rem;color:var(--soft);padding:.35rem .52rem;border-radius:99px}.nav .overview{display:none}
+.nav a{white-space:nowrap;text-decoration:none;font-size:.82rem;color:var(--soft);padding:.35rem .46rem;border-radius:99px}.nav .overview{display:none}
 .nav a[aria-current]{background:var(--alexa-bg);color:var(--alexa);font-weight:600}
 main{max-width:1180px;margin:0 auto;padding:1.25rem 1rem 4rem}
 .split{display:grid;gap:1.75rem;grid-template-columns:minmax(0,1fr)}
@@ -97,7 +97,7 @@ pre b{font-weight:600;color:var(--alexa)}
 .person{display:flex;gap:.8rem;align-items:center;width:100%;text-align:left;font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);border-radius:.9rem;padding:.75rem .9rem;cursor:pointer}
 .person[aria-current]{border-color:#14b0d4;box-shadow:0 0 0 1px #14b0d4}.person .avatar{width:2.4rem;height:2.4rem;font-size:1rem}
 .person .pill{margin-left:auto}
-@media (min-width:900px){main{padding-top:2rem}.nav{width:auto;margin:0 auto;padding:0;order:0;mask-image:none}.nav .overview{display:block}.account{margin-left:0;order:3}.split{grid-template-columns:390px minmax(0,1fr);align-items:start;gap:2.5rem}
+@media (min-width:900px){main{padding-top:2rem}.nav{width:auto;margin:0 auto;padding:0;order:0;mask-image:none}.nav .overview{display:block}.nav a{font-size:.875rem;padding:.35rem .7rem}.account{margin-left:0;order:3}.split{grid-template-columns:390px minmax(0,1fr);align-items:start;gap:2.5rem}
 .split .phone{position:sticky;top:5rem}.grid.three{grid-template-columns:repeat(3,1fr)}.grid.two{grid-template-columns:1fr 1fr;align-items:start}h1{font-size:1.9rem}.phone h1{font-size:1.5rem}
 .card.flow{grid-template-columns:1fr;align-content:start}.card.flow .logo{grid-row:auto;margin-bottom:.6rem}}
 `;

@@ -4,9 +4,19 @@ import type { Actor, Exchange, Message } from "../exchanges.ts";
 import type { Check } from "../library/checks.ts";
 import { firstSkill, type World } from "../world.ts";
 
+interface WireProps {
+  readonly world: World;
+  readonly linkId?: string | undefined;
+  readonly title?: string;
+  /** Without a linking: only the steps of this party. */
+  readonly of?: Actor;
+}
+
 /** The steps of one linking (or the newest of all), oldest first, with an explanation for newcomers. */
-export function Wire({ world, linkId, title }: { world: World; linkId?: string | undefined; title?: string }) {
-  const all = linkId ? world.exchanges.filter((exchange) => exchange.linkId === linkId) : world.exchanges.slice(-40);
+export function Wire({ world, linkId, title, of }: WireProps) {
+  const all = linkId
+    ? world.exchanges.filter((exchange) => exchange.linkId === linkId)
+    : world.exchanges.filter((exchange) => !of || exchange.from === of || exchange.to === of).slice(-40);
   return (
     <aside class="wire">
       <h2>{title ?? "On the wire"}</h2>
