@@ -1,0 +1,211 @@
+// Sign-in at a real OpenID provider (oidc-provider), on loopback HTTP: discovery, PKCE, nonce, its keys and its ways.
+import { createServer, type Server } from "node:http";
+// @ts-expect-error: it ships no types
+import OpenIdProvider from "oidc-provider";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTestHarness } from "wrangler";
+import { Visitor } from "../support/page-visitor.ts";
+
+const CLIENT_ID = "alexa-link";
+const CLIENT_SECRET = "obviously-fake-secret-of-the-provider";
+
+interface RunningProvider {
+  readonly issuer: string;
+  /** How customers answer there: signed in as somebody, or cancelling. */
+  customer: string | "cancels";
+  /** Whether it answers 503 to everything. */
+  down: boolean;
+  /** Tells it where our callback is. */
+  register(origin: string): void;
+  close(): void;
+}
+
+async function startProvider(): Promise<RunningProvider> {
+  let handler: ReturnType<OpenIdProvider["callback"]>;
+  const server: Server = createServer((request, response) => {
+    if (running.down) {
+      response.writeHead(503).end("down");
+      return;
+    }
+    handler(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const issuer = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+  const running: RunningProvider = {
+    issuer,
+    customer: "ada",
+    down: false,
+    register(origin) {
+      handler = makeProvider(issuer, origin, () => running.customer).callback();
+    },
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+  return running;
+}
+
+function makeProvider(issuer: string, origin: string, customer: () => string): OpenIdProvider {
+  const provider = new OpenIdProvider(issuer, {
+    clients: [
+      {
+        client_id: CLIENT_ID,
+        client_secret: CLIENT_SECRET,
+        redirect_uris: [`${origin}/sign-in/oidc/callback`],
+        response_types: ["code"],
+        grant_types: ["authorization_code"],
+        token_endpoint_auth_method: "client_secret_basic",
+      },
+    ],
+    pkce: { required: () => true },
+    claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },
+    findAccount: (_: unknown, id: string) => ({
+      accountId: id,
+      claims: () => ({ sub: id, email: `${id}@example.com`, email_verified: true, name: `${id} of the provider` }),
+    }),
+    cookies: { keys: ["obviously-fake-key"] },
+    features: { devInteractions: { enabled: false } },
+    interactions: { url: (_: unknown, interaction: { uid: string }) => `/interaction/${interaction.uid}` },
+  });
+  provider.use(async (context: { path: string; req: unknown; res: unknown; respond: boolean }, next: () => unknown) => {
+    if (!context.path.startsWith("/interaction/")) return next();
+    context.respond = false;
+    const { req, res } = context;
+    const { prompt, params, session, grantId } = await provider.interactionDetails(req, res);
+    if (customer() === "cancels") {
+      const refusal = { error: "access_denied", error_description: "the customer cancelled" };
+      return provider.interactionFinished(req, res, refusal);
+    }
+    if (prompt.name === "login") {
+      return provider.interactionFinished(req, res, { login: { accountId: customer() } });
+    }
+    const grant = grantId
+      ? await provider.Grant.find(grantId)
+      : new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+    grant.addOIDCScope(params.scope);
+    const consent = { consent: { grantId: await grant.save() } };
+    return provider.interactionFinished(req, res, consent, { mergeWithLastSubmission: true });
+  });
+  return provider;
+}
+
+let provider: RunningProvider;
+let harness: ReturnType<typeof createTestHarness>;
+let origin: string;
+
+beforeAll(async () => {
+  provider = await startProvider();
+  harness = createTestHarness({
+    workers: [
+      {
+        configPath: "wrangler.toml",
+        env: "test",
+        vars: {
+          BRAND_NAME: "Acme",
+          SIGN_IN_METHODS: "oidc",
+          OIDC_ISSUER: provider.issuer,
+          OIDC_CLIENT_ID: CLIENT_ID,
+          OIDC_CLIENT_SECRET: CLIENT_SECRET,
+        },
+        secrets: { MASTER_KEY: "A".repeat(43) },
+      },
+    ],
+  });
+  const url = (await harness.listen()).url;
+  url.hostname = "localhost";
+  origin = url.origin;
+  provider.register(origin);
+  await harness.getWorker().applyD1Migrations("DB");
+});
+afterAll(async () => {
+  await harness?.close();
+  provider?.close();
+});
+
+/** A customer's browser, as both servers see it. */
+function customer() {
+  const on = (base: string) =>
+    new Visitor({ request: (path, init) => fetch(new URL(path, base), { redirect: "manual", ...init }) }, base);
+  return { here: on(origin), there: on(provider.issuer) };
+}
+
+/** Presses the button and goes through the provider; the address it sends the browser back to. */
+async function throughProvider(browser: ReturnType<typeof customer>): Promise<string> {
+  const page = await browser.here.open("/account");
+  expect(page.html).toContain("Continue with Acme");
+  const away = await browser.here.submit(page, {});
+  expect(away.location).toContain(`${provider.issuer}/auth?`);
+  let back = await browser.there.open(away.location ?? "");
+  // The provider ends the first customer's session by a form that its script submits.
+  if (back.html.includes("Submitting Callback")) back = await browser.there.submit(back, {});
+  expect(back.location).toContain(`${origin}/sign-in/oidc/callback?`);
+  return back.location ?? "";
+}
+
+describe("a real identity provider", () => {
+  it("signs its customer in, with the name it gives at userinfo", async () => {
+    provider.customer = "ada";
+    const browser = customer();
+    const account = await browser.here.open(await throughProvider(browser));
+    expect(account.status).toBe(200);
+    expect(account.html).toContain("ada@example.com");
+    expect(account.html).toContain("ada of the provider");
+  });
+
+  it("S3: the same answer does not work twice, nor in another browser", async () => {
+    provider.customer = "ada";
+    const browser = customer();
+    const back = await throughProvider(browser);
+    expect((await customer().here.open(back)).status).toBe(403);
+    expect((await browser.here.open(back)).status).toBe(200);
+    expect((await browser.here.open(back)).status).toBe(403);
+  });
+
+  it("after signing out here, another customer can sign in though the provider remembers the first", async () => {
+    provider.customer = "ada";
+    const browser = customer();
+    const account = await browser.here.open(await throughProvider(browser));
+    await browser.here.submit(account, {});
+    provider.customer = "grace";
+    const second = await browser.here.open(await throughProvider(browser));
+    expect(second.html).toContain("grace@example.com");
+    expect(second.html).not.toContain("ada@example.com");
+  });
+
+  it("a customer who cancels there can try again", async () => {
+    provider.customer = "cancels";
+    const browser = customer();
+    const page = await browser.here.open(await throughProvider(browser));
+    expect(page.html).toContain("was cancelled");
+    provider.customer = "ada";
+    const away = await browser.here.submit(page, {});
+    const back = await browser.there.open(away.location ?? "");
+    expect((await browser.here.open(back.location ?? "")).html).toContain("ada@example.com");
+  });
+
+  it("an outage between leaving and coming back keeps the way open", async () => {
+    provider.customer = "ada";
+    const browser = customer();
+    const back = await throughProvider(browser);
+    provider.down = true;
+    const page = await browser.here.open(back);
+    expect(page.status).toBe(503);
+    expect(page.headers.get("retry-after")).toBe("5");
+    provider.down = false;
+    const away = await browser.here.submit(page, {});
+    const second = await browser.there.open(away.location ?? "");
+    expect((await browser.here.open(second.location ?? "")).html).toContain("ada@example.com");
+  });
+
+  it("a code that the provider never gave lets nobody in", async () => {
+    provider.customer = "ada";
+    const browser = customer();
+    const back = new URL(await throughProvider(browser));
+    back.searchParams.set("code", "made-up");
+    const page = await browser.here.open(back.href);
+    expect(page.status).toBe(401);
+    expect((await browser.here.open("/account")).html).not.toContain("ada@example.com");
+  });
+});
