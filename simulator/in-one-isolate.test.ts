@@ -1,0 +1,167 @@
+// The simulator in the same isolate as the real service: both clocks agree, and skill events are believed by the simulator's own root.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ADMIN_TOKEN, type Service, START, startService } from "../test/support/service.ts";
+import { createSimulator } from "./app.ts";
+import type { Check } from "./library/checks.ts";
+
+const SERVICE = "http://localhost:8787";
+const SIMULATOR = "http://127.0.0.1:8788";
+const SKILL_ID = "amzn1.ask.skill.0000-isolate";
+const VENDOR = "M0ISOLATEVENDOR";
+const SIGN_IN = { email: "isolate@example.com", password: "isolate-password-1" };
+const LWA = { clientId: "amzn1.application-oa2-client.isolate", clientSecret: "example-lwa-secret" };
+
+/** One for the whole file, since its certificates take a while to make; each test resets it. */
+const simulator = createSimulator();
+let service: Service;
+
+async function ask(request: Request): Promise<Response> {
+  const body = request.body ? await request.arrayBuffer() : undefined;
+  const { url, method, headers } = request;
+  return service.requestOnly(url, { method, headers, ...(body && { body }) });
+}
+const bindings = () => ({ SERVICE: { fetch: ask } as unknown as Fetcher, SERVICE_ORIGIN: SERVICE });
+
+async function drive<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
+  const answer = await simulator.request(SIMULATOR + path, init, bindings());
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
+  return (text.startsWith("{") ? JSON.parse(text) : text) as T;
+}
+
+function run(order: Record<string, unknown>) {
+  return drive<{ ok: boolean; checks: Check[]; linkId: string }>("POST", "/simulator/run", {
+    signIn: SIGN_IN,
+    ...order,
+  });
+}
+
+async function admin(path: string, body: unknown): Promise<Record<string, unknown>> {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
+  const answer = await service.request(`/api/admin${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+  if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+beforeEach(async () => {
+  await drive("POST", "/simulator/reset", { skills: true });
+  await drive("POST", "/simulator/clock", { advanceSeconds: (START - Date.now()) / 1000 });
+  service = startService({
+    ISSUER: SERVICE,
+    ALEXA_CERT_ORIGIN: SIMULATOR,
+    ALEXA_CERT_ROOTS: await drive<string>("GET", "/simulator/certificate-root"),
+    AMAZON_AUTHORIZE_URL: `${SIMULATOR}/ap/oa`,
+    AMAZON_TOKEN_URL: `${SIMULATOR}/auth/o2/token`,
+    ALEXA_APP_URL: `${SIMULATOR}/spa/skill-account-linking-consent`,
+    ALEXA_API_URL: SIMULATOR,
+    ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${SIMULATOR}/${region}`).join(","),
+  });
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) =>
+    simulator.fetch(new Request(input, init), bindings()),
+  );
+  const made = await admin("/skills", {
+    id: SKILL_ID,
+    name: "Acme Home",
+    type: "smart_home",
+    stage: "development",
+    vendorId: VENDOR,
+    extraRedirectUris: ["pitangui", "layla", "japan"].map((host) => `${SIMULATOR}/${host}/api/skill/link/${VENDOR}`),
+    scopes: ["profile"],
+    returnUrls: [`${SIMULATOR}/company/done`, `${SIMULATOR}/company/app/return`],
+    lwa: LWA,
+  });
+  await admin("/clients", {
+    id: "demo-app",
+    kind: "app",
+    name: "Acme app",
+    redirectUris: [`${SIMULATOR}/company/app/callback`],
+    scopes: ["links"],
+    skillIds: [],
+  });
+  await admin("/users", { ...SIGN_IN, name: "Isolate" });
+  const client = made.client as { id: string; secret: string };
+  await drive("PUT", "/simulator/skill", {
+    skillId: SKILL_ID,
+    stage: "development",
+    name: "Acme Home",
+    authorizationUrl: `${SERVICE}/authorize`,
+    appAuthorizationUrl: `${SERVICE}/app/authorize`,
+    tokenUrl: `${SERVICE}/token`,
+    clientId: client.id,
+    clientSecret: client.secret,
+    scopes: ["profile"],
+    pkce: true,
+    vendorId: VENDOR,
+    lwa: LWA,
+    redirectUrls: [`${SERVICE}/link/callback`, `${SERVICE}/app/callback`],
+    eventsUrl: `${SERVICE}/alexa/events`,
+  });
+});
+afterEach(async () => {
+  await service.settled();
+  vi.restoreAllMocks();
+});
+
+async function expectAllMet(order: Record<string, unknown>): Promise<void> {
+  const { ok, checks } = await run(order);
+  expect(checks.filter((check) => !check.ok)).toEqual([]);
+  expect(ok).toBe(true);
+}
+
+describe("every scenario against the real service", () => {
+  it("V9: links from the company's website in each region, by the Alexa app and by Login with Amazon", async () => {
+    for (const account of ["nora", "emil", "fumi"]) await expectAllMet({ scenario: "app-to-app", account });
+    await expectAllMet({ scenario: "app-to-app", via: "lwa" });
+    await expectAllMet({ scenario: "refresh", count: 20 });
+  });
+
+  it("V9: the company's app lives its whole life through the API, in both directions", async () => {
+    await expectAllMet({ scenario: "company-app", account: "emil" });
+  });
+
+  it("S4: events signed by the simulator are believed, ten forgeries are not, SkillDisabled ends the grant", async () => {
+    await expectAllMet({ scenario: "authorize" });
+    await expectAllMet({ scenario: "events" });
+  });
+
+  it("U1: disabling by voice ends the grant, and linking again just works", async () => {
+    await expectAllMet({ scenario: "authorize" });
+    await expectAllMet({ scenario: "disable" });
+    await expectAllMet({ scenario: "authorize" });
+  });
+});
+
+describe("faults of Amazon, seen through the real service", () => {
+  it.each([
+    ["discovery names every region", { discoveryAnswer: { endpoints: "several" } }],
+    ["discovery answers with https:// before the host", { discoveryAnswer: { https: true } }],
+    ["discovery names a stranger's host", { discoveryAnswer: { endpoints: "foreign" } }],
+    ["discovery is a web page", { discovery: "html" }],
+    ["expires_in is text", { lwaAnswer: { expiresInString: true } }],
+    ["a verifier comes that nobody asked for", { tokenClient: { verifier: "extra" } }],
+    ["the answer of the wrong region is a 400", { wrongRegion: 400, discoveryAnswer: { endpoints: "several" } }],
+  ])("L2, L5: %s, and linking still works", async (_, faults) => {
+    await drive("PUT", "/simulator/faults", faults);
+    await expectAllMet({ scenario: "app-to-app", account: "fumi" });
+  });
+
+  it.each([
+    ["Login with Amazon is down", { lwa: 503 }, "amazon_unavailable"],
+    ["Login with Amazon answers a web page", { lwa: "html" }, "amazon_unavailable"],
+    ["Amazon refuses its own code", { lwaAnswer: { error: "invalid_grant" } }, "amazon_code_rejected"],
+    ["enablement is forbidden", { enablement: { all: 403 } }, "enablement_forbidden"],
+    ["the skill is enabled, but not linked", { enablementAnswer: { notLinked: true } }, "enablement_rejected"],
+    ["enablement is throttled", { enablement: { all: 429 } }, "enablement_unavailable"],
+  ])("L4, L5: %s, and the customer comes back with a named reason", async (_, faults, reason) => {
+    await drive("PUT", "/simulator/faults", faults);
+    const { checks } = await run({ scenario: "app-to-app" });
+    expect(checks[0]?.detail).toBe(`came back with status=failed, reason=${reason}`);
+  });
+
+  it("L5: the customer says no at Amazon", async () => {
+    await drive("PUT", "/simulator/faults", { consent: { error: "access_denied" } });
+    const { checks } = await run({ scenario: "app-to-app" });
+    expect(checks[0]?.detail).toBe("came back with status=cancelled");
+  });
+});
