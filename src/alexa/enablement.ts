@@ -5,13 +5,11 @@ import type { Runtime } from "../runtime.ts";
 import type { Stage } from "../storage/linkings.ts";
 import type { EnablementFailureReason } from "./enablement-failures.ts";
 import { callForJson, type NoAnswer, type OutboundAnswer } from "./outbound.ts";
+import { REGIONS, type Region } from "./regions.ts";
 
 export const DISCOVERY_TIMEOUT_MS = 3000;
 export const ENABLEMENT_TIMEOUT_MS = 10_000;
 const LOOK_TIMEOUT_MS = 5000;
-
-export const REGIONS = ["NA", "EU", "FE"] as const;
-export type Region = (typeof REGIONS)[number];
 
 /** The region of one of the configured hosts. */
 export function regionOf(rt: Runtime, host: string): Region {

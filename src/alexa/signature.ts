@@ -1,5 +1,6 @@
 // Alexa's signature over a request's raw body: certificate from Amazon's bucket, checked, remembered, then the RSA signature itself.
 import { verify } from "node:crypto";
+import type { Caches } from "../authorization/caches.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import type { Runtime } from "../runtime.ts";
 import { type ChainFault, checkChain, type SigningCertificate, trustAnchors } from "./certificate-chain.ts";
@@ -24,21 +25,24 @@ interface Remembered {
   readonly loadedAt: number;
 }
 
-/** Checked certificates by URL, of one isolate. A remembered one may accept, never refuse. */
-export class CertificateCache {
-  readonly #byUrl = new Map<string, Remembered>();
-  readonly #most = 20;
+const MOST_REMEMBERED = 20;
+/** Checked certificates by URL, per isolate. A remembered one may accept, never refuse. */
+const caches = new WeakMap<Caches, Map<string, Remembered>>();
 
-  /** The certificate, if its whole path is valid at `now`. */
-  get(url: string, now: number): Remembered | undefined {
-    const found = this.#byUrl.get(url);
-    return found && found.certificate.notBefore <= now && now <= found.certificate.notAfter ? found : undefined;
+function remember(rt: Runtime, url: string, certificate: SigningCertificate): void {
+  let byUrl = caches.get(rt.caches);
+  if (!byUrl || byUrl.size >= MOST_REMEMBERED) {
+    byUrl = new Map();
+    caches.set(rt.caches, byUrl);
   }
+  byUrl.set(url, { certificate, loadedAt: rt.now() });
+}
 
-  set(url: string, certificate: SigningCertificate, now: number): void {
-    if (this.#byUrl.size >= this.#most) this.#byUrl.clear();
-    this.#byUrl.set(url, { certificate, loadedAt: now });
-  }
+/** The certificate of this URL, if its whole path is valid now. */
+function recall(rt: Runtime, url: string): Remembered | undefined {
+  const found = caches.get(rt.caches)?.get(url);
+  const now = rt.now();
+  return found && found.certificate.notBefore <= now && now <= found.certificate.notAfter ? found : undefined;
 }
 
 /** Checks `Signature-256` (RSA PKCS #1 v1.5 with SHA-256, base64) over `body` with the certificate that `SignatureCertChainUrl` names. */
@@ -52,7 +56,7 @@ export async function verifyAlexaSignature(
   const signature = decodeSignature(headers.signature ?? "");
   if (!signature) return { verdict: "refused", fault: "signature_wrong" };
   const matches = (certificate: SigningCertificate) => verify("RSA-SHA256", body, certificate.publicKey, signature);
-  const remembered = rt.caches.certificates.get(url, rt.now());
+  const remembered = recall(rt, url);
   if (remembered) {
     if (matches(remembered.certificate)) return { verdict: "verified" };
     if (rt.now() - remembered.loadedAt < REFETCH_AFTER_MS) return { verdict: "refused", fault: "signature_wrong" };
@@ -82,6 +86,6 @@ async function fetchCertificate(rt: Runtime, url: string): Promise<SigningCertif
   const pem = utf8Decode(new Uint8Array(await response.arrayBuffer()));
   const checked = checkChain(pem ?? "", trustAnchors(rt.config.amazon.certRoots), rt.now());
   if ("fault" in checked) return { verdict: "refused", fault: checked.fault };
-  rt.caches.certificates.set(url, checked, rt.now());
+  remember(rt, url, checked);
   return checked;
 }

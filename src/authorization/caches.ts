@@ -1,5 +1,4 @@
 // What an isolate remembers for a minute: client rows and signing keys. A cached row may allow, never refuse.
-import { CertificateCache } from "../alexa/signature.ts";
 import type { Client } from "../storage/clients.ts";
 import type { SigningKey, SigningKeys } from "../storage/signing-keys.ts";
 
@@ -17,8 +16,6 @@ export class Caches {
   #keys: Entry<SigningKeys> | undefined;
   /** Keys that may have ended, by `kid`: only what is on record gets here, and a key never changes. */
   readonly recordedKeys = new Map<string, SigningKey>();
-  /** Certificates that sign skill events. */
-  readonly certificates = new CertificateCache();
   readonly #unansweredClaims = new Set<string>();
 
   /** The client's row if it was read within the last minute. */

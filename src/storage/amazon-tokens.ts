@@ -10,8 +10,8 @@ export interface AmazonTokens {
   readonly accessExpiresAt: number;
 }
 
-/** `enablement`: status and unlink of a link that we made; `event_gateway`: from AcceptGrant. */
-export type TokenPurpose = "enablement" | "event_gateway";
+/** `enablement`: status and unlink of a link that we made; `event_gateway`: from AcceptGrant; `reciprocal`: from reciprocal authorization. */
+export type TokenPurpose = "enablement" | "event_gateway" | "reciprocal";
 
 /** Where sealed tokens lie: with a grant, or with the linking that is still running. */
 export type TokenOwner = { readonly grantId: string; readonly purpose: TokenPurpose } | { readonly linkingId: string };

@@ -1,0 +1,15 @@
+// Alexa's regions, and the public event gateway of each.
+
+export const REGIONS = ["NA", "EU", "FE"] as const;
+export type Region = (typeof REGIONS)[number];
+
+const GATEWAYS: Readonly<Record<Region, string>> = {
+  NA: "https://api.amazonalexa.com",
+  EU: "https://api.eu.amazonalexa.com",
+  FE: "https://api.fe.amazonalexa.com",
+};
+
+/** Origin of a region's event gateway. Always the public one: the skill's backend calls it, not we. */
+export function gatewayOrigin(region: Region): string {
+  return GATEWAYS[region];
+}

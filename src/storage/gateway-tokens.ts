@@ -1,0 +1,207 @@
+// Amazon's tokens for the skill's backend in D1: found with their grant, kept after an exchange, refreshed by one at a time, dropped.
+import type { Keyring } from "../crypto/keyring.ts";
+import { type AmazonTokens, sealTokens } from "./amazon-tokens.ts";
+import { batch, readFirst, write } from "./d1.ts";
+import type { Stage } from "./linkings.ts";
+
+/** What a backend may hold tokens for. */
+export type GatewayPurpose = "event_gateway" | "reciprocal";
+
+/** Which living grant: by its id, or the one of a user with the newest tokens. */
+export type GrantChoice =
+  | { readonly grantId: string }
+  | { readonly userId: string; readonly skillId?: string | undefined };
+
+export interface GatewayGrant {
+  readonly grant_id: string;
+  readonly user_id: string;
+  readonly client_id: string;
+  readonly skill_id: string;
+  readonly skill_stage: Stage;
+  /** Origin of the region's public gateway; null, as the next four, when no tokens are held. */
+  readonly host: string | null;
+  readonly tokens: string | null;
+  readonly access_expires_at: number | null;
+  readonly code_hash: string | null;
+  readonly refreshing_until: number | null;
+}
+
+const LIVES = "g.revoked_at IS NULL AND g.idle_expires_at > ?1 AND (g.expires_at IS NULL OR g.expires_at > ?1)";
+
+/** The living grant of one of `skillIds`, with its tokens of `purpose` where they are held. One read. */
+export function findGatewayGrant(
+  db: D1Database,
+  purpose: GatewayPurpose,
+  choice: GrantChoice,
+  skillIds: readonly string[],
+  now: number,
+): Promise<GatewayGrant | null> {
+  const byGrant = "grantId" in choice;
+  const condition = byGrant ? "g.id = ?4" : "g.user_id = ?4 AND g.skill_id = COALESCE(?5, g.skill_id)";
+  return readFirst<GatewayGrant>(
+    db
+      .prepare(
+        `SELECT g.id AS grant_id, g.user_id, g.client_id, g.skill_id, g.skill_stage,
+           t.host, t.tokens, t.access_expires_at, t.code_hash, t.refreshing_until
+         FROM grants g LEFT JOIN amazon_tokens t ON t.grant_id = g.id AND t.purpose = ?2
+         WHERE ${condition} AND g.skill_id IN (SELECT value FROM json_each(?3)) AND ${LIVES}
+         ORDER BY t.grant_id IS NULL, t.updated_at DESC, g.created_at DESC LIMIT 1`,
+      )
+      .bind(
+        now,
+        purpose,
+        JSON.stringify(skillIds),
+        ...(byGrant ? [choice.grantId] : [choice.userId, choice.skillId ?? null]),
+      ),
+  );
+}
+
+export interface TokensToKeep {
+  readonly grantId: string;
+  readonly purpose: GatewayPurpose;
+  readonly host: string;
+  readonly codeHash: string;
+  readonly tokens: AmazonTokens;
+}
+
+/** Keeps tokens that a code brought, in place of older ones, and notes it with the linking. False: the grant has ended meanwhile. */
+export async function keepGatewayTokens(
+  db: D1Database,
+  keyring: Keyring,
+  kept: TokensToKeep,
+  now: number,
+): Promise<boolean> {
+  const { grantId, purpose, host, codeHash, tokens } = kept;
+  const [rows = []] = await batch(
+    db,
+    [
+      db
+        .prepare(
+          `INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, code_hash, updated_at)
+           SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM grants WHERE id = ?1 AND revoked_at IS NULL
+           ON CONFLICT (grant_id, purpose) DO UPDATE SET host = excluded.host, tokens = excluded.tokens,
+             access_expires_at = excluded.access_expires_at, code_hash = excluded.code_hash, refreshing_until = NULL,
+             updated_at = excluded.updated_at
+           RETURNING grant_id`,
+        )
+        .bind(
+          grantId,
+          purpose,
+          host,
+          await sealTokens(keyring, { grantId, purpose }, tokens),
+          tokens.accessExpiresAt,
+          codeHash,
+          now,
+        ),
+      linkingStepStatement(db, grantId, `${purpose}_granted`, now),
+    ],
+    true,
+  );
+  return rows.length === 1;
+}
+
+function linkingStepStatement(db: D1Database, grantId: string, name: string, at: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE linkings SET steps = json_insert(steps, '$[#]', json_object('name', ?2, 'at', ?3))
+       WHERE id = (SELECT linking_id FROM grants WHERE id = ?1)`,
+    )
+    .bind(grantId, name, at);
+}
+
+/** Notes with the linking why Amazon's grant was not accepted: the customer sees a linking that failed (O3). */
+export async function noteGrantRefused(
+  db: D1Database,
+  grantId: string,
+  purpose: GatewayPurpose,
+  reason: string,
+  at: number,
+): Promise<void> {
+  await write(linkingStepStatement(db, grantId, `${purpose}_refused:${reason}`, at), false);
+}
+
+/**
+ * Takes the right to refresh until `until` (milliseconds), which names this refresh. False: another has it, or the tokens are no longer
+ * those that were read.
+ */
+export async function claimRefresh(
+  db: D1Database,
+  read: GatewayGrant,
+  purpose: GatewayPurpose,
+  now: number,
+  until: number,
+): Promise<boolean> {
+  const changed = await write(
+    db
+      .prepare(
+        `UPDATE amazon_tokens SET refreshing_until = ? WHERE grant_id = ? AND purpose = ? AND access_expires_at = ?
+           AND (refreshing_until IS NULL OR refreshing_until <= ?)`,
+      )
+      .bind(until, read.grant_id, purpose, read.access_expires_at, now),
+    false,
+  );
+  return changed === 1;
+}
+
+/** Stores what a refresh brought, if the tokens are still those of its claim. */
+export async function finishRefresh(
+  db: D1Database,
+  keyring: Keyring,
+  claim: { readonly grantId: string; readonly purpose: GatewayPurpose; readonly until: number },
+  tokens: AmazonTokens,
+  now: number,
+): Promise<void> {
+  const sealed = await sealTokens(keyring, { grantId: claim.grantId, purpose: claim.purpose }, tokens);
+  await write(
+    db
+      .prepare(
+        `UPDATE amazon_tokens SET tokens = ?, access_expires_at = ?, refreshing_until = NULL, updated_at = ?
+         WHERE grant_id = ? AND purpose = ? AND refreshing_until = ?`,
+      )
+      .bind(sealed, tokens.accessExpiresAt, now, claim.grantId, claim.purpose, claim.until),
+    true,
+  );
+}
+
+/** Gives the right to refresh back: Amazon did not answer, and the next request may try. */
+export async function releaseRefresh(
+  db: D1Database,
+  claim: { readonly grantId: string; readonly purpose: GatewayPurpose; readonly until: number },
+): Promise<void> {
+  await write(
+    db
+      .prepare(
+        "UPDATE amazon_tokens SET refreshing_until = NULL WHERE grant_id = ? AND purpose = ? AND refreshing_until = ?",
+      )
+      .bind(claim.grantId, claim.purpose, claim.until),
+    true,
+  );
+}
+
+/**
+ * Forgets tokens that Amazon has ended, with an audit row. `claimedUntil`: only if they are still those of that refresh, since newer ones
+ * may have come by another directive.
+ */
+export async function dropGatewayTokens(
+  db: D1Database,
+  grant: GatewayGrant,
+  purpose: GatewayPurpose,
+  reason: "refresh_rejected" | "gateway_refused",
+  now: number,
+  claimedUntil: number | null = null,
+): Promise<void> {
+  const which = "grant_id = ?1 AND purpose = ?2 AND COALESCE(refreshing_until = ?3, ?3 IS NULL)";
+  await batch(
+    db,
+    [
+      db
+        .prepare(
+          `INSERT INTO audit (at, kind, user_id, client_id, grant_id, details)
+           SELECT ?4, 'gateway_tokens_dropped', ?5, ?6, grant_id, ?7 FROM amazon_tokens WHERE ${which}`,
+        )
+        .bind(grant.grant_id, purpose, claimedUntil, now, grant.user_id, grant.client_id, reason),
+      db.prepare(`DELETE FROM amazon_tokens WHERE ${which}`).bind(grant.grant_id, purpose, claimedUntil),
+    ],
+    true,
+  );
+}
