@@ -150,6 +150,7 @@ async function configureSimulator(options: DemoOptions): Promise<void> {
     lwa: skill.lwa,
     eventGateway: skill.eventGateway,
     redirectUrls: [`${service}/link/callback`, `${service}/app/callback`],
+    eventsUrl: `${service}/alexa/events`,
     sendAlexaEvents: false,
     company: { name: "Acme", appClientId: "demo-app", returnUrl: `${simulator}/company/done` },
   };

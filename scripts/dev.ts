@@ -41,7 +41,7 @@ function migrate(): void {
 }
 
 /** Points the service at the simulator wherever .dev.vars does not say otherwise. */
-function serviceVariables(given: ReadonlyMap<string, string>, simulator: string): string[] {
+function serviceVariables(given: ReadonlyMap<string, string>, simulator: string, certRoot: string): string[] {
   const defaults: Record<string, string> = {
     BRAND_NAME: "Acme",
     AMAZON_AUTHORIZE_URL: `${simulator}/ap/oa`,
@@ -50,6 +50,8 @@ function serviceVariables(given: ReadonlyMap<string, string>, simulator: string)
     ALEXA_APP_URL: `${simulator}/spa/skill-account-linking-consent`,
     ALEXA_API_URL: simulator,
     ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${simulator}/${region}`).join(","),
+    ALEXA_CERT_ORIGIN: simulator,
+    ALEXA_CERT_ROOTS: certRoot,
   };
   return Object.entries(defaults)
     .filter(([name]) => !given.get(name))
@@ -78,33 +80,7 @@ async function main(): Promise<void> {
   let ready = process.env.VERBOSE === "1";
   const verbose = () => ready;
   console.log("Starting the service and the simulator …");
-  const children: Child[] = [
-    start(
-      "service",
-      "wrangler",
-      ["dev", "--ip", "localhost", "--port", String(port), ...SHARED_FLAGS, ...serviceVariables(values, simulator)],
-      verbose,
-    ),
-    start(
-      "simulator",
-      "wrangler",
-      [
-        "dev",
-        "--config",
-        "simulator/wrangler.toml",
-        "--persist-to",
-        ".wrangler/state-simulator",
-        "--ip",
-        "127.0.0.1",
-        "--port",
-        String(simulatorPort),
-        ...SHARED_FLAGS,
-        "--var",
-        `SERVICE_ORIGIN:${service}`,
-      ],
-      verbose,
-    ),
-  ];
+  const children: Child[] = [];
   let stopping = false;
   const stopAll = async (code: number) => {
     if (stopping) return;
@@ -120,17 +96,26 @@ async function main(): Promise<void> {
   setInterval(() => {
     if (process.ppid !== parent) void stopAll(0);
   }, 1000).unref();
-  for (const child of children) {
+  const launch = (name: string, args: string[]): Child => {
+    const child = start(name, "wrangler", ["dev", ...args, ...SHARED_FLAGS], verbose);
+    children.push(child);
     void child.ended.then((code) => {
       if (stopping) return;
       console.error(`${child.name} stopped with exit code ${code}:\n${child.output()}`);
       void stopAll(1);
     });
-  }
+    return child;
+  };
 
-  const [serviceChild, simulatorChild] = children as [Child, Child];
   try {
-    await Promise.all([untilReady(serviceChild, `${service}/healthz`), untilReady(simulatorChild, `${simulator}/`)]);
+    // The simulator first: the service has to know by which root the simulated Alexa signs its events.
+    const simulatorArgs = ["--config", "simulator/wrangler.toml", "--persist-to", ".wrangler/state-simulator"];
+    const ports = ["--ip", "127.0.0.1", "--port", String(simulatorPort), "--var", `SERVICE_ORIGIN:${service}`];
+    await untilReady(launch("simulator", [...simulatorArgs, ...ports]), `${simulator}/healthz`);
+    const certRoot = await (await fetch(`${simulator}/simulator/certificate-root`)).text();
+    const variables = serviceVariables(values, simulator, certRoot);
+    const serviceChild = launch("service", ["--ip", "localhost", "--port", String(port), ...variables]);
+    await untilReady(serviceChild, `${service}/healthz`);
     await registerDemo({
       service,
       simulator,
