@@ -21,12 +21,7 @@ export function renderUnusableForm(c: AppContext, why: "forged" | "expired"): Pr
   const { text } = messagesFor(c);
   return why === "expired"
     ? renderErrorPage(c, { status: 400, title: text.formExpiredTitle, message: text.formExpiredMessage })
-    : renderErrorPage(c, {
-        status: 403,
-        title: text.formForgedTitle,
-        message: text.formForgedMessage,
-        remedies: true,
-      });
+    : renderErrorPage(c, { status: 403, title: text.formForgedTitle, message: text.formForgedMessage });
 }
 
 /** Whether Cloudflare's counter, per location and inexact, lets a form through. What must hold is counted in D1 (F3). */

@@ -25,10 +25,9 @@ export function contrast(a: string, b: string): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
-/** White or near-black: whichever reads better on `color`; white from 4.5 on, since most brands look right with it. */
+/** White or black on `color`, always with a contrast of 4.5 at least; white wherever it has that, since most brands look right with it. */
 export function textOn(color: string): string {
-  const [white, black] = ["#ffffff", "#14161a"] as const;
-  return contrast(color, white) >= 4.5 || contrast(color, white) >= contrast(color, black) ? white : black;
+  return contrast(color, "#ffffff") >= 4.5 ? "#ffffff" : "#000000";
 }
 
 /** `color` itself, or the nearest shade of it towards black or white that has `ratio` against `ground`. */

@@ -95,7 +95,7 @@ export function renderErrorPage(
     readonly title: string;
     readonly message: string;
     readonly hint?: string;
-    /** Shows what helps against known faults of the Alexa app (P8). */
+    /** Offers what helps against known faults of the Alexa app (P8). Left out: on every page but "nothing here". */
     readonly remedies?: boolean;
   },
 ): Promise<Response> {
@@ -107,15 +107,15 @@ export function renderErrorPage(
       <h1>{options.title}</h1>
       <p>{options.message}</p>
       {options.hint ? <p class="hint">{options.hint}</p> : null}
-      {options.remedies ? (
-        <>
-          <h2>{text.remediesTitle}</h2>
+      {(options.remedies ?? options.status !== 404) ? (
+        <details>
+          <summary>{text.remediesTitle}</summary>
           <ul>
             {text.remedies.map((remedy) => (
               <li>{remedy}</li>
             ))}
           </ul>
-        </>
+        </details>
       ) : null}
       <p class="quote">
         {text.errorId}: <code>{c.var.runtime.requestId}</code>
