@@ -41,7 +41,7 @@ export interface AppLinking {
 const SELECT_LINKING = `SELECT l.id, l.trace_id, l.flow, l.skill_id, l.skill_stage, l.client_id, l.user_id, l.browser_hash, l.session_id,
     l.outcome, l.reason, l.decision, l.redirect_uri, l.return_to, l.amazon_code_hash, l.amazon_tokens, l.amazon_host,
     l.running_until, l.run_id, l.expires_at,
-    (SELECT w.amazon_host FROM linkings w WHERE w.user_id = l.user_id AND w.outcome = 'linked' AND w.amazon_host IS NOT NULL
+    (SELECT w.amazon_host FROM linkings w WHERE w.user_id = l.user_id AND +w.outcome = 'linked' AND w.amazon_host IS NOT NULL
      ORDER BY w.finished_at DESC LIMIT 1) AS remembered_host
   FROM linkings l`;
 

@@ -85,14 +85,9 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
         )
         .bind(...which, now),
       db.prepare(`${grantsHere} LIMIT 1`).bind(...which),
-      one
-        ? db.prepare(`SELECT * FROM pending_unlinks WHERE id IN (${grantsHere})`).bind(...which)
-        : db
-            .prepare(
-              `SELECT * FROM pending_unlinks WHERE user_id = ?1 AND skill_id = ?2
-                 AND skill_stage = COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2)) ORDER BY created_at LIMIT ${AT_ONCE}`,
-            )
-            .bind(...which),
+      db
+        .prepare(`SELECT * FROM pending_unlinks WHERE id IN (${grantsHere}) ORDER BY created_at LIMIT ${AT_ONCE}`)
+        .bind(...which),
     ],
     true,
   );

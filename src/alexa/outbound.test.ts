@@ -1,0 +1,176 @@
+// The one way out (F2), and Login with Amazon's answers in all the forms they come in.
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { jsonAnswer } from "../../test/support/amazon.ts";
+import { runtimeOf } from "../../test/support/runtime.ts";
+import { startService } from "../../test/support/service.ts";
+import { exchangeAmazonCode, exchangeGrantCode, refreshAmazonTokens, toAmazonCode } from "./lwa.ts";
+import { callForJson, fetchOut, OutboundFault } from "./outbound.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+const URL_WITH_SECRET = "https://api.amazon.com/auth?token=secret-value";
+
+function answerWith(answer: (request: Request) => Response | Promise<Response>) {
+  return vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => answer(new Request(input, init)));
+}
+
+async function faultOf(work: Promise<unknown>): Promise<OutboundFault> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(OutboundFault);
+  return error as OutboundFault;
+}
+
+describe("F2: outbound calls", () => {
+  it("never follow a redirect, and say only the host", async () => {
+    const spy = answerWith(() => new Response("x", { status: 302, headers: { location: "https://evil.test/" } }));
+    const fault = await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000 }));
+    expect(fault.reason).toBe("redirected");
+    expect(fault.message).toBe("redirected: api.amazon.com");
+    expect(spy).toHaveBeenCalledTimes(1);
+    expect(spy.mock.calls[0]![0]).toHaveProperty("redirect", "manual");
+  });
+
+  it("send no cookie", async () => {
+    let sent: Headers | undefined;
+    answerWith((request) => {
+      sent = request.headers;
+      return new Response("ok");
+    });
+    await fetchOut("https://a.example", { headers: { cookie: "a=b", authorization: "Bearer x" } }, { timeoutMs: 1000 });
+    expect(sent?.has("cookie")).toBe(false);
+    expect(sent?.get("authorization")).toBe("Bearer x");
+  });
+
+  it("end when nobody answers, and when the body never ends", async () => {
+    answerWith(() => new Promise<Response>(() => {}));
+    expect((await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
+    answerWith(() => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })));
+    expect((await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
+  });
+
+  it("end when the answer is larger than expected", async () => {
+    answerWith(() => new Response("x".repeat(101)));
+    expect((await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000, maxBytes: 100 }))).reason).toBe("too_large");
+    answerWith(() => new Response("x".repeat(100)));
+    expect(await (await fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000, maxBytes: 100 })).text()).toHaveLength(100);
+  });
+
+  it("name a broken connection", async () => {
+    answerWith(() => {
+      throw new TypeError("Network connection lost.");
+    });
+    expect((await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000 }))).reason).toBe("unreachable");
+    expect(await callForJson(URL_WITH_SECRET, {}, { timeoutMs: 1000 })).toEqual({
+      answered: false,
+      reason: "unreachable",
+    });
+  });
+
+  it.each([
+    ["HTML", () => new Response("<html>"), undefined],
+    ["nothing", () => new Response(null, { status: 204 }), undefined],
+    ["no UTF-8", () => new Response(new Uint8Array([0x22, 0xff, 0x22])), undefined],
+    ["JSON of any type", () => new Response('{"a":1}', { headers: { "content-type": "text/plain" } }), { a: 1 }],
+  ])("read %s without throwing", async (_, answer, json) => {
+    answerWith(answer);
+    const result = await callForJson(URL_WITH_SECRET, {}, { timeoutMs: 1000 });
+    expect(result).toMatchObject({ answered: true });
+    expect(result.answered && result.json).toEqual(json);
+  });
+});
+
+describe("Login with Amazon", () => {
+  const credentials = { clientId: "amzn1.application-oa2-client.test", clientSecret: "obviously fake & odd=secret+" };
+  const code = toAmazonCode("ANfake")!;
+
+  async function answered(body: unknown, status = 200) {
+    const service = startService();
+    const rt = await runtimeOf(service);
+    const sent: { body: URLSearchParams; headers: Headers }[] = [];
+    answerWith(async (request) => {
+      sent.push({ body: new URLSearchParams(await request.clone().text()), headers: request.headers });
+      return jsonAnswer(body, status);
+    });
+    return { rt, sent, now: service.clock.now };
+  }
+
+  it.each([3600, "3600"])("takes expires_in as %o", async (lifetime) => {
+    const { rt, now } = await answered({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
+    expect(
+      await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "v" }),
+    ).toEqual({
+      outcome: "tokens",
+      tokens: { accessToken: "Atza|x", refreshToken: "Atzr|y", accessExpiresAt: now + 3_600_000 },
+    });
+  });
+
+  it("sends the verifier in the body, and never a redirect URI with a grant code or a refresh", async () => {
+    const { rt, sent } = await answered({ access_token: "a", refresh_token: "r", expires_in: 1 });
+    await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "verifier" });
+    await exchangeGrantCode(rt, credentials, code);
+    await refreshAmazonTokens(rt, credentials, "r1");
+    expect(sent.map(({ body }) => Object.fromEntries(body))).toEqual([
+      {
+        grant_type: "authorization_code",
+        code: "ANfake",
+        redirect_uri: "https://x.example/cb",
+        code_verifier: "verifier",
+        client_id: credentials.clientId,
+        client_secret: credentials.clientSecret,
+      },
+      {
+        grant_type: "authorization_code",
+        code: "ANfake",
+        client_id: credentials.clientId,
+        client_secret: credentials.clientSecret,
+      },
+      {
+        grant_type: "refresh_token",
+        refresh_token: "r1",
+        client_id: credentials.clientId,
+        client_secret: credentials.clientSecret,
+      },
+    ]);
+    expect(sent[0]?.headers.get("content-type")).toBe("application/x-www-form-urlencoded;charset=UTF-8");
+  });
+
+  it.each([
+    ["keeps the refresh token when none comes", {}, "r1"],
+    ["takes the new one", { refresh_token: "r2" }, "r2"],
+  ])("a refresh %s", async (_, more, expected) => {
+    const { rt } = await answered({ access_token: "a", expires_in: 60, ...more });
+    expect(await refreshAmazonTokens(rt, credentials, "r1")).toMatchObject({
+      outcome: "tokens",
+      tokens: { refreshToken: expected },
+    });
+  });
+
+  it.each([
+    [
+      400,
+      { error: "invalid_grant", error_description: "secret words" },
+      { outcome: "rejected", error: "invalid_grant" },
+    ],
+    [401, { error: "invalid_client" }, { outcome: "rejected", error: "invalid_client" }],
+    [400, { error: "<b>" }, { outcome: "rejected", error: "b" }],
+    [400, { error: 5 }, { outcome: "unavailable", reason: "malformed" }],
+    [
+      200,
+      { access_token: "a", expires_in: "soon", refresh_token: "r" },
+      { outcome: "unavailable", reason: "malformed" },
+    ],
+    [200, { access_token: "a", expires_in: 60 }, { outcome: "unavailable", reason: "malformed" }],
+    [500, { error: "ServerError" }, { outcome: "unavailable", reason: "server_error" }],
+    [429, { error: "slow" }, { outcome: "unavailable", reason: "throttled" }],
+  ])("%i with %o is told apart", async (status, body, expected) => {
+    const { rt } = await answered(body, status);
+    expect(await exchangeGrantCode(rt, credentials, code)).toEqual(expected);
+  });
+
+  it.each(["", "a b", "a\nb", "ä", "x".repeat(2049)])("%o is no code of Amazon", (value) => {
+    expect(toAmazonCode(value)).toBeUndefined();
+  });
+});

@@ -1,0 +1,301 @@
+// The enablement call over Alexa's regions: what each answer leads to, and what is left behind.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type Amazon, htmlAnswer, jsonAnswer, timeOut } from "../../test/support/amazon.ts";
+import { type AppUser, rows } from "../../test/support/app-user.ts";
+import {
+  link,
+  linkingRow,
+  livingGrants,
+  problemCode,
+  startAndApprove,
+  startLinkingWorld,
+} from "../../test/support/linking.ts";
+import { runtimeOf } from "../../test/support/runtime.ts";
+import { json, refresh } from "../../test/support/seeds.ts";
+import type { Service } from "../../test/support/service.ts";
+import { abandonExpiredLinkings } from "./complete.ts";
+import { finishPendingUnlinks } from "./unlink.ts";
+
+let service: Service;
+let amazon: Amazon;
+let ada: AppUser;
+
+beforeEach(async () => {
+  ({ service, amazon, ada } = await startLinkingWorld());
+});
+afterEach(() => vi.restoreAllMocks());
+
+describe("enablement over regions", () => {
+  it("L2: goes on with a fresh code, remembers the winner, and asks it first the next time", async () => {
+    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonAnswer({ message: "down" }, 503) : undefined));
+    amazon.regionOf.set("amazon-account-1", "EU");
+    await link(amazon, ada);
+    expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU"]);
+    const codes = amazon.seen
+      .filter((seen) => seen.what === "enable")
+      .map((seen) => JSON.parse(seen.body).accountLinkRequest.authCode as string);
+    expect(new Set(codes).size).toBe(2);
+    expect(await rows("SELECT host FROM amazon_tokens")).toEqual([{ host: "https://api.eu.amazonalexa.com" }]);
+    amazon.seen.length = 0;
+    await link(amazon, ada);
+    expect(amazon.calls("enable")).toEqual(["enable EU"]);
+  });
+
+  it.each([
+    ["bare hosts", { endpoints: ["api.fe.amazonalexa.com"] }],
+    ["https URLs", { endpoints: ["https://API.FE.amazonalexa.com/"] }],
+    [
+      "foreign hosts among them",
+      { endpoints: ["evil.test", "https://api.fe.amazonalexa.com.evil.test", "api.fe.amazonalexa.com"] },
+    ],
+  ])("uses only listed hosts when discovery answers %s", async (_, body) => {
+    amazon.regionOf.set("amazon-account-1", "FE");
+    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonAnswer(body) : undefined));
+    await link(amazon, ada);
+    expect(amazon.calls("enable")).toEqual(["enable FE"]);
+    expect(amazon.seen.some((seen) => seen.url.includes("evil"))).toBe(false);
+  });
+
+  it("tries all endpoints that discovery names", async () => {
+    amazon.regionOf.set("amazon-account-1", "FE");
+    amazon.faults.push((seen) =>
+      seen.what === "discovery"
+        ? jsonAnswer({ endpoints: ["api.amazonalexa.com", "api.fe.amazonalexa.com"] })
+        : undefined,
+    );
+    await link(amazon, ada);
+    expect(amazon.calls("enable")).toEqual(["enable NA", "enable FE"]);
+  });
+
+  it.each([
+    ["is down", timeOut],
+    ["answers HTML", () => htmlAnswer()],
+    ["names nobody known", () => jsonAnswer({ endpoints: ["evil.test"] })],
+    ["redirects", () => new Response(null, { status: 302, headers: { location: "https://evil.test/" } })],
+  ])("falls back to all three when discovery %s", async (_, answer) => {
+    amazon.regionOf.set("amazon-account-1", "FE");
+    amazon.faults.push((seen) => (seen.what === "discovery" ? answer() : undefined));
+    await link(amazon, ada);
+    expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE"]);
+  });
+
+  type Reply = () => Response;
+  const status =
+    (value: number): Reply =>
+    () =>
+      jsonAnswer({ message: "no" }, value);
+
+  /** Every host answers the enablement call with its own reply, and GET says not enabled. */
+  function replies(byRegion: Readonly<Record<string, Reply>>) {
+    amazon.faults.push((seen) => {
+      if (seen.what === "discovery") return jsonAnswer({}, 503);
+      if (seen.what === "enable") return byRegion[seen.region ?? ""]?.();
+      return undefined;
+    });
+  }
+
+  it.each([
+    [
+      "L4: 403 in development",
+      { NA: status(403) },
+      422,
+      "enablement_forbidden",
+      "enablement_forbidden_stage",
+      ["enable NA"],
+    ],
+    ["L4: 401", { NA: status(401) }, 422, "enablement_forbidden", "enablement_unauthorized", ["enable NA"]],
+    [
+      "400 everywhere",
+      { NA: status(400), EU: status(400), FE: status(400) },
+      422,
+      "enablement_rejected",
+      "enablement_bad_request",
+      ["enable NA", "enable EU", "enable FE"],
+    ],
+    [
+      "404 everywhere",
+      { NA: status(404), EU: status(404), FE: status(404) },
+      422,
+      "enablement_rejected",
+      "enablement_not_found",
+      ["enable NA", "enable EU", "enable FE"],
+    ],
+    [
+      "409 and GET says no",
+      { NA: status(409), EU: status(404), FE: status(404) },
+      422,
+      "enablement_rejected",
+      "enablement_conflict",
+      ["enable NA", "enable EU", "enable FE"],
+    ],
+    [
+      "404, then 403: the second stops",
+      { NA: status(404), EU: status(403) },
+      422,
+      "enablement_forbidden",
+      "enablement_forbidden_stage",
+      ["enable NA", "enable EU"],
+    ],
+    [
+      "the 400 among 404 and 503",
+      { NA: status(404), EU: status(400), FE: status(503) },
+      422,
+      "enablement_rejected",
+      "enablement_bad_request",
+      ["enable NA", "enable EU", "enable FE"],
+    ],
+    [
+      "201 but not linked",
+      { NA: () => jsonAnswer({ accountLink: { status: "NOT_LINKED" } }, 201), EU: status(404), FE: status(404) },
+      422,
+      "enablement_rejected",
+      "enablement_not_linked",
+      ["enable NA", "enable EU", "enable FE"],
+    ],
+  ] as const)("reports %s, for good", async (_, byRegion, httpStatus, expected, reason, calls) => {
+    replies(byRegion as Record<string, Reply>);
+    const { state, code: amazonCode, id } = await startAndApprove(amazon, ada);
+    for (let i = 0; i < 2; i++) {
+      const response = await ada.complete({ state, code: amazonCode });
+      expect(response.status).toBe(httpStatus);
+      expect(await problemCode(response)).toBe(expected);
+    }
+    expect(amazon.calls("enable")).toEqual(calls);
+    expect(await linkingRow(id)).toMatchObject({ outcome: "failed", reason, amazon_tokens: null });
+    expect(await livingGrants(ada.userId)).toEqual([]);
+    expect(
+      await rows("SELECT * FROM codes WHERE origin = 'enablement' AND spent_at IS NULL AND voided_at IS NULL"),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ["429", status(429)],
+    ["503", status(503)],
+    ["500 in HTML", () => htmlAnswer(500)],
+    ["a time-out", timeOut],
+    ["HTML as success", () => htmlAnswer(200)],
+    ["an empty success", () => new Response("", { status: 201 })],
+    ["F2: a redirect", () => new Response(null, { status: 307, headers: { location: "https://evil.test/" } })],
+  ])("after %s everywhere the same code may come again, from Amazon's tokens on", async (_, reply) => {
+    let broken = true;
+    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "enable" && broken ? reply() : undefined));
+    const { state, code: amazonCode, id } = await startAndApprove(amazon, ada);
+    const first = await ada.complete({ state, code: amazonCode });
+    expect(first.status).toBe(503);
+    expect(await problemCode(first)).toBe("enablement_unavailable");
+    expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE"]);
+    expect(await linkingRow(id)).toMatchObject({ outcome: "pending" });
+    expect(await livingGrants(ada.userId)).toEqual([]);
+    broken = false;
+    expect((await ada.complete({ state, code: amazonCode })).status).toBe(200);
+    expect(amazon.calls("lwa")).toHaveLength(1);
+    expect(await livingGrants(ada.userId)).toHaveLength(1);
+    expect(amazon.seen.some((seen) => seen.url.includes("evil"))).toBe(false);
+  });
+
+  it.each([
+    ["a time-out", timeOut],
+    ["a 500", status(500)],
+    ["a 409", status(409)],
+    ["HTML", () => htmlAnswer(200)],
+  ])("when Alexa linked but answered with %s, GET decides", async (_, reply) => {
+    amazon.faults.push((seen, usual) =>
+      seen.what === "enable"
+        ? usual()
+            .then((answer) => answer.text())
+            .then(() => reply())
+        : undefined,
+    );
+    await link(amazon, ada);
+    expect(amazon.calls("enable", "look")).toEqual(["enable NA", "look NA"]);
+    expect(await livingGrants(ada.userId)).toHaveLength(1);
+  });
+
+  it("accepts LINKED in any case", async () => {
+    amazon.faults.push((seen, usual) =>
+      seen.what === "enable"
+        ? usual()
+            .then((answer) => answer.text())
+            .then(() => jsonAnswer({ accountLink: { status: "linked" } }, 200))
+        : undefined,
+    );
+    await link(amazon, ada);
+  });
+
+  it("a region that linked and then refused leaves no second grant", async () => {
+    amazon.faults.push((seen, usual) => {
+      if (seen.what === "discovery") return jsonAnswer({}, 503);
+      if (seen.what !== "enable" || seen.region !== "NA") return undefined;
+      // Redeems the code, then says no: what a failing AcceptGrant looks like.
+      return usual()
+        .then((answer) => answer.text())
+        .then(() => {
+          amazon.linked.clear();
+          amazon.regionOf.set("amazon-account-1", "EU");
+          return jsonAnswer({ message: "no" }, 400);
+        });
+    });
+    await link(amazon, ada);
+    const all = await rows<{ revoked_reason: string | null }>(
+      "SELECT revoked_reason FROM grants WHERE skill_id IS NOT NULL ORDER BY created_at, revoked_reason",
+    );
+    expect(all.map((grant) => grant.revoked_reason).sort()).toEqual([null, "superseded_attempt"].sort());
+    expect(await livingGrants(ada.userId)).toHaveLength(1);
+  });
+
+  it("says no when Alexa claims a link but never redeemed a code of ours", async () => {
+    amazon.faults.push((seen) =>
+      seen.what === "enable" ? jsonAnswer({ accountLink: { status: "LINKED" } }, 201) : undefined,
+    );
+    const { state, code: amazonCode } = await startAndApprove(amazon, ada);
+    expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("enablement_rejected");
+    expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
+  });
+
+  it("when nobody can tell whether Alexa linked, an abandoned linking is undone here and at Amazon", async () => {
+    let silent = true;
+    amazon.faults.push((seen, usual) => {
+      if (!silent) return undefined;
+      if (seen.what === "enable")
+        return usual()
+          .then((answer) => answer.text())
+          .then(timeOut);
+      return seen.what === "look" ? timeOut() : undefined;
+    });
+    const { state, code: amazonCode, id } = await startAndApprove(amazon, ada);
+    expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("enablement_unavailable");
+    silent = false;
+    expect(amazon.linked.size).toBe(1);
+    // Nobody's link yet, whatever Alexa holds.
+    expect(await json(await ada.call("GET", "/api/links"))).toMatchObject({ links: [{ status: "not_linked" }] });
+    service.clock.advance(11 * 60_000);
+    const rt = await runtimeOf(service);
+    expect(await abandonExpiredLinkings(rt, 10)).toBe(1);
+    expect(await linkingRow(id)).toMatchObject({ outcome: "abandoned", amazon_tokens: null });
+    expect(await livingGrants(ada.userId)).toEqual([]);
+    expect(await finishPendingUnlinks(rt, 10)).toBe(1);
+    expect(amazon.linked.size).toBe(0);
+    expect(await rows("SELECT * FROM pending_unlinks")).toEqual([]);
+    expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("state_expired");
+  });
+
+  it("when nobody can tell, the repeat keeps the grant that Alexa already holds", async () => {
+    let silent = true;
+    amazon.faults.push((seen, usual) => {
+      if (seen.what === "enable" && silent)
+        return usual()
+          .then((answer) => answer.text())
+          .then(timeOut);
+      if (seen.what === "enable") return jsonAnswer({ message: "conflict" }, 409);
+      return seen.what === "look" && silent ? timeOut() : undefined;
+    });
+    const { state, code: amazonCode } = await startAndApprove(amazon, ada);
+    expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("enablement_unavailable");
+    silent = false;
+    expect((await ada.complete({ state, code: amazonCode })).status).toBe(200);
+    const held = amazon.linked.get("amazon-account-1");
+    expect((await service.request("/token", refresh(held?.refresh_token ?? ""))).status).toBe(200);
+    expect(await livingGrants(ada.userId)).toHaveLength(1);
+  });
+});
