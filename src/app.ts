@@ -33,6 +33,13 @@ type Dialect = "oauth" | "problem" | "page";
 
 const OAUTH_PATHS = ["/token", "/revoke", "/introspect", "/userinfo", "/alexa/reciprocal"];
 
+/** On every answer, whatever made it. */
+const SECURITY_HEADERS = [
+  ["referrer-policy", "no-referrer"],
+  ["x-content-type-options", "nosniff"],
+  ["strict-transport-security", "max-age=31536000"],
+] as const;
+
 function dialectOf(path: string): Dialect {
   if (OAUTH_PATHS.some((oauth) => path === oauth || path.startsWith(`${oauth}/`))) return "oauth";
   return /^\/(api|alexa|\.well-known|openapi\.json|healthz)(\/|$)/.test(path) ? "problem" : "page";
@@ -80,15 +87,14 @@ export function createService(config: Config, now: () => number = () => Date.now
   }
 
   app.use("*", async (c, next) => {
-    c.header("referrer-policy", "no-referrer");
-    c.header("x-content-type-options", "nosniff");
-    c.header("strict-transport-security", "max-age=31536000");
     const issuer = issuerFor(config, c.req.url);
     if (issuer === undefined) {
       return problem("not_configured", "Set the variable ISSUER to this server's public origin.");
     }
     c.set("runtime", await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work)));
     await next();
+    // Afterwards: answers that handlers built themselves, and those of the error boundary, get them too (P7).
+    for (const [name, value] of SECURITY_HEADERS) c.res.headers.set(name, value);
   });
 
   // Browsers ask for it on their own; a cached nothing keeps that out of the log.
