@@ -121,7 +121,7 @@ describe("rows that had their time", () => {
       env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'old'), (?, 'new')").bind(START - 400 * DAY, START),
       env.DB.prepare("INSERT INTO oauth_metrics VALUES (?, '', 'old', 1), (?, '', 'new', 1)").bind(GONE, START),
       env.DB.prepare("INSERT INTO refusals VALUES ('a', 'r', '', 1, ?), ('b', 'r', '', 1, ?)").bind(GONE, START),
-      env.DB.prepare("INSERT INTO skill_events VALUES ('a', ?), ('b', ?)").bind(GONE, START),
+      env.DB.prepare("INSERT INTO skill_events (request_id, received_at) VALUES ('a', ?), ('b', ?)").bind(GONE, START),
       linking("ancient", { outcome: "linked", created_at: GONE }),
       linking("recent", { outcome: "linked" }),
     ]);
