@@ -151,7 +151,12 @@ async function configureSimulator(options: DemoOptions): Promise<void> {
     eventGateway: skill.eventGateway,
     redirectUrls: [`${service}/link/callback`, `${service}/app/callback`],
     eventsUrl: `${service}/alexa/events`,
-    sendAlexaEvents: false,
+    sendAlexaEvents: true,
+    acceptGrant: {
+      url: `${service}/alexa/accept-grant`,
+      clientId: "demo-service",
+      clientSecret: secrets.serviceClient,
+    },
     company: { name: "Acme", appClientId: "demo-app", returnUrl: `${simulator}/company/done` },
   };
   const response = await fetch(`${simulator}/simulator/skill`, {

@@ -14,6 +14,7 @@ const LWA = { clientId: "amzn1.application-oa2-client.isolate", clientSecret: "e
 /** One for the whole file, since its certificates take a while to make; each test resets it. */
 const simulator = createSimulator();
 let service: Service;
+let configuration: Record<string, unknown>;
 
 async function ask(request: Request): Promise<Response> {
   const body = request.body ? await request.arrayBuffer() : undefined;
@@ -81,7 +82,15 @@ beforeEach(async () => {
   });
   await admin("/users", { ...SIGN_IN, name: "Isolate" });
   const client = made.client as { id: string; secret: string };
-  await drive("PUT", "/simulator/skill", {
+  const backend = await admin("/clients", {
+    id: "demo-service",
+    kind: "service",
+    name: "Skill backend",
+    redirectUris: [],
+    scopes: [],
+    skillIds: [SKILL_ID],
+  });
+  configuration = {
     skillId: SKILL_ID,
     stage: "development",
     name: "Acme Home",
@@ -96,7 +105,9 @@ beforeEach(async () => {
     lwa: LWA,
     redirectUrls: [`${SERVICE}/link/callback`, `${SERVICE}/app/callback`],
     eventsUrl: `${SERVICE}/alexa/events`,
-  });
+    acceptGrant: { url: `${SERVICE}/alexa/accept-grant`, clientId: "demo-service", clientSecret: backend.secret },
+  };
+  await drive("PUT", "/simulator/skill", configuration);
 });
 afterEach(async () => {
   await service.settled();
@@ -131,6 +142,55 @@ describe("every scenario against the real service", () => {
     await expectAllMet({ scenario: "authorize" });
   });
 });
+
+describe("sending events to Alexa", () => {
+  const withGrants = () => drive("PUT", "/simulator/skill", { ...configuration, sendAlexaEvents: true });
+
+  it("O3: linking stands with AcceptGrant answered, and the backend's token opens the gateway of the customer's region", async () => {
+    await withGrants();
+    await expectAllMet({ scenario: "authorize", account: "emil" });
+    const { items } = await drive<{ items: { request: { url: string; body: string } }[] }>(
+      "GET",
+      "/simulator/exchanges",
+    );
+    expect(items.some((one) => one.request.url.endsWith("/alexa/accept-grant?region=EU"))).toBe(true);
+    const { userId } = await latestGrant();
+    const credentials = configuration.acceptGrant as { clientId: string; clientSecret: string };
+    const answer = await service.request("/api/event-gateway/token", {
+      method: "POST",
+      headers: {
+        authorization: `Basic ${btoa(`${credentials.clientId}:${credentials.clientSecret}`)}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({ userId }),
+    });
+    const token = await answer.json<{ accessToken: string; endpoint: string }>();
+    expect(token.endpoint).toBe("https://api.eu.amazonalexa.com/v3/events");
+    const headers = { authorization: `Bearer ${token.accessToken}` };
+    const report = await simulator.request(token.endpoint, { method: "POST", headers, body: "{}" }, bindings());
+    expect(report.status).toBe(202);
+  });
+
+  it("O3: with a code that Amazon never issued the linking fails, and the simulator says where", async () => {
+    await withGrants();
+    await drive("PUT", "/simulator/faults", { acceptGrant: { badCode: true } });
+    const { ok, checks } = await run({ scenario: "authorize" });
+    expect(ok).toBe(false);
+    expect(checks.find((check) => check.name === "accept_grant")?.detail).toContain("ErrorResponse");
+  });
+
+  it("the reciprocal call is taken", async () => {
+    await drive("PUT", "/simulator/skill", { ...configuration, reciprocalUrl: `${SERVICE}/alexa/reciprocal` });
+    await expectAllMet({ scenario: "authorize" });
+  });
+});
+
+async function latestGrant(): Promise<{ userId: string }> {
+  const row = await service.env.DB.prepare("SELECT user_id AS userId FROM grants ORDER BY created_at DESC").first<{
+    userId: string;
+  }>();
+  return row ?? { userId: "" };
+}
 
 describe("faults of Amazon, seen through the real service", () => {
   it.each([
