@@ -275,6 +275,9 @@ function* crossChecks(v: Variables): Generator<string> {
     if (v.ALEXA_CERT_ROOTS !== undefined) yield "ALEXA_CERT_ROOTS can be set only in development";
     if (v.OIDC_ISSUER?.startsWith("http:")) yield "OIDC_ISSUER must be https with a public ISSUER";
   }
+  if (v.SIGN_IN_METHODS.every((method) => method === "passkey")) {
+    yield "SIGN_IN_METHODS must list another method beside passkey: a passkey is added by who is signed in";
+  }
   if (v.SIGN_IN_METHODS.includes("oidc")) {
     for (const name of ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"] as const) {
       if (!v[name]) yield `${name} is required because SIGN_IN_METHODS lists oidc`;

@@ -33,6 +33,8 @@ const LinkRow: FC<{ link: LinkOfUser; text: Messages; day: (at: number) => strin
 export interface AccountPageOptions {
   readonly user: User;
   readonly links: readonly LinkOfUser[];
+  /** Offers to change the password. */
+  readonly hasPassword: boolean;
   readonly signOutToken: string;
   readonly notice: string | undefined;
 }
@@ -87,6 +89,13 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
           </ul>
         </>
       )}
+      {options.hasPassword ? (
+        <p class="actions">
+          <a class="button quiet" href="/account/password">
+            {text.changePassword}
+          </a>
+        </p>
+      ) : null}
       <form method="post" action="/sign-out/everywhere">
         <HiddenFields fields={signOut} />
         <ButtonRow>

@@ -30,6 +30,7 @@ async function accountOf(c: AppContext, session: Session | undefined, grantId?: 
 function noticeOf(done: string | undefined, text: Messages): string | undefined {
   if (done === "unlinked") return text.unlinked;
   if (done === "pending") return text.unlinkPending;
+  if (done === "password-changed") return text.passwordChanged;
   return done === "gone" ? text.alreadyUnlinked : undefined;
 }
 
@@ -40,6 +41,7 @@ async function showAccount(c: AppContext): Promise<Response> {
   const { text } = messagesFor(c);
   return renderAccount(c, {
     ...account,
+    hasPassword: account.passwordSubject !== undefined,
     signOutToken: await sealSignOutForm(c.var.runtime, browserHash),
     notice: noticeOf(c.req.query("done"), text),
   });

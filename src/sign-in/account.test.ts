@@ -12,7 +12,7 @@ import {
 } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
-import { visit } from "../../test/support/visitor.ts";
+import { type Visitor, visit } from "../../test/support/visitor.ts";
 import { createPasswordUser, deleteUser, findUser, findUsersByEmail, setPassword, updateUser } from "./accounts.ts";
 
 let service: Service;
@@ -206,5 +206,79 @@ describe("accounts", () => {
     const rows = await env.DB.prepare("SELECT user_id, browser_hash FROM linkings").all();
     for (const row of rows.results) expect(row).toEqual({ user_id: null, browser_hash: null });
     expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(401);
+  });
+});
+
+describe("changing one's password", () => {
+  const NEW = { current: PASSWORD, password: "another-password" };
+
+  async function change(ada: Visitor, fields: Record<string, string>) {
+    const page = await ada.get("/account/password");
+    return ada.post("/account/password", { ...page.hidden("/account/password"), ...fields });
+  }
+
+  it("S5: ends every other login, keeps this one, and asks about linked assistants", async () => {
+    const ada = visit(service);
+    const elsewhere = visit(service, "192.0.2.9");
+    await ada.signIn(EMAIL, PASSWORD);
+    await elsewhere.signIn(EMAIL, PASSWORD);
+    const before = ada.cookies.get("__Host-session");
+    const answer = await change(ada, NEW);
+    expect([answer.status, answer.headers.get("location")]).toEqual([303, "/account?done=password-changed"]);
+    expect(ada.cookies.get("__Host-session")).not.toBe(before);
+    const account = await ada.get("/account?done=password-changed");
+    expect(account.html).toContain("unlink below what you do not know");
+    expect((await elsewhere.get("/account")).html).not.toContain(EMAIL);
+    expect((await elsewhere.signIn(EMAIL, PASSWORD)).status).toBe(401);
+    expect((await elsewhere.signIn(EMAIL, NEW.password)).status).toBe(303);
+  });
+
+  it.each([
+    ["the current password is wrong", { ...NEW, current: "wrong-password" }, 401, "The current password is wrong."],
+    ["the current password is missing", { password: NEW.password }, 401, "The current password is wrong."],
+    ["the new one is short", { ...NEW, password: "short" }, 400, "at least 10 characters"],
+    ["the new one is missing", { current: PASSWORD }, 400, "at least 10 characters"],
+    ["the new one is huge", { ...NEW, password: "x".repeat(2000) }, 400, "The password is too long."],
+  ])("nothing changes when %s", async (_, fields: Record<string, string>, status, message) => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const answer = await change(ada, fields);
+    expect(answer.status).toBe(status);
+    expect(answer.html).toContain(message);
+    expect((await ada.get("/account")).html).toContain(EMAIL);
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+  });
+
+  it("F3: a session left open is no way to guess without limit", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i++) statuses.push((await change(ada, { ...NEW, current: `wrong-${i}` })).status);
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
+  });
+
+  it("S3: needs a form of this browser, drawn for this user, and a session that holds", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.post("/account/password", NEW)).status).toBe(403);
+    const page = await ada.get("/account/password");
+    await addUser(service, "eve@example.com");
+    await ada.signIn("eve@example.com", PASSWORD);
+    const answer = await ada.post("/account/password", { ...page.hidden("/account/password"), ...NEW });
+    expect(answer.html).toContain('action="/sign-in"');
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+    const form = (await ada.get("/account/password")).hidden("/account/password");
+    await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
+    expect((await ada.post("/account/password", { ...form, ...NEW })).html).toContain('action="/sign-in"');
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+  });
+
+  it("is not offered to who has no password", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.get("/account")).html).toContain('href="/account/password"');
+    await env.DB.prepare("UPDATE identities SET method = 'oidc', issuer = 'https://id.example.com'").run();
+    expect((await ada.get("/account")).html).not.toContain('href="/account/password"');
+    expect((await ada.get("/account/password")).status).toBe(303);
   });
 });

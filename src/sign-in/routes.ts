@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import type { AppEnv } from "../runtime.ts";
 import { accountPages } from "./account-routes.ts";
+import { passwordPages } from "./change-password.tsx";
 import { externalPages } from "./external-routes.ts";
 import { signInPages } from "./sign-in-routes.ts";
 import { signUpPages } from "./sign-up-routes.ts";
@@ -10,4 +11,5 @@ export const signInRoutes = new Hono<AppEnv>()
   .route("/", signInPages)
   .route("/", externalPages)
   .route("/", signUpPages)
-  .route("/", accountPages);
+  .route("/", accountPages)
+  .route("/", passwordPages);

@@ -15,6 +15,13 @@ export interface LinkOfUser {
   readonly lastUsedAt: number;
 }
 
+export interface AccountView {
+  readonly user: User;
+  readonly links: readonly LinkOfUser[];
+  /** Address that the user signs in with a password by; undefined when there is no password. */
+  readonly passwordSubject: string | undefined;
+}
+
 /** More links than one person has; the newest are shown. */
 const MOST_LINKS = 100;
 
@@ -41,13 +48,15 @@ export async function readAccount(
   session: Condition,
   now: number,
   grantId?: string,
-): Promise<{ readonly user: User; readonly links: readonly LinkOfUser[] } | undefined> {
+): Promise<AccountView | undefined> {
   const [users = [], links = []] = await batch(
     db,
     [
       db
         .prepare(
-          `SELECT u.id, u.email, u.name, u.session_epoch, u.created_at FROM users u WHERE u.id = ? AND ${session.sql}`,
+          `SELECT u.id, u.email, u.name, u.session_epoch, u.created_at,
+             (SELECT i.subject FROM identities i WHERE i.user_id = u.id AND i.method = 'password' LIMIT 1) AS password_subject
+           FROM users u WHERE u.id = ? AND ${session.sql}`,
         )
         .bind(userId, ...session.params),
       db
@@ -56,5 +65,8 @@ export async function readAccount(
     ],
     true,
   );
-  return users[0] ? { user: userFromRow(users[0]), links: links.map(linkFromRow) } : undefined;
+  const [row] = users;
+  if (!row) return undefined;
+  const passwordSubject = (row.password_subject as string | null) ?? undefined;
+  return { user: userFromRow(row), links: links.map(linkFromRow), passwordSubject };
 }

@@ -72,6 +72,13 @@ export const signInDe: SignInMessages = {
   unlinkPending: "Getrennt. Amazon hat noch nicht geantwortet; der Skill wird dort ausgeschaltet, sobald es das tut.",
   unlinked: "Getrennt.",
   alreadyUnlinked: "Diese Verknüpfung gibt es schon nicht mehr.",
+  changePassword: "Passwort ändern",
+  currentPassword: "Bisheriges Passwort",
+  newPassword: "Neues Passwort",
+  currentPasswordWrong: "Das bisherige Passwort stimmt nicht.",
+  changePasswordHint: "Auf allen anderen Geräten werden Sie abgemeldet. Verknüpfte Assistenten laufen weiter.",
+  passwordChanged:
+    "Ihr Passwort ist geändert, alle anderen Geräte sind abgemeldet. Verknüpfte Assistenten laufen weiter: Trennen Sie unten, was Sie nicht kennen.",
   signOut: "Abmelden",
   signOutEverywhere: "Überall abmelden",
   signOutEverywhereHint: "Beendet jede Anmeldung auf jedem Gerät. Verknüpfte Assistenten laufen weiter.",

@@ -69,6 +69,13 @@ export const signInEn = {
   unlinkPending: "Unlinked. Amazon did not answer yet; the skill will be turned off there as soon as it does.",
   unlinked: "Unlinked.",
   alreadyUnlinked: "This link is gone already.",
+  changePassword: "Change password",
+  currentPassword: "Current password",
+  newPassword: "New password",
+  currentPasswordWrong: "The current password is wrong.",
+  changePasswordHint: "You will be signed out on all other devices. Linked assistants go on working.",
+  passwordChanged:
+    "Your password is changed, and all other devices are signed out. Linked assistants go on working: unlink below what you do not know.",
   signOut: "Sign out",
   signOutEverywhere: "Sign out everywhere",
   signOutEverywhereHint: "Ends every sign-in on every device. Linked assistants go on working.",
