@@ -32,6 +32,9 @@ export default defineConfig({
                 ADMIN_TOKEN: "test-admin-token-0000000000000000000000",
                 PASSWORD_ITERATIONS: "1000",
                 METRICS_FLUSH_MS: "0",
+                // `npm run fuzz` asks for more; in the ordinary run the choices are the same each time.
+                FUZZ_REQUESTS: process.env.FUZZ_REQUESTS ?? "5000",
+                FUZZ_SEED: process.env.FUZZ_SEED ?? "1",
               },
               outboundService: "simulator",
               workers: [
