@@ -414,6 +414,14 @@ describe("state", () => {
       { numRuns: 80 },
     );
   });
+
+  it("B4: a backslash, which URL parsers leave in a query, passes through sign-in and back", async () => {
+    const state = "QUJD\\..\\";
+    const visitor = new Visitor(service);
+    const signIn = await visitor.open(`/authorize?${query({ state })}`);
+    const consent = await visitor.submit(signIn, { ...DEMO });
+    expect((await visitor.submit(consent, { decision: "deny" })).location?.endsWith(`&state=${state}`)).toBe(true);
+  });
 });
 
 describe("swapped URLs", () => {

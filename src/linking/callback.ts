@@ -94,6 +94,7 @@ async function completeHere(
   if (!isNavigation(c)) {
     // No success: a prefetched answer must not be shown when the person really comes.
     c.header("cache-control", "no-store");
+    c.header("retry-after", "1");
     return c.body(null, 503);
   }
   const browserHash = await browserOf(c);
