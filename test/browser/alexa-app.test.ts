@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DEMO_USER } from "../../scripts/demo.ts";
 import { chromiumPath, raiseStage, type Stage, signIn, TouchCounter } from "./harness.ts";
 
-describe.skipIf(!chromiumPath)("linking from the Alexa app", () => {
+describe("linking from the Alexa app", { skip: !chromiumPath }, () => {
   let stage: Stage;
   let phone: BrowserContext;
   beforeAll(async () => {

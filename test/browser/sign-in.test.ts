@@ -30,7 +30,7 @@ async function registerSignInProfile(stage: Stage): Promise<void> {
   if (!response.ok) throw new Error(`the simulator refused: ${response.status} ${await response.text()}`);
 }
 
-describe.skipIf(!chromiumPath)("signing in on a phone", () => {
+describe("signing in on a phone", { skip: !chromiumPath }, () => {
   let stage: Stage;
   let phone: BrowserContext;
   beforeAll(async () => {

@@ -7,7 +7,7 @@ import { ADMIN_TOKEN, chromiumPath, raiseStage, type Stage, signIn, TouchCounter
 const ALLOW = "button[name=decision][value=allow]";
 const DENY = "button[name=decision][value=deny]";
 
-describe.skipIf(!chromiumPath)("linking from the company's website and app", () => {
+describe("linking from the company's website and app", { skip: !chromiumPath }, () => {
   let stage: Stage;
   const phones: BrowserContext[] = [];
   beforeAll(async () => {

@@ -83,19 +83,27 @@ function answerAsAmazon(random: Random): Response {
       });
 }
 
+/** Every address that was registered in this round, even if it is gone by now: links that began before it went end there. */
+const registered = new Set<string>();
+
+async function rememberRegistered(): Promise<void> {
+  const { results } = await env.DB.prepare(
+    `SELECT value FROM clients, json_each(clients.redirect_uris)
+     UNION SELECT value FROM skills, json_each(skills.return_urls)
+     UNION SELECT value FROM skills, json_each(skills.extra_redirect_uris)`,
+  ).all<{ value: string }>();
+  for (const { value } of results) registered.add(value);
+}
+
 /** Whether a redirect leads to us, to Amazon's fixed addresses, or to an address that somebody registered. */
 async function mayLeadTo(location: string, origin: string): Promise<boolean> {
   if (/^\/(?![/\\])/.test(location) || location.startsWith(`${origin}/`)) return true;
   if (/^https:\/\/(www\.amazon\.com\/ap\/oa|alexa\.amazon\.com\/spa\/skill-account-linking-consent)\?/.test(location)) {
     return true;
   }
-  const { results } = await env.DB.prepare(
-    `SELECT value FROM clients, json_each(clients.redirect_uris)
-     UNION SELECT value FROM skills, json_each(skills.return_urls)
-     UNION SELECT value FROM skills, json_each(skills.extra_redirect_uris)`,
-  ).all<{ value: string }>();
-  return results.some(
-    ({ value }) => location === value || location.startsWith(`${value}?`) || location.startsWith(`${value}&`),
+  await rememberRegistered();
+  return [...registered].some(
+    (value) => location === value || location.startsWith(`${value}?`) || location.startsWith(`${value}&`),
   );
 }
 

@@ -51,7 +51,7 @@ async function run(client: { id: string; secret?: string }, scope: string, metho
   return JSON.parse(outcome.value) as Outcome;
 }
 
-describe.skipIf(!python)("requests-oauthlib", () => {
+describe("requests-oauthlib", { skip: !python }, () => {
   beforeAll(async () => {
     issuer = await startIssuer();
   });
