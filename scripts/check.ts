@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const BUNDLE_LIMIT_BYTES = 120 * 1024;
+/** With passkeys; without them it was 120. */
+const BUNDLE_LIMIT_BYTES = 160 * 1024;
 
 function step(name: string, command: string, args: string[]): void {
   const result = spawnSync(command, args, {

@@ -1,0 +1,127 @@
+// One customer's whole way, with storage failing once at each trip in turn: everything ends well, or is said to be passing.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { DEMO, seedAccount } from "../support/accounts.ts";
+import type { Fault } from "../support/meter.ts";
+import { type Visit, Visitor } from "../support/page-visitor.ts";
+import {
+  ALEXA_CLIENT,
+  ALEXA_REDIRECT_URIS,
+  exchange,
+  json,
+  refresh,
+  seedAppAndService,
+  seedSkill,
+  type TokenAnswer,
+} from "../support/seeds.ts";
+import { type Service, startService } from "../support/service.ts";
+
+const PATH = `/authorize?client_id=${ALEXA_CLIENT}&response_type=code&state=s%3D&redirect_uri=${encodeURIComponent(ALEXA_REDIRECT_URIS[0] ?? "")}`;
+const TRIES = 4;
+
+interface Report {
+  /** Statuses of all answers. */
+  readonly statuses: number[];
+  /** OAuth errors of the token endpoint. */
+  readonly errors: string[];
+}
+
+/** Repeats a step as a customer or Alexa would: as long as the answer says that the fault passes. */
+async function untilAnswered<T extends { status: number }>(report: Report, step: () => Promise<T>): Promise<T> {
+  let answer = await step();
+  report.statuses.push(answer.status);
+  for (let tries = 1; answer.status === 503 && tries < TRIES; tries++) {
+    answer = await step();
+    report.statuses.push(answer.status);
+  }
+  return answer;
+}
+
+async function tokenStep(service: Service, report: Report, init: RequestInit): Promise<TokenAnswer> {
+  const answered = await untilAnswered(report, async () => {
+    const response = await service.request("/token", init);
+    const answer = await json(response);
+    if (answer.error) report.errors.push(answer.error);
+    return { status: response.status, answer };
+  });
+  return answered.answer;
+}
+
+/** Sign-in, consent, exchange, two refreshes. Gives what was seen. */
+async function walk(service: Service): Promise<Report & { refreshToken: string | undefined }> {
+  const report: Report = { statuses: [], errors: [] };
+  const visitor = new Visitor(service);
+  const open = (path: string) => untilAnswered(report, () => visitor.open(path));
+  const submit = (visit: Visit, fields: Record<string, string>) =>
+    untilAnswered(report, () => visitor.submit(visit, fields));
+  const signIn = await open(PATH);
+  let consent = await submit(signIn, { ...DEMO });
+  if (consent.status === 200 && !consent.html.includes('value="allow"')) consent = await open(PATH);
+  const back = await submit(consent, { decision: "allow" });
+  const code = /code=([^&]+)/.exec(back.location ?? "")?.[1] ?? "";
+  const tokens = await tokenStep(service, report, exchange(code));
+  const refreshed = await tokenStep(service, report, refresh(tokens.refresh_token));
+  await tokenStep(service, report, refresh(refreshed.refresh_token));
+  return { ...report, refreshToken: refreshed.refresh_token };
+}
+
+async function world(): Promise<Service> {
+  await seedSkill();
+  await seedAppAndService();
+  const service = startService();
+  await seedAccount(service, DEMO);
+  return service;
+}
+
+async function emptyWorld(): Promise<void> {
+  const { results } = await env.DB.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all<{
+    name: string;
+  }>();
+  const tables = results.map((row) => row.name).filter((name) => !/^(_cf|sqlite_|d1_)/.test(name));
+  await env.DB.batch([
+    env.DB.prepare("PRAGMA defer_foreign_keys = true"),
+    ...tables.map((name) => env.DB.prepare(`DELETE FROM ${name}`)),
+  ]);
+}
+
+describe("storage fails once, at each trip in turn", () => {
+  const kinds: Omit<Fault, "when">[] = [
+    { throws: "before", message: "D1_ERROR: D1 DB is overloaded. Requests queued for too long." },
+    { throws: "after", message: "D1_ERROR: Network connection lost." },
+    { throws: "after", message: "D1_ERROR: internal error" },
+  ];
+  let trips = 0;
+  beforeEach(async () => {
+    const service = await world();
+    await walk(service);
+    trips = service.meter.trips.length;
+    await emptyWorld();
+  });
+
+  it.each(kinds)(
+    "T8, F5: $throws the write took effect ($message): 503 or a right answer, one grant, never invalid_grant",
+    async (kind) => {
+      expect(trips).toBeGreaterThan(5);
+      for (let at = 0; at < trips; at++) {
+        const service = await world();
+        service.meter.faults.push({ ...kind, when: (_, index) => index === at, times: 1 });
+        const report = await walk(service);
+        const told = `trip ${at}: ${service.meter.trips[at]?.call} ${service.meter.trips[at]?.sql.slice(0, 80)}`;
+        expect(
+          report.errors.filter((error) => error !== "temporarily_unavailable"),
+          told,
+        ).toEqual([]);
+        expect(
+          report.statuses.filter((status) => ![200, 303, 503].includes(status)),
+          told,
+        ).toEqual([]);
+        expect(report.refreshToken, told).toMatch(/^rt_/);
+        const grants = await env.DB.prepare("SELECT COUNT(*) AS n FROM grants WHERE revoked_at IS NULL").first("n");
+        const linked = await env.DB.prepare("SELECT COUNT(*) AS n FROM linkings WHERE outcome = 'linked'").first("n");
+        expect([grants, linked], told).toEqual([1, 1]);
+        await emptyWorld();
+      }
+    },
+    60_000,
+  );
+});
