@@ -21,6 +21,7 @@ import {
   seedUser,
 } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
+import { anotherIsolate } from "../../test/support/tokens.ts";
 import { createKeyring } from "../crypto/keyring.ts";
 import { openTokens, sealTokens } from "../storage/amazon-tokens.ts";
 import { resealChunk, SEALED_COLUMNS } from "../storage/reseal.ts";
@@ -37,13 +38,6 @@ beforeEach(async () => {
   await seedUser();
   await seedAppAndService();
 });
-
-/** A second service on the same storage and clock: another isolate, with caches of its own. */
-function anotherIsolate(first: Service, variables: Record<string, string> = {}): Service {
-  const second = startService(variables);
-  Object.defineProperty(second.clock, "now", { get: () => first.clock.now });
-  return second;
-}
 
 async function linked(service: Service): Promise<string> {
   const answer = await json(await service.request("/token", exchange(await seedCode())));

@@ -123,7 +123,12 @@ export const grantIdOf = (refreshToken: string): string => refreshToken.slice(3,
 /** Another isolate: a service with caches of its own on the same storage and clock. */
 export function anotherIsolate(first: Service, variables: Readonly<Record<string, string>> = {}): Service {
   const second = startService(variables);
-  Object.defineProperty(second.clock, "now", { get: () => first.clock.now });
+  Object.defineProperty(second.clock, "now", {
+    get: () => first.clock.now,
+    set: (now: number) => {
+      first.clock.now = now;
+    },
+  });
   return second;
 }
 
