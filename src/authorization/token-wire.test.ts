@@ -1,0 +1,236 @@
+// The OAuth endpoints as bytes on the wire: answer shapes, bodies, methods.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { expectOAuthError, expectTokenHeaders } from "../../test/support/answers.ts";
+import {
+  ALEXA_CLIENT,
+  ALEXA_REDIRECT_URIS,
+  ALEXA_SECRET,
+  basic,
+  exchange,
+  json,
+  refresh,
+  seedAppAndService,
+  seedCode,
+  seedSkill,
+  seedUser,
+} from "../../test/support/seeds.ts";
+import { startService } from "../../test/support/service.ts";
+import { asAlexa, linkAlexa } from "../../test/support/tokens.ts";
+
+const FORM = "application/x-www-form-urlencoded";
+
+beforeEach(async () => {
+  await seedSkill();
+  await seedUser();
+  await seedAppAndService();
+});
+
+const post = (body: BodyInit, headers: Record<string, string> = { "content-type": FORM }): RequestInit => ({
+  method: "POST",
+  headers,
+  body,
+});
+
+describe("answers", () => {
+  it("W1: success is 200 JSON in UTF-8 without a byte order mark, not to be stored, with no redirect", async () => {
+    const service = startService();
+    const response = await service.request("/token", exchange(await seedCode()));
+    expect(response.status).toBe(200);
+    expectTokenHeaders(response);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    expect(bytes[0]).toBe("{".charCodeAt(0));
+    expect(Object.keys(JSON.parse(new TextDecoder().decode(bytes))).sort()).toEqual([
+      "access_token",
+      "expires_in",
+      "refresh_token",
+      "scope",
+      "token_type",
+    ]);
+  });
+
+  it("W1: other paths and methods under the endpoints are JSON errors too", async () => {
+    const service = startService();
+    for (const endpoint of ["/token", "/revoke", "/introspect"]) {
+      for (const method of ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
+        const response = await service.request(endpoint, { method });
+        expect(response.headers.get("allow")).toBe("POST");
+        await expectOAuthError(response, 405, "invalid_request");
+      }
+      await expectOAuthError(await service.request(`${endpoint}/`, { method: "POST" }), 404, "invalid_request");
+      await expectOAuthError(await service.request(`${endpoint}/more`), 404, "invalid_request");
+      expect((await service.request(endpoint, { method: "HEAD" })).status).toBe(405);
+    }
+    await expectOAuthError(await service.request("/userinfo", { method: "DELETE" }), 405, "invalid_request");
+  });
+
+  it("W5: an authorization request at the token URL is told that the two URLs were swapped", async () => {
+    const service = startService();
+    const response = await service.request(`/token?response_type=code&client_id=${ALEXA_CLIENT}&state=x`);
+    expect(response.status).toBe(405);
+    expect(await json<{ error_description: string }>(response)).toMatchObject({
+      error_description: expect.stringContaining("/authorize"),
+    });
+  });
+
+  it("W3: Alexa's bare request is answered, 300 times a minute from one address", { timeout: 30_000 }, async () => {
+    const service = startService();
+    const { refresh_token } = await linkAlexa(service);
+    const body = new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token,
+      client_id: ALEXA_CLIENT,
+    }).toString();
+    for (let i = 0; i < 300; i++) {
+      const response = await service.request(
+        "/token",
+        post(body, {
+          "content-type": `${FORM};charset=UTF-8`,
+          authorization: basic(ALEXA_CLIENT, ALEXA_SECRET),
+          "user-agent": "Apache-HttpClient/4.5.13 (Java/1.8.0_152)",
+          "cf-connecting-ip": "192.0.2.1",
+        }),
+      );
+      await response.arrayBuffer();
+      if (response.status !== 200) expect(response.status).toBe(200);
+    }
+    const foreign = await service.request("/token", {
+      ...refresh(refresh_token),
+      headers: { "content-type": FORM, origin: "https://evil.test", authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) },
+    });
+    expect(foreign.status).toBe(200);
+    expect(foreign.headers.get("access-control-allow-origin")).toBeNull();
+  });
+
+  it("W2: a D1 that takes ten seconds is answered with 503 before Alexa gives up", { timeout: 15_000 }, async () => {
+    const service = startService();
+    const { refresh_token } = await linkAlexa(service);
+    const never: Promise<void>[] = [];
+    const stuck = new Proxy(env.DB, {
+      get: (db, property) => {
+        if (property === "batch" || property === "exec") return () => new Promise(() => never.push(Promise.resolve()));
+        if (property !== "prepare") return Reflect.get(db, property);
+        return () => {
+          const statement = { bind: () => statement, first: () => new Promise(() => never.push(Promise.resolve())) };
+          return statement;
+        };
+      },
+    });
+    const slow = startService({}, { DB: stuck as D1Database });
+    const response = await slow.requestOnly("/token", refresh(refresh_token));
+    expect(response.headers.get("retry-after")).toBe("2");
+    await expectOAuthError(response, 503, "temporarily_unavailable");
+    expect(never).toHaveLength(1);
+  });
+});
+
+describe("bodies", () => {
+  const good = () => ({ grant_type: "refresh_token", refresh_token: "rt_x", client_id: ALEXA_CLIENT });
+
+  it("W4: a missing or other content type is invalid_request", async () => {
+    const service = startService();
+    const { refresh_token } = await linkAlexa(service);
+    const fields = { ...good(), refresh_token, client_secret: ALEXA_SECRET };
+    const urlencoded = new URLSearchParams(fields).toString();
+    const multipart = new FormData();
+    for (const [name, value] of Object.entries(fields)) multipart.set(name, value);
+    const bytes = new TextEncoder().encode(urlencoded);
+    for (const path of ["/token", "/revoke", "/introspect"]) {
+      for (const type of [
+        "application/json",
+        "text/plain",
+        "application/x-www-form-urlencodedx",
+        "multipart/form-data",
+        ";",
+        "",
+      ]) {
+        await expectOAuthError(
+          await service.request(path, post(bytes, { "content-type": type })),
+          400,
+          "invalid_request",
+        );
+      }
+      await expectOAuthError(await service.request(path, post(bytes, {})), 400, "invalid_request");
+      await expectOAuthError(await service.request(path, { method: "POST", body: multipart }), 400, "invalid_request");
+      await expectOAuthError(
+        await service.request(path, post(JSON.stringify(fields), { "content-type": "application/json" })),
+        400,
+        "invalid_request",
+      );
+    }
+    for (const type of [FORM, `${FORM};charset=UTF-8`, `${FORM}; charset=utf-8; x=y`, FORM.toUpperCase()]) {
+      expect((await service.request("/token", post(bytes, { "content-type": type }))).status, type).toBe(200);
+    }
+  });
+
+  it("W4: broken encoding, repeated parameters and oversized bodies are invalid_request", async () => {
+    const service = startService();
+    const bodies: (string | Uint8Array<ArrayBuffer>)[] = [
+      "grant_type=%",
+      "grant_type=%zz",
+      "grant_type=refresh_token&refresh_token=%ff",
+      new Uint8Array([0x67, 0x3d, 0xff, 0xfe]),
+      "grant_type=refresh_token&grant_type=refresh_token",
+      "grant_type=authorization_code&code=a&code=b",
+      "grant_type=authorization_code&redirect_uri=a&redirect_uri=a",
+      "client_id=a&client_id=a&grant_type=refresh_token",
+      "grant_type=refresh_token&unknown=1&unknown=2",
+      "grant_type=refresh_token&grant%5Ftype=authorization_code",
+      `grant_type=refresh_token&refresh_token=${"x".repeat(20_000)}`,
+    ];
+    for (const path of ["/token", "/revoke", "/introspect"]) {
+      for (const body of bodies)
+        await expectOAuthError(await service.request(path, post(body)), 400, "invalid_request");
+    }
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(4096).fill(0x61)),
+    });
+    await expectOAuthError(
+      await service.request("/token", { ...post(endless), duplex: "half" } as RequestInit),
+      400,
+      "invalid_request",
+    );
+  });
+
+  it("W4: what it does not know is ignored, and an empty value counts as left out", async () => {
+    const service = startService();
+    const { refresh_token } = await linkAlexa(service);
+    expect(
+      (await service.request("/token", refresh(refresh_token, { audience: "x", assertion: "y", "": "z", scope: "" })))
+        .status,
+    ).toBe(200);
+    await expectOAuthError(await service.request("/token", refresh("")), 400, "invalid_request");
+  });
+
+  it("each missing parameter of each grant type is invalid_request, and names itself", async () => {
+    const service = startService();
+    const code = await seedCode();
+    const missing: [Record<string, string>, string][] = [
+      [{}, "grant_type"],
+      [{ grant_type: "authorization_code", redirect_uri: ALEXA_REDIRECT_URIS[0] ?? "" }, "code"],
+      [{ grant_type: "authorization_code", code }, "redirect_uri"],
+      [{ grant_type: "refresh_token" }, "refresh_token"],
+    ];
+    for (const [fields, name] of missing) {
+      const response = await service.request("/token", asAlexa(fields));
+      expect(response.status).toBe(400);
+      expect(await response.json()).toEqual({ error: "invalid_request", error_description: `${name} is missing` });
+    }
+    for (const path of ["/revoke", "/introspect"])
+      await expectOAuthError(await service.request(path, asAlexa({})), 400, "invalid_request");
+    for (const type of [
+      "password",
+      "implicit",
+      "AUTHORIZATION_CODE",
+      "urn:ietf:params:oauth:grant-type:jwt-bearer",
+      "__proto__",
+    ]) {
+      await expectOAuthError(
+        await service.request("/token", asAlexa({ grant_type: type })),
+        400,
+        "unsupported_grant_type",
+      );
+    }
+    expect((await service.request("/token", exchange(code))).status).toBe(200);
+  });
+});
