@@ -54,6 +54,7 @@ export default defineConfig({
           name: "workerd",
           include: ["src/**/*.test.{ts,tsx}", "simulator/**/*.test.{ts,tsx}", "test/workerd/**/*.test.{ts,tsx}"],
           setupFiles: ["test/workerd/setup.ts"],
+          testTimeout: 20_000,
         },
       },
       {
