@@ -37,7 +37,8 @@ What (add, set)
   --scope NAME[=TEXT]      a scope, with what it allows in words for customers; repeat for more
   --return-url URL         where your app or site takes the customer back; repeat for more
   --extra-redirect-uri URL a further redirect URI; repeat for more
-  --client-id ID           for a client id that exists elsewhere (add); its secret in CLIENT_SECRET
+  --client-id ID           for a client id that exists elsewhere (add), its secret in CLIENT_SECRET; or, for
+                           the live stage, that of development, which certification copies to live
   --require-pkce           refuse authorize requests without PKCE
   --lwa-client-id ID       the console's "Alexa Client Id" for app-to-app linking; secret in LWA_CLIENT_SECRET
   --event-client-id ID     the pair of "Send Alexa Events", when it is another; secret in EVENT_CLIENT_SECRET
@@ -216,8 +217,9 @@ async function printSecretSheet(
   skill: SkillView,
   done: "Registered" | "Made a new secret for",
 ): Promise<void> {
-  const request = await linkingRequestOf(service, skill);
   const { secret } = skill.client;
+  if (secret === undefined) return printShared({ service, values, print }, skill);
+  const request = await linkingRequestOf(service, skill);
   const file = values.out ?? "accountLinking.json";
   writePrivately(file, withSecret(request, secret));
   if (values.json) {
@@ -235,6 +237,19 @@ async function printSecretSheet(
       "",
       `${file} holds the secret, which is not shown again. Only you can read it; delete it when it is entered.`,
     ].join("\n"),
+  );
+}
+
+/** The other stage has this client already, and Amazon its secret: nothing is to be entered or kept. */
+function printShared(
+  { service, values, print }: Pick<Invocation, "service" | "values" | "print">,
+  skill: SkillView,
+): void {
+  print(
+    values.json
+      ? JSON.stringify(skill, null, 2)
+      : `Registered ${skill.name} (${skill.id}, ${skill.stage}) at ${service.origin}.\n` +
+          `It shares the client ${skill.client.id} with the other stage: the secret is the same, nothing is new at Amazon.`,
   );
 }
 

@@ -26,7 +26,8 @@ import { createKeyring } from "../crypto/keyring.ts";
 import { openTokens, sealTokens } from "../storage/amazon-tokens.ts";
 import { resealChunk, SEALED_COLUMNS } from "../storage/reseal.ts";
 import { forgetOldSigningKeys } from "../storage/signing-keys.ts";
-import { insertSkill, lwaCredentials, readSkill } from "../storage/skills.ts";
+import { insertSkill } from "../storage/skill-admin.ts";
+import { lwaCredentials, readSkill } from "../storage/skills.ts";
 import { listSigningKeys, recordedVerificationKey, rotateKeysWhenDue, rotateSigningKey } from "./keys.ts";
 
 const MINUTE = 60_000;
@@ -262,28 +263,31 @@ describe("change of the master key", () => {
         scopes: [],
         returnUrls: [],
         extraRedirectUris: [],
+        redirectUris: [],
       },
       {
         lwa: { clientId: "lwa-id", clientSecret: "fake-lwa" },
         eventGateway: { clientId: "e", clientSecret: "fake-event" },
       },
       {
-        id: "second",
-        kind: "alexa",
-        name: "Second",
-        secretHash: null,
-        redirectUris: [],
-        scopes: [],
-        skillId: "amzn1.ask.skill.second",
-        skillStage: "live",
-        skillIds: [],
-        authMethods: [],
-        requirePkce: false,
-        rotateRefreshTokens: false,
-        issuerInResponse: false,
-        clientCredentials: false,
+        own: {
+          id: "second",
+          kind: "alexa",
+          name: "Second",
+          secretHash: null,
+          redirectUris: [],
+          scopes: [],
+          skillId: "amzn1.ask.skill.second",
+          skillStage: "live",
+          skillIds: [],
+          authMethods: [],
+          requirePkce: false,
+          rotateRefreshTokens: false,
+          issuerInResponse: false,
+          clientCredentials: false,
+        },
       },
-      { kind: "skill_added" },
+      { kind: "skill_added", claimId: "request-1" },
     );
     const linkingId = String(await env.DB.prepare("SELECT id FROM linkings LIMIT 1").first("id"));
     await env.DB.batch([

@@ -210,8 +210,8 @@ describe("L8: the true state", () => {
   it("keeps stages apart, and takes live when both exist", async () => {
     await service.env.DB.batch([
       service.env.DB.prepare(
-        `INSERT INTO skills (id, stage, type, name, scopes, return_urls, extra_redirect_uris, created_at, updated_at)
-         SELECT id, 'live', type, 'Acme Home live', scopes, return_urls, '[]', 0, 0 FROM skills WHERE id = ?`,
+        `INSERT INTO skills (id, stage, type, name, scopes, return_urls, extra_redirect_uris, client_id, created_at, updated_at)
+         SELECT id, 'live', type, 'Acme Home live', scopes, return_urls, '[]', 'alexa-live', 0, 0 FROM skills WHERE id = ?`,
       ).bind(SKILL_ID),
       service.env.DB.prepare(
         `INSERT INTO clients (id, kind, name, redirect_uris, scopes, skill_id, skill_stage, skill_ids, auth_methods, require_pkce,

@@ -83,7 +83,11 @@ async function create(c: AppContext): Promise<Response> {
     issuerInResponse: false,
     clientCredentials: !app,
   };
-  const added = await insertClient(rt.db, client, rt.now(), { kind: "client_created", clientId: client.id });
+  const added = await insertClient(rt.db, client, rt.now(), {
+    kind: "client_created",
+    clientId: client.id,
+    claimId: rt.requestId,
+  });
   if (!added) return problem("conflict", `The client id ${client.id} is taken.`);
   rt.caches.forgetClients();
   c.header("location", `/api/admin/clients/${encodeURIComponent(client.id)}`);
@@ -171,7 +175,7 @@ async function rotate(c: AppContext): Promise<Response> {
     rt.db,
     client.id,
     { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
-    { kind: "client_secret_rotated", clientId: client.id },
+    { kind: "client_secret_rotated", clientId: client.id, claimId: rt.requestId },
   );
   rt.caches.forgetClients();
   const stored = await readClient(rt.db, client.id);

@@ -1,24 +1,17 @@
 // /api/admin/skills: registering skills, each with the OAuth client that Alexa uses for it.
 import type { Hono } from "hono";
 import * as z from "zod/mini";
-import { sha256 } from "../crypto/hash.ts";
+import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { type NewClient, readClients, rotateClientSecret } from "../storage/client-admin.ts";
+import { readClients, rotateClientSecret } from "../storage/client-admin.ts";
 import { type AuthMethod, type Client, readClient } from "../storage/clients.ts";
-import {
-  deleteSkill,
-  insertSkill,
-  listSkills,
-  readSkill,
-  type Skill,
-  type SkillContent,
-  type SkillType,
-  updateSkill,
-} from "../storage/skills.ts";
+import { deleteSkill, insertSkill, type SkillClient, type SkillContent, updateSkill } from "../storage/skill-admin.ts";
+import { listSkills, readSkill, type Skill, type SkillType } from "../storage/skills.ts";
 import { accountLinkingRequest } from "./account-linking-request.ts";
 import {
   listsReservedScope,
+  type NewSkillBody,
   newSkillSchema,
   rotateSecretSchema,
   skillChangesSchema,
@@ -54,6 +47,7 @@ export function skillView(skill: Skill, client: Client, secret?: string): object
     eventGateway: skill.eventGateway && { clientId: skill.eventGateway.clientId },
     client: {
       id: client.id,
+      ...(client.sharedWith === null ? {} : { stages: ["development", "live"] }),
       ...(secret === undefined ? {} : { secret }),
       requirePkce: client.requirePkce,
       rotateRefreshTokens: client.rotateRefreshTokens,
@@ -117,8 +111,8 @@ async function create(c: AppContext): Promise<Response> {
   const parsed = newSkillSchema(rt.development).safeParse(raw.value);
   if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
   const body = parsed.data;
-  const scopes = body.scopes.map((scope) => scope.name);
-  if (listsReservedScope(scopes)) return problem("scope_reserved", "Only app clients may have the scope links.");
+  if (listsReservedScope(body.scopes.map((scope) => scope.name)))
+    return problem("scope_reserved", "Only app clients may have the scope links.");
   if (body.vendorId === undefined && body.redirectUris === undefined) {
     return problem("invalid_body", "vendorId: is required, or redirectUris with all of Amazon's");
   }
@@ -134,24 +128,9 @@ async function create(c: AppContext): Promise<Response> {
   const fault = incompleteRedirectUris(given, body.force) ?? ownCallback(c, redirectUris);
   if (fault) return fault;
 
-  const secret = body.client.secret ?? randomSecret();
-  const client: NewClient = {
-    id: body.client.id ?? `alexa-${randomId()}`,
-    kind: "alexa",
-    name: body.name,
-    secretHash: await sha256(secret),
-    redirectUris,
-    scopes,
-    skillId: body.id,
-    skillStage: body.stage,
-    skillIds: [],
-    authMethods: body.client.authMethods ?? BOTH_METHODS,
-    requirePkce: body.client.requirePkce ?? body.type === "add_on",
-    rotateRefreshTokens: body.client.rotateRefreshTokens ?? false,
-    issuerInResponse: body.client.issuerInResponse ?? false,
-    clientCredentials: body.type === "add_on",
-  };
-  const skill: SkillContent = {
+  const client = await clientFor(c, body);
+  if (client instanceof Response) return client;
+  const content: SkillContent = {
     id: body.id,
     stage: body.stage,
     type: body.type as SkillType,
@@ -160,24 +139,84 @@ async function create(c: AppContext): Promise<Response> {
     scopes: body.scopes,
     returnUrls: body.returnUrls,
     extraRedirectUris: body.extraRedirectUris,
+    redirectUris,
   };
-  const outcome = await insertSkill(rt, skill, body, client, {
+  const clientId = "own" in client.use ? client.use.own.id : client.use.shared.id;
+  const outcome = await insertSkill(rt, content, body, client.use, {
     kind: "skill_created",
-    clientId: client.id,
+    clientId,
     details: `${body.id} ${body.stage}`,
+    claimId: rt.requestId,
   });
-  if (outcome === "skill_exists") return problem("conflict", `${body.id} (${body.stage}) is registered already.`);
-  if (outcome === "client_exists") return problem("conflict", `The client id ${client.id} is taken.`);
-  rt.caches.forgetClients();
-  c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}/${body.stage}`);
-  return shown(c, body.id, body.stage, { secret, status: 201 });
+  switch (outcome) {
+    case "skill_exists":
+      return problem("conflict", `${body.id} (${body.stage}) is registered already.`);
+    case "client_exists":
+      return problem("conflict", `The client id ${clientId} is taken.`);
+    case "client_missing":
+      return problem("conflict", `The client ${clientId} has just been removed. Try again.`);
+    case "inserted":
+      rt.caches.forgetClients();
+      c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}/${body.stage}`);
+      return shown(c, body.id, body.stage, { secret: client.secret, status: 201 });
+  }
+}
+
+/** The client that a new skill gets, and its secret if it is made now. */
+interface ChosenClient {
+  readonly use: SkillClient;
+  readonly secret?: string | undefined;
+}
+
+/** The client of the skill's other stage, if the body names that; else one of its own. */
+async function clientFor(c: AppContext, body: NewSkillBody): Promise<ChosenClient | Response> {
+  const rt = c.var.runtime;
+  const { id, secret: given, ...policy } = body.client;
+  const existing = id === undefined ? undefined : await readClient(rt.db, id);
+  if (existing?.kind === "alexa" && existing.skillId === body.id) {
+    if (given !== undefined && !(await isSecretOf(existing, given, rt.now()))) {
+      return problem(
+        "conflict",
+        `client.secret: is not the secret that ${existing.id} has in the other stage. Leave it out, or give another client.id.`,
+      );
+    }
+    return { use: { shared: { id: existing.id, policy } } };
+  }
+  const secret = given ?? randomSecret();
+  return {
+    secret,
+    use: {
+      own: {
+        id: id ?? `alexa-${randomId()}`,
+        kind: "alexa",
+        name: body.name,
+        secretHash: await sha256(secret),
+        redirectUris: [],
+        scopes: [],
+        skillId: body.id,
+        skillStage: body.stage,
+        skillIds: [],
+        authMethods: policy.authMethods ?? BOTH_METHODS,
+        requirePkce: policy.requirePkce ?? false,
+        rotateRefreshTokens: policy.rotateRefreshTokens ?? false,
+        issuerInResponse: policy.issuerInResponse ?? false,
+        clientCredentials: false,
+      },
+    },
+  };
+}
+
+async function isSecretOf(client: Client, secret: string, now: number): Promise<boolean> {
+  const hash = await sha256(secret);
+  const previous = (client.previousSecretExpiresAt ?? 0) > now ? client.previousSecretHash : null;
+  return [client.secretHash, previous].some((known) => known !== null && equalInConstantTime(hash, known));
 }
 
 async function shown(
   c: AppContext,
   id: string,
   stage: Skill["stage"],
-  answer: { readonly secret?: string; readonly status?: 200 | 201; readonly more?: object } = {},
+  answer: { readonly secret?: string | undefined; readonly status?: 200 | 201; readonly more?: object } = {},
 ): Promise<Response> {
   const { db } = c.var.runtime;
   const skill = await readSkill(db, id, stage);
@@ -232,8 +271,8 @@ async function change(c: AppContext): Promise<Response> {
   const body = parsed.data;
   const { skill, client } = found;
   const scopes = body.scopes ?? skill.scopes;
-  const scopeNames = scopes.map((scope) => scope.name);
-  if (listsReservedScope(scopeNames)) return problem("scope_reserved", "Only app clients may have the scope links.");
+  if (listsReservedScope(scopes.map((scope) => scope.name)))
+    return problem("scope_reserved", "Only app clients may have the scope links.");
   const type = (body.type ?? skill.type) as SkillType;
   if (type === "add_on" && body.client.requirePkce === false) {
     return problem("invalid_body", "client.requirePkce: must be true for an add_on");
@@ -241,7 +280,7 @@ async function change(c: AppContext): Promise<Response> {
 
   const extra = body.extraRedirectUris ?? skill.extraRedirectUris;
   const vendorId = body.vendorId === undefined ? skill.vendorId : body.vendorId;
-  const byHand = body.redirectUris ?? handWritten(skill, client);
+  const byHand = body.redirectUris ?? handWritten(skill);
   if (vendorId === null && (body.redirectUris !== undefined || body.vendorId !== undefined)) {
     const incomplete = incompleteRedirectUris(byHand, body.force);
     if (incomplete) return incomplete;
@@ -259,19 +298,10 @@ async function change(c: AppContext): Promise<Response> {
     scopes,
     returnUrls: body.returnUrls ?? skill.returnUrls,
     extraRedirectUris: extra,
-  };
-  const changedClient: NewClient = {
-    ...client,
-    name: content.name,
     redirectUris,
-    scopes: scopeNames,
-    authMethods: body.client.authMethods ?? client.authMethods,
-    requirePkce: type === "add_on" || (body.client.requirePkce ?? client.requirePkce),
-    rotateRefreshTokens: body.client.rotateRefreshTokens ?? client.rotateRefreshTokens,
-    issuerInResponse: body.client.issuerInResponse ?? client.issuerInResponse,
-    clientCredentials: type === "add_on",
   };
-  const written = await updateSkill(rt, content, body, changedClient, {
+  const changed = { id: client.id, policy: body.client };
+  const written = await updateSkill(rt, content, body, changed, {
     kind: "skill_changed",
     clientId: client.id,
     details: `${skill.id} ${skill.stage}: ${Object.keys(raw.value as object).join(", ")}`.slice(0, 300),
@@ -282,12 +312,12 @@ async function change(c: AppContext): Promise<Response> {
 }
 
 /** The redirect URIs that neither the vendor id nor the extra list accounts for: those given by hand. */
-function handWritten(skill: Skill, client: Client): string[] {
+function handWritten(skill: Skill): string[] {
   const accounted = new Set([
     ...(skill.vendorId === null ? [] : amazonRedirectUris(skill.vendorId)),
     ...skill.extraRedirectUris,
   ]);
-  return client.redirectUris.filter((uri) => !accounted.has(uri));
+  return skill.redirectUris.filter((uri) => !accounted.has(uri));
 }
 
 async function remove(c: AppContext): Promise<Response> {
@@ -312,7 +342,7 @@ async function rotate(c: AppContext): Promise<Response> {
     rt.db,
     found.client.id,
     { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
-    { kind: "client_secret_rotated", clientId: found.client.id },
+    { kind: "client_secret_rotated", clientId: found.client.id, claimId: rt.requestId },
   );
   rt.caches.forgetClients();
   return shown(c, found.skill.id, found.skill.stage, {

@@ -82,7 +82,7 @@ export async function startLinking(db: D1Database, order: LinkingOrder, now: num
           `INSERT INTO linkings (id, trace_id, flow, platform, skill_id, skill_stage, client_id, user_id, browser_hash, session_id,
              outcome, steps, decision, decided_at, state_hash, redirect_uri, return_to, created_at, expires_at, finished_at)
            SELECT ?, ?, ?, ?, s.id, s.stage, c.id, ?, ?, ?, ?, json_array(json_object('name', ?, 'at', ?)), ?, ?, ?, ?, ?, ?, ?, ?
-           FROM skills s JOIN clients c ON c.skill_id = s.id AND c.skill_stage = s.stage AND c.kind = 'alexa'
+           FROM skills s JOIN clients c ON c.id = s.client_id
            WHERE s.id = ? AND s.stage = COALESCE(?, (SELECT MAX(stage) FROM skills WHERE id = s.id))
              AND s.lwa_client_id IS NOT NULL AND s.lwa_client_secret IS NOT NULL
              AND (? IS NULL OR EXISTS (SELECT 1 FROM json_each(s.return_urls) WHERE value = ?)) AND ${session.sql}

@@ -1,5 +1,5 @@
 // Making, changing and listing OAuth clients: what operators do. Reading one for a request is in clients.ts.
-import { type AuditEntry, auditStatement } from "./audit.ts";
+import { type AuditEntry, auditStatement, type Claim, claimedBy, claimStatement } from "./audit.ts";
 import {
   type AuthMethod,
   type Client,
@@ -8,7 +8,7 @@ import {
   clientFromRow,
   SELECT_CLIENT,
 } from "./clients.ts";
-import { batch, isUniqueViolation, readAll } from "./d1.ts";
+import { batch, type Condition, readAll } from "./d1.ts";
 import type { Stage } from "./linkings.ts";
 
 export interface NewClient {
@@ -29,13 +29,18 @@ export interface NewClient {
   readonly clientCredentials: boolean;
 }
 
-/** An INSERT of one client. Fails on the primary key when the id is taken. */
-export function insertClientStatement(db: D1Database, client: NewClient, now: number): D1PreparedStatement {
+/** An INSERT of one client where `condition` holds; none when the id is taken. */
+export function insertClientStatement(
+  db: D1Database,
+  client: NewClient,
+  now: number,
+  condition: Condition,
+): D1PreparedStatement {
   return db
     .prepare(
       `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_stage, skill_ids, auth_methods,
          require_pkce, rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)`,
+       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE ${condition.sql} ON CONFLICT DO NOTHING`,
     )
     .bind(
       client.id,
@@ -53,6 +58,8 @@ export function insertClientStatement(db: D1Database, client: NewClient, now: nu
       client.issuerInResponse ? 1 : 0,
       client.clientCredentials ? 1 : 0,
       now,
+      now,
+      ...condition.params,
     );
 }
 
@@ -78,20 +85,22 @@ export function updateClientStatement(db: D1Database, client: NewClient, now: nu
     );
 }
 
-/** Adds an `app` or `service` client. Returns false when its id is taken. */
-export async function insertClient(
-  db: D1Database,
-  client: NewClient,
-  now: number,
-  audit: AuditEntry,
-): Promise<boolean> {
-  try {
-    await batch(db, [insertClientStatement(db, client, now), auditStatement(db, now, audit)], false);
-    return true;
-  } catch (error) {
-    if (isUniqueViolation(error)) return false;
-    throw error;
-  }
+/** Adds an `app` or `service` client, in one batch that may be repeated (F5). Returns false when its id is taken. */
+export async function insertClient(db: D1Database, client: NewClient, now: number, claim: Claim): Promise<boolean> {
+  const mine = claimedBy(claim.claimId, now);
+  const results = await batch(
+    db,
+    [
+      claimStatement(db, now, claim, {
+        sql: "NOT EXISTS (SELECT 1 FROM clients WHERE id = ?)",
+        params: [client.id],
+      }),
+      insertClientStatement(db, client, now, mine),
+      db.prepare(`SELECT ${mine.sql} AS mine`).bind(...mine.params),
+    ],
+    true,
+  );
+  return results.at(-1)?.[0]?.mine === 1;
 }
 
 /** `app` and `service` clients in the order of their ids, from behind `after` on. */
@@ -120,28 +129,34 @@ export async function deleteClient(db: D1Database, id: string, now: number, audi
 
 /**
  * Gives a confidential client a new secret; the present one stays valid until `previousExpiresAt` (milliseconds), and one
- * that was still in its own overlap ends now: two secrets live at a time. Returns false when the client has gone.
+ * that was still in its own overlap ends now: two secrets live at a time. Repeating the batch changes nothing more (F5): a secret that was
+ * made and never shown would be lost. Returns false when the client has gone.
  */
 export async function rotateClientSecret(
   db: D1Database,
   clientId: string,
   change: { readonly secretHash: string; readonly previousExpiresAt: number; readonly now: number },
-  audit: AuditEntry,
+  claim: Claim,
 ): Promise<boolean> {
-  const [rows = []] = await batch(
+  const mine = claimedBy(claim.claimId, change.now);
+  const results = await batch(
     db,
     [
+      claimStatement(db, change.now, claim, {
+        sql: "EXISTS (SELECT 1 FROM clients WHERE id = ? AND secret_hash IS NOT NULL AND secret_hash <> ?)",
+        params: [clientId, change.secretHash],
+      }),
       db
         .prepare(
-          `UPDATE clients SET previous_secret_hash = secret_hash, previous_secret_expires_at = ?2, secret_hash = ?3, updated_at = ?4
-           WHERE id = ?1 AND secret_hash IS NOT NULL AND secret_hash <> ?3 RETURNING id`,
+          `UPDATE clients SET previous_secret_hash = secret_hash, previous_secret_expires_at = ?, secret_hash = ?, updated_at = ?
+           WHERE id = ? AND secret_hash <> ? AND ${mine.sql}`,
         )
-        .bind(clientId, change.previousExpiresAt, change.secretHash, change.now),
-      auditStatement(db, change.now, audit),
+        .bind(change.previousExpiresAt, change.secretHash, change.now, clientId, change.secretHash, ...mine.params),
+      db.prepare(`SELECT ${mine.sql} AS mine`).bind(...mine.params),
     ],
-    false,
+    true,
   );
-  return rows.length === 1;
+  return results.at(-1)?.[0]?.mine === 1;
 }
 
 /** Clients by id, at most `ids.length`; the order is that of the ids in storage. */

@@ -18,7 +18,10 @@ export interface Client {
   readonly scopes: readonly string[];
   /** The skill of an `alexa` client. */
   readonly skillId: string | null;
+  /** Its stage; of two that share the client, the one that requests through it are taken for: live. */
   readonly skillStage: Stage | null;
+  /** The other stage of the skill, when that has this client too. */
+  readonly sharedWith: Stage | null;
   /** Skills whose tokens a `service` client may look at. */
   readonly skillIds: readonly string[];
   readonly authMethods: readonly AuthMethod[];
@@ -55,11 +58,14 @@ export interface ClientRow {
   readonly created_at: number;
   readonly skill_name: string | null;
   readonly skill_scopes: string | null;
+  readonly other_stage: Stage | null;
+  readonly other_scopes: string | null;
 }
 
 /** All of a client, with what pages need of its skill; takes a WHERE on `c`. */
-export const SELECT_CLIENT = `SELECT c.*, s.name AS skill_name, s.scopes AS skill_scopes
-  FROM clients c LEFT JOIN skills s ON s.id = c.skill_id AND s.stage = c.skill_stage`;
+export const SELECT_CLIENT = `SELECT c.*, s.name AS skill_name, s.scopes AS skill_scopes, o.stage AS other_stage, o.scopes AS other_scopes
+  FROM clients c LEFT JOIN skills s ON s.id = c.skill_id AND s.stage = c.skill_stage
+  LEFT JOIN skills o ON o.id = c.skill_id AND o.stage <> c.skill_stage AND o.client_id = c.id`;
 
 /** Reads one client by id, as a statement for a batch. */
 export function clientStatement(db: D1Database, id: string): D1PreparedStatement {
@@ -67,7 +73,9 @@ export function clientStatement(db: D1Database, id: string): D1PreparedStatement
 }
 
 export function clientFromRow(row: ClientRow): Client {
-  const texts = row.skill_scopes === null ? [] : skillScopes.parse(JSON.parse(row.skill_scopes));
+  const texts = [row.other_scopes, row.skill_scopes].flatMap((scopes) =>
+    scopes === null ? [] : skillScopes.parse(JSON.parse(scopes)),
+  );
   return {
     id: row.id,
     kind: row.kind,
@@ -79,6 +87,7 @@ export function clientFromRow(row: ClientRow): Client {
     scopes: strings.parse(JSON.parse(row.scopes)),
     skillId: row.skill_id,
     skillStage: row.skill_stage,
+    sharedWith: row.other_stage,
     skillIds: strings.parse(JSON.parse(row.skill_ids)),
     authMethods: strings.parse(JSON.parse(row.auth_methods)) as AuthMethod[],
     requirePkce: row.require_pkce === 1,

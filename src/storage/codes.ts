@@ -91,6 +91,7 @@ export interface Redemption {
   readonly redirectUri: string;
   readonly codeChallenge: string | null;
   readonly skillId: string | null;
+  /** For codes whose linking names none: two stages may share the client, and only the linking knows which of them it was. */
   readonly skillStage: Stage | null;
   readonly refresh: NewRefreshToken;
   readonly now: number;
@@ -129,7 +130,8 @@ export async function redeemCode(db: D1Database, r: Redemption): Promise<Redempt
         .prepare(
           `INSERT INTO grants (id, user_id, client_id, skill_id, skill_stage, scope, flow, linking_id, trace_id, refresh_hash, rotation_key,
              next_hashes, created_at, last_used_at, idle_expires_at, expires_at)
-           SELECT c.grant_id, c.user_id, c.client_id, ?1, ?2, c.scope, COALESCE(l.flow, 'alexa_app'), c.linking_id, l.trace_id, ?3, ?4, ?5, ?6, ?6, ?7, ?8
+           SELECT c.grant_id, c.user_id, c.client_id, ?1,
+             IIF(l.skill_id = ?1, COALESCE(l.skill_stage, ?2), ?2), c.scope, COALESCE(l.flow, 'alexa_app'), c.linking_id, l.trace_id, ?3, ?4, ?5, ?6, ?6, ?7, ?8
            FROM codes c LEFT JOIN linkings l ON l.id = c.linking_id
            WHERE c.code_hash = ?9 AND c.claim_id = ?10
            ON CONFLICT (id) DO UPDATE SET refresh_hash = excluded.refresh_hash, rotation_key = excluded.rotation_key,

@@ -18,11 +18,6 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether a write failed on a UNIQUE or PRIMARY KEY constraint. */
-export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && messageOf(error.cause ?? error).includes("UNIQUE constraint failed");
-}
-
 /**
  * Runs one storage call. Repeats it after a lost connection when `repeatable` (a read, or a write that recognises its own
  * earlier success). Every failure becomes a `StorageFault` whose cause is the original error.

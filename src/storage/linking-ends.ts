@@ -1,5 +1,5 @@
 // How a linking that started on our side ends: linked with exactly one grant, or failed with none.
-import type { Outcome } from "./app-linkings.ts";
+import type { AppLinking, Outcome } from "./app-linkings.ts";
 import { type AuditEntry, auditStatement } from "./audit.ts";
 import { batch, type Condition, readAll } from "./d1.ts";
 
@@ -11,10 +11,13 @@ export interface CandidateGrant {
   readonly revoked_at: number | null;
 }
 
-/** Grants of a user at a skill's client: the ones of this linking first, revoked ones too, then the living ones, newest first. */
+/**
+ * Grants of a user at a skill's client: the ones of this linking first, revoked ones too, then the living ones, newest first. Of the
+ * skill's other stage, which may share the client, only those that came through the Alexa app: they do not say which stage it was.
+ */
 export function readCandidateGrants(
   db: D1Database,
-  linking: { readonly id: string; readonly user_id: string; readonly client_id: string },
+  linking: Pick<AppLinking, "id" | "user_id" | "client_id" | "skill_stage">,
 ): Promise<CandidateGrant[]> {
   return readAll<CandidateGrant>(
     db
@@ -22,9 +25,10 @@ export function readCandidateGrants(
         `SELECT g.id, g.linking_id, g.alexa_user_id, g.revoked_at,
            EXISTS (SELECT 1 FROM amazon_tokens t WHERE t.grant_id = g.id AND t.purpose = 'enablement') AS has_tokens
          FROM grants g WHERE g.user_id = ? AND g.client_id = ? AND (g.revoked_at IS NULL OR g.linking_id = ?)
+           AND (g.skill_stage IS ? OR g.flow IN ('alexa_app', 'app_authorize'))
          ORDER BY g.linking_id IS ? DESC, g.created_at DESC LIMIT 50`,
       )
-      .bind(linking.user_id, linking.client_id, linking.id, linking.id),
+      .bind(linking.user_id, linking.client_id, linking.id, linking.skill_stage, linking.id),
   );
 }
 
@@ -66,8 +70,11 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
         )
         .bind(end.grantId, end.host, end.sealedTokens, end.accessExpiresAt, now, ...ours),
       db
-        .prepare(`UPDATE grants SET alexa_user_id = COALESCE(?, alexa_user_id) WHERE id = ? AND ${isEnd}`)
-        .bind(end.alexaUserId, end.grantId, ...ours),
+        .prepare(
+          `UPDATE grants SET alexa_user_id = COALESCE(?, alexa_user_id),
+             skill_stage = COALESCE((SELECT skill_stage FROM linkings WHERE id = ?), skill_stage) WHERE id = ? AND ${isEnd}`,
+        )
+        .bind(end.alexaUserId, end.linkingId, end.grantId, ...ours),
       db
         .prepare(
           `UPDATE grants SET revoked_at = ?, revoked_reason = 'superseded_attempt'

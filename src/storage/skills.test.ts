@@ -1,16 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createKeyring } from "../crypto/keyring.ts";
-import {
-  deleteSkill,
-  eventGatewayCredentials,
-  insertSkill,
-  listSkills,
-  lwaCredentials,
-  readSkill,
-  type SkillContent,
-  UnreadableSecret,
-} from "./skills.ts";
+import { deleteSkill, insertSkill, type SkillContent } from "./skill-admin.ts";
+import { eventGatewayCredentials, listSkills, lwaCredentials, readSkill, UnreadableSecret } from "./skills.ts";
 
 const NOW = 1_790_000_000_000;
 const keyring = () => createKeyring(new Uint8Array(32).fill(1));
@@ -29,6 +21,7 @@ function content(stage: "development" | "live"): SkillContent {
     scopes: [{ name: "profile", descriptions: {} }],
     returnUrls: ["https://app.example.com/done"],
     extraRedirectUris: [],
+    redirectUris: [],
   };
 }
 
@@ -39,22 +32,24 @@ async function add(stage: "development" | "live", clientId = `alexa-${stage}`, l
     content(stage),
     lwa ? { lwa: credentials } : {},
     {
-      id: clientId,
-      kind: "alexa",
-      name: "Acme",
-      secretHash: "x",
-      redirectUris: [],
-      scopes: ["profile"],
-      skillId: "amzn1.ask.skill.0000-test",
-      skillStage: stage,
-      skillIds: [],
-      authMethods: ["client_secret_basic"],
-      requirePkce: false,
-      rotateRefreshTokens: false,
-      issuerInResponse: false,
-      clientCredentials: false,
+      own: {
+        id: clientId,
+        kind: "alexa",
+        name: "Acme",
+        secretHash: "x",
+        redirectUris: [],
+        scopes: ["profile"],
+        skillId: "amzn1.ask.skill.0000-test",
+        skillStage: stage,
+        skillIds: [],
+        authMethods: ["client_secret_basic"],
+        requirePkce: false,
+        rotateRefreshTokens: false,
+        issuerInResponse: false,
+        clientCredentials: false,
+      },
     },
-    { kind: "skill_created" },
+    { kind: "skill_created", claimId: crypto.randomUUID() },
   );
 }
 

@@ -1,9 +1,7 @@
 // Skills as Alexa knows them: one row per skill id and stage, with the sealed credentials we present to Amazon.
 import * as z from "zod/mini";
 import type { Keyring } from "../crypto/keyring.ts";
-import { type AuditEntry, auditStatement } from "./audit.ts";
-import { insertClientStatement, type NewClient, updateClientStatement } from "./client-admin.ts";
-import { batch, isUniqueViolation, readAll, readFirst } from "./d1.ts";
+import { readAll, readFirst } from "./d1.ts";
 import type { Stage } from "./linkings.ts";
 
 export const SKILL_TYPES = [
@@ -44,11 +42,13 @@ export interface Skill {
   readonly scopes: readonly SkillScope[];
   readonly returnUrls: readonly string[];
   readonly extraRedirectUris: readonly string[];
+  /** All that this stage needs: Amazon's, those given by hand, and the extra ones. */
+  readonly redirectUris: readonly string[];
   /** For app-to-app linking; null: this skill cannot be linked from our side. */
   readonly lwa: SealedLwaCredentials | null;
   /** For AcceptGrant; null: `lwa` serves for both. */
   readonly eventGateway: SealedLwaCredentials | null;
-  /** Id of the OAuth client with which Alexa calls us for this skill. */
+  /** Id of the OAuth client with which Alexa calls us for this skill; both stages may have the same. */
   readonly clientId: string;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -63,6 +63,7 @@ interface SkillRow {
   readonly scopes: string;
   readonly return_urls: string;
   readonly extra_redirect_uris: string;
+  readonly redirect_uris: string;
   readonly lwa_client_id: string | null;
   readonly lwa_client_secret: string | null;
   readonly event_client_id: string | null;
@@ -75,8 +76,8 @@ interface SkillRow {
 const strings = z.array(z.string());
 const scopeList = z.array(z.object({ name: z.string(), descriptions: z.record(z.string(), z.string()) }));
 
-const SELECT_SKILL = `SELECT s.*, c.id AS client_id FROM skills s
-  JOIN clients c ON c.skill_id = s.id AND c.skill_stage = s.stage AND c.kind = 'alexa'`;
+const SELECT_SKILL = `SELECT s.* FROM skills s
+  JOIN clients c ON c.id = s.client_id`;
 
 function credentials(id: string | null, secret: string | null): SealedLwaCredentials | null {
   return id === null || secret === null ? null : { clientId: id, sealedClientSecret: secret };
@@ -94,6 +95,7 @@ export function skillFromRow(row: Record<string, unknown>): Skill {
     scopes: scopeList.parse(JSON.parse(r.scopes)),
     returnUrls: strings.parse(JSON.parse(r.return_urls)),
     extraRedirectUris: strings.parse(JSON.parse(r.extra_redirect_uris)),
+    redirectUris: strings.parse(JSON.parse(r.redirect_uris)),
     lwa: credentials(r.lwa_client_id, r.lwa_client_secret),
     eventGateway: credentials(r.event_client_id, r.event_client_secret),
     clientId: r.client_id,
@@ -167,157 +169,4 @@ export async function eventGatewayCredentials(
   skill: Skill,
 ): Promise<LwaCredentials | undefined> {
   return skill.eventGateway ? unseal(rt, skill, EVENT_GATEWAY, skill.eventGateway) : lwaCredentials(rt, skill);
-}
-
-/** A skill as an operator writes it: credentials in clear, sealed on the way in. */
-export interface SkillContent {
-  readonly id: string;
-  readonly stage: Stage;
-  readonly type: SkillType;
-  readonly name: string;
-  readonly vendorId: string | null;
-  readonly scopes: readonly SkillScope[];
-  readonly returnUrls: readonly string[];
-  readonly extraRedirectUris: readonly string[];
-}
-
-/** undefined: stays as it is; null: removed. */
-export interface CredentialChanges {
-  readonly lwa?: LwaCredentials | null | undefined;
-  readonly eventGateway?: LwaCredentials | null | undefined;
-}
-
-async function sealed(
-  rt: { readonly keyring: Keyring },
-  skill: SkillContent,
-  use: string,
-  given: LwaCredentials | null | undefined,
-): Promise<SealedLwaCredentials | null> {
-  if (!given) return null;
-  return {
-    clientId: given.clientId,
-    sealedClientSecret: await rt.keyring.seal("lwa-client-secret", secretSealContext(skill, use), given.clientSecret),
-  };
-}
-
-interface Stored {
-  readonly keyring: Keyring;
-  readonly db: D1Database;
-  readonly now: () => number;
-}
-
-/** Adds a skill with its Alexa client. `"skill_exists"` or `"client_exists"` when the id is taken. */
-export async function insertSkill(
-  rt: Stored,
-  skill: SkillContent,
-  secrets: CredentialChanges,
-  client: NewClient,
-  audit: AuditEntry,
-): Promise<"inserted" | "skill_exists" | "client_exists"> {
-  const now = rt.now();
-  const lwa = await sealed(rt, skill, LWA, secrets.lwa);
-  const event = await sealed(rt, skill, EVENT_GATEWAY, secrets.eventGateway);
-  try {
-    await batch(
-      rt.db,
-      [
-        rt.db
-          .prepare(
-            `INSERT INTO skills (id, stage, type, name, vendor_id, scopes, return_urls, extra_redirect_uris,
-               lwa_client_id, lwa_client_secret, event_client_id, event_client_secret, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)`,
-          )
-          .bind(
-            skill.id,
-            skill.stage,
-            skill.type,
-            skill.name,
-            skill.vendorId,
-            JSON.stringify(skill.scopes),
-            JSON.stringify(skill.returnUrls),
-            JSON.stringify(skill.extraRedirectUris),
-            lwa?.clientId ?? null,
-            lwa?.sealedClientSecret ?? null,
-            event?.clientId ?? null,
-            event?.sealedClientSecret ?? null,
-            now,
-          ),
-        insertClientStatement(rt.db, client, now),
-        auditStatement(rt.db, now, audit),
-      ],
-      false,
-    );
-    return "inserted";
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    return String((error as Error).message).includes("clients.id") ? "client_exists" : "skill_exists";
-  }
-}
-
-/** Writes a changed skill and its client. Returns false when the skill has gone meanwhile. */
-export async function updateSkill(
-  rt: Stored,
-  skill: SkillContent,
-  secrets: CredentialChanges,
-  client: NewClient,
-  audit: AuditEntry,
-): Promise<boolean> {
-  const now = rt.now();
-  const lwa = await sealed(rt, skill, LWA, secrets.lwa);
-  const event = await sealed(rt, skill, EVENT_GATEWAY, secrets.eventGateway);
-  const [rows = []] = await batch(
-    rt.db,
-    [
-      rt.db
-        .prepare(
-          `UPDATE skills SET type = ?3, name = ?4, vendor_id = ?5, scopes = ?6, return_urls = ?7, extra_redirect_uris = ?8,
-             lwa_client_id = CASE WHEN ?9 THEN ?10 ELSE lwa_client_id END,
-             lwa_client_secret = CASE WHEN ?9 THEN ?11 ELSE lwa_client_secret END,
-             event_client_id = CASE WHEN ?12 THEN ?13 ELSE event_client_id END,
-             event_client_secret = CASE WHEN ?12 THEN ?14 ELSE event_client_secret END,
-             updated_at = ?15
-           WHERE id = ?1 AND stage = ?2 RETURNING id`,
-        )
-        .bind(
-          skill.id,
-          skill.stage,
-          skill.type,
-          skill.name,
-          skill.vendorId,
-          JSON.stringify(skill.scopes),
-          JSON.stringify(skill.returnUrls),
-          JSON.stringify(skill.extraRedirectUris),
-          secrets.lwa === undefined ? 0 : 1,
-          lwa?.clientId ?? null,
-          lwa?.sealedClientSecret ?? null,
-          secrets.eventGateway === undefined ? 0 : 1,
-          event?.clientId ?? null,
-          event?.sealedClientSecret ?? null,
-          now,
-        ),
-      updateClientStatement(rt.db, client, now),
-      auditStatement(rt.db, now, audit),
-    ],
-    true,
-  );
-  return rows.length === 1;
-}
-
-/** Removes a skill with its client, grants and codes. Returns false when there was none. */
-export async function deleteSkill(rt: Stored, id: string, stage: Stage, audit: AuditEntry): Promise<boolean> {
-  const [, rows = []] = await batch(
-    rt.db,
-    [
-      // Codes have no foreign key: a client made again under the same id must not find them.
-      rt.db
-        .prepare(
-          "DELETE FROM codes WHERE client_id IN (SELECT id FROM clients WHERE skill_id = ? AND skill_stage = ? AND kind = 'alexa')",
-        )
-        .bind(id, stage),
-      rt.db.prepare("DELETE FROM skills WHERE id = ? AND stage = ? RETURNING id").bind(id, stage),
-      auditStatement(rt.db, rt.now(), audit),
-    ],
-    false,
-  );
-  return rows.length === 1;
 }

@@ -37,12 +37,15 @@ export interface UnlinkedRows {
   readonly pending: readonly PendingUnlink[];
 }
 
+/** The stage asked for, else the only one, or live. */
+const STAGE_HERE = "COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2))";
+
 /** Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; repeating it changes nothing more. */
 export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: number): Promise<UnlinkedRows> {
   const one = "grantId" in target;
   const grantsHere = one
     ? "SELECT id FROM grants WHERE user_id = ?1 AND id = ?2 AND skill_id = COALESCE(?3, skill_id)"
-    : "SELECT id FROM grants WHERE user_id = ?1 AND skill_id = ?2 AND skill_stage = COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2))";
+    : `SELECT id FROM grants WHERE user_id = ?1 AND skill_id = ?2 AND skill_stage = ${STAGE_HERE}`;
   const which = one
     ? [target.userId, target.grantId, target.skillId ?? null]
     : [target.userId, target.skillId, target.stage ?? null];
@@ -74,9 +77,9 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
             .bind(...which, now)
         : db
             .prepare(
-              `UPDATE codes SET voided_at = ?4 WHERE user_id = ?1 AND spent_at IS NULL AND voided_at IS NULL AND client_id IN (
-                 SELECT id FROM clients WHERE kind = 'alexa' AND skill_id = ?2
-                   AND skill_stage = COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2)))`,
+              `UPDATE codes SET voided_at = ?4 WHERE user_id = ?1 AND spent_at IS NULL AND voided_at IS NULL
+                 AND client_id IN (SELECT client_id FROM skills WHERE id = ?2 AND stage = ${STAGE_HERE})
+                 AND COALESCE((SELECT l.skill_stage FROM linkings l WHERE l.id = codes.linking_id), ${STAGE_HERE}) = ${STAGE_HERE}`,
             )
             .bind(...which, now),
       db

@@ -148,7 +148,8 @@ export function startAmazon(service: Service): Amazon {
       accountLinkRequest: { redirectUri: string; authCode: string; type: string };
     };
     const { redirectUri, authCode, type } = body.accountLinkRequest;
-    if (type !== "AUTH_CODE" || body.stage !== "development") return jsonAnswer({ message: "Bad request" }, 400);
+    if (type !== "AUTH_CODE" || !["development", "live"].includes(body.stage))
+      return jsonAnswer({ message: "Bad request" }, 400);
     const redeemed = await service.requestOnly(
       "/token",
       form(

@@ -35,14 +35,17 @@ export async function seedSkill(seed: ClientSeed = {}): Promise<void> {
   const scopes = seed.scopes ?? ["profile", "devices:control"];
   await env.DB.batch([
     env.DB.prepare(
-      `INSERT INTO skills (id, stage, type, name, vendor_id, scopes, return_urls, extra_redirect_uris, created_at, updated_at)
-       VALUES (?, 'development', ?, 'Acme Home', ?, ?, ?, '[]', ?, ?)`,
+      `INSERT INTO skills (id, stage, type, name, vendor_id, scopes, return_urls, extra_redirect_uris, redirect_uris, client_id,
+         created_at, updated_at)
+       VALUES (?, 'development', ?, 'Acme Home', ?, ?, ?, '[]', ?, ?, ?, ?)`,
     ).bind(
       skillId,
       seed.type ?? "smart_home",
       VENDOR_ID,
       JSON.stringify(scopes.map((name) => ({ name, descriptions: { en: `What ${name} allows` } }))),
       JSON.stringify(["https://app.example.com/alexa/done"]),
+      JSON.stringify(seed.redirectUris ?? ALEXA_REDIRECT_URIS),
+      seed.id ?? ALEXA_CLIENT,
       START,
       START,
     ),
