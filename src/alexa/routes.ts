@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import type { AppEnv } from "../runtime.ts";
 import { acceptGrantRoutes } from "./accept-grant.ts";
 import { gatewayTokenRoutes } from "./gateway-token.ts";
+import { personalizationRoutes } from "./personalization.ts";
 import { reciprocalRoutes } from "./reciprocal.ts";
 import { skillEventRoutes } from "./skill-events.ts";
 
@@ -10,4 +11,5 @@ export const alexaRoutes = new Hono<AppEnv>()
   .route("/", skillEventRoutes)
   .route("/", acceptGrantRoutes)
   .route("/", reciprocalRoutes)
-  .route("/", gatewayTokenRoutes);
+  .route("/", gatewayTokenRoutes)
+  .route("/", personalizationRoutes);

@@ -1,6 +1,6 @@
 // Grants: one row per redeemed consent. Every function is one state transition in one trip.
 import { auditStatement } from "./audit.ts";
-import { batch, readFirst, write } from "./d1.ts";
+import { batch, readAll, readFirst, write } from "./d1.ts";
 import type { Stage } from "./linkings.ts";
 
 export interface GrantRow {
@@ -198,5 +198,24 @@ export async function auditRetiredToken(db: D1Database, grant: GrantRow, at: num
       traceId: grant.trace_id,
     }),
     false,
+  );
+}
+
+export interface LivingGrant {
+  readonly id: string;
+  readonly user_id: string;
+  readonly skill_id: string | null;
+  readonly scope: string;
+}
+
+/** Those of a few grants that live at `now` (milliseconds). One read. */
+export function readLivingGrants(db: D1Database, ids: readonly string[], now: number): Promise<LivingGrant[]> {
+  return readAll<LivingGrant>(
+    db
+      .prepare(
+        `SELECT id, user_id, skill_id, scope FROM grants WHERE id IN (SELECT value FROM json_each(?1))
+           AND revoked_at IS NULL AND idle_expires_at > ?2 AND (expires_at IS NULL OR expires_at > ?2)`,
+      )
+      .bind(JSON.stringify(ids), now),
   );
 }
