@@ -1,5 +1,5 @@
 // The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import { alexaRoutes } from "./alexa/routes.ts";
 import { appAuthorizationRoutes } from "./authorization/app-authorizations.ts";
 import { authorizeRoutes } from "./authorization/authorize.ts";

@@ -1,5 +1,5 @@
 // POST /alexa/accept-grant: the AcceptGrant directive, forwarded by the skill's backend, answered with the Alexa event to return.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { verifyAccessToken } from "../authorization/access-tokens.ts";
 import { readBounded } from "../authorization/form-body.ts";

@@ -1,5 +1,5 @@
 // /api/event-gateway/token: what a skill's backend sends events to Alexa with, for one customer.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { verifyAccessToken } from "../authorization/access-tokens.ts";
 import { jsonBody } from "../operations/json-body.ts";

@@ -1,5 +1,5 @@
 // POST /api/personalization: for a skill's backend, whose voice it hears, and which account of ours that voice may use.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { type AccessTokenClaims, verifyAccessToken } from "../authorization/access-tokens.ts";
 import { jsonBody } from "../operations/json-body.ts";

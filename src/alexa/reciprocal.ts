@@ -1,5 +1,5 @@
 // POST /alexa/reciprocal: Alexa hands over a code of Amazon's in the name of a linked customer (baby activity and health skills).
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import { verifyAccessToken } from "../authorization/access-tokens.ts";
 import { bearerTokenOf } from "../authorization/bearer.ts";
 import { readFormBody } from "../authorization/form-body.ts";

@@ -1,5 +1,5 @@
 // All that Alexa, and the skill's backend on its behalf, call besides the OAuth endpoints.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppEnv } from "../runtime.ts";
 import { acceptGrantRoutes } from "./accept-grant.ts";
 import { gatewayTokenRoutes } from "./gateway-token.ts";

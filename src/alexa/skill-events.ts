@@ -1,5 +1,5 @@
 // POST /alexa/events: what Alexa tells about a customer's skill, believed only when it is signed, recent and about a skill of ours.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { claimsOfEndedToken } from "../authorization/access-tokens.ts";
 import { readBounded } from "../authorization/form-body.ts";

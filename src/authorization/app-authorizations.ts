@@ -1,5 +1,5 @@
 // Linking from the Alexa app through the company's app: the app shows the consent, we give the redirect (flow "app to app").
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";

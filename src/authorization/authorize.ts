@@ -1,5 +1,5 @@
 // GET /authorize draws a page and changes nothing; POST /authorize/decision decides. Nothing is born from a GET (P2).
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";

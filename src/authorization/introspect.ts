@@ -1,5 +1,5 @@
 // POST /introspect (RFC 7662): whether a token opens anything right now. Only for clients that may know.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
 import { type GrantRow, grantLives } from "../storage/grants.ts";

@@ -1,5 +1,5 @@
 // Authorization server metadata (RFC 8414) and the public key set: no storage call when warm, cacheable.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { LINKS_SCOPE } from "./bearer.ts";
 import { CAPABILITIES } from "./capabilities.ts";

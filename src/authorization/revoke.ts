@@ -1,5 +1,5 @@
 // POST /revoke (RFC 7009): either token of a client ends the grant behind it.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { revokeGrant } from "../storage/grants.ts";
 import { authenticateClient } from "./client-authentication.ts";

@@ -1,5 +1,5 @@
 // POST /token: one URL for exchange, refresh and client credentials. Answers within four seconds, always in JSON (W1, W2).
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { StorageFault } from "../storage/d1.ts";
 import { readFormBody } from "./form-body.ts";

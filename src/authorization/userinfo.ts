@@ -1,5 +1,5 @@
 // GET /userinfo: who the access token's user is, as long as its grant lives.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst } from "../storage/d1.ts";
 import { GRANT_LIVES } from "../storage/grants.ts";

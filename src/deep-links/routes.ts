@@ -1,5 +1,5 @@
 // What the company's mobile app claims: the association files of both platforms, and the address Alexa opens it with.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import { rawQueryOf } from "../authorization/raw-query.ts";
 import { problem } from "../operations/problem.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";

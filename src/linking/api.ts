@@ -1,5 +1,5 @@
 // The JSON API of /api/links: for the company's app and website, with the user's access token.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import { toAmazonCode } from "../alexa/lwa.ts";
 import { type ApiUser, authenticateUser } from "../authorization/bearer.ts";
 import { jsonBody } from "../operations/json-body.ts";

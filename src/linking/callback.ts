@@ -1,5 +1,5 @@
 // Where Amazon's answer arrives: in the browser that started the linking it completes; for the app it is handed on and stays nowhere (S1).
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import { type AmazonCode, toAmazonCode } from "../alexa/lwa.ts";
 import { parseRawQuery, rawQueryOf } from "../authorization/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";

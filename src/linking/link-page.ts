@@ -1,5 +1,5 @@
 // GET /link/{skillId} draws one page that asks; its POST starts the linking and goes on to Amazon. Nothing is born from a GET (S3, P2).
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { readFormBody } from "../authorization/form-body.ts";
 import { parseRawQuery, rawQueryOf } from "../authorization/raw-query.ts";

@@ -1,5 +1,5 @@
 // /admin: signing in with ADMIN_TOKEN, the dashboard, signing out. Plain forms, no script.
-import type { Hono } from "hono";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";

@@ -1,5 +1,5 @@
 // /api/admin/clients: the company's apps and the skills' backends. (Alexa's clients are made with their skill.)
-import type { Hono } from "hono";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../authorization/bearer.ts";
 import { sha256 } from "../crypto/hash.ts";

@@ -1,5 +1,5 @@
 // What happened: linkings with their steps and reasons, refused requests, and metrics.
-import type { Hono } from "hono";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { listAudit } from "../storage/audit-list.ts";

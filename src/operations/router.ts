@@ -1,5 +1,5 @@
 // All that operators use: the admin API behind its guard, and the health check.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst, StorageFault } from "../storage/d1.ts";
 import { adminGuard } from "./admin-guard.ts";

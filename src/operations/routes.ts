@@ -1,5 +1,5 @@
 // One path, its methods, and 405 with `Allow` for all others.
-import type { Hono } from "hono";
+import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { problem } from "./problem.ts";
 

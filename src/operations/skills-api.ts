@@ -1,5 +1,5 @@
 // /api/admin/skills: registering skills, each with the OAuth client that Alexa uses for it.
-import type { Hono } from "hono";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";

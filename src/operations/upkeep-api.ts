@@ -1,5 +1,5 @@
 // Signing keys and the scheduled work, by hand.
-import type { Hono } from "hono";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { listSigningKeys, rotateSigningKey } from "../authorization/keys.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";

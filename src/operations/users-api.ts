@@ -1,5 +1,5 @@
 // /api/admin/users: password accounts made by operators, and erasing a person.
-import type { Hono } from "hono";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import {

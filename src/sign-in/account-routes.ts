@@ -1,5 +1,5 @@
 // GET /account, and ending one link from there.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { unlinkGrant } from "../linking/unlink.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";

@@ -1,5 +1,5 @@
 // GET and POST /account/password: a new password for who knows the old one. Ends every other login (S5).
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";

@@ -1,5 +1,5 @@
 // Leaving for another provider, and its callbacks.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { write } from "../storage/d1.ts";
 import { stepStatement } from "../storage/linkings.ts";

@@ -1,5 +1,5 @@
 // All routes of signing in and of the account.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import type { AppEnv } from "../runtime.ts";
 import { accountPages } from "./account-routes.ts";
 import { passwordPages } from "./change-password.tsx";

@@ -1,5 +1,5 @@
 // GET and POST /sign-in, /sign-out and /sign-out/everywhere.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { auditStatement } from "../storage/audit.ts";

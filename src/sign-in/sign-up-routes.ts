@@ -1,5 +1,5 @@
 // GET and POST /sign-up: password accounts that visitors make themselves, where the deployment allows it.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import { randomId } from "../crypto/random.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { batch } from "../storage/d1.ts";
