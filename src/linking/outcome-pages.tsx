@@ -15,7 +15,8 @@ export function renderOutcome(c: AppContext, completion: Final): Promise<Respons
   if (completion.outcome === "expired") return card(c, text.linkFailedTitle, text.linkExpiredMessage);
   if (completion.as === "cancelled") return renderCancelled(c);
   const reason = publicReason(completion.reason);
-  return card(c, text.linkFailedTitle, text.linkFailedReasons[reason] ?? text.linkFailedMessage);
+  const known: Readonly<Record<string, string>> = text.linkFailedReasons;
+  return card(c, text.linkFailedTitle, known[reason] ?? text.linkFailedMessage);
 }
 
 export function renderCancelled(c: AppContext): Promise<Response> {

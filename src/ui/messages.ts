@@ -2,15 +2,26 @@
 import type { AppContext } from "../runtime.ts";
 import { de } from "./languages/de.ts";
 import { type Messages as CommonMessages, en } from "./languages/en.ts";
+import { es } from "./languages/es.ts";
+import { fr } from "./languages/fr.ts";
+import { it } from "./languages/it.ts";
+import { ja } from "./languages/ja.ts";
+import { pt } from "./languages/pt.ts";
 import { signInDe } from "./languages/sign-in-de.ts";
 import { type SignInMessages, signInEn } from "./languages/sign-in-en.ts";
 
 export type Messages = CommonMessages & SignInMessages;
 
 const ENGLISH: Messages = { ...en, ...signInEn };
-const LANGUAGES: ReadonlyMap<string, Messages> = new Map([
+/** Every language we speak, by its code. */
+export const LANGUAGES: ReadonlyMap<string, Messages> = new Map([
   ["en", ENGLISH],
   ["de", { ...de, ...signInDe }],
+  ["es", es],
+  ["fr", fr],
+  ["it", it],
+  ["ja", ja],
+  ["pt", pt],
 ]);
 /** More than any browser sends; what follows is not read. */
 const MAX_RANGES = 30;

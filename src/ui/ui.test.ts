@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { startService } from "../../test/support/service.ts";
 import { visit } from "../../test/support/visitor.ts";
 import { contrast, readableOn, textOn } from "./color.ts";
-import { wantedLanguages } from "./messages.ts";
+import { LANGUAGES, wantedLanguages } from "./messages.ts";
 
 const color = fc.integer({ min: 0, max: 0xffffff }).map((value) => `#${value.toString(16).padStart(6, "0")}`);
 
@@ -48,6 +48,37 @@ describe("Accept-Language", () => {
 
   it("never fails, whatever is sent", () => {
     fc.assert(fc.property(fc.string(), (header) => Array.isArray(wantedLanguages(header))));
+  });
+});
+
+describe("languages", () => {
+  /** Every text with its place; functions are called with values that must come back in them. */
+  function* textsOf(value: unknown, place = ""): Generator<[string, string, string[]]> {
+    if (typeof value === "string") yield [place, value, []];
+    else if (typeof value === "function") {
+      const given = place.endsWith("signInThrottled") ? [45] : ["«one»", "«two»"].slice(0, value.length);
+      yield [place, (value as (...values: unknown[]) => string)(...given), given.map(String)];
+    } else {
+      for (const [name, one] of Object.entries(value as object)) yield* textsOf(one, `${place}.${name}`);
+    }
+  }
+
+  it.each([...LANGUAGES.keys()])("%s says something everywhere, with what it is about", (language) => {
+    for (const [place, text, given] of textsOf(LANGUAGES.get(language))) {
+      expect([place, text.trim()]).not.toEqual([place, ""]);
+      for (const value of given) expect([place, text]).toEqual([place, expect.stringContaining(value)]);
+      expect([place, text]).not.toEqual([place, expect.stringMatching(/undefined|\[object|<|&/)]);
+    }
+  });
+
+  it.each([...LANGUAGES.keys()])("%s is spoken when the browser asks for it", async (language) => {
+    const service = startService();
+    const visitor = visit(service);
+    visitor.headers["accept-language"] = `${language}-XX,en;q=0.5`;
+    const page = await visitor.get("/sign-in");
+    expect(page.html).toContain(`<html lang="${language}"`);
+    expect(page.html).toContain(LANGUAGES.get(language)?.signInButton);
+    expect(page.headers.get("content-language")).toBe(language);
   });
 });
 

@@ -86,7 +86,7 @@ export const en = {
     enablement_forbidden: "Alexa does not allow this skill for your Amazon account.",
     enablement_rejected:
       "Alexa could not link the skill. If it is enabled in the Alexa app already, disable it there and start again.",
-  } as Readonly<Record<string, string>>,
+  },
   closePage: "You can close this page now.",
 };
 

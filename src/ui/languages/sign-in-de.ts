@@ -29,7 +29,6 @@ export const signInDe: SignInMessages = {
       ? `Zu viele Versuche. Bitte warten Sie ${seconds} ${seconds === 1 ? "Sekunde" : "Sekunden"}.`
       : `Zu viele Versuche. Bitte warten Sie ${Math.ceil(seconds / 60)} Minuten.`,
   signedOut: "Sie sind abgemeldet.",
-  signInAgain: "Bitte melden Sie sich noch einmal an.",
 
   signUpTitle: (brand) => `Konto bei ${brand} anlegen`,
   signUpButton: "Konto anlegen",

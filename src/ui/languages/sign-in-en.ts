@@ -27,7 +27,6 @@ export const signInEn = {
       ? `Too many tries. Please wait ${seconds} ${seconds === 1 ? "second" : "seconds"} and try again.`
       : `Too many tries. Please wait ${Math.ceil(seconds / 60)} minutes and try again.`,
   signedOut: "You are signed out.",
-  signInAgain: "Please sign in again.",
 
   signUpTitle: (brand: string) => `Create your ${brand} account`,
   signUpButton: "Create account",
