@@ -68,7 +68,7 @@ a{color:var(--accent)}
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;user-select:all}
 label{display:block;font-weight:600;margin:1.1rem 0 .35rem}
 input{display:block;width:100%;min-height:3rem;font:inherit;padding:.6rem .8rem;border:1px solid var(--field);border-radius:.65rem;background:var(--paper);color:var(--text)}
-input[type=hidden]{display:none}
+[hidden],input[type=hidden]{display:none}
 input[aria-invalid=true]{border-color:var(--bad);border-width:2px}
 button,.button{display:flex;align-items:center;justify-content:center;width:100%;min-height:3rem;font:inherit;font-weight:600;line-height:1.25;text-align:center;text-decoration:none;padding:.65rem 1rem;margin:.75rem 0 0;border-radius:.65rem;border:1px solid var(--edge);background:var(--brand);color:var(--on);cursor:pointer}
 button:hover,.button:hover{filter:brightness(1.07)}
