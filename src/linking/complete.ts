@@ -4,13 +4,13 @@ import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
-import { type AppLinking, claimLinking, readExpiredLinkings } from "../storage/app-linkings.ts";
+import { type AppLinking, claimLinking, readExpiredLinkings, readLinkingByState } from "../storage/app-linkings.ts";
 import type { Condition } from "../storage/d1.ts";
 import { endAsFailed, type FailedEnd } from "../storage/linking-ends.ts";
 import { pendingUnlinkStatement } from "../storage/unlinks.ts";
 import { reasonOfAmazonError } from "./reasons.ts";
 import { FIRST_LEASE_MS, type RunOutcome, runLinking } from "./run.ts";
-import type { LinkingState } from "./state.ts";
+import { hashOfState, type LinkingState } from "./state.ts";
 
 export type Completion =
   | { readonly outcome: "linked" }
@@ -93,18 +93,13 @@ export async function presentCode(rt: Runtime, presentation: Presentation, code:
   const run = await work;
   if (run.outcome === "linked") rt.metrics.count("linking_linked", linking.skill_id);
   if (run.outcome === "failed") rt.metrics.count("linking_failed", linking.skill_id);
-  return completionOf(run);
+  if (run.outcome !== "lost") return completionOf(run);
+  const now = await readLinkingByState(rt.db, await hashOfState(state));
+  return (now && standing(now, rt.now(), amazonCodeHash)) ?? { outcome: "in_progress" };
 }
 
-function completionOf(run: RunOutcome): Completion {
-  switch (run.outcome) {
-    case "failed":
-      return { outcome: "ended", as: "failed", reason: run.reason };
-    case "lost":
-      return { outcome: "state_used" };
-    default:
-      return run;
-  }
+function completionOf(run: Exclude<RunOutcome, { outcome: "lost" }>): Completion {
+  return run.outcome === "failed" ? { outcome: "ended", as: "failed", reason: run.reason } : run;
 }
 
 /** Presents the error that Amazon's callback carried: `access_denied` cancels, anything else fails the linking. */
@@ -162,6 +157,7 @@ async function unlinkOfUndecidedCall(rt: Runtime, linking: AppLinking): Promise<
     rt.keyring,
     {
       id: linking.id,
+      linkingId: linking.id,
       userId: linking.user_id,
       skillId: linking.skill_id,
       stage: linking.skill_stage,

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Amazon } from "../../test/support/amazon.ts";
 import { type AppUser, rows } from "../../test/support/app-user.ts";
 import { link, livingGrants, problemCode, startAndApprove, startLinkingWorld } from "../../test/support/linking.ts";
+import { refresh } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
 
 let service: Service;
@@ -65,4 +66,29 @@ describe("faults of ours", () => {
     expect(amazon.calls("lwa")).toHaveLength(1);
     expect(await livingGrants(ada.userId)).toHaveLength(1);
   });
+});
+
+it("a run that comes back to life after another took over does not undo the other's link", async () => {
+  const { state, code } = await startAndApprove(amazon, ada);
+  let wake = () => {};
+  amazon.faults.push((seen, usual) => {
+    if (seen.what !== "enable" || amazon.calls("enable").length > 1) return undefined;
+    return usual().then(async (answer) => {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      return answer;
+    });
+  });
+  const slow = ada.callOnly("POST", "/api/links/complete", { state, code });
+  await vi.waitUntil(() => amazon.linked.size === 1);
+  service.clock.advance(26_000);
+  expect((await ada.callOnly("POST", "/api/links/complete", { state, code })).status).toBe(200);
+  wake();
+  expect((await slow).status).toBe(200);
+  await service.settled();
+  expect(await livingGrants(ada.userId)).toHaveLength(1);
+  expect(await rows("SELECT * FROM pending_unlinks")).toEqual([]);
+  const held = amazon.linked.get("amazon-account-1");
+  expect((await service.request("/token", refresh(held?.refresh_token ?? ""))).status).toBe(200);
 });

@@ -308,6 +308,13 @@ describe("the callback in the browser that started", () => {
     expect(amazon.calls("lwa", "enable")).toEqual([]);
   });
 
+  it("a new sign-in of the same user is another session: it starts again", async () => {
+    const callback = await approve(browser);
+    await signIn(browser);
+    expect((await browser.get(callback)).status).toBe(403);
+    expect(amazon.calls("lwa", "enable")).toEqual([]);
+  });
+
   it("S1: what a browser started cannot be completed through the API", async () => {
     const callback = new URL(await approve(browser), "https://link.example.com");
     const app = await appUser(service, userId);

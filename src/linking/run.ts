@@ -109,6 +109,9 @@ async function succeed(
     {
       linkingId: linking.id,
       runId: linking.run_id,
+      userId: linking.user_id,
+      skillId: linking.skill_id,
+      stage: linking.skill_stage,
       grantId,
       host: enabled.host,
       alexaUserId: enabled.alexaUserId,
@@ -237,6 +240,7 @@ function unlinksOf(
         rt.keyring,
         {
           id: grantId,
+          linkingId: linking.id,
           userId: linking.user_id,
           skillId: linking.skill_id,
           stage: linking.skill_stage,

@@ -2,6 +2,7 @@
 import type { AppLinking, Outcome } from "./app-linkings.ts";
 import { type AuditEntry, auditStatement } from "./audit.ts";
 import { batch, type Condition, readAll } from "./d1.ts";
+import type { Stage } from "./linkings.ts";
 
 export interface CandidateGrant {
   readonly id: string;
@@ -35,6 +36,9 @@ export function readCandidateGrants(
 export interface LinkedEnd {
   readonly linkingId: string;
   readonly runId: string;
+  readonly userId: string;
+  readonly skillId: string;
+  readonly stage: Stage;
   readonly grantId: string;
   readonly host: string;
   readonly alexaUserId: string | null;
@@ -86,11 +90,17 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
           `UPDATE codes SET voided_at = ? WHERE linking_id = ? AND spent_at IS NULL AND voided_at IS NULL AND ${isEnd}`,
         )
         .bind(now, end.linkingId, ...ours),
+      // Disabling that Amazon has not heard of yet would end this link: Alexa knows one link per skill and account.
+      db
+        .prepare(
+          `DELETE FROM pending_unlinks WHERE user_id = ? AND skill_id = ? AND skill_stage = ? AND host = ? AND ${isEnd}`,
+        )
+        .bind(end.userId, end.skillId, end.stage, end.host, ...ours),
       db.prepare(`SELECT 1 AS ended WHERE ${isEnd}`).bind(...ours),
     ],
     true,
   );
-  return results[5]?.length === 1;
+  return results.at(-1)?.length === 1;
 }
 
 export interface FailedEnd {

@@ -40,7 +40,10 @@ export interface UnlinkedRows {
 /** The stage asked for, else the only one, or live. */
 const STAGE_HERE = "COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2))";
 
-/** Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; repeating it changes nothing more. */
+/**
+ * Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; repeating it changes nothing more. A grant
+ * whose Alexa account holds a newer living one of the same user is ended here only: disabling the skill would end the newer one too.
+ */
 export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: number): Promise<UnlinkedRows> {
   const one = "grantId" in target;
   const grantsHere = one
@@ -58,7 +61,10 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
           `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
            SELECT g.id, g.user_id, g.skill_id, g.skill_stage, t.host, t.tokens, ?4, ?5
            FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
-           WHERE t.purpose = 'enablement' AND t.grant_id IN (${grantsHere}) ON CONFLICT (id) DO NOTHING`,
+           WHERE t.purpose = 'enablement' AND t.grant_id IN (${grantsHere})
+             AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.user_id = g.user_id AND o.skill_id = g.skill_id AND o.skill_stage = g.skill_stage
+               AND o.alexa_user_id = g.alexa_user_id AND o.revoked_at IS NULL AND o.id NOT IN (${grantsHere}))
+           ON CONFLICT (id) DO NOTHING`,
         )
         .bind(...which, now + FIRST_RETRY_MS, now),
       db.prepare(`DELETE FROM amazon_tokens WHERE grant_id IN (${grantsHere})`).bind(...which),
@@ -101,12 +107,16 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
   };
 }
 
-/** Puts an enablement that must end at Amazon into the queue: for links that Alexa may have made for a linking that failed. */
+/**
+ * Puts an enablement that must end at Amazon into the queue, if the linking that may have made it ended without success: for the batch that
+ * ends it. A linking that another run has taken over keeps what it made.
+ */
 export async function pendingUnlinkStatement(
   db: D1Database,
   keyring: Keyring,
   unlink: {
     readonly id: string;
+    readonly linkingId: string;
     readonly userId: string | null;
     readonly skillId: string;
     readonly stage: Stage;
@@ -119,9 +129,11 @@ export async function pendingUnlinkStatement(
   return db
     .prepare(
       `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (id) DO NOTHING`,
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7
+       WHERE EXISTS (SELECT 1 FROM linkings WHERE id = ?8 AND outcome IN ('failed', 'cancelled', 'abandoned'))
+       ON CONFLICT (id) DO NOTHING`,
     )
-    .bind(unlink.id, unlink.userId, unlink.skillId, unlink.stage, unlink.host, sealed, now);
+    .bind(unlink.id, unlink.userId, unlink.skillId, unlink.stage, unlink.host, sealed, now, unlink.linkingId);
 }
 
 /** The enablements whose turn has come, the longest waiting first. */

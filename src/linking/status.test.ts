@@ -1,0 +1,201 @@
+// What is linked: our rows, corrected by Alexa where we can ask.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type Amazon, htmlAnswer, jsonAnswer, timeOut } from "../../test/support/amazon.ts";
+import { type AppUser, appUser, rows } from "../../test/support/app-user.ts";
+import { link, problemCode, startLinkingWorld } from "../../test/support/linking.ts";
+import { ALEXA_CLIENT, exchange, json, refresh, SKILL_ID, seedCode, seedSkill } from "../../test/support/seeds.ts";
+import type { Service } from "../../test/support/service.ts";
+
+const HOUR_MS = 3_600_000;
+const LINK = `/api/links/${SKILL_ID}`;
+
+let service: Service;
+let amazon: Amazon;
+let ada: AppUser;
+let bob: AppUser;
+
+beforeEach(async () => {
+  ({ service, amazon, ada, bob } = await startLinkingWorld());
+});
+afterEach(() => vi.restoreAllMocks());
+
+interface Link {
+  readonly skillId: string;
+  readonly name: string;
+  readonly status: string;
+  readonly checkedAt: string | null;
+  readonly grants: { id: string; createdAt: string; lastUsedAt: string; flow: string }[];
+}
+
+/** A link that came through the Alexa app: a grant without Amazon's tokens. */
+async function linkFromAlexa(user: AppUser): Promise<void> {
+  const code = await seedCode({ userId: user.userId, expiresAt: service.clock.now + 300_000 });
+  expect((await service.request("/token", exchange(code))).status).toBe(200);
+}
+
+const status = async (user: AppUser = ada, query = "") => json<Link>(await user.call("GET", LINK + query));
+const refreshes = async (account: string) => {
+  const token = amazon.linked.get(account)?.refresh_token ?? "";
+  const response = await service.request("/token", refresh(token));
+  await response.text();
+  return response.status;
+};
+describe("L8: the true state", () => {
+  it("asks Alexa where we hold a token, and says when", async () => {
+    const grantId = await link(amazon, ada);
+    amazon.seen.length = 0;
+    service.clock.advance(5000);
+    expect(await status()).toEqual({
+      skillId: SKILL_ID,
+      stage: "development",
+      name: "Acme Home",
+      status: "linked",
+      checkedAt: "2026-01-15T12:00:05.000Z",
+      grants: [
+        {
+          id: grantId,
+          createdAt: "2026-01-15T12:00:00.000Z",
+          lastUsedAt: "2026-01-15T12:00:00.000Z",
+          flow: "app_to_app",
+        },
+      ],
+    });
+    expect(amazon.calls("lwa", "look")).toEqual(["look NA"]);
+  });
+
+  it("counts a link from the Alexa app without asking", async () => {
+    await linkFromAlexa(ada);
+    expect(await status()).toMatchObject({ status: "linked", checkedAt: null, grants: [{ flow: "alexa_app" }] });
+    expect(amazon.seen).toEqual([]);
+  });
+
+  it("takes one storage read beside the bearer's", async () => {
+    await link(amazon, ada);
+    service.meter.clear();
+    await status();
+    expect(service.meter.calls()).toEqual(["DB.first", "DB.batch"]);
+  });
+
+  it.each([
+    ["404", () => jsonAnswer({}, 404)],
+    ["401", () => jsonAnswer({}, 401)],
+    ["not linked", () => jsonAnswer({ accountLink: { status: "NOT_LINKED" } })],
+  ])("%s from Alexa ends the grant and forgets Amazon's tokens", async (_, answer) => {
+    await link(amazon, ada);
+    amazon.faults.push((seen) => (seen.what === "look" ? answer() : undefined));
+    expect(await status()).toMatchObject({ status: "not_linked", grants: [] });
+    expect(await refreshes("amazon-account-1")).toBe(400);
+    expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
+    expect(await rows("SELECT details FROM audit WHERE kind = 'grant_revoked'")).toEqual([
+      { details: "enablement_gone" },
+    ]);
+  });
+
+  it.each([
+    ["500", () => jsonAnswer({}, 500)],
+    ["403", () => jsonAnswer({}, 403)],
+    ["429", () => jsonAnswer({}, 429)],
+    ["HTML", () => htmlAnswer(200)],
+    ["no word of the link", () => jsonAnswer({ status: "ENABLING" })],
+    ["silence", timeOut],
+  ])("%s from Alexa is unknown and touches no row", async (_, answer) => {
+    await link(amazon, ada);
+    amazon.faults.push((seen) => (seen.what === "look" ? answer() : undefined));
+    const before = await rows("SELECT * FROM grants ORDER BY id");
+    expect(await status()).toMatchObject({ status: "unknown", grants: [{ flow: "app_to_app" }] });
+    expect(await rows("SELECT * FROM grants ORDER BY id")).toEqual(before);
+    expect(await rows("SELECT grant_id FROM amazon_tokens")).toHaveLength(1);
+  });
+
+  it("refreshes Amazon's token after an hour, and keeps what came", async () => {
+    await link(amazon, ada);
+    service.clock.advance(2 * HOUR_MS);
+    const app = await appUser(service, ada.userId);
+    amazon.seen.length = 0;
+    expect(await status(app)).toMatchObject({ status: "linked" });
+    expect(await status(app)).toMatchObject({ status: "linked" });
+    expect(amazon.calls("lwa", "look")).toEqual(["lwa", "look NA", "look NA"]);
+  });
+
+  it("a refused refresh means that the customer disabled the skill; our own bad credentials mean nothing", async () => {
+    await link(amazon, ada);
+    service.clock.advance(2 * HOUR_MS);
+    const app = await appUser(service, ada.userId);
+    amazon.faults.push((seen) => (seen.what === "lwa" ? jsonAnswer({ error: "invalid_client" }, 401) : undefined));
+    expect(await status(app)).toMatchObject({ status: "unknown" });
+    amazon.faults.length = 0;
+    amazon.disable("amazon-account-1");
+    expect(await status(app)).toMatchObject({ status: "not_linked" });
+  });
+
+  it("one ended link of two leaves the other", async () => {
+    await link(amazon, ada, "amazon-account-1");
+    await link(amazon, ada, "amazon-account-2");
+    amazon.disable("amazon-account-1");
+    const now = await status();
+    expect(now.status).toBe("linked");
+    expect(now.grants).toHaveLength(1);
+    expect(await refreshes("amazon-account-2")).toBe(200);
+  });
+
+  it("lists every skill of the deployment without asking Alexa, each user's own", async () => {
+    await seedSkill({ skillId: "amzn1.ask.skill.second", id: "alexa-second" });
+    await link(amazon, ada);
+    amazon.seen.length = 0;
+    const mine = await json<{ links: Link[] }>(await ada.call("GET", "/api/links"));
+    expect(mine.links.map((one) => [one.skillId, one.status, one.checkedAt, one.grants.length])).toEqual([
+      [SKILL_ID, "linked", null, 1],
+      ["amzn1.ask.skill.second", "not_linked", null, 0],
+    ]);
+    const theirs = await json<{ links: Link[] }>(await bob.call("GET", "/api/links"));
+    expect(theirs.links.map((one) => one.status)).toEqual(["not_linked", "not_linked"]);
+    expect(amazon.seen).toEqual([]);
+  });
+
+  it("F4: lists 150 links without harm", async () => {
+    await service.env.DB.prepare(
+      `INSERT INTO grants (id, user_id, client_id, skill_id, skill_stage, scope, flow, created_at, last_used_at, idle_expires_at)
+       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)
+       SELECT 'g' || i, ?, ?, ?, 'development', '', 'alexa_app', ?, ?, ? FROM n`,
+    )
+      .bind(ada.userId, ALEXA_CLIENT, SKILL_ID, service.clock.now, service.clock.now, service.clock.now + HOUR_MS)
+      .run();
+    const all = await json<{ links: Link[] }>(await ada.call("GET", "/api/links"));
+    expect(all.links[0]?.grants).toHaveLength(150);
+    expect((await status()).status).toBe("linked");
+    expect((await ada.call("DELETE", LINK)).status).toBe(204);
+  });
+
+  it("keeps stages apart, and takes live when both exist", async () => {
+    await service.env.DB.batch([
+      service.env.DB.prepare(
+        `INSERT INTO skills (id, stage, type, name, scopes, return_urls, extra_redirect_uris, client_id, created_at, updated_at)
+         SELECT id, 'live', type, 'Acme Home live', scopes, return_urls, '[]', 'alexa-live', 0, 0 FROM skills WHERE id = ?`,
+      ).bind(SKILL_ID),
+      service.env.DB.prepare(
+        `INSERT INTO clients (id, kind, name, redirect_uris, scopes, skill_id, skill_stage, skill_ids, auth_methods, require_pkce,
+           rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
+         VALUES ('alexa-live', 'alexa', 'x', '[]', '[]', ?, 'live', '[]', '[]', 0, 0, 0, 0, 0, 0)`,
+      ).bind(SKILL_ID),
+    ]);
+    await linkFromAlexa(ada);
+    expect(await status()).toMatchObject({ name: "Acme Home live", status: "not_linked" });
+    expect(await status(ada, "?stage=development")).toMatchObject({ name: "Acme Home", status: "linked" });
+    expect((await ada.call("DELETE", LINK)).status).toBe(204);
+    expect(await status(ada, "?stage=development")).toMatchObject({ status: "linked" });
+    expect((await ada.call("DELETE", `${LINK}?stage=development`)).status).toBe(204);
+    expect(await status(ada, "?stage=development")).toMatchObject({ status: "not_linked" });
+  });
+
+  it.each(["?stage=beta", "?stage=live&stage=live"])("refuses %s", async (query) => {
+    expect((await ada.call("GET", LINK + query)).status).toBe(400);
+  });
+
+  it("does not know other skills", async () => {
+    for (const method of ["GET", "DELETE"]) {
+      const response = await ada.call(method, "/api/links/amzn1.ask.skill.other");
+      expect(response.status).toBe(404);
+      expect(await problemCode(response)).toBe("skill_not_found");
+    }
+  });
+});
