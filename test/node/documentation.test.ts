@@ -1,0 +1,94 @@
+// The documentation against what it speaks of: links, commands, paths, and a remedy for every reason.
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ENABLEMENT_FAILURES } from "../../src/alexa/enablement-failures.ts";
+
+const pages = globSync(["*.md", "docs/**/*.md"]);
+const text = (path: string) => readFileSync(path, "utf8");
+const matches = (source: string, pattern: RegExp) => [...source.matchAll(pattern)].map((match) => match[1] ?? "");
+
+/** Linked to before they were written. */
+const ANNOUNCED = new Set(["SECURITY.md", "docs/conformance.md"]);
+
+/** The anchors that GitHub makes of a page's headings. */
+function anchorsOf(path: string): string[] {
+  return matches(text(path).replace(/```[\s\S]*?```/g, ""), /^#+ +(.+)$/gm).map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+function isBroken(page: string, link: string): boolean {
+  const [path = "", anchor] = link.split("#");
+  const target = path === "" ? page : normalize(join(dirname(page), path));
+  if (!existsSync(target)) return !ANNOUNCED.has(target);
+  return anchor !== undefined && !anchorsOf(target).includes(anchor);
+}
+
+/** String literals between two marks of a source: the members of a union, the keys of a table. */
+function literals(path: string, from: string, to: string): string[] {
+  const source = text(path);
+  const start = source.indexOf(from);
+  expect(start, `${from} in ${path}`).toBeGreaterThanOrEqual(0);
+  return matches(source.slice(start, source.indexOf(to, start + from.length)), /"([a-z_]{3,})"/g);
+}
+
+describe("every page", () => {
+  it("links only to files and headings that exist", () => {
+    expect(pages.length).toBeGreaterThan(20);
+    const broken = pages.flatMap((page) => {
+      const markdown = text(page).replace(/```[\s\S]*?```/g, "");
+      const links = [...matches(markdown, /\]\(([^)\s]+)\)/g), ...matches(markdown, /<img src="([^"]+)"/g)];
+      return links.filter((link) => !/^[a-z]+:/.test(link) && isBroken(page, link)).map((link) => `${page}: ${link}`);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it("names only npm scripts that exist", () => {
+    const { scripts } = JSON.parse(text("package.json")) as { scripts: Record<string, string> };
+    const named = pages.flatMap((page) => matches(text(page), /npm run ([a-z][\w:-]*)/g));
+    expect(named).toContain("dev");
+    expect([...new Set(named)].filter((name) => !(name in scripts))).toEqual([]);
+  });
+
+  it("names only source files that exist", () => {
+    const named = pages.flatMap((page) =>
+      matches(text(page), /`((?:src|simulator|scripts|cli|test|migrations|types)\/[\w./-]*\w)`/g),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect([...new Set(named)].filter((path) => !existsSync(path))).toEqual([]);
+  });
+});
+
+describe("the troubleshooting page names every reason", () => {
+  const page = text("docs/troubleshooting.md");
+  const unnamed = (reasons: readonly string[]) => {
+    expect(reasons.length).toBeGreaterThan(2);
+    return [...new Set(reasons)].filter((reason) => !page.includes(`\`${reason}\``));
+  };
+
+  it.each<[string, () => string[]]>([
+    ["of refused authorize requests", () => refusals().filter((word) => word !== "page")],
+    ["of refused token requests", () => literals("src/authorization/token-failure.ts", "type TokenFailure", "/**")],
+    ["of the enablement call", () => Object.keys(ENABLEMENT_FAILURES)],
+    ["for which grants end", () => literals("src/storage/grants.ts", "type RevocationReason", ";")],
+    ["of attempts that nobody finished", () => matches(text("src/storage/sweeps.ts"), /(?:THEN|ELSE) '([a-z_]+)'/g)],
+    ["that the operator's page explains", () => matches(text("src/operations/remedies.ts"), /^ {2}([a-z_]+):/gm)],
+    ["of the JSON API", () => matches(text("src/operations/problem.ts"), /^ {2}([a-z_]+): \[\d+/gm)],
+    ["in the log that is an alert", loggedAlerts],
+  ])("O4: %s", (_, reasons) => {
+    expect(unnamed(reasons())).toEqual([]);
+  });
+
+  function refusals(): string[] {
+    return literals("src/authorization/authorization-request.ts", "type PageRefusal", "/**");
+  }
+
+  function loggedAlerts(): string[] {
+    const sources = globSync("src/**/*.{ts,tsx}").filter((path) => !path.includes(".test."));
+    return sources.flatMap((path) => matches(text(path), /log\.alert\(\s*"([a-z_]+)"/g));
+  }
+});
