@@ -26,6 +26,7 @@ import {
   linkAlexa,
   linkApp,
   MINUTE,
+  putCopy,
   refreshOfApp,
   SECOND,
   seedAppCode,
@@ -273,6 +274,23 @@ describe("T8, F4, F5: a fault at each storage call", () => {
     expect(service.meter.trips.filter((trip) => trip.sql.includes("UPDATE codes"))).toHaveLength(3);
     service.meter.clear();
     await ok(service.request("/token", exchange(code)));
+  });
+
+  it("T8: keys that went stale are asked for before the code is spent, so that nothing can fail between claim and answer", async () => {
+    const service = startService();
+    await linkAlexa(service);
+    service.clock.advance(50 * SECOND);
+    await linkApp(service);
+    service.clock.advance(15 * SECOND);
+    const code = await seedAppCode();
+    await putCopy(service, code);
+    service.meter.clear();
+    service.meter.faults.push(failing((trip) => trip.sql.includes("FROM signing_keys"), "before", overloaded));
+    expect((await service.request("/token", exchangeOfApp(code))).status).toBe(503);
+    expect(await countOf("codes", "spent_at IS NULL")).toBe(1);
+    service.meter.clear();
+    await ok(service.request("/token", exchangeOfApp(code)));
+    expect(service.meter.calls()).toEqual(["CODES.get", "DB.batch", "DB.batch"]);
   });
 
   it("F5: what is no lost connection is not tried again by the request itself", async () => {
