@@ -102,6 +102,7 @@ export async function requestEnablement(
       region: regionOf(rt, host),
       reason: result.reason,
       status: answer.answered ? answer.status : null,
+      message: answer.answered ? messageOf(answer.json) : null,
     });
   }
   return result;
@@ -117,6 +118,12 @@ function interpretEnablement(answer: OutboundAnswer | NoAnswer, stage: Stage): E
   return isLinked(parsed.data)
     ? { linked: true, alexaUserId: parsed.data.user?.id ?? null }
     : { linked: false, reason: "enablement_not_linked" };
+}
+
+/** Alexa's own words, for the log: nothing is decided by them. */
+function messageOf(json: unknown): string | null {
+  const parsed = z.object({ message: z.string() }).safeParse(json);
+  return parsed.success ? parsed.data.message.slice(0, 200) : null;
 }
 
 function isLinked(answer: z.infer<typeof enablementAnswer>): boolean {

@@ -108,6 +108,8 @@ export async function presentError(rt: Runtime, presentation: Presentation, erro
   const stands = standing(linking, rt.now(), null);
   if (stands) return stands;
   const reason = reasonOfAmazonError(error);
+  // Amazon's own words are for the operator; pages and URLs get ours (L5).
+  rt.log.warn("amazon_error", { linkingId: linking.id, traceId: linking.trace_id, error: error.slice(0, 200) });
   const as = reason === "amazon_denied" ? "cancelled" : "failed";
   const also = presentation.condition ?? { sql: "TRUE", params: [] };
   const ended = await endOpenLinking(rt, linking, {

@@ -120,7 +120,9 @@ async function succeed(
     },
     rt.now(),
   );
-  return ended ? { outcome: "linked" } : undo(rt, run, tokens, enabled);
+  if (!ended) return undo(rt, run, tokens, enabled);
+  rt.log.info("linking_linked", { linkingId: linking.id, traceId: linking.trace_id, grantId, byLook: enabled.byLook });
+  return { outcome: "linked" };
 }
 
 /** Alexa linked, but the grant or the linking was ended meanwhile: it ends at Amazon too. */

@@ -1,0 +1,199 @@
+// The page /link/{skillId}: what it asks, and the way to Amazon.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DEMO } from "../../test/support/accounts.ts";
+import type { Amazon } from "../../test/support/amazon.ts";
+import { RETURN_URL, rows } from "../../test/support/app-user.ts";
+import {
+  allLivingGrants,
+  approve,
+  decide,
+  EVE,
+  locationOf,
+  PAGE,
+  returned,
+  signIn,
+  startedLinkings,
+  startPageWorld,
+  WITH_RETURN,
+} from "../../test/support/link-page.ts";
+import { refresh } from "../../test/support/seeds.ts";
+import type { Service } from "../../test/support/service.ts";
+import { type Visitor, visit } from "../../test/support/visitor.ts";
+
+const IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1";
+
+let service: Service;
+let amazon: Amazon;
+let userId: string;
+let browser: Visitor;
+
+beforeEach(async () => {
+  ({ service, amazon, userId, browser } = await startPageWorld());
+});
+afterEach(() => vi.restoreAllMocks());
+
+describe("the page", () => {
+  it("asks to sign in, then names account, skill and scopes, and links", async () => {
+    const asked = await browser.get(WITH_RETURN);
+    expect(asked.html).toContain('name="password"');
+    const signedIn = await browser.post("/sign-in", { ...asked.hidden("/sign-in"), ...DEMO });
+    expect(signedIn.status).toBe(303);
+    const page = await browser.get(locationOf(signedIn));
+    expect(page.html).toContain(DEMO.email);
+    expect(page.html).toContain("Acme Home");
+    expect(page.html).toContain("What devices:control allows");
+    const toAmazon = await decide(browser, page, "allow");
+    const callback = await amazon.approve(locationOf(toAmazon));
+    expect(callback.origin + callback.pathname).toBe("https://link.example.com/link/callback");
+    const back = returned(await browser.get(callback.pathname + callback.search));
+    expect(Object.fromEntries(back)).toEqual({ status: "linked", state: callback.searchParams.get("state") });
+    expect(await allLivingGrants()).toMatchObject([{ user_id: userId }]);
+    const held = amazon.linked.get("amazon-account-1");
+    expect((await service.request("/token", refresh(held?.refresh_token ?? ""))).status).toBe(200);
+    // One attempt, from the sign-in to the link (O4).
+    const all = await rows<{ steps: string }>("SELECT steps FROM linkings");
+    expect(all).toHaveLength(1);
+    const steps = (JSON.parse(all[0]?.steps ?? "[]") as { name: string }[]).map((step) => step.name);
+    expect(steps).toContain("signed_in");
+    expect(steps.at(-1)).toBe("linked");
+  });
+
+  it("P2: GET, HEAD and prefetch of the page change nothing", async () => {
+    await signIn(browser);
+    for (const init of [{}, { method: "HEAD" }, { headers: { "sec-purpose": "prefetch" } }]) {
+      await service.request(WITH_RETURN, { ...init });
+    }
+    await browser.get(WITH_RETURN);
+    expect(await rows("SELECT id FROM linkings")).toEqual([]);
+    expect(amazon.seen).toEqual([]);
+  });
+
+  it("P3: a double tap gets the byte-identical redirect, and one linking", async () => {
+    await signIn(browser);
+    const page = await browser.get(WITH_RETURN);
+    const taps = await Promise.all([decide(browser, page, "allow"), decide(browser, page, "allow")]);
+    service.clock.advance(2000);
+    taps.push(await decide(browser, page, "allow"), await decide(browser, page, "deny"));
+    expect(new Set(taps.map(locationOf)).size).toBe(1);
+    expect(taps.every((tap) => tap.status === 303)).toBe(true);
+    expect(await startedLinkings()).toHaveLength(1);
+  });
+
+  it("P3: after a denial an approval follows the first decision", async () => {
+    await signIn(browser);
+    const page = await browser.get(WITH_RETURN);
+    const denied = await decide(browser, page, "deny");
+    expect(locationOf(denied)).toBe(`${RETURN_URL}?status=cancelled`);
+    expect(locationOf(await decide(browser, page, "allow"))).toBe(locationOf(denied));
+    expect(await startedLinkings()).toMatchObject([{ outcome: "cancelled" }]);
+  });
+
+  it("P4: two tabs side by side both link", async () => {
+    await signIn(browser);
+    const older = await browser.get(WITH_RETURN);
+    const newer = await browser.get(WITH_RETURN);
+    for (const [page, account] of [
+      [older, "amazon-account-1"],
+      [newer, "amazon-account-2"],
+    ] as const) {
+      const callback = await amazon.approve(locationOf(await decide(browser, page, "allow")), account);
+      expect(returned(await browser.get(callback.pathname + callback.search)).get("status")).toBe("linked");
+    }
+    expect(await allLivingGrants()).toHaveLength(2);
+  });
+
+  it.each([
+    ["a computer", {}, "", "https://www.amazon.com/ap/oa?"],
+    ["an iPhone", { "user-agent": IPHONE }, "", "https://alexa.amazon.com/spa/skill-account-linking-consent?"],
+    ["an iPhone that wants LWA", { "user-agent": IPHONE }, "&via=lwa", "https://www.amazon.com/ap/oa?"],
+    [
+      "a computer that wants the app",
+      {},
+      "&via=alexa_app",
+      "https://alexa.amazon.com/spa/skill-account-linking-consent?",
+    ],
+  ])("sends %s to the right place at Amazon", async (_, headers, query, expected) => {
+    Object.assign(browser.headers, headers);
+    await signIn(browser);
+    const asked = await decide(browser, await browser.get(`${WITH_RETURN}${query}`), "allow");
+    expect(locationOf(asked).startsWith(expected)).toBe(true);
+  });
+
+  it.each([
+    ["S7: a return URL off the list", `?return_to=${encodeURIComponent(`${RETURN_URL}/`)}`, 400],
+    ["S7: a script", "?return_to=javascript:alert(1)", 400],
+    ["S7: a network path", "?return_to=//evil.test", 400],
+    ["S7: a backslash", "?return_to=/%5Cevil.test", 400],
+    ["a repeated return_to", `?return_to=${encodeURIComponent(RETURN_URL)}&return_to=x`, 400],
+    ["an unknown way", "?via=mail", 400],
+    ["an unknown stage", "?stage=beta", 400],
+    ["broken encoding", "?return_to=%ZZ", 400],
+    ["a stage that is not there", "?stage=live", 404],
+  ])("answers %s with a page", async (_, query, status) => {
+    const page = await browser.get(PAGE + query);
+    expect(page.status).toBe(status);
+    expect(page.headers.get("location")).toBeNull();
+    expect(page.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+    expect(page.headers.get("content-security-policy")).not.toContain("form-action");
+  });
+
+  it("does not know other skills", async () => {
+    expect((await browser.get("/link/amzn1.ask.skill.other")).status).toBe(404);
+  });
+
+  it("S3: a form without its token, or from another browser, is refused", async () => {
+    await signIn(browser);
+    const page = await browser.get(WITH_RETURN);
+    expect((await browser.post(PAGE, { decision: "allow" })).status).toBe(403);
+    const eve = visit(service);
+    await signIn(eve, EVE);
+    expect((await decide(eve, page, "allow")).status).toBe(403);
+    expect(await startedLinkings()).toEqual([]);
+  });
+
+  it("asks the one who is signed in now, not the one it was drawn for", async () => {
+    await signIn(browser);
+    const page = await browser.get(WITH_RETURN);
+    await signIn(browser, EVE);
+    const again = await decide(browser, page, "allow");
+    expect(again.status).toBe(303);
+    expect(locationOf(again)).toBe(WITH_RETURN);
+    expect((await browser.get(locationOf(again))).html).toContain(EVE.email);
+    expect(await startedLinkings()).toEqual([]);
+  });
+
+  it("a session ended elsewhere starts nothing", async () => {
+    await signIn(browser);
+    const page = await browser.get(WITH_RETURN);
+    await service.env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ?").bind(userId).run();
+    const refused = await decide(browser, page, "allow");
+    expect(refused.status).toBe(303);
+    expect(locationOf(refused).startsWith(PAGE)).toBe(true);
+    expect(await startedLinkings()).toEqual([]);
+    expect((await browser.get(locationOf(refused))).html).toContain('name="password"');
+  });
+
+  it("offers another account and keeps the attempt", async () => {
+    await signIn(browser);
+    const switched = await decide(browser, await browser.get(WITH_RETURN), "switch");
+    expect(switched.status).toBe(303);
+    const page = await browser.get(locationOf(switched));
+    expect(page.html).toContain('name="password"');
+    const signedIn = await browser.post("/sign-in", { ...page.hidden("/sign-in"), ...EVE });
+    expect((await browser.get(locationOf(signedIn))).html).toContain(EVE.email);
+  });
+
+  it("ends on pages of ours when there is no return URL", async () => {
+    const linked = await browser.get(await approve(amazon, browser, PAGE));
+    expect(linked.status).toBe(200);
+    expect(linked.html).toContain("Linked with Alexa");
+    const denied = await decide(browser, await browser.get(PAGE), "deny");
+    expect(denied.status).toBe(200);
+    expect(denied.html).toContain("Not linked");
+  });
+
+  it("P6: speaks German to who asks for it", async () => {
+    browser.headers["accept-language"] = "de-DE,de;q=0.9";
+    expect((await browser.get(await approve(amazon, browser, PAGE))).html).toContain("Mit Alexa verknüpft");
+  });
+});
