@@ -4,6 +4,7 @@ import type { Runtime } from "../runtime.ts";
 import { batch } from "../storage/d1.ts";
 import {
   dropSigningKey,
+  forgetOldSigningKeys,
   insertFirstSigningKey,
   insertNextSigningKey,
   type NewSigningKey,
@@ -144,8 +145,12 @@ export async function rotateSigningKey(
   return (await publishNext(rt, rt.now())) ? "rotated" : "pending";
 }
 
-/** Publishes a next key when the present one has signed for 90 days. True when it did; of two calls one does. */
+/**
+ * Publishes a next key when the present one has signed for 90 days, and forgets keys that nothing can name any more.
+ * True when it published one; of two calls one does.
+ */
 export async function rotateKeysWhenDue(rt: Runtime): Promise<boolean> {
+  await forgetOldSigningKeys(rt.db, rt.now());
   const startedBefore = rt.now() - ROTATION_PERIOD_MS;
   const signer = signerAmong(await loadSigningKeys(rt, true), rt.now());
   if (!signer || signer.signsFrom > startedBefore) return false;
