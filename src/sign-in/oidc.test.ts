@@ -56,7 +56,9 @@ describe("the company's identity provider", () => {
     const sent = providers.asked.find((one) => one.path === "id.example.com/token");
     expect(sent?.body.get("redirect_uri")).toBe("https://link.example.com/sign-in/oidc/callback");
     expect(sent?.body.get("client_secret")).toBeNull();
-    expect(sent?.request.headers.get("authorization")).toBe(`Basic ${btoa("alexa+link:obviously-fake%2Bsecret")}`);
+    const basic = atob(sent?.request.headers.get("authorization")?.slice("Basic ".length) ?? "");
+    const decoded = basic.split(":").map((part) => decodeURIComponent(part.replaceAll("+", " ")));
+    expect(decoded).toEqual(["alexa link", "obviously-fake+secret"]);
     const verifier = new TextEncoder().encode(sent?.body.get("code_verifier") ?? "");
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", verifier));
     const challenge = btoa(String.fromCharCode(...digest))

@@ -1,29 +1,25 @@
 // Sign-in at the company's identity provider: OpenID Connect's code flow with PKCE, state and nonce.
+import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
-import { callForJson } from "../alexa/outbound.ts";
+import { callForJson, fetchOut, OutboundFault } from "../alexa/outbound.ts";
 import { toBase64Url, utf8 } from "../crypto/encoding.ts";
 import type { OidcConfig } from "../env.ts";
 import type { Runtime } from "../runtime.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import type { Departure, ExternalAttempt, ExternalOutcome } from "./external.ts";
 import { callbackUri } from "./external.ts";
-import { PROVIDER_LIMITS, type ProviderMetadata, providerMetadata, verifyProviderToken } from "./provider.ts";
+import {
+  PROVIDER_ALGORITHMS,
+  PROVIDER_LIMITS,
+  type ProviderMetadata,
+  providerMetadata,
+  verifyProviderToken,
+} from "./provider.ts";
 
 const CLOCK_TOLERANCE_SECONDS = 60;
 const LONGEST_CODE = 4096;
-const LONGEST_TOKEN = 32 * 1024;
+const LONGEST_SUBJECT = 255;
 
-const tokenAnswer = z.object({
-  id_token: z.string().check(z.maxLength(LONGEST_TOKEN)),
-  access_token: z.catch(z.optional(z.string().check(z.maxLength(LONGEST_TOKEN))), undefined),
-});
-const idTokenClaims = z.object({
-  sub: z.string().check(z.minLength(1), z.maxLength(255)),
-  nonce: z.string(),
-  iat: z.number(),
-  aud: z.union([z.string(), z.array(z.string())]),
-  azp: z.optional(z.string()),
-});
 const profileClaims = z.object({
   email: z.catch(z.optional(z.string().check(z.maxLength(320))), undefined),
   email_verified: z.catch(z.optional(z.boolean()), undefined),
@@ -85,7 +81,7 @@ export async function oidcAuthorizationUrl(
   return url.href;
 }
 
-/** Who the provider says has come back. `iss` is the response's own (RFC 9207). Two or three calls to the provider. */
+/** Who the provider says has come back. `response` is the callback's own query. Two or three calls to the provider. */
 export async function oidcPerson(
   rt: Runtime,
   attempt: ExternalAttempt,
@@ -93,33 +89,115 @@ export async function oidcPerson(
 ): Promise<ExternalOutcome> {
   const provider = await usableProvider(rt);
   if (!provider) return { outcome: "unavailable" };
-  const { oidc, metadata } = provider;
-  const issuerMissing = response.iss === null && metadata.authorization_response_iss_parameter_supported === true;
-  if (issuerMissing || (response.iss !== null && response.iss !== oidc.issuer)) {
-    return { outcome: "refused", reason: "issuer_mismatch" };
-  }
   if (response.code.length > LONGEST_CODE) return { outcome: "refused", reason: "code_too_long" };
-  const answer = await requestTokens(rt, provider, response.code, attempt.codeVerifier);
-  if ("outcome" in answer) return answer;
-  const claims = await verifyProviderToken(rt, answer.id_token, {
+  // The library takes an empty issuer for none.
+  if (response.iss === "") return { outcome: "refused", reason: "issuer_mismatch" };
+  const { as, client } = asLibrarySees(rt, provider);
+  try {
+    // The state was compared when the attempt was taken; what is checked here is the issuer (RFC 9207).
+    const query = new URLSearchParams({ code: response.code, ...(response.iss === null ? {} : { iss: response.iss }) });
+    const parameters = oauth.validateAuthResponse(as, client, query, oauth.skipStateCheck);
+    const authentication = clientAuthentication(provider);
+    if (!authentication) return { outcome: "refused", reason: "client_authentication_unsupported" };
+    const answer = await oauth.authorizationCodeGrantRequest(
+      as,
+      client,
+      authentication,
+      parameters,
+      callbackUri(rt, "oidc"),
+      attempt.codeVerifier,
+      requestOptions(provider),
+    );
+    if (answer.status >= 500 || answer.status === 429) return { outcome: "unavailable" };
+    const tokens = await oauth.processAuthorizationCodeResponse(as, client, answer, {
+      expectedNonce: attempt.nonce,
+      requireIdToken: true,
+    });
+    return await personOfTokens(rt, provider, tokens);
+  } catch (error) {
+    return outcomeOfFault(rt, error);
+  }
+}
+
+/** The library has checked the id token's claims, but leaves its signature to us: no token counts without it. */
+async function personOfTokens(
+  rt: Runtime,
+  { oidc, metadata }: UsableProvider,
+  tokens: oauth.TokenEndpointResponse,
+): Promise<ExternalOutcome> {
+  const claims = await verifyProviderToken(rt, tokens.id_token ?? "", {
     issuer: oidc.issuer,
     audience: oidc.clientId,
     clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
   });
   if (claims === "unavailable") return { outcome: "unavailable" };
-  if (claims === undefined) return { outcome: "refused", reason: "id_token_invalid" };
-  const checked = idTokenClaims.safeParse(claims);
-  if (!checked.success) return { outcome: "refused", reason: "id_token_incomplete" };
-  const { sub, nonce, iat, aud, azp } = checked.data;
-  if (nonce !== attempt.nonce) return { outcome: "refused", reason: "nonce_mismatch" };
-  if (iat > rt.now() / 1000 + CLOCK_TOLERANCE_SECONDS)
+  if (claims?.sub === undefined || claims.sub === "" || claims.sub.length > LONGEST_SUBJECT) {
+    return { outcome: "refused", reason: "id_token_invalid" };
+  }
+  // OpenID Connect Core §3.1.3.7: the library asks only where the audience is a list.
+  if (claims.azp !== undefined && claims.azp !== oidc.clientId) {
+    return { outcome: "refused", reason: "authorized_party_mismatch" };
+  }
+  if ((claims.iat ?? 0) > rt.now() / 1000 + CLOCK_TOLERANCE_SECONDS) {
     return { outcome: "refused", reason: "id_token_from_the_future" };
-  // OpenID Connect Core §3.1.3.7: made for several, it must have been issued to us.
-  const issuedTo = azp ?? (Array.isArray(aud) && aud.length > 1 ? undefined : oidc.clientId);
-  if (issuedTo !== oidc.clientId) return { outcome: "refused", reason: "authorized_party_mismatch" };
+  }
   const own = profileClaims.parse(claims);
-  const profile = own.email === undefined ? { ...own, ...(await userinfo(metadata, answer.access_token, sub)) } : own;
-  return { outcome: "person", person: personOf(oidc.issuer, sub, profile) };
+  const profile =
+    own.email === undefined ? { ...own, ...(await userinfo(metadata, tokens.access_token, claims.sub)) } : own;
+  return { outcome: "person", person: personOf(oidc.issuer, claims.sub, profile) };
+}
+
+function asLibrarySees(
+  rt: Runtime,
+  { oidc, metadata }: UsableProvider,
+): { as: oauth.AuthorizationServer; client: oauth.Client } {
+  const { authorization_endpoint, token_endpoint, jwks_uri, authorization_response_iss_parameter_supported } = metadata;
+  return {
+    as: {
+      issuer: oidc.issuer,
+      authorization_endpoint,
+      token_endpoint,
+      jwks_uri,
+      // Pinned here, whatever the provider says.
+      id_token_signing_alg_values_supported: PROVIDER_ALGORITHMS,
+      authorization_response_iss_parameter_supported: authorization_response_iss_parameter_supported ?? false,
+    },
+    client: {
+      client_id: oidc.clientId,
+      [oauth.clockTolerance]: CLOCK_TOLERANCE_SECONDS,
+      [oauth.clockSkew]: rt.clockSkewSeconds(),
+    },
+  };
+}
+
+function clientAuthentication({ oidc, metadata }: UsableProvider): oauth.ClientAuth | undefined {
+  const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
+  if (methods.includes("client_secret_basic")) return oauth.ClientSecretBasic(oidc.clientSecret);
+  return methods.includes("client_secret_post") ? oauth.ClientSecretPost(oidc.clientSecret) : undefined;
+}
+
+/** Every call goes through our own way out; http is left to a provider on this machine. */
+function requestOptions({ oidc }: UsableProvider) {
+  return {
+    [oauth.customFetch]: (url: string, init: oauth.CustomFetchOptions<string, URLSearchParams>) =>
+      fetchOut(url, { method: init.method, headers: init.headers, body: init.body.toString() }, PROVIDER_LIMITS),
+    [oauth.allowInsecureRequests]: oidc.issuer.startsWith("http://"),
+  };
+}
+
+function outcomeOfFault(rt: Runtime, error: unknown): ExternalOutcome {
+  if (error instanceof OutboundFault) return { outcome: "unavailable" };
+  if (error instanceof oauth.ResponseBodyError || error instanceof oauth.WWWAuthenticateChallengeError) {
+    // 401 means our own id or secret: the operator has to act, not the customer.
+    const log = error.status === 401 ? rt.log.alert : rt.log.warn;
+    log("provider_refused_code", { status: error.status });
+    return { outcome: "refused", reason: "code_refused" };
+  }
+  if (error instanceof oauth.OperationProcessingError || error instanceof oauth.AuthorizationResponseError) {
+    const code = "code" in error && typeof error.code === "string" ? error.code : "malformed";
+    return { outcome: "refused", reason: `provider_answer_${code.replace(/^OAUTH_/, "").toLowerCase()}` };
+  }
+  throw error;
 }
 
 function personOf(issuer: string, subject: string, profile: Profile) {
@@ -130,48 +208,6 @@ function personOf(issuer: string, subject: string, profile: Profile) {
     email: profile.email_verified !== false && isEmail(email) ? email : null,
     name: name ? name : null,
   };
-}
-
-async function requestTokens(
-  rt: Runtime,
-  { oidc, metadata }: UsableProvider,
-  code: string,
-  codeVerifier: string,
-): Promise<z.infer<typeof tokenAnswer> | Exclude<ExternalOutcome, { outcome: "person" }>> {
-  const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
-  const basic = methods.includes("client_secret_basic");
-  if (!basic && !methods.includes("client_secret_post")) {
-    return { outcome: "refused", reason: "client_authentication_unsupported" };
-  }
-  const body = new URLSearchParams({
-    grant_type: "authorization_code",
-    code,
-    redirect_uri: callbackUri(rt, "oidc"),
-    code_verifier: codeVerifier,
-    ...(basic ? {} : { client_id: oidc.clientId, client_secret: oidc.clientSecret }),
-  });
-  const headers: Record<string, string> = {
-    "content-type": "application/x-www-form-urlencoded;charset=UTF-8",
-    accept: "application/json",
-    ...(basic ? { authorization: basicCredentials(oidc.clientId, oidc.clientSecret) } : {}),
-  };
-  const init = { method: "POST", headers, body: body.toString() };
-  const answer = await callForJson(metadata.token_endpoint, init, PROVIDER_LIMITS);
-  if (!answer.answered || answer.status >= 500 || answer.status === 429) return { outcome: "unavailable" };
-  if (answer.status !== 200) {
-    // 401 means our own id or secret: the operator has to act, not the customer.
-    const log = answer.status === 401 ? rt.log.alert : rt.log.warn;
-    log("provider_refused_code", { status: answer.status });
-    return { outcome: "refused", reason: "code_refused" };
-  }
-  const parsed = tokenAnswer.safeParse(answer.json);
-  return parsed.success ? parsed.data : { outcome: "refused", reason: "token_answer_malformed" };
-}
-
-/** RFC 6749 §2.3.1: both parts form-encoded before they are joined. */
-function basicCredentials(id: string, secret: string): string {
-  const encode = (part: string) => new URLSearchParams({ x: part }).toString().slice(2);
-  return `Basic ${btoa(`${encode(id)}:${encode(secret)}`)}`;
 }
 
 /** E-mail and name from the userinfo endpoint, for the same subject; nothing when it does not answer: they are labels only. */

@@ -6,7 +6,7 @@ import type { Caches } from "../authorization/caches.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** Asymmetric only: with a symmetric one, whoever knows the public key could sign. */
-const ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
+export const PROVIDER_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
 export const PROVIDER_LIMITS = { timeoutMs: 4000, maxBytes: 256 * 1024 };
 /** What the provider publishes is read anew after this time in any case: a key that it withdrew must stop working. */
 const MAX_AGE_MS = 10 * 60_000;
@@ -116,7 +116,7 @@ export async function verifyProviderToken(
     if (!keys) return "unavailable";
     try {
       const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
-        algorithms: ALGORITHMS,
+        algorithms: PROVIDER_ALGORITHMS,
         issuer,
         audience,
         requiredClaims: ["exp", "sub"],

@@ -88,7 +88,7 @@ export async function standInForProviders(seconds: () => number): Promise<Provid
     },
     willAnswer(token, extra = {}) {
       providers.answers["id.example.com/token"] = () =>
-        Response.json({ id_token: token, token_type: "Bearer", ...extra });
+        Response.json({ id_token: token, access_token: "at_example", token_type: "Bearer", ...extra });
     },
   };
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
