@@ -49,9 +49,12 @@ function vitest(args: (output: string) => string[], stdio: "pipe" | "inherit"): 
 /** Every test, read from the sources without running them; sorted. */
 export function declaredTests(): DeclaredTest[] {
   const listed = vitest((output) => ["list", `--json=${output}`], "pipe") as { name: string; file: string }[];
-  return listed
-    .map(({ name, file }) => ({ name, file: fromRoot(file) }))
-    .sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return (
+    listed
+      // Names come as they are written between the quotes.
+      .map(({ name, file }) => ({ name: name.replaceAll(/\\([\\'"`])/g, "$1"), file: fromRoot(file) }))
+      .sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  );
 }
 
 /** Runs everything, or reads `resultFile`, a JSON report of vitest. */
