@@ -93,7 +93,9 @@ export function createService(config: Config, now: () => number = () => Date.now
       return problem("not_configured", "Set the variable ISSUER to this server's public origin.");
     }
     c.set("runtime", await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work)));
-    await next();
+    // The router takes `/token/` for `/token`; only the path that is documented exists (W1).
+    if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c as AppContext);
+    else await next();
     // Afterwards: answers that handlers built themselves, and those of the error boundary, get them too (P7).
     for (const [name, value] of SECURITY_HEADERS) c.res.headers.set(name, value);
   });

@@ -62,12 +62,7 @@ export const STANDARDS: readonly Source[] = [
         "linking from the Alexa app > denial goes back to Alexa with the same state",
       ),
       proven("RFC6749-4.1.3", "The exchange checks client, code and redirect URI.", "@C6", ...CLIENTS),
-      proven(
-        "RFC6749-4.1.4",
-        "The answer holds access token, type, lifetime and refresh token.",
-        "code exchange > answers with a complete token answer",
-        ...CLIENTS,
-      ),
+      proven("RFC6749-4.1.4", "The answer holds access token, type, lifetime and refresh token.", "@T5", ...CLIENTS),
       doesNotApply(
         "RFC6749-4.2",
         "Implicit grant.",
