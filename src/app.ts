@@ -22,6 +22,7 @@ import { type MaintenanceReport, runMaintenance } from "./operations/maintenance
 import { Counters } from "./operations/metrics.ts";
 import { problem } from "./operations/problem.ts";
 import { operationsRoutes } from "./operations/router.ts";
+import { followConfiguration } from "./operations/webhooks.ts";
 import type { AppContext, AppEnv, Runtime } from "./runtime.ts";
 import { signInRoutes } from "./sign-in/routes.ts";
 import { StorageFault } from "./storage/d1.ts";
@@ -65,6 +66,7 @@ export function createService(config: Config, now: () => number = () => Date.now
   const caches = new Caches();
   const counters = new Counters(config.metricsFlushMs);
   let keyring: Promise<Keyring> | undefined;
+  let webhooksFollow = false;
 
   async function runtime(env: Env, issuer: string, background: (work: Promise<unknown>) => void): Promise<Runtime> {
     keyring ??= createKeyring(config.masterKey, config.previousMasterKey);
@@ -92,7 +94,12 @@ export function createService(config: Config, now: () => number = () => Date.now
     if (issuer === undefined) {
       return problem("not_configured", "Set the variable ISSUER to this server's public origin.");
     }
-    c.set("runtime", await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work)));
+    const rt = await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work));
+    c.set("runtime", rt);
+    if (config.webhook && !webhooksFollow) {
+      webhooksFollow = true;
+      rt.background(followConfiguration(rt).catch(() => (webhooksFollow = false)));
+    }
     // The router takes `/token/` for `/token`; only the path that is documented exists (W1).
     if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c as AppContext);
     else await next();

@@ -76,6 +76,12 @@ describe("a wrong value is refused with the variable's name and without the valu
     ["ALEXA_CERT_ORIGIN", "https://certificates.example.com"],
     ["ALEXA_CERT_ROOTS", "no certificate"],
     ["ALEXA_CERT_ROOTS", "-----BEGIN CERTIFICATE-----"],
+    ["WEBHOOK_URL", "http://hooks.example.com/x"],
+    ["WEBHOOK_URL", "http://127.0.0.1:9999/x"],
+    ["WEBHOOK_URL", "https://hooks.example.com/without-a-secret"],
+    ["WEBHOOK_SECRET", "whsec_c2hvcnQ="],
+    ["WEBHOOK_SECRET", "b2J2aW91c2x5LWZha2Utd2ViaG9vay1rZXktMDAwMDA="],
+    ["WEBHOOK_SECRET", "whsec_b2J2aW91c2x5LWZha2Utd2ViaG9vay1rZXktMDAwMDA="],
   ])("%s: %s", (name, value) => {
     const message = refusal({ ...PUBLIC, [name]: value });
     expect(message).toContain(name);

@@ -12,6 +12,12 @@ export interface OidcConfig {
   readonly audience: string | undefined;
 }
 
+/** Where links made and ended are told, and what signs it: the secret, or during its rotation both. */
+export interface WebhookConfig {
+  readonly url: string;
+  readonly secrets: readonly Uint8Array<ArrayBuffer>[];
+}
+
 export interface Config {
   /** Public origin without trailing slash; undefined means: the request's origin, on a loopback host only. */
   readonly issuer: string | undefined;
@@ -54,6 +60,7 @@ export interface Config {
     readonly certOrigin: string;
     readonly certRoots: string | undefined;
   };
+  readonly webhook: WebhookConfig | undefined;
 }
 
 export class ConfigurationError extends Error {
@@ -214,7 +221,22 @@ const variables = z.object({
   ALEXA_CERT_ROOTS: z.optional(
     text((value) => value.includes("-----BEGIN CERTIFICATE-----"), "must be PEM certificates"),
   ),
+  WEBHOOK_URL: z.optional(httpsOrLoopbackUrl),
+  WEBHOOK_SECRET: z.optional(
+    text(
+      (value) => webhookSecrets(value).every(({ length }) => length >= 24 && length <= 64),
+      "must be whsec_ and 24 to 64 bytes as base64; while it is changed, two of them with a blank between",
+    ),
+  ),
 });
+
+/** The keys of `whsec_…` values; an empty one for what is none. */
+function webhookSecrets(value: string): Uint8Array<ArrayBuffer>[] {
+  const parts = value.split(" ");
+  return (parts.length > 2 ? [""] : parts).map((part) =>
+    Uint8Array.from(Buffer.from(/^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(part)?.[1] ?? "", "base64")),
+  );
+}
 
 type Variables = z.infer<typeof variables>;
 
@@ -273,6 +295,7 @@ function* crossChecks(v: Variables): Generator<string> {
     if (v.ALEXA_CERT_ORIGIN !== "https://s3.amazonaws.com")
       yield "ALEXA_CERT_ORIGIN can be changed only in development";
     if (v.ALEXA_CERT_ROOTS !== undefined) yield "ALEXA_CERT_ROOTS can be set only in development";
+    if (v.WEBHOOK_URL?.startsWith("http:")) yield "WEBHOOK_URL must be https with a public ISSUER";
     if (v.OIDC_ISSUER?.startsWith("http:")) yield "OIDC_ISSUER must be https with a public ISSUER";
   }
   if (v.SIGN_IN_METHODS.every((method) => method === "passkey")) {
@@ -291,6 +314,12 @@ function* crossChecks(v: Variables): Generator<string> {
     for (const name of ["AMAZON_SIGN_IN_CLIENT_ID", "AMAZON_SIGN_IN_CLIENT_SECRET"] as const) {
       if (!v[name]) yield `${name} is required because SIGN_IN_METHODS lists amazon`;
     }
+  }
+  if (v.WEBHOOK_URL !== undefined && v.WEBHOOK_SECRET === undefined) {
+    yield "WEBHOOK_SECRET is required because WEBHOOK_URL is set";
+  }
+  if (v.WEBHOOK_SECRET !== undefined && v.WEBHOOK_URL === undefined) {
+    yield "WEBHOOK_URL is required because WEBHOOK_SECRET is set";
   }
   if (v.MASTER_KEY_PREVIOUS !== undefined && v.MASTER_KEY_PREVIOUS === v.MASTER_KEY) {
     yield "MASTER_KEY_PREVIOUS must differ from MASTER_KEY";
@@ -354,6 +383,8 @@ function toConfig(v: Variables): Config {
       certOrigin: v.ALEXA_CERT_ORIGIN,
       certRoots: v.ALEXA_CERT_ROOTS,
     },
+    webhook:
+      v.WEBHOOK_URL && v.WEBHOOK_SECRET ? { url: v.WEBHOOK_URL, secrets: webhookSecrets(v.WEBHOOK_SECRET) } : undefined,
   };
 }
 

@@ -7,6 +7,7 @@ import { utf8Decode } from "../crypto/encoding.ts";
 import { randomId } from "../crypto/random.ts";
 import { problem } from "../operations/problem.ts";
 import { json, route } from "../operations/routes.ts";
+import { deliverSoon } from "../operations/webhooks.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import {
   type EventRow,
@@ -135,6 +136,7 @@ function note(rt: Runtime, event: Envelope, name: string, taken: TakenEvent): vo
   const skillId = event.context.System.application.applicationId;
   if (name === "SkillEnabled") rt.metrics.count("skill_enabled", skillId);
   if (name === "SkillDisabled") rt.metrics.count("skill_disabled", skillId);
+  if (taken.ended.length > 0) deliverSoon(rt);
   for (const grantId of taken.ended) {
     rt.metrics.count("grant_revoked", skillId);
     rt.log.info("grant_revoked", { grantId, reason: "skill_disabled" });

@@ -1,5 +1,6 @@
 // POST /revoke (RFC 7009): either token of a client ends the grant behind it.
 import { Hono } from "hono/tiny";
+import { deliverSoon } from "../operations/webhooks.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { revokeGrant } from "../storage/grants.ts";
 import { authenticateClient } from "./client-authentication.ts";
@@ -32,6 +33,7 @@ async function revoke(c: AppContext): Promise<Response> {
   // An unknown token, or another client's, is no error (RFC 7009 §2.2): the answer tells nobody what exists.
   if (found?.grant?.client_id === caller.client.id) {
     await revokeGrant(rt.db, found.grant.id, "revoked_by_client", rt.now());
+    deliverSoon(rt);
     rt.log.info("grant_revoked", { clientId: caller.client.id, grantId: found.grant.id, reason: "revoked_by_client" });
   }
   return new Response(null, { status: 200, headers: TOKEN_HEADERS });

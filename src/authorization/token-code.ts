@@ -1,6 +1,7 @@
 // grant_type=authorization_code: checks in memory first, then one claim in D1 that spends the code and makes the grant.
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
+import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
 import { LOOKED_AT_CODE_STEP, noteCodeRefusal } from "../storage/code-refusals.ts";
 import {
@@ -163,6 +164,7 @@ async function redeem(
   }
   const { code, traceId } = result;
   rt.metrics.count(`code_redeemed_${code.origin}`, client.skillId);
+  deliverSoon(rt);
   rt.log.info("code_redeemed", { traceId, clientId: client.id, grantId: code.grant_id });
   return userTokenAnswer(
     rt,

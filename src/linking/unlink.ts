@@ -1,6 +1,7 @@
 // Unlinking: ours ends at once, in one batch; then the skill is disabled at Amazon, now or by the scheduled work.
 import { disableEnablement } from "../alexa/enablement.ts";
 import { freshAmazonTokens } from "../alexa/lwa.ts";
+import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
 import { StorageFault } from "../storage/d1.ts";
@@ -27,6 +28,7 @@ export async function unlinkSkill(
 ): Promise<UnlinkOutcome> {
   const rows = await revokeLinks(rt.db, target, rt.now());
   if (!rows.skill) return { outcome: "skill_not_found" };
+  deliverSoon(rt);
   return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, rows.skill) };
 }
 
@@ -37,6 +39,7 @@ export async function unlinkGrant(
 ): Promise<UnlinkOutcome> {
   const rows = await revokeLinks(rt.db, target, rt.now());
   if (!rows.found) return { outcome: "grant_not_found" };
+  deliverSoon(rt);
   const [first] = rows.pending;
   const skill = first ? await readSkill(rt.db, first.skill_id, first.skill_stage) : undefined;
   return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, skill) };

@@ -5,6 +5,7 @@ import { finishPendingUnlinks } from "../linking/unlink.ts";
 import type { Runtime } from "../runtime.ts";
 import { resealChunk } from "../storage/reseal.ts";
 import { SWEEPS, sweep } from "../storage/sweeps.ts";
+import { deliverWebhooks, followConfiguration } from "./webhooks.ts";
 
 export interface MaintenanceLimits {
   /** Rows that one sweep takes in one round. */
@@ -21,6 +22,7 @@ export interface MaintenanceReport {
   /** Rows ended or deleted, by what they were. */
   readonly swept: Readonly<Record<string, number>>;
   readonly finishedUnlinks: number;
+  readonly deliveredWebhooks: number;
   readonly resealed: number;
   readonly keyRotated: boolean;
   /** Work is left for the next run. */
@@ -46,11 +48,16 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   const swept = await part("sweep", { counts: {}, more: true }, () => sweepAll(rt, limits));
   const resealed = await part("reseal", 0, () => resealChunk(rt, limits.reseals));
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
+  const deliveredWebhooks = await part("webhooks", 0, async () => {
+    await followConfiguration(rt);
+    return deliverWebhooks(rt);
+  });
   // Last: Amazon may be slow, and nothing else should wait for it.
   const finishedUnlinks = await part("unlinks", 0, () => finishPendingUnlinks(rt, limits.unlinks));
   const report: MaintenanceReport = {
     swept: { ...swept.counts, abandonedLinkings: (swept.counts.abandonedLinkings ?? 0) + abandoned },
     finishedUnlinks,
+    deliveredWebhooks,
     resealed,
     keyRotated,
     more: swept.more || resealed >= limits.reseals || abandoned >= limits.unlinks,
