@@ -2,7 +2,19 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CERTIFICATE_URL, chainKeys, chainPem, sign } from "../../test/support/alexa-signer.ts";
-import { json, refresh, SKILL_ID, seedSkill, seedUser } from "../../test/support/seeds.ts";
+import { SERVICE_BASIC } from "../../test/support/gateway.ts";
+import {
+  ALEXA_CLIENT,
+  ALEXA_SECRET,
+  basic,
+  json,
+  refresh,
+  SERVICE_CLIENT,
+  SKILL_ID,
+  seedAppAndService,
+  seedSkill,
+  seedUser,
+} from "../../test/support/seeds.ts";
 import { type Service, START } from "../../test/support/service.ts";
 import { eventBody, link, post, startWithAlexa, tell } from "../../test/support/skill-events.ts";
 
@@ -143,6 +155,39 @@ describe("S4: what is not believed changes nothing", () => {
 
   it("another method: 405", async () => {
     expect((await service.request("/alexa/events")).status).toBe(405);
+  });
+});
+
+describe("U2: a Lambda, whose events come unsigned, forwards them as service client", () => {
+  const forward = (authorization: string, seed: object = {}) =>
+    service.request("/alexa/events", {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization },
+      body: eventBody({ at: service.clock.now, ...seed }),
+    });
+
+  it("and is believed about its own skills", async () => {
+    await seedAppAndService();
+    const { tokens } = await link(service);
+    expect((await forward(SERVICE_BASIC, { accessToken: tokens.access_token })).status).toBe(200);
+    expect(await alive(tokens)).toBe(false);
+    expect(fetched).toEqual([]);
+  });
+
+  it("not about others', not when it is late, not with a wrong secret, and no signature is forgiven", async () => {
+    await seedAppAndService(["amzn1.ask.skill.0001-other"]);
+    const { tokens } = await link(service);
+    const seed = { accessToken: tokens.access_token };
+    expect(await reasonOf(await forward(SERVICE_BASIC, seed))).toBe("skill_unknown");
+    expect(await reasonOf(await forward(SERVICE_BASIC, { ...seed, at: START - HOUR_MS - 1000 }))).toBe(
+      "timestamp_outside_window",
+    );
+    for (const authorization of [basic(SERVICE_CLIENT, "wrong"), basic(ALEXA_CLIENT, ALEXA_SECRET), "Bearer x"]) {
+      expect((await forward(authorization, seed)).status).toBe(401);
+    }
+    const forged = { authorization: SERVICE_BASIC, "signature-256": btoa("\0".repeat(256)) };
+    expect(await reasonOf(await post(service, eventBody(seed), forged))).toBe("signature_wrong");
+    expect(await alive(tokens)).toBe(true);
   });
 });
 

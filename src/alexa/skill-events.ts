@@ -1,4 +1,4 @@
-// POST /alexa/events: what Alexa tells about a customer's skill, believed only when it is signed, recent and about a skill of ours.
+// POST /alexa/events: what Alexa tells about a customer's skill, believed only when it is proved, recent and about a skill of ours.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { claimsOfEndedToken } from "../authorization/access-tokens.ts";
@@ -18,6 +18,7 @@ import {
   takeOtherEvent,
 } from "../storage/skill-events.ts";
 import { parseJson } from "./outbound.ts";
+import { authenticateServiceClient } from "./service-client.ts";
 import { type SignatureFault, verifyAlexaSignature } from "./signature.ts";
 
 const LARGEST_BODY_BYTES = 256 * 1024;
@@ -70,20 +71,32 @@ async function takeEvent(c: AppContext): Promise<Response> {
   const name = nameOf(parsed.data);
   const tolerance = LATE_EVENTS.has(name) ? EVENT_TOLERANCE_MS : REQUEST_TOLERANCE_MS;
   if (Math.abs(rt.now() - parsed.data.request.timestamp) > tolerance) return refuse(rt, "timestamp_outside_window");
-  const headers = {
-    certificateUrl: c.req.header("signaturecertchainurl"),
-    signature: c.req.header("signature-256"),
-  };
-  const signature = await verifyAlexaSignature(rt, headers, body);
-  if (signature.verdict === "undecided") {
-    rt.log.warn("certificate_unavailable");
-    return problem("temporarily_unavailable", "The signing certificate cannot be fetched just now.");
-  }
-  if (signature.verdict === "refused") return refuse(rt, signature.fault);
+  const unproved = await requireProof(c, body, parsed.data.context.System.application.applicationId);
+  if (unproved) return unproved;
   const taken = await apply(rt, parsed.data, name);
   if (!taken.skillKnown) return refuse(rt, "skill_unknown");
   if (taken.first) note(rt, parsed.data, name, taken);
   return json(c, {});
+}
+
+/**
+ * Alexa's signature; or, for a Lambda, whose events come unsigned over AWS, the credentials of a `service` client of that very skill.
+ * Undefined when it is proved, else the answer.
+ */
+async function requireProof(c: AppContext, body: Uint8Array, skillId: string): Promise<Response | undefined> {
+  const rt = c.var.runtime;
+  const signature = c.req.header("signature-256");
+  if (signature === undefined && c.req.header("authorization") !== undefined) {
+    const client = await authenticateServiceClient(c);
+    if (client instanceof Response) return client;
+    return client.skillIds.includes(skillId) ? undefined : refuse(rt, "skill_unknown");
+  }
+  const headers = { certificateUrl: c.req.header("signaturecertchainurl"), signature };
+  const verdict = await verifyAlexaSignature(rt, headers, body);
+  if (verdict.verdict === "verified") return undefined;
+  if (verdict.verdict === "refused") return refuse(rt, verdict.fault);
+  rt.log.warn("certificate_unavailable");
+  return problem("temporarily_unavailable", "The signing certificate cannot be fetched just now.");
 }
 
 /** `SkillDisabled` for a skill event, the full type for any other request. */
