@@ -13,10 +13,12 @@ export interface MaintenanceLimits {
   readonly rounds: number;
   readonly unlinks: number;
   readonly reseals: number;
+  /** Ten messages each. */
+  readonly webhookRounds: number;
 }
 
 /** Fits the time and the queries of one run, with room to spare; what is left waits for the next run, five minutes later. */
-export const LIMITS: MaintenanceLimits = { chunk: 1000, rounds: 5, unlinks: 5, reseals: 200 };
+export const LIMITS: MaintenanceLimits = { chunk: 1000, rounds: 5, unlinks: 5, reseals: 200, webhookRounds: 10 };
 
 export interface MaintenanceReport {
   /** Rows ended or deleted, by what they were. */
@@ -50,7 +52,7 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
   const deliveredWebhooks = await part("webhooks", 0, async () => {
     await followConfiguration(rt);
-    return deliverWebhooks(rt);
+    return deliverWebhooks(rt, limits.webhookRounds);
   });
   // Last: Amazon may be slow, and nothing else should wait for it.
   const finishedUnlinks = await part("unlinks", 0, () => finishPendingUnlinks(rt, limits.unlinks));

@@ -251,10 +251,28 @@ describe("delivery", () => {
     received.length = 0;
     service.clock.advance(HOUR_MS);
     const isolates = await Promise.all(Array.from({ length: 20 }, () => runtimeOf(service, VARIABLES)));
-    const delivered = await Promise.all(isolates.map(deliverWebhooks));
+    const delivered = await Promise.all(isolates.map((rt) => deliverWebhooks(rt)));
     expect(delivered.reduce((sum, count) => sum + count, 0)).toBe(5);
     expect(new Set(received.map(({ id }) => id)).size).toBe(5);
     expect(received).toHaveLength(5);
+  });
+
+  it("a run delivers many, and stops when the receiver takes none", async () => {
+    answer = () => new Response("", { status: 500 });
+    await link(service);
+    await env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 34)
+       INSERT INTO webhook_outbox (id, type, data, occurred_at) SELECT 'msg_' || i, 'link.removed', '{}', ? FROM n`,
+    )
+      .bind(START)
+      .run();
+    received.length = 0;
+    await maintain();
+    expect(received).toHaveLength(10);
+    answer = () => new Response();
+    service.clock.advance(HOUR_MS);
+    expect(await maintain()).toMatchObject({ deliveredWebhooks: 35 });
+    expect(await waiting()).toBe(0);
   });
 
   it("a delivery that was not noted comes again: at least once", async () => {

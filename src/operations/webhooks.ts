@@ -37,15 +37,21 @@ export async function followConfiguration(rt: Runtime): Promise<void> {
   await switchWebhooks(rt.db, rt.config.webhook !== undefined);
 }
 
-/** Delivers at most ten messages whose time has come; the number delivered. Any number of these may run at once. */
-export async function deliverWebhooks(rt: Runtime): Promise<number> {
+/** Delivers what is due, ten at a time, until nothing is or none of ten was taken; the number delivered. Any number may run at once. */
+export async function deliverWebhooks(rt: Runtime, rounds = 1): Promise<number> {
   const { webhook } = rt.config;
   if (!webhook) return 0;
-  const messages = await claimMessages(rt.db, rt.now(), rt.now() + CLAIM_MS, AT_ONCE);
-  if (messages.length === 0) return 0;
-  const settlements = await Promise.all(messages.map((message) => deliver(rt, webhook, message)));
-  await settleMessages(rt.db, settlements, rt.now());
-  return settlements.filter(({ next }) => next === "delivered").length;
+  let delivered = 0;
+  for (let round = 0; round < rounds; round++) {
+    const messages = await claimMessages(rt.db, rt.now(), rt.now() + CLAIM_MS, AT_ONCE);
+    if (messages.length === 0) break;
+    const settlements = await Promise.all(messages.map((message) => deliver(rt, webhook, message)));
+    await settleMessages(rt.db, settlements, rt.now());
+    const taken = settlements.filter(({ next }) => next === "delivered").length;
+    delivered += taken;
+    if (taken === 0 || messages.length < AT_ONCE) break;
+  }
+  return delivered;
 }
 
 async function deliver(rt: Runtime, webhook: WebhookConfig, message: OutboxMessage): Promise<Settlement> {
