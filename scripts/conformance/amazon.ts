@@ -32,7 +32,6 @@ export const AMAZON: Source = {
       "AMZ-TOKEN-FORMAT",
       "Token answers are JSON with access_token, token_type Bearer, expires_in and refresh_token.",
       "@T5",
-      "@T5",
     ),
     proven("AMZ-EXPIRY", "Access tokens live at least 360 seconds.", "@T6"),
     proven("AMZ-REFRESH", "An old refresh token stays valid after a new access token was given.", "@T1", "@T2"),

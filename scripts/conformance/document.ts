@@ -13,9 +13,9 @@ A test stands under a requirement when its name begins with the id, or when \`sc
 `;
 
 /** What a requirement's tests say together. */
-function verdict({ requirement, tests }: Matched, resultOf: (test: DeclaredTest) => Result): string {
+function verdict({ requirement, tests, borrowed }: Matched, resultOf: (test: DeclaredTest) => Result): string {
   if (requirement.untested) return requirement.untested.why;
-  const results = tests.map(resultOf);
+  const results = [...tests, ...borrowed.flatMap((one) => one.tests)].map(resultOf);
   for (const bad of ["FAILED", "not run"] as const) if (results.includes(bad)) return bad;
   if (results.every((result) => result === "left out")) return "left out";
   return requirement.missing === undefined ? "passed" : "passed in part";
@@ -27,10 +27,15 @@ function plain(name: string): string {
 }
 
 function requirementLines(matched: Matched, resultOf: (test: DeclaredTest) => Result): string[] {
-  const { requirement, tests } = matched;
-  const lines = [`- **${requirement.id}** ${requirement.text} **${verdict(matched, resultOf)}**`];
+  const { requirement, tests, borrowed } = matched;
+  const anchor = `<a id="${requirement.id.toLowerCase()}"></a>`;
+  const lines = [`- ${anchor}**${requirement.id}** ${requirement.text} **${verdict(matched, resultOf)}**`];
   if (requirement.untested) lines.push(`  - ${requirement.untested.reason}`);
   if (requirement.missing !== undefined) lines.push(`  - Open: ${requirement.missing}`);
+  if (borrowed.length > 0) {
+    const others = borrowed.map(({ id, tests: theirs }) => `[${id}](#${id.toLowerCase()}) (${theirs.length})`);
+    lines.push(`  - The tests of ${others.join(", ")}`);
+  }
   for (const test of tests) lines.push(testLine(test, resultOf(test)));
   return lines;
 }

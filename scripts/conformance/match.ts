@@ -4,7 +4,10 @@ import type { DeclaredTest } from "./tests.ts";
 
 export interface Matched {
   readonly requirement: Requirement;
+  /** Those that carry the id, or that the requirement names. */
   readonly tests: readonly DeclaredTest[];
+  /** Other requirements whose tests hold this one too. */
+  readonly borrowed: readonly { readonly id: string; readonly tests: readonly DeclaredTest[] }[];
 }
 
 export interface MatchedSource {
@@ -55,14 +58,16 @@ export function matchAll(
 function matchOne(requirement: Requirement, tests: readonly DeclaredTest[], faults: string[]): Matched {
   const { id, untested } = requirement;
   const found = new Set(tests.filter((test) => provesId(test, id)));
+  const borrowed: { id: string; tests: readonly DeclaredTest[] }[] = [];
   for (const pattern of requirement.tests ?? []) {
-    const more = pattern.startsWith("@")
-      ? tests.filter((test) => provesId(test, pattern.slice(1)))
-      : tests.filter(({ name }) => name.includes(pattern));
+    const other = pattern.startsWith("@") ? pattern.slice(1) : undefined;
+    const more = tests.filter((test) => (other === undefined ? test.name.includes(pattern) : provesId(test, other)));
     if (more.length === 0) faults.push(`${id}: no test matches "${pattern}"`);
-    for (const test of more) found.add(test);
+    if (other !== undefined) borrowed.push({ id: other, tests: more });
+    else for (const test of more) found.add(test);
   }
-  if (untested && found.size > 0) faults.push(`${id} has tests, so it is not "${untested.why}"`);
-  if (!untested && found.size === 0) faults.push(`${id} has neither a test nor a reason`);
-  return { requirement, tests: tests.filter((test) => found.has(test)) };
+  const tested = found.size > 0 || borrowed.some((one) => one.tests.length > 0);
+  if (untested && tested) faults.push(`${id} has tests, so it is not "${untested.why}"`);
+  if (!untested && !tested) faults.push(`${id} has neither a test nor a reason`);
+  return { requirement, tests: tests.filter((test) => found.has(test)), borrowed };
 }

