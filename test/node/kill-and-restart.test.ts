@@ -1,0 +1,143 @@
+// The process dies without a word between the steps of a linking, and starts again on the same disk: nothing is lost.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Child, start, stop, untilReady } from "../../scripts/children.ts";
+
+const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
+const CLIENT = { id: "alexa-kill-test", secret: "obviously-fake-secret-of-the-kill-test" };
+const PERSON = { email: "kill@example.com", password: "kill-password-1", name: "Kill Test" };
+const REDIRECT_URI = "https://pitangui.amazon.com/api/skill/link/M0KILLVENDOR00";
+
+let state: string;
+let service: Child;
+let origin: string;
+let port: number;
+const cookies = new Map<string, string>();
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+async function begin(): Promise<void> {
+  const variables = { MASTER_KEY: "A".repeat(43), ADMIN_TOKEN, PASSWORD_ITERATIONS: "1000", METRICS_FLUSH_MS: "0" };
+  const vars = Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const flags = ["--ip", "127.0.0.1", "--port", String(port), "--persist-to", state, "--inspector-port", "0"];
+  service = start(
+    "service",
+    "wrangler",
+    ["dev", "--env", "test", ...flags, "--show-interactive-dev-session=false", ...vars],
+    () => false,
+  );
+  await untilReady(service, `${origin}/healthz`);
+}
+
+/** wrangler and workerd at once, as a power cut would. */
+async function killAndRestart(): Promise<void> {
+  process.kill(-(service.process.pid ?? 0), "SIGKILL");
+  await service.ended;
+  await begin();
+}
+
+beforeAll(async () => {
+  state = mkdtempSync(join(tmpdir(), "alexa-link-kill-"));
+  port = await freePort();
+  origin = `http://localhost:${port}`;
+  const migrated = spawnSync(
+    "wrangler",
+    ["d1", "migrations", "apply", "DB", "--local", "--env", "test", "--persist-to", state],
+    { encoding: "utf8", env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" } },
+  );
+  if (migrated.status !== 0) throw new Error(migrated.stdout + migrated.stderr);
+  await begin();
+}, 120_000);
+afterAll(async () => {
+  if (service) await stop(service);
+  rmSync(state, { recursive: true, force: true });
+});
+
+async function admin(path: string, body: unknown): Promise<void> {
+  const response = await fetch(`${origin}/api/admin${path}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (response.status !== 201) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+}
+
+async function visit(
+  path: string,
+  fields?: Record<string, string>,
+): Promise<{ location: string | null; html: string }> {
+  const response = await fetch(path.startsWith("http") ? path : origin + path, {
+    redirect: "manual",
+    headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") },
+    ...(fields ? { method: "POST", body: new URLSearchParams(fields) } : {}),
+  });
+  for (const line of response.headers.getSetCookie()) {
+    const pair = line.split(";")[0] ?? "";
+    cookies.set(pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1));
+  }
+  return { location: response.headers.get("location"), html: await response.text() };
+}
+
+/** The hidden fields of the page's form that goes to `action`. */
+function hidden(html: string, action: string): Record<string, string> {
+  const form = [...html.matchAll(/<form\b[^>]*>[\s\S]*?<\/form>/g)]
+    .map(([text]) => text)
+    .find((text) => text.includes(`action="${action}`));
+  const inputs = [...(form ?? "").matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];
+  return Object.fromEntries(inputs.map((match) => [match[1] ?? "", (match[2] ?? "").replaceAll("&amp;", "&")]));
+}
+
+function token(fields: Record<string, string>): Promise<Response> {
+  const authorization = `Basic ${Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString("base64")}`;
+  return fetch(`${origin}/token`, { method: "POST", headers: { authorization }, body: new URLSearchParams(fields) });
+}
+
+it("C1: killed after each step, the linking goes on from where it was, and the link stays", async () => {
+  await admin("/skills", {
+    id: "amzn1.ask.skill.0000-kill",
+    name: "Kill Home",
+    type: "smart_home",
+    stage: "development",
+    vendorId: "M0KILLVENDOR00",
+    scopes: ["profile"],
+    returnUrls: [],
+    client: CLIENT,
+  });
+  await admin("/users", PERSON);
+  await killAndRestart();
+
+  const query = `client_id=${CLIENT.id}&response_type=code&state=s%3D&redirect_uri=${encodeURIComponent(REDIRECT_URI)}`;
+  const signIn = await visit(`/authorize?${query}`);
+  await killAndRestart();
+  const signedIn = await visit("/sign-in", { ...hidden(signIn.html, "/sign-in"), ...PERSON });
+  expect(signedIn.location).toContain("/authorize?");
+  await killAndRestart();
+  const consent = await visit(signedIn.location ?? "");
+  const decided = await visit("/authorize/decision", {
+    ...hidden(consent.html, "/authorize/decision"),
+    decision: "allow",
+  });
+  const code = /[?&]code=([^&]+)/.exec(decided.location ?? "")?.[1] ?? "";
+  expect(code).not.toBe("");
+  await killAndRestart();
+  const exchange = { grant_type: "authorization_code", code, redirect_uri: REDIRECT_URI, client_id: CLIENT.id };
+  const exchanged = await token(exchange);
+  expect(exchanged.status).toBe(200);
+  const { refresh_token: refreshToken } = (await exchanged.json()) as { refresh_token: string };
+  await killAndRestart();
+  expect((await token(exchange)).status).toBe(400);
+  expect((await token({ grant_type: "refresh_token", refresh_token: refreshToken })).status).toBe(200);
+}, 180_000);
