@@ -45,6 +45,7 @@ step("generated types/env.d.ts is up to date", "wrangler", [
   "--check",
 ]);
 checkConformance();
+step("generated src/openapi/openapi.txt is up to date", "node", ["scripts/openapi.ts", "--check"]);
 step("bundle builds as deploy does", "wrangler", ["deploy", "--dry-run", "--minify", "--outdir", "dist"]);
 const bundle = ["dist/index.js", "dist/index.mjs"].find((path) => existsSync(path));
 if (!bundle) {

@@ -17,6 +17,7 @@ import { type Config, isDevelopment, issuerFor } from "./env.ts";
 import { linksApiRoutes } from "./linking/api.ts";
 import { callbackRoutes } from "./linking/callback.ts";
 import { linkPageRoutes } from "./linking/link-page.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
 import { createLog } from "./operations/log.ts";
 import { type MaintenanceReport, runMaintenance } from "./operations/maintenance.ts";
 import { Counters } from "./operations/metrics.ts";
@@ -119,6 +120,7 @@ export function createService(config: Config, now: () => number = () => Date.now
   app.route("/", deepLinkRoutes);
   app.route("/", signInRoutes);
   app.route("/", operationsRoutes);
+  app.route("/", openApiRoutes);
   app.route("/", linksApiRoutes);
   app.route("/", callbackRoutes);
   app.route("/", linkPageRoutes);

@@ -51,7 +51,7 @@ const descriptions = z.record(
   z.string().check(z.maxLength(MAX_DESCRIPTION, `must have at most ${MAX_DESCRIPTION} characters`)),
 );
 
-const skillScope = z.pipe(
+export const skillScope = z.pipe(
   z.transform((value: unknown) => (typeof value === "string" ? { name: value } : value)),
   z.strictObject(
     { name: scopeName, descriptions: z._default(descriptions, {}) },

@@ -1,6 +1,7 @@
 // Errors of the JSON API: application/problem+json (RFC 9457) with a stable code.
 
-const TITLES = {
+/** Status and title of every code. */
+export const PROBLEMS = {
   invalid_body: [400, "The request body is not valid"],
   invalid_query: [400, "The query is not valid"],
   invalid_result: [400, "The result is not valid for this linking"],
@@ -40,7 +41,7 @@ const TITLES = {
   temporarily_unavailable: [503, "Temporarily unavailable, try again"],
 } as const satisfies Record<string, readonly [number, string]>;
 
-export type ProblemCode = keyof typeof TITLES;
+export type ProblemCode = keyof typeof PROBLEMS;
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -51,7 +52,7 @@ export function problem(
   extra: Readonly<Record<string, unknown>> = {},
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  const [status, title] = TITLES[code];
+  const [status, title] = PROBLEMS[code];
   const body = { type: "about:blank", title, status, code, ...(detail === undefined ? {} : { detail }), ...extra };
   return new Response(JSON.stringify(body), {
     status,

@@ -74,7 +74,8 @@ async function create(c: AppContext): Promise<Response> {
   return json(c, userView(made.user), 201);
 }
 
-const findQuery = z.strictObject({ email: text(500).check(z.minLength(1, "must not be empty")) });
+/** Query of `GET /api/admin/users`. */
+export const findQuery = z.strictObject({ email: text(500).check(z.minLength(1, "must not be empty")) });
 
 async function find(c: AppContext): Promise<Response> {
   const query = queryOf(c, findQuery);
