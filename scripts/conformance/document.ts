@@ -28,20 +28,19 @@ function plain(name: string): string {
 
 function requirementLines(matched: Matched, resultOf: (test: DeclaredTest) => Result): string[] {
   const { requirement, tests, borrowed } = matched;
-  const anchor = `<a id="${requirement.id.toLowerCase()}"></a>`;
-  const lines = [`- ${anchor}**${requirement.id}** ${requirement.text} **${verdict(matched, resultOf)}**`];
-  if (requirement.untested) lines.push(`  - ${requirement.untested.reason}`);
-  if (requirement.missing !== undefined) lines.push(`  - Open: ${requirement.missing}`);
+  const lines = ["", `### ${requirement.id}`, "", `${requirement.text} **${verdict(matched, resultOf)}**`, ""];
+  if (requirement.untested) lines.push(`- ${requirement.untested.reason}`);
+  if (requirement.missing !== undefined) lines.push(`- Open: ${requirement.missing}`);
   if (borrowed.length > 0) {
     const others = borrowed.map(({ id, tests: theirs }) => `[${id}](#${id.toLowerCase()}) (${theirs.length})`);
-    lines.push(`  - The tests of ${others.join(", ")}`);
+    lines.push(`- The tests of ${others.join(", ")}`);
   }
   for (const test of tests) lines.push(testLine(test, resultOf(test)));
   return lines;
 }
 
 function testLine({ file, name }: DeclaredTest, result: Result): string {
-  return `  - [${file.split("/").at(-1)}](../${file}): ${plain(name)} (${result})`;
+  return `- [${file.split("/").at(-1)}](../${file}): ${plain(name)} (${result})`;
 }
 
 /** The whole document. */
@@ -67,9 +66,7 @@ export function renderDocument(sources: readonly MatchedSource[], resultOf: (tes
     ...rows,
   ];
   const chapters = sources.map(({ source, matched }) =>
-    [`## ${source.title}`, "", source.about, "", ...matched.flatMap((one) => requirementLines(one, resultOf))].join(
-      "\n",
-    ),
+    [`## ${source.title}`, "", source.about, ...matched.flatMap((one) => requirementLines(one, resultOf))].join("\n"),
   );
   return `${HEAD}\n${overview.join("\n")}\n\n${chapters.join("\n\n")}\n`;
 }
