@@ -57,11 +57,18 @@ export function declaredTests(): DeclaredTest[] {
   );
 }
 
-/** Runs everything, or reads `resultFile`, a JSON report of vitest. */
-export function runTests(resultFile: string | undefined): RunTest[] {
+/** Runs everything, or only `files`, or reads `resultFile`, a JSON report of vitest. */
+export function runTests(from: {
+  readonly resultFile: string | undefined;
+  readonly files: readonly string[] | undefined;
+}): RunTest[] {
+  const { resultFile, files = [] } = from;
   const report = (
     resultFile === undefined
-      ? vitest((output) => ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${output}`], "inherit")
+      ? vitest(
+          (output) => ["run", ...files, "--reporter=default", "--reporter=json", `--outputFile.json=${output}`],
+          "inherit",
+        )
       : JSON.parse(readFileSync(resultFile, "utf8"))
   ) as {
     testResults: {
