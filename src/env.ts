@@ -298,8 +298,8 @@ function* crossChecks(v: Variables): Generator<string> {
     if (v.WEBHOOK_URL?.startsWith("http:")) yield "WEBHOOK_URL must be https with a public ISSUER";
     if (v.OIDC_ISSUER?.startsWith("http:")) yield "OIDC_ISSUER must be https with a public ISSUER";
   }
-  if (v.SIGN_IN_METHODS.every((method) => method === "passkey")) {
-    yield "SIGN_IN_METHODS must list another method beside passkey: a passkey is added by who is signed in";
+  if (v.SIGN_IN_METHODS.includes("passkey") && !v.SIGN_IN_METHODS.includes("password")) {
+    yield "SIGN_IN_METHODS must list password beside passkey: a passkey is added by who signed in with a password";
   }
   if (v.SIGN_IN_METHODS.includes("oidc")) {
     for (const name of ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"] as const) {

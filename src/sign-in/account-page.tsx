@@ -2,10 +2,12 @@
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../runtime.ts";
 import type { LinkOfUser } from "../storage/account.ts";
+import type { PasskeyView } from "../storage/passkeys.ts";
 import type { User } from "../storage/users.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, HiddenFields } from "../ui/parts.tsx";
+import { PasskeySection } from "./passkey-pages.tsx";
 
 function dayIn(language: string): (at: number) => string {
   const format = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
@@ -37,6 +39,8 @@ export interface AccountPageOptions {
   readonly hasPassword: boolean;
   readonly signOutToken: string;
   readonly notice: string | undefined;
+  /** Left out where passkeys are switched off, or the user has no password. */
+  readonly passkeys: { readonly views: readonly PasskeyView[]; readonly token: string | undefined } | undefined;
 }
 
 /** The page of GET /account. */
@@ -49,7 +53,7 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
   const signOut = { form: options.signOutToken };
   return renderPage(
     c,
-    { title: text.accountTitle },
+    { title: text.accountTitle, passkeyScript: options.passkeys !== undefined },
     <section class="card">
       <h1>{text.accountTitle}</h1>
       {options.notice === undefined ? null : (
@@ -89,6 +93,9 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
           </ul>
         </>
       )}
+      {options.passkeys ? (
+        <PasskeySection passkeys={options.passkeys.views} token={options.passkeys.token} text={text} day={day} />
+      ) : null}
       {options.hasPassword ? (
         <p class="actions">
           <a class="button quiet" href="/account/password">

@@ -9,6 +9,8 @@ import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderAccount, renderUnlink } from "./account-page.tsx";
 import { browserOf } from "./browser.ts";
 import { openForm, sealForm } from "./form-token.ts";
+import { passkeysOn } from "./passkey-pages.tsx";
+import { mayAddPasskey, sealAddForm } from "./passkey-routes.ts";
 import { postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
 import { currentSession, type Session, sessionHolds } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
@@ -31,17 +33,24 @@ function noticeOf(done: string | undefined, text: Messages): string | undefined 
   if (done === "unlinked") return text.unlinked;
   if (done === "pending") return text.unlinkPending;
   if (done === "password-changed") return text.passwordChanged;
+  if (done === "passkey-added") return text.passkeyAdded;
+  if (done === "passkey-removed") return text.passkeyRemoved;
   return done === "gone" ? text.alreadyUnlinked : undefined;
 }
 
 async function showAccount(c: AppContext): Promise<Response> {
   const browserHash = await browserOf(c);
-  const account = await accountOf(c, await currentSession(c, browserHash));
-  if (!account) return renderSignIn(c, { continueTo: "/account" });
+  const session = await currentSession(c, browserHash);
+  const account = await accountOf(c, session);
+  if (!account || !session) return renderSignIn(c, { continueTo: "/account" });
+  const rt = c.var.runtime;
   const { text } = messagesFor(c);
+  const hasPassword = account.passwordSubject !== undefined;
+  const token = mayAddPasskey(session, rt.now()) ? await sealAddForm(c, browserHash, session.userId) : undefined;
   return renderAccount(c, {
     ...account,
-    hasPassword: account.passwordSubject !== undefined,
+    hasPassword,
+    passkeys: passkeysOn(rt) && hasPassword ? { views: account.passkeys, token } : undefined,
     signOutToken: await sealSignOutForm(c.var.runtime, browserHash),
     notice: noticeOf(c.req.query("done"), text),
   });

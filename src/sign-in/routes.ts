@@ -4,6 +4,7 @@ import type { AppEnv } from "../runtime.ts";
 import { accountPages } from "./account-routes.ts";
 import { passwordPages } from "./change-password.tsx";
 import { externalPages } from "./external-routes.ts";
+import { passkeyRoutes } from "./passkey-routes.ts";
 import { signInPages } from "./sign-in-routes.ts";
 import { signUpPages } from "./sign-up-routes.ts";
 
@@ -12,4 +13,5 @@ export const signInRoutes = new Hono<AppEnv>()
   .route("/", externalPages)
   .route("/", signUpPages)
   .route("/", accountPages)
-  .route("/", passwordPages);
+  .route("/", passwordPages)
+  .route("/", passkeyRoutes);

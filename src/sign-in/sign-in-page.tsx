@@ -9,6 +9,7 @@ import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, Field, HiddenFields, LinkedPair } from "../ui/parts.tsx";
 import { browserOf } from "./browser.ts";
 import { sealEntry } from "./entry.ts";
+import { PasskeySignIn, passkeysOn } from "./passkey-pages.tsx";
 
 export interface SignInOptions {
   /** Path with query of this origin; where the visitor goes, unchanged, after signing in. */
@@ -57,7 +58,7 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
   const errorId = options.error === undefined ? undefined : ERROR_ID;
   return renderPage(
     c,
-    { title, ...(options.status === undefined ? {} : { status: options.status }) },
+    { title, passkeyScript: passkeysOn(rt), ...(options.status === undefined ? {} : { status: options.status }) },
     <section class="card">
       {options.skillName === undefined ? null : <LinkedPair brandName={brand} />}
       <h1>{title}</h1>
@@ -69,6 +70,7 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
       )}
       {options.error === undefined ? null : <ErrorNotice id={ERROR_ID}>{options.error}</ErrorNotice>}
       <SignInMethods rt={rt} text={text} entry={entry} email={options.email} errorId={errorId} />
+      {passkeysOn(rt) ? <PasskeySignIn text={text} /> : null}
       <SignInLinks rt={rt} entry={entry} forgot={text.forgotPassword} create={text.noAccountYet} />
     </section>,
   );
@@ -118,14 +120,14 @@ const SignInMethods: FC<MethodsProps> = (props) => {
   );
 };
 
-const PasswordForm: FC<MethodsProps & { several: boolean }> = ({ text, entry, email, errorId, several }) => (
+const PasswordForm: FC<MethodsProps & { several: boolean }> = ({ rt, text, entry, email, errorId, several }) => (
   <form method="post" action="/sign-in">
     <HiddenFields fields={{ form: entry }} />
     <Field
       name="email"
       label={text.email}
       type="email"
-      autocomplete="username"
+      autocomplete={passkeysOn(rt) ? "username webauthn" : "username"}
       value={email?.slice(0, LONGEST_ECHO)}
       errorId={errorId}
     />

@@ -1,6 +1,8 @@
 // What the account page shows: the user, and the links that live.
+
 import { batch, type Condition } from "./d1.ts";
 import type { Flow, Stage } from "./linkings.ts";
+import { type PasskeyView, passkeysOfUserStatement, passkeyViewFromRow } from "./passkeys.ts";
 import { type User, userFromRow } from "./users.ts";
 
 export interface LinkOfUser {
@@ -20,6 +22,7 @@ export interface AccountView {
   readonly links: readonly LinkOfUser[];
   /** Address that the user signs in with a password by; undefined when there is no password. */
   readonly passwordSubject: string | undefined;
+  readonly passkeys: readonly PasskeyView[];
 }
 
 /** More links than one person has; the newest are shown. */
@@ -49,7 +52,7 @@ export async function readAccount(
   now: number,
   grantId?: string,
 ): Promise<AccountView | undefined> {
-  const [users = [], links = []] = await batch(
+  const [users = [], links = [], passkeys = []] = await batch(
     db,
     [
       db
@@ -62,11 +65,17 @@ export async function readAccount(
       db
         .prepare(`${LINKS} AND (?3 IS NULL OR g.id = ?3) ORDER BY g.created_at DESC, g.id LIMIT ${MOST_LINKS}`)
         .bind(userId, now, grantId ?? null),
+      passkeysOfUserStatement(db, userId),
     ],
     true,
   );
   const [row] = users;
   if (!row) return undefined;
   const passwordSubject = (row.password_subject as string | null) ?? undefined;
-  return { user: userFromRow(row), links: links.map(linkFromRow), passwordSubject };
+  return {
+    user: userFromRow(row),
+    links: links.map(linkFromRow),
+    passwordSubject,
+    passkeys: passkeys.map(passkeyViewFromRow),
+  };
 }

@@ -6,6 +6,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppContext } from "../runtime.ts";
 import { brandName } from "./brand.ts";
 import { messagesFor } from "./messages.ts";
+import { PASSKEY_SCRIPT_PATH } from "./passkey-script.ts";
 import { styleSheet } from "./style.ts";
 
 export interface PageOptions {
@@ -15,6 +16,8 @@ export interface PageOptions {
   readonly refreshSeconds?: number;
   /** Style sheet text of this kind of page, a constant, behind the common one. */
   readonly css?: string;
+  /** Loads the script of passkeys: the one exception to pages without script. */
+  readonly passkeyScript?: boolean;
 }
 
 const styles = new Map<string, { css: string; source: string }>();
@@ -40,9 +43,12 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
   const { language, text } = messagesFor(c);
   const style = styleFor(brand.color, options.css ?? "");
   const logoOrigin = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : "";
+  const scripts = options.passkeyScript
+    ? ` script-src ${c.var.runtime.issuer}${PASSKEY_SCRIPT_PATH}; connect-src 'self';`
+    : "";
   c.header(
     "content-security-policy",
-    `default-src 'none'; style-src ${style.source}; img-src 'self'${logoOrigin}; base-uri 'none'; frame-ancestors 'none'`,
+    `default-src 'none'; style-src ${style.source}; img-src 'self'${logoOrigin};${scripts} base-uri 'none'; frame-ancestors 'none'`,
   );
   c.header("x-frame-options", "DENY");
   c.header("cache-control", "no-store");
@@ -60,6 +66,7 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
         )}
         <title>{`${options.title} · ${name}`}</title>
         <style>{raw(style.css)}</style>
+        {options.passkeyScript ? <script src={PASSKEY_SCRIPT_PATH} defer /> : null}
       </head>
       <body>
         <main>

@@ -171,6 +171,27 @@ export const es: Messages = {
     "Se cerrará la sesión en todos los demás dispositivos. Los asistentes vinculados siguen funcionando.",
   passwordChanged:
     "La contraseña ha cambiado y se ha cerrado la sesión en los demás dispositivos. Los asistentes vinculados siguen funcionando: desvincula abajo lo que no conozcas.",
+  passkeys: "Llaves de acceso",
+  passkeySignIn: "Iniciar sesión con una llave de acceso",
+  passkeyNone:
+    "Con una llave de acceso inicias sesión con la huella, la cara o el bloqueo de pantalla en vez de la contraseña.",
+  passkeyAddedOn: "Añadida el",
+  passkeyNeverUsed: "nunca",
+  passkeyName: "Nombre de la nueva llave de acceso",
+  passkeyNameHint: "Solo para ti, para distinguirlas. Puede quedar vacío.",
+  passkeyUnnamed: "Llave de acceso",
+  passkeyAdd: "Añadir una llave de acceso",
+  passkeySignInAgain: "Inicia sesión de nuevo para añadir una llave de acceso",
+  passkeyNeedsScript: "Para añadir una llave de acceso, permite JavaScript en esta página.",
+  passkeyAdded: "Tu llave de acceso está lista. Ya puedes iniciar sesión con ella.",
+  passkeyKnown: "Este dispositivo ya tiene una llave de acceso para tu cuenta.",
+  passkeyCancelled: "No se ha usado ninguna llave de acceso. Puedes intentarlo de nuevo.",
+  passkeyFailed: "No ha funcionado. Inténtalo de nuevo o usa tu contraseña.",
+  passkeyRemove: "Eliminar",
+  passkeyRemoveTitle: (name) => `¿Eliminar la llave de acceso «${name}»?`,
+  passkeyRemoveMessage:
+    "Nadie podrá iniciar sesión con ella. Bórrala también en tu dispositivo; si no, allí se seguirá ofreciendo.",
+  passkeyRemoved: "La llave de acceso se ha eliminado.",
   signOut: "Cerrar sesión",
   signOutEverywhere: "Cerrar sesión en todas partes",
   signOutEverywhereHint:

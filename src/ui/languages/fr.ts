@@ -170,6 +170,27 @@ export const fr: Messages = {
     "Vous serez déconnecté de tous vos autres appareils. Les assistants associés continuent de fonctionner.",
   passwordChanged:
     "Votre mot de passe est changé et vos autres appareils sont déconnectés. Les assistants associés continuent de fonctionner : dissociez ci-dessous ce que vous ne connaissez pas.",
+  passkeys: "Clés d’accès",
+  passkeySignIn: "Se connecter avec une clé d’accès",
+  passkeyNone:
+    "Avec une clé d’accès, vous vous connectez par empreinte, visage ou verrouillage d’écran au lieu du mot de passe.",
+  passkeyAddedOn: "Ajoutée le",
+  passkeyNeverUsed: "jamais",
+  passkeyName: "Nom de la nouvelle clé d’accès",
+  passkeyNameHint: "Pour vous, afin de les distinguer. Peut rester vide.",
+  passkeyUnnamed: "Clé d’accès",
+  passkeyAdd: "Ajouter une clé d’accès",
+  passkeySignInAgain: "Reconnectez-vous pour ajouter une clé d’accès",
+  passkeyNeedsScript: "Pour ajouter une clé d’accès, autorisez JavaScript sur cette page.",
+  passkeyAdded: "Votre clé d’accès est prête. Vous pouvez désormais vous connecter avec elle.",
+  passkeyKnown: "Cet appareil a déjà une clé d’accès pour votre compte.",
+  passkeyCancelled: "Aucune clé d’accès n’a été utilisée. Vous pouvez réessayer.",
+  passkeyFailed: "Cela n’a pas fonctionné. Réessayez ou utilisez votre mot de passe.",
+  passkeyRemove: "Supprimer",
+  passkeyRemoveTitle: (name) => `Supprimer la clé d’accès « ${name} » ?`,
+  passkeyRemoveMessage:
+    "Personne ne pourra plus se connecter avec elle. Supprimez-la aussi sur votre appareil, sinon elle y sera toujours proposée.",
+  passkeyRemoved: "La clé d’accès est supprimée.",
   signOut: "Se déconnecter",
   signOutEverywhere: "Se déconnecter partout",
   signOutEverywhereHint:
