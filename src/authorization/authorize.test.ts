@@ -132,6 +132,37 @@ describe("the decision", () => {
     expect((await rowCounts()).grants).toBe(1);
   });
 
+  it.each([
+    [20, 0],
+    [20, 10],
+    [20, 40],
+    [50, 0],
+    [50, 10],
+    [50, 40],
+  ])(
+    "P3: %i taps at once, storage %i ms away, get the identical redirect; one code, one grant",
+    async (taps, delayMs) => {
+      const visitor = await signedIn(service);
+      const transaction = formsOf((await visitor.open(`/authorize?${query()}`)).html)[0]?.fields.transaction ?? "";
+      const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+      const init = {
+        method: "POST",
+        headers: { cookie, "content-type": "application/x-www-form-urlencoded" },
+        body: new URLSearchParams({ transaction, decision: "allow" }).toString(),
+      };
+      service.meter.faults.push({ when: () => true, delayMs });
+      const send = () => service.requestOnly("/authorize/decision", init);
+      const answers = await Promise.all(Array.from({ length: taps }, send));
+      await service.settled();
+      const locations = new Set(answers.map((answer) => answer.headers.get("location")));
+      expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([303]));
+      expect(locations.size).toBe(1);
+      const code = /code=([^&]+)/.exec([...locations][0] ?? "")?.[1] ?? "";
+      expect((await service.request("/token", exchange(code))).status).toBe(200);
+      expect(await rowCounts()).toMatchObject({ linkings: 1, codes: 1, grants: 1 });
+    },
+  );
+
   it("P3: of Approve and Deny the first stands", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
