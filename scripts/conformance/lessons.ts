@@ -198,11 +198,7 @@ export const LESSONS: Source = {
       "docs/deploy.md and docs/alexa.md; most of it belongs to the skill and its owner.",
     ),
     proven("O6", "http is for loopback hosts in development only."),
-    notYet(
-      "O7",
-      "No secret lies in the repository.",
-      "Fixtures are obviously fake, but CI does not scan the history for secrets.",
-    ),
+    proven("O7", "No live secret lies in the repository or in its history."),
     documentedOnly("O8", "Links that end by Amazon's rules are told apart from ours.", "docs/troubleshooting.md"),
     partly(
       "O9",
