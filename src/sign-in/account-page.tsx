@@ -112,6 +112,9 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
         </ButtonRow>
         <p class="hint below">{text.signOutEverywhereHint}</p>
       </form>
+      <p class="hint below">
+        <a href="/account/data">{text.accountData}</a>
+      </p>
     </section>,
   );
 }

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { unlinkGrant } from "../linking/unlink.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readAccount } from "../storage/account.ts";
+import { readAccountData } from "../storage/account-data.ts";
 import { revokeGrant } from "../storage/grants.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderAccount, renderUnlink } from "./account-page.tsx";
@@ -20,6 +21,7 @@ const UNLINK_FORM = "unlink";
 
 export const accountPages = new Hono<AppEnv>();
 accountPages.get("/account", showAccount);
+accountPages.get("/account/data", giveData);
 accountPages.get("/account/links/:grantId", showUnlink);
 accountPages.post("/account/links/:grantId", postUnlink);
 
@@ -53,6 +55,21 @@ async function showAccount(c: AppContext): Promise<Response> {
     passkeys: passkeysOn(rt) && hasPassword ? { views: account.passkeys, token } : undefined,
     signOutToken: await sealSignOutForm(c.var.runtime, browserHash),
     notice: noticeOf(c.req.query("done"), text),
+  });
+}
+
+/** A copy of one's data, as a file. Only for the person, with a session that still acts. */
+async function giveData(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const session = await currentSession(c, await browserOf(c));
+  const data = session && (await readAccountData(rt.db, session.userId, sessionHolds(session)));
+  if (!data) return renderSignIn(c, { continueTo: "/account" });
+  return new Response(JSON.stringify(data, null, 2), {
+    headers: {
+      "content-type": "application/json",
+      "content-disposition": 'attachment; filename="account-data.json"',
+      "cache-control": "no-store",
+    },
   });
 }
 

@@ -49,6 +49,27 @@ describe("the account page", () => {
     expect(page.html).toContain("the Alexa app");
   });
 
+  it("gives a copy of one's data, without anything that opens something, and to nobody else", async () => {
+    const tokens = await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.get("/account")).html).toContain('href="/account/data"');
+    service.meter.clear();
+    const page = await ada.get("/account/data");
+    expect(service.meter.calls()).toEqual(["DB.batch"]);
+    expect(page.headers.get("content-disposition")).toContain("attachment");
+    expect(page.headers.get("cache-control")).toBe("no-store");
+    const data = JSON.parse(page.html) as { user: { email: string }; links: object[]; identities: object[] };
+    expect(data.user.email).toBe(EMAIL);
+    expect(data.links).toMatchObject([{ client_id: "alexa-test", created_at: "2026-01-15T12:00:00.000Z" }]);
+    expect(data.identities).toMatchObject([{ method: "password", subject: EMAIL }]);
+    expect(page.html).not.toMatch(/hash|password_|sealed|rotation/);
+    expect(page.html).not.toContain(tokens.refresh_token.slice(-43));
+    await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
+    expect((await ada.get("/account/data")).html).toContain('name="password"');
+    expect((await visit(service).get("/account/data")).html).toContain('name="password"');
+  });
+
   it("U3: ends exactly one link, after asking once more", async () => {
     const [first, second] = [await link(), await link()];
     const ada = visit(service);

@@ -193,6 +193,7 @@ export const es: Messages = {
     "Nadie podrá iniciar sesión con ella. Bórrala también en tu dispositivo; si no, allí se seguirá ofreciendo.",
   passkeyRemoved: "La llave de acceso se ha eliminado.",
   signOut: "Cerrar sesión",
+  accountData: "Descargar una copia de sus datos",
   signOutEverywhere: "Cerrar sesión en todas partes",
   signOutEverywhereHint:
     "Cierra todas las sesiones en todos los dispositivos. Los asistentes vinculados siguen funcionando.",

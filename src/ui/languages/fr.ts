@@ -192,6 +192,7 @@ export const fr: Messages = {
     "Personne ne pourra plus se connecter avec elle. Supprimez-la aussi sur votre appareil, sinon elle y sera toujours proposée.",
   passkeyRemoved: "La clé d’accès est supprimée.",
   signOut: "Se déconnecter",
+  accountData: "Télécharger une copie de vos données",
   signOutEverywhere: "Se déconnecter partout",
   signOutEverywhereHint:
     "Met fin à toutes les connexions sur tous les appareils. Les assistants associés continuent de fonctionner.",

@@ -188,6 +188,7 @@ export const it: Messages = {
     "Nessuno potrà più accedere con essa. Eliminala anche sul tuo dispositivo, altrimenti lì continuerà a essere proposta.",
   passkeyRemoved: "La passkey è stata rimossa.",
   signOut: "Esci",
+  accountData: "Scarica una copia dei tuoi dati",
   signOutEverywhere: "Esci da tutti i dispositivi",
   signOutEverywhereHint: "Termina ogni accesso su ogni dispositivo. Gli assistenti collegati continuano a funzionare.",
 };

@@ -185,6 +185,7 @@ export const ja: Messages = {
     "このパスキーではサインインできなくなります。端末に残っていると引き続き候補に表示されるため、端末からも削除してください。",
   passkeyRemoved: "パスキーを削除しました。",
   signOut: "サインアウト",
+  accountData: "データのコピーをダウンロード",
   signOutEverywhere: "すべての端末からサインアウト",
   signOutEverywhereHint: "すべての端末のサインインを終了します。リンク済みのアシスタントは引き続き動作します。",
 };

@@ -185,6 +185,7 @@ export const pt: Messages = {
     "Ninguém poderá mais entrar com ela. Exclua-a também no seu dispositivo; caso contrário, ela continuará sendo oferecida lá.",
   passkeyRemoved: "A chave de acesso foi removida.",
   signOut: "Sair",
+  accountData: "Transferir uma cópia dos seus dados",
   signOutEverywhere: "Sair em todos os lugares",
   signOutEverywhereHint:
     "Encerra todas as sessões em todos os dispositivos. Os assistentes vinculados continuam funcionando.",

@@ -100,6 +100,7 @@ export const signInDe: SignInMessages = {
     "Niemand kann sich mehr damit anmelden. Löschen Sie ihn auch auf Ihrem Gerät, sonst wird er dort weiter angeboten.",
   passkeyRemoved: "Der Passkey ist entfernt.",
   signOut: "Abmelden",
+  accountData: "Eine Kopie Ihrer Daten herunterladen",
   signOutEverywhere: "Überall abmelden",
   signOutEverywhereHint: "Beendet jede Anmeldung auf jedem Gerät. Verknüpfte Assistenten laufen weiter.",
 };

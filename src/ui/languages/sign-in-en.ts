@@ -96,6 +96,7 @@ export const signInEn = {
     "Nobody can sign in with it any more. Delete it on your device too, or it will go on being offered there.",
   passkeyRemoved: "The passkey is removed.",
   signOut: "Sign out",
+  accountData: "Download a copy of your data",
   signOutEverywhere: "Sign out everywhere",
   signOutEverywhereHint: "Ends every sign-in on every device. Linked assistants go on working.",
 };
