@@ -112,8 +112,10 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
         </ButtonRow>
         <p class="hint below">{text.signOutEverywhereHint}</p>
       </form>
-      <p class="hint below">
-        <a href="/account/data">{text.accountData}</a>
+      <p class="actions">
+        <a class="button quiet" href="/account/data">
+          {text.accountData}
+        </a>
       </p>
     </section>,
   );
