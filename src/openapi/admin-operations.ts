@@ -9,9 +9,16 @@ import {
 } from "../operations/admin-schemas.ts";
 import { auditQuery, linkingsQuery, metricsQuery } from "../operations/insight-api.ts";
 import { pageQuery } from "../operations/paging.ts";
-import { rotateKeysSchema } from "../operations/upkeep-api.ts";
+import { restoredSchema, rotateKeysSchema } from "../operations/upkeep-api.ts";
 import { findQuery, newUserSchema, userChangesSchema } from "../operations/users-api.ts";
-import { linkingRequestAnswer, maintenanceAnswer, metricsAnswer, rotationAnswer } from "./answers.ts";
+import {
+  erasureAnswer,
+  linkingRequestAnswer,
+  maintenanceAnswer,
+  metricsAnswer,
+  restoredAnswer,
+  rotationAnswer,
+} from "./answers.ts";
 import type { Operation } from "./describe.ts";
 
 const SKILLS = "Operators: skills";
@@ -369,6 +376,32 @@ export const ADMIN_PATHS: Readonly<Record<string, Readonly<Record<string, Operat
       problems: ["not_found"],
     },
   },
+  "/api/admin/users/{id}/erase": {
+    POST: {
+      id: "eraseUser",
+      tag: USERS,
+      summary: "As DELETE, and says what was done",
+      description:
+        "Removes the account with its links, blinds what is kept for statistics. Skills that were enabled through Amazon's API are disabled there by the scheduled work.",
+      security: "admin",
+      path: userPath,
+      body: { shape: z.strictObject({}), example: {}, optional: true },
+      answers: {
+        200: {
+          description: "How many rows of each kind.",
+          content: {
+            shape: erasureAnswer,
+            example: {
+              removed: { identities: 1, knownBrowsers: 2, links: 1, codes: 0, amazonTokens: 1 },
+              blinded: { linkings: 3, auditRecords: 5, skillEvents: 0 },
+              pendingAtAmazon: 1,
+            },
+          },
+        },
+      },
+      problems: ["not_found"],
+    },
+  },
   "/api/admin/linkings": {
     GET: {
       id: "listLinkings",
@@ -486,10 +519,31 @@ export const ADMIN_PATHS: Readonly<Record<string, Readonly<Record<string, Operat
               finishedUnlinks: 0,
               deliveredWebhooks: 0,
               resealed: 0,
+              exportedEndings: 0,
               keyRotated: false,
               more: false,
               failed: [],
             },
+          },
+        },
+      },
+    },
+  },
+  "/api/admin/restored": {
+    POST: {
+      id: "reapplyEndings",
+      tag: UPKEEP,
+      summary: "After a restore of the database: end again what has ended since the backup",
+      description:
+        "Links, people and logins that ended are on record in KV for as long as an unused link lives. One bounded step: repeat with `after` until there is no `next`.",
+      security: "admin",
+      body: { shape: restoredSchema, example: { backupTakenAt: at } },
+      answers: {
+        200: {
+          description: "What was ended again.",
+          content: {
+            shape: restoredAnswer,
+            example: { entries: 12, revokedLinks: 40, erasedUsers: 1, endedLogins: 3 },
           },
         },
       },

@@ -200,9 +200,30 @@ export const maintenanceAnswer = z.strictObject({
   finishedUnlinks: z.int(),
   deliveredWebhooks: z.int(),
   resealed: z.int(),
+  exportedEndings: z.int(),
   keyRotated: z.boolean(),
   more: z.boolean(),
   failed: strings,
+});
+
+export const restoredAnswer = z.strictObject({
+  entries: z.int(),
+  revokedLinks: z.int(),
+  erasedUsers: z.int(),
+  endedLogins: z.int(),
+  next: z.optional(z.string()),
+});
+
+export const erasureAnswer = z.strictObject({
+  removed: z.strictObject({
+    identities: z.int(),
+    knownBrowsers: z.int(),
+    links: z.int(),
+    codes: z.int(),
+    amazonTokens: z.int(),
+  }),
+  blinded: z.strictObject({ linkings: z.int(), auditRecords: z.int(), skillEvents: z.int() }),
+  pendingAtAmazon: z.int(),
 });
 
 export const healthAnswer = z.strictObject({ status: z.literal("ok") });

@@ -3,6 +3,7 @@ import { rotateKeysWhenDue } from "../authorization/keys.ts";
 import { abandonExpiredLinkings } from "../linking/complete.ts";
 import { finishPendingUnlinks } from "../linking/unlink.ts";
 import type { Runtime } from "../runtime.ts";
+import { ENDINGS_AT_ONCE, exportEndings } from "../storage/endings.ts";
 import { resealChunk } from "../storage/reseal.ts";
 import { SWEEPS, sweep } from "../storage/sweeps.ts";
 import { deliverWebhooks, followConfiguration } from "./webhooks.ts";
@@ -26,6 +27,8 @@ export interface MaintenanceReport {
   readonly finishedUnlinks: number;
   readonly deliveredWebhooks: number;
   readonly resealed: number;
+  /** Ended links, erased people and ended logins that are now on record where a restore of D1 does not reach. */
+  readonly exportedEndings: number;
   readonly keyRotated: boolean;
   /** Work is left for the next run. */
   readonly more: boolean;
@@ -48,6 +51,7 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   await part("metrics", undefined, () => rt.metrics.flush());
   const abandoned = await part("linkings", 0, () => abandonExpiredLinkings(rt, limits.unlinks));
   const swept = await part("sweep", { counts: {}, more: true }, () => sweepAll(rt, limits));
+  const exportedEndings = await part("endings", 0, () => exportEndings(rt));
   const resealed = await part("reseal", 0, () => resealChunk(rt, limits.reseals));
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
   const deliveredWebhooks = await part("webhooks", 0, async () => {
@@ -61,8 +65,9 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
     finishedUnlinks,
     deliveredWebhooks,
     resealed,
+    exportedEndings,
     keyRotated,
-    more: swept.more || resealed >= limits.reseals || abandoned >= limits.unlinks,
+    more: swept.more || exportedEndings >= ENDINGS_AT_ONCE || resealed >= limits.reseals || abandoned >= limits.unlinks,
     failed,
   };
   const total = Object.values(report.swept).reduce((sum, count) => sum + count, 0);
@@ -79,7 +84,6 @@ async function sweepAll(
   for (let round = 0; round < limits.rounds && open.length > 0; round++) {
     const taken = await sweep(rt.db, open, rt.now(), limits.chunk);
     for (const [{ name }, count] of taken) counts[name] = (counts[name] ?? 0) + count;
-    // Cascades are counted as changes too: what took fewer than a chunk is surely done.
     open = open.filter((one) => (taken.get(one) ?? 0) >= limits.chunk);
   }
   return { counts, more: open.length > 0 };

@@ -5,7 +5,6 @@ import type { AppContext, AppEnv } from "../runtime.ts";
 import {
   type AccountRefusal,
   createPasswordUser,
-  deleteUser,
   findUser,
   findUsersByEmail,
   setPassword,
@@ -13,6 +12,8 @@ import {
 } from "../sign-in/accounts.ts";
 import { auditStatement } from "../storage/audit.ts";
 import { write } from "../storage/d1.ts";
+import { exportEndings } from "../storage/endings.ts";
+import { type ErasureReport, eraseUser } from "../storage/erasure.ts";
 import type { User } from "../storage/users.ts";
 import { jsonBody, queryOf } from "./json-body.ts";
 import { rfc3339 } from "./paging.ts";
@@ -22,6 +23,7 @@ import { json, noContent, route } from "./routes.ts";
 export function usersApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/users", { GET: find, POST: create });
   route(app, "/api/admin/users/:id", { GET: show, PATCH: change, DELETE: remove });
+  route(app, "/api/admin/users/:id/erase", { POST: eraseWithReport });
 }
 
 const text = (maximum: number) =>
@@ -111,5 +113,20 @@ async function change(c: AppContext): Promise<Response> {
 }
 
 async function remove(c: AppContext): Promise<Response> {
-  return (await deleteUser(c.var.runtime, c.req.param("id") ?? "")) ? noContent(c) : problem("not_found");
+  return (await erase(c)) ? noContent(c) : problem("not_found");
+}
+
+async function eraseWithReport(c: AppContext): Promise<Response> {
+  const body = await jsonBody(c, z.strictObject({}), { emptyAsObject: true });
+  if (body instanceof Response) return body;
+  const report = await erase(c);
+  return report ? json(c, report) : problem("not_found");
+}
+
+async function erase(c: AppContext): Promise<ErasureReport | null> {
+  const rt = c.var.runtime;
+  const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.requestId, rt.now());
+  // The list of what ended is the last place here that names them. If KV fails, the scheduled work tries again.
+  if (report) await exportEndings(rt).catch(() => rt.log.warn("endings_not_exported"));
+  return report;
 }

@@ -13,7 +13,8 @@ import {
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
 import { type Visitor, visit } from "../../test/support/visitor.ts";
-import { createPasswordUser, deleteUser, findUser, findUsersByEmail, setPassword, updateUser } from "./accounts.ts";
+import { eraseUser } from "../storage/erasure.ts";
+import { createPasswordUser, findUser, findUsersByEmail, setPassword, updateUser } from "./accounts.ts";
 
 let service: Service;
 let userId: string;
@@ -209,7 +210,7 @@ describe("accounts", () => {
     const rt = await runtimeOf(service);
     expect(await updateUser(rt, "nobody", { name: "X" })).toEqual({ refused: "not_found" });
     expect(await setPassword(rt, "nobody", "another-password")).toEqual({ refused: "not_found" });
-    expect(await deleteUser(rt, "nobody")).toBe(false);
+    expect(await eraseUser(rt.db, "nobody", "request-1", rt.now())).toBeNull();
     expect(await findUser(rt, "nobody")).toBeUndefined();
   });
 
@@ -218,7 +219,7 @@ describe("accounts", () => {
     const tokens = await link();
     await seedCode({ userId });
     const rt = await runtimeOf(service);
-    expect(await deleteUser(rt, userId)).toBe(true);
+    expect(await eraseUser(rt.db, userId, "request-1", rt.now())).toMatchObject({ removed: { identities: 1 } });
     expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(400);
     for (const table of ["users", "identities", "grants", "codes", "known_browsers"]) {
       const row = await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>();

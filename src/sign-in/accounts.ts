@@ -143,39 +143,6 @@ export async function updateUser(
   return rows[0] ? { user: userFromRow(rows[0]) } : { refused: "email_taken" };
 }
 
-/**
- * Erases a person: user, identities, grants, unspent codes, and who they were in earlier attempts. Skills enabled through
- * Amazon's API are left to the scheduled work, which disables them there. False when there is no such user.
- */
-export async function deleteUser(rt: Runtime, userId: string): Promise<boolean> {
-  const { db } = rt;
-  const at = rt.now();
-  const [, deleted = []] = await batch(
-    db,
-    [
-      db
-        .prepare(
-          `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
-           SELECT g.id, NULL, g.skill_id, g.skill_stage, t.host, t.tokens, ?2, ?2
-           FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
-           WHERE t.purpose = 'enablement' AND g.user_id = ?1 AND g.skill_id IS NOT NULL AND g.skill_stage IS NOT NULL
-           ON CONFLICT (id) DO NOTHING`,
-        )
-        .bind(userId, at),
-      db.prepare("DELETE FROM users WHERE id = ? RETURNING id").bind(userId),
-      db.prepare("DELETE FROM codes WHERE user_id = ?").bind(userId),
-      db
-        .prepare("UPDATE linkings SET user_id = NULL, browser_hash = NULL, session_id = NULL WHERE user_id = ?")
-        .bind(userId),
-      db.prepare("UPDATE pending_unlinks SET user_id = NULL WHERE user_id = ?").bind(userId),
-      db.prepare("UPDATE audit SET user_id = NULL WHERE user_id = ?").bind(userId),
-      auditStatement(db, at, { kind: "user_deleted" }),
-    ],
-    true,
-  );
-  return deleted.length > 0;
-}
-
 /** Ends every login of the user, everywhere. */
 export async function endAllLogins(rt: Runtime, userId: string): Promise<void> {
   const at = rt.now();

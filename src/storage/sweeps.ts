@@ -1,5 +1,5 @@
 // Rows that have had their time: found by an index, ended or deleted a chunk at a time, harmless when run twice.
-import { storageCall } from "./d1.ts";
+import { batch } from "./d1.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -27,7 +27,7 @@ interface Sweep {
 }
 
 const deletion = (table: string, key: string, condition: string): string =>
-  `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${condition} LIMIT ?2) AND ?3 = ?3`;
+  `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${condition} LIMIT ?2) AND ?3 = ?3 RETURNING 1 AS gone`;
 
 /** The condition names the index that serves it, so that no run reads a whole table. */
 export const SWEEPS: readonly Sweep[] = [
@@ -42,7 +42,7 @@ export const SWEEPS: readonly Sweep[] = [
           WHERE id IN (SELECT l.id FROM linkings l WHERE l.outcome = 'pending' AND l.expires_at <= ?1
             AND l.amazon_tokens IS NULL AND (l.running_until IS NULL OR l.running_until <= ?3)
             AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.linking_id = l.id AND c.spent_at IS NULL AND c.expires_at > ?3)
-            LIMIT ?2)`,
+            LIMIT ?2) RETURNING 1 AS gone`,
   },
   { name: "linkings", keptMs: KEPT_MS.linkings, sql: deletion("linkings", "id", "created_at <= ?1") },
   { name: "codes", keptMs: KEPT_MS.codes, sql: deletion("codes", "code_hash", "expires_at <= ?1") },
@@ -89,6 +89,11 @@ export async function sweep(
   now: number,
   limit: number,
 ): Promise<Map<Sweep, number>> {
-  const results = await storageCall(() => db.batch(sweeps.map((one) => sweepStatement(db, one, now, limit))), true);
-  return new Map(sweeps.map((one, index) => [one, results[index]?.meta.changes ?? 0]));
+  // Rows are counted, not changes: what cascades and triggers do is counted among these.
+  const results = await batch(
+    db,
+    sweeps.map((one) => sweepStatement(db, one, now, limit)),
+    true,
+  );
+  return new Map(sweeps.map((one, index) => [one, results[index]?.length ?? 0]));
 }
