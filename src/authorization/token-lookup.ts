@@ -1,7 +1,7 @@
 // Which grant a presented token of either kind belongs to, verified, for revocation and introspection.
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import type { Runtime } from "../runtime.ts";
-import { type GrantRow, grantLives, readGrant } from "../storage/grants.ts";
+import { type GrantRow, grantLives, readGrant, readImportedGrant } from "../storage/grants.ts";
 import { type AccessTokenClaims, verifyAccessToken } from "./access-tokens.ts";
 import { chainLink, HASH_LENGTH, parseRefreshToken } from "./refresh-tokens.ts";
 
@@ -11,13 +11,16 @@ export type FoundToken =
 
 /**
  * Finds a token: an access token by its signature, a refresh token by its grant's hash (for rotating grants the current, the next, or a
- * retired link). Undefined for anything that is not ours. At most one D1 read.
+ * retired link), or one that another server gave out by the hash of it all. Undefined for anything that is not ours. At most one D1 read.
  */
 export async function findToken(rt: Runtime, token: string): Promise<FoundToken | undefined> {
   const presented = parseRefreshToken(token);
   if (!presented) {
     const claims = await verifyAccessToken(rt, token);
-    if (!claims) return undefined;
+    if (!claims) {
+      const imported = await readImportedGrant(rt.db, await sha256(token));
+      return imported ? { kind: "refresh", grant: imported } : undefined;
+    }
     return { kind: "access", claims, grant: claims.grant === undefined ? null : await readGrant(rt.db, claims.grant) };
   }
   const [grant, hash] = await Promise.all([readGrant(rt.db, presented.grantId), sha256(presented.secret)]);
@@ -31,8 +34,10 @@ export async function findToken(rt: Runtime, token: string): Promise<FoundToken 
 
 /** Whether a refresh token found by `findToken` would be accepted now: current or next link of a living grant. */
 export async function refreshTokenIsActive(rt: Runtime, token: string, grant: GrantRow): Promise<boolean> {
+  if (!grantLives(grant, rt.now())) return false;
   const presented = parseRefreshToken(token);
-  if (!presented || !grantLives(grant, rt.now())) return false;
+  // Found by its hash: there is no other token of this grant.
+  if (!presented) return grant.imported_at !== null;
   const hash = await sha256(presented.secret);
   return hash === grant.refresh_hash || hash === grant.next_hashes.slice(0, HASH_LENGTH);
 }

@@ -9,6 +9,7 @@ import {
   grantLives,
   presentRotatingToken,
   readGrant,
+  readImportedGrant,
   refillNextHashes,
   revokeGrant,
   touchGrant,
@@ -42,23 +43,28 @@ export async function refreshGrant(
   const token = fields.get("refresh_token");
   if (token === undefined) return { reason: "parameter_missing", parameter: "refresh_token" };
   const presented = parseRefreshToken(token);
-  if (!presented) return { reason: "refresh_token_malformed" };
   const { client } = caller;
-  const used = presented.rotating ? await useRotating(rt, client, presented) : await useStable(rt, client, presented);
+  const used = await useToken(rt, client, token, presented);
   if ("reason" in used) {
-    rt.log.info("refresh_refused", { clientId: client.id, grantId: presented.grantId, reason: used.reason });
+    rt.log.info("refresh_refused", { clientId: client.id, grantId: presented?.grantId, reason: used.reason });
     return used;
   }
   const scope = narrowedScope(fields.get("scope"), used.grant.scope);
   if (scope === undefined) return { reason: "scope_exceeds_grant" };
   rt.metrics.count("token_refreshed", client.skillId);
   rt.log.info("token_refreshed", { clientId: client.id, grantId: used.grant.id, traceId: used.grant.trace_id });
-  return userTokenAnswer(
-    rt,
-    client,
-    { grantId: used.grant.id, userId: used.grant.user_id, scope },
-    formatRefreshToken(used.grant.id, used.secret),
-  );
+  return userTokenAnswer(rt, client, { grantId: used.grant.id, userId: used.grant.user_id, scope }, used.token);
+}
+
+async function useToken(
+  rt: Runtime,
+  client: Client,
+  token: string,
+  presented: PresentedRefreshToken | undefined,
+): Promise<Used> {
+  if (presented) return presented.rotating ? useRotating(rt, client, presented) : useStable(rt, client, presented);
+  // Only skills move here from other servers.
+  return client.kind === "alexa" ? useImported(rt, client, token) : { reason: "refresh_token_malformed" };
 }
 
 /** The scope asked for, when the grant covers it (RFC 6749 §6); the grant's own when none is asked for. */
@@ -69,8 +75,8 @@ function narrowedScope(asked: string | undefined, granted: string): string | und
   return wanted.length > 0 && wanted.every((name) => all.includes(name)) ? wanted.join(" ") : undefined;
 }
 
-/** A grant that may be used, and the secret of the refresh token to answer with. */
-type Used = { readonly grant: GrantRow; readonly secret: string } | TokenFailure;
+/** A grant that may be used, and the refresh token to answer with. */
+type Used = { readonly grant: GrantRow; readonly token: string } | TokenFailure;
 
 function refusalOf(grant: GrantRow | null, client: Client, now: number): TokenFailure | undefined {
   if (!grant) return { reason: "refresh_token_unknown" };
@@ -89,14 +95,27 @@ async function useStable(rt: Runtime, client: Client, presented: PresentedRefres
   }
   const refusal = refusalOf(grant, client, now);
   if (refusal || !grant) return refusal ?? { reason: "refresh_token_unknown" };
-  if (now - grant.last_used_at >= DAY_MS) {
-    rt.background(
-      touchGrant(rt.db, grant.id, now, now + rt.config.refreshIdleDays * DAY_MS).catch((error: unknown) =>
-        rt.log.warn("touch_failed", { grantId: grant.id, message: String(error).slice(0, 200) }),
-      ),
-    );
-  }
-  return { grant, secret: presented.secret };
+  touchLater(rt, grant, now);
+  return { grant, token: formatRefreshToken(grant.id, presented.secret) };
+}
+
+/** One read. A token that another server gave out stays as it is, in every form it may have. */
+async function useImported(rt: Runtime, client: Client, token: string): Promise<Used> {
+  const now = rt.now();
+  const grant = await readImportedGrant(rt.db, await sha256(token));
+  const refusal = refusalOf(grant, client, now);
+  if (refusal || !grant) return refusal ?? { reason: "refresh_token_unknown" };
+  touchLater(rt, grant, now);
+  return { grant, token };
+}
+
+function touchLater(rt: Runtime, grant: GrantRow, now: number): void {
+  if (now - grant.last_used_at < DAY_MS) return;
+  rt.background(
+    touchGrant(rt.db, grant.id, now, now + rt.config.refreshIdleDays * DAY_MS).catch((error: unknown) =>
+      rt.log.warn("touch_failed", { grantId: grant.id, message: String(error).slice(0, 200) }),
+    ),
+  );
 }
 
 /** One batch. Whatever refreshes with one secret, in parallel or again, gets the same successor (T2, T3). */
@@ -113,14 +132,16 @@ async function useRotating(rt: Runtime, client: Client, presented: PresentedRefr
   if (refusal) return refusal;
   if (equalInConstantTime(hash, grant.refresh_hash)) {
     if (grant.next_hashes.length < REFILL_BELOW * HASH_LENGTH) refillLater(rt, grant, link);
-    return { grant, secret: await link.successorSecret() };
+    return { grant, token: formatRefreshToken(grantId, await link.successorSecret()) };
   }
   if (link.generation < grant.generation) return refuseRetired(rt, client, grant, link);
   // The successor of the current link, but the row held no hash of it any more: earlier refills were lost.
   const advanced =
     link.generation === grant.generation + 1 &&
     (await advanceRotatingGrant(rt.db, grant, hash, await link.hashesAfter(), now, idleExpiresAt));
-  return advanced ? { grant, secret: await link.successorSecret() } : { reason: "refresh_token_unknown" };
+  return advanced
+    ? { grant, token: formatRefreshToken(grantId, await link.successorSecret()) }
+    : { reason: "refresh_token_unknown" };
 }
 
 function refillLater(rt: Runtime, grant: GrantRow, link: ChainLink): void {

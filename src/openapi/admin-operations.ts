@@ -7,12 +7,14 @@ import {
   rotateSecretSchema,
   skillChangesSchema,
 } from "../operations/admin-schemas.ts";
+import { importsSchema } from "../operations/imports-api.ts";
 import { auditQuery, linkingsQuery, metricsQuery } from "../operations/insight-api.ts";
 import { pageQuery } from "../operations/paging.ts";
 import { restoredSchema, rotateKeysSchema } from "../operations/upkeep-api.ts";
 import { findQuery, newUserSchema, userChangesSchema } from "../operations/users-api.ts";
 import {
   erasureAnswer,
+  importsAnswer,
   linkingRequestAnswer,
   maintenanceAnswer,
   metricsAnswer,
@@ -544,6 +546,44 @@ export const ADMIN_PATHS: Readonly<Record<string, Readonly<Record<string, Operat
           content: {
             shape: restoredAnswer,
             example: { entries: 12, revokedLinks: 40, erasedUsers: 1, endedLogins: 3 },
+          },
+        },
+      },
+    },
+  },
+  "/api/admin/imports": {
+    POST: {
+      id: "importLinks",
+      tag: UPKEEP,
+      summary: "Take over the links of another account-linking server",
+      description:
+        "Up to 100 links, each with the SHA-256 of the refresh token that Alexa holds: it works on here as it is, and nobody links again. Repeatable. `user` is an account's `id` or `email`, or the `oidcSubject` of a person at the company's identity provider, who may not have come yet.",
+      security: "admin",
+      body: {
+        shape: importsSchema,
+        example: {
+          items: [
+            {
+              skillId: "amzn1.ask.skill.0000-demo",
+              stage: "live",
+              user: { email: "ada@example.com" },
+              refreshTokenSha256: "0".repeat(64),
+              scope: "profile devices:control",
+              createdAt: at,
+            },
+          ],
+        },
+      },
+      answers: {
+        200: {
+          description: "What became of each, in their order.",
+          content: {
+            shape: importsAnswer,
+            example: {
+              imported: 1,
+              refused: 0,
+              items: [{ status: "imported", grantId: "01examplegrantaaaaaaaaaaaa" }],
+            },
           },
         },
       },

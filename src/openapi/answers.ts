@@ -1,5 +1,6 @@
 // What the JSON API answers, as schemas: for the document, and for the tests that hold real answers against it.
 import * as z from "zod/mini";
+import { IMPORT_REFUSALS } from "../operations/imports-api.ts";
 import { OUTCOMES } from "../storage/linking-list.ts";
 import { SKILL_TYPES } from "../storage/skills.ts";
 
@@ -224,6 +225,21 @@ export const erasureAnswer = z.strictObject({
   }),
   blinded: z.strictObject({ linkings: z.int(), auditRecords: z.int(), skillEvents: z.int() }),
   pendingAtAmazon: z.int(),
+});
+
+export const importsAnswer = z.strictObject({
+  imported: z.int(),
+  refused: z.int(),
+  items: z.array(
+    z.union([
+      z.strictObject({ status: z.enum(["imported", "exists", "ended"]), grantId: z.string() }),
+      z.strictObject({
+        status: z.literal("refused"),
+        code: z.enum(Object.keys(IMPORT_REFUSALS) as [keyof typeof IMPORT_REFUSALS]),
+        detail: z.string(),
+      }),
+    ]),
+  ),
 });
 
 export const healthAnswer = z.strictObject({ status: z.literal("ok") });

@@ -5,6 +5,7 @@ import { readFirst, StorageFault } from "../storage/d1.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { adminPages } from "./admin-page.tsx";
 import { clientsApi } from "./clients-api.ts";
+import { importsApi } from "./imports-api.ts";
 import { insightApi } from "./insight-api.ts";
 import { problem } from "./problem.ts";
 import { json, route } from "./routes.ts";
@@ -20,6 +21,7 @@ operationsRoutes.use("/api/admin/*", adminGuard);
 skillsApi(operationsRoutes);
 clientsApi(operationsRoutes);
 usersApi(operationsRoutes);
+importsApi(operationsRoutes);
 insightApi(operationsRoutes);
 upkeepApi(operationsRoutes);
 

@@ -25,6 +25,8 @@ export interface GrantRow {
   readonly expires_at: number | null;
   readonly revoked_at: number | null;
   readonly revoked_reason: string | null;
+  /** Set when its refresh token was given out by another server: any text, known by the hash of all of it. */
+  readonly imported_at: number | null;
 }
 
 /** A grant whose user exists. Its foreign key takes the row along when the user goes. */
@@ -35,6 +37,13 @@ export function grantStatement(db: D1Database, grantId: string): D1PreparedState
 /** The grant, or null. One read. */
 export function readGrant(db: D1Database, grantId: string): Promise<GrantRow | null> {
   return readFirst<GrantRow>(grantStatement(db, grantId));
+}
+
+/** The grant whose refresh token another server gave out, by that token's SHA-256; or null. One read. */
+export function readImportedGrant(db: D1Database, tokenHash: string): Promise<GrantRow | null> {
+  return readFirst<GrantRow>(
+    db.prepare("SELECT * FROM grants WHERE refresh_hash = ? AND imported_at IS NOT NULL").bind(tokenHash),
+  );
 }
 
 /** Whether a grant lives at `now` (milliseconds): not revoked, not idle too long, not past its absolute life. */
