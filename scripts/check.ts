@@ -1,6 +1,6 @@
 // Everything that can be checked without running the product: format, lint, types, generated files, bundle size.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 /** With passkeys; without them it was 120. */
@@ -16,6 +16,10 @@ function step(name: string, command: string, args: string[]): void {
     process.exit(1);
   }
   console.log(`✓ ${name}`);
+}
+
+function kilobytes(bytes: number): string {
+  return (bytes / 1024).toFixed(1);
 }
 
 /** Tests are added faster than all of them run: between full runs the page may be behind, but CI does not take it so. */
@@ -46,13 +50,12 @@ step("generated types/env.d.ts is up to date", "wrangler", [
 ]);
 checkConformance();
 step("generated src/openapi/openapi.txt is up to date", "node", ["scripts/openapi.ts", "--check"]);
-step("bundle builds as deploy does", "wrangler", ["deploy", "--dry-run", "--minify", "--outdir", "dist"]);
-const bundle = ["dist/index.js", "dist/index.mjs"].find((path) => existsSync(path));
-if (!bundle) {
-  console.error("✗ no bundle under dist/");
-  process.exit(1);
-}
-const size = gzipSync(readFileSync(bundle), { level: 9 }).length;
-const verdict = size <= BUNDLE_LIMIT_BYTES ? "✓" : "✗";
-console.log(`${verdict} bundle ${(size / 1024).toFixed(1)} KB gzip (limit ${BUNDLE_LIMIT_BYTES / 1024} KB)`);
-if (size > BUNDLE_LIMIT_BYTES) process.exit(1);
+step("bundle builds as deploy does", "wrangler", ["deploy", "--dry-run", "--outdir", "dist"]);
+const bundle = gzipSync(readFileSync("dist/index.js"), { level: 9 }).length;
+// The API document is uploaded beside the code, as a text that no start reads.
+const document = gzipSync(readFileSync("src/openapi/openapi.txt"), { level: 9 }).length;
+const verdict = bundle <= BUNDLE_LIMIT_BYTES ? "✓" : "✗";
+console.log(
+  `${verdict} bundle ${kilobytes(bundle)} KB gzip (limit ${BUNDLE_LIMIT_BYTES / 1024} KB), API document ${kilobytes(document)} KB`,
+);
+if (bundle > BUNDLE_LIMIT_BYTES) process.exit(1);

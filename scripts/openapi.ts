@@ -7,6 +7,15 @@ import { build } from "esbuild";
 
 const FILE = "src/openapi/openapi.txt";
 
+/** JSON with a line for each value `levels` down: a diff shows what changed, and the Worker carries no indentation. */
+function inLines(value: unknown, levels: number): string {
+  if (levels === 0 || typeof value !== "object" || value === null || Array.isArray(value)) return JSON.stringify(value);
+  const members = Object.entries(value).map(
+    ([name, member]) => `${JSON.stringify(name)}:${inLines(member, levels - 1)}`,
+  );
+  return `{\n${members.join(",\n")}\n}`;
+}
+
 const folder = mkdtempSync(join(tmpdir(), "openapi-"));
 const bundle = join(folder, "document.mjs");
 try {
@@ -21,7 +30,7 @@ try {
     logLevel: "error",
   });
   const { openApiDocument } = (await import(pathToFileURL(bundle).href)) as { openApiDocument: () => object };
-  const made = `${JSON.stringify(openApiDocument(), null, 1)}\n`;
+  const made = `${inLines(openApiDocument(), 3)}\n`;
   if (!process.argv.includes("--check")) {
     writeFileSync(FILE, made);
     console.log(`Wrote ${FILE}, ${Math.round(made.length / 1024)} KB.`);

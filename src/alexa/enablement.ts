@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import type { AuthorizationCode } from "../authorization/codes.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Stage } from "../storage/linkings.ts";
+import { tolerant } from "../tolerant.ts";
 import type { EnablementFailureReason } from "./enablement-failures.ts";
 import { callForJson, type NoAnswer, type OutboundAnswer } from "./outbound.ts";
 import { REGIONS, type Region } from "./regions.ts";
@@ -70,8 +71,8 @@ export type LinkState =
   | { readonly state: "unknown" };
 
 const enablementAnswer = z.object({
-  accountLink: z.catch(z.optional(z.object({ status: z.string() })), undefined),
-  user: z.catch(z.optional(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })), undefined),
+  accountLink: tolerant(z.object({ status: z.string() })),
+  user: tolerant(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })),
 });
 
 /** Enables the skill and links the account. Alexa redeems the code at our /token before it answers. At most ten seconds. */

@@ -17,6 +17,7 @@ import {
   takeLinkedEvent,
   takeOtherEvent,
 } from "../storage/skill-events.ts";
+import { tolerant } from "../tolerant.ts";
 import { parseJson } from "./outbound.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 import { type SignatureFault, verifyAlexaSignature } from "./signature.ts";
@@ -33,9 +34,6 @@ const LATE_EVENTS = new Set([
 ]);
 const EVENT_TOLERANCE_MS = 3600_000;
 const REQUEST_TOLERANCE_MS = 150_000;
-
-/** What may be missing or of another shape without the event being refused. */
-const tolerant = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schema), undefined);
 
 const text = (longest: number) => z.string().check(z.minLength(1), z.maxLength(longest));
 const timestamp = z.pipe(z.iso.datetime({ offset: true }), z.transform(Date.parse));

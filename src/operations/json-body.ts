@@ -1,12 +1,12 @@
 // Reading what callers of the JSON API send: bodies within a size, and shapes that say which field is wrong.
 import * as z from "zod/mini";
-import english from "zod/v4/locales/en.js";
 import { readBounded } from "../authorization/form-body.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import type { AppContext } from "../runtime.ts";
 import { problem } from "./problem.ts";
+import { shapeMessage } from "./shape-messages.ts";
 
-z.config(english());
+z.config({ localeError: shapeMessage });
 
 export const BODY_LIMIT_BYTES = 64 * 1024;
 
@@ -27,12 +27,8 @@ export function shapeFaults(error: z.core.$ZodError): { field: string; message: 
             .map((key) => fieldPath([...issue.path, key.slice(0, 60)]))
             .join(", ")
         : fieldPath(issue.path),
-    message: issue.code === "unrecognized_keys" ? "is not a field that can be set here" : lowerFirst(issue.message),
+    message: issue.code === "unrecognized_keys" ? "is not a field that can be set here" : issue.message,
   }));
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 /** A 400 that names each wrong field, in `detail` for people and in `errors` for programs. */

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { exchangeAmazonCode, LWA_TIMEOUT_MS, toAmazonCode } from "../alexa/lwa.ts";
 import { callForJson } from "../alexa/outbound.ts";
 import type { Runtime } from "../runtime.ts";
+import { tolerant } from "../tolerant.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import { callbackUri, type Departure, type ExternalAttempt, type ExternalOutcome } from "./external.ts";
 import { s256 } from "./oidc.ts";
@@ -12,8 +13,8 @@ const ISSUER = "https://www.amazon.com";
 
 const profileAnswer = z.object({
   user_id: z.string().check(z.minLength(1), z.maxLength(255)),
-  email: z.catch(z.optional(z.string().check(z.maxLength(320))), undefined),
-  name: z.catch(z.optional(z.string().check(z.maxLength(200))), undefined),
+  email: tolerant(z.string().check(z.maxLength(320))),
+  name: tolerant(z.string().check(z.maxLength(200))),
 });
 
 /** Where to send the browser. */

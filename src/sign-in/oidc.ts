@@ -5,6 +5,7 @@ import { callForJson, fetchOut, OutboundFault } from "../alexa/outbound.ts";
 import { toBase64Url, utf8 } from "../crypto/encoding.ts";
 import type { OidcConfig } from "../env.ts";
 import type { Runtime } from "../runtime.ts";
+import { tolerant } from "../tolerant.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import type { Departure, ExternalAttempt, ExternalOutcome } from "./external.ts";
 import { callbackUri } from "./external.ts";
@@ -21,9 +22,9 @@ const LONGEST_CODE = 4096;
 const LONGEST_SUBJECT = 255;
 
 const profileClaims = z.object({
-  email: z.catch(z.optional(z.string().check(z.maxLength(320))), undefined),
-  email_verified: z.catch(z.optional(z.boolean()), undefined),
-  name: z.catch(z.optional(z.string().check(z.maxLength(200))), undefined),
+  email: tolerant(z.string().check(z.maxLength(320))),
+  email_verified: tolerant(z.boolean()),
+  name: tolerant(z.string().check(z.maxLength(200))),
 });
 type Profile = z.infer<typeof profileClaims>;
 

@@ -5,6 +5,7 @@ import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
 import { batch, readFirst } from "../storage/d1.ts";
 import { createUserStatements, type IdentityKey, identityStatement, type User, userFromRow } from "../storage/users.ts";
+import { tolerant } from "../tolerant.ts";
 import { verifyProviderToken } from "./provider.ts";
 
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -15,9 +16,9 @@ const claimsSchema = z.object({
   exp: z.number(),
   nonce: z.optional(z.never()),
   at_hash: z.optional(z.never()),
-  email: z.catch(z.optional(z.string().check(z.maxLength(254))), undefined),
-  email_verified: z.catch(z.optional(z.boolean()), undefined),
-  name: z.catch(z.optional(z.string().check(z.maxLength(200))), undefined),
+  email: tolerant(z.string().check(z.maxLength(254))),
+  email_verified: tolerant(z.boolean()),
+  name: tolerant(z.string().check(z.maxLength(200))),
 });
 
 export type ProviderTokenVerdict =

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { callForJson } from "../alexa/outbound.ts";
 import type { Caches } from "../authorization/caches.ts";
 import type { Runtime } from "../runtime.ts";
+import { tolerant } from "../tolerant.ts";
 
 /** Asymmetric only: with a symmetric one, whoever knows the public key could sign. */
 export const PROVIDER_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -17,11 +18,11 @@ const url = z.string().check(z.maxLength(2048), z.refine(URL.canParse));
 const discoverySchema = z.object({
   issuer: z.string(),
   jwks_uri: url,
-  authorization_endpoint: z.catch(z.optional(url), undefined),
-  token_endpoint: z.catch(z.optional(url), undefined),
-  userinfo_endpoint: z.catch(z.optional(url), undefined),
-  token_endpoint_auth_methods_supported: z.catch(z.optional(z.array(z.string())), undefined),
-  authorization_response_iss_parameter_supported: z.catch(z.optional(z.boolean()), undefined),
+  authorization_endpoint: tolerant(url),
+  token_endpoint: tolerant(url),
+  userinfo_endpoint: tolerant(url),
+  token_endpoint_auth_methods_supported: tolerant(z.array(z.string())),
+  authorization_response_iss_parameter_supported: tolerant(z.boolean()),
 });
 const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).check(z.maxLength(100)) });
 

@@ -1,0 +1,23 @@
+// What is said of a field that has the wrong shape, where its schema has no words of its own.
+import type * as z from "zod/mini";
+
+function amount(limit: unknown, origin: string): string {
+  if (origin === "string") return `have ${limit} characters`;
+  return origin === "array" ? `have ${limit} items` : `be ${limit}`;
+}
+
+/** A sentence without subject, as `must be a string`. Never repeats the value, which may be a secret. */
+export function shapeMessage(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined ? "is missing" : `must be of type ${issue.expected}`;
+    case "invalid_value":
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
+    case "too_big":
+      return `must ${amount(`at most ${issue.maximum}`, issue.origin)}`;
+    case "too_small":
+      return `must ${amount(`at least ${issue.minimum}`, issue.origin)}`;
+    default:
+      return "has a form that is not understood";
+  }
+}
