@@ -1,9 +1,11 @@
 // What is said of a field that has the wrong shape, where its schema has no words of its own.
 import type * as z from "zod/mini";
 
-function amount(limit: unknown, origin: string): string {
-  if (origin === "string") return `have ${limit} characters`;
-  return origin === "array" ? `have ${limit} items` : `be ${limit}`;
+const UNITS: Readonly<Record<string, string>> = { string: "character", array: "item" };
+
+function amount(words: string, limit: number | bigint, origin: string): string {
+  const unit = UNITS[origin];
+  return unit ? `must have ${words} ${limit} ${unit}${limit === 1 ? "" : "s"}` : `must be ${words} ${limit}`;
 }
 
 /** A sentence without subject, as `must be a string`. Never repeats the value, which may be a secret. */
@@ -14,9 +16,9 @@ export function shapeMessage(issue: z.core.$ZodRawIssue): string {
     case "invalid_value":
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
     case "too_big":
-      return `must ${amount(`at most ${issue.maximum}`, issue.origin)}`;
+      return amount("at most", issue.maximum, issue.origin);
     case "too_small":
-      return `must ${amount(`at least ${issue.minimum}`, issue.origin)}`;
+      return amount("at least", issue.minimum, issue.origin);
     default:
       return "has a form that is not understood";
   }
