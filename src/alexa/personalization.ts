@@ -7,6 +7,7 @@ import { problem } from "../operations/problem.ts";
 import { json, route } from "../operations/routes.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { type LivingGrant, readLivingGrants } from "../storage/grants.ts";
+import { type LevelShown, levelShown, noteLevels } from "../storage/link-levels.ts";
 import { callForJson } from "./outbound.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
@@ -53,7 +54,8 @@ async function personalize(c: AppContext): Promise<Response> {
   if (body.profile && (!host || !system.apiAccessToken)) {
     return problem("invalid_body", "profile: needs apiAccessToken and apiEndpoint, the latter one of Alexa's hosts");
   }
-  const [account, person] = await linkStates(rt, skillId, [system.user?.accessToken, system.person?.accessToken]);
+  const { account, person, living } = await linkStates(rt, skillId, system);
+  noteWhatWasShown(rt, skillId, living, account, person);
   const profile = host && body.profile ? { profile: await readProfile(rt, host, system, body.profile) } : {};
   return json(c, {
     skillId,
@@ -70,12 +72,9 @@ function speakerOf(account: LinkState, person: LinkState | undefined) {
   return account.link === "linked" ? { as: "account", userId: account.userId, grantId: account.grantId } : null;
 }
 
-/** The states of the account's and the person's link, in this order. One D1 read when there is a token of ours. */
-async function linkStates(
-  rt: Runtime,
-  skillId: string,
-  tokens: readonly [string | undefined, string | undefined],
-): Promise<[LinkState, LinkState]> {
+/** The states of the account's and the person's link. One D1 read when there is a token of ours. */
+async function linkStates(rt: Runtime, skillId: string, system: System) {
+  const tokens = [system.user?.accessToken, system.person?.accessToken] as const;
   const [account, person] = await Promise.all(tokens.map((one) => (one ? verifyAccessToken(rt, one) : undefined)));
   const ids = [account?.grant, person?.grant].filter((one) => one !== undefined);
   const living = ids.length === 0 ? [] : await readLivingGrants(rt.db, ids, rt.now());
@@ -86,7 +85,32 @@ async function linkStates(
       ? { link: "linked", userId: grant.user_id, grantId: grant.id, scopes: grant.scope.split(" ") }
       : { link: "ended" };
   };
-  return [stateOf(tokens[0], account), stateOf(tokens[1], person)];
+  return { account: stateOf(tokens[0], account), person: stateOf(tokens[1], person), living };
+}
+
+/**
+ * Remembers whether a link is a person's or the account's, where this request shows it for the first time: a write after the answer.
+ * The context is unsigned, but only tokens of living links of the client's own skill count, each for itself.
+ */
+function noteWhatWasShown(
+  rt: Runtime,
+  skillId: string,
+  living: readonly LivingGrant[],
+  account: LinkState,
+  person: LinkState,
+): void {
+  const shown = new Map<string, LevelShown>();
+  for (const grant of living) {
+    const names = (state: LinkState) => state.link === "linked" && state.grantId === grant.id;
+    const level = levelShown("request", names(account), names(person));
+    if (level > (grant.level_shown ?? 0)) shown.set(grant.id, level);
+  }
+  if (shown.size === 0) return;
+  rt.background(
+    noteLevels(rt.db, skillId, shown).catch((error: unknown) =>
+      rt.log.warn("link_level_not_noted", { message: String(error).slice(0, 200) }),
+    ),
+  );
 }
 
 /** The configured host that the request names: its token goes nowhere else. */

@@ -9,6 +9,7 @@ import { problem } from "../operations/problem.ts";
 import { json, route } from "../operations/routes.ts";
 import { deliverSoon } from "../operations/webhooks.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { levelShown } from "../storage/link-levels.ts";
 import {
   type EventRow,
   type EventTarget,
@@ -42,6 +43,7 @@ const envelope = z.object({
     System: z.object({
       application: z.object({ applicationId: text(255) }),
       user: tolerant(z.object({ userId: tolerant(text(255)), accessToken: tolerant(z.string()) })),
+      person: tolerant(z.object({ accessToken: tolerant(z.string()) })),
     }),
   }),
   request: z.object({
@@ -120,27 +122,32 @@ async function apply(rt: Runtime, event: Envelope, name: string): Promise<TakenE
     alexaUserId,
     eventAt: event.request.eventCreationTime ?? event.request.timestamp,
   };
+  const { user, person } = event.context.System;
+  const named = (token: string | undefined) => grantOfToken(rt, token, skillId);
   switch (name) {
     case "SkillDisabled": {
-      const grantId = await grantNamedBy(rt, event, skillId);
+      const grantId = (await named(event.request.body?.accessToken)) ?? (await named(user?.accessToken));
       const byUser: EventTarget = alexaUserId === null ? null : { alexaUserId };
       return takeDisabledEvent(rt.db, row, grantId === undefined ? byUser : { grantId }, rt.now());
     }
     case "SkillAccountLinked":
-    case "SkillEnabled":
-      return takeLinkedEvent(rt.db, row, await grantNamedBy(rt, event, skillId), rt.now());
+    case "SkillEnabled": {
+      const linked = await named(event.request.body?.accessToken);
+      const account = await named(user?.accessToken);
+      const speaker = await named(person?.accessToken);
+      const grantId = linked ?? account ?? speaker;
+      const level = levelShown("event", account === grantId, speaker === grantId);
+      return takeLinkedEvent(rt.db, row, grantId === undefined ? undefined : { grantId, level }, rt.now());
+    }
     default:
       return takeOtherEvent(rt.db, row, rt.now());
   }
 }
 
-/** The grant of the access token that the event carries, ended or not, if we signed it for this skill. */
-async function grantNamedBy(rt: Runtime, event: Envelope, skillId: string): Promise<string | undefined> {
-  for (const token of [event.request.body?.accessToken, event.context.System.user?.accessToken]) {
-    const claims = token === undefined ? undefined : await claimsOfEndedToken(rt, token);
-    if (claims?.grant !== undefined && claims.aud === skillId) return claims.grant;
-  }
-  return undefined;
+/** The grant of an access token, ended or not, if we signed it for this skill. */
+async function grantOfToken(rt: Runtime, token: string | undefined, skillId: string): Promise<string | undefined> {
+  const claims = token === undefined ? undefined : await claimsOfEndedToken(rt, token);
+  return claims?.aud === skillId ? claims.grant : undefined;
 }
 
 function note(rt: Runtime, event: Envelope, name: string, taken: TakenEvent): void {

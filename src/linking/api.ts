@@ -150,6 +150,7 @@ function describe(link: Link) {
       createdAt: isoTime(grant.createdAt),
       lastUsedAt: isoTime(grant.lastUsedAt),
       flow: grant.flow,
+      level: grant.level,
     })),
   };
 }

@@ -45,7 +45,14 @@ export const linkAnswer = z.object({
   /** When Alexa was asked; null when it was not. */
   checkedAt: z.nullable(z.iso.datetime()),
   grants: z.array(
-    z.object({ id: z.string(), createdAt: z.iso.datetime(), lastUsedAt: z.iso.datetime(), flow: z.string() }),
+    z.object({
+      id: z.string(),
+      createdAt: z.iso.datetime(),
+      lastUsedAt: z.iso.datetime(),
+      flow: z.string(),
+      /** A recognized speaker's own, or shared by all who speak to the account's devices; null until Alexa has shown it. */
+      level: z.nullable(z.enum(["person", "account"])),
+    }),
   ),
 });
 export const linksAnswer = z.object({ links: z.array(linkAnswer) });

@@ -57,6 +57,7 @@ describe("L8: the true state", () => {
           createdAt: "2026-01-15T12:00:00.000Z",
           lastUsedAt: "2026-01-15T12:00:00.000Z",
           flow: "app_to_app",
+          level: null,
         },
       ],
     });

@@ -3,6 +3,7 @@ import { readEnablement } from "../alexa/enablement.ts";
 import { freshAmazonTokens } from "../alexa/lwa.ts";
 import type { Runtime } from "../runtime.ts";
 import { type AmazonTokens, openTokens, replaceTokens, type TokenRow } from "../storage/amazon-tokens.ts";
+import type { LinkLevel } from "../storage/link-levels.ts";
 import type { Stage } from "../storage/linkings.ts";
 import { type LinkedGrant, type ListedLink, listLinks, readLinks, revokeUnlinkedGrants } from "../storage/links.ts";
 import { type LwaCredentials, lwaCredentials, type Skill, UnreadableSecret } from "../storage/skills.ts";
@@ -19,6 +20,8 @@ export interface Link {
     readonly createdAt: number;
     readonly lastUsedAt: number;
     readonly flow: string;
+    /** Null until Alexa has shown it. */
+    readonly level: LinkLevel | null;
   }[];
 }
 
@@ -37,6 +40,7 @@ export async function linksOf(rt: Runtime, userId: string, stage: Stage | undefi
               createdAt: row.created_at ?? 0,
               lastUsedAt: row.last_used_at ?? 0,
               flow: row.flow ?? "",
+              level: row.level,
             },
           ],
     );
@@ -95,6 +99,7 @@ export async function linkOf(
       createdAt: grant.created_at,
       lastUsedAt: grant.last_used_at,
       flow: grant.flow,
+      level: grant.level,
     })),
   };
 }

@@ -91,6 +91,16 @@ const clientExample = {
 };
 const userExample = { id: "01exampleuseraaaaaaaaaaaaa", email: "ada@example.com", name: "Ada Example", createdAt: at };
 const keyExample = { kid: "example", status: "current", createdAt: at, signsFrom: at, verifiesUntil: null };
+const userLinkExample = {
+  id: "01examplegrantaaaaaaaaaaaa",
+  flow: "alexa_app",
+  skillId: "amzn1.ask.skill.0000-demo",
+  stage: "live",
+  name: "Acme Home",
+  level: "account",
+  createdAt: at,
+  lastUsedAt: at,
+};
 const linkingExample = {
   id: "01examplelinkingaaaaaaaaaa",
   traceId: "01exampletraceaaaaaaaaaaaa",
@@ -141,6 +151,7 @@ export const ADMIN_EXAMPLES: Readonly<Record<string, unknown>> = {
   Skill: skillExample,
   Client: clientExample,
   User: userExample,
+  UserLink: userLinkExample,
   Linking: linkingExample,
   Refusal: refusalExample,
   AuditRecord: auditExample,
@@ -375,6 +386,18 @@ export const ADMIN_PATHS: Readonly<Record<string, Readonly<Record<string, Operat
       security: "admin",
       path: userPath,
       answers: { 204: { description: "Erased." } },
+      problems: ["not_found"],
+    },
+  },
+  "/api/admin/users/{id}/links": {
+    GET: {
+      id: "listLinksOfUser",
+      tag: USERS,
+      summary: "An account's living links",
+      description: "With assistants and with your own apps.",
+      security: "admin",
+      path: userPath,
+      answers: { 200: { description: "Newest first, at most 100.", content: { shape: { listOf: "UserLink" } } } },
       problems: ["not_found"],
     },
   },

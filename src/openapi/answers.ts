@@ -127,6 +127,17 @@ export const userAnswer = z.strictObject({
   createdAt: time,
 });
 
+export const userLinkAnswer = z.strictObject({
+  id: z.string(),
+  flow: z.string(),
+  skillId: z.nullable(z.string()),
+  stage: z.nullable(stage),
+  name: z.string(),
+  level: z.nullable(z.enum(["person", "account"])),
+  createdAt: time,
+  lastUsedAt: time,
+});
+
 export const linkingAnswer = z.strictObject({
   id: z.string(),
   traceId: z.string(),

@@ -13,6 +13,7 @@ import {
   refusalAnswer,
   skillAnswer,
   userAnswer,
+  userLinkAnswer,
 } from "./answers.ts";
 import { describeOperation, type FieldTexts, type Operation, type SharedResponses, schemaOf } from "./describe.ts";
 import type { JsonSchema, OpenApiDocument } from "./document-types.ts";
@@ -29,7 +30,7 @@ const TAGS = [
   ["OAuth", "The authorization server's endpoints, in short."],
   ["Operators: skills", "With ADMIN_TOKEN: skills and the clients that Alexa uses for them."],
   ["Operators: clients", "With ADMIN_TOKEN: apps and backends."],
-  ["Operators: accounts", "With ADMIN_TOKEN: password accounts, and erasing a person."],
+  ["Operators: accounts", "With ADMIN_TOKEN: password accounts, a person's links, and erasing a person."],
   ["Operators: what happened", "With ADMIN_TOKEN: attempts, refusals, audit, metrics."],
   ["Operators: upkeep", "With ADMIN_TOKEN: signing keys and the scheduled work."],
   ["The service itself", "Open to everybody."],
@@ -75,7 +76,13 @@ export const answers: Readonly<Record<string, readonly [z.ZodMiniType, FieldText
   OAuthError: [oauthErrorAnswer, {}],
   StartedLinking: [startAnswer, {}],
   CompletedLinking: [completeAnswer, {}],
-  Link: [linkAnswer, { checkedAt: "When Alexa was asked; null when it was not." }],
+  Link: [
+    linkAnswer,
+    {
+      checkedAt: "When Alexa was asked; null when it was not.",
+      "grants.level": "One speaker's, or everybody's who speaks to the devices; null until Alexa has shown it.",
+    },
+  ],
   Links: [linksAnswer, {}],
   Authorization: [authorizationAnswer, {}],
   Skill: [
@@ -84,6 +91,10 @@ export const answers: Readonly<Record<string, readonly [z.ZodMiniType, FieldText
   ],
   Client: [clientAnswer, { secret: "Only in the answer that made it." }],
   User: [userAnswer, { id: "The sub of the account's tokens." }],
+  UserLink: [
+    userLinkAnswer,
+    { skillId: "null for your own apps.", level: "One speaker's, or everybody's; null until Alexa has shown it." },
+  ],
   Linking: [linkingAnswer, {}],
   Refusal: [refusalAnswer, {}],
   AuditRecord: [auditAnswer, {}],

@@ -37,6 +37,7 @@ const link = {
       createdAt: "2026-09-01T08:30:00.000Z",
       lastUsedAt: "2026-10-01T11:58:00.000Z",
       flow: "app_to_app",
+      level: "account",
     },
   ],
 };

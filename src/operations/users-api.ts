@@ -1,4 +1,4 @@
-// /api/admin/users: password accounts made by operators, and erasing a person.
+// /api/admin/users: password accounts made by operators, a person's links, and erasing a person.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
@@ -10,6 +10,7 @@ import {
   setPassword,
   updateUser,
 } from "../sign-in/accounts.ts";
+import { readLinksOfUser } from "../storage/account.ts";
 import { auditStatement } from "../storage/audit.ts";
 import { write } from "../storage/d1.ts";
 import { exportEndings } from "../storage/endings.ts";
@@ -23,6 +24,7 @@ import { json, noContent, route } from "./routes.ts";
 export function usersApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/users", { GET: find, POST: create });
   route(app, "/api/admin/users/:id", { GET: show, PATCH: change, DELETE: remove });
+  route(app, "/api/admin/users/:id/links", { GET: showLinks });
   route(app, "/api/admin/users/:id/erase", { POST: eraseWithReport });
 }
 
@@ -89,6 +91,21 @@ async function find(c: AppContext): Promise<Response> {
 async function show(c: AppContext): Promise<Response> {
   const user = await findUser(c.var.runtime, c.req.param("id") ?? "");
   return user ? json(c, userView(user)) : problem("not_found");
+}
+
+/** The person's living links, with assistants and with the company's own apps. */
+async function showLinks(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const links = await readLinksOfUser(rt.db, c.req.param("id") ?? "", rt.now());
+  if (!links) return problem("not_found");
+  return json(c, {
+    items: links.map(({ grantId, createdAt, lastUsedAt, ...link }) => ({
+      id: grantId,
+      ...link,
+      createdAt: rfc3339(createdAt),
+      lastUsedAt: rfc3339(lastUsedAt),
+    })),
+  });
 }
 
 async function change(c: AppContext): Promise<Response> {

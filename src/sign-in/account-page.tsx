@@ -25,6 +25,12 @@ const LinkRow: FC<{ link: LinkOfUser; text: Messages; day: (at: number) => strin
       <dd>{day(link.lastUsedAt)}</dd>
       <dt>{text.accountFlow}</dt>
       <dd>{text.accountFlows[link.flow]}</dd>
+      {link.level === null ? null : (
+        <>
+          <dt>{text.accountLevel}</dt>
+          <dd>{text.accountLevels[link.level]}</dd>
+        </>
+      )}
     </dl>
     <a class="button quiet" href={`/account/links/${link.grantId}`} aria-label={`${text.unlink}: ${link.name}`}>
       {text.unlink}

@@ -14,6 +14,7 @@ import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
 import { type Visitor, visit } from "../../test/support/visitor.ts";
 import { eraseUser } from "../storage/erasure.ts";
+import { LANGUAGES } from "../ui/messages.ts";
 import { createPasswordUser, findUser, findUsersByEmail, setPassword, updateUser } from "./accounts.ts";
 
 let service: Service;
@@ -48,6 +49,24 @@ describe("the account page", () => {
     expect(page.html.match(/<strong>Acme Home<\/strong>/g)?.length).toBe(2);
     expect(page.html).toContain("Jan 15, 2026");
     expect(page.html).toContain("the Alexa app");
+  });
+
+  it("says whose voice a link serves, in the visitor's language, and nothing where Alexa has not shown it", async () => {
+    await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    for (const [language, { accountLevel, accountLevels }] of LANGUAGES) {
+      ada.headers["accept-language"] = language;
+      const page = async (shown: number | null) => {
+        await env.DB.prepare("UPDATE grants SET level_shown = ?").bind(shown).run();
+        return (await ada.get("/account")).html;
+      };
+      expect(await page(null)).not.toContain(accountLevel);
+      expect(await page(3)).toContain(`<dt>${accountLevel}</dt><dd>${accountLevels.person}</dd>`);
+      expect(await page(2)).toContain(`<dt>${accountLevel}</dt><dd>${accountLevels.account}</dd>`);
+    }
+    expect(LANGUAGES.size).toBe(7);
+    expect(JSON.parse((await ada.get("/account/data")).html).links).toMatchObject([{ level: "account" }]);
   });
 
   it("gives a copy of one's data, without anything that opens something, and to nobody else", async () => {

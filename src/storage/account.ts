@@ -1,6 +1,7 @@
-// What the account page shows: the user, and the links that live.
+// A user and the links that live: what the account page shows, and what operators see of it.
 
 import { batch, type Condition } from "./d1.ts";
+import { LEVEL, type LinkLevel } from "./link-levels.ts";
 import type { Flow, Stage } from "./linkings.ts";
 import { type PasskeyView, passkeysOfUserStatement, passkeyViewFromRow } from "./passkeys.ts";
 import { type User, userFromRow } from "./users.ts";
@@ -15,6 +16,8 @@ export interface LinkOfUser {
   readonly name: string;
   readonly createdAt: number;
   readonly lastUsedAt: number;
+  /** null until Alexa has shown it. */
+  readonly level: LinkLevel | null;
 }
 
 export interface AccountView {
@@ -28,7 +31,7 @@ export interface AccountView {
 /** More links than one person has; the newest are shown. */
 const MOST_LINKS = 100;
 
-const LINKS = `SELECT g.id, g.flow, g.skill_id, g.skill_stage, COALESCE(s.name, c.name) AS name, g.created_at, g.last_used_at
+const LINKS = `SELECT g.id, g.flow, g.skill_id, g.skill_stage, COALESCE(s.name, c.name) AS name, g.created_at, g.last_used_at, ${LEVEL}
   FROM grants g JOIN clients c ON c.id = g.client_id LEFT JOIN skills s ON s.id = g.skill_id AND s.stage = g.skill_stage
   WHERE g.user_id = ?1 AND g.revoked_at IS NULL AND g.idle_expires_at > ?2 AND (g.expires_at IS NULL OR g.expires_at > ?2)`;
 
@@ -41,7 +44,24 @@ function linkFromRow(row: Record<string, unknown>): LinkOfUser {
     name: row.name as string,
     createdAt: row.created_at as number,
     lastUsedAt: row.last_used_at as number,
+    level: row.level as LinkLevel | null,
   };
+}
+
+function linksStatement(db: D1Database, userId: string, now: number, grantId?: string): D1PreparedStatement {
+  return db
+    .prepare(`${LINKS} AND (?3 IS NULL OR g.id = ?3) ORDER BY g.created_at DESC, g.id LIMIT ${MOST_LINKS}`)
+    .bind(userId, now, grantId ?? null);
+}
+
+/** The living links of a user, the newest first; undefined when there is no such user. One trip. */
+export async function readLinksOfUser(db: D1Database, userId: string, now: number): Promise<LinkOfUser[] | undefined> {
+  const [users = [], links = []] = await batch(
+    db,
+    [db.prepare("SELECT id FROM users WHERE id = ?").bind(userId), linksStatement(db, userId, now)],
+    true,
+  );
+  return users.length === 0 ? undefined : links.map(linkFromRow);
 }
 
 /** The user and their links, the newest first, if `session` (a condition) holds; `grantId` narrows to one. One trip. */
@@ -62,9 +82,7 @@ export async function readAccount(
            FROM users u WHERE u.id = ? AND ${session.sql}`,
         )
         .bind(userId, ...session.params),
-      db
-        .prepare(`${LINKS} AND (?3 IS NULL OR g.id = ?3) ORDER BY g.created_at DESC, g.id LIMIT ${MOST_LINKS}`)
-        .bind(userId, now, grantId ?? null),
+      linksStatement(db, userId, now, grantId),
       passkeysOfUserStatement(db, userId),
     ],
     true,

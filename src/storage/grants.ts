@@ -1,6 +1,7 @@
 // Grants: one row per redeemed consent. Every function is one state transition in one trip.
 import { auditStatement } from "./audit.ts";
 import { batch, readAll, readFirst, write } from "./d1.ts";
+import type { LevelShown } from "./link-levels.ts";
 import type { Stage } from "./linkings.ts";
 
 export interface GrantRow {
@@ -215,6 +216,7 @@ export interface LivingGrant {
   readonly user_id: string;
   readonly skill_id: string | null;
   readonly scope: string;
+  readonly level_shown: LevelShown | null;
 }
 
 /** Those of a few grants that live at `now` (milliseconds). One read. */
@@ -222,7 +224,7 @@ export function readLivingGrants(db: D1Database, ids: readonly string[], now: nu
   return readAll<LivingGrant>(
     db
       .prepare(
-        `SELECT id, user_id, skill_id, scope FROM grants WHERE id IN (SELECT value FROM json_each(?1))
+        `SELECT id, user_id, skill_id, scope, level_shown FROM grants WHERE id IN (SELECT value FROM json_each(?1))
            AND revoked_at IS NULL AND idle_expires_at > ?2 AND (expires_at IS NULL OR expires_at > ?2)`,
       )
       .bind(JSON.stringify(ids), now),

@@ -1,6 +1,7 @@
 // What a user has linked: living grants of a skill, with Amazon's tokens where we hold some.
 import type { TokenRow } from "./amazon-tokens.ts";
 import { batch, readAll } from "./d1.ts";
+import { LEVEL, type LinkLevel } from "./link-levels.ts";
 import type { Stage } from "./linkings.ts";
 import { type Skill, skillFromRow, skillStatement } from "./skills.ts";
 
@@ -9,6 +10,7 @@ export interface LinkedGrant {
   readonly created_at: number;
   readonly last_used_at: number;
   readonly flow: string;
+  readonly level: LinkLevel | null;
   readonly host: string | null;
   readonly tokens: string | null;
   readonly access_expires_at: number | null;
@@ -31,7 +33,7 @@ export async function readLinks(
       skillStatement(db, target.skillId, target.stage),
       db
         .prepare(
-          `SELECT g.id, g.created_at, g.last_used_at, g.flow, t.host, t.tokens, t.access_expires_at, t.updated_at
+          `SELECT g.id, g.created_at, g.last_used_at, g.flow, ${LEVEL}, t.host, t.tokens, t.access_expires_at, t.updated_at
            FROM grants g LEFT JOIN amazon_tokens t ON t.grant_id = g.id AND t.purpose = 'enablement'
            WHERE ${LIVING} AND g.skill_id = ?3 AND g.skill_stage = COALESCE(?4, (SELECT MAX(stage) FROM skills WHERE id = ?3))
            ORDER BY g.created_at DESC, g.id LIMIT 50`,
@@ -51,6 +53,7 @@ export interface ListedLink {
   readonly created_at: number | null;
   readonly last_used_at: number | null;
   readonly flow: string | null;
+  readonly level: LinkLevel | null;
 }
 
 /** Every skill of the deployment with the user's living grants, a row each. One read. Stage as in `readLinks`. */
@@ -64,7 +67,7 @@ export function listLinks(
     db
       .prepare(
         `SELECT s.id AS skill_id, s.stage AS skill_stage, s.name AS skill_name,
-           g.id AS grant_id, g.created_at, g.last_used_at, g.flow
+           g.id AS grant_id, g.created_at, g.last_used_at, g.flow, ${LEVEL}
          FROM skills s LEFT JOIN grants g ON g.skill_id = s.id AND g.skill_stage = s.stage AND ${LIVING}
          WHERE s.stage = COALESCE(?3, (SELECT MAX(stage) FROM skills x WHERE x.id = s.id))
          ORDER BY s.name, s.id, g.created_at DESC, g.id LIMIT 2000`,

@@ -1,5 +1,6 @@
 // Skill events in D1: each is taken once, by its request id, in one batch with all that it changes.
 import { batch } from "./d1.ts";
+import type { LevelShown } from "./link-levels.ts";
 
 /** Which grants a SkillDisabled event ends: the one its token names, else those learned for the Alexa user id; or none. */
 export type EventTarget =
@@ -61,24 +62,26 @@ export function takeDisabledEvent(
 }
 
 /**
- * Takes an event that shows which grant belongs to an Alexa user (SkillAccountLinked, SkillEnabled with a token), and remembers it. If that
- * user has disabled the skill later, by an event that overtook this one, the grant ends now.
+ * Takes an event that shows which grant belongs to an Alexa user (SkillAccountLinked, SkillEnabled with a token), and perhaps at which level,
+ * and remembers both. If that user has disabled the skill later, by an event that overtook this one, the grant ends now.
  */
 export function takeLinkedEvent(
   db: D1Database,
   event: EventRow,
-  grantId: string | undefined,
+  shown: { readonly grantId: string; readonly level: LevelShown } | undefined,
   now: number,
 ): Promise<TakenEvent> {
-  if (grantId === undefined || event.alexaUserId === null) return take(db, event, now, []);
+  if (shown === undefined || event.alexaUserId === null) return take(db, event, now, []);
+  const { grantId, level } = shown;
   const overtaken = `SELECT id FROM grants WHERE skill_id = ?3 AND id = ?4 AND ${MINE} AND EXISTS (
     SELECT 1 FROM skill_events WHERE alexa_user_id = ?5 AND skill_id = ?3 AND type = 'SkillDisabled' AND event_at > ?6)`;
   return take(db, event, now, [
     db
       .prepare(
-        `UPDATE grants SET alexa_user_id = ?5 WHERE id = ?4 AND skill_id = ?3 AND revoked_at IS NULL AND ${MINE}`,
+        `UPDATE grants SET alexa_user_id = ?5, level_shown = NULLIF(MAX(COALESCE(level_shown, 0), ?6), 0)
+         WHERE id = ?4 AND skill_id = ?3 AND revoked_at IS NULL AND ${MINE}`,
       )
-      .bind(event.requestId, event.claimId, event.skillId, grantId, event.alexaUserId),
+      .bind(event.requestId, event.claimId, event.skillId, grantId, event.alexaUserId, level),
     ...endGrants(db, event, now, overtaken, [event.skillId, grantId, event.alexaUserId, event.eventAt]),
   ]);
 }

@@ -153,6 +153,8 @@ export const es: Messages = {
     app_authorize: "la app de Alexa, aprobado en nuestra app",
     oauth: "la propia app",
   },
+  accountLevel: "Quién puede usarla",
+  accountLevels: { person: "Solo tu voz", account: "Todas las personas que usan estos dispositivos" },
   stageDevelopment: "versión de prueba",
   unlink: "Desvincular",
   unlinkTitle: (skill) => `¿Desvincular ${skill}?`,

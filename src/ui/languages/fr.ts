@@ -152,6 +152,8 @@ export const fr: Messages = {
     app_authorize: "l’appli Alexa, approuvé dans notre appli",
     oauth: "l’appli elle-même",
   },
+  accountLevel: "Qui peut l’utiliser",
+  accountLevels: { person: "Votre voix seulement", account: "Toutes les personnes qui utilisent ces appareils" },
   stageDevelopment: "version de test",
   unlink: "Dissocier",
   unlinkTitle: (skill) => `Dissocier ${skill} ?`,

@@ -149,6 +149,8 @@ export const it: Messages = {
     app_authorize: "app Alexa, approvato nella nostra app",
     oauth: "l’app stessa",
   },
+  accountLevel: "Chi può usarlo",
+  accountLevels: { person: "Solo la tua voce", account: "Tutti quelli che usano questi dispositivi" },
   stageDevelopment: "versione di prova",
   unlink: "Scollega",
   unlinkTitle: (skill) => `Scollegare ${skill}?`,

@@ -148,6 +148,8 @@ export const ja: Messages = {
     app_authorize: "Alexaアプリ（当社のアプリで承認）",
     oauth: "アプリ自体",
   },
+  accountLevel: "利用できる人",
+  accountLevels: { person: "あなたの声のみ", account: "これらのデバイスを使うすべての人" },
   stageDevelopment: "テスト版",
   unlink: "リンクを解除",
   unlinkTitle: (skill) => `${skill}のリンクを解除しますか？`,

@@ -147,6 +147,8 @@ export const pt: Messages = {
     app_authorize: "app Alexa, aprovado no nosso app",
     oauth: "próprio app",
   },
+  accountLevel: "Quem pode usar",
+  accountLevels: { person: "Somente a sua voz", account: "Todas as pessoas que usam estes dispositivos" },
   stageDevelopment: "versão de teste",
   unlink: "Desvincular",
   unlinkTitle: (skill) => `Desvincular ${skill}?`,

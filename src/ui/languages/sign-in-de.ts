@@ -61,6 +61,8 @@ export const signInDe: SignInMessages = {
     app_authorize: "der Alexa-App, bestätigt in unserer App",
     oauth: "der App selbst",
   },
+  accountLevel: "Wer sie nutzen kann",
+  accountLevels: { person: "Nur Ihre Stimme", account: "Alle, die diese Geräte benutzen" },
   stageDevelopment: "Testversion",
   unlink: "Trennen",
   unlinkTitle: (skill) => `${skill} trennen?`,

@@ -58,6 +58,8 @@ export const signInEn = {
     app_authorize: "the Alexa app, approved in our app",
     oauth: "the app itself",
   },
+  accountLevel: "Who can use it",
+  accountLevels: { person: "Your voice only", account: "Everyone who uses these devices" },
   stageDevelopment: "test version",
   unlink: "Unlink",
   unlinkTitle: (skill: string) => `Unlink ${skill}?`,
