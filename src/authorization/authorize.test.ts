@@ -3,7 +3,6 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../test/support/accounts.ts";
-import { formsOf, Visitor } from "../../test/support/page-visitor.ts";
 import {
   ALEXA_CLIENT,
   ALEXA_REDIRECT_URIS,
@@ -15,6 +14,7 @@ import {
   seedSkill,
 } from "../../test/support/seeds.ts";
 import { ISSUER, type Service, startService } from "../../test/support/service.ts";
+import { formsOf, Visitor } from "../../test/support/visitor.ts";
 
 const STATE = `eyJpbml0VmVjdG9yIjoi${"Ab9_-".repeat(130)}%3D%3D`;
 

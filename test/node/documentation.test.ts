@@ -8,9 +8,6 @@ const pages = globSync(["*.md", "docs/**/*.md"]);
 const text = (path: string) => readFileSync(path, "utf8");
 const matches = (source: string, pattern: RegExp) => [...source.matchAll(pattern)].map((match) => match[1] ?? "");
 
-/** Linked to before they were written. */
-const ANNOUNCED = new Set(["SECURITY.md", "docs/conformance.md"]);
-
 /** The anchors that GitHub makes of a page's headings. */
 function anchorsOf(path: string): string[] {
   return matches(text(path).replace(/```[\s\S]*?```/g, ""), /^#+ +(.+)$/gm).map((heading) =>
@@ -24,7 +21,7 @@ function anchorsOf(path: string): string[] {
 function isBroken(page: string, link: string): boolean {
   const [path = "", anchor] = link.split("#");
   const target = path === "" ? page : normalize(join(dirname(page), path));
-  if (!existsSync(target)) return !ANNOUNCED.has(target);
+  if (!existsSync(target)) return true;
   return anchor !== undefined && !anchorsOf(target).includes(anchor);
 }
 

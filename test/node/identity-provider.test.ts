@@ -1,7 +1,7 @@
 // Sign-in at a real OpenID provider (oidc-provider), on loopback HTTP: discovery, PKCE, nonce, its keys and its ways.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestHarness } from "wrangler";
-import { Visitor } from "../support/page-visitor.ts";
+import { Visitor } from "../support/visitor.ts";
 import { CLIENT_ID, CLIENT_SECRET, type RunningProvider, startProvider } from "./openid-provider.ts";
 
 let provider: RunningProvider;

@@ -1,8 +1,8 @@
 // A bearer as the company's app gets it in password mode: authorization code with PKCE at our own server, scope `links`.
 import type { Account } from "./accounts.ts";
-import { Visitor } from "./page-visitor.ts";
 import { APP_CLIENT, APP_REDIRECT_URI, challengeOf, form, json } from "./seeds.ts";
 import type { Service } from "./service.ts";
+import { Visitor } from "./visitor.ts";
 
 const VERIFIER = "appVerifier-0123456789-abcdefghijklmnopqrstuvwxyz-x";
 

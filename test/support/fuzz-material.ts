@@ -1,6 +1,6 @@
 // Valid traffic, recorded while a skill is registered, a customer links and an app asks: what the malformed requests are made from.
 import type { FuzzRequest, Material, Pair } from "./fuzz.ts";
-import { formsOf, type Visit, Visitor } from "./page-visitor.ts";
+import { formsOf, type Page, Visitor } from "./visitor.ts";
 
 const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const SKILL_ID = "amzn1.ask.skill.0000-fuzz";
@@ -187,7 +187,7 @@ function cookieOf(browser: Visitor): string {
 }
 
 /** What the buttons of a page would send. */
-function noteForms(recorder: Recorder, browser: Visitor, page: Visit, typed: Readonly<Record<string, string>>): void {
+function noteForms(recorder: Recorder, browser: Visitor, page: Page, typed: Readonly<Record<string, string>>): void {
   for (const { action, fields } of formsOf(page.html)) {
     const sent = post({ ...fields, ...typed });
     recorder.note(action || page.url, { ...sent, headers: { ...sent.headers, cookie: cookieOf(browser) } });

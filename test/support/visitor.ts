@@ -1,28 +1,35 @@
-// A visitor of pages: keeps cookies, finds forms, and posts them as a browser without scripts would.
-import type { Service } from "./service.ts";
+// A customer's browser without a browser: keeps cookies, reads forms from pages, presses buttons. Runs in workerd and in Node.
+import { ISSUER } from "./issuer.ts";
+
+/** Whatever answers requests without following redirects: an app in this isolate, or a server over HTTP. */
+export interface Sender {
+  request(path: string, init?: RequestInit): Promise<Response>;
+}
+
+export interface PageForm {
+  readonly action: string;
+  /** All inputs, as the page filled them. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** Those that a person does not see. */
+  readonly hidden: Readonly<Record<string, string>>;
+}
 
 export interface Page {
   readonly status: number;
+  readonly url: string;
   readonly headers: Headers;
   readonly html: string;
+  /** Where the answer leads, byte for byte, when it is a redirect that was not followed. */
+  readonly location: string | null;
   /** Hidden fields of the first form whose action is `action`. */
-  hidden(action: string): Record<string, string>;
+  hidden(action: string): Readonly<Record<string, string>>;
 }
 
-export interface Visitor {
-  readonly cookies: Map<string, string>;
-  /** Every Set-Cookie header so far. */
-  readonly setCookies: string[];
-  readonly headers: Record<string, string>;
-  get(path: string): Promise<Page>;
-  /** Posts fields; a list of pairs keeps repeated names. */
-  post(path: string, fields: Record<string, string> | [string, string][], init?: RequestInit): Promise<Page>;
-  /** Opens the sign-in page and sends e-mail and password. */
-  signIn(email: string, password: string, from?: string): Promise<Page>;
-}
+/** Fields of a form; a list of pairs keeps repeated names. */
+export type Fields = Readonly<Record<string, string>> | [string, string][];
 
-function decode(html: string): string {
-  return html
+function unescapeHtml(text: string): string {
+  return text
     .replaceAll("&quot;", '"')
     .replaceAll("&#39;", "'")
     .replaceAll("&lt;", "<")
@@ -30,55 +37,120 @@ function decode(html: string): string {
     .replaceAll("&amp;", "&");
 }
 
-function hiddenFields(html: string, action: string): Record<string, string> {
-  for (const form of html.matchAll(/<form[^>]*action="([^"]*)"[^>]*>(.*?)<\/form>/gs)) {
-    if (decode(form[1] ?? "") !== action) continue;
-    const inputs = (form[2] ?? "").matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g);
-    return Object.fromEntries([...inputs].map((input) => [decode(input[1] ?? ""), decode(input[2] ?? "")]));
-  }
-  throw new Error(`no form with action ${action}`);
+function attribute(tag: string, name: string): string | undefined {
+  const value = new RegExp(`\\s${name}="([^"]*)"`).exec(tag)?.[1];
+  return value === undefined ? undefined : unescapeHtml(value);
 }
 
-/** `network` is the address that Cloudflare would report. */
-export function visit(service: Service, network = "192.0.2.1"): Visitor {
-  const cookies = new Map<string, string>();
-  const setCookies: string[] = [];
-  const headers: Record<string, string> = { "cf-connecting-ip": network };
-  const send = async (path: string, init: RequestInit): Promise<Page> => {
-    const sent = new Headers({ ...headers, ...(init.headers as Record<string, string>) });
-    if (cookies.size > 0) sent.set("cookie", [...cookies].map(([name, value]) => `${name}=${value}`).join("; "));
-    const response = await service.request(path, { ...init, headers: sent });
-    for (const line of response.headers.getSetCookie()) {
-      setCookies.push(line);
-      const [pair = ""] = line.split(";");
-      const name = pair.slice(0, pair.indexOf("="));
-      if (/max-age=0/i.test(line)) cookies.delete(name);
-      else cookies.set(name, pair.slice(name.length + 1));
+/** The forms of a page. */
+export function formsOf(html: string): PageForm[] {
+  return [...html.matchAll(/<form\b[^>]*>[\s\S]*?<\/form>/g)].map(([form]) => {
+    const fields: Record<string, string> = {};
+    const hidden: Record<string, string> = {};
+    for (const [input] of form.matchAll(/<input\b[^>]*>/g)) {
+      const name = attribute(input, "name");
+      if (name === undefined) continue;
+      const value = attribute(input, "value") ?? "";
+      fields[name] = value;
+      if (attribute(input, "type") === "hidden") hidden[name] = value;
     }
+    return { action: attribute(form, "action") ?? "", fields, hidden };
+  });
+}
+
+function hiddenFields(html: string, action: string): Readonly<Record<string, string>> {
+  const form = formsOf(html).find((each) => each.action === action);
+  if (!form) throw new Error(`no form with action ${action}`);
+  return form.hidden;
+}
+
+/** A visitor at the network address that Cloudflare would report. */
+export function visit(service: Sender, network = "192.0.2.1"): Visitor {
+  const visitor = new Visitor(service);
+  visitor.headers["cf-connecting-ip"] = network;
+  return visitor;
+}
+
+export class Visitor {
+  readonly #service: Sender;
+  readonly #origin: string;
+  readonly cookies = new Map<string, string>();
+  /** Every Set-Cookie header so far. */
+  readonly setCookies: string[] = [];
+  /** Sent with each request. */
+  readonly headers: Record<string, string> = {};
+
+  constructor(service: Sender, origin = ISSUER) {
+    this.#service = service;
+    this.#origin = origin;
+  }
+
+  /** One request with this browser's cookies; no redirect is followed. */
+  async send(path: string, init: RequestInit = {}): Promise<Page> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const response = await this.#service.request(path, {
+      ...init,
+      headers: { ...this.headers, ...(cookie === "" ? {} : { cookie }), ...(init.headers as Record<string, string>) },
+    });
+    for (const line of response.headers.getSetCookie()) this.#keep(line);
     const html = await response.text();
     return {
       status: response.status,
+      url: path,
       headers: response.headers,
       html,
+      location: response.headers.get("location"),
       hidden: (action) => hiddenFields(html, action),
     };
-  };
-  const visitor: Visitor = {
-    cookies,
-    setCookies,
-    headers,
-    get: (path) => send(path, {}),
-    post: (path, fields, init = {}) =>
-      send(path, {
-        method: "POST",
-        ...init,
-        headers: { "content-type": "application/x-www-form-urlencoded", ...(init.headers as Record<string, string>) },
-        body: init.body ?? new URLSearchParams(fields).toString(),
-      }),
-    async signIn(email, password, from = "/sign-in") {
-      const page = await visitor.get(from);
-      return visitor.post("/sign-in", { ...page.hidden("/sign-in"), email, password });
-    },
-  };
-  return visitor;
+  }
+
+  #keep(line: string): void {
+    this.setCookies.push(line);
+    const [pair = ""] = line.split(";");
+    const name = pair.slice(0, pair.indexOf("="));
+    if (/;\s*max-age=0/i.test(line)) this.cookies.delete(name);
+    else this.cookies.set(name, pair.slice(name.length + 1));
+  }
+
+  get(path: string): Promise<Page> {
+    return this.send(path);
+  }
+
+  /** Posts fields as a form; no redirect is followed. */
+  post(path: string, fields: Fields, init: RequestInit = {}): Promise<Page> {
+    return this.send(path, {
+      method: "POST",
+      ...init,
+      headers: { "content-type": "application/x-www-form-urlencoded", ...(init.headers as Record<string, string>) },
+      body: init.body ?? new URLSearchParams(fields).toString(),
+    });
+  }
+
+  /** Opens an address and follows redirects as long as they stay on the service. */
+  async open(path: string): Promise<Page> {
+    return this.#follow(await this.send(path));
+  }
+
+  async #follow(first: Page): Promise<Page> {
+    let page = first;
+    for (let hop = 0; hop < 10 && page.location !== null; hop++) {
+      const own = page.location.startsWith("/") || page.location.startsWith(`${this.#origin}/`);
+      if (!own) return page;
+      page = await this.send(page.location);
+    }
+    return page;
+  }
+
+  /** Posts a form of a page, with more fields (a pressed button, typed text); follows like `open`. */
+  async submit(page: Page, more: Readonly<Record<string, string>>, formIndex = 0): Promise<Page> {
+    const form = formsOf(page.html)[formIndex];
+    if (!form) throw new Error(`no form on ${page.url} (${page.status}): ${page.html.slice(0, 300)}`);
+    return this.#follow(await this.post(form.action || page.url, { ...form.fields, ...more }));
+  }
+
+  /** Opens the sign-in page and sends e-mail and password; no redirect is followed. */
+  async signIn(email: string, password: string, from = "/sign-in"): Promise<Page> {
+    const page = await this.get(from);
+    return this.post("/sign-in", { ...page.hidden("/sign-in"), email, password });
+  }
 }

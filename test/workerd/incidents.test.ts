@@ -2,7 +2,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
-import { Visitor } from "../support/page-visitor.ts";
 import {
   ALEXA_CLIENT,
   ALEXA_REDIRECT_URIS,
@@ -23,6 +22,7 @@ import {
   seedUser,
 } from "../support/seeds.ts";
 import { ISSUER, type Service, startService } from "../support/service.ts";
+import { Visitor } from "../support/visitor.ts";
 
 const VERIFIER = "incidentVerifier-0123456789-abcdefghijklmnopqrst";
 const USER = "0useraaaaaaaaaaaaaaaaaaaaa";

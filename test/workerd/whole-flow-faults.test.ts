@@ -3,7 +3,6 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
 import type { Fault } from "../support/meter.ts";
-import { type Visit, Visitor } from "../support/page-visitor.ts";
 import {
   ALEXA_CLIENT,
   ALEXA_REDIRECT_URIS,
@@ -15,6 +14,7 @@ import {
   type TokenAnswer,
 } from "../support/seeds.ts";
 import { type Service, startService } from "../support/service.ts";
+import { type Page, Visitor } from "../support/visitor.ts";
 
 const PATH = `/authorize?client_id=${ALEXA_CLIENT}&response_type=code&state=s%3D&redirect_uri=${encodeURIComponent(ALEXA_REDIRECT_URIS[0] ?? "")}`;
 const TRIES = 4;
@@ -52,7 +52,7 @@ async function walk(service: Service): Promise<Report & { refreshToken: string |
   const report: Report = { statuses: [], errors: [] };
   const visitor = new Visitor(service);
   const open = (path: string) => untilAnswered(report, () => visitor.open(path));
-  const submit = (visit: Visit, fields: Record<string, string>) =>
+  const submit = (visit: Page, fields: Record<string, string>) =>
     untilAnswered(report, () => visitor.submit(visit, fields));
   const signIn = await open(PATH);
   let consent = await submit(signIn, { ...DEMO });

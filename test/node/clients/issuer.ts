@@ -2,7 +2,7 @@
 
 import { expect } from "vitest";
 import { createTestHarness } from "wrangler";
-import { Visitor } from "../../support/page-visitor.ts";
+import { Visitor } from "../../support/visitor.ts";
 
 const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const CUSTOMER = { email: "ada@example.com", password: "obviously-fake-password-1", name: "Ada Example" };
