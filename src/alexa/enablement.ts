@@ -67,6 +67,8 @@ export type EnablementResult =
 export type LinkState =
   | { readonly state: "linked"; readonly alexaUserId: string | null }
   | { readonly state: "not_linked" }
+  /** 404: not enabled, as far as this host knows. Another region's may know more. */
+  | { readonly state: "not_found" }
   /** The question was not answered; nothing may be concluded. */
   | { readonly state: "unknown" };
 
@@ -165,25 +167,28 @@ export function reasonOfStatus(status: number, stage: Stage): EnablementFailureR
   }
 }
 
-/** Whether Alexa holds a link for this customer and skill (L8). 401 and 404 mean that it does not. */
+interface EnablementKey {
+  readonly accessToken: string;
+  readonly skillId: string;
+}
+
+/** Whether Alexa holds a link for this customer and skill (L8), as one host sees it. 401 means that it does not. */
 export async function readEnablement(
   rt: Runtime,
   host: string,
-  request: { readonly accessToken: string; readonly skillId: string },
+  key: EnablementKey,
+  timeoutMs = LOOK_TIMEOUT_MS,
 ): Promise<LinkState> {
   const answer = await callForJson(
-    enablementUrl(host, request.skillId),
-    { headers: { authorization: bearer(request.accessToken), accept: "application/json" } },
-    { timeoutMs: LOOK_TIMEOUT_MS },
+    enablementUrl(host, key.skillId),
+    { headers: { authorization: bearer(key.accessToken), accept: "application/json" } },
+    { timeoutMs },
   );
-  if (answer.answered && (answer.status === 401 || answer.status === 404)) return { state: "not_linked" };
+  if (answer.answered && answer.status === 401) return { state: "not_linked" };
+  if (answer.answered && answer.status === 404) return { state: "not_found" };
   const parsed = answer.answered && answer.status === 200 ? enablementAnswer.safeParse(answer.json) : undefined;
   if (!parsed?.data?.accountLink) {
-    rt.log.warn("enablement_status_unknown", {
-      region: regionOf(rt, host),
-      status: answer.answered ? answer.status : null,
-      reason: answer.answered ? null : answer.reason,
-    });
+    noteFailure(rt, "enablement_status_unknown", host, answer);
     return { state: "unknown" };
   }
   return isLinked(parsed.data)
@@ -191,26 +196,58 @@ export async function readEnablement(
     : { state: "not_linked" };
 }
 
-/** Disables the skill for this customer, which also ends Amazon's tokens. True when it is done or was so already (401, 404). */
-export async function disableEnablement(
+/**
+ * As `readEnablement`, but 404 of the remembered host is not the last word, since people move to other regions: then the other hosts are
+ * asked that discovery names, all of them. `host` is the one whose answer it is.
+ */
+export async function findEnablement(
   rt: Runtime,
   host: string,
-  request: { readonly accessToken: string; readonly skillId: string },
-): Promise<boolean> {
+  key: EnablementKey,
+): Promise<LinkState & { readonly host: string }> {
+  const look = await readEnablement(rt, host, key);
+  if (look.state !== "not_found") return { ...look, host };
+  const others = await otherHosts(rt, host, key);
+  const looks = await Promise.all(
+    others.map(async (other) => ({ ...(await readEnablement(rt, other, key)), host: other })),
+  );
+  return (
+    looks.find(({ state }) => state === "linked") ??
+    looks.find(({ state }) => state === "unknown") ?? { state: "not_linked", host }
+  );
+}
+
+/** Disables the skill for this customer, which also ends Amazon's tokens. True when it is done or was so already (401, 404 everywhere). */
+export async function disableEnablement(rt: Runtime, host: string, key: EnablementKey): Promise<boolean> {
+  const first = await disableAt(rt, host, key);
+  if (first !== "not_found") return first === "done";
+  const others = await otherHosts(rt, host, key);
+  const ends = await Promise.all(others.map((other) => disableAt(rt, other, key)));
+  return ends.includes("done") || !ends.includes("failed");
+}
+
+async function disableAt(rt: Runtime, host: string, key: EnablementKey): Promise<"done" | "not_found" | "failed"> {
   const answer = await callForJson(
-    enablementUrl(host, request.skillId),
-    { method: "DELETE", headers: { authorization: bearer(request.accessToken), accept: "application/json" } },
+    enablementUrl(host, key.skillId),
+    { method: "DELETE", headers: { authorization: bearer(key.accessToken), accept: "application/json" } },
     { timeoutMs: ENABLEMENT_TIMEOUT_MS },
   );
-  const done = answer.answered && ((answer.status >= 200 && answer.status < 300) || [401, 404].includes(answer.status));
-  if (!done) {
-    rt.log.warn("disable_failed", {
-      region: regionOf(rt, host),
-      status: answer.answered ? answer.status : null,
-      reason: answer.answered ? null : answer.reason,
-    });
-  }
-  return done;
+  if (answer.answered && answer.status === 404) return "not_found";
+  if (answer.answered && ((answer.status >= 200 && answer.status < 300) || answer.status === 401)) return "done";
+  noteFailure(rt, "disable_failed", host, answer);
+  return "failed";
+}
+
+async function otherHosts(rt: Runtime, host: string, key: EnablementKey): Promise<string[]> {
+  return (await enablementHosts(rt, key.accessToken, null)).filter((other) => other !== host);
+}
+
+function noteFailure(rt: Runtime, event: string, host: string, answer: OutboundAnswer | NoAnswer): void {
+  rt.log.warn(event, {
+    region: regionOf(rt, host),
+    status: answer.answered ? answer.status : null,
+    reason: answer.answered ? null : answer.reason,
+  });
 }
 
 function enablementUrl(host: string, skillId: string): string {

@@ -1,17 +1,17 @@
-// A fresh token of Amazon's for a skill's backend: refreshed ahead of its end, by one request at a time, here and across isolates.
+// A fresh token of Amazon's: refreshed ahead of its end, by one request at a time, here and across isolates.
 import type { Caches } from "../authorization/caches.ts";
 import type { Runtime } from "../runtime.ts";
-import { openTokens } from "../storage/amazon-tokens.ts";
+import { openTokens, type TokenPurpose } from "../storage/amazon-tokens.ts";
 import {
   claimRefresh,
   dropGatewayTokens,
   findGatewayGrant,
   finishRefresh,
   type GatewayGrant,
-  type GatewayPurpose,
   type GrantChoice,
   releaseRefresh,
 } from "../storage/gateway-tokens.ts";
+import { revokeUnlinkedGrants } from "../storage/links.ts";
 import { gatewayCredentials } from "./grant-code.ts";
 import { EXPIRY_MARGIN_MS, LWA_TIMEOUT_MS, refreshAmazonTokens } from "./lwa.ts";
 
@@ -31,6 +31,7 @@ export type GatewayToken =
       readonly expiresAt: number;
       readonly host: string;
     }
+  /** No such grant, or, for an enablement, Amazon says that it has ended: then the grant has, too. */
   | { readonly outcome: "grant_unknown" }
   /** The link lives, but Amazon has given no tokens for it, or has ended them. */
   | { readonly outcome: "no_tokens" }
@@ -49,7 +50,7 @@ function runningIn(rt: Runtime): Map<string, Running> {
 /** A token good for five minutes or more. One D1 read when there is one; else one of all who ask calls Amazon, and the others wait. */
 export async function freshGatewayToken(
   rt: Runtime,
-  purpose: GatewayPurpose,
+  purpose: TokenPurpose,
   choice: GrantChoice,
   skillIds: readonly string[],
 ): Promise<GatewayToken> {
@@ -77,7 +78,7 @@ function pause(): Promise<undefined> {
   return new Promise((resolve) => setTimeout(() => resolve(undefined), LOOK_AGAIN_MS));
 }
 
-async function tokenOf(rt: Runtime, grant: HeldGrant, purpose: GatewayPurpose): Promise<GatewayToken> {
+async function tokenOf(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose): Promise<GatewayToken> {
   const tokens = await openTokens(rt.keyring, { grantId: grant.grant_id, purpose }, grant.tokens);
   if (!tokens) {
     rt.log.alert("amazon_tokens_unreadable", { grantId: grant.grant_id });
@@ -86,7 +87,7 @@ async function tokenOf(rt: Runtime, grant: HeldGrant, purpose: GatewayPurpose): 
   return { outcome: "fresh", accessToken: tokens.accessToken, expiresAt: tokens.accessExpiresAt, host: grant.host };
 }
 
-function startRefresh(rt: Runtime, grant: HeldGrant, purpose: GatewayPurpose, key: string): Running {
+function startRefresh(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose, key: string): Running {
   const refreshes = runningIn(rt);
   const until = rt.now() + LEASE_MS;
   const work = claimRefresh(rt.db, grant, purpose, rt.now(), until).then((mine) =>
@@ -97,21 +98,26 @@ function startRefresh(rt: Runtime, grant: HeldGrant, purpose: GatewayPurpose, ke
   return shared;
 }
 
-async function refresh(rt: Runtime, grant: HeldGrant, purpose: GatewayPurpose, until: number): Promise<GatewayToken> {
+async function refresh(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose, until: number): Promise<GatewayToken> {
   const claim = { grantId: grant.grant_id, purpose, until };
   const tokens = await openTokens(rt.keyring, claim, grant.tokens);
-  const credentials = tokens && (await gatewayCredentials(rt, grant));
+  const credentials = tokens && (await gatewayCredentials(rt, grant, purpose));
   if (!tokens || !credentials) {
     await releaseRefresh(rt.db, claim);
     return tokens ? { outcome: "amazon_unavailable" } : tokenOf(rt, grant, purpose);
   }
   const answer = await refreshAmazonTokens(rt, credentials, tokens.refreshToken);
   if (answer.outcome === "tokens") {
-    await finishRefresh(rt.db, rt.keyring, claim, answer.tokens, rt.now());
+    await finishRefresh(rt.db, rt.keyring, claim, grant.tokens, answer.tokens, rt.now());
     const { accessToken, accessExpiresAt } = answer.tokens;
     return { outcome: "fresh", accessToken, expiresAt: accessExpiresAt, host: grant.host };
   }
   if (answer.outcome === "rejected" && answer.error === "invalid_grant") {
+    // After a refresh that broke off this may mean no more than that Amazon had answered a successor, which is lost: the link stays.
+    if (purpose === "enablement" && grant.refreshing_until === null) {
+      await revokeUnlinkedGrants(rt.db, [grant], rt.now());
+      return { outcome: "grant_unknown" };
+    }
     await dropGatewayTokens(rt.db, grant, purpose, "refresh_rejected", rt.now(), until);
     return { outcome: "no_tokens" };
   }

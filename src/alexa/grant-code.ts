@@ -1,13 +1,20 @@
 // A code of Amazon's for the skill's backend: exchanged once, its tokens kept with the grant of the customer it is about.
 import { sha256 } from "../crypto/hash.ts";
 import type { Runtime } from "../runtime.ts";
+import type { TokenPurpose } from "../storage/amazon-tokens.ts";
 import {
   findGatewayGrant,
   type GatewayGrant,
   type GatewayPurpose,
   keepGatewayTokens,
 } from "../storage/gateway-tokens.ts";
-import { eventGatewayCredentials, type LwaCredentials, readSkill, UnreadableSecret } from "../storage/skills.ts";
+import {
+  eventGatewayCredentials,
+  type LwaCredentials,
+  lwaCredentials,
+  readSkill,
+  UnreadableSecret,
+} from "../storage/skills.ts";
 import { type AmazonCode, exchangeGrantCode } from "./lwa.ts";
 
 export type GrantCodeOutcome =
@@ -25,11 +32,16 @@ export type GrantCodeOutcome =
 const LOOKS = 5;
 const LOOK_AGAIN_MS = 300;
 
-/** What we present to LWA for a skill's events; undefined when there is nothing that opens, with an alert. */
-export async function gatewayCredentials(rt: Runtime, grant: GatewayGrant): Promise<LwaCredentials | undefined> {
+/** What we present to LWA for a skill's links or events; undefined when there is nothing that opens, with an alert. */
+export async function gatewayCredentials(
+  rt: Runtime,
+  grant: GatewayGrant,
+  purpose: TokenPurpose,
+): Promise<LwaCredentials | undefined> {
   const skill = await readSkill(rt.db, grant.skill_id, grant.skill_stage);
   try {
-    const credentials = skill && (await eventGatewayCredentials(rt, skill));
+    const credentials =
+      skill && (await (purpose === "enablement" ? lwaCredentials : eventGatewayCredentials)(rt, skill));
     if (!credentials) rt.log.alert("lwa_credentials_missing", { skillId: grant.skill_id });
     return credentials;
   } catch (error) {
@@ -51,7 +63,7 @@ export async function keepTokensOf(
 ): Promise<GrantCodeOutcome> {
   const codeHash = await sha256(code);
   if (grant.code_hash === codeHash) return "kept";
-  const credentials = await gatewayCredentials(rt, grant);
+  const credentials = await gatewayCredentials(rt, grant, use.purpose);
   if (!credentials) return "credentials_missing";
   const answer = await exchangeGrantCode(rt, credentials, code);
   if (answer.outcome === "unavailable") return "amazon_unavailable";

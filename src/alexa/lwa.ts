@@ -131,13 +131,17 @@ export type FreshTokens =
   | { readonly outcome: "gone" }
   | { readonly outcome: "unavailable" };
 
-/** Tokens good for a call now, refreshed when they end within a minute. What was refreshed is the caller's to store. */
+/**
+ * Tokens good for a call now, refreshed when they end within a minute; without credentials that is `unavailable`. What was refreshed is the
+ * caller's to store.
+ */
 export async function freshAmazonTokens(
   rt: Runtime,
-  credentials: LwaCredentials,
+  credentials: LwaCredentials | undefined,
   tokens: AmazonTokens,
 ): Promise<FreshTokens> {
   if (tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now()) return { outcome: "fresh", tokens, refreshed: false };
+  if (!credentials) return { outcome: "unavailable" };
   const answer = await refreshAmazonTokens(rt, credentials, tokens.refreshToken);
   if (answer.outcome === "tokens") return { outcome: "fresh", tokens: answer.tokens, refreshed: true };
   // Any other refusal (invalid_client, for instance) is a fault of ours and says nothing about the customer.

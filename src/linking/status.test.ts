@@ -199,4 +199,97 @@ describe("L8: the true state", () => {
       expect(await problemCode(response)).toBe("skill_not_found");
     }
   });
+
+  describe("404 from the remembered host is not the last word", () => {
+    const regions = async () =>
+      (await rows<{ host: string }>("SELECT host FROM amazon_tokens")).map(({ host }) => host);
+
+    it("L2: a customer who moved to another region stays linked, and is asked about there from then on", async () => {
+      await link(amazon, ada);
+      amazon.regionOf.set("amazon-account-1", "EU");
+      amazon.seen.length = 0;
+      expect(await status()).toMatchObject({ status: "linked" });
+      expect(amazon.calls("look")).toEqual(["look NA", "look EU"]);
+      expect(await regions()).toEqual(["https://api.eu.amazonalexa.com"]);
+      amazon.seen.length = 0;
+      expect(await status()).toMatchObject({ status: "linked" });
+      expect(amazon.calls("discovery", "look")).toEqual(["look EU"]);
+    });
+
+    it("when the new region does not answer, nobody knows, and no row is touched", async () => {
+      await link(amazon, ada);
+      amazon.regionOf.set("amazon-account-1", "EU");
+      amazon.faults.push((seen) =>
+        seen.what === "look" && seen.region === "EU" ? jsonAnswer({ message: "down" }, 503) : undefined,
+      );
+      expect(await status()).toMatchObject({ status: "unknown" });
+      expect(await regions()).toEqual(["https://api.amazonalexa.com"]);
+    });
+
+    it("when nobody says where the customer lives, all regions are asked; 404 from all of them ends the link", async () => {
+      await link(amazon, ada);
+      amazon.linked.clear();
+      amazon.faults.push((seen) => (seen.what === "discovery" ? htmlAnswer(502) : undefined));
+      amazon.seen.length = 0;
+      expect(await status()).toMatchObject({ status: "not_linked" });
+      expect(amazon.calls("look")).toEqual(["look NA", "look EU", "look FE"]);
+    });
+
+    it("401 is: Amazon's token is over, wherever it is shown", async () => {
+      await link(amazon, ada);
+      amazon.faults.push((seen) => (seen.what === "look" ? jsonAnswer({}, 401) : undefined));
+      amazon.seen.length = 0;
+      expect(await status()).toMatchObject({ status: "not_linked" });
+      expect(amazon.calls("discovery", "look")).toEqual(["look NA"]);
+      expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
+    });
+  });
+
+  describe("when Amazon changes its refresh token at each use, and the old one ends", () => {
+    beforeEach(async () => {
+      amazon.rotating = true;
+      await link(amazon, ada);
+      service.clock.advance(2 * HOUR_MS);
+      ada = await appUser(service, ada.userId);
+      amazon.seen.length = 0;
+    });
+
+    it("20 checks at once refresh once, and all say linked", async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => status()));
+      expect(answers.map((answer) => answer.status)).toEqual(Array(20).fill("linked"));
+      expect(amazon.calls("lwa")).toEqual(["lwa"]);
+      service.clock.advance(2 * HOUR_MS);
+      expect(await status(await appUser(service, ada.userId))).toMatchObject({ status: "linked" });
+    });
+
+    it("the successor is kept before it is used", async () => {
+      amazon.faults.push((seen) => (seen.what === "look" ? timeOut() : undefined));
+      expect(await status()).toMatchObject({ status: "unknown" });
+      amazon.faults.length = 0;
+      service.clock.advance(2 * HOUR_MS);
+      expect(await status(await appUser(service, ada.userId))).toMatchObject({ status: "linked" });
+    });
+
+    it("a refresh that broke off before its successor was kept costs the knowledge, not the link", async () => {
+      service.meter.faults.push({ when: (trip) => trip.sql.includes("refreshing_until = NULL"), throws: "before" });
+      expect((await ada.call("GET", LINK)).status).toBe(503);
+      service.meter.clear();
+      service.clock.advance(60_000);
+      expect(await status()).toMatchObject({ status: "unknown" });
+      expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
+      expect(await rows("SELECT details FROM audit WHERE kind = 'gateway_tokens_dropped'")).toEqual([
+        { details: "refresh_rejected" },
+      ]);
+      expect(await status()).toMatchObject({ status: "linked", checkedAt: null });
+      expect(await refreshes("amazon-account-1")).toBe(200);
+    });
+  });
+
+  it("asks about ten links at most; the others are as the rows say", async () => {
+    for (let i = 0; i < 12; i++) await link(amazon, ada, `amazon-account-${i}`);
+    amazon.seen.length = 0;
+    const now = await status();
+    expect([now.status, now.grants.length]).toEqual(["linked", 12]);
+    expect(amazon.calls("look")).toHaveLength(10);
+  });
 });

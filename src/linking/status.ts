@@ -1,12 +1,20 @@
 // Whether a user is linked: our grants, corrected by what Alexa says where we hold Amazon's tokens (L8).
-import { readEnablement } from "../alexa/enablement.ts";
-import { freshAmazonTokens } from "../alexa/lwa.ts";
+import { findEnablement } from "../alexa/enablement.ts";
+import { freshGatewayToken } from "../alexa/gateway-refresh.ts";
+import { EXPIRY_MARGIN_MS } from "../alexa/lwa.ts";
+import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
-import { type AmazonTokens, openTokens, replaceTokens, type TokenRow } from "../storage/amazon-tokens.ts";
+import { openTokens } from "../storage/amazon-tokens.ts";
 import type { LinkLevel } from "../storage/link-levels.ts";
 import type { Stage } from "../storage/linkings.ts";
-import { type LinkedGrant, type ListedLink, listLinks, readLinks, revokeUnlinkedGrants } from "../storage/links.ts";
-import { type LwaCredentials, lwaCredentials, type Skill, UnreadableSecret } from "../storage/skills.ts";
+import {
+  type LinkedGrant,
+  type ListedLink,
+  listLinks,
+  moveEnablement,
+  readLinks,
+  revokeUnlinkedGrants,
+} from "../storage/links.ts";
 
 export interface Link {
   readonly skillId: string;
@@ -57,35 +65,32 @@ export async function linksOf(rt: Runtime, userId: string, stage: Stage | undefi
 
 type Verdict = "linked" | "gone" | "unknown";
 
+/** More links than one person has with one skill; the others are shown as the rows say, and asked about when these are gone. */
+const ASKED_AT_ONCE = 10;
+
 /**
  * One skill, asking Alexa for every grant whose Amazon tokens we hold. 404, 401 or not linked ends that grant and corrects the row; no
- * answer leaves the row alone. undefined: no such skill.
+ * answer leaves the row alone. undefined: no such skill. `ask` false: as our rows say.
  */
 export async function linkOf(
   rt: Runtime,
   target: { readonly userId: string; readonly skillId: string; readonly stage: Stage | undefined },
+  ask = true,
 ): Promise<Link | undefined> {
   const { skill, grants } = await readLinks(rt.db, target, rt.now());
   if (!skill) return undefined;
-  const asked = grants.filter((grant) => grant.tokens !== null);
-  const credentials = asked.length > 0 ? await readableCredentials(rt, skill) : undefined;
-  const checks = await Promise.all(
-    asked.map(async (grant) => {
-      const row = tokenRow(grant);
-      return { row, ...(await check(rt, skill, credentials, row)) };
-    }),
-  );
-  await revokeUnlinkedGrants(
-    rt.db,
-    checks.filter(({ verdict }) => verdict === "gone").map(({ row }) => row),
-    rt.now(),
-  );
-  for (const { row, verdict, refreshed } of checks) {
-    if (refreshed && verdict !== "gone") {
-      await replaceTokens(rt.db, rt.keyring, row, "enablement", refreshed, rt.now());
-    }
+  const asked = ask ? grants.filter(holdsTokens).slice(0, ASKED_AT_ONCE) : [];
+  const checks = await Promise.all(asked.map(async (grant) => ({ grant, verdict: await check(rt, skill.id, grant) })));
+  const gone = checks.filter(({ verdict }) => verdict === "gone").map(({ grant }) => grant);
+  if (gone.length > 0) {
+    await revokeUnlinkedGrants(
+      rt.db,
+      gone.map(({ id, tokens }) => ({ grant_id: id, tokens })),
+      rt.now(),
+    );
+    deliverSoon(rt);
   }
-  const verdicts = new Map(checks.map(({ row, verdict }) => [row.grant_id, verdict]));
+  const verdicts = new Map(checks.map(({ grant, verdict }) => [grant.id, verdict]));
   const left = grants.filter((grant) => verdicts.get(grant.id) !== "gone");
   const known = left.some((grant) => verdicts.get(grant.id) !== "unknown");
   return {
@@ -104,38 +109,25 @@ export async function linkOf(
   };
 }
 
-function tokenRow(grant: LinkedGrant): TokenRow {
-  return {
-    grant_id: grant.id,
-    host: grant.host ?? "",
-    tokens: grant.tokens ?? "",
-    access_expires_at: grant.access_expires_at ?? 0,
-    updated_at: grant.updated_at ?? 0,
-  };
+type HeldGrant = LinkedGrant & { readonly host: string; readonly tokens: string };
+
+function holdsTokens(grant: LinkedGrant): grant is HeldGrant {
+  return grant.tokens !== null;
 }
 
-async function readableCredentials(rt: Runtime, skill: Skill): Promise<LwaCredentials | undefined> {
-  try {
-    return await lwaCredentials(rt, skill);
-  } catch (error) {
-    if (!(error instanceof UnreadableSecret)) throw error;
-    rt.log.alert("lwa_secret_unreadable", { skillId: skill.id, stage: skill.stage });
-    return undefined;
+async function check(rt: Runtime, skillId: string, grant: HeldGrant): Promise<Verdict> {
+  let accessToken: string;
+  if ((grant.access_expires_at ?? 0) - EXPIRY_MARGIN_MS > rt.now()) {
+    const tokens = await openTokens(rt.keyring, { grantId: grant.id, purpose: "enablement" }, grant.tokens);
+    if (!tokens) return "unknown";
+    accessToken = tokens.accessToken;
+  } else {
+    const fresh = await freshGatewayToken(rt, "enablement", { grantId: grant.id }, [skillId]);
+    if (fresh.outcome === "grant_unknown") return "gone";
+    if (fresh.outcome !== "fresh") return "unknown";
+    accessToken = fresh.accessToken;
   }
-}
-
-async function check(
-  rt: Runtime,
-  skill: Skill,
-  credentials: LwaCredentials | undefined,
-  row: TokenRow,
-): Promise<{ verdict: Verdict; refreshed?: AmazonTokens }> {
-  const tokens = await openTokens(rt.keyring, { grantId: row.grant_id, purpose: "enablement" }, row.tokens);
-  if (!tokens || !credentials) return { verdict: "unknown" };
-  const fresh = await freshAmazonTokens(rt, credentials, tokens);
-  if (fresh.outcome === "gone") return { verdict: "gone" };
-  if (fresh.outcome === "unavailable") return { verdict: "unknown" };
-  const look = await readEnablement(rt, row.host, { accessToken: fresh.tokens.accessToken, skillId: skill.id });
-  const verdict = look.state === "linked" ? "linked" : look.state === "not_linked" ? "gone" : "unknown";
-  return fresh.refreshed ? { verdict, refreshed: fresh.tokens } : { verdict };
+  const found = await findEnablement(rt, grant.host, { accessToken, skillId });
+  if (found.state === "linked" && found.host !== grant.host) await moveEnablement(rt.db, grant.id, found.host);
+  return found.state === "linked" || found.state === "unknown" ? found.state : "gone";
 }

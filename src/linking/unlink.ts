@@ -1,6 +1,6 @@
 // Unlinking: ours ends at once, in one batch; then the skill is disabled at Amazon, now or by the scheduled work.
-import { disableEnablement } from "../alexa/enablement.ts";
-import { freshAmazonTokens } from "../alexa/lwa.ts";
+import { disableEnablement, findEnablement } from "../alexa/enablement.ts";
+import { EXPIRY_MARGIN_MS, freshAmazonTokens } from "../alexa/lwa.ts";
 import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
@@ -12,6 +12,7 @@ import {
   duePendingUnlinks,
   forgetPendingUnlink,
   giveUpPendingUnlink,
+  hasSuccessor,
   type PendingUnlink,
   replacePendingTokens,
   revokeLinks,
@@ -51,15 +52,13 @@ async function disableNow(
   pending: readonly PendingUnlink[],
   skill: Skill | undefined,
 ): Promise<"done" | "pending"> {
-  const ended = await Promise.all(pending.map((row) => disable(rt, row, skill)));
+  const ended = await Promise.all(pending.map((row) => disable(rt, row, skill, row.created_at < rt.now())));
   return ended.every((one) => one) ? "done" : "pending";
 }
 
-async function disable(rt: Runtime, row: PendingUnlink, skill: Skill | undefined): Promise<boolean> {
+async function disable(rt: Runtime, row: PendingUnlink, skill: Skill | undefined, late: boolean): Promise<boolean> {
   try {
-    if (!(await disableAtAmazon(rt, row, skill))) return false;
-    await forgetPendingUnlink(rt.db, row.id);
-    return true;
+    return await disableAtAmazon(rt, row, skill, late);
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
     rt.log.warn("unlink_not_noted", { message: error.message.slice(0, 200) });
@@ -67,17 +66,43 @@ async function disable(rt: Runtime, row: PendingUnlink, skill: Skill | undefined
   }
 }
 
-async function disableAtAmazon(rt: Runtime, row: PendingUnlink, skill: Skill | undefined): Promise<boolean> {
+async function disableAtAmazon(
+  rt: Runtime,
+  row: PendingUnlink,
+  skill: Skill | undefined,
+  late: boolean,
+): Promise<boolean> {
   const tokens = await openTokens(rt.keyring, { grantId: row.id, purpose: "enablement" }, row.tokens);
   const credentials = skill && (await lwaCredentialsIfReadable(rt, skill));
-  if (!tokens || !credentials) {
+  // Without credentials an access token that is still good will do.
+  const usable = tokens && (credentials || tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now());
+  if (!usable) {
     await giveUpPendingUnlink(rt.db, row, tokens ? "lwa_credentials_missing" : "tokens_unreadable", rt.now());
     return true;
   }
   const fresh = await freshAmazonTokens(rt, credentials, tokens);
-  if (fresh.outcome !== "fresh") return fresh.outcome === "gone";
-  if (fresh.refreshed) await replacePendingTokens(rt.db, rt.keyring, row.id, fresh.tokens);
-  return disableEnablement(rt, row.host, { accessToken: fresh.tokens.accessToken, skillId: row.skill_id });
+  if (fresh.outcome === "unavailable") return false;
+  let held = row.tokens;
+  if (fresh.outcome === "fresh") {
+    if (fresh.refreshed) held = await replacePendingTokens(rt.db, rt.keyring, row, fresh.tokens);
+    const key = { accessToken: fresh.tokens.accessToken, skillId: row.skill_id };
+    const done = (late && (await isLinkedAnew(rt, row, key))) || (await disableEnablement(rt, row.host, key));
+    if (!done) return false;
+  }
+  await forgetPendingUnlink(rt.db, row.id, held);
+  return true;
+}
+
+/** Time has passed: disabling must not end a link that somebody has made with the same Amazon account since. */
+async function isLinkedAnew(
+  rt: Runtime,
+  row: PendingUnlink,
+  key: { readonly accessToken: string; readonly skillId: string },
+): Promise<boolean> {
+  const found = await findEnablement(rt, row.host, key);
+  if (!(await hasSuccessor(rt.db, row, found.state === "linked" ? found.alexaUserId : null))) return false;
+  rt.log.info("unlink_superseded", { grantId: row.id });
+  return true;
 }
 
 async function lwaCredentialsIfReadable(rt: Runtime, skill: Skill) {
@@ -100,7 +125,7 @@ export async function finishPendingUnlinks(rt: Runtime, limit: number): Promise<
     const wait = Math.min(MINUTE_MS * 2 ** Math.min(row.attempts, 12), LONGEST_WAIT_MS);
     if (!(await claimPendingUnlink(rt.db, row, rt.now() + wait))) continue;
     const skill = await readSkill(rt.db, row.skill_id, row.skill_stage);
-    if (await disable(rt, row, skill)) done++;
+    if (await disable(rt, row, skill, true)) done++;
     else if (rt.now() - row.created_at > GIVE_UP_AFTER_MS) {
       await giveUpPendingUnlink(rt.db, row, "amazon_out_of_reach", rt.now());
     }

@@ -1,7 +1,6 @@
 // Customers' tokens from Amazon, sealed, one row per grant and purpose. They never leave the server.
 import * as z from "zod/mini";
 import type { Keyring } from "../crypto/keyring.ts";
-import { write } from "./d1.ts";
 
 /** A customer's tokens from Amazon. Times are milliseconds since 1970. */
 export interface AmazonTokens {
@@ -31,33 +30,4 @@ export function sealTokens(keyring: Keyring, owner: TokenOwner, tokens: AmazonTo
 export async function openTokens(keyring: Keyring, owner: TokenOwner, sealed: string): Promise<AmazonTokens | null> {
   const opened = await keyring.open("amazon-tokens", tokensSealContext(owner), sealed);
   return opened ? schema.parse(JSON.parse(opened.plaintext)) : null;
-}
-
-export interface TokenRow {
-  readonly grant_id: string;
-  readonly host: string;
-  readonly tokens: string;
-  readonly access_expires_at: number;
-  readonly updated_at: number;
-}
-
-/** Replaces tokens after a refresh, unless another request has replaced them since they were read. */
-export async function replaceTokens(
-  db: D1Database,
-  keyring: Keyring,
-  row: TokenRow,
-  purpose: TokenPurpose,
-  tokens: AmazonTokens,
-  now: number,
-): Promise<void> {
-  const sealed = await sealTokens(keyring, { grantId: row.grant_id, purpose }, tokens);
-  await write(
-    db
-      .prepare(
-        `UPDATE amazon_tokens SET tokens = ?, access_expires_at = ?, updated_at = ?
-         WHERE grant_id = ? AND purpose = ? AND tokens = ?`,
-      )
-      .bind(sealed, tokens.accessExpiresAt, now, row.grant_id, purpose, row.tokens),
-    true,
-  );
 }

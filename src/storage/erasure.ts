@@ -1,6 +1,7 @@
 // Erasing a person: what is theirs goes, what is kept for statistics no longer says whose it was. One batch.
 import { claimedBy, claimStatement } from "./audit.ts";
 import { batch } from "./d1.ts";
+import { SHARES_ALEXA_ACCOUNT } from "./unlinks.ts";
 
 /** How many rows of each kind an erasure concerned. */
 export interface ErasureReport {
@@ -28,7 +29,8 @@ const AUDIT = `user_id = ?1 OR grant_id IN (${GRANTS})`;
 const SKILL_EVENTS = `alexa_user_id IN (SELECT g.alexa_user_id FROM grants g WHERE g.user_id = ?1 AND g.alexa_user_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.alexa_user_id = g.alexa_user_id AND o.user_id <> ?1))`;
 const PENDING = `SELECT g.id FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
-  WHERE t.purpose = 'enablement' AND g.user_id = ?1 AND g.skill_id IS NOT NULL AND g.skill_stage IS NOT NULL`;
+  WHERE t.purpose = 'enablement' AND g.user_id = ?1 AND g.skill_id IS NOT NULL AND g.skill_stage IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.user_id <> ?1)`;
 
 /** What the batch is about to do, counted inside it: a repeat after a lost connection would find nothing to count. */
 const REPORT = `json_object(

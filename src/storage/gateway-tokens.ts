@@ -1,11 +1,11 @@
-// Amazon's tokens for the skill's backend in D1: found with their grant, kept after an exchange, refreshed by one at a time, dropped.
+// Amazon's tokens in D1: found with their grant, kept after an exchange, refreshed by one at a time, dropped.
 import type { Keyring } from "../crypto/keyring.ts";
-import { type AmazonTokens, sealTokens } from "./amazon-tokens.ts";
+import { type AmazonTokens, sealTokens, type TokenPurpose } from "./amazon-tokens.ts";
 import { batch, readFirst, write } from "./d1.ts";
 import type { Stage } from "./linkings.ts";
 
 /** What a backend may hold tokens for. */
-export type GatewayPurpose = "event_gateway" | "reciprocal";
+export type GatewayPurpose = Exclude<TokenPurpose, "enablement">;
 
 /** Which living grant: by its id, or the one of a user with the newest tokens. */
 export type GrantChoice =
@@ -18,11 +18,12 @@ export interface GatewayGrant {
   readonly client_id: string;
   readonly skill_id: string;
   readonly skill_stage: Stage;
-  /** Origin of the region's public gateway; null, as the next four, when no tokens are held. */
+  /** Where the tokens are used: the region's public gateway, or its API. null, as the next four, when no tokens are held. */
   readonly host: string | null;
   readonly tokens: string | null;
   readonly access_expires_at: number | null;
   readonly code_hash: string | null;
+  /** Not null though its time is over: a refresh broke off, and nobody knows what Amazon answered it. */
   readonly refreshing_until: number | null;
 }
 
@@ -31,7 +32,7 @@ const LIVES = "g.revoked_at IS NULL AND g.idle_expires_at > ?1 AND (g.expires_at
 /** The living grant of one of `skillIds`, with its tokens of `purpose` where they are held. One read. */
 export function findGatewayGrant(
   db: D1Database,
-  purpose: GatewayPurpose,
+  purpose: TokenPurpose,
   choice: GrantChoice,
   skillIds: readonly string[],
   now: number,
@@ -127,7 +128,7 @@ export async function noteGrantRefused(
 export async function claimRefresh(
   db: D1Database,
   read: GatewayGrant,
-  purpose: GatewayPurpose,
+  purpose: TokenPurpose,
   now: number,
   until: number,
 ): Promise<boolean> {
@@ -143,22 +144,29 @@ export async function claimRefresh(
   return changed === 1;
 }
 
-/** Stores what a refresh brought, if the tokens are still those of its claim. */
+/** Stores what a refresh brought, if the tokens are still those of its claim; also where an unlinking has taken them meanwhile. */
 export async function finishRefresh(
   db: D1Database,
   keyring: Keyring,
-  claim: { readonly grantId: string; readonly purpose: GatewayPurpose; readonly until: number },
+  claim: { readonly grantId: string; readonly purpose: TokenPurpose; readonly until: number },
+  replaced: string,
   tokens: AmazonTokens,
   now: number,
 ): Promise<void> {
   const sealed = await sealTokens(keyring, { grantId: claim.grantId, purpose: claim.purpose }, tokens);
-  await write(
-    db
-      .prepare(
-        `UPDATE amazon_tokens SET tokens = ?, access_expires_at = ?, refreshing_until = NULL, updated_at = ?
-         WHERE grant_id = ? AND purpose = ? AND refreshing_until = ?`,
-      )
-      .bind(sealed, tokens.accessExpiresAt, now, claim.grantId, claim.purpose, claim.until),
+  await batch(
+    db,
+    [
+      db
+        .prepare(
+          `UPDATE amazon_tokens SET tokens = ?, access_expires_at = ?, refreshing_until = NULL, updated_at = ?
+           WHERE grant_id = ? AND purpose = ? AND refreshing_until = ?`,
+        )
+        .bind(sealed, tokens.accessExpiresAt, now, claim.grantId, claim.purpose, claim.until),
+      db
+        .prepare("UPDATE pending_unlinks SET tokens = ? WHERE id = ? AND tokens = ?")
+        .bind(sealed, claim.grantId, replaced),
+    ],
     true,
   );
 }
@@ -166,7 +174,7 @@ export async function finishRefresh(
 /** Gives the right to refresh back: Amazon did not answer, and the next request may try. */
 export async function releaseRefresh(
   db: D1Database,
-  claim: { readonly grantId: string; readonly purpose: GatewayPurpose; readonly until: number },
+  claim: { readonly grantId: string; readonly purpose: TokenPurpose; readonly until: number },
 ): Promise<void> {
   await write(
     db
@@ -185,7 +193,7 @@ export async function releaseRefresh(
 export async function dropGatewayTokens(
   db: D1Database,
   grant: GatewayGrant,
-  purpose: GatewayPurpose,
+  purpose: TokenPurpose,
   reason: "refresh_rejected" | "gateway_refused",
   now: number,
   claimedUntil: number | null = null,

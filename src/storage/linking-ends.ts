@@ -90,12 +90,15 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
           `UPDATE codes SET voided_at = ? WHERE linking_id = ? AND spent_at IS NULL AND voided_at IS NULL AND ${isEnd}`,
         )
         .bind(now, end.linkingId, ...ours),
-      // Disabling that Amazon has not heard of yet would end this link: Alexa knows one link per skill and account.
+      // Disabling that Amazon has not heard of yet would end this link: Alexa knows one link per skill and account. That of another
+      // Amazon account, where both are known, goes on.
       db
         .prepare(
-          `DELETE FROM pending_unlinks WHERE user_id = ? AND skill_id = ? AND skill_stage = ? AND host = ? AND ${isEnd}`,
+          `DELETE FROM pending_unlinks WHERE user_id = ?1 AND skill_id = ?2 AND skill_stage = ?3
+             AND COALESCE((SELECT alexa_user_id FROM grants WHERE id = pending_unlinks.id) = ?4, TRUE)
+             AND EXISTS (SELECT 1 FROM linkings WHERE id = ?5 AND outcome = 'linked' AND run_id = ?6 AND grant_id = ?7)`,
         )
-        .bind(end.userId, end.skillId, end.stage, end.host, ...ours),
+        .bind(end.userId, end.skillId, end.stage, end.alexaUserId, ...ours),
       db.prepare(`SELECT 1 AS ended WHERE ${isEnd}`).bind(...ours),
     ],
     true,

@@ -1,6 +1,5 @@
 // What a user has linked: living grants of a skill, with Amazon's tokens where we hold some.
-import type { TokenRow } from "./amazon-tokens.ts";
-import { batch, readAll } from "./d1.ts";
+import { batch, readAll, write } from "./d1.ts";
 import { LEVEL, type LinkLevel } from "./link-levels.ts";
 import type { Stage } from "./linkings.ts";
 import { type Skill, skillFromRow, skillStatement } from "./skills.ts";
@@ -14,7 +13,6 @@ export interface LinkedGrant {
   readonly host: string | null;
   readonly tokens: string | null;
   readonly access_expires_at: number | null;
-  readonly updated_at: number | null;
 }
 
 /** A grant made by a linking that is still running, or that failed, is nobody's link yet. */
@@ -33,7 +31,7 @@ export async function readLinks(
       skillStatement(db, target.skillId, target.stage),
       db
         .prepare(
-          `SELECT g.id, g.created_at, g.last_used_at, g.flow, ${LEVEL}, t.host, t.tokens, t.access_expires_at, t.updated_at
+          `SELECT g.id, g.created_at, g.last_used_at, g.flow, ${LEVEL}, t.host, t.tokens, t.access_expires_at
            FROM grants g LEFT JOIN amazon_tokens t ON t.grant_id = g.id AND t.purpose = 'enablement'
            WHERE ${LIVING} AND g.skill_id = ?3 AND g.skill_stage = COALESCE(?4, (SELECT MAX(stage) FROM skills WHERE id = ?3))
            ORDER BY g.created_at DESC, g.id LIMIT 50`,
@@ -77,7 +75,11 @@ export function listLinks(
 }
 
 /** Alexa says that these are not linked any more: they end, and Amazon's tokens are forgotten, unless they were replaced meanwhile. */
-export async function revokeUnlinkedGrants(db: D1Database, rows: readonly TokenRow[], now: number): Promise<void> {
+export async function revokeUnlinkedGrants(
+  db: D1Database,
+  rows: readonly { readonly grant_id: string; readonly tokens: string | null }[],
+  now: number,
+): Promise<void> {
   if (rows.length === 0) return;
   const checked = JSON.stringify(rows.map((row) => ({ id: row.grant_id, tokens: row.tokens })));
   const gone = `SELECT t.grant_id FROM json_each(?1) j JOIN amazon_tokens t ON t.grant_id = j.value ->> 'id'
@@ -99,6 +101,14 @@ export async function revokeUnlinkedGrants(db: D1Database, rows: readonly TokenR
         .bind(checked, now),
       db.prepare(`DELETE FROM amazon_tokens WHERE grant_id IN (${gone})`).bind(checked),
     ],
+    true,
+  );
+}
+
+/** Notes which host knows the customer's enablements now: people move. */
+export async function moveEnablement(db: D1Database, grantId: string, host: string): Promise<void> {
+  await write(
+    db.prepare("UPDATE amazon_tokens SET host = ? WHERE grant_id = ? AND purpose = 'enablement'").bind(host, grantId),
     true,
   );
 }

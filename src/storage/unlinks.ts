@@ -2,7 +2,7 @@
 import type { Keyring } from "../crypto/keyring.ts";
 import { type AmazonTokens, sealTokens } from "./amazon-tokens.ts";
 import { auditStatement } from "./audit.ts";
-import { batch, readAll, write } from "./d1.ts";
+import { batch, readAll, readFirst, write } from "./d1.ts";
 import type { Stage } from "./linkings.ts";
 import { type Skill, skillFromRow, skillStatement } from "./skills.ts";
 
@@ -14,6 +14,8 @@ const AT_ONCE = 20;
 export interface PendingUnlink {
   /** Of the grant that ended; the sealed tokens are bound to it. */
   readonly id: string;
+  /** null: of a person who was erased. */
+  readonly user_id: string | null;
   readonly skill_id: string;
   readonly skill_stage: Stage;
   readonly host: string;
@@ -41,8 +43,15 @@ export interface UnlinkedRows {
 const STAGE_HERE = "COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2))";
 
 /**
+ * In SQL: grant `o` lives and shares an Alexa account with grant `g`, whoever's they are, so that disabling the skill would end it. An older
+ * one made through the enablement API does not count: Alexa holds one such link per account, the last.
+ */
+export const SHARES_ALEXA_ACCOUNT = `o.alexa_user_id = g.alexa_user_id AND o.skill_id = g.skill_id AND o.id <> g.id AND o.revoked_at IS NULL
+  AND (o.created_at >= g.created_at OR o.flow NOT IN ('app_to_app', 'website'))`;
+
+/**
  * Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; repeating it changes nothing more. A grant
- * whose Alexa account holds a newer living one of the same user is ended here only: disabling the skill would end the newer one too.
+ * whose Alexa account another living one needs is ended here only.
  */
 export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: number): Promise<UnlinkedRows> {
   const one = "grantId" in target;
@@ -62,8 +71,7 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
            SELECT g.id, g.user_id, g.skill_id, g.skill_stage, t.host, t.tokens, ?4, ?5
            FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
            WHERE t.purpose = 'enablement' AND t.grant_id IN (${grantsHere})
-             AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.user_id = g.user_id AND o.skill_id = g.skill_id AND o.skill_stage = g.skill_stage
-               AND o.alexa_user_id = g.alexa_user_id AND o.revoked_at IS NULL AND o.id NOT IN (${grantsHere}))
+             AND NOT EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.id NOT IN (${grantsHere}))
            ON CONFLICT (id) DO NOTHING`,
         )
         .bind(...which, now + FIRST_RETRY_MS, now),
@@ -158,20 +166,43 @@ export async function claimPendingUnlink(db: D1Database, row: PendingUnlink, nex
   return changed === 1;
 }
 
-/** Amazon has ended it, or it has ended by itself: Amazon's tokens are forgotten. */
-export async function forgetPendingUnlink(db: D1Database, id: string): Promise<void> {
-  await write(db.prepare("DELETE FROM pending_unlinks WHERE id = ?").bind(id), true);
+/** Amazon has ended it, or it has ended by itself: Amazon's tokens are forgotten, if they are still `tokens`. */
+export async function forgetPendingUnlink(db: D1Database, id: string, tokens: string): Promise<void> {
+  await write(db.prepare("DELETE FROM pending_unlinks WHERE id = ? AND tokens = ?").bind(id, tokens), true);
 }
 
-/** Keeps tokens that were refreshed for an attempt that then failed. */
+/** Keeps refreshed tokens, before they are used: Amazon may have ended the others. Returns them as they are kept. */
 export async function replacePendingTokens(
   db: D1Database,
   keyring: Keyring,
-  id: string,
+  row: PendingUnlink,
   tokens: AmazonTokens,
-): Promise<void> {
-  const sealed = await sealTokens(keyring, { grantId: id, purpose: "enablement" }, tokens);
-  await write(db.prepare("UPDATE pending_unlinks SET tokens = ? WHERE id = ?").bind(sealed, id), true);
+): Promise<string> {
+  const sealed = await sealTokens(keyring, { grantId: row.id, purpose: "enablement" }, tokens);
+  await write(
+    db.prepare("UPDATE pending_unlinks SET tokens = ? WHERE id = ? AND tokens = ?").bind(sealed, row.id, row.tokens),
+    true,
+  );
+  return sealed;
+}
+
+/**
+ * Whether a living link now needs the enablement that a pending unlink is about: one of the Alexa account (`alexaUserId`, else the one known
+ * from the ended grant), whoever's it is, or a newer one of the same user whose Alexa account nobody knows.
+ */
+export async function hasSuccessor(db: D1Database, row: PendingUnlink, alexaUserId: string | null): Promise<boolean> {
+  const found = await readFirst(
+    db
+      .prepare(
+        `WITH g (id, skill_id, alexa_user_id, created_at) AS (SELECT ?1, ?2, COALESCE(?3, (SELECT alexa_user_id FROM grants WHERE id = ?1)),
+           COALESCE((SELECT created_at FROM grants WHERE id = ?1), 0))
+         SELECT 1 FROM g JOIN grants o ON ${SHARES_ALEXA_ACCOUNT}
+         UNION ALL SELECT 1 FROM grants WHERE user_id = ?4 AND skill_id = ?2 AND skill_stage = ?5 AND alexa_user_id IS NULL
+           AND revoked_at IS NULL AND created_at >= ?6 LIMIT 1`,
+      )
+      .bind(row.id, row.skill_id, alexaUserId, row.user_id, row.skill_stage, row.created_at),
+  );
+  return found !== null;
 }
 
 /** Stops trying: the skill stays enabled at Amazon, without access to us. A person is told. */

@@ -32,6 +32,8 @@ export interface Amazon {
   readonly regionOf: Map<string, RegionName>;
   /** Amazon account → our token answer that its Alexa holds. */
   readonly linked: Map<string, TokenAnswer>;
+  /** A refresh answers another refresh token, and the presented one ends. */
+  rotating: boolean;
   /** Replaces answers: the first entry that returns something wins. */
   readonly faults: ((seen: Seen, usual: () => Promise<Response>) => Response | Promise<Response> | undefined)[];
   /** The customer approves at an address of Amazon: the callback's URL. */
@@ -71,10 +73,11 @@ export function startAmazon(service: Service): Amazon {
     number++;
     const accessToken = `Atza|fake-access-${number}`;
     accountOfToken.set(accessToken, account);
-    accountOfToken.set(`Atzr|fake-refresh-${account}`, account);
+    const refreshToken = `Atzr|fake-refresh-${account}${amazon.rotating ? `-${number}` : ""}`;
+    accountOfToken.set(refreshToken, account);
     return {
       access_token: accessToken,
-      refresh_token: `Atzr|fake-refresh-${account}`,
+      refresh_token: refreshToken,
       expires_in: "3600",
       token_type: "bearer",
     };
@@ -84,6 +87,7 @@ export function startAmazon(service: Service): Amazon {
     seen: [],
     regionOf: new Map(),
     linked: new Map(),
+    rotating: false,
     faults: [],
     async approve(address, account = "amazon-account-1") {
       const url = new URL(address);
@@ -112,7 +116,9 @@ export function startAmazon(service: Service): Amazon {
       return jsonAnswer({ error: "invalid_client" }, 401);
     }
     if (fields.get("grant_type") === "refresh_token") {
-      const account = accountOfToken.get(fields.get("refresh_token") ?? "");
+      const presented = fields.get("refresh_token") ?? "";
+      const account = accountOfToken.get(presented);
+      if (amazon.rotating) accountOfToken.delete(presented);
       return account ? jsonAnswer(issueTokens(account)) : jsonAnswer({ error: "invalid_grant" }, 400);
     }
     const code = codes.get(fields.get("code") ?? "");
