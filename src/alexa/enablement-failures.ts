@@ -112,7 +112,7 @@ export const ENABLEMENT_FAILURES = {
     ...rejected,
     specificity: 10,
     undecided: false,
-    remedy: "Every region answered 404: no skill with this id and stage is visible to the customer's Amazon account.",
+    remedy: "404 from each host that was asked: the customer's Amazon account sees no skill with this id and stage.",
   },
 } as const satisfies Record<string, FailureRule>;
 

@@ -107,6 +107,7 @@ function nameOf({ request }: Envelope): string {
 /** Nothing was changed. What was wrong is said: whoever forges knows, and whoever configures needs it. */
 function refuse(rt: Runtime, reason: Refusal): Response {
   rt.log.warn("skill_event_refused", { reason });
+  rt.metrics.count(`skill_event_refused_${reason}`);
   return problem("event_refused", undefined, { reason });
 }
 

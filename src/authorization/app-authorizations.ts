@@ -15,6 +15,7 @@ import {
   type PageRefusal,
   type ValidatedAuthorizationRequest,
 } from "./authorization-request.ts";
+import { noteRefusal } from "./authorize-refusal.ts";
 import { type ApiUser, authenticateUser } from "./bearer.ts";
 import { decide } from "./decision.ts";
 
@@ -55,11 +56,15 @@ async function authorizations(c: AppContext): Promise<Response> {
   const body = await jsonBody(c, authorizationBodySchema, { limit: LARGEST_BODY_BYTES });
   if (body instanceof Response) return body;
   const request = await checkAuthorizationRequest(rt, body.query);
-  if (request.kind === "page") return refusal(request);
+  if (request.kind === "page") {
+    noteRefusal(rt, request, body.query);
+    return refusal(request);
+  }
   const { client } = request.kind === "valid" ? request : request.target;
   if (client.kind !== "alexa") return problem("client_unknown", "Only Alexa's clients start linking here.");
   if (request.kind === "redirect") {
     const extras = { issuer: rt.issuer, fromApp: true };
+    rt.metrics.refused(client.id, request.error, request.target.redirectUri);
     return answer(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });
   }
   return body.ticket === undefined || body.decision === undefined

@@ -1,5 +1,5 @@
 // Authorization requests that may not be redirected anywhere: a page that says what is wrong, and a trace for the operator (R4).
-import type { AppContext } from "../runtime.ts";
+import type { AppContext, Runtime } from "../runtime.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import type { PageRefusal } from "./authorization-request.ts";
@@ -8,10 +8,8 @@ import { parseRawQuery } from "./raw-query.ts";
 /** Amazon's addresses for account linking, by look only: used to give a hint, never to allow. */
 const LOOKS_LIKE_AMAZON = /^https:\/\/[a-z0-9.-]+\.(amazon\.com|amazon\.co\.jp)\/api\/skill\/link\/[A-Za-z0-9]+$/;
 
-/** A 400 page for a refusal. The customer gets words; the log and the operator's list get the reason and the exact string. */
-export function refusalPage(c: AppContext, refusal: PageRefusal, rawQuery: string): Promise<Response> {
-  const rt = c.var.runtime;
-  const { text } = messagesFor(c);
+/** Tells the log and the operator's list the reason and the exact string. True: the address looks like one of Amazon's. */
+export function noteRefusal(rt: Runtime, refusal: PageRefusal, rawQuery: string): boolean {
   const clientId = parseRawQuery(rawQuery.slice(0, 4096)).get("client_id")?.[0]?.value ?? "";
   const redirectUri = refusal.reason === "redirect_uri_unregistered" ? refusal.redirectUri.slice(0, 2048) : "";
   const amazonLooking = LOOKS_LIKE_AMAZON.test(redirectUri);
@@ -21,6 +19,13 @@ export function refusalPage(c: AppContext, refusal: PageRefusal, rawQuery: strin
     ...(amazonLooking ? { remedy: "PATCH the skill with its vendorId, or npm run skill -- add with --vendor-id" } : {}),
   });
   rt.metrics.refused(clientId, refusal.reason, redirectUri);
+  return amazonLooking;
+}
+
+/** A 400 page for a refusal, in words for the customer. */
+export function refusalPage(c: AppContext, refusal: PageRefusal, rawQuery: string): Promise<Response> {
+  const { text } = messagesFor(c);
+  const amazonLooking = noteRefusal(c.var.runtime, refusal, rawQuery);
   return renderErrorPage(c, {
     status: 400,
     title: text.authorizeRefusedTitle,

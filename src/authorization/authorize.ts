@@ -54,6 +54,7 @@ async function showAuthorize(c: AppContext): Promise<Response> {
   if (request.kind === "page") return refusalPage(c, request, query);
   if (request.kind === "redirect") {
     rt.log.info("authorize_refused", { clientId: request.target.client.id, reason: request.error });
+    rt.metrics.refused(request.target.client.id, request.error, request.target.redirectUri);
     return seeOther(c, errorUri(request.target, request.error, request.description, { issuer: rt.issuer }));
   }
   const start = adopted ?? newStart(request);

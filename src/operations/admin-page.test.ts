@@ -190,6 +190,47 @@ describe("the dashboard", () => {
     expect((await visitor.get("/admin?outcome=nonsense&skillId=%00")).status).toBe(200);
   });
 
+  it("O4: says what the outcome hides: a refused AcceptGrant, a wrong secret, an error that went back to Alexa", async () => {
+    const service = startService();
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const make = (path: string, body: object) =>
+      service.request(`/api/admin/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    await make("skills", { ...SKILL_BODY, client: { id: "alexa-acme", secret: "obviously-fake-secret-000000000000" } });
+    const user = { email: "ada@example.com", password: "ada-password-1", name: "Ada" };
+    const { id } = (await (await make("users", user)).json()) as { id: string };
+    const steps = JSON.stringify([
+      { name: "code_redeemed", at: START },
+      { name: "event_gateway_refused:code_rejected", at: START },
+    ]);
+    await env.DB.prepare(
+      `INSERT INTO linkings (id, trace_id, flow, user_id, outcome, steps, created_at, expires_at)
+       VALUES ('l1', 'trace-1', 'alexa_app', ?, 'linked', ?, ?3, ?3), ('l2', 'trace-2', 'alexa_app', NULL, 'pending', '[{"name":"consent_given","at":1}]', ?3, ?3)`,
+    )
+      .bind(id, steps, START)
+      .run();
+    const token = { grant_type: "authorization_code", code: "x", client_id: "alexa-acme", client_secret: "wrong" };
+    await service.request("/token", { method: "POST", body: new URLSearchParams(token) });
+    const redirectUri = `https://layla.amazon.com/api/skill/link/${SKILL_BODY.vendorId}`;
+    const query = new URLSearchParams({ response_type: "code", client_id: "alexa-acme", scope: "nope", state: "s" });
+    query.set("redirect_uri", redirectUri);
+    expect((await service.request(`/authorize?${query}`)).status).toBe(303);
+    const visitor = await signedIn(service);
+    const { html } = await visitor.get("/admin");
+    for (const text of [
+      "AcceptGrant was refused (code_rejected)",
+      "No valid token request yet",
+      "invalid client</strong> token request",
+      "invalid scope",
+      redirectUri,
+    ]) {
+      expect(html).toContain(text);
+    }
+    const found = await visitor.get("/admin?email=ADA@example.com");
+    expect(found.html).toContain("trace-1");
+    expect(found.html).not.toContain("trace-2");
+    expect((await visitor.get("/admin?email=nobody@example.com")).html).not.toContain("trace-1");
+  });
+
   it("says how to begin when there is nothing yet", async () => {
     const visitor = await signedIn(startService());
     expect((await visitor.get("/admin")).html).toContain("npm run skill -- add");

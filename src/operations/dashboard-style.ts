@@ -16,7 +16,7 @@ main{max-width:68rem;padding-top:1.25rem}
 .filters a[aria-current]{background:var(--text);border-color:var(--text);color:var(--paper)}
 .linking{border-top:1px solid var(--line)}
 .linking details{margin:0;color:var(--text);font-size:1rem}
-.linking summary{display:grid;grid-template-columns:6.5rem 1fr auto;gap:.25rem .9rem;align-items:center;min-height:3rem;padding:.5rem 0;color:var(--text);text-decoration:none;list-style:none}
+.linking summary{display:grid;grid-template-columns:6.5rem 1fr auto .8rem;gap:.25rem .9rem;align-items:center;min-height:3rem;padding:.5rem 0;color:var(--text);text-decoration:none;list-style:none}
 .linking summary::-webkit-details-marker{display:none}
 .linking summary time{color:var(--muted);font-size:.85rem;font-variant-numeric:tabular-nums;white-space:nowrap}
 .linking summary em{font-style:normal;color:var(--muted);font-size:.9rem}
@@ -24,7 +24,13 @@ main{max-width:68rem;padding-top:1.25rem}
 .badge.linked{color:var(--good);border-color:var(--good)}
 .badge.failed{color:var(--bad);border-color:var(--bad);background:var(--badGround)}
 .linking .inside{padding:.1rem 0 1rem}
-.remedy{border-left:3px solid var(--accent);padding:.1rem 0 .1rem .75rem;margin:.25rem 0 .75rem}
+.linking summary::after{content:"▸"/"";color:var(--muted);grid-area:1/4}
+.linking details[open] summary::after{content:"▾"/""}
+.remedy{grid-column:2/-1;font-size:.9rem;color:var(--text)}
+.search{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;margin:0 0 .75rem}
+.search label{margin:0;font-weight:400}
+.search input{flex:1;width:auto;min-width:9rem;max-width:22rem}
+.search input,.search button{min-height:2.5rem;padding:.2rem .8rem;margin:0;width:auto}
 ol.steps{list-style:none;display:flex;flex-wrap:wrap;gap:.35rem;padding:0;margin:.5rem 0}
 ol.steps li{border:1px solid var(--line);border-radius:.5rem;padding:.15rem .55rem;margin:0;font-size:.85rem}
 ol.steps small{color:var(--muted);font-variant-numeric:tabular-nums}
@@ -33,7 +39,8 @@ th{text-align:left;color:var(--muted);font-weight:500}
 th,td{padding:.5rem .75rem .5rem 0;border-top:1px solid var(--line);vertical-align:top}
 td.number{font-variant-numeric:tabular-nums;white-space:nowrap}
 th{white-space:nowrap}
-td{line-height:1.45}
+td{line-height:1.45;overflow-wrap:break-word}
+td code{overflow-wrap:anywhere}
 .empty{color:var(--muted);margin:.25rem 0}
-@media (max-width:40rem){.linking summary{grid-template-columns:auto 1fr}.linking summary time{grid-column:1/-1}thead{display:none}td{display:block;border:0;padding:.1rem 0}tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}}
+@media (max-width:40rem){.search label{width:100%}.linking summary{grid-template-columns:auto 1fr .8rem}.linking summary::after{grid-area:1/3}.linking summary time,.remedy{grid-column:1/-1}thead{display:none}td{display:block;border:0;padding:.1rem 0}tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}}
 `;

@@ -3,6 +3,7 @@
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
 import type { AppContext } from "../runtime.ts";
+import { findUsersByEmail } from "../sign-in/accounts.ts";
 import { type AuditRecord, listAudit } from "../storage/audit-list.ts";
 import { type LinkingFilter, type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
 import { DAY_MS, readCounts } from "../storage/metrics.ts";
@@ -13,11 +14,12 @@ import { HiddenFields } from "../ui/parts.tsx";
 import { DASHBOARD_CSS } from "./dashboard-style.ts";
 import { linkingsQuery, visible } from "./insight-api.ts";
 import { type Activation, splitActivation } from "./metrics-report.ts";
-import { remedyFor } from "./remedies.ts";
+import { adviceFor, remedyFor } from "./remedies.ts";
 
 const SHOWN_LINKINGS = 50;
 const SHOWN_REFUSALS = 20;
 const SHOWN_ALERTS = 10;
+const SHOWN_REFUSED_CALLS = 12;
 const ACTIVATION_DAYS = 7;
 
 const FLOWS: Readonly<Record<ListedLinking["flow"], string>> = {
@@ -48,7 +50,7 @@ const Steps: FC<{ linking: ListedLinking }> = ({ linking }) => (
 );
 
 const Linking: FC<{ linking: ListedLinking; skillName: string }> = ({ linking, skillName }) => {
-  const remedy = linking.reason === null ? undefined : remedyFor(linking.reason);
+  const advice = adviceFor(linking);
   return (
     <div class="linking">
       <details>
@@ -59,9 +61,9 @@ const Linking: FC<{ linking: ListedLinking; skillName: string }> = ({ linking, s
             {linking.reason === null ? null : <em> · {words(linking.reason)}</em>}
           </span>
           <time datetime={new Date(linking.createdAt).toISOString()}>{clock(linking.createdAt)}</time>
+          {advice === undefined ? null : <span class="remedy">{advice}</span>}
         </summary>
         <div class="inside">
-          {remedy === undefined ? null : <p class="remedy">{remedy}</p>}
           <Steps linking={linking} />
           <dl>
             <dt>Trace id</dt>
@@ -79,7 +81,13 @@ const Linking: FC<{ linking: ListedLinking; skillName: string }> = ({ linking, s
             <dt>Client</dt>
             <dd>{linking.clientId ?? "none"}</dd>
             <dt>User</dt>
-            <dd>{linking.userId ?? "not signed in"}</dd>
+            <dd>
+              {linking.userId === null ? (
+                "not signed in"
+              ) : (
+                <a href={address({ userId: linking.userId })}>{linking.userId}</a>
+              )}
+            </dd>
             <dt>Platform</dt>
             <dd>{linking.platform ?? "not told"}</dd>
           </dl>
@@ -225,12 +233,59 @@ const Alerts: FC<{ alerts: readonly AuditRecord[] }> = ({ alerts }) =>
     </table>
   );
 
-/** The dashboard of a signed-in operator. `?outcome=` and `?skillId=` narrow the linkings; anything else there is ignored. */
+const KINDS_OF_CALL: readonly (readonly [string, string])[] = [
+  ["token_error_", "token request"],
+  ["skill_event_refused_", "skill event"],
+  ["accept_grant_failed", "AcceptGrant"],
+];
+
+/** Calls that no linking can be named for, or that come long after it: a wrong secret, forged events, refreshes of ended links. */
+const RefusedCalls: FC<{ totals: Readonly<Record<string, number>> }> = ({ totals }) => {
+  const rows = Object.entries(totals).flatMap(([name, count]) =>
+    KINDS_OF_CALL.filter(([prefix]) => name.startsWith(prefix)).map(([prefix, kind]) => ({
+      kind,
+      reason: name.slice(prefix.length),
+      remedy: remedyFor(name.slice(prefix.length) || name),
+      count,
+    })),
+  );
+  if (rows.length === 0) return <p class="empty">None.</p>;
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>What</th>
+          <th>Count</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows
+          .toSorted((a, b) => b.count - a.count)
+          .slice(0, SHOWN_REFUSED_CALLS)
+          .map(({ kind, reason, remedy, count }) => (
+            <tr>
+              <td>
+                <strong>{words(reason)}</strong> {kind}
+                <br />
+                <span class="small">{remedy}</span>
+              </td>
+              <td class="number">{count}</td>
+            </tr>
+          ))}
+      </tbody>
+    </table>
+  );
+};
+
+/** The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` narrow the linkings; anything else there is ignored. */
 export async function dashboardPage(c: AppContext, csrfToken: string, signOutForm: string): Promise<Response> {
   const rt = c.var.runtime;
-  const parsed = z.pick(linkingsQuery, { outcome: true, skillId: true }).safeParse({
+  const email = c.req.query("email")?.trim() || undefined;
+  const owners = email === undefined ? [] : await findUsersByEmail(rt, email);
+  const parsed = z.pick(linkingsQuery, { outcome: true, skillId: true, userId: true }).safeParse({
     outcome: c.req.query("outcome"),
     skillId: c.req.query("skillId"),
+    userId: email === undefined ? c.req.query("userId") : (owners[0]?.id ?? "nobody"),
   });
   const filter: LinkingFilter = parsed.success ? parsed.data : {};
   await rt.metrics.flush();
@@ -265,13 +320,31 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
         <Tile label="Both" activation={split.total} />
       </div>
       <section class="panel">
-        <h2>Linkings{filter.skillId ? ` of ${names.get(filter.skillId) ?? filter.skillId}` : ""}</h2>
+        <h2>
+          Linkings{filter.skillId ? ` of ${names.get(filter.skillId) ?? filter.skillId}` : ""}
+          {filter.userId ? " of one customer" : ""}
+        </h2>
+        <form class="search">
+          <label for="email">Customer’s e-mail</label>
+          <input id="email" name="email" type="search" value={email} />
+          <button type="submit" class="quiet">
+            Find
+          </button>
+        </form>
+        {email !== undefined && owners.length === 0 ? <p>No account has this address.</p> : null}
+        {owners.length < 2
+          ? null
+          : owners.map(({ id }) => (
+              <p>
+                Also <a href={address({ userId: id })}>{id}</a>
+              </p>
+            ))}
         <Filters filter={filter} />
         {linkings.length === 0 ? <p class="empty">None yet.</p> : null}
         {linkings.map((linking) => (
           <Linking
             linking={linking}
-            skillName={linking.skillId === null ? "No skill" : (names.get(linking.skillId) ?? linking.skillId)}
+            skillName={names.get(linking.skillId ?? "") ?? linking.skillId ?? linking.clientId ?? "unknown"}
           />
         ))}
         <p class="hint">
@@ -279,6 +352,10 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
           linking that ended well here and failed in the Alexa app most often failed in the skill's own answer to
           AcceptGrant.
         </p>
+      </section>
+      <section class="panel">
+        <h2>Refused calls, {ACTIVATION_DAYS} days</h2>
+        <RefusedCalls totals={totals} />
       </section>
       <section class="panel">
         <h2>Refused authorization requests</h2>

@@ -36,7 +36,9 @@ export type MetricName =
   | "accept_grant_ok"
   | "accept_grant_failed"
   /** Error answers of the token endpoint, by OAuth error code or tagged reason. */
-  | `token_error_${string}`;
+  | `token_error_${string}`
+  /** Skill events that were answered 400, by tagged reason. */
+  | `skill_event_refused_${string}`;
 
 /** What a request may do with the counters. Costs no storage trip. */
 export interface Metrics {

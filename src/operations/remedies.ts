@@ -1,8 +1,15 @@
 // What an operator can do about each tagged reason. A reason without an entry explains itself by its name.
 import { ENABLEMENT_FAILURES } from "../alexa/enablement-failures.ts";
+import type { ListedLinking } from "../storage/linking-list.ts";
 
 const REMEDIES: Readonly<Record<string, string>> = {
   // Refused authorize requests
+  client_missing: "The request named no client: somebody opened the address by hand, or the console's URL has a query.",
+  query_too_long: "More than 12 KB: a proxy in front of this server, or a probe.",
+  invalid_scope: "The console lists a scope that the skill has not got here. Alexa was told so.",
+  invalid_request:
+    "Malformed (the log says how), or PKCE is missing although the client requires it: switch it on in the console, or off for the client.",
+  unsupported_response_type: "The console is set to Implicit Grant. It must be Auth Code Grant.",
   client_unknown:
     "No client has this id. Compare the Client ID on the skill's Account Linking page with the skill registered here; development and live are registered apart.",
   redirect_uri_unregistered:
@@ -14,6 +21,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "The state exceeds 8,192 bytes. Alexa's are far shorter: a proxy in front of this server, or a probe.",
   state_not_printable: "The state holds raw control or non-ASCII bytes, which no assistant sends.",
   // Token requests
+  invalid_client:
+    "A wrong client id or secret. If it is Alexa's, nobody can link: enter Client ID and Secret in the console anew; rotate-secret makes another secret.",
+  code_malformed: "Not a code of this server. The console's two URLs may name different servers.",
   code_unknown:
     "Alexa presented a code that was never issued here. Check that the skill's token URL and authorization URL name the same server.",
   code_expired: "Alexa redeemed the code after its life. Check CODE_TTL_SECONDS and this server's clock.",
@@ -41,11 +51,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "The skill's Amazon client lacks the scope alexa::skills:account_linking: switch on app-to-app linking.",
   amazon_error_unauthorized_client:
     "Amazon does not allow this client the call. Check that app-to-app linking is switched on for the skill.",
+  amazon_error_unsupported_response_type: "Amazon refused the request. Try again; the log has its words.",
+  amazon_error_server_error: "Amazon had a fault of its own. Try again; check its status page when it lasts.",
+  amazon_error_temporarily_unavailable: "Amazon is overloaded. Try again later.",
+  amazon_error_other: "Amazon refused with an error that its pages do not name; the log has it.",
   amazon_code_rejected_invalid_grant:
     "Amazon's code was used, expired (five minutes) or issued for another redirect URI. Start again, and complete at once.",
   amazon_code_rejected_invalid_client:
     "Login with Amazon does not know this pair. The skill's lwa must be the Alexa Client Id and Secret of the skill's Account Linking page, not our own client.",
-  amazon_unavailable: "Login with Amazon did not answer. Try again; check Amazon's status page when it lasts.",
+  amazon_unavailable:
+    "Login with Amazon did not answer, or not in its own form. Try again; check Amazon's status page when it lasts.",
   lwa_credentials_missing: "The skill has no Login with Amazon pair: add lwa to its settings.",
   unlinked_meanwhile: "The customer unlinked while the linking was running.",
   wrong_user:
@@ -58,6 +73,17 @@ const REMEDIES: Readonly<Record<string, string>> = {
   left_before_sign_in: "The customer left without signing in. Nothing to repair, unless it happens to many.",
   left_before_consent:
     "The customer signed in and left without deciding. Nothing to repair, unless it happens to many.",
+  // AcceptGrant and skill events
+  accept_grant_failed:
+    "Linking fails for these customers. The linkings above say why; if none does, the service client that forwards AcceptGrant is not bound to the skill (skillIds).",
+  code_rejected:
+    "Login with Amazon refused AcceptGrant's code: the skill's eventGateway must be the pair of the console's Permissions page.",
+  credentials_missing:
+    "The skill has neither eventGateway nor lwa: give it the pair of the console's Permissions page.",
+  timestamp_outside_window:
+    "The event was over an hour old. Forward it at once, and check the clock of who forwards it.",
+  signature_wrong: "The body was changed on the way: forward its bytes as they came.",
+  skill_unknown: "An event of a skill that is not registered here, or that the service client is not bound to.",
   // Pages
   throttled: "Too many wrong passwords for this account or from this network; it passes by itself.",
 };
@@ -65,7 +91,28 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** What to do about a reason, in a sentence or two for an operator; undefined when its name says all. */
 export function remedyFor(reason: string): string | undefined {
   if (Object.hasOwn(REMEDIES, reason)) return REMEDIES[reason];
-  return Object.hasOwn(ENABLEMENT_FAILURES, reason)
-    ? ENABLEMENT_FAILURES[reason as keyof typeof ENABLEMENT_FAILURES].remedy
-    : undefined;
+  if (Object.hasOwn(ENABLEMENT_FAILURES, reason)) {
+    return ENABLEMENT_FAILURES[reason as keyof typeof ENABLEMENT_FAILURES].remedy;
+  }
+  if (reason.startsWith("certificate_")) return "Not signed by Alexa, or the header SignatureCertChainUrl got lost.";
+  return reason.startsWith("amazon_code_rejected_") ? "Login with Amazon refused; the log has its words." : undefined;
+}
+
+/**
+ * Why a linking stands as it does, for an operator: the refused step says more than the outcome. A linking can be `linked` here and
+ * have failed for the customer (O3). Undefined when there is nothing to say.
+ */
+export function adviceFor(linking: Pick<ListedLinking, "outcome" | "reason" | "steps">): string | undefined {
+  const remedy = linking.reason === null ? undefined : remedyFor(linking.reason);
+  const [refused, tag = ""] = linking.steps.findLast((step) => step.name.includes("_refused:"))?.name.split(":") ?? [];
+  if (refused === "event_gateway_refused") {
+    return `AcceptGrant was refused (${tag}), so the customer reads that linking failed. ${remedyFor(tag) ?? ""}`;
+  }
+  if (refused !== undefined && tag !== linking.reason) {
+    return `A token request was refused: ${tag}. ${remedyFor(tag) ?? ""} ${remedy ?? ""}`;
+  }
+  if (linking.outcome === "pending" && linking.steps.at(-1)?.name === "consent_given") {
+    return `No valid token request yet; refused ones are counted below. ${REMEDIES.code_not_redeemed}`;
+  }
+  return remedy;
 }
