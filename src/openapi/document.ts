@@ -1,7 +1,8 @@
 // The whole OpenAPI document. `npm run openapi` writes it to openapi.txt, which the Worker serves.
 import type * as z from "zod/mini";
 import { completeAnswer, linkAnswer, linksAnswer, startAnswer } from "../linking/schemas.ts";
-import { ADMIN_EXAMPLES, ADMIN_PATHS, newClient, newSkill, skillChanges } from "./admin-operations.ts";
+import { ACCOUNT_PATHS } from "./account-operations.ts";
+import { ADMIN_EXAMPLES } from "./admin-examples.ts";
 import {
   auditAnswer,
   authorizationAnswer,
@@ -19,6 +20,8 @@ import { describeOperation, type FieldTexts, type Operation, type SharedResponse
 import type { JsonSchema, OpenApiDocument } from "./document-types.ts";
 import { LINKING_PATHS } from "./linking-operations.ts";
 import { OAUTH_PATHS } from "./oauth-operations.ts";
+import { newClient, newSkill, SKILL_PATHS, skillChanges } from "./skill-operations.ts";
+import { UPKEEP_PATHS } from "./upkeep-operations.ts";
 
 const VERSION = "1";
 
@@ -120,7 +123,9 @@ function components(
 export const PATHS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   ...LINKING_PATHS,
   ...OAUTH_PATHS,
-  ...ADMIN_PATHS,
+  ...SKILL_PATHS,
+  ...ACCOUNT_PATHS,
+  ...UPKEEP_PATHS,
 };
 
 /** The document, without `servers`: these are the issuer of whoever serves it. */
