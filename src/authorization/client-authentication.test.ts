@@ -13,10 +13,9 @@ import {
   json,
   SERVICE_CLIENT,
   SERVICE_SECRET,
-  seedAppAndService,
   seedCode,
+  seedEveryone,
   seedSkill,
-  seedUser,
 } from "../../test/support/seeds.ts";
 import { ISSUER, type Service, startService } from "../../test/support/service.ts";
 import {
@@ -34,11 +33,7 @@ import { sha256 } from "../crypto/hash.ts";
 
 const FORM = "application/x-www-form-urlencoded";
 
-beforeEach(async () => {
-  await seedSkill();
-  await seedUser();
-  await seedAppAndService();
-});
+beforeEach(seedEveryone);
 
 const post = (body: BodyInit, headers: Record<string, string> = { "content-type": FORM }): RequestInit => ({
   method: "POST",

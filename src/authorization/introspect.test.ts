@@ -11,7 +11,7 @@ import {
   refresh,
   SERVICE_CLIENT,
   SKILL_ID,
-  seedAppAndService,
+  seedEveryone,
   seedSkill,
   seedUser,
 } from "../../test/support/seeds.ts";
@@ -38,9 +38,7 @@ const USER = "0useraaaaaaaaaaaaaaaaaaaaa";
 const OTHER_SKILL = "amzn1.ask.skill.other";
 
 beforeEach(async () => {
-  await seedSkill();
-  await seedUser();
-  await seedAppAndService();
+  await seedEveryone();
   await seedSkill({ id: "other-alexa", secret: "fake-other-alexa", skillId: OTHER_SKILL });
   await env.DB.prepare(
     `INSERT INTO clients SELECT 'other-service', kind, name, ?, previous_secret_hash, previous_secret_expires_at, redirect_uris, scopes, skill_id,

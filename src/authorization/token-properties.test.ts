@@ -12,10 +12,9 @@ import {
   exchange,
   form,
   refresh,
-  seedAppAndService,
   seedCode,
+  seedEveryone,
   seedSkill,
-  seedUser,
 } from "../../test/support/seeds.ts";
 import { startService } from "../../test/support/service.ts";
 import { countOf, linkAlexa, linkApp, refreshOfApp } from "../../test/support/tokens.ts";
@@ -30,11 +29,7 @@ const MANY = 1000;
 const FORM = "application/x-www-form-urlencoded";
 const URL_SAFE = /^[A-Za-z0-9_-]+$/;
 
-beforeEach(async () => {
-  await seedSkill();
-  await seedUser();
-  await seedAppAndService();
-});
+beforeEach(seedEveryone);
 
 describe("T10: what leaves", { timeout: 60_000 }, () => {
   it("codes: 45 characters of the URL-safe alphabet, all different, the same for the same consent", async () => {

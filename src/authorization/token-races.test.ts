@@ -1,16 +1,7 @@
 // Many requests at once, and what one request costs: winners, losers, storage trips and query plans.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import {
-  exchange,
-  json,
-  refresh,
-  seedAppAndService,
-  seedCode,
-  seedSkill,
-  seedUser,
-  type TokenAnswer,
-} from "../../test/support/seeds.ts";
+import { exchange, json, refresh, seedCode, seedEveryone, type TokenAnswer } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import {
   anotherIsolate,
@@ -37,11 +28,7 @@ const CROWDS = [20, 50];
 const LATENCIES = [0, 10, 40];
 const USER = "0useraaaaaaaaaaaaaaaaaaaaa";
 
-beforeEach(async () => {
-  await seedSkill();
-  await seedUser();
-  await seedAppAndService();
-});
+beforeEach(seedEveryone);
 
 /** Puts latency in front of every storage call: longer for some than for others, so that orders change. */
 function slow(service: Service, ms: number): void {

@@ -8,10 +8,9 @@ import {
   form,
   json,
   refresh,
-  seedAppAndService,
   seedCode,
+  seedEveryone,
   seedSkill,
-  seedUser,
   type TokenAnswer,
 } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
@@ -35,9 +34,7 @@ const ROTATING_CLIENT = "alexa-rotating";
 const ROTATING_SECRET = "obviously-fake-secret-of-the-rotating-client";
 
 beforeEach(async () => {
-  await seedSkill();
-  await seedUser();
-  await seedAppAndService();
+  await seedEveryone();
   await seedSkill({ id: ROTATING_CLIENT, secret: ROTATING_SECRET, skillId: "amzn1.ask.skill.rotating", rotate: true });
 });
 

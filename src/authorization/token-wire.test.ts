@@ -10,21 +10,15 @@ import {
   exchange,
   json,
   refresh,
-  seedAppAndService,
   seedCode,
-  seedSkill,
-  seedUser,
+  seedEveryone,
 } from "../../test/support/seeds.ts";
 import { startService } from "../../test/support/service.ts";
 import { asAlexa, linkAlexa } from "../../test/support/tokens.ts";
 
 const FORM = "application/x-www-form-urlencoded";
 
-beforeEach(async () => {
-  await seedSkill();
-  await seedUser();
-  await seedAppAndService();
-});
+beforeEach(seedEveryone);
 
 const post = (body: BodyInit, headers: Record<string, string> = { "content-type": FORM }): RequestInit => ({
   method: "POST",

@@ -1,5 +1,4 @@
 // Webhooks: written with what they report, signed, delivered at least once, given up in the end.
-
 import { env } from "cloudflare:workers";
 import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -13,10 +12,8 @@ import {
   form,
   json,
   SKILL_ID,
-  seedAppAndService,
   seedCode,
-  seedSkill,
-  seedUser,
+  seedEveryone,
 } from "../../test/support/seeds.ts";
 import { type Service, START, startService } from "../../test/support/service.ts";
 import { link } from "../../test/support/skill-events.ts";
@@ -58,9 +55,7 @@ beforeEach(async () => {
     return answer(request.url);
   });
   service = startService(VARIABLES);
-  await seedSkill();
-  await seedAppAndService();
-  await seedUser();
+  await seedEveryone();
   await service.request("/healthz");
 });
 afterEach(() => vi.restoreAllMocks());

@@ -54,3 +54,19 @@ export const SKILL_BODY = {
 };
 
 export const SKILL_PATH = "skills/amzn1.ask.skill.0000-admin/development";
+
+export interface ClientView {
+  readonly id: string;
+  readonly secret?: string;
+  readonly redirectUris: readonly string[];
+  readonly requirePkce: boolean;
+}
+/** The client in the answer about a skill. */
+export const clientOf = (answer: { body: Record<string, unknown> }) => answer.body.client as ClientView;
+
+/** Amazon's redirect URIs of a vendor id. */
+export const redirectUrisOf = (vendor: string) => [
+  `https://pitangui.amazon.com/api/skill/link/${vendor}`,
+  `https://layla.amazon.com/api/skill/link/${vendor}`,
+  `https://alexa.amazon.co.jp/api/skill/link/${vendor}`,
+];

@@ -116,6 +116,13 @@ export async function seedUser(id = "0useraaaaaaaaaaaaaaaaaaaaa", email = "ada@e
   return id;
 }
 
+/** The skill with Alexa's client, the company's app and backend, and one user. */
+export async function seedEveryone(): Promise<void> {
+  await seedSkill();
+  await seedUser();
+  await seedAppAndService();
+}
+
 export interface CodeSeed {
   readonly code?: string;
   readonly clientId?: string;

@@ -1,5 +1,6 @@
 // What clients do with tokens: whole exchanges in one call, codes that lie in KV too, and looks at what is stored.
 import { env } from "cloudflare:workers";
+import { expect } from "vitest";
 import { putCodeCopy } from "../../src/authorization/codes.ts";
 import { sha256 } from "../../src/crypto/hash.ts";
 import { readCode } from "../../src/storage/codes.ts";
@@ -16,6 +17,7 @@ import {
   exchange,
   form,
   json,
+  refresh,
   SERVICE_CLIENT,
   SERVICE_SECRET,
   seedCode,
@@ -31,11 +33,22 @@ export const DAY = 24 * HOUR;
 /** The verifier of every code that is seeded for the app. */
 export const VERIFIER = "verifier-of-the-test-app-0123456789-abcdefghijk";
 
+/** A verifier of no code. */
+export const OTHER_VERIFIER = "x".repeat(64);
+
 /** A code in D1 and, as after a consent, its copy in KV. */
 export async function seedCodeWithCopy(service: Service, seed: CodeSeed = {}): Promise<string> {
   const code = await seedCode(seed);
   await putCopy(service, code);
   return code;
+}
+
+/** Where an exchange can find its code. */
+export const BOTH_SOURCES = ["KV", "D1"] as const;
+
+/** Makes codes that an exchange finds in KV, or only in D1. */
+export function seedFrom(source: (typeof BOTH_SOURCES)[number], service: Service) {
+  return source === "KV" ? (seed: CodeSeed = {}) => seedCodeWithCopy(service, seed) : seedCode;
 }
 
 /** Puts a copy of a code's row into KV; `changes` make it differ from the row. */
@@ -114,6 +127,12 @@ export async function introspection(
   return json(await service.request("/introspect", as({ token })));
 }
 
+/** Whether the tokens of an answer still work, both of them. */
+export async function isAlive(service: Service, answer: TokenAnswer): Promise<boolean> {
+  const refreshed = await service.request("/token", refresh(answer.refresh_token));
+  return refreshed.status === 200 && (await introspection(service, answer.access_token)).active === true;
+}
+
 export function userinfo(service: Service, token: string): Promise<Response> {
   return service.request("/userinfo", { headers: { authorization: `Bearer ${token}` } });
 }
@@ -145,4 +164,35 @@ export function failing(
   times?: number,
 ): Fault {
   return { when, throws, message, ...(times === undefined ? {} : { times }) };
+}
+
+/** The answer is a 200. */
+export async function ok(response: Promise<Response>): Promise<void> {
+  const { status } = await response;
+  expect(status).toBe(200);
+}
+
+/** The tokens work, there is one grant behind them, and it was made once. */
+export async function expectOneLivingGrant(
+  service: Service,
+  answer: Record<string, unknown>,
+  again: (token: string) => RequestInit,
+) {
+  const { refresh_token: token } = answer as unknown as TokenAnswer;
+  const grant = `id = '${grantIdOf(token)}'`;
+  expect(await countOf("grants", grant)).toBe(1);
+  expect(await countOf("audit", `kind = 'grant_created' AND grant_${grant}`)).toBe(1);
+  await ok(service.request("/token", again(token)));
+}
+
+/** The answer is a refusal of the code or refresh token, and says nothing more. */
+export async function expectInvalidGrant(response: Response): Promise<void> {
+  expect(await response.json()).toEqual({ error: "invalid_grant" });
+  expect(response.status).toBe(400);
+}
+
+/** The answer's JSON, `{}` when it has none. */
+export async function bodyOf(response: Response): Promise<Record<string, unknown>> {
+  const text = await response.text();
+  return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
 }

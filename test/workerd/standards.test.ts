@@ -11,10 +11,8 @@ import {
   refresh,
   SERVICE_CLIENT,
   SERVICE_SECRET,
-  seedAppAndService,
   seedCode,
-  seedSkill,
-  seedUser,
+  seedEveryone,
   type TokenAnswer,
 } from "../support/seeds.ts";
 import { ISSUER, type Service, startService } from "../support/service.ts";
@@ -23,9 +21,7 @@ let service: Service;
 let tokens: TokenAnswer;
 beforeEach(async () => {
   service = startService();
-  await seedSkill();
-  await seedAppAndService();
-  await seedUser();
+  await seedEveryone();
   tokens = await json(await service.request("/token", exchange(await seedCode())));
 });
 
