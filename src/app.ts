@@ -127,7 +127,11 @@ export function createService(config: Config, now: () => number = () => Date.now
   app.route("/", linkPageRoutes);
   app.route("/", alexaRoutes);
 
-  app.notFound((c) => notFound(c as AppContext));
+  app.notFound((c) => {
+    const allow = methodsOf(app, c.req.path);
+    const here = allow.length === 0 || allow.includes(c.req.method);
+    return here ? notFound(c as AppContext) : wrongMethod(c as AppContext, allow.join(", "));
+  });
   app.onError((error, c) => unforeseen(error, c as AppContext));
   return {
     app,
@@ -135,6 +139,21 @@ export function createService(config: Config, now: () => number = () => Date.now
     scheduled: async (env, background) =>
       runMaintenance(await runtime(env, config.issuer ?? "http://localhost", background)),
   };
+}
+
+/** The methods that have a handler of their own at a path; none: there is no such path. */
+function methodsOf(app: Hono<AppEnv>, path: string): string[] {
+  const handlers = (method: string) => app.router.match(method, path)[0].length;
+  const anyway = handlers("");
+  const found = ["GET", "POST", "PATCH", "DELETE"].filter((method) => handlers(method) > anyway);
+  return found[0] === "GET" ? ["GET", "HEAD", ...found.slice(1)] : found;
+}
+
+function wrongMethod(c: AppContext, allow: string): Response | Promise<Response> {
+  if (dialectOf(c.req.path) === "problem") return problem("method_not_allowed", undefined, {}, { allow });
+  const { text } = messagesFor(c);
+  c.header("allow", allow);
+  return renderErrorPage(c, { status: 405, title: text.wrongMethodTitle, message: text.wrongMethodMessage });
 }
 
 function notFound(c: AppContext): Response | Promise<Response> {

@@ -49,6 +49,18 @@ describe("association files", () => {
     ]);
   });
 
+  it.each([
+    ["POST", "/.well-known/assetlinks.json", "application/problem+json"],
+    ["POST", "/.well-known/jwks.json", "application/problem+json"],
+    ["PUT", "/app/authorize", "text/html; charset=UTF-8"],
+    ["DELETE", "/docs", "text/html; charset=UTF-8"],
+  ])("%s %s is 405 with Allow, in the words of that path", async (method, path, type) => {
+    const response = await service.request(path, { method });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+    expect(response.headers.get("content-type")).toBe(type);
+    await response.text();
+  });
+
   it("without configured apps both answer 404", async () => {
     const bare = startService();
     for (const path of ["/.well-known/apple-app-site-association", "/.well-known/assetlinks.json"]) {

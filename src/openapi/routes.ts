@@ -1,6 +1,5 @@
 // GET /openapi.json and GET /docs: the JSON API, described for programs and for people.
 import { Hono } from "hono/tiny";
-import { problem } from "../operations/problem.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { docsPage } from "./docs-page.tsx";
 import type { OpenApiDocument } from "./document-types.ts";
@@ -22,10 +21,4 @@ export const openApiRoutes = new Hono<AppEnv>()
     c.header("access-control-allow-origin", "*");
     return c.json({ ...document(), servers: [{ url: c.var.runtime.issuer }] });
   })
-  .all("/openapi.json", () => problem("method_not_allowed", undefined, {}, { allow: "GET, HEAD" }))
-  .get("/docs", async (c) => {
-    const page = await docsPage(c as AppContext, document());
-    // The same for everybody, unlike every other page.
-    page.headers.set("cache-control", `public, max-age=${MAX_AGE_SECONDS}`);
-    return page;
-  });
+  .get("/docs", (c) => docsPage(c as AppContext, document()));

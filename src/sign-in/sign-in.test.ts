@@ -187,7 +187,7 @@ describe("signing out", () => {
     await ada.signIn(EMAIL, PASSWORD);
     for (const path of ["/sign-out", "/sign-out/everywhere"]) {
       expect((await ada.post(path, {})).status).toBe(403);
-      expect((await ada.get(path)).status).toBe(404);
+      expect((await ada.get(path)).status).toBe(405);
     }
     expect((await ada.get("/account")).html).toContain(EMAIL);
   });
