@@ -112,10 +112,17 @@ describe("the app asks and decides", () => {
     ["invalid_body", `${QUERY}&state=2`],
     ["invalid_body", QUERY.replace(STATE, "x".repeat(8193))],
     ["invalid_body", QUERY.replace(STATE, "\u00e4")],
-    ["invalid_body", `${QUERY}&x=${"x".repeat(16_000)}`],
   ])("B4: %s is a 400 problem", async (code, query) => {
     const { status, json } = await post({ query });
     expect([status, json.code]).toEqual([400, code]);
+  });
+
+  it("B3: takes a query of 16 KB, and not a byte more", async () => {
+    const filled = `${QUERY}&x=`.padEnd(16 * 1024, "y");
+    const { status, json } = await post({ query: filled });
+    expect([status, json.account]).toEqual([200, DEMO.email]);
+    expect((await post({ query: `${filled}y` })).status).toBe(400);
+    expect((await service.request(`/authorize?${filled}`)).status).toBe(200);
   });
 
   it("only Alexa's clients: the app's own client cannot be asked for here", async () => {

@@ -8,8 +8,8 @@ import { appendToUri, parseRawQuery, type RawParameter } from "./raw-query.ts";
 
 /** Longest `state` in bytes as it stands in the query string. */
 export const LONGEST_STATE = 8192;
-/** Longest query looked at at all. */
-export const LONGEST_QUERY = 12 * 1024;
+/** Longest query looked at at all, in bytes. */
+export const LONGEST_QUERY = 16 * 1024;
 
 /** Refused on a page of ours: nothing here may be redirected to. */
 export type PageRefusal =

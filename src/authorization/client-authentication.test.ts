@@ -310,6 +310,12 @@ describe("client credentials", () => {
     );
   });
 
+  it("W1: name their scope even when the client has none", async () => {
+    await env.DB.prepare("UPDATE clients SET scopes = '[]' WHERE id = ?").bind(SERVICE_CLIENT).run();
+    const response = await startService().request("/token", asService({ grant_type: "client_credentials" }));
+    expect(await json(response)).toMatchObject({ scope: "" });
+  });
+
   it("never open a user's door: userinfo, the JSON API, introspection of others", async () => {
     const service = startService();
     const token = (await json(await service.request("/token", asService({ grant_type: "client_credentials" }))))

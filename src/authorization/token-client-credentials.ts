@@ -49,6 +49,6 @@ export async function grantToClient(
     access_token: access.token,
     token_type: "Bearer",
     expires_in: access.expiresInSeconds,
-    ...(scope === "" ? {} : { scope }),
+    scope,
   });
 }

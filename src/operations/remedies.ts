@@ -5,7 +5,7 @@ import type { ListedLinking } from "../storage/linking-list.ts";
 const REMEDIES: Readonly<Record<string, string>> = {
   // Refused authorize requests
   client_missing: "The request named no client: somebody opened the address by hand, or the console's URL has a query.",
-  query_too_long: "More than 12 KB: a proxy in front of this server, or a probe.",
+  query_too_long: "More than 16 KB: a proxy in front of this server, or a probe.",
   invalid_scope: "The console lists a scope that the skill has not got here. Alexa was told so.",
   invalid_request:
     "Malformed (the log says how), or PKCE is missing although the client requires it: switch it on in the console, or off for the client.",
