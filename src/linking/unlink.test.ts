@@ -1,5 +1,6 @@
 // Unlinking: ended here before it is ended at Amazon; and what a second Amazon account must not lose.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { admin } from "../../test/support/admin.ts";
 import { type Amazon, htmlAnswer, jsonAnswer, LWA_CLIENT_SECRET, timeOut } from "../../test/support/amazon.ts";
 import { type AppUser, appUser, rows } from "../../test/support/app-user.ts";
 import { link, problemCode, startLinkingWorld } from "../../test/support/linking.ts";
@@ -158,6 +159,16 @@ describe("unlinking", () => {
     expect(await finishPendingUnlinks(rt, 10)).toBe(1);
     expect(amazon.linked.size).toBe(0);
     expect(await rows("SELECT * FROM pending_unlinks")).toEqual([]);
+  });
+
+  it("an operator who runs the scheduled work by hand need not wait for the next try", async () => {
+    await link(amazon, ada);
+    amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+    expect((await ada.call("DELETE", LINK)).status).toBe(202);
+    expect((await admin(service, "POST", "maintenance")).body).toMatchObject({ finishedUnlinks: 0 });
+    amazon.faults.length = 0;
+    expect((await admin(service, "POST", "maintenance")).body).toMatchObject({ finishedUnlinks: 1 });
+    expect(amazon.linked.size).toBe(0);
   });
 
   it("the scheduled work waits longer each time, and tells a person after thirty days", async () => {

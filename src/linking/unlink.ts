@@ -118,10 +118,13 @@ const MINUTE_MS = 60_000;
 const LONGEST_WAIT_MS = 6 * 60 * MINUTE_MS;
 const GIVE_UP_AFTER_MS = 30 * 24 * 60 * MINUTE_MS;
 
-/** Disables at Amazon what could not be disabled at once: at most `limit` rows, each twice as late as the last time. The number done. */
-export async function finishPendingUnlinks(rt: Runtime, limit: number): Promise<number> {
+/**
+ * Disables at Amazon what could not be disabled at once: at most `limit` rows that are due at `dueAt` (milliseconds), each twice as late as
+ * the last time. The number done.
+ */
+export async function finishPendingUnlinks(rt: Runtime, limit: number, dueAt = rt.now()): Promise<number> {
   let done = 0;
-  for (const row of await duePendingUnlinks(rt.db, rt.now(), limit)) {
+  for (const row of await duePendingUnlinks(rt.db, dueAt, limit)) {
     const wait = Math.min(MINUTE_MS * 2 ** Math.min(row.attempts, 12), LONGEST_WAIT_MS);
     if (!(await claimPendingUnlink(rt.db, row, rt.now() + wait))) continue;
     const skill = await readSkill(rt.db, row.skill_id, row.skill_stage);

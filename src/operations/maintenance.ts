@@ -13,6 +13,8 @@ export interface MaintenanceLimits {
   readonly chunk: number;
   readonly rounds: number;
   readonly unlinks: number;
+  /** By hand: an unlink that waits for its next try is tried at once. */
+  readonly unlinksAtOnce?: boolean;
   readonly reseals: number;
   /** Ten messages each. */
   readonly webhookRounds: number;
@@ -59,7 +61,8 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
     return deliverWebhooks(rt, limits.webhookRounds);
   });
   // Last: Amazon may be slow, and nothing else should wait for it.
-  const finishedUnlinks = await part("unlinks", 0, () => finishPendingUnlinks(rt, limits.unlinks));
+  const dueAt = limits.unlinksAtOnce ? Number.MAX_SAFE_INTEGER : rt.now();
+  const finishedUnlinks = await part("unlinks", 0, () => finishPendingUnlinks(rt, limits.unlinks, dueAt));
   const report: MaintenanceReport = {
     swept: { ...swept.counts, abandonedLinkings: (swept.counts.abandonedLinkings ?? 0) + abandoned },
     finishedUnlinks,

@@ -7,7 +7,7 @@ import { auditStatement } from "../storage/audit.ts";
 import { write } from "../storage/d1.ts";
 import { reapplyEndings } from "../storage/endings.ts";
 import { jsonBody } from "./json-body.ts";
-import { runMaintenance } from "./maintenance.ts";
+import { LIMITS, runMaintenance } from "./maintenance.ts";
 import { rfc3339 } from "./paging.ts";
 import { problem } from "./problem.ts";
 import { json, route } from "./routes.ts";
@@ -63,7 +63,7 @@ async function rotate(c: AppContext): Promise<Response> {
 async function maintain(c: AppContext): Promise<Response> {
   const body = await jsonBody(c, z.strictObject({}), { emptyAsObject: true });
   if (body instanceof Response) return body;
-  return json(c, await runMaintenance(c.var.runtime));
+  return json(c, await runMaintenance(c.var.runtime, { ...LIMITS, unlinksAtOnce: true }));
 }
 
 /** One step of ending again what ended since the backup; the caller goes on until there is no `next`. */
