@@ -205,6 +205,7 @@ describe("the issuer of a request", () => {
     ["http://localhost:8787/authorize", "http://localhost:8787"],
     ["http://127.0.0.1:9999/", "http://127.0.0.1:9999"],
     ["http://[::1]:8787/", "http://[::1]:8787"],
+    ["http://127.0.0.2:8787/", "http://127.0.0.2:8787"],
     ["https://anything.workers.dev/", undefined],
     ["http://localhost.evil.test/", undefined],
   ])("unset, at %s it is %s", (url, issuer) => {

@@ -67,12 +67,12 @@ export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }
 
-const LOOPBACK_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
+const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** Whether a URL's host is this machine: the one place where http and development defaults are allowed. */
 export function isLoopback(url: string | URL): boolean {
   const parsed = typeof url === "string" && !URL.canParse(url) ? undefined : new URL(url);
-  return parsed !== undefined && LOOPBACK_HOSTS.has(parsed.hostname);
+  return parsed !== undefined && LOOPBACK_HOST.test(parsed.hostname);
 }
 
 const DEFAULT_API_HOSTS = "api.amazonalexa.com,api.eu.amazonalexa.com,api.fe.amazonalexa.com";
