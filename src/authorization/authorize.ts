@@ -14,6 +14,7 @@ import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import { checkAuthorizationRequest, errorUri, type ValidatedAuthorizationRequest } from "./authorization-request.ts";
 import { refusalPage } from "./authorize-refusal.ts";
+import { LINKS_SCOPE } from "./bearer.ts";
 import { decide } from "./decision.ts";
 import { readFormBody } from "./form-body.ts";
 import { rawQueryOf } from "./raw-query.ts";
@@ -105,7 +106,7 @@ async function showConsent(
 ): Promise<Response> {
   const rt = c.var.runtime;
   const { client } = request;
-  const { language } = messagesFor(c);
+  const { language, text } = messagesFor(c);
   rt.metrics.count("authorize_shown", client.skillId);
   const transaction = await sealForm(rt, CONSENT_FORM, browserHash, {
     start,
@@ -119,7 +120,10 @@ async function showConsent(
     accountLabel: session.email ?? session.name ?? session.userId,
     scopes: request.scopes.map((name) => ({
       name,
-      description: client.scopeTexts[name]?.[language] ?? client.scopeTexts[name]?.en ?? "",
+      description:
+        client.scopeTexts[name]?.[language] ??
+        client.scopeTexts[name]?.en ??
+        (name === LINKS_SCOPE ? text.scopeLinks : ""),
     })),
     hidden: { transaction },
     action: "/authorize/decision",

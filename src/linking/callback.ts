@@ -132,7 +132,7 @@ function goBack(
     case "linked":
     case "ended":
     case "expired": {
-      if (linking.return_to === null) return renderOutcome(c, completion);
+      if (linking.return_to === null) return renderOutcome(c, linking, completion);
       return seeOther(c, withQuery(linking.return_to, { ...outcomeOf(completion), state }));
     }
   }

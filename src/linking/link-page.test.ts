@@ -190,6 +190,7 @@ describe("the page", () => {
     const denied = await decide(browser, await browser.get(PAGE), "deny");
     expect(denied.status).toBe(200);
     expect(denied.html).toContain("Not linked");
+    expect(denied.html).toContain(`href="${PAGE.split("?")[0]}?stage=`);
   });
 
   it("P6: speaks German to who asks for it", async () => {

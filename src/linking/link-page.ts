@@ -220,7 +220,10 @@ async function takeDecision(c: AppContext): Promise<Response> {
       const { linking, skill } = started;
       if (linking.decision === "deny") {
         rt.metrics.count("consent_denied", skill.id);
-        return returnTo === null ? renderCancelled(c) : seeOther(c, withQuery(returnTo, { status: "cancelled" }));
+        const skillHere = { skill_id: skill.id, skill_stage: skill.stage };
+        return returnTo === null
+          ? renderCancelled(c, skillHere)
+          : seeOther(c, withQuery(returnTo, { status: "cancelled" }));
       }
       rt.metrics.count("linking_started", skill.id);
       const addresses = await amazonAddresses(rt, linking, skill.lwa?.clientId ?? "", state);

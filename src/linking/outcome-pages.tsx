@@ -1,30 +1,35 @@
 // What a customer sees when a linking ends on a page of ours, waits, or cannot go on here.
 
 import type { AppContext } from "../runtime.ts";
+import type { AppLinking } from "../storage/app-linkings.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage, renderPage } from "../ui/page.tsx";
+import { ButtonRow } from "../ui/parts.tsx";
 import type { Completion } from "./complete.ts";
 import { publicReason } from "./reasons.ts";
 
 type Final = Extract<Completion, { outcome: "linked" | "ended" | "expired" }>;
 
+/** What was to be linked: where "start again" leads. */
+type Linked = Pick<AppLinking, "skill_id" | "skill_stage">;
+
 /** For linkings that were started without a return URL. */
-export function renderOutcome(c: AppContext, completion: Final): Promise<Response> {
+export function renderOutcome(c: AppContext, linking: Linked, completion: Final): Promise<Response> {
   const { text } = messagesFor(c);
   if (completion.outcome === "linked") return card(c, text.linkedTitle, text.linkedMessage);
-  if (completion.outcome === "expired") return card(c, text.linkFailedTitle, text.linkExpiredMessage);
-  if (completion.as === "cancelled") return renderCancelled(c);
+  if (completion.outcome === "expired") return card(c, text.linkFailedTitle, text.linkExpiredMessage, linking);
+  if (completion.as === "cancelled") return renderCancelled(c, linking);
   const reason = publicReason(completion.reason);
   const known: Readonly<Record<string, string>> = text.linkFailedReasons;
-  return card(c, text.linkFailedTitle, known[reason] ?? text.linkFailedMessage);
+  return card(c, text.linkFailedTitle, known[reason] ?? text.linkFailedMessage, linking);
 }
 
-export function renderCancelled(c: AppContext): Promise<Response> {
+export function renderCancelled(c: AppContext, linking: Linked): Promise<Response> {
   const { text } = messagesFor(c);
-  return card(c, text.linkCancelledTitle, text.linkCancelledMessage);
+  return card(c, text.linkCancelledTitle, text.linkCancelledMessage, linking);
 }
 
-function card(c: AppContext, title: string, message: string): Promise<Response> {
+function card(c: AppContext, title: string, message: string, again?: Linked): Promise<Response> {
   const { text } = messagesFor(c);
   return renderPage(
     c,
@@ -33,6 +38,16 @@ function card(c: AppContext, title: string, message: string): Promise<Response> 
       <h1>{title}</h1>
       <p class="lead">{message}</p>
       <p class="hint">{text.closePage}</p>
+      <ButtonRow>
+        {again === undefined ? null : (
+          <a class="button" href={`/link/${encodeURIComponent(again.skill_id)}?stage=${again.skill_stage}`}>
+            {text.startAgain}
+          </a>
+        )}
+        <a class="button quiet" href="/account">
+          {text.accountTitle}
+        </a>
+      </ButtonRow>
     </section>,
   );
 }

@@ -14,24 +14,35 @@ function dayIn(language: string): (at: number) => string {
   return (at) => format.format(at);
 }
 
-const LinkRow: FC<{ link: LinkOfUser; text: Messages; day: (at: number) => string }> = ({ link, text, day }) => (
+interface LinkProps {
+  readonly link: LinkOfUser;
+  readonly text: Messages;
+  readonly day: (at: number) => string;
+}
+
+/** What tells one link from another to the same skill. */
+const LinkFacts: FC<LinkProps> = ({ link, text, day }) => (
+  <dl>
+    <dt>{text.accountLinkedOn}</dt>
+    <dd>{day(link.createdAt)}</dd>
+    <dt>{text.accountLastUsed}</dt>
+    <dd>{day(link.lastUsedAt)}</dd>
+    <dt>{text.accountFlow}</dt>
+    <dd>{text.accountFlows[link.flow]}</dd>
+    {link.level === null ? null : (
+      <>
+        <dt>{text.accountLevel}</dt>
+        <dd>{text.accountLevels[link.level]}</dd>
+      </>
+    )}
+  </dl>
+);
+
+const LinkRow: FC<LinkProps> = ({ link, text, day }) => (
   <li>
     <strong>{link.name}</strong>
     {link.stage === "development" ? <span class="hint">{text.stageDevelopment}</span> : null}
-    <dl>
-      <dt>{text.accountLinkedOn}</dt>
-      <dd>{day(link.createdAt)}</dd>
-      <dt>{text.accountLastUsed}</dt>
-      <dd>{day(link.lastUsedAt)}</dd>
-      <dt>{text.accountFlow}</dt>
-      <dd>{text.accountFlows[link.flow]}</dd>
-      {link.level === null ? null : (
-        <>
-          <dt>{text.accountLevel}</dt>
-          <dd>{text.accountLevels[link.level]}</dd>
-        </>
-      )}
-    </dl>
+    <LinkFacts link={link} text={text} day={day} />
     <a class="button quiet" href={`/account/links/${link.grantId}`} aria-label={`${text.unlink}: ${link.name}`}>
       {text.unlink}
     </a>
@@ -129,7 +140,7 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
 
 /** The page that asks once more before a link is ended. */
 export function renderUnlink(c: AppContext, link: LinkOfUser, token: string): Promise<Response> {
-  const { text } = messagesFor(c);
+  const { language, text } = messagesFor(c);
   const app = link.skillId === null;
   const title = app ? text.unlinkTitleApp(link.name) : text.unlinkTitle(link.name);
   return renderPage(
@@ -138,6 +149,7 @@ export function renderUnlink(c: AppContext, link: LinkOfUser, token: string): Pr
     <section class="card">
       <h1>{title}</h1>
       <p>{app ? text.unlinkMessageApp(link.name) : text.unlinkMessage(link.name)}</p>
+      <LinkFacts link={link} text={text} day={dayIn(language)} />
       <form method="post" action={`/account/links/${link.grantId}`}>
         <HiddenFields fields={{ form: token }} />
         <ButtonRow>

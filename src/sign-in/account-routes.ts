@@ -54,7 +54,7 @@ async function showAccount(c: AppContext): Promise<Response> {
     hasPassword,
     passkeys: passkeysOn(rt) && hasPassword ? { views: account.passkeys, token } : undefined,
     signOutToken: await sealSignOutForm(c.var.runtime, browserHash),
-    notice: noticeOf(c.req.query("done"), text),
+    notice: noticeOf(c.req.query("done"), text) ?? (account.pendingAtAmazon ? text.unlinkPending : undefined),
   });
 }
 

@@ -51,6 +51,18 @@ describe("the account page", () => {
     expect(page.html).toContain("the Alexa app");
   });
 
+  it("U3: goes on saying that a skill is still to be turned off at Amazon, until it is", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.get("/account")).html).not.toContain("turned off there");
+    await env.DB.prepare(
+      "INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at) VALUES ('g', ?, 's', 'live', 'h', 't', 1, 1)",
+    )
+      .bind(userId)
+      .run();
+    expect((await ada.get("/account")).html).toContain("turned off there");
+  });
+
   it("says whose voice a link serves, in the visitor's language, and nothing where Alexa has not shown it", async () => {
     await link();
     const ada = visit(service);

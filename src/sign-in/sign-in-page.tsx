@@ -55,7 +55,8 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
   });
   const title =
     options.skillName === undefined ? text.signInTitle(brand) : text.signInTitleLinking(brand, options.skillName);
-  const errorId = options.error === undefined ? undefined : ERROR_ID;
+  // A provider that does not answer is no fault of the fields.
+  const errorId = options.error === undefined || options.email === undefined ? undefined : ERROR_ID;
   return renderPage(
     c,
     { title, passkeyScript: passkeysOn(rt), ...(options.status === undefined ? {} : { status: options.status }) },

@@ -26,6 +26,8 @@ export interface AccountView {
   /** Address that the user signs in with a password by; undefined when there is no password. */
   readonly passwordSubject: string | undefined;
   readonly passkeys: readonly PasskeyView[];
+  /** A link has ended here, and its skill is still to be disabled at Amazon. */
+  readonly pendingAtAmazon: boolean;
 }
 
 /** More links than one person has; the newest are shown. */
@@ -78,7 +80,8 @@ export async function readAccount(
       db
         .prepare(
           `SELECT u.id, u.email, u.name, u.session_epoch, u.created_at,
-             (SELECT i.subject FROM identities i WHERE i.user_id = u.id AND i.method = 'password' LIMIT 1) AS password_subject
+             (SELECT i.subject FROM identities i WHERE i.user_id = u.id AND i.method = 'password' LIMIT 1) AS password_subject,
+             EXISTS (SELECT 1 FROM pending_unlinks p WHERE p.user_id = u.id) AS pending_at_amazon
            FROM users u WHERE u.id = ? AND ${session.sql}`,
         )
         .bind(userId, ...session.params),
@@ -95,5 +98,6 @@ export async function readAccount(
     links: links.map(linkFromRow),
     passwordSubject,
     passkeys: passkeys.map(passkeyViewFromRow),
+    pendingAtAmazon: row.pending_at_amazon === 1,
   };
 }

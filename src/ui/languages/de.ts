@@ -64,6 +64,7 @@ export const de: Messages = {
   consentAllowApp: "Erlauben",
   consentDeny: "Abbrechen",
   consentRevocable: "Sie können das jederzeit rückgängig machen, hier oder in der Alexa-App.",
+  scopeLinks: "Ihr Konto mit Alexa verknüpfen und wieder trennen",
 
   linkSkillUnknownTitle: "Diesen Skill kennen wir nicht",
   linkSkillUnknownMessage:
@@ -94,5 +95,6 @@ export const de: Messages = {
     enablement_rejected:
       "Alexa konnte den Skill nicht verknüpfen. Ist er in der Alexa-App schon aktiviert, deaktivieren Sie ihn dort und beginnen Sie neu.",
   },
+  startAgain: "Neu beginnen",
   closePage: "Sie können diese Seite jetzt schließen.",
 };

@@ -61,6 +61,7 @@ export const en = {
   consentAllowApp: "Allow",
   consentDeny: "Cancel",
   consentRevocable: "You can undo this at any time, here or in the Alexa app.",
+  scopeLinks: "Link and unlink your account with Alexa",
 
   linkSkillUnknownTitle: "This skill is not known here",
   linkSkillUnknownMessage: "The link leads to a skill that does not exist. Start again in our app or on our site.",
@@ -87,6 +88,7 @@ export const en = {
     enablement_rejected:
       "Alexa could not link the skill. If it is enabled in the Alexa app already, disable it there and start again.",
   },
+  startAgain: "Start again",
   closePage: "You can close this page now.",
 };
 

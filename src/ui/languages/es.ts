@@ -66,6 +66,7 @@ export const es: Messages = {
   consentAllowApp: "Permitir",
   consentDeny: "Cancelar",
   consentRevocable: "Puedes deshacerlo en cualquier momento, aquí o en la app de Alexa.",
+  scopeLinks: "Vincular tu cuenta con Alexa y desvincularla",
 
   linkSkillUnknownTitle: "No conocemos esta skill",
   linkSkillUnknownMessage:
@@ -93,6 +94,7 @@ export const es: Messages = {
     enablement_rejected:
       "Alexa no pudo vincular la skill. Si ya está activada en la app de Alexa, desactívala allí y empieza de nuevo.",
   },
+  startAgain: "Empezar de nuevo",
   closePage: "Ya puedes cerrar esta página.",
 
   signInTitle: (brand) => `Inicia sesión en ${brand}`,

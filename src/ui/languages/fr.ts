@@ -65,6 +65,7 @@ export const fr: Messages = {
   consentAllowApp: "Autoriser",
   consentDeny: "Annuler",
   consentRevocable: "Vous pouvez revenir en arrière à tout moment, ici ou dans l’appli Alexa.",
+  scopeLinks: "Associer votre compte à Alexa et l’en dissocier",
 
   linkSkillUnknownTitle: "Cette skill n’est pas connue ici",
   linkSkillUnknownMessage: "Le lien mène à une skill qui n’existe pas. Recommencez dans notre appli ou sur notre site.",
@@ -92,6 +93,7 @@ export const fr: Messages = {
     enablement_rejected:
       "Alexa n’a pas pu associer la skill. Si elle est déjà activée dans l’appli Alexa, désactivez-la et recommencez.",
   },
+  startAgain: "Recommencer",
   closePage: "Vous pouvez maintenant fermer cette page.",
 
   signInTitle: (brand) => `Se connecter à ${brand}`,

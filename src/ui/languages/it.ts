@@ -64,6 +64,7 @@ export const it: Messages = {
   consentAllowApp: "Consenti",
   consentDeny: "Annulla",
   consentRevocable: "Puoi annullare in qualsiasi momento, qui o nell’app Alexa.",
+  scopeLinks: "Collegare il tuo account ad Alexa e scollegarlo",
 
   linkSkillUnknownTitle: "Questa skill non è conosciuta qui",
   linkSkillUnknownMessage: "Il link porta a una skill che non esiste. Ricomincia nella nostra app o sul nostro sito.",
@@ -90,6 +91,7 @@ export const it: Messages = {
     enablement_rejected:
       "Alexa non ha potuto collegare la skill. Se è già attiva nell’app Alexa, disattivala lì e ricomincia.",
   },
+  startAgain: "Ricomincia",
   closePage: "Ora puoi chiudere questa pagina.",
 
   signInTitle: (brand) => `Accedi a ${brand}`,

@@ -62,6 +62,7 @@ export const ja: Messages = {
   consentAllowApp: "許可",
   consentDeny: "キャンセル",
   consentRevocable: "このページまたはAlexaアプリで、いつでも取り消せます。",
+  scopeLinks: "アカウントのAlexaへのリンクとその解除",
 
   linkSkillUnknownTitle: "このスキルは登録されていません",
   linkSkillUnknownMessage: "存在しないスキルへのリンクです。当社のアプリまたはサイトからやり直してください。",
@@ -89,6 +90,7 @@ export const ja: Messages = {
     enablement_rejected:
       "Alexaがスキルをリンクできませんでした。Alexaアプリですでに有効な場合は、無効にしてからやり直してください。",
   },
+  startAgain: "やり直す",
   closePage: "このページを閉じてかまいません。",
 
   signInTitle: (brand) => `${brand}にサインイン`,

@@ -62,6 +62,7 @@ export const pt: Messages = {
   consentAllowApp: "Permitir",
   consentDeny: "Cancelar",
   consentRevocable: "Você pode desfazer isso a qualquer momento, aqui ou no app Alexa.",
+  scopeLinks: "Vincular sua conta à Alexa e desvinculá-la",
 
   linkSkillUnknownTitle: "Esta skill não é conhecida aqui",
   linkSkillUnknownMessage: "O link leva a uma skill que não existe. Recomece no nosso app ou no nosso site.",
@@ -88,6 +89,7 @@ export const pt: Messages = {
     enablement_rejected:
       "A Alexa não conseguiu vincular a skill. Se ela já estiver ativada no app Alexa, desative-a por lá e recomece.",
   },
+  startAgain: "Recomeçar",
   closePage: "Você já pode fechar esta página.",
 
   signInTitle: (brand) => `Entrar em ${brand}`,
