@@ -30,7 +30,7 @@ export const ENABLEMENT_FAILURES = {
     ...forbidden,
     specificity: 100,
     remedy:
-      "Alexa answered 403 for the development stage: only the developer's own Amazon account and beta testers may link there.",
+      "Alexa answered 403 for the development stage: only the developer's own Amazon account and beta testers may link there. If the account is one of these, the skill's LWA client lacks the scope alexa::skills:account_linking: switch on linking from the app in the console. Customers of the store need the stage live.",
   },
   enablement_unauthorized: {
     ...forbidden,
@@ -82,7 +82,7 @@ export const ENABLEMENT_FAILURES = {
     ...unavailable,
     specificity: 45,
     undecided: false,
-    remedy: "Alexa answered 429: too many calls. Try again later.",
+    remedy: "Alexa answered 429: too many calls. Try again after the time that Retry-After names.",
   },
   enablement_malformed: {
     ...unavailable,
@@ -100,7 +100,7 @@ export const ENABLEMENT_FAILURES = {
     ...unavailable,
     specificity: 40,
     undecided: true,
-    remedy: "Alexa did not answer within ten seconds. Check that /token answers it within 4.5 seconds; then try again.",
+    remedy: "Alexa did not answer in time. Check that /token answers it within 4.5 seconds; then try again.",
   },
   enablement_unreachable: {
     ...unavailable,
@@ -112,7 +112,8 @@ export const ENABLEMENT_FAILURES = {
     ...rejected,
     specificity: 10,
     undecided: false,
-    remedy: "404 from each host that was asked: the customer's Amazon account sees no skill with this id and stage.",
+    remedy:
+      "404 from each host that was asked: the customer's Amazon account sees no skill with this id and stage. Check the skill id, and that the stage fits: live exists only after the skill was published, and only where it is offered.",
   },
 } as const satisfies Record<string, FailureRule>;
 

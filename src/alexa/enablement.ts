@@ -62,7 +62,12 @@ export interface EnablementRequest {
 
 export type EnablementResult =
   | { readonly linked: true; readonly alexaUserId: string | null }
-  | { readonly linked: false; readonly reason: EnablementFailureReason };
+  | {
+      readonly linked: false;
+      readonly reason: EnablementFailureReason;
+      /** Seconds after which Alexa wants to be asked again. */
+      readonly retryAfter?: number | undefined;
+    };
 
 export type LinkState =
   | { readonly state: "linked"; readonly alexaUserId: string | null }
@@ -82,6 +87,7 @@ export async function requestEnablement(
   rt: Runtime,
   host: string,
   request: EnablementRequest,
+  timeoutMs = ENABLEMENT_TIMEOUT_MS,
 ): Promise<EnablementResult> {
   const answer = await callForJson(
     enablementUrl(host, request.skillId),
@@ -97,7 +103,7 @@ export async function requestEnablement(
         accountLinkRequest: { redirectUri: request.redirectUri, authCode: request.code, type: "AUTH_CODE" },
       }),
     },
-    { timeoutMs: ENABLEMENT_TIMEOUT_MS },
+    { timeoutMs: atMost(ENABLEMENT_TIMEOUT_MS, timeoutMs) },
   );
   const result = interpretEnablement(answer, request.stage);
   if (!result.linked) {
@@ -114,7 +120,7 @@ export async function requestEnablement(
 function interpretEnablement(answer: OutboundAnswer | NoAnswer, stage: Stage): EnablementResult {
   if (!answer.answered) return { linked: false, reason: reasonWithoutAnswer(answer) };
   if (answer.status < 200 || answer.status >= 300) {
-    return { linked: false, reason: reasonOfStatus(answer.status, stage) };
+    return { linked: false, reason: reasonOfStatus(answer.status, stage), retryAfter: answer.retryAfter };
   }
   const parsed = enablementAnswer.safeParse(answer.json);
   if (!parsed.success) return { linked: false, reason: "enablement_malformed" };
@@ -182,7 +188,7 @@ export async function readEnablement(
   const answer = await callForJson(
     enablementUrl(host, key.skillId),
     { headers: { authorization: bearer(key.accessToken), accept: "application/json" } },
-    { timeoutMs },
+    { timeoutMs: atMost(LOOK_TIMEOUT_MS, timeoutMs) },
   );
   if (answer.answered && answer.status === 401) return { state: "not_linked" };
   if (answer.answered && answer.status === 404) return { state: "not_found" };
@@ -248,6 +254,11 @@ function noteFailure(rt: Runtime, event: string, host: string, answer: OutboundA
     status: answer.answered ? answer.status : null,
     reason: answer.answered ? null : answer.reason,
   });
+}
+
+/** What is left of a budget may be nothing: storage was slow. The call then fails at once, as any that comes too late. */
+function atMost(usualMs: number, leftMs: number): number {
+  return Math.max(1, Math.min(usualMs, leftMs));
 }
 
 function enablementUrl(host: string, skillId: string): string {

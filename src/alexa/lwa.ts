@@ -21,7 +21,7 @@ export type LwaOutcome =
   /** Amazon answered no; `error` is its code, cut to known characters. */
   | { readonly outcome: "rejected"; readonly error: string }
   /** No answer, or none that says anything. The same code or token may be presented again. */
-  | { readonly outcome: "unavailable"; readonly reason: LwaFaultReason };
+  | { readonly outcome: "unavailable"; readonly reason: LwaFaultReason; readonly retryAfter?: number | undefined };
 export type LwaFaultReason = OutboundFaultReason | "server_error" | "throttled" | "malformed";
 
 export const LWA_TIMEOUT_MS = 5000;
@@ -105,8 +105,9 @@ function interpret(
   keptRefreshToken: string | undefined,
 ): LwaOutcome {
   if (!answer.answered) return { outcome: "unavailable", reason: answer.reason };
-  if (answer.status >= 500) return { outcome: "unavailable", reason: "server_error" };
-  if (answer.status === 429) return { outcome: "unavailable", reason: "throttled" };
+  const { retryAfter } = answer;
+  if (answer.status >= 500) return { outcome: "unavailable", reason: "server_error", retryAfter };
+  if (answer.status === 429) return { outcome: "unavailable", reason: "throttled", retryAfter };
   if (answer.status === 200) {
     const parsed = tokenAnswer.safeParse(answer.json);
     const refreshToken = parsed.data?.refresh_token ?? keptRefreshToken;

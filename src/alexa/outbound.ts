@@ -30,6 +30,7 @@ export interface OutboundLimits {
 }
 
 const DEFAULT_MAX_BYTES = 64 * 1024;
+const LONGEST_RETRY_AFTER = 3600;
 
 /**
  * `fetch` with limits, for our own calls and as the `fetch` of libraries. Resolves with a complete answer of any status but 3xx;
@@ -90,6 +91,8 @@ export interface OutboundAnswer {
   readonly answered: true;
   readonly status: number;
   readonly json: unknown;
+  /** Seconds of a `Retry-After` header, at most an hour. Dates, which Amazon does not send, are not read. */
+  readonly retryAfter: number | undefined;
 }
 export interface NoAnswer {
   readonly answered: false;
@@ -105,7 +108,13 @@ export async function callForJson(
   try {
     const response = await fetchOut(url, init, limits);
     const bytes = new Uint8Array(await response.arrayBuffer());
-    return { answered: true, status: response.status, json: parseJson(utf8Decode(bytes)) };
+    const wait = response.headers.get("retry-after") ?? "";
+    return {
+      answered: true,
+      status: response.status,
+      json: parseJson(utf8Decode(bytes)),
+      retryAfter: /^\d{1,9}$/.test(wait) ? Math.min(Number(wait), LONGEST_RETRY_AFTER) : undefined,
+    };
   } catch (error) {
     if (error instanceof OutboundFault) return { answered: false, reason: error.reason };
     throw error;

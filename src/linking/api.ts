@@ -118,7 +118,12 @@ function answer(skillId: string, completion: Completion): Response {
     case "ended":
       return problem(publicReason(completion.reason), remedyFor(completion.reason));
     case "passing":
-      return problem(completion.code, "Present the same code again.");
+      return problem(
+        completion.code,
+        "Present the same code again.",
+        {},
+        completion.retryAfter ? { "retry-after": String(completion.retryAfter) } : {},
+      );
     case "in_progress":
     // Without a session the only condition that can fail is a claim that somebody else has just won.
     case "session_ended":

@@ -9,7 +9,7 @@ import type { Condition } from "../storage/d1.ts";
 import { endAsFailed, type FailedEnd } from "../storage/linking-ends.ts";
 import { pendingUnlinkStatement } from "../storage/unlinks.ts";
 import { reasonOfAmazonError } from "./reasons.ts";
-import { FIRST_LEASE_MS, type RunOutcome, runLinking } from "./run.ts";
+import { FIRST_LEASE_MS, type Passing, type RunOutcome, runLinking } from "./run.ts";
 import { hashOfState, type LinkingState } from "./state.ts";
 
 export type Completion =
@@ -17,7 +17,7 @@ export type Completion =
   /** For good. `reason` is the tag of the row. */
   | { readonly outcome: "ended"; readonly as: "cancelled" | "failed"; readonly reason: string }
   /** May be repeated with the same code while the linking lives. */
-  | { readonly outcome: "passing"; readonly code: "amazon_unavailable" | "enablement_unavailable" }
+  | Passing
   | { readonly outcome: "in_progress" }
   | { readonly outcome: "state_used" }
   | { readonly outcome: "expired" }

@@ -1,5 +1,6 @@
 // The enablement call over Alexa's regions: what each answer leads to, and what is left behind.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { admin } from "../../test/support/admin.ts";
 import { type Amazon, htmlAnswer, jsonAnswer, timeOut } from "../../test/support/amazon.ts";
 import { type AppUser, rows } from "../../test/support/app-user.ts";
 import {
@@ -94,6 +95,16 @@ describe("enablement over regions", () => {
     });
   }
 
+  /** What an operator must be told to look at. */
+  const REMEDIES = {
+    enablement_forbidden_stage: /beta testers.*scope/,
+    enablement_unauthorized: /disabled/,
+    enablement_bad_request: /token URL/,
+    enablement_not_found: /stage/,
+    enablement_conflict: /Disable/,
+    enablement_not_linked: /AcceptGrant/,
+  };
+
   it.each([
     [
       "L4: 403 in development",
@@ -162,6 +173,8 @@ describe("enablement over regions", () => {
     }
     expect(amazon.calls("enable")).toEqual(calls);
     expect(await linkingRow(id)).toMatchObject({ outcome: "failed", reason, amazon_tokens: null });
+    const shown = (await admin(service, "GET", "linkings?outcome=failed")).body.items;
+    expect(shown).toMatchObject([{ reason, remedy: expect.stringMatching(REMEDIES[reason]) }]);
     expect(await livingGrants(ada.userId)).toEqual([]);
     expect(
       await rows("SELECT * FROM codes WHERE origin = 'enablement' AND spent_at IS NULL AND voided_at IS NULL"),
@@ -192,6 +205,73 @@ describe("enablement over regions", () => {
     expect(amazon.calls("lwa")).toHaveLength(1);
     expect(await livingGrants(ada.userId)).toHaveLength(1);
     expect(amazon.seen.some((seen) => seen.url.includes("evil"))).toBe(false);
+  });
+
+  /** Every host answers the enablement call with this status and `Retry-After`, so many times. */
+  function wantsPatience(value: number, seconds: number, times = Number.POSITIVE_INFINITY) {
+    let left = times;
+    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => {
+      if (seen.what !== "enable" || left-- <= 0) return undefined;
+      const headers = { "content-type": "application/json", "retry-after": String(seconds) };
+      return new Response("{}", { status: value, headers });
+    });
+  }
+
+  it.each([429, 503])("%s with a short Retry-After: the host is asked once more, with a fresh code", async (value) => {
+    wantsPatience(value, 1, 1);
+    await link(amazon, ada);
+    expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE", "enable NA"]);
+    const codes = amazon.seen.filter(({ what }) => what === "enable").map(({ body }) => body);
+    expect(new Set(codes).size).toBe(4);
+    expect(await livingGrants(ada.userId)).toHaveLength(1);
+  });
+
+  it.each([
+    ["0, again and again", 0, 6, "5"],
+    ["30: that is for the app", 30, 3, "30"],
+    ["a day", 86_400, 3, "3600"],
+  ])("429 with Retry-After %s: told to the app", async (_, seconds, calls, told) => {
+    wantsPatience(429, seconds);
+    const { state, code: amazonCode } = await startAndApprove(amazon, ada);
+    const answer = await ada.complete({ state, code: amazonCode });
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, told]);
+    expect(amazon.calls("enable")).toHaveLength(calls);
+  });
+
+  it("400 with Retry-After is not repeated", async () => {
+    wantsPatience(400, 0);
+    const { state, code: amazonCode } = await startAndApprove(amazon, ada);
+    expect((await ada.complete({ state, code: amazonCode })).status).toBe(422);
+    expect(amazon.calls("enable")).toHaveLength(3);
+  });
+
+  it("Login with Amazon's Retry-After is told to the app, too", async () => {
+    amazon.faults.push((seen) =>
+      seen.what === "lwa" ? new Response("{}", { status: 429, headers: { "retry-after": "17" } }) : undefined,
+    );
+    const { state, code: amazonCode } = await startAndApprove(amazon, ada);
+    const answer = await ada.complete({ state, code: amazonCode });
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "17"]);
+    expect(await problemCode(answer)).toBe("amazon_unavailable");
+  });
+
+  it("when nobody answers, every region is asked, and all of it takes no longer than 30 seconds", async () => {
+    const limits = vi.spyOn(AbortSignal, "timeout");
+    amazon.faults.push((seen) => {
+      if (seen.what === "lwa") {
+        service.clock.advance(4000);
+        return undefined;
+      }
+      service.clock.advance(limits.mock.lastCall?.[0] ?? 0);
+      return timeOut();
+    });
+    const { state, code: amazonCode, id } = await startAndApprove(amazon, ada);
+    const startedAt = service.clock.now;
+    expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("enablement_unavailable");
+    expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE"]);
+    expect(service.clock.now - startedAt).toBeLessThanOrEqual(30_000);
+    expect((await linkingRow(id))?.steps).toContain("enablement_timed_out");
   });
 
   it.each([

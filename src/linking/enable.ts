@@ -6,8 +6,14 @@ import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
 import { type AppLinking, advanceRun, runHolds } from "../storage/app-linkings.ts";
 
-/** Longer than one call, the look after it and the storage around them. */
+/** Longer than one call, the look after it, a pause that Alexa asked for, and the storage around them. */
 export const ATTEMPT_LEASE_MS = 25_000;
+/** Kept for the look after a call. */
+const LOOK_MS = 2000;
+/** For less than this no call is begun. */
+const SHORTEST_CALL_MS = LOOK_MS + 1000;
+/** A longer pause is for the app to make. */
+const LONGEST_PAUSE_MS = 5000;
 
 /** A call after which Alexa may or may not hold a link: neither it nor GET gave an answer. */
 export interface UndecidedCall {
@@ -28,23 +34,37 @@ export type EnableOutcome =
   | {
       readonly outcome: "failed";
       readonly reason: EnablementFailureReason;
+      /** Seconds, when Alexa named a time. */
+      readonly retryAfter: number | undefined;
       readonly undecided: readonly UndecidedCall[];
     }
   /** Somebody else has ended the linking. */
   | { readonly outcome: "lost"; readonly undecided: readonly UndecidedCall[] };
 
-/** Tries the customer's regions until one links. Nothing is held in storage meanwhile: Alexa redeems our code inside the call. */
+/**
+ * Tries the customer's regions until one links, all of them within `deadline` (milliseconds): what is left of the time is shared by those not
+ * yet asked. A host that names a short `Retry-After` is asked once more at the end. Nothing is held in storage meanwhile: Alexa redeems our
+ * code inside the call.
+ */
 export async function enableAnywhere(
   rt: Runtime,
   linking: AppLinking & { readonly run_id: string },
   scope: string,
   accessToken: string,
+  deadline: number,
 ): Promise<EnableOutcome> {
   const hosts = await enablementHosts(rt, accessToken, linking.remembered_host);
+  const queue = hosts.map((host) => ({ host, notBefore: 0 }));
   const failures: EnablementFailureReason[] = [];
   const undecided: UndecidedCall[] = [];
   const run = { linkingId: linking.id, runId: linking.run_id };
-  for (const host of hosts) {
+  let retryAfter: number | undefined;
+  for (const [index, { host, notBefore }] of queue.entries()) {
+    const pause = Math.max(0, notBefore - rt.now());
+    const share = Math.floor((deadline - rt.now() - pause) / Math.max(1, hosts.length - index));
+    if (index > 0 && share < SHORTEST_CALL_MS) continue;
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+    const until = rt.now() + share;
     const grantId = randomId();
     const step = `enablement_${regionOf(rt, host).toLowerCase()}`;
     const [holds, code] = await Promise.all([
@@ -63,19 +83,24 @@ export async function enableAnywhere(
       ),
     ]);
     if (!holds) return { outcome: "lost", undecided };
-    const answer = await requestEnablement(rt, host, {
-      accessToken,
-      skillId: linking.skill_id,
-      stage: linking.skill_stage,
-      redirectUri: linking.redirect_uri,
-      code,
-    });
+    const answer = await requestEnablement(
+      rt,
+      host,
+      {
+        accessToken,
+        skillId: linking.skill_id,
+        stage: linking.skill_stage,
+        redirectUri: linking.redirect_uri,
+        code,
+      },
+      until - rt.now() - LOOK_MS,
+    );
     if (answer.linked) {
       return { outcome: "linked", host, grantId, alexaUserId: answer.alexaUserId, byLook: false };
     }
     const rule = failureRule(answer.reason);
     if (rule.undecided) {
-      const look = await readEnablement(rt, host, { accessToken, skillId: linking.skill_id });
+      const look = await readEnablement(rt, host, { accessToken, skillId: linking.skill_id }, until - rt.now());
       if (look.state === "linked") {
         return { outcome: "linked", host, grantId, alexaUserId: look.alexaUserId, byLook: true };
       }
@@ -83,6 +108,11 @@ export async function enableAnywhere(
     }
     failures.push(answer.reason);
     if (rule.stop) break;
+    if (answer.retryAfter !== undefined && rule.code === "enablement_unavailable") {
+      retryAfter = Math.max(retryAfter ?? 0, answer.retryAfter);
+      const pauseMs = answer.retryAfter * 1000;
+      if (index < hosts.length && pauseMs <= LONGEST_PAUSE_MS) queue.push({ host, notBefore: rt.now() + pauseMs });
+    }
   }
-  return { outcome: "failed", reason: mostSpecific(failures) ?? "enablement_unreachable", undecided };
+  return { outcome: "failed", reason: mostSpecific(failures) ?? "enablement_unreachable", retryAfter, undecided };
 }

@@ -21,15 +21,24 @@ import { codeVerifierOf, type LinkingState } from "./state.ts";
 
 /** Covers Login with Amazon, endpoint discovery and the storage around them; each enablement call moves it on. */
 export const FIRST_LEASE_MS = 20_000;
+/** For everything that is asked of Amazon in one run. */
+const RUN_BUDGET_MS = 30_000;
 
 export type ClaimedLinking = AppLinking & { readonly run_id: string };
 
 export type RunOutcome =
   | { readonly outcome: "linked" }
   | { readonly outcome: "failed"; readonly reason: FailureReason }
-  /** A passing fault: the linking is as it was before, plus Amazon's tokens when they came. */
-  | { readonly outcome: "passing"; readonly code: "amazon_unavailable" | "enablement_unavailable" }
+  /** The linking is as it was before, plus Amazon's tokens when they came. */
+  | Passing
   | { readonly outcome: "lost" };
+
+export interface Passing {
+  readonly outcome: "passing";
+  readonly code: "amazon_unavailable" | "enablement_unavailable";
+  /** Seconds, when Amazon named a time. */
+  readonly retryAfter: number | undefined;
+}
 
 export interface Run {
   readonly linking: ClaimedLinking;
@@ -54,6 +63,7 @@ export async function runLinking(rt: Runtime, run: Run): Promise<RunOutcome> {
 
 async function go(rt: Runtime, run: Run, held: { tokens: AmazonTokens | null }): Promise<RunOutcome> {
   const { linking, skill } = run;
+  const deadline = rt.now() + RUN_BUDGET_MS;
   const credentials = await lwaCredentials(rt, skill);
   if (!credentials) return fail(rt, run, "lwa_credentials_missing", null, []);
 
@@ -67,7 +77,7 @@ async function go(rt: Runtime, run: Run, held: { tokens: AmazonTokens | null }):
       codeVerifier: await codeVerifierOf(rt, linking.id, run.state),
     });
     if (answer.outcome === "rejected") return fail(rt, run, `amazon_code_rejected_${answer.error}`, null, []);
-    if (answer.outcome === "unavailable") return passOrFail(rt, run, "amazon_unavailable", null, []);
+    if (answer.outcome === "unavailable") return passOrFail(rt, run, "amazon_unavailable", null, [], answer.retryAfter);
     held.tokens = answer.tokens;
     const sealed = await sealTokens(rt.keyring, { linkingId: linking.id }, answer.tokens);
     const holds = await advanceRun(
@@ -81,11 +91,11 @@ async function go(rt: Runtime, run: Run, held: { tokens: AmazonTokens | null }):
     if (!holds) return lost(rt, run, answer.tokens, []);
   }
   const scope = skill.scopes.map(({ name }) => name).join(" ");
-  const enabled = await enableAnywhere(rt, linking, scope, held.tokens.accessToken);
+  const enabled = await enableAnywhere(rt, linking, scope, held.tokens.accessToken, deadline);
   if (enabled.outcome === "lost") return lost(rt, run, held.tokens, enabled.undecided);
   if (enabled.outcome === "linked") return succeed(rt, run, held.tokens, enabled);
   return failureRule(enabled.reason).code === "enablement_unavailable"
-    ? passOrFail(rt, run, enabled.reason, held.tokens, enabled.undecided)
+    ? passOrFail(rt, run, enabled.reason, held.tokens, enabled.undecided, enabled.retryAfter)
     : fail(rt, run, enabled.reason, held.tokens, enabled.undecided);
 }
 
@@ -186,12 +196,14 @@ async function passOrFail(
   reason: FailureReason,
   tokens: AmazonTokens | null,
   undecided: readonly UndecidedCall[],
+  retryAfter: number | undefined,
 ): Promise<RunOutcome> {
   if (run.faultsEndIt || rt.now() >= run.linking.expires_at) return fail(rt, run, reason, tokens, undecided);
   await release(rt, run, reason, tokens, undecided);
   return {
     outcome: "passing",
     code: reason === "amazon_unavailable" ? "amazon_unavailable" : "enablement_unavailable",
+    retryAfter,
   };
 }
 

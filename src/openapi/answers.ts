@@ -149,6 +149,7 @@ export const linkingAnswer = z.strictObject({
   userId: z.nullable(z.string()),
   outcome: z.enum(OUTCOMES),
   reason: z.nullable(z.string()),
+  remedy: z.optional(z.string()),
   steps: z.array(z.strictObject({ name: z.string(), at: time })),
   createdAt: time,
 });

@@ -46,6 +46,7 @@ describe("the list of linkings", () => {
       userId: "user-1",
       outcome: "failed",
       reason: "code_expired",
+      remedy: expect.stringContaining("CODE_TTL_SECONDS"),
       steps: [{ name: "consent_shown", at: new Date(START).toISOString() }],
       createdAt: new Date(START).toISOString(),
     });

@@ -10,6 +10,7 @@ import { queryOf } from "./json-body.ts";
 import { metricsReport } from "./metrics-report.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 import { problem } from "./problem.ts";
+import { remedyFor } from "./remedies.ts";
 import { json, route } from "./routes.ts";
 
 export function insightApi(app: Hono<AppEnv>): void {
@@ -44,6 +45,8 @@ function linkingView(linking: ListedLinking): object {
     userId: linking.userId,
     outcome: linking.outcome,
     reason: linking.reason,
+    // Left out where the reason's name says all.
+    remedy: linking.reason === null ? undefined : remedyFor(linking.reason),
     steps: linking.steps.map((step) => ({ name: step.name, at: rfc3339(step.at) })),
     createdAt: rfc3339(linking.createdAt),
   };

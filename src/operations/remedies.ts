@@ -59,6 +59,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "Amazon's code was used, expired (five minutes) or issued for another redirect URI. Start again, and complete at once.",
   amazon_code_rejected_invalid_client:
     "Login with Amazon does not know this pair. The skill's lwa must be the Alexa Client Id and Secret of the skill's Account Linking page, not our own client.",
+  amazon_code_rejected_unauthorized_client:
+    "Login with Amazon does not allow this pair the exchange. Check that app-to-app linking is switched on for the skill.",
   amazon_unavailable:
     "Login with Amazon did not answer, or not in its own form. Try again; check Amazon's status page when it lasts.",
   lwa_credentials_missing: "The skill has no Login with Amazon pair: add lwa to its settings.",
