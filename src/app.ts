@@ -14,6 +14,7 @@ import { createKeyring, type Keyring } from "./crypto/keyring.ts";
 import { randomSecret } from "./crypto/random.ts";
 import { deepLinkRoutes } from "./deep-links/routes.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
+import { problem } from "./http/problem.ts";
 import { linksApiRoutes } from "./linking/api.ts";
 import { callbackRoutes } from "./linking/callback.ts";
 import { linkPageRoutes } from "./linking/link-page.ts";
@@ -21,14 +22,13 @@ import { openApiRoutes } from "./openapi/routes.ts";
 import { createLog } from "./operations/log.ts";
 import { type MaintenanceReport, runMaintenance } from "./operations/maintenance.ts";
 import { Counters } from "./operations/metrics.ts";
-import { problem } from "./operations/problem.ts";
 import { operationsRoutes } from "./operations/router.ts";
-import { followConfiguration } from "./operations/webhooks.ts";
 import type { AppContext, AppEnv, Runtime } from "./runtime.ts";
 import { signInRoutes } from "./sign-in/routes.ts";
 import { StorageFault } from "./storage/d1.ts";
 import { messagesFor } from "./ui/messages.ts";
 import { renderErrorPage } from "./ui/page.tsx";
+import { followConfiguration } from "./webhooks.ts";
 
 /** How a path speaks: OAuth's JSON, problem documents, or pages. Errors nobody foresaw follow it (W1, F6). */
 type Dialect = "oauth" | "problem" | "page";

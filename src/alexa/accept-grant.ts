@@ -2,18 +2,18 @@
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { verifyAccessToken } from "../authorization/access-tokens.ts";
-import { readBounded } from "../authorization/form-body.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
-import { queryOf } from "../operations/json-body.ts";
-import { problem } from "../operations/problem.ts";
-import { json, route } from "../operations/routes.ts";
+import { readBounded } from "../http/form-body.ts";
+import { queryOf } from "../http/json-body.ts";
+import { parseJson } from "../http/outbound.ts";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
 import { StorageFault } from "../storage/d1.ts";
 import { findGatewayGrant, type GatewayGrant, noteGrantRefused } from "../storage/gateway-tokens.ts";
 import { type GrantCodeOutcome, keepTokensOf } from "./grant-code.ts";
 import { type AmazonCode, toAmazonCode } from "./lwa.ts";
-import { parseJson } from "./outbound.ts";
 import { gatewayOrigin, REGIONS, type Region } from "./regions.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 

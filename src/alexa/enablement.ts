@@ -1,11 +1,11 @@
 // Client of the Skill Enablement API (customer family): where to ask, enable and link, look, disable.
 import * as z from "zod/mini";
 import type { AuthorizationCode } from "../authorization/codes.ts";
+import { callForJson, type NoAnswer, type OutboundAnswer } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Stage } from "../storage/linkings.ts";
 import { tolerant } from "../tolerant.ts";
 import type { EnablementFailureReason } from "./enablement-failures.ts";
-import { callForJson, type NoAnswer, type OutboundAnswer } from "./outbound.ts";
 import { REGIONS, type Region } from "./regions.ts";
 
 export const DISCOVERY_TIMEOUT_MS = 3000;

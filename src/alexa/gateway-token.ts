@@ -2,9 +2,9 @@
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { verifyAccessToken } from "../authorization/access-tokens.ts";
-import { jsonBody } from "../operations/json-body.ts";
-import { problem } from "../operations/problem.ts";
-import { json, noContent, route } from "../operations/routes.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, noContent, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
 import {

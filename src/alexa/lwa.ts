@@ -1,9 +1,9 @@
 // Login with Amazon's token endpoint, with a skill's LWA credentials. Request and validated answer are kept apart.
 import * as z from "zod/mini";
+import { callForJson, type OutboundFaultReason } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AmazonTokens } from "../storage/amazon-tokens.ts";
 import type { LwaCredentials } from "../storage/skills.ts";
-import { callForJson, type OutboundFaultReason } from "./outbound.ts";
 
 /** A code that Amazon issued. Only Login with Amazon redeems it; the enablement call takes one of ours (L1). */
 export type AmazonCode = string & { readonly brand: "AmazonCode" };

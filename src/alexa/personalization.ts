@@ -2,13 +2,13 @@
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { type AccessTokenClaims, verifyAccessToken } from "../authorization/access-tokens.ts";
-import { jsonBody } from "../operations/json-body.ts";
-import { problem } from "../operations/problem.ts";
-import { json, route } from "../operations/routes.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { callForJson } from "../http/outbound.ts";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { type LivingGrant, readLivingGrants } from "../storage/grants.ts";
 import { type LevelShown, levelShown, noteLevels } from "../storage/link-levels.ts";
-import { callForJson } from "./outbound.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
 const PROFILE_TIMEOUT_MS = 3000;

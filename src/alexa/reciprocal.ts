@@ -2,8 +2,8 @@
 import { Hono } from "hono/tiny";
 import { verifyAccessToken } from "../authorization/access-tokens.ts";
 import { bearerTokenOf } from "../authorization/bearer.ts";
-import { readFormBody } from "../authorization/form-body.ts";
 import { type OAuthError, oauthError, TOKEN_HEADERS } from "../authorization/oauth-error.ts";
+import { readFormBody } from "../http/form-body.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { findGatewayGrant, noteGrantRefused } from "../storage/gateway-tokens.ts";
 import { type GrantCodeOutcome, keepTokensOf } from "./grant-code.ts";

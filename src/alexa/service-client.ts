@@ -2,7 +2,7 @@
 import { verifyAccessToken } from "../authorization/access-tokens.ts";
 import { bearerTokenOf } from "../authorization/bearer.ts";
 import { authenticateClient, findClient } from "../authorization/client-authentication.ts";
-import { problem } from "../operations/problem.ts";
+import { problem } from "../http/problem.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
 

@@ -2,10 +2,10 @@
 import { verify } from "node:crypto";
 import type { Caches } from "../authorization/caches.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
+import { fetchOut, OutboundFault } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import { type ChainFault, checkChain, type SigningCertificate, trustAnchors } from "./certificate-chain.ts";
 import { certificateUrl } from "./certificate-url.ts";
-import { fetchOut, OutboundFault } from "./outbound.ts";
 
 export type SignatureFault = ChainFault | "certificate_url_refused" | "certificate_not_found" | "signature_wrong";
 export type SignatureVerdict =

@@ -2,12 +2,12 @@
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { claimsOfEndedToken } from "../authorization/access-tokens.ts";
-import { readBounded } from "../authorization/form-body.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { randomId } from "../crypto/random.ts";
-import { problem } from "../operations/problem.ts";
-import { json, route } from "../operations/routes.ts";
-import { deliverSoon } from "../operations/webhooks.ts";
+import { readBounded } from "../http/form-body.ts";
+import { parseJson } from "../http/outbound.ts";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { levelShown } from "../storage/link-levels.ts";
 import {
@@ -19,7 +19,7 @@ import {
   takeOtherEvent,
 } from "../storage/skill-events.ts";
 import { tolerant } from "../tolerant.ts";
-import { parseJson } from "./outbound.ts";
+import { deliverSoon } from "../webhooks.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 import { type SignatureFault, verifyAlexaSignature } from "./signature.ts";
 

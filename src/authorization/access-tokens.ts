@@ -1,9 +1,9 @@
 // Access tokens: signed JWTs (RFC 9068) that anyone verifies by our key set; revocation shows where we are asked.
 import { compactVerify, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
-import { parseJson } from "../alexa/outbound.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { randomSecret } from "../crypto/random.ts";
+import { parseJson } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import { currentSigner, recordedVerificationKey, SIGNING_ALGORITHM, type Signer, verificationKey } from "./keys.ts";
 

@@ -4,8 +4,8 @@ import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
-import { jsonBody } from "../operations/json-body.ts";
-import { problem } from "../operations/problem.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { messagesFor } from "../ui/messages.ts";
 import {

@@ -2,13 +2,15 @@
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
+import { readFormBody } from "../http/form-body.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";
 import { openForm, sealForm } from "../sign-in/form-token.ts";
-import { currentSession, type Session, sessionHolds } from "../sign-in/session.ts";
+import { currentSession, type Session } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
 import { signOutHere } from "../sign-in/sign-in-routes.ts";
 import type { LinkingStart } from "../storage/linkings.ts";
+import { sessionHolds } from "../storage/sessions.ts";
 import { renderConsentPage } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
@@ -16,7 +18,6 @@ import { checkAuthorizationRequest, errorUri, type ValidatedAuthorizationRequest
 import { refusalPage } from "./authorize-refusal.ts";
 import { LINKS_SCOPE } from "./bearer.ts";
 import { decide } from "./decision.ts";
-import { readFormBody } from "./form-body.ts";
 import { rawQueryOf } from "./raw-query.ts";
 
 /** Our own parameter, last in the query: the attempt that a sign-in began goes on with the consent. */

@@ -1,6 +1,6 @@
 // Who is behind the bearer token of an API call: a user of an `app` client of ours, with the scope `links`, or one of the company's
 // identity provider.
-import { problem } from "../operations/problem.ts";
+import { problem } from "../http/problem.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import { claimsToBeFromProvider, userOfProviderToken } from "../sign-in/provider-tokens.ts";
 import { readFirst } from "../storage/d1.ts";

@@ -1,10 +1,10 @@
 // POST /introspect (RFC 7662): whether a token opens anything right now. Only for clients that may know.
 import { Hono } from "hono/tiny";
+import { readFormBody } from "../http/form-body.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
 import { type GrantRow, grantLives } from "../storage/grants.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import { readFormBody } from "./form-body.ts";
 import { oauthError, TOKEN_HEADERS } from "./oauth-error.ts";
 import { findToken, refreshTokenIsActive } from "./token-lookup.ts";
 

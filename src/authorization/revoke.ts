@@ -1,10 +1,10 @@
 // POST /revoke (RFC 7009): either token of a client ends the grant behind it.
 import { Hono } from "hono/tiny";
-import { deliverSoon } from "../operations/webhooks.ts";
+import { readFormBody } from "../http/form-body.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { revokeGrant } from "../storage/grants.ts";
+import { deliverSoon } from "../webhooks.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import { readFormBody } from "./form-body.ts";
 import { oauthError, TOKEN_HEADERS } from "./oauth-error.ts";
 import { findToken } from "./token-lookup.ts";
 

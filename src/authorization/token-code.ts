@@ -1,7 +1,6 @@
 // grant_type=authorization_code: checks in memory first, then one claim in D1 that spends the code and makes the grant.
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
-import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
 import { LOOKED_AT_CODE_STEP, noteCodeRefusal } from "../storage/code-refusals.ts";
 import {
@@ -13,6 +12,7 @@ import {
   revokeGrantOfReplayedCode,
 } from "../storage/codes.ts";
 import { StorageFault } from "../storage/d1.ts";
+import { deliverSoon } from "../webhooks.ts";
 import type { AuthenticatedClient } from "./client-authentication.ts";
 import { authenticateClient } from "./client-authentication.ts";
 import { type CodeCopy, getCodeCopy, isAuthorizationCode } from "./codes.ts";

@@ -19,9 +19,9 @@ import {
 import { startService } from "../../test/support/service.ts";
 import { countOf, linkAlexa, linkApp, refreshOfApp } from "../../test/support/tokens.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
+import { readFormBody } from "../http/form-body.ts";
 import { mintAccessToken } from "./access-tokens.ts";
 import { codeOfConsent, isAuthorizationCode } from "./codes.ts";
-import { readFormBody } from "./form-body.ts";
 import { isChallenge, verifierMatches } from "./pkce.ts";
 import { chainLink, formatRefreshToken, newChain, newStableSecret, parseRefreshToken } from "./refresh-tokens.ts";
 

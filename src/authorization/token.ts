@@ -1,8 +1,8 @@
 // POST /token: one URL for exchange, refresh and client credentials. Answers within four seconds, always in JSON (W1, W2).
 import { Hono } from "hono/tiny";
+import { readFormBody } from "../http/form-body.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { StorageFault } from "../storage/d1.ts";
-import { readFormBody } from "./form-body.ts";
 import { type OAuthError, oauthError } from "./oauth-error.ts";
 import { grantToClient } from "./token-client-credentials.ts";
 import { exchangeCode, type TokenRequestLife } from "./token-code.ts";

@@ -1,7 +1,7 @@
 // What the company's mobile app claims: the association files of both platforms, and the address Alexa opens it with.
 import { Hono } from "hono/tiny";
 import { rawQueryOf } from "../authorization/raw-query.ts";
-import { problem } from "../operations/problem.ts";
+import { problem } from "../http/problem.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { androidStatements, appleAssociation } from "./association-files.ts";
 

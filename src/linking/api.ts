@@ -2,8 +2,8 @@
 import { Hono } from "hono/tiny";
 import { toAmazonCode } from "../alexa/lwa.ts";
 import { type ApiUser, authenticateUser } from "../authorization/bearer.ts";
-import { jsonBody } from "../operations/json-body.ts";
-import { problem } from "../operations/problem.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
 import { remedyFor } from "../operations/remedies.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { readLinkingByState } from "../storage/app-linkings.ts";

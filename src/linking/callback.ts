@@ -2,10 +2,12 @@
 import { Hono } from "hono/tiny";
 import { type AmazonCode, toAmazonCode } from "../alexa/lwa.ts";
 import { parseRawQuery, rawQueryOf } from "../authorization/raw-query.ts";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";
-import { currentSession, sessionHolds } from "../sign-in/session.ts";
+import { currentSession } from "../sign-in/session.ts";
 import { type AppLinking, readLinkingByState } from "../storage/app-linkings.ts";
+import { sessionHolds } from "../storage/sessions.ts";
 import { type Completion, presentCode, presentError } from "./complete.ts";
 import {
   renderBadAddress,
@@ -15,7 +17,6 @@ import {
   renderWaiting,
 } from "./outcome-pages.tsx";
 import { publicReason, reasonOfAmazonError } from "./reasons.ts";
-import { seeOther } from "./see-other.ts";
 import { APP_CALLBACK, BROWSER_CALLBACK, withQuery } from "./start.ts";
 import { hashOfState, type LinkingState, sealResult, toLinkingState } from "./state.ts";
 

@@ -1,9 +1,10 @@
 // GET /link/{skillId} draws one page that asks; its POST starts the linking and goes on to Amazon. Nothing is born from a GET (S3, P2).
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { readFormBody } from "../authorization/form-body.ts";
 import { parseRawQuery, rawQueryOf } from "../authorization/raw-query.ts";
 import { randomId } from "../crypto/random.ts";
+import { readFormBody } from "../http/form-body.ts";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";
 import { openForm, sealForm } from "../sign-in/form-token.ts";
@@ -17,7 +18,6 @@ import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import { renderBadAddress, renderCancelled } from "./outcome-pages.tsx";
 import { stageSchema } from "./schemas.ts";
-import { seeOther } from "./see-other.ts";
 import { amazonAddresses, BROWSER_CALLBACK, start, withQuery } from "./start.ts";
 import { stateOfTransaction } from "./state.ts";
 

@@ -2,7 +2,6 @@
 import { findEnablement } from "../alexa/enablement.ts";
 import { freshGatewayToken } from "../alexa/gateway-refresh.ts";
 import { EXPIRY_MARGIN_MS } from "../alexa/lwa.ts";
-import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
 import type { LinkLevel } from "../storage/link-levels.ts";
@@ -15,6 +14,7 @@ import {
   readLinks,
   revokeUnlinkedGrants,
 } from "../storage/links.ts";
+import { deliverSoon } from "../webhooks.ts";
 
 export interface Link {
   readonly skillId: string;

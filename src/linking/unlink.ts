@@ -1,7 +1,6 @@
 // Unlinking: ours ends at once, in one batch; then the skill is disabled at Amazon, now or by the scheduled work.
 import { disableEnablement, findEnablement } from "../alexa/enablement.ts";
 import { EXPIRY_MARGIN_MS, freshAmazonTokens } from "../alexa/lwa.ts";
-import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
 import { StorageFault } from "../storage/d1.ts";
@@ -17,6 +16,7 @@ import {
   replacePendingTokens,
   revokeLinks,
 } from "../storage/unlinks.ts";
+import { deliverSoon } from "../webhooks.ts";
 
 export type UnlinkOutcome =
   | { readonly outcome: "unlinked"; readonly amazon: "done" | "pending" }

@@ -1,11 +1,11 @@
 // Who may use the admin API: whoever brings ADMIN_TOKEN, or the session that was opened with it. Guesses are slowed.
 import { createMiddleware } from "hono/factory";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+import { problem } from "../http/problem.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { networkOf } from "../sign-in/network.ts";
 import { readFirst } from "../storage/d1.ts";
 import { adminSessionOf } from "./admin-session.ts";
-import { problem } from "./problem.ts";
 
 const GUESSES_PER_MINUTE = 10;
 const WINDOW_MS = 60_000;

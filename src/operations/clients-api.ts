@@ -4,6 +4,9 @@ import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../authorization/bearer.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
+import { jsonBody, queryOf } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, noContent, route } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import {
   changeClient,
@@ -15,10 +18,7 @@ import {
 } from "../storage/client-admin.ts";
 import { type Client, readClient } from "../storage/clients.ts";
 import { clientChangesSchema, listsReservedScope, newClientSchema, rotateSecretSchema } from "./admin-schemas.ts";
-import { jsonBody, queryOf } from "./json-body.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
-import { problem } from "./problem.ts";
-import { json, noContent, route } from "./routes.ts";
 
 export function clientsApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/clients", { GET: list, POST: create });

@@ -3,13 +3,13 @@ import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { toBase64Url } from "../crypto/encoding.ts";
 import { randomId } from "../crypto/random.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { normalizeEmail } from "../sign-in/email.ts";
 import { type ImportedLink, type ImportedPerson, importLinks, resolvePeople } from "../storage/imports.ts";
 import { readSkill, type Skill } from "../storage/skills.ts";
 import { skillId, stageSchema } from "./admin-schemas.ts";
-import { jsonBody } from "./json-body.ts";
-import { json, route } from "./routes.ts";
 
 const MOST_ITEMS = 100;
 const DAY_MS = 24 * 3_600_000;

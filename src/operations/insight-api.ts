@@ -1,17 +1,17 @@
 // What happened: linkings with their steps and reasons, refused requests, and metrics.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
+import { queryOf } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { listAudit } from "../storage/audit-list.ts";
 import { type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
 import { DAY_MS, HOUR_MS, readCounts } from "../storage/metrics.ts";
 import { listRefusals } from "../storage/refusals.ts";
-import { queryOf } from "./json-body.ts";
 import { metricsReport } from "./metrics-report.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
-import { problem } from "./problem.ts";
 import { remedyFor } from "./remedies.ts";
-import { json, route } from "./routes.ts";
 
 export function insightApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/linkings", { GET: linkings });

@@ -6,7 +6,7 @@ import type { Runtime } from "../runtime.ts";
 import { ENDINGS_AT_ONCE, exportEndings } from "../storage/endings.ts";
 import { resealChunk } from "../storage/reseal.ts";
 import { SWEEPS, sweep } from "../storage/sweeps.ts";
-import { deliverWebhooks, followConfiguration } from "./webhooks.ts";
+import { deliverWebhooks, followConfiguration } from "../webhooks.ts";
 
 export interface MaintenanceLimits {
   /** Rows that one sweep takes in one round. */

@@ -1,7 +1,7 @@
 // Lists: `limit`, an opaque `cursor`, and `{"items", "nextCursor"?}`.
 import * as z from "zod/mini";
 import { fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
-import { problem } from "./problem.ts";
+import { problem } from "../http/problem.ts";
 
 const LIMIT_RULE = "must be a number from 1 to 200";
 

@@ -1,5 +1,7 @@
 // All that operators use: the admin API behind its guard, and the health check.
 import { Hono } from "hono/tiny";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst, StorageFault } from "../storage/d1.ts";
 import { adminGuard } from "./admin-guard.ts";
@@ -7,8 +9,6 @@ import { adminPages } from "./admin-page.tsx";
 import { clientsApi } from "./clients-api.ts";
 import { importsApi } from "./imports-api.ts";
 import { insightApi } from "./insight-api.ts";
-import { problem } from "./problem.ts";
-import { json, route } from "./routes.ts";
 import { skillsApi } from "./skills-api.ts";
 import { upkeepApi } from "./upkeep-api.ts";
 import { usersApi } from "./users-api.ts";

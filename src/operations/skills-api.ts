@@ -3,6 +3,9 @@ import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
+import { jsonBody, queryOf, rawJson, shapeProblem } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, noContent, route } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readClients, rotateClientSecret } from "../storage/client-admin.ts";
 import { type AuthMethod, type Client, readClient } from "../storage/clients.ts";
@@ -17,10 +20,7 @@ import {
   skillChangesSchema,
   stageSchema,
 } from "./admin-schemas.ts";
-import { jsonBody, queryOf, rawJson, shapeProblem } from "./json-body.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
-import { problem } from "./problem.ts";
-import { json, noContent, route } from "./routes.ts";
 import { amazonRedirectUris, missingAmazonRedirectUris } from "./web-address.ts";
 
 const BOTH_METHODS: readonly AuthMethod[] = ["client_secret_basic", "client_secret_post"];

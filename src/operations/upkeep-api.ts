@@ -2,15 +2,15 @@
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { listSigningKeys, rotateSigningKey } from "../authorization/keys.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { auditStatement } from "../storage/audit.ts";
 import { write } from "../storage/d1.ts";
 import { reapplyEndings } from "../storage/endings.ts";
-import { jsonBody } from "./json-body.ts";
 import { LIMITS, runMaintenance } from "./maintenance.ts";
 import { rfc3339 } from "./paging.ts";
-import { problem } from "./problem.ts";
-import { json, route } from "./routes.ts";
 
 export function upkeepApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/keys", { GET: list });

@@ -1,6 +1,9 @@
 // /api/admin/users: password accounts made by operators, a person's links, and erasing a person.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
+import { jsonBody, queryOf } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, noContent, route } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import {
   type AccountRefusal,
@@ -16,10 +19,7 @@ import { write } from "../storage/d1.ts";
 import { exportEndings } from "../storage/endings.ts";
 import { type ErasureReport, eraseUser } from "../storage/erasure.ts";
 import type { User } from "../storage/users.ts";
-import { jsonBody, queryOf } from "./json-body.ts";
 import { rfc3339 } from "./paging.ts";
-import { problem } from "./problem.ts";
-import { json, noContent, route } from "./routes.ts";
 
 export function usersApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/users", { GET: find, POST: create });

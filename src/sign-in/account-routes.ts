@@ -6,6 +6,7 @@ import type { AppContext, AppEnv } from "../runtime.ts";
 import { readAccount } from "../storage/account.ts";
 import { readAccountData } from "../storage/account-data.ts";
 import { revokeGrant } from "../storage/grants.ts";
+import { sessionHolds } from "../storage/sessions.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderAccount, renderUnlink } from "./account-page.tsx";
 import { browserOf } from "./browser.ts";
@@ -13,7 +14,7 @@ import { openForm, sealForm } from "./form-token.ts";
 import { passkeysOn } from "./passkey-pages.tsx";
 import { mayAddPasskey, sealAddForm } from "./passkey-routes.ts";
 import { postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
-import { currentSession, type Session, sessionHolds } from "./session.ts";
+import { currentSession, type Session } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 import { sealSignOutForm } from "./sign-in-routes.ts";
 

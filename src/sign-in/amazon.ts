@@ -1,7 +1,7 @@
 // Sign-in with the customer's Amazon account: Login with Amazon's code flow, then the profile.
 import * as z from "zod/mini";
 import { exchangeAmazonCode, LWA_TIMEOUT_MS, toAmazonCode } from "../alexa/lwa.ts";
-import { callForJson } from "../alexa/outbound.ts";
+import { callForJson } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import { tolerant } from "../tolerant.ts";
 import { isEmail, normalizeEmail } from "./email.ts";

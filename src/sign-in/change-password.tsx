@@ -5,6 +5,7 @@ import * as z from "zod/mini";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readAccount } from "../storage/account.ts";
 import { batch } from "../storage/d1.ts";
+import { sessionHolds } from "../storage/sessions.ts";
 import { giveBackStatement } from "../storage/throttles.ts";
 import { readUser, rememberBrowserStatements } from "../storage/users.ts";
 import { messagesFor } from "../ui/messages.ts";
@@ -17,7 +18,7 @@ import { networkOf } from "./network.ts";
 import { admitAttempt } from "./password.ts";
 import { checkPassword, verifyPassword } from "./password-hash.ts";
 import { postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
-import { currentSession, sessionHolds, startSession } from "./session.ts";
+import { currentSession, startSession } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 
 const FORM = "change-password";

@@ -1,9 +1,9 @@
 // Sign-in at the company's identity provider: OpenID Connect's code flow with PKCE, state and nonce.
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
-import { callForJson, fetchOut, OutboundFault } from "../alexa/outbound.ts";
 import { toBase64Url, utf8 } from "../crypto/encoding.ts";
 import type { OidcConfig } from "../env.ts";
+import { callForJson, fetchOut, OutboundFault } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import { tolerant } from "../tolerant.ts";
 import { isEmail, normalizeEmail } from "./email.ts";

@@ -1,9 +1,9 @@
 // Passkeys: the script, the JSON that it exchanges with us, and the page that removes one. All of it 404 where they are switched off.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { jsonBody } from "../operations/json-body.ts";
-import { type ProblemCode, problem } from "../operations/problem.ts";
-import { json } from "../operations/routes.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { type ProblemCode, problem } from "../http/problem.ts";
+import { json } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readAccount } from "../storage/account.ts";
 import { batch, write } from "../storage/d1.ts";
@@ -16,6 +16,7 @@ import {
   removePasskey,
   usePasskey,
 } from "../storage/passkeys.ts";
+import { sessionHolds } from "../storage/sessions.ts";
 import { brandName } from "../ui/brand.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { PASSKEY_SCRIPT, PASSKEY_SCRIPT_PATH } from "../ui/passkey-script.ts";
@@ -35,7 +36,7 @@ import { type Ceremony, CHALLENGE_LIFETIME_MS, newChallenge, openChallenge } fro
 import { MAX_PASSKEY_NAME, passkeysOn, renderRemovePasskey } from "./passkey-pages.tsx";
 import { signedInStatements } from "./password.ts";
 import { passesFirstSieve, postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
-import { currentSession, type Session, sessionHolds, startSession } from "./session.ts";
+import { currentSession, type Session, startSession } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 
 const ADD_FORM = "passkeys";

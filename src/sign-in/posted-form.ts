@@ -1,5 +1,5 @@
 // Forms posted to the pages of this folder: the body, the first sieve, and the page for a form that cannot be used.
-import { readFormBody } from "../authorization/form-body.ts";
+import { readFormBody } from "../http/form-body.ts";
 import type { AppContext } from "../runtime.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";

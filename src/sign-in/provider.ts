@@ -1,8 +1,8 @@
 // The company's identity provider: its endpoints by discovery, its keys, and tokens that it signed.
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import * as z from "zod/mini";
-import { callForJson } from "../alexa/outbound.ts";
 import type { Caches } from "../authorization/caches.ts";
+import { callForJson } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import { tolerant } from "../tolerant.ts";
 

@@ -4,7 +4,6 @@ import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { AppContext } from "../runtime.ts";
-import type { Condition } from "../storage/d1.ts";
 
 const COOKIE = "__Host-session";
 /** Says for ten minutes that the visitor has just signed out: a provider that knows them must ask who they are. */
@@ -73,12 +72,4 @@ export function endSessionStatement(db: D1Database, session: Session): D1Prepare
   return db
     .prepare("INSERT INTO ended_sessions (id, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING")
     .bind(session.sessionId, session.issuedAt + SESSION_LIFETIME_MS);
-}
-
-/** True in SQL while the session acts: its user exists, is of the same epoch, and has not ended it. */
-export function sessionHolds(session: Session): Condition {
-  return {
-    sql: "(EXISTS (SELECT 1 FROM users WHERE id = ? AND session_epoch = ?) AND NOT EXISTS (SELECT 1 FROM ended_sessions WHERE id = ?))",
-    params: [session.userId, session.epoch, session.sessionId],
-  };
 }

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { auditStatement } from "../storage/audit.ts";
 import { batch, readFirst, write } from "../storage/d1.ts";
+import { sessionHolds } from "../storage/sessions.ts";
 import { endLoginsStatements } from "../storage/users.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { browserOf } from "./browser.ts";
@@ -14,14 +15,7 @@ import { openForm, sealForm } from "./form-token.ts";
 import { networkOf } from "./network.ts";
 import { signInWithPassword } from "./password.ts";
 import { passesFirstSieve, postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
-import {
-  clearSession,
-  currentSession,
-  endSessionStatement,
-  type Session,
-  sessionHolds,
-  startSession,
-} from "./session.ts";
+import { clearSession, currentSession, endSessionStatement, type Session, startSession } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 
 const FIRST_SIEVE_SECONDS = 60;

@@ -1,7 +1,8 @@
 // Linkings that start on our side: started once, claimed for one run at a time, ended once. No lock is held across Amazon (L3).
-import { type Session, sessionHolds } from "../sign-in/session.ts";
+
 import { batch, type Condition, readAll, readFirst, write } from "./d1.ts";
 import type { Flow, LinkingStart, Stage } from "./linkings.ts";
+import { type SessionKey, sessionHolds } from "./sessions.ts";
 import { type Skill, skillFromRow, skillStatement } from "./skills.ts";
 
 export type Platform = "ios" | "android" | "web";
@@ -52,7 +53,7 @@ export interface LinkingOrder {
   readonly stage: Stage | undefined;
   readonly userId: string;
   /** The browser and session that must complete it; undefined: started through the API. */
-  readonly browser: { readonly hash: string; readonly session: Session } | undefined;
+  readonly browser: { readonly hash: string; readonly session: SessionKey } | undefined;
   readonly decision: "allow" | "deny";
   readonly stateHash: string;
   readonly redirectUri: string;

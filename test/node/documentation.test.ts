@@ -74,7 +74,7 @@ describe("the troubleshooting page names every reason", () => {
     ["for which grants end", () => literals("src/storage/grants.ts", "type RevocationReason", ";")],
     ["of attempts that nobody finished", () => matches(text("src/storage/sweeps.ts"), /(?:THEN|ELSE) '([a-z_]+)'/g)],
     ["that the operator's page explains", () => matches(text("src/operations/remedies.ts"), /^ {2}([a-z_]+):/gm)],
-    ["of the JSON API", () => matches(text("src/operations/problem.ts"), /^ {2}([a-z_]+): \[\d+/gm)],
+    ["of the JSON API", () => matches(text("src/http/problem.ts"), /^ {2}([a-z_]+): \[\d+/gm)],
     ["in the log that is an alert", loggedAlerts],
   ])("O4: %s", (_, reasons) => {
     expect(unnamed(reasons())).toEqual([]);

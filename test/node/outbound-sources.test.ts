@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 
-const ONLY_WAY_OUT = "src/alexa/outbound.ts";
+const ONLY_WAY_OUT = "src/http/outbound.ts";
 /** `fetch` called, or handed on as a value; `app.fetch`, `exports.default.fetch` and `fetchOut` are something else. */
 const BARE_FETCH = /(?<![\w.$])(?:globalThis\.)?fetch\s*(?=[(,;}\])])/;
 

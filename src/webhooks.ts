@@ -1,15 +1,16 @@
 // Webhooks: the company's own servers learn of each link made and ended, signed as Standard Webhooks describes, at least once.
-import { fetchOut, OutboundFault } from "../alexa/outbound.ts";
-import { utf8 } from "../crypto/encoding.ts";
-import type { WebhookConfig } from "../env.ts";
-import type { Runtime } from "../runtime.ts";
+
+import { utf8 } from "./crypto/encoding.ts";
+import type { WebhookConfig } from "./env.ts";
+import { fetchOut, OutboundFault } from "./http/outbound.ts";
+import type { Runtime } from "./runtime.ts";
 import {
   claimMessages,
   type OutboxMessage,
   type Settlement,
   settleMessages,
   switchWebhooks,
-} from "../storage/webhooks.ts";
+} from "./storage/webhooks.ts";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;

@@ -1,8 +1,8 @@
 // Reading what callers of the JSON API send: bodies within a size, and shapes that say which field is wrong.
 import * as z from "zod/mini";
-import { readBounded } from "../authorization/form-body.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import type { AppContext } from "../runtime.ts";
+import { readBounded } from "./form-body.ts";
 import { problem } from "./problem.ts";
 import { shapeMessage } from "./shape-messages.ts";
 

@@ -2,8 +2,8 @@
 import { env } from "cloudflare:workers";
 import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { admin } from "../../test/support/admin.ts";
-import { runtimeOf } from "../../test/support/runtime.ts";
+import { admin } from "../test/support/admin.ts";
+import { runtimeOf } from "../test/support/runtime.ts";
 import {
   APP_CLIENT,
   APP_REDIRECT_URI,
@@ -14,9 +14,9 @@ import {
   SKILL_ID,
   seedCode,
   seedEveryone,
-} from "../../test/support/seeds.ts";
-import { type Service, START, startService } from "../../test/support/service.ts";
-import { link } from "../../test/support/skill-events.ts";
+} from "../test/support/seeds.ts";
+import { type Service, START, startService } from "../test/support/service.ts";
+import { link } from "../test/support/skill-events.ts";
 import { deliverWebhooks } from "./webhooks.ts";
 
 const URL_OF_HOOK = "https://hooks.example.com/alexa-link";
