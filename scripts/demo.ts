@@ -157,6 +157,11 @@ async function configureSimulator(options: DemoOptions): Promise<void> {
       clientId: "demo-service",
       clientSecret: secrets.serviceClient,
     },
+    personalization: {
+      url: `${service}/api/personalization`,
+      clientId: "demo-service",
+      clientSecret: secrets.serviceClient,
+    },
     company: { name: "Acme", appClientId: "demo-app", returnUrl: `${simulator}/company/done` },
   };
   const response = await fetch(`${simulator}/simulator/skill`, {

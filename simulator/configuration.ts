@@ -9,6 +9,8 @@ export const skillSchema = z.strictObject({
   stage: z.enum(["development", "live"]),
   /** Name shown to the customer. */
   name: z.string().min(1),
+  /** In which form the skill gets AcceptGrant. */
+  type: z.enum(["smart_home", "custom"]).default("smart_home"),
   authorizationUrl: webUrl,
   /** Address that the company's app claims as universal or app link; with it the Alexa app can open that app. */
   appAuthorizationUrl: webUrl.optional(),
@@ -39,6 +41,8 @@ export const skillSchema = z.strictObject({
   /** Where AcceptGrant goes (the skill's backend), with HTTP Basic. */
   acceptGrant: credentials.extend({ url: webUrl }).optional(),
   reciprocalUrl: webUrl.optional(),
+  /** Where the skill's backend asks who is speaking, with HTTP Basic; left out, nobody can speak. */
+  personalization: credentials.extend({ url: webUrl }).optional(),
   /** The company whose website and app the simulator plays as well. */
   company: z
     .strictObject({
@@ -83,5 +87,10 @@ export function skillKey(skillId: string, stage: string): string {
 
 /** What is wrong with a JSON body, one line per problem, with the path of the field. */
 export function explainProblems(error: z.ZodError): string[] {
-  return error.issues.map((issue) => `${issue.path.map(String).join(".") || "(body)"}: ${issue.message}`);
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.map(String);
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((key) => `${[...path, key].join(".")}: no such field`);
+    return [`${path.join(".") || "(body)"}: ${issue.message}`];
+  });
 }

@@ -154,7 +154,14 @@ export const faultsSchema = z.strictObject({
       times,
     })
     .optional(),
-  acceptGrant: z.strictObject({ badCode: z.boolean().optional(), times }).optional(),
+  acceptGrant: z
+    .strictObject({
+      badCode: z.boolean().optional(),
+      /** Custom skills: no token in the context, so that only Alexa's id tells whose account it is. */
+      withoutAccessToken: z.boolean().optional(),
+      times,
+    })
+    .optional(),
 });
 export type Faults = z.infer<typeof faultsSchema>;
 export type FaultName = keyof Faults;

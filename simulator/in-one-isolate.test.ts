@@ -106,6 +106,11 @@ beforeEach(async () => {
     redirectUrls: [`${SERVICE}/link/callback`, `${SERVICE}/app/callback`],
     eventsUrl: `${SERVICE}/alexa/events`,
     acceptGrant: { url: `${SERVICE}/alexa/accept-grant`, clientId: "demo-service", clientSecret: backend.secret },
+    personalization: {
+      url: `${SERVICE}/api/personalization`,
+      clientId: "demo-service",
+      clientSecret: backend.secret,
+    },
   };
   await drive("PUT", "/simulator/skill", configuration);
 });
@@ -182,6 +187,62 @@ describe("sending events to Alexa", () => {
   it("the reciprocal call is taken", async () => {
     await drive("PUT", "/simulator/skill", { ...configuration, reciprocalUrl: `${SERVICE}/alexa/reciprocal` });
     await expectAllMet({ scenario: "authorize" });
+  });
+});
+
+describe("a speaker with a link of their own", () => {
+  const levels = async () => {
+    const { results } = await service.env.DB.prepare(
+      "SELECT level_shown AS shown, alexa_user_id AS alexa FROM grants WHERE revoked_at IS NULL ORDER BY rowid",
+    ).all<{ shown: number | null; alexa: string | null }>();
+    return results;
+  };
+
+  it("the service learns from events and from speech which link is shared, and says whose account serves whom", async () => {
+    await expectAllMet({ scenario: "authorize" });
+    await expectAllMet({ scenario: "authorize", person: "ada" });
+    await service.settled();
+    const [shared, own] = await levels();
+    expect([shared?.shown, own?.shown]).toEqual([2, 1]);
+    expect(own?.alexa).toBe(shared?.alexa);
+    await expectAllMet({ scenario: "speak", person: "ada" });
+    await expectAllMet({ scenario: "speak", person: "grace" });
+    await expectAllMet({ scenario: "speak" });
+    await service.settled();
+    expect((await levels()).map(({ shown }) => shown)).toEqual([4, 3]);
+  });
+
+  it("only the speaker linked, then nobody: others are served as nobody", async () => {
+    await expectAllMet({ scenario: "speak", person: "ada" });
+    await expectAllMet({ scenario: "authorize", person: "ada" });
+    await expectAllMet({ scenario: "speak", person: "ada" });
+    await expectAllMet({ scenario: "speak" });
+  });
+});
+
+describe("a custom skill that may send events", () => {
+  it.each([
+    ["the account's token", {}],
+    ["Alexa's id of the account, as events told it", { acceptGrant: { withoutAccessToken: true } }],
+  ])(
+    "gives Alexa.Authorization.Grant, and its link is found by %s, its region by the request's endpoint",
+    async (_, faults) => {
+      await drive("PUT", "/simulator/skill", { ...configuration, type: "custom", sendAlexaEvents: true });
+      await drive("PUT", "/simulator/faults", faults);
+      await expectAllMet({ scenario: "authorize", account: "emil" });
+      const { results } = await service.env.DB.prepare("SELECT purpose, host FROM amazon_tokens").all();
+      expect(results).toEqual([{ purpose: "event_gateway", host: "https://api.eu.amazonalexa.com" }]);
+    },
+  );
+
+  it("a code that Amazon never issued is a problem", async () => {
+    await drive("PUT", "/simulator/skill", { ...configuration, type: "custom", sendAlexaEvents: true });
+    await drive("PUT", "/simulator/faults", { acceptGrant: { badCode: true } });
+    const { checks } = await run({ scenario: "authorize" });
+    expect(checks.find((check) => check.name === "accept_grant")).toMatchObject({
+      ok: false,
+      detail: "Alexa.Authorization.Grant was answered 422",
+    });
   });
 });
 

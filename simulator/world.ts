@@ -18,6 +18,8 @@ export interface Linking {
   readonly skillId: string;
   readonly stage: SkillStage;
   accountId: string;
+  /** Speaker who links for their own voice; undefined when the account links. */
+  readonly person?: string | undefined;
   readonly startedAt: number;
   request?: AuthorizationRequest;
   /** `state` of the company's request to Amazon, when it started there. */
@@ -37,7 +39,9 @@ export interface Link {
   readonly skillId: string;
   readonly stage: SkillStage;
   readonly accountId: string;
-  /** Alexa's id of the customer for this skill, new at every enablement. */
+  /** Speaker whose own link this is; undefined for the account's, which all speakers share. */
+  readonly person?: string | undefined;
+  /** Alexa's id of the customer for this skill, new at every enablement; the account's and its speakers' links have the same. */
   readonly userId: string;
   accessToken: string;
   refreshToken: string;
@@ -140,12 +144,28 @@ export function firstSkill(world: World): Skill | undefined {
   return world.skills.values().next().value;
 }
 
-export function linkKey(accountId: string, skillId: string, stage: string): string {
-  return `${accountId}/${skillKey(skillId, stage)}`;
+/** Key of the account's link, or of one speaker's. */
+export function linkKey(accountId: string, skillId: string, stage: string, person?: string): string {
+  return `${accountId}/${skillKey(skillId, stage)}${person === undefined ? "" : `/${person}`}`;
+}
+
+/** All links of one enablement: the account's and its speakers'. */
+export function linksOf(world: World, of: Pick<Link, "accountId" | "skillId" | "stage">): Link[] {
+  return [...world.links.values()].filter(
+    ({ accountId, skillId, stage }) => accountId === of.accountId && skillId === of.skillId && stage === of.stage,
+  );
+}
+
+/** Alexa's id of a speaker of an account. */
+export function personIdOf(accountId: string, person: string): string {
+  return `amzn1.ask.person.${accountId}.${person}`.toUpperCase().replace("AMZN1.ASK.PERSON", "amzn1.ask.person");
 }
 
 /** Begins a linking and remembers it, newest last; only the newest hundred are kept. */
-export function beginLinking(world: World, start: Pick<Linking, "flow" | "skillId" | "stage" | "accountId">): Linking {
+export function beginLinking(
+  world: World,
+  start: Pick<Linking, "flow" | "skillId" | "stage" | "accountId" | "person">,
+): Linking {
   const linking: Linking = {
     ...start,
     linkId: `lk_${randomText(6)}`,

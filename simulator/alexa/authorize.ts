@@ -22,18 +22,19 @@ export function redirectUriOf(scene: Scene, skill: Skill, host: RedirectHost): s
     : `${scene.origin}/${host}/api/skill/link/${skill.vendorId}`;
 }
 
-/** Begins a linking: what Alexa will open, kept beside what it expects back. */
+/** Begins a linking: what Alexa will open, kept beside what it expects back. Nothing of it says that it is for one speaker only. */
 export async function startAuthorization(
   scene: Scene,
   skill: Skill,
   account: AmazonAccount,
   inApp: boolean,
+  person?: string,
 ): Promise<Linking> {
   const { world } = scene;
   const fault = useFault(world.faults, "authorize") ?? {};
   const { skillId, stage } = skill;
   const flow = inApp ? "alexa_app_to_app" : "alexa_app";
-  const linking = beginLinking(world, { flow, skillId, stage, accountId: account.id });
+  const linking = beginLinking(world, { flow, skillId, stage, accountId: account.id, person });
   const honest = redirectUriOf(scene, skill, fault.redirectHost ?? REDIRECT_HOST_OF[account.region]);
   linking.request = await buildAuthorizationRequest({
     authorizationUrl: inApp && skill.appAuthorizationUrl ? skill.appAuthorizationUrl : skill.authorizationUrl,

@@ -86,6 +86,28 @@ describe("skill events", () => {
     );
   });
 
+  it("of a speaker's own link: the token is the person's, and the account keeps its own", async () => {
+    const stage = await stageWithBackend(EVENTS);
+    await stage.linkFromAlexa();
+    stage.received.length = 0;
+    const started = await stage.post("/alexa-app/enable", { person: "ada" });
+    const authorizeUrl = started.headers.get("location") ?? "";
+    const decided = await stage.company.fetch(authorizeUrl, {
+      method: "POST",
+      body: new URLSearchParams({ decision: "allow" }),
+    });
+    await stage.call(decided.headers.get("location") ?? "");
+    const { items } = await stage.json<{ items: { person?: string; userId: string }[] }>("GET", "/simulator/links");
+    expect(items.map(({ person }) => person)).toEqual([undefined, "ada"]);
+    expect(items[0]?.userId).toBe(items[1]?.userId);
+    const { context, request } = JSON.parse(stage.received[1]?.body ?? "{}");
+    expect(request.body.accessToken).toBe(context.System.person.accessToken);
+    expect(context.System.user.accessToken).toMatch(/^at_fake/);
+    expect(context.System.user.accessToken).not.toBe(request.body.accessToken);
+    await stage.post("/alexa-app/disable");
+    expect(await stage.json("GET", "/simulator/links")).toEqual({ items: [] });
+  });
+
   it("at Amazon's hosts the certificate URL is Amazon's", async () => {
     const stage = await stageWithBackend({ ...EVENTS, certificateOrigin: "https://s3.amazonaws.com" });
     await stage.linkFromAlexa();

@@ -4,7 +4,7 @@ import { recordingFetch } from "../exchanges.ts";
 import { type Faults, useFault } from "../faults.ts";
 import { type Check, should } from "../library/checks.ts";
 import type { Scene } from "../scene.ts";
-import { type Link, now, type World } from "../world.ts";
+import { type Link, linksOf, now, personIdOf, type World } from "../world.ts";
 import { type Certificates, type ChainVariant, makeCertificates, signBody } from "./certificates.ts";
 
 export type EventName = "SkillEnabled" | "SkillAccountLinked" | "SkillDisabled" | "SkillPermissionAccepted";
@@ -85,6 +85,8 @@ function chainUrl(scene: Scene, skill: Skill, variant: ChainVariant): string {
 function eventBody(scene: Scene, skill: Skill, link: Link, name: EventName, fault: EventFault, requestId: string) {
   const created = new Date(now(scene.world) - (fault.lateSeconds ?? 0) * 1000).toISOString().replace(/\.\d+Z$/, "Z");
   const token = fault.withoutAccessToken ? {} : { accessToken: link.accessToken };
+  const account = link.person === undefined ? link : linksOf(scene.world, link).find((each) => !each.person);
+  const accountToken = account && !fault.withoutAccessToken ? { accessToken: account.accessToken } : {};
   const bodies: Record<EventName, object | undefined> = {
     SkillEnabled: undefined,
     SkillAccountLinked: token,
@@ -96,7 +98,12 @@ function eventBody(scene: Scene, skill: Skill, link: Link, name: EventName, faul
     context: {
       System: {
         application: { applicationId: fault.skillId ?? skill.skillId },
-        user: { userId: link.userId, ...(name === "SkillEnabled" ? {} : token) },
+        user: { userId: link.userId, ...(name === "SkillEnabled" ? {} : accountToken) },
+        ...(link.person === undefined
+          ? {}
+          : {
+              person: { personId: personIdOf(link.accountId, link.person), ...(name === "SkillEnabled" ? {} : token) },
+            }),
         apiEndpoint: "https://api.amazonalexa.com",
         apiAccessToken: "eyJ0eXAi.simulated",
       },

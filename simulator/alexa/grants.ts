@@ -6,7 +6,8 @@ import { useFault } from "../faults.ts";
 import { type Check, must, should } from "../library/checks.ts";
 import { encodeParameters, toBase64 } from "../library/encoding.ts";
 import type { Scene } from "../scene.ts";
-import type { Link } from "../world.ts";
+import { type Link, now } from "../world.ts";
+import { systemContext } from "./speech.ts";
 
 /** How long a smart-home skill has to answer a directive, in milliseconds. */
 const DIRECTIVE_LIMIT_MS = 8000;
@@ -18,27 +19,36 @@ export async function sendAcceptGrant(scene: Scene, skill: Skill, link: Link, pa
     return [must("accept_grant", false, "“Send Alexa Events” is on, but no address answers AcceptGrant")];
   const fault = useFault(scene.world.faults, "acceptGrant");
   const code = fault?.badCode ? "ANnotAmazonsCode" : mintGrantCode(scene, skill, link, "grant");
+  const custom = skill.type === "custom";
   const about: About = {
     linkId: link.linkId,
     parentId,
     from: "alexa",
     to: "company",
-    title: "Alexa asks the skill to accept a grant (AcceptGrant)",
-    why: "It brings a code with which the company may later tell Alexa about changes, such as a lamp switched by hand. If it is answered badly, the whole linking fails.",
+    title: `Alexa asks the skill to accept a grant (${custom ? "Alexa.Authorization.Grant" : "AcceptGrant"})`,
+    why: custom
+      ? "It brings a code with which the company may later send events of its own. It names no grantee: the token in the context does, or Alexa’s id of the account."
+      : "It brings a code with which the company may later tell Alexa about changes, such as a lamp switched by hand. If it is answered badly, the whole linking fails.",
   };
   const { url, clientId, clientSecret } = skill.acceptGrant;
   const region = scene.world.accounts.get(link.accountId)?.region ?? "NA";
   const basic = toBase64(new TextEncoder().encode(`${clientId}:${clientSecret}`));
-  const request = new Request(`${url}${url.includes("?") ? "&" : "?"}region=${region}`, {
+  // A directive names no region, so that the skill's backend adds its own; a request has its endpoint.
+  const target = custom ? url : `${url}${url.includes("?") ? "&" : "?"}region=${region}`;
+  const sent = custom
+    ? grantRequest(scene, skill, link, code, fault?.withoutAccessToken ?? false)
+    : directive(code, link.accessToken);
+  const request = new Request(target, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Basic ${basic}` },
-    body: JSON.stringify(directive(code, link.accessToken)),
+    body: JSON.stringify(sent),
     redirect: "manual",
     signal: AbortSignal.timeout(DIRECTIVE_LIMIT_MS),
   });
   try {
     const answer = await recordingFetch(scene.world, scene.send, about)(request);
-    return [judgeAcceptGrant(answer.status, await answer.text())];
+    const text = await answer.text();
+    return [custom ? judgeGrantRequest(answer.status, text) : judgeAcceptGrant(answer.status, text)];
   } catch {
     return [must("accept_grant", false, `no answer to AcceptGrant within ${DIRECTIVE_LIMIT_MS / 1000} s`)];
   }
@@ -53,6 +63,27 @@ function directive(code: string, accessToken: string) {
   };
   const grant = { type: "OAuth2.AuthorizationCode", code };
   return { directive: { header, payload: { grant, grantee: { type: "BearerToken", token: accessToken } } } };
+}
+
+/** The form in which a custom skill gets it: in the envelope of all its requests, with the account's token if there is one. */
+function grantRequest(scene: Scene, skill: Skill, link: Link, code: string, withoutAccessToken: boolean) {
+  return {
+    version: "1.0",
+    context: systemContext(scene, skill, link, undefined, withoutAccessToken),
+    request: {
+      type: "Alexa.Authorization.Grant",
+      requestId: `amzn1.echo-api.request.${crypto.randomUUID()}`,
+      timestamp: new Date(now(scene.world)).toISOString().replace(/\.\d+Z$/, "Z"),
+      locale: "en-US",
+      body: { grant: { type: "OAuth2.AuthorizationCode", code } },
+    },
+  };
+}
+
+/** Whether a badly answered one fails the linking of a custom skill is not documented: it is advice here. */
+function judgeGrantRequest(status: number, body: string): Check {
+  const ok = status === 200 && /^\s*\{\s*"version"\s*:\s*"1\.0"/.test(body);
+  return should("accept_grant", ok, `Alexa.Authorization.Grant was answered ${status}`);
 }
 
 function judgeAcceptGrant(status: number, body: string): Check {

@@ -5,7 +5,7 @@ import { passed } from "../library/checks.ts";
 import { randomText } from "../library/encoding.ts";
 import { explainOutcome, type TokenOutcome } from "../library/token.ts";
 import type { Scene } from "../scene.ts";
-import { failLinking, type Link, type Linking, linkKey, now } from "../world.ts";
+import { failLinking, type Link, type Linking, linkKey, linksOf, now } from "../world.ts";
 import { announceDisabled, announceLinked } from "./announce.ts";
 import { type Redemption, redeemCode } from "./redeem.ts";
 
@@ -25,7 +25,7 @@ export async function completeLinking(
   const announced = await announceLinked(scene, redemption.skill, link, redemption.parentId);
   linking.checks.push(...announced);
   if (!passed(announced)) {
-    scene.world.links.delete(linkKey(link.accountId, link.skillId, link.stage));
+    scene.world.links.delete(linkKey(link.accountId, link.skillId, link.stage, link.person));
     failLinking(
       linking,
       "Tokens were fine, but the skill did not answer AcceptGrant well. With “Send Alexa Events” on, that fails the linking.",
@@ -39,13 +39,18 @@ export async function completeLinking(
 
 function rememberLink(scene: Scene, linking: Linking, skill: Skill, outcome: TokenOutcome): Link {
   const tokens = outcome.tokens!;
+  const { accountId, person } = linking;
+  const { skillId, stage } = skill;
+  const key = linkKey(accountId, skillId, stage, person);
+  const enabled = linksOf(scene.world, { accountId, skillId, stage }).find((each) => each.person !== person);
   const link: Link = {
     linkId: linking.linkId,
     flow: linking.flow,
-    skillId: skill.skillId,
-    stage: skill.stage,
-    accountId: linking.accountId,
-    userId: `amzn1.ask.account.${randomText(60).toUpperCase()}`,
+    skillId,
+    stage,
+    accountId,
+    person,
+    userId: enabled?.userId ?? `amzn1.ask.account.${randomText(60).toUpperCase()}`,
     accessToken: tokens.accessToken,
     refreshToken: tokens.refreshToken,
     oldRefreshTokens: [],
@@ -54,13 +59,15 @@ function rememberLink(scene: Scene, linking: Linking, skill: Skill, outcome: Tok
     refreshes: 0,
     alive: true,
   };
-  scene.world.links.set(linkKey(link.accountId, link.skillId, link.stage), link);
+  scene.world.links.set(key, link);
   return link;
 }
 
-/** Disables the skill for a customer: the link and Amazon's tokens end, and the skill is told. */
+/** Disables the skill for a customer: the link, those of the account's speakers, and Amazon's tokens end, and the skill is told. */
 export async function disableSkill(scene: Scene, skill: Skill, link: Link): Promise<void> {
-  scene.world.links.delete(linkKey(link.accountId, link.skillId, link.stage));
+  for (const each of linksOf(scene.world, link)) {
+    scene.world.links.delete(linkKey(each.accountId, each.skillId, each.stage, each.person));
+  }
   revokeGrants(scene.world, link.accountId, [skill.lwa.clientId, skill.eventGateway?.clientId ?? skill.lwa.clientId]);
   await announceDisabled(scene, skill, link);
 }

@@ -8,6 +8,7 @@ import { findSkill, firstSkill, type Link, type Linking, linkKey } from "../worl
 import { findLinking, finishAuthorization, startAuthorization } from "./authorize.ts";
 import { disableSkill } from "./link.ts";
 import { refreshLink } from "./refresh.ts";
+import { speak } from "./speech.ts";
 
 export function addAlexaPages(app: Hono<SimulatorEnv>): void {
   app.get("/alexa-app", (c) => showSkill(c));
@@ -22,6 +23,13 @@ export function addAlexaPages(app: Hono<SimulatorEnv>): void {
     if (skill && link) await refreshLink(sceneOf(c), skill, link);
     return c.redirect(skill ? skillPage(skill) : "/alexa-app", 303);
   });
+  app.post("/alexa-app/speak", async (c) => {
+    const form = await c.req.parseBody();
+    const { skill } = await linkOfForm(c);
+    if (!skill) return c.redirect("/alexa-app", 303);
+    const { linkId = "" } = await speak(sceneOf(c), skill, currentAccount(c), speakerOf(form.person));
+    return c.redirect(`${skillPage(skill)}&shown=${linkId}`, 303);
+  });
   app.post("/alexa-app/company-app", async (c) => {
     const form = await c.req.parseBody();
     c.var.world.appInstalled = form.installed === "yes";
@@ -30,6 +38,13 @@ export function addAlexaPages(app: Hono<SimulatorEnv>): void {
   for (const host of ["pitangui", "layla", "japan"])
     app.get(`/${host}/api/skill/link/:vendorId`, (c) => receiveAnswer(c));
   app.get("/api/skill/link/:vendorId", (c) => receiveAnswer(c));
+}
+
+/** The one voice that Alexa recognizes on these pages. */
+const SPEAKER = "ada";
+
+function speakerOf(field: unknown): string | undefined {
+  return field === SPEAKER ? SPEAKER : undefined;
 }
 
 function skillPage(skill: Skill): string {
@@ -51,7 +66,7 @@ async function enable(c: SimulatorContext): Promise<Response> {
   if (!skill) return c.redirect("/", 303);
   const account = world.accounts.get(String(form.account)) ?? currentAccount(c);
   const inApp = world.appInstalled && skill.appAuthorizationUrl !== undefined;
-  const linking = await startAuthorization(sceneOf(c), skill, account, inApp);
+  const linking = await startAuthorization(sceneOf(c), skill, account, inApp, speakerOf(form.person));
   const query = linking.request?.query ?? "";
   return c.redirect(inApp ? `/company/app/authorize?${query}` : (linking.request?.url ?? "/"), 303);
 }
@@ -83,6 +98,9 @@ function showSkill(c: SimulatorContext) {
           {!link && <p>Control your {skill.company.name} devices by voice. Account linking required.</p>}
         </div>
         {link ? <LinkCard skill={skill} link={link} accountName={account.name} /> : <EnableButton skill={skill} />}
+        {skill.personalization && (
+          <Voices skill={skill} own={world.links.get(linkKey(account.id, skill.skillId, skill.stage, SPEAKER))} />
+        )}
         {skill.appAuthorizationUrl && <AppSwitch skill={skill} installed={world.appInstalled} />}
         {others.length > 0 && (
           <p class="small soft">
@@ -97,8 +115,25 @@ function showSkill(c: SimulatorContext) {
           </p>
         )}
       </Phone>
-      <Wire world={world} linkId={link?.linkId ?? newest?.linkId ?? "none"} />
+      <Wire world={world} linkId={c.req.query("shown") || (link?.linkId ?? newest?.linkId ?? "none")} />
     </div>,
+  );
+}
+
+/** Personalization: a recognized speaker may have a link of their own, beside the one that everybody shares. */
+function Voices({ skill, own }: { skill: Skill; own: Link | undefined }) {
+  const asSpeaker = { ...fieldsOf(skill), person: SPEAKER };
+  return (
+    <div class="stack">
+      <h3>Voices</h3>
+      {own ? (
+        <div class="note ok">Ada’s voice has a link of its own.</div>
+      ) : (
+        <ActionButton action="/alexa-app/enable" label="Link Ada’s voice" look="plain" fields={asSpeaker} />
+      )}
+      <ActionButton action="/alexa-app/speak" label="Ada asks the skill" look="plain" fields={asSpeaker} />
+      <ActionButton action="/alexa-app/speak" label="A guest asks the skill" look="plain" fields={fieldsOf(skill)} />
+    </div>
   );
 }
 

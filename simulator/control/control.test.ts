@@ -1,6 +1,6 @@
 // Driving the simulator as JSON: clear refusals, masked secrets, a reset that forgets.
 import { describe, expect, it } from "vitest";
-import { setStage, skill } from "../testing/stage.ts";
+import { SERVICE, setStage, skill } from "../testing/stage.ts";
 
 describe("configuration", () => {
   it("reads skills back without secrets", async () => {
@@ -45,6 +45,29 @@ describe("reset", () => {
     expect((await stage.json<{ items: unknown[] }>("GET", "/simulator/skill")).items).toHaveLength(1);
     await stage.call("/simulator/reset", { method: "POST", body: '{"skills":true}' });
     expect((await stage.json<{ items: unknown[] }>("GET", "/simulator/skill")).items).toHaveLength(0);
+  });
+});
+
+describe("speaking", () => {
+  const personalization = { url: `${SERVICE}/api/personalization`, clientId: "service", clientSecret: "example" };
+  const played = async (answer: () => Response, configuration: object = { personalization }) => {
+    const stage = await setStage({ ...configuration });
+    const oauth = stage.company.fetch;
+    stage.company.fetch = async (input, init) => {
+      const request = new Request(input, init);
+      return new URL(request.url).pathname === "/api/personalization" ? answer() : oauth(request);
+    };
+    await stage.linkFromAlexa();
+    return stage.json<{ ok: boolean }>("POST", "/simulator/run", { scenario: "speak", person: "ada" });
+  };
+
+  it("fails a company that names the wrong speaker, or none, or does not answer", async () => {
+    expect(await played(() => Response.json({ speaker: { as: "account" } }))).toMatchObject({ ok: true });
+    const wrong = [{ speaker: { as: "person" } }, { speaker: null }, {}].map((body) => () => Response.json(body));
+    for (const answer of [...wrong, () => Response.json({ speaker: { as: "account" } }, { status: 500 })]) {
+      expect(await played(answer)).toMatchObject({ ok: false });
+    }
+    expect(await played(() => new Response(), {})).toMatchObject({ ok: false });
   });
 });
 

@@ -120,5 +120,6 @@ function maskSkill(skill: Skill) {
     eventGateway: hidden(skill.eventGateway),
     loginWithAmazon: hidden(skill.loginWithAmazon),
     acceptGrant: hidden(skill.acceptGrant),
+    personalization: hidden(skill.personalization),
   };
 }

@@ -5,7 +5,7 @@ import { passed } from "../library/checks.ts";
 import { type SimulatorContext, type SimulatorEnv, sceneOf } from "../scene.ts";
 import { findSkill, firstSkill } from "../world.ts";
 import { readBody, refuse } from "./routes.ts";
-import { runAuthorize, runConformance, runDisable, runEvents, runRefresh, type Stage } from "./scenarios.ts";
+import { runAuthorize, runConformance, runDisable, runEvents, runRefresh, runSpeak, type Stage } from "./scenarios.ts";
 import { runAppToApp, runCompanyApp } from "./scenarios-company.ts";
 import { customerBrowser } from "./visitor.ts";
 
@@ -18,6 +18,8 @@ const SCENARIOS = {
   "company-app": runCompanyApp,
   /** Refreshes every stored link, `count` times at once. */
   refresh: runRefresh,
+  /** Says something to the skill, as a recognized speaker or as anybody. */
+  speak: runSpeak,
   /** Sends the skill events, good and forged. */
   events: runEvents,
   /** Disables the skill as the customer does by voice. */
@@ -35,6 +37,11 @@ const runSchema = z.strictObject({
   signIn: z
     .strictObject({ email: z.string(), password: z.string() })
     .default({ email: "demo@example.com", password: "demo-password-1" }),
+  /** `authorize`: who links for their own voice; `speak`: whose voice is recognized. Left out: the account, and nobody. */
+  person: z
+    .string()
+    .regex(/^[a-z0-9-]{1,40}$/, "lower-case letters, digits and hyphens")
+    .optional(),
   decision: z.enum(["allow", "deny"]).default("allow"),
   via: z.enum(["alexa_app", "lwa"]).optional(),
   count: z.int().min(1).max(100).default(1),

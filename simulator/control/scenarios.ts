@@ -4,6 +4,7 @@ import { type EventFault, type EventName, sendEvent } from "../alexa/events.ts";
 import { disableSkill } from "../alexa/link.ts";
 import { tokenClientOf } from "../alexa/redeem.ts";
 import { refreshLink } from "../alexa/refresh.ts";
+import { speak } from "../alexa/speech.ts";
 import type { AmazonAccount, Skill } from "../configuration.ts";
 import type { createBrowser } from "../library/browser.ts";
 import { type Check, must, should } from "../library/checks.ts";
@@ -29,7 +30,7 @@ export interface Verdict {
 
 export async function runAuthorize(stage: Stage): Promise<Verdict> {
   const { scene, skill, account, order, browser } = stage;
-  const linking = await startAuthorization(scene, skill, account, false);
+  const linking = await startAuthorization(scene, skill, account, false, order.person);
   const redirectUri = linking.request?.redirectUri ?? "";
   const visit = await browser.visit(linking.request?.url ?? "", {
     fields: order.signIn,
@@ -63,6 +64,11 @@ export async function runRefresh({ scene, order }: Stage): Promise<Verdict> {
     checks.push(...(await refreshLink(scene, skill, link)).checks);
   }
   return { checks: checks.length > 0 ? checks : [must("links", false, "no link is stored")] };
+}
+
+/** Something is said to the skill; its backend must be told the speaker's own account, else the shared one, else none. */
+export async function runSpeak({ scene, skill, account, order }: Stage): Promise<Verdict> {
+  return speak(scene, skill, account, order.person);
 }
 
 function linkOf({ scene, skill, account }: Stage): Link | undefined {

@@ -127,7 +127,8 @@ function State({ world, skill }: { world: World; skill: Skill }) {
           {[...world.links.values()].map((link) => (
             <li class="row ends">
               <span>
-                {world.accounts.get(link.accountId)?.name} · {world.skills.get(`${link.skillId}/${link.stage}`)?.name}
+                {world.accounts.get(link.accountId)?.name}
+                {link.person && `, ${link.person}’s voice`} · {world.skills.get(`${link.skillId}/${link.stage}`)?.name}
               </span>
               <span class={`pill ${link.alive ? "ok" : "bad"}`}>{link.alive ? "linked" : "broken"}</span>
             </li>

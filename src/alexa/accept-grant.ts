@@ -1,27 +1,29 @@
-// POST /alexa/accept-grant: the AcceptGrant directive, forwarded by the skill's backend, answered with the Alexa event to return.
+// POST /alexa/accept-grant: Alexa's permission to send events, forwarded by the skill's backend. A smart-home skill gets it as directive,
+// answered with the event to return; a custom skill as request (ask-sdk-model: Alexa.Authorization.Grant), answered with the response.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { verifyAccessToken } from "../authorization/access-tokens.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { readBounded } from "../http/form-body.ts";
-import { queryOf } from "../http/json-body.ts";
+import { queryOf, shapeProblem } from "../http/json-body.ts";
 import { parseJson } from "../http/outbound.ts";
-import { problem } from "../http/problem.ts";
+import { type ProblemCode, problem } from "../http/problem.ts";
 import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
 import { StorageFault } from "../storage/d1.ts";
-import { findGatewayGrant, type GatewayGrant, noteGrantRefused } from "../storage/gateway-tokens.ts";
+import { findGatewayGrant, type GatewayGrant, type GrantChoice, noteGrantRefused } from "../storage/gateway-tokens.ts";
+import { tolerant } from "../tolerant.ts";
 import { type GrantCodeOutcome, keepTokensOf } from "./grant-code.ts";
 import { type AmazonCode, toAmazonCode } from "./lwa.ts";
-import { gatewayOrigin, REGIONS, type Region } from "./regions.ts";
+import { gatewayOrigin, REGIONS, type Region, regionOfEndpoint } from "./regions.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
 const LARGEST_BODY_BYTES = 64 * 1024;
 const PURPOSE = "event_gateway";
 
 const querySchema = z.object({
-  region: z._default(
+  region: z.optional(
     z.pipe(
       z.pipe(
         z.string(),
@@ -29,9 +31,9 @@ const querySchema = z.object({
       ),
       z.enum(REGIONS),
     ),
-    "NA",
   ),
 });
+const DEFAULT_REGION = "NA";
 
 const directive = z.object({
   directive: z.object({
@@ -43,11 +45,30 @@ const directive = z.object({
   }),
 });
 
+const id = z.string().check(z.minLength(1), z.maxLength(255));
+const REQUEST_TYPE = "Alexa.Authorization.Grant";
+const anyRequest = z.object({ request: z.object({ type: z.literal(REQUEST_TYPE) }) });
+
+/** A custom skill's request. It names no grantee: the account's token does, where the customer has linked, else the account's id. */
+export const grantRequestSchema = z.object({
+  context: z.object({
+    System: z.object({
+      application: z.object({ applicationId: id }),
+      user: z.optional(z.object({ userId: z.optional(id), accessToken: z.optional(z.string()) })),
+      apiEndpoint: tolerant(z.string()),
+    }),
+  }),
+  request: z.object({
+    type: z.literal(REQUEST_TYPE),
+    body: z.object({ grant: z.object({ type: z.literal("OAuth2.AuthorizationCode"), code: z.string() }) }),
+  }),
+});
+
 type Refusal =
   | Exclude<GrantCodeOutcome, "kept">
   | "directive_malformed"
   | "code_malformed"
-  /** The token is none of ours, has ended, or is about a skill that this client does not serve. */
+  /** The token is none of ours or has ended, the account's id is not known, or it is about a skill that this client does not serve. */
   | "grantee_unknown"
   | "storage_fault";
 
@@ -63,6 +84,20 @@ const MESSAGES: Readonly<Record<Refusal, string>> = {
   storage_fault: "Storage did not answer.",
 };
 
+const NOBODY_KNOWN =
+  "No living link of that skill is known by the account's token, or else by Alexa's id of the account.";
+
+/** The same as the answer to a custom skill's backend, whose Lambda throws then. */
+const CODES: Readonly<Record<Exclude<Refusal, "directive_malformed">, ProblemCode>> = {
+  code_malformed: "invalid_body",
+  grantee_unknown: "grant_not_found",
+  grant_ended: "grant_not_found",
+  credentials_missing: "account_linking_not_supported",
+  code_rejected: "amazon_code_rejected",
+  amazon_unavailable: "amazon_unavailable",
+  storage_fault: "temporarily_unavailable",
+};
+
 export const acceptGrantRoutes = new Hono<AppEnv>();
 route(acceptGrantRoutes, "/alexa/accept-grant", { POST: acceptGrant });
 
@@ -75,32 +110,56 @@ async function acceptGrant(c: AppContext): Promise<Response> {
   if (query instanceof Response) return query;
   const body = await readBounded(c.req.raw, LARGEST_BODY_BYTES);
   if (!body) return problem("body_too_large");
-  const parsed = directive.safeParse(parseJson(utf8Decode(body)));
-  const outcome = parsed.success
-    ? await accept(rt, client, parsed.data.directive.payload, query.region)
-    : ({ refused: "directive_malformed" } as const);
-  return json(c, eventOf("refused" in outcome ? outcome.refused : undefined));
+  const given = parseJson(utf8Decode(body));
+  const parsed = directive.safeParse(given);
+  if (!parsed.success && anyRequest.safeParse(given).success) return acceptRequest(c, client, given, query.region);
+  if (!parsed.success) return json(c, eventOf("directive_malformed"));
+  const { grant, grantee } = parsed.data.directive.payload;
+  const { skillIds } = client;
+  return json(
+    c,
+    eventOf(await accept(rt, grant.code, { token: grantee.token, skillIds }, query.region ?? DEFAULT_REGION)),
+  );
 }
 
-interface Payload {
-  readonly grant: { readonly code: string };
-  readonly grantee: { readonly token: string };
+async function acceptRequest(c: AppContext, client: Client, given: unknown, asked: Region | undefined) {
+  const rt = c.var.runtime;
+  const parsed = grantRequestSchema.safeParse(given);
+  if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
+  const { context, request } = parsed.data;
+  const { application, user, apiEndpoint = "" } = context.System;
+  const grantee = {
+    token: user?.accessToken,
+    alexaUserId: user?.userId,
+    skillIds: client.skillIds.filter((skillId) => skillId === application.applicationId),
+  };
+  const region = asked ?? regionOfEndpoint(apiEndpoint, rt.config.amazon.apiHosts) ?? DEFAULT_REGION;
+  const refused = await accept(rt, request.body.grant.code, grantee, region);
+  if (refused === undefined) return json(c, { version: "1.0", response: {} });
+  const message = refused === "grantee_unknown" ? NOBODY_KNOWN : MESSAGES[refused];
+  return problem(CODES[refused], message, { reason: refused });
 }
 
+/** Whom a grant is about. The token decides where there is one. */
+interface Grantee {
+  readonly token: string | undefined;
+  readonly alexaUserId?: string | undefined;
+  /** Of which skills the link may be. */
+  readonly skillIds: readonly string[];
+}
+
+/** Undefined when it is accepted, else why not. */
 async function accept(
   rt: Runtime,
-  client: Client,
-  payload: Payload,
+  givenCode: string,
+  grantee: Grantee,
   region: Region,
-): Promise<{ readonly refused: Refusal } | { readonly accepted: true }> {
-  const code = toAmazonCode(payload.grant.code);
+): Promise<Exclude<Refusal, "directive_malformed"> | undefined> {
+  const code = toAmazonCode(givenCode);
   if (!code) return refuse(rt, "code_malformed");
   try {
-    const claims = await verifyAccessToken(rt, payload.grantee.token);
-    const grant =
-      claims?.grant === undefined
-        ? null
-        : await findGatewayGrant(rt.db, PURPOSE, { grantId: claims.grant }, client.skillIds, rt.now());
+    const choice = await choiceOf(rt, grantee);
+    const grant = choice && (await findGatewayGrant(rt.db, PURPOSE, choice, grantee.skillIds, rt.now()));
     return grant ? await keep(rt, code, grant, region) : refuse(rt, "grantee_unknown");
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
@@ -109,14 +168,20 @@ async function accept(
   }
 }
 
+async function choiceOf(rt: Runtime, { token, alexaUserId }: Grantee): Promise<GrantChoice | undefined> {
+  if (token === undefined) return alexaUserId === undefined ? undefined : { alexaUserId };
+  const claims = await verifyAccessToken(rt, token);
+  return claims?.grant === undefined ? undefined : { grantId: claims.grant };
+}
+
 async function keep(rt: Runtime, code: AmazonCode, grant: GatewayGrant, region: Region) {
   const outcome = await keepTokensOf(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(region) });
   if (outcome !== "kept") return refuse(rt, outcome, grant);
   rt.metrics.count("accept_grant_ok", grant.skill_id);
-  return { accepted: true } as const;
+  return undefined;
 }
 
-function refuse(rt: Runtime, reason: Refusal, grant?: GatewayGrant): { readonly refused: Refusal } {
+function refuse<Reason extends Refusal>(rt: Runtime, reason: Reason, grant?: GatewayGrant): Reason {
   rt.log.warn("accept_grant_failed", { reason, grantId: grant?.grant_id });
   rt.metrics.count("accept_grant_failed", grant?.skill_id);
   if (grant) {
@@ -126,7 +191,7 @@ function refuse(rt: Runtime, reason: Refusal, grant?: GatewayGrant): { readonly 
       ),
     );
   }
-  return { refused: reason };
+  return reason;
 }
 
 /** The event of Alexa.Authorization, interface version 3. */

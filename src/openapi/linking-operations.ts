@@ -1,5 +1,6 @@
 // The operations of the company's app and site, of the skill's backend, and of Alexa.
 import * as z from "zod/mini";
+import { grantRequestSchema } from "../alexa/accept-grant.ts";
 import { gatewayTokenBodySchema } from "../alexa/gateway-token.ts";
 import { personalizationBodySchema } from "../alexa/personalization.ts";
 import { authorizationBodySchema } from "../authorization/app-authorizations.ts";
@@ -272,13 +273,16 @@ export const LINKING_PATHS: Readonly<Record<string, Readonly<Record<string, Oper
     POST: {
       id: "acceptGrant",
       tag: BACKEND,
-      summary: "Take an AcceptGrant directive",
+      summary: "Take Alexa's permission to send events",
       description:
-        "The skill's backend forwards the directive as it came, and returns the answer to Alexa as it is: `AcceptGrant.Response`, or `ErrorResponse` when it did not work. `region` is where the backend runs: NA, EU or FE.",
+        "The skill's backend forwards what Alexa sent as it came, and returns the answer to Alexa as it is. A smart-home skill's directive is answered `AcceptGrant.Response`, or `ErrorResponse` when it did not work; a custom skill's request `Alexa.Authorization.Grant` with an empty response, or a problem, upon which the backend throws. `region` is where the backend runs; left out, that of the request's `apiEndpoint`, else NA.",
       security: "service",
       query: z.object({ region: z.optional(z.enum(["NA", "EU", "FE"])) }),
       body: {
-        shape: z.looseObject({ directive: z.looseObject({ header: z.looseObject({}), payload: z.looseObject({}) }) }),
+        shape: z.union([
+          z.looseObject({ directive: z.looseObject({ header: z.looseObject({}), payload: z.looseObject({}) }) }),
+          grantRequestSchema,
+        ]),
         example: {
           directive: {
             header: {
@@ -296,9 +300,12 @@ export const LINKING_PATHS: Readonly<Record<string, Readonly<Record<string, Oper
       },
       answers: {
         200: {
-          description: "The event to return to Alexa.",
+          description: "The event, or the response, to return to Alexa.",
           content: {
-            shape: z.object({ event: z.object({ header: z.looseObject({}), payload: z.looseObject({}) }) }),
+            shape: z.union([
+              z.object({ event: z.object({ header: z.looseObject({}), payload: z.looseObject({}) }) }),
+              z.object({ version: z.literal("1.0"), response: z.object({}) }),
+            ]),
             example: {
               event: {
                 header: {
@@ -313,6 +320,7 @@ export const LINKING_PATHS: Readonly<Record<string, Readonly<Record<string, Oper
           },
         },
       },
+      problems: ["grant_not_found", "account_linking_not_supported", "amazon_code_rejected", "amazon_unavailable"],
     },
   },
   "/alexa/events": {

@@ -7,9 +7,13 @@ import type { Stage } from "./linkings.ts";
 /** What a backend may hold tokens for. */
 export type GatewayPurpose = Exclude<TokenPurpose, "enablement">;
 
-/** Which living grant: by its id, or the one of a user with the newest tokens. */
+/**
+ * Which living grant: by its id; by Alexa's id of the account, where events have told it (the shared link before one speaker's, then the
+ * newest); or the one of a user with the newest tokens.
+ */
 export type GrantChoice =
   | { readonly grantId: string }
+  | { readonly alexaUserId: string }
   | { readonly userId: string; readonly skillId?: string | undefined };
 
 export interface GatewayGrant {
@@ -37,8 +41,7 @@ export function findGatewayGrant(
   skillIds: readonly string[],
   now: number,
 ): Promise<GatewayGrant | null> {
-  const byGrant = "grantId" in choice;
-  const condition = byGrant ? "g.id = ?4" : "g.user_id = ?4 AND g.skill_id = COALESCE(?5, g.skill_id)";
+  const [condition, order, params] = selectionOf(choice);
   return readFirst<GatewayGrant>(
     db
       .prepare(
@@ -46,15 +49,21 @@ export function findGatewayGrant(
            t.host, t.tokens, t.access_expires_at, t.code_hash, t.refreshing_until
          FROM grants g LEFT JOIN amazon_tokens t ON t.grant_id = g.id AND t.purpose = ?2
          WHERE ${condition} AND g.skill_id IN (SELECT value FROM json_each(?3)) AND ${LIVES}
-         ORDER BY t.grant_id IS NULL, t.updated_at DESC, g.created_at DESC LIMIT 1`,
+         ORDER BY ${order}, g.created_at DESC, g.id LIMIT 1`,
       )
-      .bind(
-        now,
-        purpose,
-        JSON.stringify(skillIds),
-        ...(byGrant ? [choice.grantId] : [choice.userId, choice.skillId ?? null]),
-      ),
+      .bind(now, purpose, JSON.stringify(skillIds), ...params),
   );
+}
+
+/** Condition and order over grants `g` and their tokens `t`, with parameters from ?4 on. */
+function selectionOf(choice: GrantChoice): [condition: string, order: string, params: (string | null)[]] {
+  const newestTokens = "t.grant_id IS NULL, t.updated_at DESC";
+  if ("grantId" in choice) return ["g.id = ?4", newestTokens, [choice.grantId]];
+  if ("alexaUserId" in choice) {
+    return ["g.alexa_user_id = ?4", "COALESCE(g.level_shown % 2, 0.5)", [choice.alexaUserId]];
+  }
+  const { userId, skillId = null } = choice;
+  return ["g.user_id = ?4 AND g.skill_id = COALESCE(?5, g.skill_id)", newestTokens, [userId, skillId]];
 }
 
 export interface TokensToKeep {
