@@ -21,7 +21,6 @@ export async function runtimeOf(
     issuer: ISSUER,
     development: false,
     now,
-    clockSkewSeconds: () => Math.round((now() - Date.now()) / 1000),
     keyring: await service.keyring(),
     db: service.env.DB,
     codes: service.env.CODES,
