@@ -11,7 +11,7 @@ import { DAY_MS, HOUR_MS, readCounts } from "../storage/metrics.ts";
 import { listRefusals } from "../storage/refusals.ts";
 import { metricsReport } from "./metrics-report.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
-import { remedyFor } from "./remedies.ts";
+import { adviceFor } from "./remedies.ts";
 
 export function insightApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/linkings", { GET: linkings });
@@ -46,7 +46,7 @@ function linkingView(linking: ListedLinking): object {
     outcome: linking.outcome,
     reason: linking.reason,
     // Left out where the reason's name says all.
-    remedy: linking.reason === null ? undefined : remedyFor(linking.reason),
+    remedy: adviceFor(linking),
     steps: linking.steps.map((step) => ({ name: step.name, at: rfc3339(step.at) })),
     createdAt: rfc3339(linking.createdAt),
   };
