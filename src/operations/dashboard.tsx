@@ -220,6 +220,8 @@ const Alerts: FC<{ alerts: readonly AuditRecord[] }> = ({ alerts }) =>
           <tr>
             <td>
               <strong>{words(alert.kind)}</strong>
+              <br />
+              <span class="small">{remedyFor(alert.kind)}</span>
             </td>
             <td>{alert.clientId}</td>
             <td>

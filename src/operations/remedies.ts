@@ -86,6 +86,15 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "The event was over an hour old. Forward it at once, and check the clock of who forwards it.",
   signature_wrong: "The body was changed on the way: forward its bytes as they came.",
   skill_unknown: "An event of a skill that is not registered here, or that the service client is not bound to.",
+  // Alerts of the audit
+  code_replayed: "A client presented a code again, late or altered, and its link was ended. The customer links again.",
+  retired_token_reused:
+    "An old token of an app came back: its storage exists twice, or somebody took it. The sign-in was ended.",
+  linking_wrong_user: "One person started, another approved: a shared device, or an attempt to link someone else.",
+  passkey_counter_regressed:
+    "The passkey was copied. The sign-in was refused: ask the customer, and remove the passkey.",
+  unlink_given_up: "Ended here; Amazon did not take it for 30 days, so the Alexa app still shows the skill as enabled.",
+  webhook_given_up: "Your server did not take it for five days. Compare its record with ours: GET /api/links.",
   // Pages
   throttled: "Too many wrong passwords for this account or from this network; it passes by itself.",
 };

@@ -144,7 +144,8 @@ export const es: Messages = {
   accountTitle: "Tu cuenta",
   accountLinked: "Asistentes vinculados",
   accountApps: "Apps que pueden usar tu cuenta",
-  accountNothingLinked: "No hay ningún asistente vinculado a esta cuenta.",
+  accountNothingLinked:
+    "No hay ningún asistente vinculado a esta cuenta. Para vincular uno, activa la skill en la app de Alexa.",
   accountLinkedOn: "Vinculado el",
   accountLastUsed: "Último uso",
   accountFlow: "Empezado en",

@@ -143,7 +143,8 @@ export const fr: Messages = {
   accountTitle: "Votre compte",
   accountLinked: "Assistants associés",
   accountApps: "Applis autorisées à utiliser votre compte",
-  accountNothingLinked: "Aucun assistant n’est associé à ce compte.",
+  accountNothingLinked:
+    "Aucun assistant n’est associé à ce compte. Pour en associer un, activez la skill dans l’appli Alexa.",
   accountLinkedOn: "Associé le",
   accountLastUsed: "Dernière utilisation",
   accountFlow: "Commencé dans",

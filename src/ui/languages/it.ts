@@ -140,7 +140,8 @@ export const it: Messages = {
   accountTitle: "Il tuo account",
   accountLinked: "Assistenti collegati",
   accountApps: "App che possono usare il tuo account",
-  accountNothingLinked: "Nessun assistente è collegato a questo account.",
+  accountNothingLinked:
+    "Nessun assistente è collegato a questo account. Per collegarne uno, attiva la skill nell’app Alexa.",
   accountLinkedOn: "Collegato il",
   accountLastUsed: "Ultimo uso",
   accountFlow: "Iniziato in",

@@ -139,7 +139,8 @@ export const ja: Messages = {
   accountTitle: "アカウント",
   accountLinked: "リンク済みのアシスタント",
   accountApps: "アカウントを使用できるアプリ",
-  accountNothingLinked: "このアカウントにリンクされたアシスタントはありません。",
+  accountNothingLinked:
+    "このアカウントにリンクされたアシスタントはありません。リンクするには、Alexaアプリでスキルを有効にしてください。",
   accountLinkedOn: "リンクした日",
   accountLastUsed: "最終使用日",
   accountFlow: "開始した場所",

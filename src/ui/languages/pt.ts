@@ -138,7 +138,7 @@ export const pt: Messages = {
   accountTitle: "Sua conta",
   accountLinked: "Assistentes vinculados",
   accountApps: "Apps que podem usar sua conta",
-  accountNothingLinked: "Nenhum assistente está vinculado a esta conta.",
+  accountNothingLinked: "Nenhum assistente está vinculado a esta conta. Para vincular um, ative a skill no app Alexa.",
   accountLinkedOn: "Vinculado em",
   accountLastUsed: "Último uso",
   accountFlow: "Iniciado em",

@@ -50,7 +50,8 @@ export const signInDe: SignInMessages = {
   accountTitle: "Ihr Konto",
   accountLinked: "Verknüpfte Assistenten",
   accountApps: "Apps mit Zugriff auf Ihr Konto",
-  accountNothingLinked: "Mit diesem Konto ist kein Assistent verknüpft.",
+  accountNothingLinked:
+    "Mit diesem Konto ist kein Assistent verknüpft. Aktivieren Sie dazu den Skill in der Alexa-App.",
   accountLinkedOn: "Verknüpft am",
   accountLastUsed: "Zuletzt benutzt",
   accountFlow: "Begonnen in",

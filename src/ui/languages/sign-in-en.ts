@@ -47,7 +47,7 @@ export const signInEn = {
   accountTitle: "Your account",
   accountLinked: "Linked assistants",
   accountApps: "Apps that may use your account",
-  accountNothingLinked: "No assistant is linked to this account.",
+  accountNothingLinked: "No assistant is linked to this account. To link one, enable the skill in the Alexa app.",
   accountLinkedOn: "Linked",
   accountLastUsed: "Last used",
   accountFlow: "Started in",
