@@ -4,7 +4,13 @@ import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
-import { type AppLinking, claimLinking, readExpiredLinkings, readLinkingByState } from "../storage/app-linkings.ts";
+import {
+  type AppLinking,
+  claimLinking,
+  hostsInDoubt,
+  readExpiredLinkings,
+  readLinkingByState,
+} from "../storage/app-linkings.ts";
 import type { Condition } from "../storage/d1.ts";
 import { endAsFailed, type FailedEnd } from "../storage/linking-ends.ts";
 import { pendingUnlinkStatement } from "../storage/unlinks.ts";
@@ -145,28 +151,32 @@ async function endOpenLinking(
   linking: AppLinking,
   end: Omit<FailedEnd, "linkingId" | "alongside">,
 ): Promise<boolean> {
-  const unlink = await unlinkOfUndecidedCall(rt, linking);
-  return endAsFailed(rt.db, { ...end, linkingId: linking.id, alongside: unlink ? [unlink] : [] }, rt.now());
+  const alongside = await unlinksInDoubt(rt, linking);
+  return endAsFailed(rt.db, { ...end, linkingId: linking.id, alongside }, rt.now());
 }
 
-/** A host that may have linked in a run that was let go: it is disabled there when the linking ends without success. */
-async function unlinkOfUndecidedCall(rt: Runtime, linking: AppLinking): Promise<D1PreparedStatement | undefined> {
-  if (!linking.amazon_tokens || !linking.amazon_host) return undefined;
+/** Hosts that may have linked in a run that was let go or died: the skill is disabled there when the linking ends without success. */
+async function unlinksInDoubt(rt: Runtime, linking: AppLinking): Promise<D1PreparedStatement[]> {
+  const hosts = hostsInDoubt(linking);
+  if (!linking.amazon_tokens || hosts.length === 0) return [];
   const tokens = await openTokens(rt.keyring, { linkingId: linking.id }, linking.amazon_tokens);
-  if (!tokens) return undefined;
-  return pendingUnlinkStatement(
-    rt.db,
-    rt.keyring,
-    {
-      id: linking.id,
-      linkingId: linking.id,
-      userId: linking.user_id,
-      skillId: linking.skill_id,
-      stage: linking.skill_stage,
-      host: linking.amazon_host,
-      tokens,
-    },
-    rt.now(),
+  if (!tokens) return [];
+  return Promise.all(
+    hosts.map((host) =>
+      pendingUnlinkStatement(
+        rt.db,
+        rt.keyring,
+        {
+          linkingId: linking.id,
+          userId: linking.user_id,
+          skillId: linking.skill_id,
+          stage: linking.skill_stage,
+          host,
+          tokens,
+        },
+        rt.now(),
+      ),
+    ),
   );
 }
 

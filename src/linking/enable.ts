@@ -4,7 +4,7 @@ import { type EnablementFailureReason, failureRule, mostSpecific } from "../alex
 import { mintEnablementCode } from "../authorization/codes.ts";
 import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
-import { type AppLinking, advanceRun, runHolds } from "../storage/app-linkings.ts";
+import { type AppLinking, advanceRun, hostsInDoubt, runHolds } from "../storage/app-linkings.ts";
 
 /** Longer than one call, the look after it, a pause that Alexa asked for, and the storage around them. */
 export const ATTEMPT_LEASE_MS = 25_000;
@@ -14,12 +14,6 @@ const LOOK_MS = 2000;
 const SHORTEST_CALL_MS = LOOK_MS + 1000;
 /** A longer pause is for the app to make. */
 const LONGEST_PAUSE_MS = 5000;
-
-/** A call after which Alexa may or may not hold a link: neither it nor GET gave an answer. */
-export interface UndecidedCall {
-  readonly host: string;
-  readonly grantId: string;
-}
 
 export type EnableOutcome =
   | {
@@ -36,10 +30,11 @@ export type EnableOutcome =
       readonly reason: EnablementFailureReason;
       /** Seconds, when Alexa named a time. */
       readonly retryAfter: number | undefined;
-      readonly undecided: readonly UndecidedCall[];
+      /** Hosts where Alexa may hold a link: neither the call nor GET gave an answer, or the run that made the call died. */
+      readonly inDoubt: readonly string[];
     }
   /** Somebody else has ended the linking. */
-  | { readonly outcome: "lost"; readonly undecided: readonly UndecidedCall[] };
+  | { readonly outcome: "lost"; readonly inDoubt: readonly string[] };
 
 /**
  * Tries the customer's regions until one links, all of them within `deadline` (milliseconds): what is left of the time is shared by those not
@@ -56,7 +51,7 @@ export async function enableAnywhere(
   const hosts = await enablementHosts(rt, accessToken, linking.remembered_host);
   const queue = hosts.map((host) => ({ host, notBefore: 0 }));
   const failures: EnablementFailureReason[] = [];
-  const undecided: UndecidedCall[] = [];
+  const inDoubt = new Set(hostsInDoubt(linking));
   const run = { linkingId: linking.id, runId: linking.run_id };
   let retryAfter: number | undefined;
   for (const [index, { host, notBefore }] of queue.entries()) {
@@ -68,7 +63,8 @@ export async function enableAnywhere(
     const grantId = randomId();
     const step = `enablement_${regionOf(rt, host).toLowerCase()}`;
     const [holds, code] = await Promise.all([
-      advanceRun(rt.db, run, step, rt.now() + ATTEMPT_LEASE_MS, rt.now()),
+      // Noted before the call: a run that dies in it leaves word of where Alexa may hold a link.
+      advanceRun(rt.db, run, step, rt.now() + ATTEMPT_LEASE_MS, rt.now(), { inDoubt: new Set([...inDoubt, host]) }),
       mintEnablementCode(
         rt,
         {
@@ -82,7 +78,7 @@ export async function enableAnywhere(
         runHolds(linking.id, linking.run_id),
       ),
     ]);
-    if (!holds) return { outcome: "lost", undecided };
+    if (!holds) return { outcome: "lost", inDoubt: [...inDoubt] };
     const answer = await requestEnablement(
       rt,
       host,
@@ -104,7 +100,8 @@ export async function enableAnywhere(
       if (look.state === "linked") {
         return { outcome: "linked", host, grantId, alexaUserId: look.alexaUserId, byLook: true };
       }
-      if (look.state === "unknown") undecided.push({ host, grantId });
+      if (look.state === "unknown") inDoubt.add(host);
+      else inDoubt.delete(host);
     }
     failures.push(answer.reason);
     if (rule.stop) break;
@@ -114,5 +111,6 @@ export async function enableAnywhere(
       if (index < hosts.length && pauseMs <= LONGEST_PAUSE_MS) queue.push({ host, notBefore: rt.now() + pauseMs });
     }
   }
-  return { outcome: "failed", reason: mostSpecific(failures) ?? "enablement_unreachable", retryAfter, undecided };
+  const reason = mostSpecific(failures) ?? "enablement_unreachable";
+  return { outcome: "failed", reason, retryAfter, inDoubt: [...inDoubt] };
 }

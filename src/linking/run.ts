@@ -15,7 +15,7 @@ import {
 } from "../storage/linking-ends.ts";
 import { lwaCredentials, type Skill } from "../storage/skills.ts";
 import { pendingUnlinkStatement } from "../storage/unlinks.ts";
-import { ATTEMPT_LEASE_MS, type EnableOutcome, enableAnywhere, type UndecidedCall } from "./enable.ts";
+import { ATTEMPT_LEASE_MS, type EnableOutcome, enableAnywhere } from "./enable.ts";
 import type { FailureReason } from "./reasons.ts";
 import { codeVerifierOf, type LinkingState } from "./state.ts";
 
@@ -56,7 +56,7 @@ export async function runLinking(rt: Runtime, run: Run): Promise<RunOutcome> {
     return await go(rt, run, held);
   } catch (error) {
     // A lease that cannot be given back runs out by itself.
-    await release(rt, run, "storage_fault", held.tokens, []).catch(() => {});
+    await release(rt, run, "storage_fault", held.tokens, undefined).catch(() => {});
     throw error;
   }
 }
@@ -86,17 +86,17 @@ async function go(rt: Runtime, run: Run, held: { tokens: AmazonTokens | null }):
       "amazon_tokens_received",
       rt.now() + ATTEMPT_LEASE_MS,
       rt.now(),
-      sealed,
+      { sealedTokens: sealed },
     );
     if (!holds) return lost(rt, run, answer.tokens, []);
   }
   const scope = skill.scopes.map(({ name }) => name).join(" ");
   const enabled = await enableAnywhere(rt, linking, scope, held.tokens.accessToken, deadline);
-  if (enabled.outcome === "lost") return lost(rt, run, held.tokens, enabled.undecided);
+  if (enabled.outcome === "lost") return lost(rt, run, held.tokens, enabled.inDoubt);
   if (enabled.outcome === "linked") return succeed(rt, run, held.tokens, enabled);
   return failureRule(enabled.reason).code === "enablement_unavailable"
-    ? passOrFail(rt, run, enabled.reason, held.tokens, enabled.undecided, enabled.retryAfter)
-    : fail(rt, run, enabled.reason, held.tokens, enabled.undecided);
+    ? passOrFail(rt, run, enabled.reason, held.tokens, enabled.inDoubt, enabled.retryAfter)
+    : fail(rt, run, enabled.reason, held.tokens, enabled.inDoubt);
 }
 
 async function succeed(
@@ -142,7 +142,7 @@ async function undo(
   tokens: AmazonTokens,
   enabled: EnableOutcome & { outcome: "linked" },
 ): Promise<RunOutcome> {
-  const made = [{ host: enabled.host, grantId: enabled.grantId }];
+  const made = [enabled.host];
   const failed = await fail(rt, run, "unlinked_meanwhile", tokens, made);
   return failed.outcome === "failed" ? failed : lost(rt, run, tokens, made);
 }
@@ -173,7 +173,7 @@ async function fail(
   run: Run,
   reason: FailureReason,
   tokens: AmazonTokens | null,
-  undecided: readonly UndecidedCall[],
+  inDoubt: readonly string[],
 ): Promise<RunOutcome> {
   const ended = await endAsFailed(
     rt.db,
@@ -182,7 +182,7 @@ async function fail(
       outcome: "failed",
       reason,
       condition: holdsRun(run),
-      alongside: await unlinksOf(rt, run, tokens, undecided),
+      alongside: await unlinksOf(rt, run, tokens, inDoubt),
     },
     rt.now(),
   );
@@ -195,11 +195,11 @@ async function passOrFail(
   run: Run,
   reason: FailureReason,
   tokens: AmazonTokens | null,
-  undecided: readonly UndecidedCall[],
+  inDoubt: readonly string[],
   retryAfter: number | undefined,
 ): Promise<RunOutcome> {
-  if (run.faultsEndIt || rt.now() >= run.linking.expires_at) return fail(rt, run, reason, tokens, undecided);
-  await release(rt, run, reason, tokens, undecided);
+  if (run.faultsEndIt || rt.now() >= run.linking.expires_at) return fail(rt, run, reason, tokens, inDoubt);
+  await release(rt, run, reason, tokens, inDoubt);
   return {
     outcome: "passing",
     code: reason === "amazon_unavailable" ? "amazon_unavailable" : "enablement_unavailable",
@@ -212,7 +212,7 @@ async function release(
   run: Run,
   step: string,
   tokens: AmazonTokens | null,
-  undecided: readonly UndecidedCall[],
+  inDoubt: readonly string[] | undefined,
 ): Promise<void> {
   const { linking } = run;
   await releaseRun(
@@ -221,20 +221,14 @@ async function release(
     {
       step,
       sealedTokens: tokens && (await sealTokens(rt.keyring, { linkingId: linking.id }, tokens)),
-      undecidedHost: undecided[0]?.host ?? null,
-      undecidedGrantIds: undecided.map(({ grantId }) => grantId),
+      inDoubt,
     },
     rt.now(),
   );
 }
 
-async function lost(
-  rt: Runtime,
-  run: Run,
-  tokens: AmazonTokens,
-  undecided: readonly UndecidedCall[],
-): Promise<RunOutcome> {
-  await clearAfterLostRun(rt.db, run.linking, await unlinksOf(rt, run, tokens, undecided), rt.now());
+async function lost(rt: Runtime, run: Run, tokens: AmazonTokens, inDoubt: readonly string[]): Promise<RunOutcome> {
+  await clearAfterLostRun(rt.db, run.linking, await unlinksOf(rt, run, tokens, inDoubt), rt.now());
   return { outcome: "lost" };
 }
 
@@ -243,17 +237,16 @@ function unlinksOf(
   rt: Runtime,
   run: Run,
   tokens: AmazonTokens | null,
-  calls: readonly UndecidedCall[],
+  hosts: readonly string[],
 ): Promise<D1PreparedStatement[]> {
   const { linking } = run;
   if (!tokens) return Promise.resolve([]);
   return Promise.all(
-    calls.map(({ host, grantId }) =>
+    hosts.map((host) =>
       pendingUnlinkStatement(
         rt.db,
         rt.keyring,
         {
-          id: grantId,
           linkingId: linking.id,
           userId: linking.user_id,
           skillId: linking.skill_id,

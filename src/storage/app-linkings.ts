@@ -30,7 +30,7 @@ export interface AppLinking {
   readonly amazon_code_hash: string | null;
   /** Amazon's tokens, sealed, once Login with Amazon has answered. */
   readonly amazon_tokens: string | null;
-  /** The winner; while pending, a host that may have linked without our knowing. */
+  /** The winner; while pending, hosts that may have linked without our knowing, separated by spaces (`hostsInDoubt`). */
   readonly amazon_host: string | null;
   readonly running_until: number | null;
   readonly run_id: string | null;
@@ -210,8 +210,8 @@ export function runHolds(linkingId: string, runId: string): Condition {
 }
 
 /**
- * Notes a step of a run and moves its lease on; `sealedTokens` are kept from then on. False when somebody else has ended the
- * linking: the run must stop.
+ * Notes a step of a run and moves its lease on; `sealedTokens` and `inDoubt` are kept from then on, so that whoever comes after a run that
+ * died goes on with them. False when somebody else has ended the linking: the run must stop.
  */
 export async function advanceRun(
   db: D1Database,
@@ -219,59 +219,64 @@ export async function advanceRun(
   step: string,
   runningUntil: number,
   now: number,
-  sealedTokens: string | null = null,
+  kept: { readonly sealedTokens?: string; readonly inDoubt?: ReadonlySet<string> },
 ): Promise<boolean> {
   const changed = await write(
     db
       .prepare(
-        `UPDATE linkings SET running_until = ?, amazon_tokens = COALESCE(?, amazon_tokens),
+        `UPDATE linkings SET running_until = ?, amazon_tokens = COALESCE(?, amazon_tokens), amazon_host = COALESCE(?, amazon_host),
            steps = json_insert(steps, '$[#]', json_object('name', ?, 'at', ?))
          WHERE id = ? AND run_id = ? AND outcome = 'pending'`,
       )
-      .bind(runningUntil, sealedTokens, step, now, run.linkingId, run.runId),
+      .bind(
+        runningUntil,
+        kept.sealedTokens ?? null,
+        kept.inDoubt ? [...kept.inDoubt].join(" ") : null,
+        step,
+        now,
+        run.linkingId,
+        run.runId,
+      ),
     true,
   );
   return changed === 1;
 }
 
-/** Lets go of a linking after a passing fault: the same code may be presented again. Grants not listed are of calls that failed for sure. */
+/** Lets go of a linking after a passing fault: the same code may be presented again. What its calls have made lives until the linking ends. */
 export async function releaseRun(
   db: D1Database,
   run: { readonly linkingId: string; readonly runId: string },
   release: {
     readonly step: string;
     readonly sealedTokens: string | null;
-    readonly undecidedHost: string | null;
-    readonly undecidedGrantIds: readonly string[];
+    /** Left out: nobody knows, and those noted before their calls stay. */
+    readonly inDoubt: readonly string[] | undefined;
   },
   now: number,
 ): Promise<void> {
-  const holds = runHolds(run.linkingId, run.runId);
-  await batch(
-    db,
-    [
-      db
-        .prepare(
-          `UPDATE grants SET revoked_at = ?, revoked_reason = 'linking_failed'
-           WHERE linking_id = ? AND revoked_at IS NULL AND id NOT IN (SELECT value FROM json_each(?)) AND ${holds.sql}`,
-        )
-        .bind(now, run.linkingId, JSON.stringify(release.undecidedGrantIds), ...holds.params),
-      db
-        .prepare(
-          `UPDATE codes SET voided_at = ? WHERE linking_id = ? AND spent_at IS NULL AND voided_at IS NULL
-             AND grant_id NOT IN (SELECT value FROM json_each(?)) AND ${holds.sql}`,
-        )
-        .bind(now, run.linkingId, JSON.stringify(release.undecidedGrantIds), ...holds.params),
-      db
-        .prepare(
-          `UPDATE linkings SET running_until = NULL, amazon_tokens = COALESCE(?, amazon_tokens), amazon_host = ?,
-             steps = json_insert(steps, '$[#]', json_object('name', ?, 'at', ?))
-           WHERE id = ? AND run_id = ? AND outcome = 'pending' AND running_until IS NOT NULL`,
-        )
-        .bind(release.sealedTokens, release.undecidedHost, release.step, now, run.linkingId, run.runId),
-    ],
+  await write(
+    db
+      .prepare(
+        `UPDATE linkings SET running_until = NULL, amazon_tokens = COALESCE(?, amazon_tokens), amazon_host = IIF(?, amazon_host, ?),
+           steps = json_insert(steps, '$[#]', json_object('name', ?, 'at', ?))
+         WHERE id = ? AND run_id = ? AND outcome = 'pending' AND running_until IS NOT NULL`,
+      )
+      .bind(
+        release.sealedTokens,
+        release.inDoubt === undefined ? 1 : 0,
+        release.inDoubt?.join(" ") || null,
+        release.step,
+        now,
+        run.linkingId,
+        run.runId,
+      ),
     true,
   );
+}
+
+/** Hosts of a pending linking of which nobody knows whether they linked: a run was cut off in the call, or got no answer. */
+export function hostsInDoubt(linking: Pick<AppLinking, "amazon_host">): string[] {
+  return linking.amazon_host?.split(" ") ?? [];
 }
 
 /** Linkings past their time and not running that hold Amazon's tokens, the oldest first. Without tokens nothing can be left behind. */

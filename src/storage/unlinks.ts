@@ -12,7 +12,7 @@ const FIRST_RETRY_MS = 60_000;
 const AT_ONCE = 20;
 
 export interface PendingUnlink {
-  /** Of the grant that ended; the sealed tokens are bound to it. */
+  /** Of the grant that ended, or linking and host of one that did not succeed; the sealed tokens are bound to it. */
   readonly id: string;
   /** null: of a person who was erased. */
   readonly user_id: string | null;
@@ -117,13 +117,13 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
 
 /**
  * Puts an enablement that must end at Amazon into the queue, if the linking that may have made it ended without success: for the batch that
- * ends it. A linking that another run has taken over keeps what it made.
+ * ends it. A linking that another run has taken over keeps what it made. Where none of its codes was redeemed, Alexa cannot hold a link of
+ * it, and one that the customer made before must not be ended; of an erased person nobody can tell any more.
  */
 export async function pendingUnlinkStatement(
   db: D1Database,
   keyring: Keyring,
   unlink: {
-    readonly id: string;
     readonly linkingId: string;
     readonly userId: string | null;
     readonly skillId: string;
@@ -133,15 +133,18 @@ export async function pendingUnlinkStatement(
   },
   now: number,
 ): Promise<D1PreparedStatement> {
-  const sealed = await sealTokens(keyring, { grantId: unlink.id, purpose: "enablement" }, unlink.tokens);
+  // Whoever ends the linking, and a run that finds it ended: one row for both.
+  const id = `${unlink.linkingId} ${unlink.host}`;
+  const sealed = await sealTokens(keyring, { grantId: id, purpose: "enablement" }, unlink.tokens);
   return db
     .prepare(
       `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7
-       WHERE EXISTS (SELECT 1 FROM linkings WHERE id = ?8 AND outcome IN ('failed', 'cancelled', 'abandoned'))
+       WHERE EXISTS (SELECT 1 FROM linkings l WHERE l.id = ?8 AND l.outcome IN ('failed', 'cancelled', 'abandoned')
+         AND (l.user_id IS NULL OR EXISTS (SELECT 1 FROM grants WHERE linking_id = l.id)))
        ON CONFLICT (id) DO NOTHING`,
     )
-    .bind(unlink.id, unlink.userId, unlink.skillId, unlink.stage, unlink.host, sealed, now, unlink.linkingId);
+    .bind(id, unlink.userId, unlink.skillId, unlink.stage, unlink.host, sealed, now, unlink.linkingId);
 }
 
 /** The enablements whose turn has come, the longest waiting first. */

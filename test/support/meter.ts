@@ -1,8 +1,9 @@
-// Bindings that count each trip, can delay it, and can fail it before or after it took effect.
+// Bindings that count each trip, can delay it, can fail it before or after it took effect, and can die with it.
 
 export interface Trip {
-  readonly store: "DB" | "CODES";
-  /** Method called: `first`, `all`, `run`, `raw`, `batch`, `exec`, `get`, `put`, … */
+  /** `OUT`: a request to another server, where a test counts them (`throughMeter`). */
+  readonly store: "DB" | "CODES" | "OUT";
+  /** Method called: `first`, `all`, `run`, `raw`, `batch`, `exec`, `get`, `put`, …; of a request, method and address. */
   readonly call: string;
   /** The statement, or for a batch all of them joined by `;`. */
   readonly sql: string;
@@ -17,9 +18,27 @@ export interface Fault {
   times?: number;
 }
 
+/**
+ * The isolate dies with its trip number `at`: `before` it took effect, `after` it did, or `beside`: it never left, while others that were
+ * under way together with it arrived. No trip is ever answered from then on, and none takes effect.
+ */
+export interface Death {
+  readonly at: number;
+  readonly how: "before" | "after" | "beside";
+  /** Called when it has died. */
+  readonly onDeath: () => void;
+  /** Set by the meter. */
+  dead?: boolean;
+  /** Trips that still arrive after a death `beside`; the test ends it. */
+  stragglersArrive?: boolean;
+  /** How many trips began after it had died; set by the meter. */
+  beside?: number;
+}
+
 export interface Meter {
   readonly trips: Trip[];
   readonly faults: Fault[];
+  death: Death | undefined;
   /** `["CODES.get", "DB.batch"]`: what the budget tests compare. */
   calls(): string[];
   clear(): void;
@@ -31,6 +50,7 @@ export function createMeter(): Meter {
   return {
     trips,
     faults,
+    death: undefined,
     calls: () => trips.map((trip) => `${trip.store}.${trip.call}`),
     clear() {
       trips.length = 0;
@@ -39,10 +59,33 @@ export function createMeter(): Meter {
   };
 }
 
-async function trip<T>(meter: Meter, what: Trip, go: () => Promise<T>): Promise<T> {
+const NEVER = new Promise<never>(() => {});
+
+function die(death: Death): Promise<never> {
+  death.dead = true;
+  death.onDeath();
+  return NEVER;
+}
+
+/** One trip: counted, and met by the faults and the death that the test has prepared. */
+export async function trip<T>(meter: Meter, what: Trip, go: () => Promise<T>): Promise<T> {
+  const { death } = meter;
+  if (death?.dead) {
+    death.beside = (death.beside ?? 0) + 1;
+    if (death.stragglersArrive) await go().catch(() => undefined);
+    return NEVER;
+  }
   const index = meter.trips.push(what) - 1;
+  if (death && index === death.at) {
+    if (death.how === "after") await go().catch(() => undefined);
+    else death.stragglersArrive = death.how === "beside";
+    return die(death);
+  }
   const fault = meter.faults.find((candidate) => candidate.times !== 0 && candidate.when(what, index));
-  if (!fault) return go();
+  if (!fault) {
+    const result = await go();
+    return death?.dead ? NEVER : result;
+  }
   if (fault.times !== undefined) fault.times--;
   if (fault.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
   const failure = new Error(fault.message ?? "D1_ERROR: injected fault");

@@ -20,6 +20,8 @@ export interface Service {
   requestOnly(path: string, init?: RequestInit): Promise<Response>;
   /** Waits for the background work of all requests so far. */
   settled(): Promise<void>;
+  /** The same work, for tests in which some of it never ends. */
+  readonly background: Promise<unknown>[];
   readonly meter: Meter;
   readonly clock: { now: number; advance(ms: number): void };
   readonly env: Env;
@@ -53,11 +55,20 @@ export function startService(
     CODES: meterKv(bindings.CODES ?? env.CODES, meter),
   } as Env;
   const contexts: ExecutionContext[] = [];
+  const background: Promise<unknown>[] = [];
   const send = (path: string, init?: RequestInit) => {
     const context = createExecutionContext();
     contexts.push(context);
+    const watched = Object.create(context, {
+      waitUntil: {
+        value: (work: Promise<unknown>) => {
+          background.push(work);
+          context.waitUntil(work);
+        },
+      },
+    }) as ExecutionContext;
     const url = path.startsWith("http") ? path : `${config.issuer ?? "http://localhost:8787"}${path}`;
-    return Promise.resolve(app.fetch(new Request(url, { redirect: "manual", ...init }), metered, context));
+    return Promise.resolve(app.fetch(new Request(url, { redirect: "manual", ...init }), metered, watched));
   };
   const settled = async () => {
     for (const context of contexts.splice(0)) await waitOnExecutionContext(context);
@@ -70,6 +81,7 @@ export function startService(
       return response;
     },
     settled,
+    background,
     meter,
     clock,
     env: metered,

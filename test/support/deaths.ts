@@ -1,0 +1,249 @@
+// A service that dies at a chosen trip, and the fresh one, with nothing in memory, that finds what it left.
+import { env } from "cloudflare:workers";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { expect, vi } from "vitest";
+import { admin } from "./admin.ts";
+import { type Amazon, startAmazon } from "./amazon.ts";
+import { rows, seedLwa } from "./app-user.ts";
+import { type Death, trip } from "./meter.ts";
+import {
+  exchange,
+  json,
+  refresh,
+  seedAppAndService,
+  seedCode,
+  seedSkill,
+  seedUser,
+  type TokenAnswer,
+} from "./seeds.ts";
+import { type Service, startService } from "./service.ts";
+
+const HOUR_MS = 3_600_000;
+/** Longer than any lease that a dead isolate may hold. */
+const LEASES_MS = 31_000;
+/** Real time for what was under way beside the trip at which it died. */
+const ARRIVAL_MS = 4;
+
+/** Which service a request to the outside comes from: one that died must reach nobody any more. */
+const life = new AsyncLocalStorage<Service>();
+
+export interface World {
+  /** The service that lives now. Requests go through it, Alexa's too. */
+  service: Service;
+  /** Sends requests to the one that lives now: for visitors who outlive a service. */
+  readonly sender: Service;
+  readonly amazon: Amazon;
+  readonly userId: string;
+  /** Refresh tokens that somebody holds. */
+  readonly tokens: Set<string>;
+}
+
+export interface WritePath {
+  readonly name: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Brings the world to where the step begins. */
+  begin(world: World): Promise<{
+    /** What is cut off. Its result is what somebody was answered. */
+    step(): Promise<unknown>;
+    /** What the one who waited does next, and what must be true then. `answered` is undefined when no answer came. */
+    next(answered: unknown): Promise<void>;
+    /** What must be true when nobody does anything any more. */
+    abandoned?(answered: unknown): Promise<void>;
+    /** What must be true in either case, once the scheduled work has run. */
+    afterwards?(): Promise<void>;
+  }>;
+}
+
+/** Much faster than making the schema anew for each death. */
+async function emptyStorage(): Promise<void> {
+  const tables = await rows<{ name: string }>(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf*' AND name NOT GLOB 'sqlite*' AND name NOT GLOB 'd1*'",
+  );
+  // What triggers write goes last.
+  const last = (name: string) => Number(["endings", "webhook_outbox"].includes(name));
+  const names = tables.map(({ name }) => name).sort((a, b) => last(a) - last(b));
+  await env.DB.batch([
+    env.DB.prepare("PRAGMA defer_foreign_keys = true"),
+    ...names.map((name) => env.DB.prepare(`DELETE FROM ${name}`)),
+  ]);
+  const { keys } = await env.CODES.list();
+  await Promise.all(keys.map(({ name }) => env.CODES.delete(name)));
+}
+
+/** A database with a skill, its clients and one user; Amazon and everything else outside are doubles behind the meter. */
+async function startWorld(variables: Readonly<Record<string, string>>): Promise<World> {
+  vi.restoreAllMocks();
+  await emptyStorage();
+  const service = startService(variables);
+  const sender = new Proxy(service, {
+    get: (_, property) => {
+      // The answer of one that may die is looked at before its background work ends.
+      const name = property === "request" && world.service.meter.death ? "requestOnly" : property;
+      return Reflect.get(world.service, name) as unknown;
+    },
+  });
+  const world: World = { service, sender, amazon: startAmazon(sender), userId: await seedUser(), tokens: new Set() };
+  await seedSkill();
+  await seedAppAndService();
+  await seedLwa(service);
+  return world;
+}
+
+/** From here on requests to the outside are trips of the service that makes them. */
+function meterOutside(): void {
+  const outside = vi.mocked(globalThis.fetch);
+  const usual = outside.getMockImplementation() as typeof fetch;
+  outside.mockImplementation((input, init) => {
+    const service = life.getStore();
+    const go = () => usual(input, init);
+    if (!service) return go();
+    const call = input instanceof Request ? `${input.method} ${input.url}` : String(input);
+    return trip(service.meter, { store: "OUT", call, sql: "" }, go);
+  });
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs `step` in the service that lives now, which dies by `death`; its successor is in place afterwards. */
+async function runUntilDeath(world: World, step: () => Promise<unknown>, death: Omit<Death, "onDeath">) {
+  const dying = world.service;
+  const { meter } = dying;
+  meter.clear();
+  let onDeath = () => {};
+  const died = new Promise<"died">((resolve) => {
+    onDeath = () => resolve("died");
+  });
+  meter.death = { ...death, onDeath };
+  const work = life.run(dying, async () => ({ answered: await step() }));
+  const first = await Promise.race([work, died]);
+  const last =
+    first === "died"
+      ? first
+      : await Promise.race([Promise.allSettled(dying.background).then(() => "done" as const), died]);
+  await pause(ARRIVAL_MS);
+  const told = `${death.how} trip ${death.at}: ${meter.trips[death.at]?.call} ${meter.trips[death.at]?.sql.slice(0, 90)}`;
+  meter.death.stragglersArrive = false;
+  return {
+    died: last === "died",
+    beside: meter.death.beside ?? 0,
+    answered: first === "died" ? undefined : first.answered,
+    told,
+  };
+}
+
+/** A fresh isolate: no caches, no promises, the clock where it was. */
+function restart(world: World, variables: Readonly<Record<string, string>>): void {
+  const { now } = world.service.clock;
+  world.service = startService(variables);
+  world.service.clock.now = now;
+}
+
+/**
+ * Kills the service at each trip of the step. After a trip took effect, the one who waited goes on at a fresh service; before it does, which
+ * is the same moment unless something is under way beside it, nobody ever goes on. The number of deaths.
+ */
+export async function dieEverywhere(path: WritePath): Promise<number> {
+  const variables = path.variables ?? {};
+  let deaths = 0;
+  const once = async (death: Omit<Death, "onDeath">, goesOn: boolean) => {
+    const world = await startWorld(variables);
+    const { step, next, abandoned, afterwards } = await path.begin(world);
+    await world.service.settled();
+    meterOutside();
+    const run = await runUntilDeath(world, step, death);
+    restart(world, variables);
+    world.service.clock.advance(LEASES_MS);
+    try {
+      if (goesOn) await next(run.answered);
+      else await abandoned?.(run.answered);
+      await everythingIsTrue(world);
+      await afterwards?.();
+    } catch (error) {
+      if (error instanceof Error)
+        error.message = `${path.name}, killed ${run.told}${goesOn ? "" : ", and nobody went on"}: ${error.message}`;
+      throw error;
+    }
+    if (run.died) deaths++;
+    return run;
+  };
+  for (let at = 0; ; at++) {
+    const before = await once({ at, how: "before" }, false);
+    if (!before.died) break;
+    if (before.beside > 0) {
+      await once({ at, how: "before" }, true);
+      await once({ at, how: "beside" }, true);
+    }
+    await once({ at, how: "after" }, true);
+  }
+  vi.restoreAllMocks();
+  return deaths;
+}
+
+/** What may never be otherwise, once the scheduled work has run with Amazon in reach. */
+async function everythingIsTrue(world: World): Promise<void> {
+  world.service.clock.advance(2 * HOUR_MS);
+  for (let run = 0; run < 10; run++) {
+    const report = (await admin(world.service, "POST", "maintenance")).body;
+    expect(report.failed).toEqual([]);
+    if (!report.more) break;
+  }
+  expect(
+    await rows(
+      `SELECT g.id FROM grants g LEFT JOIN linkings l ON l.id = g.linking_id WHERE g.revoked_at IS NULL AND g.imported_at IS NULL
+         AND NOT (l.decision IS 'allow' AND l.user_id IS g.user_id AND l.client_id IS g.client_id)`,
+    ),
+    "a grant without a consent",
+  ).toEqual([]);
+  expect(
+    await rows("SELECT id, outcome FROM linkings WHERE outcome = 'pending' OR amazon_tokens IS NOT NULL"),
+    "an attempt that never ends",
+  ).toEqual([]);
+  expect(
+    await rows(
+      `SELECT g.id FROM grants g JOIN linkings l ON l.id = g.linking_id
+       WHERE g.revoked_at IS NULL AND l.state_hash IS NOT NULL AND l.grant_id IS NOT g.id`,
+    ),
+    "a living grant of an attempt that did not link",
+  ).toEqual([]);
+  for (const table of ["pending_unlinks", "webhook_outbox", "endings"]) {
+    expect(await rows(`SELECT * FROM ${table}`), `left in ${table}`).toEqual([]);
+  }
+  for (const [account, held] of world.amazon.linked) {
+    world.tokens.add(held.refresh_token);
+    const answer = await world.service.request("/token", refresh(held.refresh_token));
+    expect(answer.status, `Alexa of ${account} holds a link that we refuse`).toBe(200);
+  }
+  for (const token of world.tokens) {
+    const [grant] = await rows<{ revoked_at: number | null }>(
+      "SELECT revoked_at FROM grants WHERE id = ?",
+      token.slice(3, 29),
+    );
+    const answer = await world.service.request("/token", refresh(token));
+    expect(answer.status, "a token of this grant").toBe(grant && grant.revoked_at === null ? 200 : 400);
+  }
+}
+
+/** Alexa's exchange or refresh, whose token somebody holds from then on. */
+export async function tokenRequest(world: World, init: RequestInit): Promise<{ status: number; answer: TokenAnswer }> {
+  const response = await world.service.request("/token", init);
+  const answer = await json(response);
+  if (answer.refresh_token) world.tokens.add(answer.refresh_token);
+  return { status: response.status, answer };
+}
+
+/** A link that Alexa holds, made through the Alexa app. */
+export async function linkedByAlexa(world: World): Promise<TokenAnswer> {
+  const expiresAt = world.service.clock.now + 300_000;
+  const { status, answer } = await tokenRequest(world, exchange(await seedCode({ userId: world.userId, expiresAt })));
+  expect(status).toBe(200);
+  return answer;
+}
+
+/** The user's grants that Alexa may use. */
+export async function livingLinks(world: World): Promise<string[]> {
+  const found = await rows<{ id: string }>(
+    "SELECT id FROM grants WHERE user_id = ? AND skill_id IS NOT NULL AND revoked_at IS NULL",
+    world.userId,
+  );
+  return found.map((grant) => grant.id);
+}

@@ -1,0 +1,210 @@
+// The service is killed at each trip of each step of a link's life; a fresh one finds nothing lost, nothing invented, nothing revived.
+import { env } from "cloudflare:workers";
+import { afterEach, expect, it, vi } from "vitest";
+import { DEMO, seedAccount } from "../support/accounts.ts";
+import { type AppUser, appUser, RETURN_URL, rows } from "../support/app-user.ts";
+import {
+  dieEverywhere,
+  linkedByAlexa,
+  livingLinks,
+  tokenRequest,
+  type World,
+  type WritePath,
+} from "../support/deaths.ts";
+import { approve, locationOf, returned, signIn, WITH_RETURN } from "../support/link-page.ts";
+import {
+  ALEXA_CLIENT,
+  ALEXA_REDIRECT_URIS,
+  exchange,
+  json,
+  refresh,
+  SKILL_ID,
+  seedCode,
+  type TokenAnswer,
+} from "../support/seeds.ts";
+import { Visitor, visit } from "../support/visitor.ts";
+
+const QUERY = `client_id=${ALEXA_CLIENT}&response_type=code&state=s%3D&redirect_uri=${encodeURIComponent(ALEXA_REDIRECT_URIS[0] ?? "")}`;
+
+afterEach(() => vi.restoreAllMocks());
+
+const codeIn = (address: string | null | undefined) => /[?&]code=([^&]+)/.exec(address ?? "")?.[1] ?? "";
+
+/** Alexa redeems the code, and has a link that works. */
+async function redeemed(world: World, code: string): Promise<void> {
+  const { status, answer } = await tokenRequest(world, exchange(code));
+  expect([status, answer.error]).toEqual([200, undefined]);
+  expect((await tokenRequest(world, refresh(answer.refresh_token))).status).toBe(200);
+}
+
+const consent: WritePath = {
+  name: "a customer's consent",
+  async begin(world) {
+    await seedAccount(world.service, DEMO);
+    const browser = new Visitor(world.sender);
+    const page = await browser.submit(await browser.open(`/authorize?${QUERY}`), { ...DEMO });
+    const press = async () => codeIn((await browser.submit(page, { decision: "allow" })).location);
+    return {
+      step: press,
+      async next(code) {
+        const again = await press();
+        expect(again).toMatch(/^c0/);
+        if (code !== undefined) expect(again).toBe(code);
+        await redeemed(world, again);
+      },
+    };
+  },
+};
+
+const decisionOfApp: WritePath = {
+  name: "a decision in the company's app",
+  async begin(world) {
+    const app = await appUser(world.sender, world.userId);
+    const asked = await json<{ ticket: string }>(await app.call("POST", "/api/authorizations", { query: QUERY }));
+    const decide = async () => {
+      const body = { query: QUERY, ticket: asked.ticket, decision: "allow" };
+      return codeIn(
+        (await json<{ redirectTo: string }>(await app.callOnly("POST", "/api/authorizations", body))).redirectTo,
+      );
+    };
+    return {
+      step: decide,
+      async next(code) {
+        const again = await decide();
+        if (code !== undefined) expect(again).toBe(code);
+        await redeemed(world, again);
+      },
+    };
+  },
+};
+
+const codeExchange: WritePath = {
+  name: "Alexa's code exchange",
+  async begin(world) {
+    const code = await seedCode({ userId: world.userId });
+    return {
+      step: async () => json(await world.service.requestOnly("/token", exchange(code))),
+      async next(answered) {
+        const first = answered as TokenAnswer | undefined;
+        if (first) {
+          expect((await tokenRequest(world, refresh(first.refresh_token))).status).toBe(200);
+          return;
+        }
+        const spent = await rows("SELECT 1 FROM codes WHERE spent_at IS NOT NULL");
+        const { status, answer } = await tokenRequest(world, exchange(code));
+        // Claimed by a service that died without a word: refused, and the customer links again.
+        expect([status, answer.error]).toEqual(spent.length > 0 ? [400, "invalid_grant"] : [200, undefined]);
+        await redeemed(world, await seedCode({ userId: world.userId, expiresAt: world.service.clock.now + 300_000 }));
+      },
+    };
+  },
+};
+
+function refreshing(name: string, rotate: boolean): WritePath {
+  return {
+    name,
+    async begin(world) {
+      if (rotate)
+        await env.DB.prepare("UPDATE clients SET rotate_refresh_tokens = 1 WHERE id = ?").bind(ALEXA_CLIENT).run();
+      const held = await linkedByAlexa(world);
+      world.service.clock.advance(2 * 24 * 3_600_000);
+      return {
+        step: async () => json(await world.service.requestOnly("/token", refresh(held.refresh_token))),
+        async next(answered) {
+          const last = (answered as TokenAnswer | undefined)?.refresh_token ?? held.refresh_token;
+          const { status, answer } = await tokenRequest(world, refresh(last));
+          expect(status).toBe(200);
+          expect((await tokenRequest(world, refresh(answer.refresh_token))).status).toBe(200);
+          if (rotate) world.tokens.clear();
+        },
+      };
+    },
+  };
+}
+
+/** The customer has started in the app and approved at Amazon; two regions are to be tried. */
+async function approvedInApp(world: World): Promise<{ app: AppUser; complete: () => Promise<Response> }> {
+  const app = await appUser(world.sender, world.userId);
+  const started = await app.start();
+  world.amazon.regionOf.set("amazon-account-1", "EU");
+  world.amazon.faults.push((seen) =>
+    seen.what === "discovery"
+      ? Response.json({ endpoints: ["api.amazonalexa.com", "api.eu.amazonalexa.com"] })
+      : undefined,
+  );
+  const code = (await world.amazon.approve(started.loginWithAmazonUrl)).searchParams.get("code");
+  return { app, complete: () => app.callOnly("POST", "/api/links/complete", { state: started.state, code }) };
+}
+
+/** Alexa and we say the same about the customer's account at Amazon. */
+async function agreed(world: World, app: AppUser): Promise<"linked" | "not_linked"> {
+  const { status } = await json<{ status: "linked" | "not_linked" }>(await app.call("GET", `/api/links/${SKILL_ID}`));
+  expect(status).toBe(world.amazon.linked.size > 0 ? "linked" : "not_linked");
+  expect(await livingLinks(world)).toHaveLength(status === "linked" ? 1 : 0);
+  return status;
+}
+
+const completeInApp: WritePath = {
+  name: "completing in the app, over two regions",
+  async begin(world) {
+    const { app, complete } = await approvedInApp(world);
+    return {
+      step: async () => (await complete()).status,
+      async next(answered) {
+        const again = await complete();
+        const tokensLost = world.amazon.calls("lwa").length > 1;
+        expect([again.status, answered ?? 200]).toEqual([tokensLost ? 422 : 200, 200]);
+        if (tokensLost) expect(await json(again)).toMatchObject({ code: "amazon_code_rejected" });
+        expect(await agreed(world, app)).toBe(tokensLost ? "not_linked" : "linked");
+        if (!tokensLost) return;
+        const retry = await approvedInApp(world);
+        expect((await retry.complete()).status).toBe(200);
+      },
+      async abandoned(answered) {
+        // Nobody presents the code again: Alexa must not go on holding a link that we end.
+        if (answered !== undefined) expect(answered).toBe(200);
+      },
+    };
+  },
+};
+
+const callbackInBrowser: WritePath = {
+  name: "Amazon's answer in the browser that began on the website",
+  async begin(world) {
+    const id = await seedAccount(world.service, DEMO);
+    const browser = visit(world.sender);
+    const callback = await approve(world.amazon, browser, WITH_RETURN);
+    return {
+      step: async () => returned(await browser.get(callback)).get("status"),
+      async next(answered) {
+        const page = await browser.get(callback);
+        const seen = returned(page).get("status");
+        const tokensLost = world.amazon.calls("lwa").length > 1;
+        expect([seen, answered ?? "linked"]).toEqual([tokensLost ? "failed" : "linked", "linked"]);
+        expect(world.amazon.linked.size).toBe(tokensLost ? 0 : 1);
+        const living = await rows("SELECT id FROM grants WHERE user_id = ? AND revoked_at IS NULL", id);
+        expect(living).toHaveLength(tokensLost ? 0 : 1);
+        if (!tokensLost) return;
+        await signIn(browser);
+        expect(locationOf(await browser.get(await approve(world.amazon, browser))).startsWith(RETURN_URL)).toBe(true);
+      },
+    };
+  },
+};
+
+it.each([
+  consent,
+  decisionOfApp,
+  codeExchange,
+  refreshing("a refresh, the first in days", false),
+  refreshing("a refresh with rotation", true),
+  completeInApp,
+  callbackInBrowser,
+])(
+  "F5: killed anywhere in $name, nothing is lost, invented or revived",
+  async (path) => {
+    const deaths = await dieEverywhere(path);
+    expect(deaths).toBeGreaterThan(3);
+  },
+  120_000,
+);
