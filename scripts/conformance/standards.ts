@@ -271,7 +271,7 @@ export const STANDARDS: readonly Source[] = [
         "RFC9068-3",
         "The audience separates doors: one token never opens another's.",
         "oauth4webapi > RFC9068",
-        "client credentials > never open a user's door: userinfo, the JSON API, introspection of others",
+        "client credentials > never open a user's door: userinfo, the JSON API, introspection",
       ),
       proven(
         "RFC9068-4",
@@ -360,7 +360,7 @@ export const STANDARDS: readonly Source[] = [
       proven(
         "RFC9700-4.15",
         "A client's own token cannot be taken for a user's.",
-        "client credentials > never open a user's door: userinfo, the JSON API, introspection of others",
+        "client credentials > never open a user's door: userinfo, the JSON API, introspection",
       ),
       proven("RFC9700-4.16", "Pages cannot be framed.", "@P7"),
       proven("RFC9700-4.17", "No token is handed over by postMessage.", "@P6"),

@@ -10,6 +10,7 @@ import {
   APP_REDIRECT_URI,
   challengeOf,
   exchange,
+  SERVICE_CLIENT,
   seedAppAndService,
   seedSkill,
 } from "../../test/support/seeds.ts";
@@ -128,6 +129,8 @@ describe("the app asks and decides", () => {
   it("only Alexa's clients: the app's own client cannot be asked for here", async () => {
     const query = `client_id=${APP_CLIENT}&response_type=code&redirect_uri=${encodeURIComponent(APP_REDIRECT_URI)}&code_challenge=${"a".repeat(43)}&code_challenge_method=S256`;
     expect((await post({ query })).json.code).toBe("client_unknown");
+    const asService = QUERY.replace(ALEXA_CLIENT, SERVICE_CLIENT);
+    expect((await post({ query: asService })).json.code).toBe("client_unknown");
   });
 
   it.each([

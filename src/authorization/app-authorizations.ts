@@ -55,16 +55,14 @@ async function authorizations(c: AppContext): Promise<Response> {
   if (user instanceof Response) return user;
   const body = await jsonBody(c, authorizationBodySchema, { limit: LARGEST_BODY_BYTES });
   if (body instanceof Response) return body;
-  const request = await checkAuthorizationRequest(rt, body.query);
+  const request = await checkAuthorizationRequest(rt, body.query, "alexa");
   if (request.kind === "page") {
     noteRefusal(rt, request, body.query);
     return refusal(request);
   }
-  const { client } = request.kind === "valid" ? request : request.target;
-  if (client.kind !== "alexa") return problem("client_unknown", "Only Alexa's clients start linking here.");
   if (request.kind === "redirect") {
     const extras = { issuer: rt.issuer, fromApp: true };
-    rt.metrics.refused(client.id, request.error, request.target.redirectUri);
+    rt.metrics.refused(request.target.client.id, request.error, request.target.redirectUri);
     return answer(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });
   }
   return body.ticket === undefined || body.decision === undefined
@@ -81,7 +79,7 @@ function refusal(request: PageRefusal): Response {
   switch (request.reason) {
     case "client_missing":
     case "client_unknown":
-      return problem("client_unknown");
+      return problem("client_unknown", "Only Alexa's clients start linking here.");
     case "redirect_uri_missing":
     case "redirect_uri_unregistered":
       return problem("redirect_uri_unregistered");

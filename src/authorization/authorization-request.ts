@@ -53,11 +53,12 @@ function single(query: Query, name: string): string | undefined {
 
 /**
  * Checks the raw query of an authorization request. One D1 read when the client is not in the isolate's cache, or when the cached
- * row would refuse: a cached row may allow, never refuse.
+ * row would refuse: a cached row may allow, never refuse. With `kind` given, a client of another kind counts as unknown.
  */
 export async function checkAuthorizationRequest(
   rt: Runtime,
   rawQuery: string,
+  kind?: Client["kind"],
 ): Promise<ValidatedAuthorizationRequest | RedirectRefusal | PageRefusal> {
   if (rawQuery.length > LONGEST_QUERY) return { kind: "page", reason: "query_too_long" };
   const query = parseRawQuery(rawQuery);
@@ -66,10 +67,11 @@ export async function checkAuthorizationRequest(
   const clientId = single(query, "client_id");
   if (clientId === undefined) return { kind: "page", reason: "client_missing" };
   const cached = rt.caches.client(clientId, rt.now());
-  const verdict = cached ? checkWithClient(query, cached) : undefined;
+  const fits = (client: Client) => kind === undefined || client.kind === kind;
+  const verdict = cached && fits(cached) ? checkWithClient(query, cached) : undefined;
   if (verdict?.kind === "valid") return verdict;
   const client = await findClient(rt, clientId, true);
-  return client ? checkWithClient(query, client) : { kind: "page", reason: "client_unknown" };
+  return client && fits(client) ? checkWithClient(query, client) : { kind: "page", reason: "client_unknown" };
 }
 
 function checkWithClient(query: Query, client: Client): ValidatedAuthorizationRequest | RedirectRefusal | PageRefusal {

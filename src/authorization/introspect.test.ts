@@ -74,7 +74,7 @@ async function allTokens(service: Service) {
 describe("introspection", () => {
   const active: Record<keyof typeof callers, string[] | 401> = {
     "the Alexa client itself": ["Alexa's access token", "Alexa's refresh token"],
-    "the service of the skill": ["Alexa's access token", "Alexa's refresh token", "the service's own token"],
+    "the service of the skill": ["Alexa's access token", "Alexa's refresh token"],
     "the service of another skill": [],
     "another skill's Alexa client": [],
     "the public app": 401,

@@ -38,9 +38,9 @@ async function introspect(c: AppContext): Promise<Response> {
   });
 }
 
-/** Own tokens for every confidential client; for `service` clients those of their skills' Alexa clients too. */
+/** Alexa's clients know their own tokens, `service` clients those of their skills' clients. */
 function mayKnow(caller: Client, owner: { readonly clientId: string; readonly skillId: string | null }): boolean {
-  if (owner.clientId === caller.id) return true;
+  if (caller.kind === "alexa") return owner.clientId === caller.id;
   return caller.kind === "service" && owner.skillId !== null && caller.skillIds.includes(owner.skillId);
 }
 
@@ -50,7 +50,9 @@ async function describe(rt: Runtime, caller: Client, token: string): Promise<Rec
   const found = await findToken(rt, token);
   if (!found) return inactive;
   if (found.kind === "access" && found.claims.grant === undefined) {
-    return found.claims.client_id === caller.id ? { active: true, token_type: "Bearer", ...found.claims } : inactive;
+    return caller.kind === "alexa" && found.claims.client_id === caller.id
+      ? { active: true, token_type: "Bearer", ...found.claims }
+      : inactive;
   }
   const { grant } = found;
   if (!grant || !mayKnow(caller, ownerOf(grant)) || !grantLives(grant, rt.now())) return inactive;
