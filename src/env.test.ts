@@ -95,6 +95,7 @@ describe("a wrong value is refused with the variable's name and without the valu
     for (const wrong of [
       "http://localhost:9999/x",
       "http://www.example.com/",
+      "https://user:secret@www.example.com/x",
       "javascript:alert(1)",
       "nonsense",
       "//x.test",

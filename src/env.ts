@@ -86,8 +86,10 @@ function text(rule: (value: string) => boolean, message: string) {
 const httpsOrLoopbackUrl = text(
   (value) =>
     URL.canParse(value) &&
+    // `fetch` refuses such URLs, and quotes them in its error.
+    new URL(value).username + new URL(value).password === "" &&
     (new URL(value).protocol === "https:" || (new URL(value).protocol === "http:" && isLoopback(value))),
-  "must be an https URL (http only on a loopback host, in development)",
+  "must be an https URL without user and password (http only on a loopback host, in development)",
 );
 const optionalUrl = z.optional(httpsOrLoopbackUrl);
 const anyText = z.optional(z.string());

@@ -216,6 +216,7 @@ async function considerReplay(
     return;
   }
   await revokeGrantOfReplayedCode(rt.db, row, rt.now());
+  deliverSoon(rt);
   rt.log.alert("code_replayed", { clientId: row.client_id, grantId: row.grant_id });
 }
 

@@ -82,7 +82,7 @@ function refusalOf(grant: GrantRow | null, client: Client, now: number): TokenFa
   if (!grant) return { reason: "refresh_token_unknown" };
   if (grant.client_id !== client.id) return { reason: "refresh_token_of_another_client" };
   if (grantLives(grant, now)) return undefined;
-  if (grant.revoked_at !== null) return { reason: "grant_revoked" };
+  if (grant.revoked_at !== null && grant.revoked_reason !== "idle") return { reason: "grant_revoked" };
   return grant.idle_expires_at <= now ? { reason: "grant_idle" } : { reason: "grant_expired" };
 }
 

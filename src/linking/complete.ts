@@ -2,6 +2,7 @@
 import type { AmazonCode } from "../alexa/lwa.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
+import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
 import {
@@ -97,6 +98,8 @@ export async function presentCode(rt: Runtime, presentation: Presentation, code:
   });
   rt.background(work.catch(() => {}));
   const run = await work;
+  // Of what the codes of this run have made, more may have ended than one.
+  deliverSoon(rt);
   if (run.outcome === "linked") rt.metrics.count("linking_linked", linking.skill_id);
   if (run.outcome === "failed") rt.metrics.count("linking_failed", linking.skill_id);
   if (run.outcome !== "lost") return completionOf(run);

@@ -12,12 +12,18 @@ import { insightApi } from "./insight-api.ts";
 import { skillsApi } from "./skills-api.ts";
 import { upkeepApi } from "./upkeep-api.ts";
 import { usersApi } from "./users-api.ts";
+import { deliverSoon } from "./webhooks.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
 
 route(operationsRoutes, "/healthz", { GET: health });
 adminPages(operationsRoutes);
 operationsRoutes.use("/api/admin/*", adminGuard);
+operationsRoutes.use("/api/admin/*", async (c, next) => {
+  await next();
+  // Whatever was removed or moved in may have ended or made links. Maintenance delivers by itself.
+  if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
+});
 skillsApi(operationsRoutes);
 clientsApi(operationsRoutes);
 usersApi(operationsRoutes);

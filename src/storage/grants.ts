@@ -162,6 +162,7 @@ export type RevocationReason =
   | "enablement_gone"
   | "linking_failed"
   | "superseded_attempt"
+  | "idle"
   | "user_deleted";
 
 /** Statements that end a grant and void its unspent codes; the audit row goes with them. */

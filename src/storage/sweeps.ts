@@ -51,6 +51,14 @@ export const SWEEPS: readonly Sweep[] = [
     keptMs: KEPT_MS.endedGrants,
     sql: deletion("grants", "id", "revoked_at IS NOT NULL AND revoked_at <= ?1"),
   },
+  {
+    name: "endedIdleLinks",
+    keptMs: 0,
+    // Told to whoever wants to know (webhooks) when they end, not when the row goes. What has ended by time alone is known by its dates.
+    sql: `UPDATE grants SET revoked_at = ?3, revoked_reason = 'idle'
+          WHERE id IN (SELECT id FROM grants WHERE idle_expires_at <= ?1 AND revoked_at IS NULL AND skill_id IS NOT NULL LIMIT ?2)
+          RETURNING 1 AS gone`,
+  },
   { name: "idleGrants", keptMs: KEPT_MS.endedGrants, sql: deletion("grants", "id", "idle_expires_at <= ?1") },
   {
     name: "expiredGrants",

@@ -1,6 +1,9 @@
 // The documentation against what it speaks of: links, commands, paths, and a remedy for every reason.
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import { ENABLEMENT_FAILURES } from "../../src/alexa/enablement-failures.ts";
 
@@ -88,4 +91,32 @@ describe("the troubleshooting page names every reason", () => {
     const sources = globSync("src/**/*.{ts,tsx}").filter((path) => !path.includes(".test."));
     return sources.flatMap((path) => matches(text(path), /log\.alert\(\s*"([a-z_]+)"/g));
   }
+});
+
+describe("the receiver of webhooks that the page shows", () => {
+  it("takes what is genuine, and nothing that is forged, changed or old", async () => {
+    const code = /```js\n([\s\S]*?)```/.exec(text("docs/webhooks.md"))?.[1] ?? "";
+    const folder = mkdtempSync(join(tmpdir(), "receiver-"));
+    writeFileSync(join(folder, "receiver.mjs"), code);
+    const secret = `whsec_${Buffer.from("obviously-fake-webhook-key-00000").toString("base64")}`;
+    process.env.WEBHOOK_SECRET = secret;
+    try {
+      const { isGenuine } = (await import(pathToFileURL(join(folder, "receiver.mjs")).href)) as {
+        isGenuine(headers: Record<string, string>, rawBody: string, now: number): boolean;
+      };
+      const [id, now, body] = ["msg_1", 1_793_534_400_000, '{"type":"link.removed"}'];
+      const signature = new Webhook(secret).sign(id, new Date(now), body);
+      const headers = { "webhook-id": id, "webhook-timestamp": String(now / 1000), "webhook-signature": signature };
+      expect(isGenuine(headers, body, now)).toBe(true);
+      expect(isGenuine({ ...headers, "webhook-signature": `v1,AAAA ${signature}` }, body, now + 299_000)).toBe(true);
+      expect(isGenuine(headers, `${body} `, now)).toBe(false);
+      expect(isGenuine(headers, body, now + 301_000)).toBe(false);
+      expect(isGenuine({ ...headers, "webhook-id": "msg_2" }, body, now)).toBe(false);
+      expect(isGenuine({ ...headers, "webhook-signature": "v1," }, body, now)).toBe(false);
+      expect(isGenuine({}, body, now)).toBe(false);
+    } finally {
+      delete process.env.WEBHOOK_SECRET;
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
