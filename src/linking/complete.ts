@@ -2,7 +2,6 @@
 import type { AmazonCode } from "../alexa/lwa.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
-import { deliverSoon } from "../operations/webhooks.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
 import {
@@ -15,6 +14,7 @@ import {
 import type { Condition } from "../storage/d1.ts";
 import { endAsFailed, type FailedEnd } from "../storage/linking-ends.ts";
 import { pendingUnlinkStatement } from "../storage/unlinks.ts";
+import { deliverSoon } from "../webhooks.ts";
 import { reasonOfAmazonError } from "./reasons.ts";
 import { FIRST_LEASE_MS, type Passing, type RunOutcome, runLinking } from "./run.ts";
 import { hashOfState, type LinkingState } from "./state.ts";

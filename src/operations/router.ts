@@ -4,6 +4,7 @@ import { problem } from "../http/problem.ts";
 import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst, StorageFault } from "../storage/d1.ts";
+import { deliverSoon } from "../webhooks.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { adminPages } from "./admin-page.tsx";
 import { clientsApi } from "./clients-api.ts";
@@ -12,7 +13,6 @@ import { insightApi } from "./insight-api.ts";
 import { skillsApi } from "./skills-api.ts";
 import { upkeepApi } from "./upkeep-api.ts";
 import { usersApi } from "./users-api.ts";
-import { deliverSoon } from "./webhooks.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
 

@@ -1,14 +1,14 @@
 // Every way in which a link is made or ended, as it really happens: the company's server has heard of it by the end of that request.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { admin } from "../../test/support/admin.ts";
-import { CERTIFICATE_URL, chainPem, rootPem } from "../../test/support/alexa-signer.ts";
-import { type Amazon, jsonAnswer } from "../../test/support/amazon.ts";
-import { type AppUser, rows } from "../../test/support/app-user.ts";
-import { link, startAndApprove, startLinkingWorld } from "../../test/support/linking.ts";
-import { exchange, refresh, SKILL_ID, seedCode } from "../../test/support/seeds.ts";
-import type { Service } from "../../test/support/service.ts";
-import { DEVELOPMENT_ISSUER, tell } from "../../test/support/skill-events.ts";
-import { asAlexa, DAY, MINUTE } from "../../test/support/tokens.ts";
+import { admin } from "../test/support/admin.ts";
+import { CERTIFICATE_URL, chainPem, rootPem } from "../test/support/alexa-signer.ts";
+import { type Amazon, jsonAnswer } from "../test/support/amazon.ts";
+import { type AppUser, rows } from "../test/support/app-user.ts";
+import { link, startAndApprove, startLinkingWorld } from "../test/support/linking.ts";
+import { exchange, refresh, SKILL_ID, seedCode } from "../test/support/seeds.ts";
+import type { Service } from "../test/support/service.ts";
+import { DEVELOPMENT_ISSUER, tell } from "../test/support/skill-events.ts";
+import { asAlexa, DAY, MINUTE } from "../test/support/tokens.ts";
 
 const URL_OF_HOOK = "https://hooks.example.com/alexa-link";
 const SECRET = `whsec_${btoa("obviously-fake-webhook-key-00000")}`;
