@@ -228,6 +228,7 @@ describe("the dashboard", () => {
     const found = await visitor.get("/admin?email=ADA@example.com");
     expect(found.html).toContain("trace-1");
     expect(found.html).not.toContain("trace-2");
+    expect(found.html).toContain("Links of this customer");
     expect((await visitor.get("/admin?email=nobody@example.com")).html).not.toContain("trace-1");
   });
 

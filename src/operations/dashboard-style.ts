@@ -6,7 +6,7 @@ main{max-width:68rem;padding-top:1.25rem}
 .bar h1{margin:0}
 .bar button{width:auto;min-height:2.75rem;margin:0}
 .panel{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:1.1rem 1.25rem;margin:0 0 1.25rem}
-.panel h2{margin-top:0}
+.panel h2:first-child{margin-top:0}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.75rem;margin-bottom:1.25rem}
 .tile{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:.9rem 1.1rem}
 .tile small{display:block;color:var(--muted);font-size:.85rem}

@@ -4,40 +4,24 @@ import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
 import type { AppContext } from "../runtime.ts";
 import { findUsersByEmail } from "../sign-in/accounts.ts";
-import { type AuditRecord, listAudit } from "../storage/audit-list.ts";
+import { readLinksOfUser } from "../storage/account.ts";
+import { listAudit } from "../storage/audit-list.ts";
 import { type LinkingFilter, type ListedLinking, listLinkings, OUTCOMES } from "../storage/linking-list.ts";
 import { DAY_MS, readCounts } from "../storage/metrics.ts";
-import { listRefusals, type Refusal } from "../storage/refusals.ts";
-import { listSkills, type Skill } from "../storage/skills.ts";
+import { listRefusals } from "../storage/refusals.ts";
+import { listSkills } from "../storage/skills.ts";
 import { renderPage } from "../ui/page.tsx";
 import { HiddenFields } from "../ui/parts.tsx";
 import { DASHBOARD_CSS } from "./dashboard-style.ts";
-import { linkingsQuery, visible } from "./insight-api.ts";
+import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./dashboard-tables.tsx";
+import { linkingsQuery } from "./insight-api.ts";
 import { type Activation, splitActivation } from "./metrics-report.ts";
-import { adviceFor, remedyFor } from "./remedies.ts";
+import { adviceFor } from "./remedies.ts";
 
 const SHOWN_LINKINGS = 50;
 const SHOWN_REFUSALS = 20;
 const SHOWN_ALERTS = 10;
-const SHOWN_REFUSED_CALLS = 12;
 const ACTIVATION_DAYS = 7;
-
-const FLOWS: Readonly<Record<ListedLinking["flow"], string>> = {
-  alexa_app: "from the Alexa app",
-  app_to_app: "from your app",
-  website: "from your website",
-  app_authorize: "from the Alexa app, in your app",
-  oauth: "sign-in of an app",
-};
-
-/** The time in UTC to the second, as people read it. */
-function clock(at: number): string {
-  return new Date(at).toISOString().slice(0, 19).replace("T", " ");
-}
-
-function words(tag: string): string {
-  return tag.replaceAll("_", " ");
-}
 
 const Steps: FC<{ linking: ListedLinking }> = ({ linking }) => (
   <ol class="steps">
@@ -107,13 +91,6 @@ const Tile: FC<{ label: string; activation: Activation }> = ({ label, activation
   </div>
 );
 
-function address(filter: LinkingFilter): string {
-  const query = new URLSearchParams(
-    Object.entries(filter).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]])),
-  ).toString();
-  return query === "" ? "/admin" : `/admin?${query}`;
-}
-
 const Filters: FC<{ filter: LinkingFilter }> = ({ filter }) => (
   <nav class="filters" aria-label="Outcome">
     {[undefined, ...OUTCOMES].map((outcome) => (
@@ -126,158 +103,6 @@ const Filters: FC<{ filter: LinkingFilter }> = ({ filter }) => (
     ))}
   </nav>
 );
-
-const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
-  skills.length === 0 ? (
-    <p class="empty">
-      No skill is registered yet. <code>npm run skill -- add --help</code> says how.
-    </p>
-  ) : (
-    <table>
-      <thead>
-        <tr>
-          <th>Skill</th>
-          <th>Stage</th>
-          <th>Alexa's client id</th>
-          <th>Linking from our side</th>
-          <th>Linkings</th>
-        </tr>
-      </thead>
-      <tbody>
-        {skills.map((skill) => (
-          <tr>
-            <td>
-              <strong>{skill.name}</strong>
-              <br />
-              <code>{skill.id}</code>
-            </td>
-            <td>{skill.stage}</td>
-            <td>
-              <code>{skill.clientId}</code>
-            </td>
-            <td>{skill.lwa ? "ready" : "off: no Alexa client id and secret"}</td>
-            <td>
-              <a href={address({ skillId: skill.id })}>show</a>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-
-const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
-  refusals.length === 0 ? (
-    <p class="empty">None.</p>
-  ) : (
-    <table>
-      <thead>
-        <tr>
-          <th>Reason</th>
-          <th>Client</th>
-          <th>Redirect URI as it came</th>
-          <th>Count</th>
-          <th>Last seen</th>
-        </tr>
-      </thead>
-      <tbody>
-        {refusals.map((refusal) => (
-          <tr>
-            <td>
-              <strong>{words(refusal.reason)}</strong>
-              <br />
-              <span class="small">{remedyFor(refusal.reason)}</span>
-            </td>
-            <td>
-              <code>{visible(refusal.clientId).slice(0, 200)}</code>
-            </td>
-            <td>
-              <code>{visible(refusal.redirectUri)}</code>
-            </td>
-            <td class="number">{refusal.count}</td>
-            <td class="number">{clock(refusal.lastSeenAt)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-
-const Alerts: FC<{ alerts: readonly AuditRecord[] }> = ({ alerts }) =>
-  alerts.length === 0 ? (
-    <p class="empty">None.</p>
-  ) : (
-    <table>
-      <thead>
-        <tr>
-          <th>What</th>
-          <th>Client</th>
-          <th>Trace id or grant</th>
-          <th>Details</th>
-          <th>When</th>
-        </tr>
-      </thead>
-      <tbody>
-        {alerts.map((alert) => (
-          <tr>
-            <td>
-              <strong>{words(alert.kind)}</strong>
-              <br />
-              <span class="small">{remedyFor(alert.kind)}</span>
-            </td>
-            <td>{alert.clientId}</td>
-            <td>
-              <code>{alert.traceId ?? alert.grantId}</code>
-            </td>
-            <td>{alert.details}</td>
-            <td class="number">{clock(alert.at)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-
-const KINDS_OF_CALL: readonly (readonly [string, string])[] = [
-  ["token_error_", "token request"],
-  ["skill_event_refused_", "skill event"],
-  ["accept_grant_failed", "AcceptGrant"],
-];
-
-/** Calls that no linking can be named for, or that come long after it: a wrong secret, forged events, refreshes of ended links. */
-const RefusedCalls: FC<{ totals: Readonly<Record<string, number>> }> = ({ totals }) => {
-  const rows = Object.entries(totals).flatMap(([name, count]) =>
-    KINDS_OF_CALL.filter(([prefix]) => name.startsWith(prefix)).map(([prefix, kind]) => ({
-      kind,
-      reason: name.slice(prefix.length),
-      remedy: remedyFor(name.slice(prefix.length) || name),
-      count,
-    })),
-  );
-  if (rows.length === 0) return <p class="empty">None.</p>;
-  return (
-    <table>
-      <thead>
-        <tr>
-          <th>What</th>
-          <th>Count</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows
-          .toSorted((a, b) => b.count - a.count)
-          .slice(0, SHOWN_REFUSED_CALLS)
-          .map(({ kind, reason, remedy, count }) => (
-            <tr>
-              <td>
-                <strong>{words(reason)}</strong> {kind}
-                <br />
-                <span class="small">{remedy}</span>
-              </td>
-              <td class="number">{count}</td>
-            </tr>
-          ))}
-      </tbody>
-    </table>
-  );
-};
 
 /** The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` narrow the linkings; anything else there is ignored. */
 export async function dashboardPage(c: AppContext, csrfToken: string, signOutForm: string): Promise<Response> {
@@ -292,12 +117,13 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
   const filter: LinkingFilter = parsed.success ? parsed.data : {};
   await rt.metrics.flush();
   const to = rt.now() + 1;
-  const [skills, linkings, refusals, alerts, counts] = await Promise.all([
+  const [skills, linkings, refusals, alerts, counts, links] = await Promise.all([
     listSkills(rt.db, { limit: 200 }),
     listLinkings(rt.db, filter, undefined, SHOWN_LINKINGS),
     listRefusals(rt.db, undefined, SHOWN_REFUSALS),
-    listAudit(rt.db, { alertsOnly: true }, undefined, SHOWN_ALERTS),
+    listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
     readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
+    filter.userId ? readLinksOfUser(rt.db, filter.userId, rt.now()) : undefined,
   ]);
   const names = new Map(skills.map((skill) => [skill.id, skill.name]));
   const totals: Record<string, number> = {};
@@ -321,6 +147,14 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
         <Tile label={`App-to-app, ${ACTIVATION_DAYS} days`} activation={split.appToApp} />
         <Tile label="Both" activation={split.total} />
       </div>
+      {filter.userId ? (
+        <section class="panel">
+          <h2>Links of this customer</h2>
+          <Links links={links ?? []} />
+          <h2>What was recorded of them</h2>
+          <Alerts alerts={alerts} />
+        </section>
+      ) : null}
       <section class="panel">
         <h2>
           Linkings{filter.skillId ? ` of ${names.get(filter.skillId) ?? filter.skillId}` : ""}
@@ -363,10 +197,12 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
         <h2>Refused authorization requests</h2>
         <Refusals refusals={refusals} />
       </section>
-      <section class="panel">
-        <h2>Alerts</h2>
-        <Alerts alerts={alerts} />
-      </section>
+      {filter.userId ? null : (
+        <section class="panel">
+          <h2>Alerts</h2>
+          <Alerts alerts={alerts} />
+        </section>
+      )}
       <section class="panel">
         <h2>Skills</h2>
         <Skills skills={skills} />
