@@ -1,7 +1,7 @@
 // The demo: one skill, its clients and a user, registered through the admin API as an operator would. Repeating it changes nothing.
 
 export const DEMO_SKILL_ID = "amzn1.ask.skill.0000-demo";
-export const DEMO_STAGE = "development";
+const DEMO_STAGE = "development";
 export const DEMO_USER = { email: "demo@example.com", password: "demo-password-1", name: "Demo Customer" };
 const DEMO_VENDOR_ID = "M0DEMOVENDOR00";
 const DEMO_LWA_CLIENT_ID = "amzn1.application-oa2-client.00000000000000000000000000000de0";

@@ -122,7 +122,7 @@ const SHORTENED =
 const HIDDEN = /^(client_secret|clientSecret|password|form_token)$/;
 
 /** The beginning and length of a value that should be recognised, not read. */
-export function shorten(value: string): string {
+function shorten(value: string): string {
   return value.length <= 14 ? value : `${value.slice(0, 10)}…(${value.length})`;
 }
 
@@ -142,7 +142,7 @@ function maskQuery(query: string): string {
 }
 
 /** A URL whose codes and tokens are shortened; everything else stands as it was sent. */
-export function maskUrl(url: string): string {
+function maskUrl(url: string): string {
   const split = url.indexOf("?");
   return split < 0 ? url : `${url.slice(0, split)}?${maskQuery(url.slice(split + 1))}`;
 }

@@ -19,7 +19,7 @@ export interface MatchedSource {
 const SIMULATOR_BESIDE_SERVICE = ["simulator/beside-the-service.test.ts", "simulator/in-one-isolate.test.ts"];
 
 /** Ids at the head of a suite or title: `T2, S4: …`; `RFC 6749 6: …` counts as `RFC6749-6`. */
-export function idsOf(name: string): string[] {
+function idsOf(name: string): string[] {
   return name.split(" > ").flatMap((segment) => {
     const head = /^([A-Z][A-Za-z0-9 .,-]*?):/.exec(segment)?.[1];
     if (head === undefined) return [];

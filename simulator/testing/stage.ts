@@ -10,10 +10,8 @@ export const SERVICE = "https://link.example.com";
 export const VENDOR = "M0EXAMPLE00001";
 export const SKILL_ID = "amzn1.ask.skill.0000-test";
 export const LWA = { clientId: "amzn1.application-oa2-client.example", clientSecret: "example-lwa-secret" };
-export const REDIRECT_URIS = ["pitangui", "layla", "japan"].map(
-  (host) => `${SIMULATOR}/${host}/api/skill/link/${VENDOR}`,
-);
-export const COMPANY = { clientId: "alexa-test", clientSecret: "example-secret" };
+const REDIRECT_URIS = ["pitangui", "layla", "japan"].map((host) => `${SIMULATOR}/${host}/api/skill/link/${VENDOR}`);
+const COMPANY = { clientId: "alexa-test", clientSecret: "example-secret" };
 
 export function skill(changes: Record<string, unknown> = {}) {
   return {

@@ -8,8 +8,8 @@ import { tolerant } from "../tolerant.ts";
 import type { EnablementFailureReason } from "./enablement-failures.ts";
 import { REGIONS, type Region } from "./regions.ts";
 
-export const DISCOVERY_TIMEOUT_MS = 3000;
-export const ENABLEMENT_TIMEOUT_MS = 10_000;
+const DISCOVERY_TIMEOUT_MS = 3000;
+const ENABLEMENT_TIMEOUT_MS = 10_000;
 const LOOK_TIMEOUT_MS = 5000;
 
 /** The region of one of the configured hosts. */
@@ -153,7 +153,7 @@ function reasonWithoutAnswer(answer: NoAnswer): EnablementFailureReason {
 }
 
 /** The tag of an error status of the enablement call. */
-export function reasonOfStatus(status: number, stage: Stage): EnablementFailureReason {
+function reasonOfStatus(status: number, stage: Stage): EnablementFailureReason {
   if (status >= 500) return "enablement_server_error";
   switch (status) {
     case 400:

@@ -7,7 +7,7 @@ import { isChallenge } from "./pkce.ts";
 import { appendToUri, parseRawQuery, type RawParameter } from "./raw-query.ts";
 
 /** Longest `state` in bytes as it stands in the query string. */
-export const LONGEST_STATE = 8192;
+const LONGEST_STATE = 8192;
 /** Longest query looked at at all, in bytes. */
 export const LONGEST_QUERY = 16 * 1024;
 

@@ -3,9 +3,11 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { readFormBody } from "../http/form-body.ts";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";
 import { openForm, sealForm } from "../sign-in/form-token.ts";
+import { postedConsent, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession, type Session } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
 import { signOutHere } from "../sign-in/sign-in-routes.ts";
@@ -135,24 +137,15 @@ async function showConsent(
 async function takeDecision(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const { text } = messagesFor(c);
-  const body = await readFormBody(c.req.raw, LARGEST_CONSENT_BYTES);
-  const fields = "fields" in body ? body.fields : new Map<string, string>();
-  const browserHash = await browserOf(c);
-  const opened = await openForm(rt, CONSENT_FORM, browserHash, fields.get("transaction"), transactionSchema);
-  if (opened === "expired") {
-    return renderErrorPage(c, {
-      status: 400,
-      title: text.consentExpiredTitle,
-      message: text.consentExpiredMessage,
-    });
+  const posted = await postedConsent(c, CONSENT_FORM, transactionSchema);
+  if (posted === "expired") {
+    return renderErrorPage(c, { status: 400, title: text.consentExpiredTitle, message: text.consentExpiredMessage });
   }
-  if (opened === "forged") {
-    return renderErrorPage(c, { status: 403, title: text.formForgedTitle, message: text.formForgedMessage });
-  }
-  const { start, grantId, query, userId } = opened.value;
+  if (posted === "forged") return renderUnusableForm(c, "forged");
+  const { transaction, keyId, browserHash, decision } = posted;
+  const { start, grantId, query, userId } = transaction;
   const again = `/authorize?${query}&${ATTEMPT}=${await sealForm(rt, ATTEMPT_FORM, browserHash, start)}`;
   const session = await currentSession(c, browserHash);
-  const decision = fields.get("decision");
   if (decision === "switch") {
     if (session) await signOutHere(c, session);
     return seeOther(c, again);
@@ -171,7 +164,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
     request,
     start,
     grantId,
-    keyId: opened.keyId,
+    keyId,
     decision,
     userId,
     browserHash,
@@ -190,16 +183,6 @@ async function takeDecision(c: AppContext): Promise<Response> {
     });
   }
   return seeOther(c, result.redirectTo);
-}
-
-/** A sealed transaction holds a query of up to 16 KB. */
-const LARGEST_CONSENT_BYTES = 48 * 1024;
-
-/** After a POST only 303: 307 would post the form again (RFC 9700 §4.12). The URI goes out byte for byte. */
-function seeOther(c: AppContext, location: string): Response {
-  c.header("location", location);
-  c.header("cache-control", "no-store");
-  return c.body(null, 303);
 }
 
 async function wrongMethod(c: AppContext): Promise<Response> {

@@ -2,7 +2,7 @@
 import type { Client } from "../storage/clients.ts";
 import type { SigningKey, SigningKeys } from "../storage/signing-keys.ts";
 
-export const CACHE_MS = 60_000;
+const CACHE_MS = 60_000;
 const MAX_UNANSWERED = 1000;
 
 interface Entry<T> {

@@ -28,7 +28,7 @@ const privateKeys = new WeakMap<SigningKey, Promise<CryptoKey>>();
 const publicKeys = new WeakMap<SigningKey, Promise<CryptoKey>>();
 
 /** A fresh ES256 key pair; `kid` is the start of its thumbprint (RFC 7638), short because every token carries it. */
-export async function makeSigningKey(): Promise<NewSigningKey> {
+async function makeSigningKey(): Promise<NewSigningKey> {
   const pair = await generateKeyPair(SIGNING_ALGORITHM, { extractable: true });
   const [publicJwk, privateJwk] = await Promise.all([exportJWK(pair.publicKey), exportJWK(pair.privateKey)]);
   return { kid: (await calculateJwkThumbprint(publicJwk)).slice(0, 12), publicJwk, privateJwk };
@@ -39,7 +39,7 @@ function signerAmong(keys: SigningKeys, now: number): SigningKey | undefined {
 }
 
 /** All keys that verify now; from the isolate's cache, else one D1 read. `fresh` asks D1 in any case. */
-export async function loadSigningKeys(rt: Runtime, fresh = false): Promise<SigningKeys> {
+async function loadSigningKeys(rt: Runtime, fresh = false): Promise<SigningKeys> {
   const cached = fresh ? undefined : rt.caches.signingKeys(rt.now());
   if (cached) return cached;
   const [rows = []] = await batch(rt.db, [signingKeysStatement(rt.db, rt.now())], true);

@@ -6,7 +6,7 @@ import type { Signer } from "./keys.ts";
 import { TOKEN_HEADERS } from "./oauth-error.ts";
 
 /** Whom the access tokens of a client's user grants are for: the skill for Alexa, ourselves for the company's app. */
-export function audienceOf(rt: Runtime, client: Client): string {
+function audienceOf(rt: Runtime, client: Client): string {
   return client.kind === "alexa" && client.skillId !== null ? client.skillId : rt.issuer;
 }
 

@@ -1,7 +1,7 @@
 // Association files: which apps may open our links. Only `/app/*` is claimed; ordinary pages stay in the browser.
 
 /** The one path that apps claim. */
-export const CLAIMED_PATH = "/app/*";
+const CLAIMED_PATH = "/app/*";
 
 /** Apple's file, in the form that iOS 13 and later read. */
 export function appleAssociation(appIds: readonly string[]): object {

@@ -1,4 +1,4 @@
-// The redirects of linking: always 303, the address byte for byte.
+// Redirects: always 303, the address byte for byte, never stored.
 import type { AppContext } from "../runtime.ts";
 
 /** After a POST only 303: 307 would post the form again (RFC 9700 §4.12). */

@@ -3,11 +3,11 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { parseRawQuery, rawQueryOf } from "../authorization/raw-query.ts";
 import { randomId } from "../crypto/random.ts";
-import { readFormBody } from "../http/form-body.ts";
 import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";
 import { openForm, sealForm } from "../sign-in/form-token.ts";
+import { postedConsent, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession, type Session } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
 import { signOutHere } from "../sign-in/sign-in-routes.ts";
@@ -26,7 +26,6 @@ const ATTEMPT = "link_attempt";
 const ATTEMPT_FORM = "link-attempt";
 const CONSENT_FORM = "link-consent";
 const LONGEST_QUERY = 8192;
-const LARGEST_CONSENT_BYTES = 48 * 1024;
 /** Where the Alexa app may be installed; its address opens it, or a page that leads to it. */
 const PHONE = /iPhone|iPad|iPod|Android/i;
 
@@ -169,20 +168,17 @@ async function showConsent(
 async function takeDecision(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const { text } = messagesFor(c);
-  const body = await readFormBody(c.req.raw, LARGEST_CONSENT_BYTES);
-  const fields = "fields" in body ? body.fields : new Map<string, string>();
-  const browserHash = await browserOf(c);
-  const opened = await openForm(rt, CONSENT_FORM, browserHash, fields.get("transaction"), transactionSchema);
-  if (opened === "expired") {
+  const posted = await postedConsent(c, CONSENT_FORM, transactionSchema);
+  if (posted === "expired") {
     return renderErrorPage(c, { status: 400, title: text.linkFailedTitle, message: text.linkExpiredMessage });
   }
-  if (opened === "forged" || opened.value.start.skillId !== c.req.param("skillId")) {
-    return renderErrorPage(c, { status: 403, title: text.formForgedTitle, message: text.formForgedMessage });
+  if (posted === "forged" || posted.transaction.start.skillId !== c.req.param("skillId")) {
+    return renderUnusableForm(c, "forged");
   }
-  const { start: begun, returnTo, via, page, userId } = opened.value;
+  const { transaction, keyId, browserHash, decision } = posted;
+  const { start: begun, returnTo, via, page, userId } = transaction;
   const again = await pageOfAttempt(rt, browserHash, page, begun);
   const session = await currentSession(c, browserHash);
-  const decision = fields.get("decision");
   if (decision === "switch") {
     if (session) await signOutHere(c, session);
     return seeOther(c, again);
@@ -192,7 +188,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
   }
   // Drawn for one person: another who has signed in meanwhile is asked anew.
   if (!session || session.userId !== userId) return seeOther(c, page);
-  const state = await stateOfTransaction(rt, begun.linkingId, opened.keyId);
+  const state = await stateOfTransaction(rt, begun.linkingId, keyId);
   const started = await start(rt, {
     linkingId: begun.linkingId,
     traceId: begun.traceId,

@@ -4,7 +4,7 @@ import type { Client } from "../storage/clients.ts";
 import type { Skill } from "../storage/skills.ts";
 
 /** Stands where the secret goes: it is stored as a hash and cannot be shown again. Whoever knows it puts it in. */
-export const CLIENT_SECRET_PLACEHOLDER = "PUT-THE-CLIENT-SECRET-HERE";
+const CLIENT_SECRET_PLACEHOLDER = "PUT-THE-CLIENT-SECRET-HERE";
 
 const MAX_DOMAINS = 15;
 

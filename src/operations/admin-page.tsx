@@ -1,10 +1,11 @@
 // /admin: signing in with ADMIN_TOKEN, the dashboard, signing out. Plain forms, no script.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { browserOf } from "../sign-in/browser.ts";
 import { openForm, sealForm } from "../sign-in/form-token.ts";
-import { postedFields, renderUnusableForm, seeOther } from "../sign-in/posted-form.ts";
+import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { renderErrorPage, renderPage } from "../ui/page.tsx";
 import { ErrorNotice, HiddenFields } from "../ui/parts.tsx";
 import { checkAdminToken } from "./admin-guard.ts";

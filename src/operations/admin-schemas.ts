@@ -15,7 +15,7 @@ const SKILL_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 const required = (name: string) => (issue: { readonly input?: unknown }) =>
   issue.input === undefined ? "is required" : `must be ${name}`;
 
-export const shownName = z.string({ error: required("a text") }).check(
+const shownName = z.string({ error: required("a text") }).check(
   z.maxLength(100, "must have at most 100 characters"),
   z.refine((value) => value.trim() !== "", "must not be empty"),
   z.refine((value) => !/\p{Cc}/u.test(value), "must not hold control characters"),
@@ -159,7 +159,6 @@ export function skillChangesSchema(development: boolean) {
     client: z._default(z.strictObject(clientPolicy), {}),
   });
 }
-export type SkillChangesBody = z.output<ReturnType<typeof skillChangesSchema>>;
 
 const DEFAULT_OVERLAP_SECONDS = 7 * 24 * 3600;
 const MAX_OVERLAP_SECONDS = 90 * 24 * 3600;
@@ -217,7 +216,6 @@ export function newClientSchema(development: boolean) {
       }
     });
 }
-export type NewClientBody = z.output<ReturnType<typeof newClientSchema>>;
 
 /** Body of `PATCH /api/admin/clients/{id}`. */
 export function clientChangesSchema(development: boolean) {

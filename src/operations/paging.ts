@@ -20,7 +20,7 @@ export const pageQuery = {
 };
 
 /** Where a page ended, for its `nextCursor`. */
-export function cursorOf(position: unknown): string {
+function cursorOf(position: unknown): string {
   return toBase64Url(utf8(JSON.stringify(position)));
 }
 

@@ -33,7 +33,7 @@ export function skillsApi(app: Hono<AppEnv>): void {
 }
 
 /** A skill as the API shows it. Secrets of Amazon's pairs are never shown, ours only in the answer that made it. */
-export function skillView(skill: Skill, client: Client, secret?: string): object {
+function skillView(skill: Skill, client: Client, secret?: string): object {
   return {
     id: skill.id,
     stage: skill.stage,

@@ -1,6 +1,7 @@
 // GET /account, and ending one link from there.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
+import { seeOther } from "../http/see-other.ts";
 import { unlinkGrant } from "../linking/unlink.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readAccount } from "../storage/account.ts";
@@ -13,7 +14,7 @@ import { browserOf } from "./browser.ts";
 import { openForm, sealForm } from "./form-token.ts";
 import { passkeysOn } from "./passkey-pages.tsx";
 import { mayAddPasskey, sealAddForm } from "./passkey-routes.ts";
-import { postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
+import { postedFields, renderUnusableForm } from "./posted-form.ts";
 import { currentSession, type Session } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 import { sealSignOutForm } from "./sign-in-routes.ts";

@@ -1,11 +1,9 @@
 // Password accounts: making, changing and removing them. Used by sign-up and by operators.
 import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
-import { auditStatement } from "../storage/audit.ts";
 import { batch } from "../storage/d1.ts";
 import {
   createUserStatements,
-  endLoginsStatements,
   type IdentityKey,
   readPasswordIdentity,
   readUser,
@@ -141,14 +139,4 @@ export async function updateUser(
     true,
   );
   return rows[0] ? { user: userFromRow(rows[0]) } : { refused: "email_taken" };
-}
-
-/** Ends every login of the user, everywhere. */
-export async function endAllLogins(rt: Runtime, userId: string): Promise<void> {
-  const at = rt.now();
-  await batch(
-    rt.db,
-    [...endLoginsStatements(rt.db, userId, at), auditStatement(rt.db, at, { kind: "logins_ended", userId })],
-    true,
-  );
 }

@@ -2,6 +2,7 @@
 import { Hono } from "hono/tiny";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod/mini";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readAccount } from "../storage/account.ts";
 import { batch } from "../storage/d1.ts";
@@ -17,7 +18,7 @@ import { openForm, sealForm } from "./form-token.ts";
 import { networkOf } from "./network.ts";
 import { admitAttempt } from "./password.ts";
 import { checkPassword, verifyPassword } from "./password-hash.ts";
-import { postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
+import { postedFields, renderUnusableForm } from "./posted-form.ts";
 import { currentSession, startSession } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 

@@ -1,7 +1,7 @@
 // Where a visitor goes after signing in: a path of ours and nothing else (S7).
 
 /** Longest path with query, in characters: the longest authorization request, with what is sealed beside it, fits. */
-export const MAX_CONTINUE_TO = 20 * 1024;
+const MAX_CONTINUE_TO = 20 * 1024;
 
 /**
  * `value` when it is a path with query of this origin, as it stands; undefined otherwise. Refuses what browsers read as

@@ -1,5 +1,6 @@
 // Leaving for another provider, and its callbacks.
 import { Hono } from "hono/tiny";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { write } from "../storage/d1.ts";
 import { stepStatement } from "../storage/linkings.ts";
@@ -10,7 +11,7 @@ import { browserOf } from "./browser.ts";
 import { type Entry, signInOptionsOf } from "./entry.ts";
 import { comeBack, depart, type ExternalMethod, signInPerson } from "./external.ts";
 import { oidcAuthorizationUrl, oidcPerson, oidcReachable } from "./oidc.ts";
-import { renderUnusableForm, seeOther } from "./posted-form.ts";
+import { renderUnusableForm } from "./posted-form.ts";
 import { mustReauthenticate, startSession } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 

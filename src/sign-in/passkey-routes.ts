@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { jsonBody } from "../http/json-body.ts";
 import { type ProblemCode, problem } from "../http/problem.ts";
 import { json } from "../http/route.ts";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readAccount } from "../storage/account.ts";
 import { batch, write } from "../storage/d1.ts";
@@ -35,7 +36,7 @@ import {
 import { type Ceremony, CHALLENGE_LIFETIME_MS, newChallenge, openChallenge } from "./passkey-challenge.ts";
 import { MAX_PASSKEY_NAME, passkeysOn, renderRemovePasskey } from "./passkey-pages.tsx";
 import { signedInStatements } from "./password.ts";
-import { passesFirstSieve, postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
+import { passesFirstSieve, postedFields, renderUnusableForm } from "./posted-form.ts";
 import { currentSession, type Session, startSession } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 

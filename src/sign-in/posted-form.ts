@@ -1,11 +1,14 @@
-// Forms posted to the pages of this folder: the body, the first sieve, and the page for a form that cannot be used.
+// Forms posted to our pages: the body, the first sieve, and the page for a form that cannot be used.
+import type * as z from "zod/mini";
 import { readFormBody } from "../http/form-body.ts";
 import type { AppContext } from "../runtime.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
+import { browserOf } from "./browser.ts";
+import { openForm } from "./form-token.ts";
 import { networkOf } from "./network.ts";
 
-/** Largest body of a form, in bytes: a sealed entry with the longest `continueTo` is about 30 KB. */
+/** Largest body of a form, in bytes: a sealed entry with the longest `continueTo` is about 30 KB, a sealed consent holds a query of up to 16 KB. */
 const LARGEST_FORM_BYTES = 48 * 1024;
 
 /** The fields of a posted form, each once; or the 400 page. */
@@ -14,6 +17,29 @@ export async function postedFields(c: AppContext): Promise<ReadonlyMap<string, s
   if ("fields" in body) return body.fields;
   const { text } = messagesFor(c);
   return renderErrorPage(c, { status: 400, title: text.formBrokenTitle, message: text.formBrokenMessage });
+}
+
+/** What a consent form carried, once it was posted: the transaction that we sealed into it, and what was decided. */
+export interface PostedConsent<T> {
+  readonly transaction: T;
+  /** Of the key that sealed it. */
+  readonly keyId: string;
+  readonly browserHash: string;
+  readonly decision: string | undefined;
+}
+
+/** The consent form called `form`, as this browser posted it. A body that cannot be read counts as forged. */
+export async function postedConsent<T>(
+  c: AppContext,
+  form: string,
+  schema: z.ZodMiniType<T>,
+): Promise<PostedConsent<T> | "forged" | "expired"> {
+  const body = await readFormBody(c.req.raw, LARGEST_FORM_BYTES);
+  if (!("fields" in body)) return "forged";
+  const browserHash = await browserOf(c);
+  const opened = await openForm(c.var.runtime, form, browserHash, body.fields.get("transaction"), schema);
+  if (typeof opened === "string") return opened;
+  return { transaction: opened.value, keyId: opened.keyId, browserHash, decision: body.fields.get("decision") };
 }
 
 /** The page for a form token that is missing, altered or another browser's (403), or too old (400). */
@@ -32,10 +58,4 @@ export async function passesFirstSieve(c: AppContext, form: string): Promise<boo
   } catch {
     return true;
   }
-}
-
-/** 303 to a path of ours after a form post, never stored. */
-export function seeOther(c: AppContext, path: string): Response {
-  c.header("cache-control", "no-store");
-  return c.redirect(path, 303);
 }

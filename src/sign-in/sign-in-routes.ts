@@ -1,9 +1,10 @@
 // GET and POST /sign-in, /sign-out and /sign-out/everywhere.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { auditStatement } from "../storage/audit.ts";
-import { batch, readFirst, write } from "../storage/d1.ts";
+import { batch, write } from "../storage/d1.ts";
 import { sessionHolds } from "../storage/sessions.ts";
 import { endLoginsStatements } from "../storage/users.ts";
 import { messagesFor } from "../ui/messages.ts";
@@ -14,7 +15,7 @@ import { leaveFor } from "./external-routes.ts";
 import { openForm, sealForm } from "./form-token.ts";
 import { networkOf } from "./network.ts";
 import { signInWithPassword } from "./password.ts";
-import { passesFirstSieve, postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
+import { passesFirstSieve, postedFields, renderUnusableForm } from "./posted-form.ts";
 import { clearSession, currentSession, endSessionStatement, type Session, startSession } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 
@@ -100,13 +101,6 @@ async function sessionToEnd(c: AppContext): Promise<{ session: Session | undefin
 export async function signOutHere(c: AppContext, session: Session): Promise<void> {
   await write(endSessionStatement(c.var.runtime.db, session), true);
   clearSession(c);
-}
-
-/** Whether the session acts, exactly and now. One read; for pages that must not be a moment behind. */
-export async function requireLiveSession(rt: Runtime, session: Session): Promise<boolean> {
-  const { sql, params } = sessionHolds(session);
-  const row = await readFirst<{ holds: number }>(rt.db.prepare(`SELECT ${sql} AS holds`).bind(...params));
-  return row?.holds === 1;
 }
 
 async function postSignOut(c: AppContext): Promise<Response> {

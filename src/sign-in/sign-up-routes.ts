@@ -1,6 +1,7 @@
 // GET and POST /sign-up: password accounts that visitors make themselves, where the deployment allows it.
 import { Hono } from "hono/tiny";
 import { randomId } from "../crypto/random.ts";
+import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { batch } from "../storage/d1.ts";
 import type { LinkingStart } from "../storage/linkings.ts";
@@ -20,7 +21,7 @@ import { openEntry } from "./entry.ts";
 import { networkOf } from "./network.ts";
 import { type Admission, admitAttempt, signedInStatements, tryPassword } from "./password.ts";
 import { hashPassword } from "./password-hash.ts";
-import { passesFirstSieve, postedFields, renderUnusableForm, seeOther } from "./posted-form.ts";
+import { passesFirstSieve, postedFields, renderUnusableForm } from "./posted-form.ts";
 import { type SignedInUser, startSession } from "./session.ts";
 import { signUpOpen } from "./sign-in-page.tsx";
 import { entryOfLink } from "./sign-in-routes.ts";

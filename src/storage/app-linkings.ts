@@ -9,7 +9,7 @@ export type Platform = "ios" | "android" | "web";
 export type Outcome = "pending" | "linked" | "cancelled" | "failed" | "abandoned";
 
 /** How long a started linking may take, in milliseconds. */
-export const APP_LINKING_LIFETIME_MS = 10 * 60 * 1000;
+const APP_LINKING_LIFETIME_MS = 10 * 60 * 1000;
 
 export interface AppLinking {
   readonly id: string;

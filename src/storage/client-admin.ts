@@ -64,7 +64,7 @@ export function insertClientStatement(
 }
 
 /** An UPDATE of everything that may change in a client: all but its id, kind, skill and secret. */
-export function updateClientStatement(db: D1Database, client: NewClient, now: number): D1PreparedStatement {
+function updateClientStatement(db: D1Database, client: NewClient, now: number): D1PreparedStatement {
   return db
     .prepare(
       `UPDATE clients SET name = ?2, redirect_uris = ?3, scopes = ?4, skill_ids = ?5, auth_methods = ?6, require_pkce = ?7,

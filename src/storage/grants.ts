@@ -31,7 +31,7 @@ export interface GrantRow {
 }
 
 /** A grant whose user exists. Its foreign key takes the row along when the user goes. */
-export function grantStatement(db: D1Database, grantId: string): D1PreparedStatement {
+function grantStatement(db: D1Database, grantId: string): D1PreparedStatement {
   return db.prepare("SELECT * FROM grants WHERE id = ?").bind(grantId);
 }
 
@@ -166,7 +166,7 @@ export type RevocationReason =
   | "user_deleted";
 
 /** Statements that end a grant and void its unspent codes; the audit row goes with them. */
-export function revokeGrantStatements(
+function revokeGrantStatements(
   db: D1Database,
   grantId: string,
   reason: RevocationReason,

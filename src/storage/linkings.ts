@@ -51,6 +51,3 @@ export function stepStatement(
       at + LINKING_LIFETIME_MS,
     );
 }
-
-/** SQL that appends a step to `steps`; its two parameters are the step's name and its time in milliseconds. */
-export const APPEND_STEP = "steps = json_insert(steps, '$[#]', json_object('name', ?, 'at', ?))";

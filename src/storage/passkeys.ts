@@ -43,7 +43,7 @@ export interface ChallengeUse {
 }
 
 /** More passkeys than one person has. */
-export const MOST_PASSKEYS = 20;
+const MOST_PASSKEYS = 20;
 
 const TAKEN = "EXISTS (SELECT 1 FROM passkey_challenges WHERE hash = ? AND claim_id = ?)";
 

@@ -39,7 +39,7 @@ interface Row {
 const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 /** How long a key verifies after its successor starts: the longest life of an access token, and an hour for clocks and caches. */
-export const VERIFIES_AFTER_SUCCESSOR_MS = DAY_MS + HOUR_MS;
+const VERIFIES_AFTER_SUCCESSOR_MS = DAY_MS + HOUR_MS;
 /** Skill events name a grant by a token that may have ended long ago: its key's row is kept this long after it last verified. */
 const KEPT_AFTER_END_MS = 400 * DAY_MS;
 

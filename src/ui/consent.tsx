@@ -23,7 +23,7 @@ export interface ConsentOptions {
 }
 
 /** The form with `button[name=decision]`: `allow`, `deny` and, when it can, `switch`. */
-export const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = (options) => {
+const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = (options) => {
   const { text, brandName, skillName } = options;
   return (
     <section class="card">

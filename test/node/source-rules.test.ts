@@ -75,6 +75,20 @@ it("no source needs itself: imports run in no circle", () => {
   expect(circles).toEqual([]);
 });
 
+it("what a source exports is used elsewhere", () => {
+  const users = globSync("{src,simulator,cli,scripts,test}/**/*.{ts,tsx}").map((path) => ({
+    path,
+    words: new Set(readFileSync(path, "utf8").match(/[A-Za-z_]\w*/g)),
+  }));
+  const unused = sources.flatMap((path) =>
+    [...readFileSync(path, "utf8").matchAll(/^export (?:async )?(?:function|const|class) (\w+)/gm)]
+      .map(([, name = ""]) => name)
+      .filter((name) => !users.some((user) => user.path !== path && user.words.has(name)))
+      .map((name) => `${path}: ${name}`),
+  );
+  expect(unused).toEqual([]);
+});
+
 it("the service and the simulator share no code: two readings of the protocol meet on the wire", () => {
   const simulated = globSync("simulator/**/*.{ts,tsx}").filter((path) => !path.includes(".test."));
   expect(simulated.length).toBeGreaterThan(10);

@@ -18,7 +18,7 @@ export interface Dates {
   readonly notAfter: Date;
 }
 /** Around the moment at which tests start. */
-export const VALID: Dates = { notBefore: new Date(START - 30 * DAY_MS), notAfter: new Date(START + 60 * DAY_MS) };
+const VALID: Dates = { notBefore: new Date(START - 30 * DAY_MS), notAfter: new Date(START + 60 * DAY_MS) };
 
 interface Subject {
   readonly name: string;

@@ -7,7 +7,7 @@ import type { Service } from "./service.ts";
 export const LWA_CLIENT_ID = "amzn1.application-oa2-client.test";
 export const LWA_CLIENT_SECRET = "obviously-fake-lwa-secret";
 
-export const HOSTS = {
+const HOSTS = {
   NA: "https://api.amazonalexa.com",
   EU: "https://api.eu.amazonalexa.com",
   FE: "https://api.fe.amazonalexa.com",

@@ -12,7 +12,7 @@ export async function appBearer(service: Service, account: Account): Promise<str
 }
 
 /** As `appBearer`, the whole answer. */
-export async function appTokens(service: Service, account: Account) {
+async function appTokens(service: Service, account: Account) {
   const visitor = new Visitor(service);
   const challenge = await challengeOf(VERIFIER);
   const signIn = await visitor.open(

@@ -5,7 +5,7 @@ import { sha256 } from "../../src/crypto/hash.ts";
 import { START } from "./service.ts";
 
 export const SKILL_ID = "amzn1.ask.skill.0000-test";
-export const VENDOR_ID = "M0TESTVENDOR00";
+const VENDOR_ID = "M0TESTVENDOR00";
 export const ALEXA_REDIRECT_URIS = ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"].map(
   (host) => `https://${host}/api/skill/link/${VENDOR_ID}`,
 );
