@@ -1,0 +1,64 @@
+// Service and simulator as deploy builds them, each on its own origin, with the demo registered.
+import { createTestHarness } from "wrangler";
+import { registerDemo } from "../../scripts/demo.ts";
+
+export const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
+export const DEMO_SECRETS = {
+  alexaClient: "obviously-fake-secret-of-the-demo-alexa-client",
+  serviceClient: "obviously-fake-secret-of-the-demo-backend",
+  lwa: "obviously-fake-secret-of-the-demo-lwa-client",
+  eventGateway: "obviously-fake-secret-of-the-demo-events",
+};
+
+export interface Servers {
+  /** Origin of the service, on the host name `localhost`. */
+  readonly service: string;
+  /** Origin of the simulator, on `127.0.0.1`: cookies do not separate ports. */
+  readonly simulator: string;
+  scheduled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts both. `variables` override the service's. */
+export async function raiseServers(variables: Readonly<Record<string, string>> = {}): Promise<Servers> {
+  const simulatorHarness = createTestHarness({ workers: [{ configPath: "simulator/wrangler.toml" }] });
+  const simulator = (await simulatorHarness.listen()).url.origin;
+  const serviceHarness = createTestHarness({
+    workers: [
+      {
+        configPath: "wrangler.toml",
+        env: "test",
+        vars: {
+          BRAND_NAME: "Acme",
+          PASSWORD_ITERATIONS: "1000",
+          AMAZON_AUTHORIZE_URL: `${simulator}/ap/oa`,
+          AMAZON_TOKEN_URL: `${simulator}/auth/o2/token`,
+          AMAZON_PROFILE_URL: `${simulator}/user/profile`,
+          ALEXA_APP_URL: `${simulator}/spa/skill-account-linking-consent`,
+          ALEXA_API_URL: simulator,
+          ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${simulator}/${region}`).join(","),
+          ...variables,
+        },
+        secrets: { MASTER_KEY: "A".repeat(43), ADMIN_TOKEN },
+      },
+    ],
+  });
+  const serviceUrl = (await serviceHarness.listen()).url;
+  serviceUrl.hostname = "localhost";
+  const service = serviceUrl.origin;
+  await serviceHarness.getWorker("alexa-link-test").applyD1Migrations("DB");
+  await simulatorHarness.update({
+    workers: [{ configPath: "simulator/wrangler.toml", vars: { SERVICE_ORIGIN: service } }],
+  });
+  await registerDemo({ service, simulator, adminToken: ADMIN_TOKEN, secrets: DEMO_SECRETS });
+  return {
+    service,
+    simulator,
+    async scheduled() {
+      await serviceHarness.getWorker("alexa-link-test").scheduled({ cron: "*/5 * * * *" });
+    },
+    async close() {
+      await Promise.all([serviceHarness.close(), simulatorHarness.close()]);
+    },
+  };
+}

@@ -1,0 +1,303 @@
+// The Lambdas of docs/skill-backend.md, as they are printed there: run in Node against the built service, with the simulator as Alexa.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { DEMO_SKILL_ID, DEMO_USER } from "../../scripts/demo.ts";
+import { createBrowser } from "../../simulator/library/browser.ts";
+import { ADMIN_TOKEN, DEMO_SECRETS, raiseServers, type Servers } from "./servers.ts";
+
+type Json = Record<string, unknown>;
+interface Lambda {
+  handler(event: unknown): Promise<unknown>;
+}
+interface Backend {
+  readonly smartHome: Lambda;
+  readonly custom: Lambda;
+  readonly events: { report(userId: string, endpointId: string, properties: unknown[]): Promise<number> };
+  readonly link: { post(path: string, body: unknown): Promise<Json> };
+}
+
+const page = readFileSync("docs/skill-backend.md", "utf8");
+
+/** The first block of JavaScript under a heading. */
+function printed(heading: string): string {
+  const code = page.slice(page.indexOf(`\n${heading}`)).match(/```js\n([\s\S]*?)```/)?.[1];
+  if (!code) throw new Error(`no code under ${heading}`);
+  return code;
+}
+
+let folder: string;
+let versions = 0;
+
+/** Loads the modules afresh, as a Lambda with these variables starts. */
+async function deploy(variables: Readonly<Record<string, string>>): Promise<Backend> {
+  const place = join(folder, String(++versions));
+  mkdirSync(place);
+  const files = {
+    "link.mjs": printed("## Checking tokens"),
+    "smart-home.mjs": printed("## A smart-home skill"),
+    "custom.mjs": printed("## A custom skill"),
+    "events.mjs": `import { post } from "./link.mjs";\n${printed("## Proactive events")}`,
+  };
+  for (const [name, code] of Object.entries(files)) writeFileSync(join(place, name), code);
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+  const load = (name: string) => import(pathToFileURL(join(place, name)).href);
+  const names = ["smart-home.mjs", "custom.mjs", "events.mjs", "link.mjs"];
+  const [smartHome, custom, events, link] = await Promise.all(names.map(load));
+  return { smartHome, custom, events, link } as unknown as Backend;
+}
+
+let servers: Servers;
+let backend: Backend;
+let lambdas: Server;
+let lambdaOrigin: string;
+const fetch = globalThis.fetch;
+/** What Alexa's side sent to the Lambdas, newest last. */
+const received: Json[] = [];
+const silenced = () => vi.spyOn(console, "error").mockImplementation(() => {});
+
+async function simulator(method: string, path: string, body?: unknown): Promise<Json> {
+  const answer = await fetch(servers.simulator + path, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
+  const text = await answer.text();
+  return text === "" ? {} : JSON.parse(text);
+}
+
+beforeAll(async () => {
+  mkdirSync("node_modules/.cache", { recursive: true });
+  folder = mkdtempSync("node_modules/.cache/skill-backend-");
+  servers = await raiseServers();
+  // The event gateways' public addresses are the simulator's here.
+  vi.stubGlobal("fetch", (input: RequestInfo | URL, init?: RequestInit) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const region = { "api.amazonalexa.com": "na", "api.eu.amazonalexa.com": "eu" }[url.hostname];
+    return region ? fetch(`${servers.simulator}/${region}${url.pathname}`, init) : fetch(input, init);
+  });
+  backend = await deploy({
+    LINK_ISSUER: servers.service,
+    SKILL_ID: DEMO_SKILL_ID,
+    LINK_CLIENT_ID: "demo-service",
+    LINK_CLIENT_SECRET: DEMO_SECRETS.serviceClient,
+    AWS_REGION: "eu-west-1",
+  });
+  lambdas = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const event = JSON.parse(Buffer.concat(chunks).toString()) as Json;
+    received.push(event);
+    const { handler } = request.url === "/custom" ? backend.custom : backend.smartHome;
+    // A Lambda that throws is an error to Alexa.
+    const answer = await handler(event).catch(() => undefined);
+    response.writeHead(answer ? 200 : 500, { "content-type": "application/json" });
+    response.end(JSON.stringify(answer ?? {}));
+  });
+  await new Promise<void>((resolve) => lambdas.listen(0, "127.0.0.1", resolve));
+  lambdaOrigin = `http://127.0.0.1:${(lambdas.address() as AddressInfo).port}`;
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+afterAll(async () => {
+  vi.unstubAllGlobals();
+  vi.unstubAllEnvs();
+  lambdas?.close();
+  await servers?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+type SkillType = "smart_home" | "custom";
+
+/** Links as the European customer whose skill's backend these Lambdas are; what the simulator says of it. */
+async function link(type: SkillType, faults: object = {}): Promise<{ outcome: string; checks: Json[]; token: string }> {
+  const { items } = (await simulator("GET", "/simulator/skill")) as { items: Json[] };
+  const secrets = {
+    clientSecret: DEMO_SECRETS.alexaClient,
+    lwa: { ...(items[0]?.lwa as Json), clientSecret: DEMO_SECRETS.lwa },
+    eventGateway: { ...(items[0]?.eventGateway as Json), clientSecret: DEMO_SECRETS.eventGateway },
+    personalization: undefined,
+    acceptGrant: { url: `${lambdaOrigin}/${type}`, clientId: "alexa", clientSecret: "nobody-looks" },
+  };
+  // Without events: the tests say themselves what Alexa tells.
+  await simulator("PUT", "/simulator/skill", { ...items[0], ...secrets, type, eventsUrl: undefined });
+  await simulator("PUT", "/simulator/faults", faults);
+  received.length = 0;
+  const browser = createBrowser((request) => fetch(request));
+  const enable = { method: "POST", body: new URLSearchParams({ account: "emil" }) };
+  const begun = await browser.request(`${servers.simulator}/alexa-app/enable`, enable);
+  const visit = await browser.visit(begun.headers.get("location") ?? "", {
+    fields: { email: DEMO_USER.email, password: DEMO_USER.password },
+    decision: "allow",
+    until: (url) => url.startsWith(`${servers.simulator}/layla/`),
+  });
+  if (!visit.arrived) throw new Error(visit.why);
+  await (await browser.request(visit.url, {})).text();
+  const linkings = (await simulator("GET", "/simulator/linkings")) as { items: { outcome: string; checks: Json[] }[] };
+  const token = JSON.stringify(received.at(-1)).match(/"(?:token|accessToken)":"(eyJ[^"]+)"/)?.[1] ?? "";
+  return { outcome: "none", checks: [], ...linkings.items.at(-1), token };
+}
+
+const tokens = new Map<SkillType, Promise<string>>();
+/** An access token of a link that lives. */
+function tokenOf(type: SkillType): Promise<string> {
+  const token = tokens.get(type) ?? link(type).then((linked) => linked.token);
+  tokens.set(type, token);
+  return token;
+}
+
+const directive = (namespace: string, name: string, token: string) => {
+  const scope = { type: "BearerToken", token };
+  const header = { namespace, name, messageId: "m-1", payloadVersion: "3" };
+  return namespace === "Alexa.Discovery"
+    ? { directive: { header, payload: { scope } } }
+    : { directive: { header, endpoint: { scope, endpointId: "lamp-1" }, payload: {} } };
+};
+const answered = async (sent: object) => {
+  const { event } = (await backend.smartHome.handler(sent)) as {
+    event: { header: { name: string }; payload: { type?: string } };
+  };
+  return [event.header.name, event.payload.type].filter(Boolean).join(" ");
+};
+const discover = (token: string) => answered(directive("Alexa.Discovery", "Discover", token));
+
+describe("the Lambda of a smart-home skill", () => {
+  it("keys that cannot be read are its own fault, not the customer's", async () => {
+    silenced();
+    const token = await tokenOf("smart_home");
+    const cold = await deploy({ LINK_ISSUER: "http://127.0.0.1:1" });
+    vi.stubEnv("LINK_ISSUER", servers.service);
+    const said = await cold.smartHome.handler(directive("Alexa.Discovery", "Discover", token));
+    expect(said).toMatchObject({ event: { payload: { type: "INTERNAL_ERROR" } } });
+  });
+
+  it("O3: answers AcceptGrant through the service, so that linking stands", async () => {
+    expect(await link("smart_home")).toMatchObject({ outcome: "linked" });
+    expect(received.map((one) => JSON.stringify(one)).join()).toContain('"name":"AcceptGrant"');
+  });
+
+  it("verifies tokens by the service's keys, and acts", async () => {
+    const token = await tokenOf("smart_home");
+    expect(await discover(token)).toBe("Discover.Response");
+    for (const namespace of ["Alexa.PowerController", "Alexa.LockController"]) {
+      expect(await answered(directive(namespace, "TurnOn", token))).toBe("Response");
+    }
+  });
+
+  it("says the right word for a token that is over, altered, missing, or of another skill", async () => {
+    const token = await tokenOf("smart_home");
+    const invalid = "ErrorResponse INVALID_AUTHORIZATION_CREDENTIAL";
+    expect(await discover(`${token.slice(0, -8)}AAAAAAAA`)).toBe(invalid);
+    expect(await discover("")).toBe(invalid);
+    expect(await discover("Atza|foreign")).toBe(invalid);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3600_000 });
+    expect(await discover(token)).toBe("ErrorResponse EXPIRED_AUTHORIZATION_CREDENTIAL");
+    vi.useRealTimers();
+    const other = await deploy({ SKILL_ID: "amzn1.ask.skill.0001-other" });
+    const said = await other.smartHome.handler(directive("Alexa.Discovery", "Discover", token));
+    expect(said).toMatchObject({ event: { payload: { type: "INVALID_AUTHORIZATION_CREDENTIAL" } } });
+    vi.stubEnv("SKILL_ID", DEMO_SKILL_ID);
+  });
+
+  it("sends a proactive event to the gateway of its region, and gives the tokens up when that says 403", async () => {
+    const { token } = await link("smart_home");
+    const { sub: userId, grant: grantId } = JSON.parse(atob(token.split(".")[1] ?? "")) as {
+      sub: string;
+      grant: string;
+    };
+    const change = [{ namespace: "Alexa.PowerController", name: "powerState", value: "ON" }];
+    expect(await backend.events.report(userId, "lamp-1", change)).toBe(202);
+    const { items } = (await simulator("GET", "/simulator/exchanges")) as unknown as {
+      items: { request: { url: string } }[];
+    };
+    expect(items.at(-1)?.request.url).toBe(`${servers.simulator}/eu/v3/events`);
+    await simulator("POST", "/simulator/run", { scenario: "disable", account: "emil" });
+    expect(await backend.events.report(userId, "lamp-1", change)).toBe(403);
+    await expect(backend.link.post("/api/event-gateway/token", { grantId })).rejects.toMatchObject({ status: 404 });
+  });
+
+  it("stops at once at a lock when the customer unlinks, as introspection says", async () => {
+    const { token } = await link("smart_home");
+    const event = {
+      context: { System: { application: { applicationId: DEMO_SKILL_ID }, user: { userId: "u", accessToken: token } } },
+      request: {
+        type: "AlexaSkillEvent.SkillDisabled",
+        requestId: crypto.randomUUID(),
+        timestamp: new Date().toISOString(),
+      },
+    };
+    expect(await backend.link.post("/alexa/events", event)).toEqual({});
+    const answer = await answered(directive("Alexa.LockController", "Unlock", token));
+    expect(answer).toBe("ErrorResponse INVALID_AUTHORIZATION_CREDENTIAL");
+    expect(await discover(token)).toBe("Discover.Response");
+  });
+
+  it("O3: a code that Amazon never issued comes back as Alexa's error, and so does a service that is down", async () => {
+    const badCode = await link("smart_home", { acceptGrant: { badCode: true } });
+    expect(badCode.outcome).toBe("failed");
+    expect(badCode.checks).toContainEqual(expect.objectContaining({ name: "accept_grant", ok: false }));
+    silenced();
+    const down = await deploy({ LINK_ISSUER: "http://127.0.0.1:1" });
+    vi.stubEnv("LINK_ISSUER", servers.service);
+    expect(await down.smartHome.handler(received.at(-1))).toMatchObject({
+      event: { header: { name: "ErrorResponse" }, payload: { type: "ACCEPT_GRANT_FAILED" } },
+    });
+  });
+});
+
+describe("the Lambda of a custom skill", () => {
+  const ask = async (user: object, person?: object) => {
+    const System = { application: { applicationId: DEMO_SKILL_ID }, user, ...(person && { person }) };
+    const { response } = (await backend.custom.handler({
+      context: { System },
+      request: { type: "LaunchRequest" },
+    })) as {
+      response: { outputSpeech: { text: string }; card?: object };
+    };
+    return [response.outputSpeech.text.split(" ")[0], response.card];
+  };
+
+  it("gives Alexa's grant through the service", async () => {
+    const { outcome, checks } = await link("custom");
+    expect([outcome, checks.filter(({ ok }) => !ok)]).toEqual(["linked", []]);
+    expect(received.at(-1)).toMatchObject({ request: { type: "Alexa.Authorization.Grant" } });
+  });
+
+  it("serves the speaker, else the household, and asks by card for linking where no token does", async () => {
+    const accessToken = await tokenOf("custom");
+    const card = { type: "LinkAccount" };
+    expect(await ask({ accessToken })).toEqual(["You", undefined]);
+    expect(await ask({}, { accessToken })).toEqual(["You", undefined]);
+    expect(await ask({})).toEqual(["Please", card]);
+    expect(await ask({ accessToken: "at_foreign" }, {})).toEqual(["Please", card]);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3600_000 });
+    expect(await ask({ accessToken })).toEqual(["Please", card]);
+  });
+
+  it("learns from the service who speaks", async () => {
+    const System = { application: { applicationId: DEMO_SKILL_ID }, user: { accessToken: await tokenOf("custom") } };
+    expect(await backend.link.post("/api/personalization", { context: { System } })).toMatchObject({
+      speaker: { as: "account" },
+    });
+  });
+
+  it("throws when a grant cannot be accepted, so that Alexa learns of it", async () => {
+    const { checks } = await link("custom", { acceptGrant: { badCode: true } });
+    expect(checks).toContainEqual(expect.objectContaining({ name: "accept_grant", ok: false }));
+    await expect(backend.custom.handler(received.at(-1))).rejects.toMatchObject({ status: 422 });
+    await expect(backend.custom.handler({ context: { System: { application: {} } }, request: {} })).rejects.toThrow(
+      /another skill/,
+    );
+  });
+});
+
+it("the command that the page gives for a client of kind service makes one", async () => {
+  const body = page.match(/-d '(\{"kind":"service"[^']+)'/)?.[1];
+  const answer = await fetch(`${servers.service}/api/admin/clients`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
+    body: body ?? "",
+  });
+  expect([answer.status, await answer.json()]).toEqual([201, expect.objectContaining({ secret: expect.any(String) })]);
+});
