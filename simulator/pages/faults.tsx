@@ -52,6 +52,12 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
         faults: { tokenClient: { limitMs: 50 } },
       },
       {
+        id: "wrong-secret",
+        label: "Alexa has another client secret",
+        expect: "Nobody can link. The operator’s page counts the refusals.",
+        faults: { tokenClient: { wrongSecret: true } },
+      },
+      {
         id: "refresh-parallel",
         label: "Twenty refreshes at once",
         expect: "All succeed.",
@@ -62,6 +68,24 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
         label: "The refresh answer gets lost",
         expect: "The same refresh token works again.",
         faults: { refresh: { lostAnswer: true } },
+      },
+      {
+        id: "events-forged",
+        label: "Skill events with a wrong signature",
+        expect: "Answered 400, and nothing changes.",
+        faults: { events: { signature: "wrong" } },
+      },
+      {
+        id: "events-late",
+        label: "Skill events half an hour late, and twice",
+        expect: "Taken once.",
+        faults: { events: { lateSeconds: 1800, duplicate: true } },
+      },
+      {
+        id: "accept-grant",
+        label: "AcceptGrant with a bad code",
+        expect: "The tokens were fine, and linking fails all the same.",
+        faults: { acceptGrant: { badCode: true } },
       },
     ],
   },
@@ -111,6 +135,12 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
         faults: { enablement: { all: { mode: "status", status: 429, retryAfter: 5 } } },
       },
       {
+        id: "api-down",
+        label: "Alexa’s API is down",
+        expect: "Linking fails with a reason. Unlinking works here, and is finished at Amazon later.",
+        faults: { enablement: { all: 503 } },
+      },
+      {
         id: "not-linked",
         label: "Enabled, but not linked",
         expect: "Counts as a failure.",
@@ -140,8 +170,9 @@ function showFaults(c: SimulatorContext) {
     <div class="stack">
       <h1>Make it go wrong</h1>
       <p class="soft">
-        Each switch plays something that happens in the field. Turn one on, link again, and read the exchange. Programs
-        set all of them, and finer, with <code>PUT /simulator/faults</code>.
+        Each switch plays something that happens in the field. Turn one on, link again, and read the exchange; the
+        operator’s page (<code>/admin</code>) of the service must say why it failed. Programs set all of them, and
+        finer, with <code>PUT /simulator/faults</code>.
       </p>
       {active && <Active faults={faults} />}
       <div class="grid two">

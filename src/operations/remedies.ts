@@ -27,7 +27,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   code_unknown:
     "Alexa presented a code that was never issued here. Check that the skill's token URL and authorization URL name the same server.",
   code_expired: "Alexa redeemed the code after its life. Check CODE_TTL_SECONDS and this server's clock.",
-  code_spent: "The code was redeemed twice. The first redemption counts; a repeat can be a lost answer.",
+  code_spent:
+    "The code was redeemed twice, and the first counts. If the customer reads that it failed, our answer got lost on the way: link again.",
   code_voided: "The code was withdrawn because the linking ended before it was redeemed.",
   code_of_another_client: "Another client's code: the credentials of two skills or stages are swapped in the console.",
   redirect_uri_mismatch:
