@@ -134,6 +134,7 @@ describe("a bearer of the identity provider", () => {
 
   it("an unknown key makes us ask the provider at once, and then at most once in 30 seconds", async () => {
     await ask(await token());
+    expect(await statusOf(token({}, await makeKey("one", "RS256")))).toBe(401);
     const next = await makeKey("next");
     published = [key.publicJwk, next.publicJwk];
     expect(await statusOf(token({}, next))).toBe(200);

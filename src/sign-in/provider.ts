@@ -1,5 +1,5 @@
 // The company's identity provider: its endpoints by discovery, its keys, and tokens that it signed.
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import { createLocalJWKSet, decodeProtectedHeader, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import * as z from "zod/mini";
 import type { Caches } from "../authorization/caches.ts";
 import { callForJson } from "../http/outbound.ts";
@@ -131,7 +131,10 @@ export async function verifyProviderToken(
         if (error instanceof TypeError || (error instanceof Error && error.name === "DataError")) return undefined;
         throw error;
       }
-      if (asked || !(error instanceof errors.JWKSNoMatchingKey) || !mayRefetch(rt)) return undefined;
+      if (asked || !(error instanceof errors.JWKSNoMatchingKey)) return undefined;
+      // A known name with another algorithm is no news: it must not use up the question that a new key needs.
+      const { kid } = decodeProtectedHeader(token);
+      if (keys.keys.some((key) => key.kid === kid) || !mayRefetch(rt)) return undefined;
       keys = await providerKeys(rt, issuer, true);
     }
   }
