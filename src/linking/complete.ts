@@ -171,7 +171,6 @@ async function unlinksInDoubt(rt: Runtime, linking: AppLinking): Promise<D1Prepa
         rt.keyring,
         {
           linkingId: linking.id,
-          userId: linking.user_id,
           skillId: linking.skill_id,
           stage: linking.skill_stage,
           host,

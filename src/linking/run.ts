@@ -88,11 +88,11 @@ async function go(rt: Runtime, run: Run, held: { tokens: AmazonTokens | null }):
       rt.now(),
       { sealedTokens: sealed },
     );
-    if (!holds) return lost(rt, run, answer.tokens, []);
+    if (!holds) return stop(rt, run, answer.tokens, []);
   }
   const scope = skill.scopes.map(({ name }) => name).join(" ");
   const enabled = await enableAnywhere(rt, linking, scope, held.tokens.accessToken, deadline);
-  if (enabled.outcome === "lost") return lost(rt, run, held.tokens, enabled.inDoubt);
+  if (enabled.outcome === "lost") return stop(rt, run, held.tokens, enabled.inDoubt);
   if (enabled.outcome === "linked") return succeed(rt, run, held.tokens, enabled);
   return failureRule(enabled.reason).code === "enablement_unavailable"
     ? passOrFail(rt, run, enabled.reason, held.tokens, enabled.inDoubt, enabled.retryAfter)
@@ -106,14 +106,19 @@ async function succeed(
   enabled: EnableOutcome & { outcome: "linked" },
 ): Promise<RunOutcome> {
   const { linking } = run;
+  const made = [enabled.host];
   const grants = await readCandidateGrants(rt.db, linking);
   if (grants.some((grant) => grant.id === enabled.grantId && grant.revoked_at !== null)) {
-    return undo(rt, run, tokens, enabled);
+    return stop(rt, run, tokens, made);
   }
   const living = grants.filter((grant) => grant.revoked_at === null);
   const grantId = winningGrant(living, linking.id, enabled);
-  // Alexa's link is of another account of ours, or of none: it is not ours to end.
-  if (!grantId) return fail(rt, run, "enablement_code_not_redeemed", null, []);
+  if (!grantId) {
+    const ids = { linkingId: linking.id, runId: linking.run_id };
+    const holds = await advanceRun(rt.db, ids, "grant_missing", rt.now() + ATTEMPT_LEASE_MS, rt.now(), {});
+    // Alexa's link is of another account of ours, or of none: it is not ours to end. Unless the person, and the grant with them, was erased.
+    return holds ? fail(rt, run, "enablement_code_not_redeemed", null, []) : stop(rt, run, tokens, made);
+  }
   const ended = await endAsLinked(
     rt.db,
     {
@@ -130,21 +135,15 @@ async function succeed(
     },
     rt.now(),
   );
-  if (!ended) return undo(rt, run, tokens, enabled);
+  if (!ended) return stop(rt, run, tokens, made);
   rt.log.info("linking_linked", { linkingId: linking.id, traceId: linking.trace_id, grantId, byLook: enabled.byLook });
   return { outcome: "linked" };
 }
 
-/** Alexa linked, but the grant or the linking was ended meanwhile: it ends at Amazon too. */
-async function undo(
-  rt: Runtime,
-  run: Run,
-  tokens: AmazonTokens,
-  enabled: EnableOutcome & { outcome: "linked" },
-): Promise<RunOutcome> {
-  const made = [enabled.host];
-  const failed = await fail(rt, run, "unlinked_meanwhile", tokens, made);
-  return failed.outcome === "failed" ? failed : lost(rt, run, tokens, made);
+/** The grant, the linking or the person has gone meanwhile: what Alexa has or may have linked at these hosts ends there too. */
+async function stop(rt: Runtime, run: Run, tokens: AmazonTokens, hosts: readonly string[]): Promise<RunOutcome> {
+  const failed = await fail(rt, run, "unlinked_meanwhile", tokens, hosts);
+  return failed.outcome === "failed" ? failed : lost(rt, run, tokens, hosts);
 }
 
 /**
@@ -228,7 +227,7 @@ async function release(
 }
 
 async function lost(rt: Runtime, run: Run, tokens: AmazonTokens, inDoubt: readonly string[]): Promise<RunOutcome> {
-  await clearAfterLostRun(rt.db, run.linking, await unlinksOf(rt, run, tokens, inDoubt), rt.now());
+  await clearAfterLostRun(rt.db, run.linking.id, await unlinksOf(rt, run, tokens, inDoubt), rt.now());
   return { outcome: "lost" };
 }
 
@@ -248,7 +247,6 @@ function unlinksOf(
         rt.keyring,
         {
           linkingId: linking.id,
-          userId: linking.user_id,
           skillId: linking.skill_id,
           stage: linking.skill_stage,
           host,

@@ -1,23 +1,28 @@
-// Erasing a person, and what keeps an older copy of the database from bringing back what has ended.
+// Erasing a person: what is left of them, in the whole schema, and what still opens something.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
-import { type Amazon, startAmazon } from "../../test/support/amazon.ts";
-import { type AppUser, appUser, rows, seedLwa } from "../../test/support/app-user.ts";
+import { type Amazon, jsonAnswer, startAmazon } from "../../test/support/amazon.ts";
+import { type AppUser, appUser, RETURN_URL, rows, seedLwa } from "../../test/support/app-user.ts";
 import {
   ALEXA_CLIENT,
+  basic,
   exchange,
+  form,
   json,
   refresh,
+  SERVICE_CLIENT,
+  SERVICE_SECRET,
   SKILL_ID,
   seedAppAndService,
   seedCode,
   seedSkill,
 } from "../../test/support/seeds.ts";
-import { type Service, START, startService } from "../../test/support/service.ts";
-import { DAY, HOUR, MINUTE } from "../../test/support/tokens.ts";
+import { ADMIN_TOKEN, type Service, START, startService } from "../../test/support/service.ts";
+import { HOUR, introspection, linkAlexa, linkApp, refreshOfApp } from "../../test/support/tokens.ts";
 import { visit } from "../../test/support/visitor.ts";
 
+const ADMIN = { authorization: `Bearer ${ADMIN_TOKEN}` };
 const PERSON = { email: "grace.erased@example.com", password: "an-obviously-fake-password", name: "Grace Erasedname" };
 let service: Service;
 let amazon: Amazon;
@@ -63,6 +68,29 @@ async function linkFromApp(app: AppUser, account = "amazon-account-1"): Promise<
   expect(done.status).toBe(200);
 }
 
+const SUBJECT = "subject-of-grace-at-the-provider";
+const CREDENTIAL = "credential-of-grace";
+const SPEAKER = "amzn1.ask.account.of-a-spoken-link";
+
+/** Tables that hold nobody, and those whose entries say nothing without what only the browser has; a new table must be put somewhere. */
+const NOBODYS = [
+  "clients",
+  "oauth_metrics",
+  "refusals",
+  "settings",
+  "signing_keys",
+  "skills",
+  "d1_migrations",
+  "endings",
+  "webhook_outbox",
+];
+const OPAQUE = [
+  "ended_sessions", // a random id
+  "passkey_challenges", // a hash
+  "sign_in_attempts", // sealed, ten minutes
+  "throttles", // keyed hashes, a day
+];
+
 /** Leaves a trace of the person wherever this server keeps some. */
 async function live(): Promise<void> {
   const browser = visit(service);
@@ -79,49 +107,140 @@ async function live(): Promise<void> {
   amazon.faults.length = 0;
   await app.start();
   await seedCode({ userId });
-  await env.DB.prepare(
-    "INSERT INTO skill_events (request_id, received_at, skill_id, alexa_user_id) SELECT 'event-1', ?, ?, alexa_user_id FROM grants WHERE alexa_user_id IS NOT NULL AND revoked_at IS NULL LIMIT 1",
-  )
-    .bind(START, SKILL_ID)
-    .run();
+  const one = (sql: string, ...values: unknown[]) => env.DB.prepare(sql).bind(...values);
+  await env.DB.batch([
+    one(
+      "INSERT INTO skill_events (request_id, received_at, skill_id, alexa_user_id) SELECT 'event-1', ?, ?, alexa_user_id FROM grants WHERE alexa_user_id IS NOT NULL AND revoked_at IS NULL LIMIT 1",
+      START,
+      SKILL_ID,
+    ),
+    one(
+      "INSERT INTO identities (method, issuer, subject, user_id, created_at) VALUES ('oidc', 'https://id.example.com', ?, ?, 0)",
+      SUBJECT,
+      userId,
+    ),
+    one(
+      "INSERT INTO passkeys (id, credential_id, user_id, public_key, algorithm, counter, transports, name, backup_eligible, backed_up, created_at) VALUES ('p', ?, ?, '', 'ES256', 0, '[]', ?, 0, 0, 0)",
+      CREDENTIAL,
+      userId,
+      PERSON.name,
+    ),
+    one(
+      "INSERT INTO audit (at, kind, grant_id) SELECT 0, 'gateway_tokens_dropped', id FROM grants WHERE user_id = ? AND skill_id IS NOT NULL",
+      userId,
+    ),
+    one(
+      `INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, updated_at)
+       SELECT id, 'event_gateway', 'https://api.amazonalexa.com', 'sealed', 0, 0 FROM grants WHERE user_id = ? AND skill_id IS NOT NULL`,
+      userId,
+    ),
+  ]);
 }
 
 describe("erasing a person", () => {
-  it("no column of any table holds the person's id, e-mail address or name afterwards; it says what was done", async () => {
+  it("walks the whole schema: no column of any table names the person afterwards, in any way; it says what was done", async () => {
     await live();
-    expect(await holding(userId, PERSON.email, PERSON.name)).toEqual(
-      expect.arrayContaining([
-        "audit",
-        "codes",
-        "grants",
-        "identities",
-        "known_browsers",
-        "linkings",
-        "pending_unlinks",
-        "users",
-      ]),
-    );
-    const alexaUser = (await rows<{ id: string }>("SELECT alexa_user_id AS id FROM skill_events"))[0]?.id ?? "";
-    expect(alexaUser).toContain("amazon-account-2");
-    const grants = (await rows<{ id: string }>("SELECT id FROM grants")).map((grant) => grant.id);
+    await env.DB.prepare(
+      "UPDATE grants SET alexa_user_id = ? WHERE user_id = ? AND flow = 'alexa_app' AND skill_id IS NOT NULL",
+    )
+      .bind(SPEAKER, userId)
+      .run();
+    const column = async (sql: string) => (await rows<{ value: string }>(sql)).map(({ value }) => value);
+    const grants = await column("SELECT id AS value FROM grants");
+    const alexaUsers = await column("SELECT alexa_user_id AS value FROM grants WHERE alexa_user_id IS NOT NULL");
+    const browsers = await column("SELECT browser_hash AS value FROM known_browsers");
+    expect([alexaUsers.length, browsers.length]).toEqual([3, 1]);
+    const person = [userId, PERSON.email, PERSON.name, SUBJECT, CREDENTIAL, ...alexaUsers, ...browsers];
     const attempts = await rows("SELECT id FROM linkings");
+
+    const everywhere = await holding(...person, ...grants);
+    expect(everywhere.filter((table) => NOBODYS.includes(table) || OPAQUE.includes(table))).toEqual(["endings"]);
+    expect([...new Set([...everywhere, ...NOBODYS, ...OPAQUE])].sort()).toEqual((await tables()).sort());
 
     const erased = await admin(service, "POST", `users/${userId}/erase`);
     expect([erased.status, erased.body]).toEqual([
       200,
       {
-        removed: { identities: 1, knownBrowsers: 1, links: 4, codes: expect.any(Number), amazonTokens: 1 },
+        removed: {
+          identities: 2,
+          passkeys: 1,
+          knownBrowsers: 1,
+          links: 4,
+          codes: expect.any(Number),
+          amazonTokens: 4,
+        },
         blinded: { linkings: attempts.length, auditRecords: expect.any(Number), skillEvents: 1 },
         pendingAtAmazon: 2,
       },
     ]);
-    expect(await tables()).toContain("linkings");
-    expect(await holding(userId, PERSON.email, PERSON.name, alexaUser)).toEqual([]);
+    expect(await holding(...person)).toEqual([]);
     // The queue still knows which links to end at Amazon, and nothing else does.
     expect(await holding(...grants)).toEqual(["pending_unlinks"]);
+    expect(await rows("SELECT grant_id FROM amazon_tokens")).toEqual([]);
     // Statistics stay.
     expect(await rows("SELECT id FROM linkings")).toEqual(attempts);
     expect(await rows("SELECT id FROM linkings WHERE outcome = 'linked'")).not.toEqual([]);
+
+    // Beside D1: copies of codes, sealed under what only the code's holder has, and what ended, by the random id alone.
+    const { keys } = await env.CODES.list();
+    const stored = await Promise.all(keys.map(async ({ name }) => [name, await env.CODES.get(name)]));
+    const naming = stored.filter((entry) => person.some((text) => JSON.stringify(entry).includes(text)));
+    expect(naming.map(([name]) => name?.split(":")[0])).toEqual(["ended"]);
+    expect(naming.map(([, value]) => value)).toEqual([expect.stringContaining(`["user","${userId}"]`)]);
+  });
+
+  it("only a webhook's message still names the person, by the random id, until it is delivered: that is what it tells", async () => {
+    await env.DB.prepare("INSERT INTO settings (name, value) VALUES ('webhooks', 'on')").run();
+    await live();
+    await admin(service, "DELETE", `users/${userId}`);
+    expect(await holding(userId, PERSON.email, PERSON.name, SUBJECT)).toEqual(["webhook_outbox"]);
+    expect(await holding(PERSON.email, PERSON.name, SUBJECT, "amzn1.ask.account")).toEqual([]);
+    expect(await rows("SELECT id FROM webhook_outbox WHERE data LIKE '%user_deleted%'")).toHaveLength(2);
+  });
+
+  it.each(["before", "after"] as const)(
+    "in the middle of a linking, %s Alexa redeems our code: nothing is left here or there",
+    async (when) => {
+      const app = await appUser(service, userId);
+      const started = await app.start();
+      const callback = await amazon.approve(started.loginWithAmazonUrl);
+      amazon.faults.push((seen, usual) => {
+        if (seen.what !== "enable") return undefined;
+        const erase = () => service.requestOnly(`/api/admin/users/${userId}`, { method: "DELETE", headers: ADMIN });
+        return when === "before" ? erase().then(usual) : usual().then((answer) => erase().then(() => answer));
+      });
+      const done = await app.complete({ state: started.state, code: callback.searchParams.get("code") });
+      expect(done.status).toBeGreaterThanOrEqual(400);
+      expect(amazon.linked.size).toBe(when === "before" ? 0 : 1);
+      expect(await holding(userId, PERSON.email)).toEqual([]);
+      service.clock.advance(HOUR);
+      await admin(service, "POST", "maintenance");
+      expect(amazon.linked.size).toBe(0);
+      expect(await holding(userId, "amazon_tokens_received")).toEqual(["linkings"]);
+      expect(await rows("SELECT id FROM pending_unlinks")).toEqual([]);
+      expect(await rows("SELECT id FROM linkings WHERE amazon_tokens IS NOT NULL")).toEqual([]);
+    },
+  );
+
+  it("while nobody knows whether Alexa linked: the scheduled work ends it there", async () => {
+    const app = await appUser(service, userId);
+    const started = await app.start();
+    const callback = await amazon.approve(started.loginWithAmazonUrl);
+    let silent = true;
+    amazon.faults.push((seen, usual) => {
+      if (!silent || !["enable", "look"].includes(seen.what)) return undefined;
+      return seen.what === "look" ? jsonAnswer({}, 503) : usual().then(() => jsonAnswer({}, 503));
+    });
+    expect((await app.complete({ state: started.state, code: callback.searchParams.get("code") })).status).toBe(503);
+    expect(amazon.linked.size).toBe(1);
+    await admin(service, "DELETE", `users/${userId}`);
+    expect(await holding(userId)).toEqual([]);
+    silent = false;
+    service.clock.advance(HOUR);
+    for (let i = 0; i < 2; i++) await admin(service, "POST", "maintenance");
+    expect(amazon.linked.size).toBe(0);
+    expect(await rows("SELECT id FROM pending_unlinks")).toEqual([]);
+    expect(await rows("SELECT id FROM linkings WHERE amazon_tokens IS NOT NULL")).toEqual([]);
   });
 
   it("the skill is disabled at Amazon by the scheduled work, and then Amazon's tokens are gone too", async () => {
@@ -136,13 +255,69 @@ describe("erasing a person", () => {
     expect(await rows("SELECT id FROM linkings WHERE amazon_tokens IS NOT NULL")).toEqual([]);
   });
 
-  it("every token is refused, and signing in fails", async () => {
-    const token = await linkFromAlexa();
+  it("every token, code, session and form is refused, and signing in fails", async () => {
+    const alexa = await linkAlexa(service, { userId });
     const app = await appUser(service, userId);
+    const ofApp = await linkApp(service, { userId });
+    const code = await seedCode({ userId });
+    const started = await app.start();
+    const browser = visit(service);
+    await browser.signIn(PERSON.email, PERSON.password);
+    const bearer = (path: string, token: string) => () =>
+      service.request(path, { headers: { authorization: `Bearer ${token}` } });
+    const event = (path: string, body: object) => () =>
+      service.request(path, {
+        method: "POST",
+        headers: { authorization: basic(SERVICE_CLIENT, SERVICE_SECRET), "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    const grant = { type: "OAuth2.AuthorizationCode", code: "ANfake" };
+    const header = { namespace: "Alexa.Authorization", name: "AcceptGrant", messageId: "1", payloadVersion: "3" };
+    const grantee = { type: "BearerToken", token: alexa.access_token };
+    const doors: Record<string, () => Promise<Response>> = {
+      "refresh by Alexa": () => service.request("/token", refresh(alexa.refresh_token)),
+      "refresh by the app": () => service.request("/token", refreshOfApp(ofApp.refresh_token)),
+      userinfo: bearer("/userinfo", alexa.access_token),
+      "the app's API": bearer("/api/links", app.token),
+      "starting to link": () =>
+        app.call("POST", "/api/links", { skillId: SKILL_ID, returnTo: RETURN_URL, platform: "ios" }),
+      introspection: async () => {
+        const one = await introspection(service, alexa.access_token);
+        const two = await introspection(service, alexa.refresh_token);
+        return new Response(null, { status: one.active || two.active ? 200 : 404 });
+      },
+    };
+    const shut: typeof doors = {
+      "a code": () => service.request("/token", exchange(code)),
+      "completing a linking": () => app.complete({ state: started.state, code: "ANfakeAmazonCode" }),
+      "tokens for the event gateway": event("/api/event-gateway/token", { accessToken: alexa.access_token }),
+      reciprocal: () =>
+        service.request("/alexa/reciprocal", {
+          ...form({ grant_type: "reciprocal_authorization_code", code: "ANfake", client_id: ALEXA_CLIENT }),
+          headers: {
+            authorization: `Bearer ${alexa.access_token}`,
+            "content-type": "application/x-www-form-urlencoded",
+          },
+        }),
+    };
+    const open = async (which: typeof doors) => {
+      const results = await Promise.all(
+        Object.entries(which).map(async ([name, door]) => ((await door()).ok ? [name] : [])),
+      );
+      return results.flat();
+    };
+    expect(await open(doors)).toEqual(Object.keys(doors));
+    expect((await browser.get("/account")).html).toContain(PERSON.name);
+
     expect((await admin(service, "DELETE", `users/${userId}`)).status).toBe(204);
-    expect((await service.request("/token", refresh(token))).status).toBe(400);
-    expect((await app.call("GET", "/api/links")).status).toBe(401);
+    expect(await open({ ...doors, ...shut })).toEqual([]);
+    const accepted = await event("/alexa/accept-grant", { directive: { header, payload: { grant, grantee } } })();
+    expect(JSON.stringify(await json(accepted))).toContain("ACCEPT_GRANT_FAILED");
+    const account = await browser.get("/account");
+    expect([account.html.includes(PERSON.name), account.html.includes('name="password"')]).toEqual([false, true]);
     expect((await visit(service).signIn(PERSON.email, PERSON.password)).status).toBe(401);
+    expect(amazon.seen).toEqual([]);
+    expect(await holding(userId)).toEqual([]);
   });
 
   it("other people stay as they are", async () => {
@@ -172,7 +347,7 @@ describe("erasing a person", () => {
     });
     const erased = await admin(service, "POST", `users/${userId}/erase`);
     expect(erased.status).toBe(200);
-    expect(erased.body.removed).toMatchObject({ identities: 1, links: 4 });
+    expect(erased.body.removed).toMatchObject({ identities: 2, links: 4 });
     expect(await rows("SELECT id FROM audit WHERE kind = 'user_deleted'")).toHaveLength(1);
   });
 
@@ -193,139 +368,5 @@ describe("erasing a person", () => {
     expect((await admin(service, "POST", `users/${userId}/erase`, {})).status).toBe(200);
     expect((await admin(service, "POST", `users/${userId}/erase`)).status).toBe(404);
     expect((await admin(service, "DELETE", `users/${userId}`)).status).toBe(404);
-  });
-});
-
-describe("after the database was put back to an earlier time", () => {
-  type Copy = Map<string, Record<string, unknown>[]>;
-  const KEPT = ["skills", "clients", "users", "identities", "grants", "linkings", "codes"];
-
-  async function backup(): Promise<Copy> {
-    const copy: Copy = new Map();
-    for (const table of KEPT) copy.set(table, await rows(`SELECT * FROM ${table}`));
-    return copy;
-  }
-
-  /** What `wrangler d1 time-travel restore` does, as far as these tables go. KV stays as it is. */
-  async function restore(copy: Copy): Promise<void> {
-    await env.DB.batch([
-      ...[...KEPT].reverse().map((table) => env.DB.prepare(`DELETE FROM ${table}`)),
-      ...KEPT.flatMap((table) =>
-        (copy.get(table) ?? []).map((row) =>
-          env.DB.prepare(
-            `INSERT INTO ${table} (${Object.keys(row).join(", ")}) VALUES (${Object.keys(row)
-              .map(() => "?")
-              .join(", ")})`,
-          ).bind(...Object.values(row)),
-        ),
-      ),
-      env.DB.prepare("DELETE FROM endings"),
-    ]);
-  }
-
-  const restored = (at: number, more: object = {}) =>
-    admin(service, "POST", "restored", { backupTakenAt: new Date(at).toISOString(), ...more });
-
-  const status = async (token: string) => (await service.request("/token", refresh(token))).status;
-
-  it("links, people and logins that ended since stay ended, whatever ended them; the others live on", async () => {
-    const erasedUser = userId;
-    const ofErased = await linkFromAlexa();
-    userId = String((await admin(service, "POST", "users", { ...PERSON, email: "bob@example.com" })).body.id);
-    const [kept, unlinked, revoked] = [await linkFromAlexa(), await linkFromAlexa(), await linkFromAlexa()];
-    const bob = await appUser(service, userId);
-    const copy = await backup();
-    const takenAt = service.clock.now;
-
-    service.clock.advance(30 * MINUTE);
-    const grantOf = (token: string) => token.slice(3, 29);
-    expect((await bob.call("DELETE", `/api/links/${SKILL_ID}/grants/${grantOf(unlinked)}`)).status).toBe(204);
-    const basic = refresh(revoked);
-    await service.request("/revoke", {
-      ...basic,
-      body: new URLSearchParams({ token: revoked, client_id: ALEXA_CLIENT }).toString(),
-    });
-    await admin(service, "DELETE", `users/${erasedUser}`);
-    await admin(service, "PATCH", `users/${userId}`, { password: "another-fake-password" });
-    const report = (await admin(service, "POST", "maintenance")).body;
-    // Erasing has taken along what waited; the ended logins came after it.
-    expect(report.exportedEndings).toBe(1);
-    expect(await rows("SELECT id FROM endings")).toEqual([]);
-
-    service.clock.advance(HOUR);
-    await restore(copy);
-    // What the safeguard is for: all of them are back.
-    for (const token of [ofErased, kept, unlinked, revoked]) expect(await status(token)).toBe(200);
-
-    const answer = await restored(takenAt);
-    expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ revokedLinks: 3, erasedUsers: 1, endedLogins: 1 });
-    expect(answer.body).not.toHaveProperty("next");
-    expect(await status(kept)).toBe(200);
-    for (const token of [ofErased, unlinked, revoked]) expect(await status(token)).toBe(400);
-    expect((await admin(service, "GET", `users/${erasedUser}`)).status).toBe(404);
-    const [user] = await rows<{ session_epoch: number }>("SELECT session_epoch FROM users WHERE id = ?", userId);
-    expect(user?.session_epoch).toBeGreaterThan(100);
-    expect(await rows("SELECT id FROM endings WHERE kind <> 'grant'")).toEqual([]);
-
-    const again = await restored(takenAt);
-    expect(again.body).toMatchObject({ revokedLinks: 0, erasedUsers: 0 });
-    expect(await status(kept)).toBe(200);
-  });
-
-  it("a skill that was removed since comes back without its links", async () => {
-    const token = await linkFromAlexa();
-    const copy = await backup();
-    await admin(service, "DELETE", `skills/${SKILL_ID}/development`);
-    await admin(service, "POST", "maintenance");
-    await restore(copy);
-    expect(await status(token)).toBe(200);
-    await restored(START);
-    expect(await status(token)).toBe(400);
-  });
-
-  it("goes through a long list in bounded steps, and begins where the backup was taken", async () => {
-    const token = await linkFromAlexa();
-    const before = await env.DB.prepare("SELECT id FROM grants").first<{ id: string }>();
-    for (let i = 0; i < 230; i++) {
-      const key = `ended:${START + i * MINUTE}:test${String(i).padStart(4, "0")}`;
-      await env.CODES.put(key, JSON.stringify([["grant", i === 0 || i === 229 ? before?.id : `0gone${i}`]]));
-    }
-    service.clock.advance(DAY);
-    // The first entry lies well before: it is not applied.
-    const later = await restored(START + HOUR);
-    expect(later.body).toMatchObject({ entries: 100, revokedLinks: 0 });
-    const second = await restored(START + HOUR, { after: later.body.next });
-    expect(second.body).toMatchObject({ entries: 85, revokedLinks: 1 });
-    expect(second.body).not.toHaveProperty("next");
-    expect(await status(token)).toBe(400);
-  });
-
-  it("an entry is kept for as long as an unused link lives, and is written in one trip each", async () => {
-    await linkFromAlexa();
-    const app = await appUser(service, userId);
-    await app.call("DELETE", `/api/links/${SKILL_ID}`);
-    const put = vi.spyOn(env.CODES, "put");
-    await admin(service, "POST", "maintenance");
-    expect(put.mock.calls.map(([key]) => key.slice(0, 6))).toEqual(["ended:"]);
-    expect(put.mock.calls[0]?.[2]).toEqual({ expirationTtl: 400 * 24 * 3600 });
-    await admin(service, "POST", "maintenance");
-    expect(put).toHaveBeenCalledTimes(1);
-  });
-
-  it("refuses what is no time, lies in the future, or is no position of ours", async () => {
-    for (const body of [
-      {},
-      { backupTakenAt: "yesterday" },
-      { backupTakenAt: 1790000000000 },
-      { backupTakenAt: "2026-01-15" },
-      { backupTakenAt: new Date(START + HOUR).toISOString() },
-      { backupTakenAt: new Date(START).toISOString(), after: "../code:x" },
-      { backupTakenAt: new Date(START).toISOString(), dryRun: true },
-    ]) {
-      const answer = await admin(service, "POST", "restored", body);
-      expect([answer.status, answer.body.code], JSON.stringify(body)).toEqual([400, "invalid_body"]);
-    }
-    expect((await admin(service, "POST", "restored", {}, { token: null })).status).toBe(401);
   });
 });

@@ -201,10 +201,10 @@ export async function claimLinking(
   };
 }
 
-/** True in SQL while this run is still the one that may go on. */
+/** True in SQL while this run is still the one that may go on. The linking of a person who was erased has no user any more. */
 export function runHolds(linkingId: string, runId: string): Condition {
   return {
-    sql: "EXISTS (SELECT 1 FROM linkings WHERE id = ? AND run_id = ? AND outcome = 'pending')",
+    sql: "EXISTS (SELECT 1 FROM linkings WHERE id = ? AND run_id = ? AND outcome = 'pending' AND user_id IS NOT NULL)",
     params: [linkingId, runId],
   };
 }
@@ -226,7 +226,7 @@ export async function advanceRun(
       .prepare(
         `UPDATE linkings SET running_until = ?, amazon_tokens = COALESCE(?, amazon_tokens), amazon_host = COALESCE(?, amazon_host),
            steps = json_insert(steps, '$[#]', json_object('name', ?, 'at', ?))
-         WHERE id = ? AND run_id = ? AND outcome = 'pending'`,
+         WHERE id = ? AND run_id = ? AND outcome = 'pending' AND user_id IS NOT NULL`,
       )
       .bind(
         runningUntil,

@@ -1,6 +1,6 @@
 // How a linking that started on our side ends: linked with exactly one grant, or failed with none.
 import type { AppLinking, Outcome } from "./app-linkings.ts";
-import { type AuditEntry, auditStatement } from "./audit.ts";
+import type { AuditEntry } from "./audit.ts";
 import { batch, type Condition, readAll } from "./d1.ts";
 import type { Stage } from "./linkings.ts";
 
@@ -181,16 +181,20 @@ function clearStatements(db: D1Database, linkingId: string, now: number): D1Prep
 /** Somebody else ended the linking while a run was under way: what the run has made goes, with the statements given. */
 export async function clearAfterLostRun(
   db: D1Database,
-  linking: { readonly id: string; readonly user_id: string },
+  linkingId: string,
   alongside: readonly D1PreparedStatement[],
   now: number,
 ): Promise<void> {
   await batch(
     db,
     [
-      ...clearStatements(db, linking.id, now),
+      ...clearStatements(db, linkingId, now),
       ...alongside,
-      auditStatement(db, now, { kind: "linking_run_lost", userId: linking.user_id, linkingId: linking.id }),
+      db
+        .prepare(
+          "INSERT INTO audit (at, kind, user_id, linking_id) SELECT ?, 'linking_run_lost', user_id, id FROM linkings WHERE id = ?",
+        )
+        .bind(now, linkingId),
     ],
     false,
   );

@@ -125,7 +125,6 @@ export async function pendingUnlinkStatement(
   keyring: Keyring,
   unlink: {
     readonly linkingId: string;
-    readonly userId: string | null;
     readonly skillId: string;
     readonly stage: Stage;
     readonly host: string;
@@ -139,12 +138,12 @@ export async function pendingUnlinkStatement(
   return db
     .prepare(
       `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7
-       WHERE EXISTS (SELECT 1 FROM linkings l WHERE l.id = ?8 AND l.outcome IN ('failed', 'cancelled', 'abandoned')
-         AND (l.user_id IS NULL OR EXISTS (SELECT 1 FROM grants WHERE linking_id = l.id)))
+       SELECT ?1, l.user_id, ?3, ?4, ?5, ?6, ?7, ?7 FROM linkings l
+       WHERE l.id = ?2 AND l.outcome IN ('failed', 'cancelled', 'abandoned')
+         AND (l.user_id IS NULL OR EXISTS (SELECT 1 FROM grants WHERE linking_id = l.id))
        ON CONFLICT (id) DO NOTHING`,
     )
-    .bind(id, unlink.userId, unlink.skillId, unlink.stage, unlink.host, sealed, now, unlink.linkingId);
+    .bind(id, unlink.linkingId, unlink.skillId, unlink.stage, unlink.host, sealed, now);
 }
 
 /** The enablements whose turn has come, the longest waiting first. */
@@ -198,7 +197,8 @@ export async function hasSuccessor(db: D1Database, row: PendingUnlink, alexaUser
     db
       .prepare(
         `WITH g (id, skill_id, alexa_user_id, created_at) AS (SELECT ?1, ?2, COALESCE(?3, (SELECT alexa_user_id FROM grants WHERE id = ?1)),
-           COALESCE((SELECT created_at FROM grants WHERE id = ?1), 0))
+           COALESCE((SELECT created_at FROM grants WHERE id = ?1),
+             (SELECT MAX(created_at) FROM grants WHERE linking_id = substr(?1, 1, instr(?1, ' ') - 1)), 0))
          SELECT 1 FROM g JOIN grants o ON ${SHARES_ALEXA_ACCOUNT}
          UNION ALL SELECT 1 FROM grants WHERE user_id = ?4 AND skill_id = ?2 AND skill_stage = ?5 AND alexa_user_id IS NULL
            AND revoked_at IS NULL AND created_at >= ?6 LIMIT 1`,
