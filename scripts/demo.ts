@@ -172,3 +172,17 @@ async function configureSimulator(options: DemoOptions): Promise<void> {
   if (!response.ok)
     throw new Error(`the simulator refused the demo skill: ${response.status} ${await response.text()}`);
 }
+
+/** The service's variables that put the simulator at this origin in Amazon's place, and its certificates in Alexa's. */
+export function simulatedAmazon(simulator: string, certRoot: string): Record<string, string> {
+  return {
+    AMAZON_AUTHORIZE_URL: `${simulator}/ap/oa`,
+    AMAZON_TOKEN_URL: `${simulator}/auth/o2/token`,
+    AMAZON_PROFILE_URL: `${simulator}/user/profile`,
+    ALEXA_APP_URL: `${simulator}/spa/skill-account-linking-consent`,
+    ALEXA_API_URL: simulator,
+    ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${simulator}/${region}`).join(","),
+    ALEXA_CERT_ORIGIN: simulator,
+    ALEXA_CERT_ROOTS: certRoot,
+  };
+}

@@ -1,7 +1,7 @@
 // `npm run dev`: local secrets, migrations, the service and the simulator side by side, and the demo registered. No network needed.
 import { spawnSync } from "node:child_process";
 import { type Child, portIsTaken, start, stop, untilReady } from "./children.ts";
-import { DEMO_SKILL_ID, DEMO_USER, registerDemo } from "./demo.ts";
+import { DEMO_SKILL_ID, DEMO_USER, registerDemo, simulatedAmazon } from "./demo.ts";
 import { ensureDevVars } from "./dev-vars.ts";
 
 const USAGE = `npm run dev
@@ -42,17 +42,7 @@ function migrate(): void {
 
 /** Points the service at the simulator wherever .dev.vars does not say otherwise. */
 function serviceVariables(given: ReadonlyMap<string, string>, simulator: string, certRoot: string): string[] {
-  const defaults: Record<string, string> = {
-    BRAND_NAME: "Acme",
-    AMAZON_AUTHORIZE_URL: `${simulator}/ap/oa`,
-    AMAZON_TOKEN_URL: `${simulator}/auth/o2/token`,
-    AMAZON_PROFILE_URL: `${simulator}/user/profile`,
-    ALEXA_APP_URL: `${simulator}/spa/skill-account-linking-consent`,
-    ALEXA_API_URL: simulator,
-    ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${simulator}/${region}`).join(","),
-    ALEXA_CERT_ORIGIN: simulator,
-    ALEXA_CERT_ROOTS: certRoot,
-  };
+  const defaults = { BRAND_NAME: "Acme", ...simulatedAmazon(simulator, certRoot) };
   return Object.entries(defaults)
     .filter(([name]) => !given.get(name))
     .flatMap(([name, value]) => ["--var", `${name}:${value}`]);

@@ -45,6 +45,24 @@ describe("linking from the Alexa app", { skip: !chromiumPath }, () => {
     expect(touches.typed).toBe(0);
   });
 
+  it("U1: what the customer disables in the Alexa app is gone from the account page, by Alexa's signed event", async () => {
+    phone = await stage.phone();
+    const page = await phone.newPage();
+    await signIn(page, stage);
+    const unlink = page.locator("a[href^='/account/links/']");
+    const others = await unlink.count();
+    await openAlexaApp(page);
+    await page.locator(ENABLE).first().click();
+    await page.locator(ALLOW).click();
+    await page.waitForURL(/\/api\/skill\/link\//);
+    await page.goto(`${stage.service}/account`);
+    expect(await unlink.count()).toBe(others + 1);
+    await openAlexaApp(page);
+    await page.locator("form[action$='/disable'] button").first().click();
+    await page.goto(`${stage.service}/account`);
+    expect(await unlink.count()).toBe(others);
+  });
+
   it("P6: without scripts, in German, from sign-in to linked, with every other origin out of reach", async () => {
     phone = await stage.phone({ javaScript: false, locale: "de-DE" });
     const page = await phone.newPage();

@@ -1,6 +1,6 @@
 // Service and simulator as deploy builds them, each on its own origin, with the demo registered.
 import { createTestHarness } from "wrangler";
-import { registerDemo } from "../../scripts/demo.ts";
+import { registerDemo, simulatedAmazon } from "../../scripts/demo.ts";
 
 export const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 export const DEMO_SECRETS = {
@@ -23,33 +23,23 @@ export interface Servers {
 export async function raiseServers(variables: Readonly<Record<string, string>> = {}): Promise<Servers> {
   const simulatorHarness = createTestHarness({ workers: [{ configPath: "simulator/wrangler.toml" }] });
   const simulator = (await simulatorHarness.listen()).url.origin;
-  const serviceHarness = createTestHarness({
-    workers: [
-      {
-        configPath: "wrangler.toml",
-        env: "test",
-        vars: {
-          BRAND_NAME: "Acme",
-          PASSWORD_ITERATIONS: "1000",
-          AMAZON_AUTHORIZE_URL: `${simulator}/ap/oa`,
-          AMAZON_TOKEN_URL: `${simulator}/auth/o2/token`,
-          AMAZON_PROFILE_URL: `${simulator}/user/profile`,
-          ALEXA_APP_URL: `${simulator}/spa/skill-account-linking-consent`,
-          ALEXA_API_URL: simulator,
-          ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${simulator}/${region}`).join(","),
-          ...variables,
-        },
-        secrets: { MASTER_KEY: "A".repeat(43), ADMIN_TOKEN },
-      },
-    ],
+  const worker = (given: Readonly<Record<string, string>>) => ({
+    configPath: "wrangler.toml",
+    env: "test",
+    vars: { BRAND_NAME: "Acme", PASSWORD_ITERATIONS: "1000", ...given },
+    secrets: { MASTER_KEY: "A".repeat(43), ADMIN_TOKEN },
   });
+  const serviceHarness = createTestHarness({ workers: [worker({})] });
   const serviceUrl = (await serviceHarness.listen()).url;
   serviceUrl.hostname = "localhost";
   const service = serviceUrl.origin;
-  await serviceHarness.getWorker("alexa-link-test").applyD1Migrations("DB");
+  // Each has to know the other: both are told once their ports are known. The simulator makes its certificates anew with that.
   await simulatorHarness.update({
     workers: [{ configPath: "simulator/wrangler.toml", vars: { SERVICE_ORIGIN: service } }],
   });
+  const certRoot = await (await fetch(`${simulator}/simulator/certificate-root`)).text();
+  await serviceHarness.update({ workers: [worker({ ...simulatedAmazon(simulator, certRoot), ...variables })] });
+  await serviceHarness.getWorker("alexa-link-test").applyD1Migrations("DB");
   await registerDemo({ service, simulator, adminToken: ADMIN_TOKEN, secrets: DEMO_SECRETS });
   return {
     service,
