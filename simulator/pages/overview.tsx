@@ -87,8 +87,9 @@ function NoSkill({ origin }: { origin: string }) {
     <div class="card stack">
       <h2>No skill is registered yet</h2>
       <p>
-        <code>npm run dev</code> registers a demo skill. By hand: <code>PUT {origin}/simulator/skill</code> with the
-        values that the Alexa developer console would hold.
+        <code>npm run dev</code> registers a demo skill; start it again after the simulator was reloaded, which forgets
+        it. By hand: <code>PUT {origin}/simulator/skill</code> with the values that the Alexa developer console would
+        hold.
       </p>
     </div>
   );
