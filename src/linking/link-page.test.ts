@@ -120,6 +120,17 @@ describe("the page", () => {
   });
 
   it.each([
+    ["address", "?via=alexa_app", {}],
+    ["form", "", { via: "alexa_app" }],
+  ])("the decision's own %s may force the way, too", async (_, query, field) => {
+    await signIn(browser);
+    const page = await browser.get(WITH_RETURN);
+    const [path = ""] = WITH_RETURN.split("?");
+    const asked = await browser.post(path + query, { ...page.hidden(path), ...field, decision: "allow" });
+    expect(locationOf(asked)).toContain("https://alexa.amazon.com/spa/");
+  });
+
+  it.each([
     ["S7: a return URL off the list", `?return_to=${encodeURIComponent(`${RETURN_URL}/`)}`, 400],
     ["S7: a script", "?return_to=javascript:alert(1)", 400],
     ["S7: a network path", "?return_to=//evil.test", 400],

@@ -41,7 +41,8 @@ const startSchema = z.object({
 const transactionSchema = z.object({
   start: startSchema,
   returnTo: z.nullable(z.string()),
-  via: viaSchema,
+  /** What the page's address forces, or what is best on a phone. */
+  via: z.optional(viaSchema),
   /** Path with query of the page, for drawing it again. */
   page: z.string(),
   userId: z.string(),
@@ -71,6 +72,10 @@ function parseQuery(query: string): LinkQuery | undefined {
   const stage = z.nullable(stageSchema).safeParse(single("stage"));
   if (returnTo === undefined || !via.success || !stage.success) return undefined;
   return { returnTo, via: via.data ?? undefined, stage: stage.data ?? undefined };
+}
+
+function onPhone(c: AppContext): "alexa_app" | undefined {
+  return PHONE.test(c.req.header("user-agent") ?? "") ? "alexa_app" : undefined;
 }
 
 async function showLinkPage(c: AppContext): Promise<Response> {
@@ -106,8 +111,9 @@ async function showLinkPage(c: AppContext): Promise<Response> {
       skillName: skill.name,
     });
   }
-  const via = parsed.via ?? (PHONE.test(c.req.header("user-agent") ?? "") ? "alexa_app" : "lwa");
-  return showConsent(c, { start: begun, returnTo: parsed.returnTo, via, page, userId: session.userId }, session, skill);
+  const { returnTo } = parsed;
+  const via = parsed.via ?? onPhone(c);
+  return showConsent(c, { start: begun, returnTo, via, page, userId: session.userId }, session, skill);
 }
 
 function splitAttempt(query: string): { query: string; attempt: string | undefined } {
@@ -176,7 +182,9 @@ async function takeDecision(c: AppContext): Promise<Response> {
     return renderUnusableForm(c, "forged");
   }
   const { transaction, keyId, browserHash, decision } = posted;
-  const { start: begun, returnTo, via, page, userId } = transaction;
+  const { start: begun, returnTo, page, userId } = transaction;
+  const forced = viaSchema.safeParse(c.req.query("via") ?? posted.fields.get("via")).data;
+  const via = forced ?? transaction.via ?? onPhone(c);
   const again = await pageOfAttempt(rt, browserHash, page, begun);
   const session = await currentSession(c, browserHash);
   if (decision === "switch") {

@@ -26,6 +26,7 @@ export interface PostedConsent<T> {
   readonly keyId: string;
   readonly browserHash: string;
   readonly decision: string | undefined;
+  readonly fields: ReadonlyMap<string, string>;
 }
 
 /** The consent form called `form`, as this browser posted it. A body that cannot be read counts as forged. */
@@ -37,9 +38,10 @@ export async function postedConsent<T>(
   const body = await readFormBody(c.req.raw, LARGEST_FORM_BYTES);
   if (!("fields" in body)) return "forged";
   const browserHash = await browserOf(c);
-  const opened = await openForm(c.var.runtime, form, browserHash, body.fields.get("transaction"), schema);
+  const { fields } = body;
+  const opened = await openForm(c.var.runtime, form, browserHash, fields.get("transaction"), schema);
   if (typeof opened === "string") return opened;
-  return { transaction: opened.value, keyId: opened.keyId, browserHash, decision: body.fields.get("decision") };
+  return { transaction: opened.value, keyId: opened.keyId, browserHash, decision: fields.get("decision"), fields };
 }
 
 /** The page for a form token that is missing, altered or another browser's (403), or too old (400). */
