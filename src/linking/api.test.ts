@@ -16,9 +16,10 @@ import { type Service, startService } from "../../test/support/service.ts";
 let service: Service;
 let amazon: Amazon;
 let ada: AppUser;
+let bob: AppUser;
 
 beforeEach(async () => {
-  ({ service, amazon, ada } = await startLinkingWorld());
+  ({ service, amazon, ada, bob } = await startLinkingWorld());
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -107,6 +108,21 @@ describe("starting", () => {
     await seedSkill({ skillId: "amzn1.ask.skill.bare", id: "alexa-bare" });
     const body = { skillId: "amzn1.ask.skill.bare", returnTo: RETURN_URL, platform: "ios" };
     expect(await problemCode(await ada.call("POST", "/api/links", body))).toBe("account_linking_not_supported");
+  });
+
+  it("past the limit a person waits, and nobody else does; without the counter nobody does", async () => {
+    const keys: string[] = [];
+    const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) > 0 && !key.includes(ada.userId) });
+    Object.assign(service.env, { USER_LIMIT: { limit } });
+    const body = { skillId: SKILL_ID, returnTo: RETURN_URL, platform: "ios" };
+    const refused = await ada.call("POST", "/api/links", body);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
+    expect(await problemCode(refused)).toBe("too_many_requests");
+    expect(await rows("SELECT id FROM linkings WHERE state_hash IS NOT NULL")).toEqual([]);
+    expect((await bob.call("POST", "/api/links", body)).status).toBe(201);
+    expect(keys).toEqual([`start ${ada.userId}`, `start ${bob.userId}`]);
+    Object.assign(service.env, { USER_LIMIT: undefined });
+    expect((await ada.call("POST", "/api/links", body)).status).toBe(201);
   });
 
   it("needs a bearer with the scope links", async () => {

@@ -9,6 +9,7 @@ import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { readLinkingByState } from "../storage/app-linkings.ts";
 import type { Stage } from "../storage/linkings.ts";
 import { type Completion, presentCode, presentError, refuseWrongUser } from "./complete.ts";
+import { LIMIT_SECONDS, withinLimit } from "./limit.ts";
 import { publicReason } from "./reasons.ts";
 import { completeBody, stageSchema, startBody } from "./schemas.ts";
 import { APP_CALLBACK, amazonAddresses, BROWSER_CALLBACK, start } from "./start.ts";
@@ -52,6 +53,9 @@ const isoTime = (ms: number) => new Date(ms).toISOString();
 async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const body = await jsonBody(c, startBody, { limit: LARGEST_BODY_BYTES });
   if (body instanceof Response) return body;
+  if (!(await withinLimit(c, "start", user.userId))) {
+    return problem("too_many_requests", undefined, {}, { "retry-after": String(LIMIT_SECONDS) });
+  }
   const state = newState(rt);
   const started = await start(rt, {
     flow: "app_to_app",
@@ -169,7 +173,8 @@ async function list(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response
 async function show(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const stage = stageOf(c);
   if (stage instanceof Response) return stage;
-  const link = await linkOf(rt, { userId: user.userId, skillId: c.req.param("skillId") ?? "", stage });
+  const target = { userId: user.userId, skillId: c.req.param("skillId") ?? "", stage };
+  const link = await linkOf(rt, target, await withinLimit(c, "ask", user.userId));
   return link ? json(describe(link)) : problem("skill_not_found");
 }
 
@@ -177,13 +182,14 @@ async function unlinkAll(c: AppContext, rt: Runtime, user: ApiUser): Promise<Res
   const stage = stageOf(c);
   if (stage instanceof Response) return stage;
   const skillId = c.req.param("skillId") ?? "";
-  return unlinked(rt, skillId, await unlinkSkill(rt, { userId: user.userId, skillId, stage }));
+  const ask = await withinLimit(c, "ask", user.userId);
+  return unlinked(rt, skillId, await unlinkSkill(rt, { userId: user.userId, skillId, stage }, ask));
 }
 
 async function unlinkOne(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const skillId = c.req.param("skillId") ?? "";
   const target = { userId: user.userId, skillId, grantId: c.req.param("grantId") ?? "" };
-  return unlinked(rt, skillId, await unlinkGrant(rt, target));
+  return unlinked(rt, skillId, await unlinkGrant(rt, target, await withinLimit(c, "ask", user.userId)));
 }
 
 function unlinked(rt: Runtime, skillId: string, result: UnlinkOutcome): Response {

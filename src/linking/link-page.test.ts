@@ -184,6 +184,16 @@ describe("the page", () => {
     expect((await browser.get(locationOf(refused))).html).toContain('name="password"');
   });
 
+  it("past the limit approving waits, on a page; denying does not", async () => {
+    await signIn(browser);
+    const page = await browser.get(WITH_RETURN);
+    Object.assign(service.env, { USER_LIMIT: { limit: async () => ({ success: false }) } });
+    const refused = await decide(browser, page, "allow");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
+    expect(await startedLinkings()).toEqual([]);
+    expect((await decide(browser, page, "deny")).status).toBe(303);
+  });
+
   it("offers another account and keeps the attempt", async () => {
     await signIn(browser);
     const switched = await decide(browser, await browser.get(WITH_RETURN), "switch");

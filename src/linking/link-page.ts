@@ -16,6 +16,7 @@ import { readSkill, type Skill } from "../storage/skills.ts";
 import { renderConsentPage } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
+import { LIMIT_SECONDS, withinLimit } from "./limit.ts";
 import { renderBadAddress, renderCancelled } from "./outcome-pages.tsx";
 import { stageSchema } from "./schemas.ts";
 import { amazonAddresses, BROWSER_CALLBACK, start, withQuery } from "./start.ts";
@@ -196,6 +197,10 @@ async function takeDecision(c: AppContext): Promise<Response> {
   }
   // Drawn for one person: another who has signed in meanwhile is asked anew.
   if (!session || session.userId !== userId) return seeOther(c, page);
+  if (decision === "allow" && !(await withinLimit(c, "start", userId))) {
+    c.header("retry-after", String(LIMIT_SECONDS));
+    return renderErrorPage(c, { status: 429, title: text.unavailableTitle, message: text.unavailableMessage });
+  }
   const state = await stateOfTransaction(rt, begun.linkingId, keyId);
   const started = await start(rt, {
     linkingId: begun.linkingId,

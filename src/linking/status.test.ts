@@ -285,6 +285,19 @@ describe("L8: the true state", () => {
     });
   });
 
+  it("an app that polls too fast is told what the rows say, and Alexa is left alone", async () => {
+    await link(amazon, ada);
+    amazon.disable("amazon-account-1");
+    amazon.seen.length = 0;
+    const keys: string[] = [];
+    const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) < 0 });
+    Object.assign(service.env, { USER_LIMIT: { limit } });
+    expect(await status()).toMatchObject({ status: "linked", checkedAt: null });
+    expect([amazon.seen, keys]).toEqual([[], [`ask ${ada.userId}`]]);
+    Object.assign(service.env, { USER_LIMIT: undefined });
+    expect(await status()).toMatchObject({ status: "not_linked" });
+  });
+
   it("asks about ten links at most; the others are as the rows say", async () => {
     for (let i = 0; i < 12; i++) await link(amazon, ada, `amazon-account-${i}`);
     amazon.seen.length = 0;

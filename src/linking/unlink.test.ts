@@ -277,6 +277,20 @@ describe("unlinking", () => {
     expect(amazon.linked.size).toBe(0);
   });
 
+  it("in a loop it still ends ours at once; Amazon is left to the scheduled work", async () => {
+    const grantId = await link(amazon, ada);
+    const held = amazon.linked.get("amazon-account-1")?.refresh_token ?? "";
+    Object.assign(service.env, { USER_LIMIT: { limit: async () => ({ success: false }) } });
+    for (const path of [LINK, `${LINK}/grants/${grantId}`, LINK]) {
+      expect((await ada.call("DELETE", path)).status).toBe(202);
+    }
+    expect((await service.request("/token", refresh(held))).status).toBe(400);
+    expect(amazon.calls("disable")).toEqual([]);
+    service.clock.advance(61_000);
+    expect(await finishPendingUnlinks(await runtimeOf(service), 10)).toBe(1);
+    expect((await ada.call("DELETE", LINK)).status).toBe(204);
+  });
+
   it("a refresh token that Amazon changes is kept before it is used", async () => {
     amazon.rotating = true;
     await link(amazon, ada);

@@ -22,28 +22,33 @@ export type UnlinkOutcome =
   | { readonly outcome: "unlinked"; readonly amazon: "done" | "pending" }
   | { readonly outcome: "skill_not_found" | "grant_not_found" };
 
-/** Ends all of a user's links with a skill; with none there it is done already. `stage` left out: the only one, or live. */
+/**
+ * Ends all of a user's links with a skill; with none there it is done already. `stage` left out: the only one, or live. `ask` false: Amazon
+ * is left to the scheduled work.
+ */
 export async function unlinkSkill(
   rt: Runtime,
   target: { readonly userId: string; readonly skillId: string; readonly stage?: Stage | undefined },
+  ask = true,
 ): Promise<UnlinkOutcome> {
   const rows = await revokeLinks(rt.db, target, rt.now());
   if (!rows.skill) return { outcome: "skill_not_found" };
   deliverSoon(rt);
-  return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, rows.skill) };
+  return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, rows.skill, ask) };
 }
 
 /** Ends one link of a user, whichever way it was made; ended before, it is done already. With `skillId`: only if it is of that skill. */
 export async function unlinkGrant(
   rt: Runtime,
   target: { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined },
+  ask = true,
 ): Promise<UnlinkOutcome> {
   const rows = await revokeLinks(rt.db, target, rt.now());
   if (!rows.found) return { outcome: "grant_not_found" };
   deliverSoon(rt);
   const [first] = rows.pending;
   const skill = first ? await readSkill(rt.db, first.skill_id, first.skill_stage) : undefined;
-  return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, skill) };
+  return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, skill, ask) };
 }
 
 /** What failed stays in its row. A fault of ours here is no fault of the unlinking, which has been committed. */
@@ -51,7 +56,9 @@ async function disableNow(
   rt: Runtime,
   pending: readonly PendingUnlink[],
   skill: Skill | undefined,
+  ask: boolean,
 ): Promise<"done" | "pending"> {
+  if (!ask) return pending.length === 0 ? "done" : "pending";
   const ended = await Promise.all(pending.map((row) => disable(rt, row, skill, row.created_at < rt.now())));
   return ended.every((one) => one) ? "done" : "pending";
 }

@@ -72,7 +72,7 @@ export const LINKING_PATHS: Readonly<Record<string, Readonly<Record<string, Oper
           },
         },
       },
-      problems: ["return_to_not_allowed", "skill_not_found", "account_linking_not_supported"],
+      problems: ["return_to_not_allowed", "skill_not_found", "account_linking_not_supported", "too_many_requests"],
     },
     GET: {
       id: "listLinks",

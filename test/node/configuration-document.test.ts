@@ -14,7 +14,7 @@ describe("the configuration document", () => {
   });
 
   it("names no variable that does not exist", () => {
-    const bindings = ["DB", "CODES", "PAGE_LIMIT", "ADMIN_LIMIT", "NAME", "ISSUER"];
+    const bindings = ["DB", "CODES", "PAGE_LIMIT", "ADMIN_LIMIT", "USER_LIMIT", "NAME", "ISSUER"];
     const named = [...document.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|ISSUER)`/g)].map((match) => match[1]!);
     expect(named.filter((name) => !names.includes(name) && !bindings.includes(name))).toEqual([]);
   });

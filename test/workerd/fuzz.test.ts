@@ -61,7 +61,7 @@ function startService(random: Random): Running {
   });
   const app = createApp(config, () => START);
   const open = { limit: async () => ({ success: true }) };
-  const bindings = { ...env, PAGE_LIMIT: open, ADMIN_LIMIT: open } as Env;
+  const bindings = { ...env, PAGE_LIMIT: open, ADMIN_LIMIT: open, USER_LIMIT: open } as Env;
   return {
     origin,
     paths: [...new Set(app.routes.map((route) => route.path))],
