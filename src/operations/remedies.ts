@@ -124,7 +124,7 @@ export function adviceFor(linking: Pick<ListedLinking, "outcome" | "reason" | "s
     return `A token request was refused: ${tag}. ${remedyFor(tag) ?? ""} ${remedy ?? ""}`;
   }
   if (linking.outcome === "pending" && linking.steps.at(-1)?.name === "consent_given") {
-    return `No valid token request yet; refused ones are counted as token_error_… ${REMEDIES.code_not_redeemed}`;
+    return `No valid token request yet; if Alexa was refused, it is among the refused calls (token_error_… in the metrics). ${REMEDIES.code_not_redeemed}`;
   }
   return remedy;
 }
