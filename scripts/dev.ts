@@ -1,5 +1,6 @@
 // `npm run dev`: local secrets, migrations, the service and the simulator side by side, and the demo registered. No network needed.
 import { spawnSync } from "node:child_process";
+import { stripVTControlCharacters } from "node:util";
 import { type Child, portIsTaken, start, stop, untilReady } from "./children.ts";
 import { DEMO_SKILL_ID, DEMO_USER, registerDemo, simulatedAmazon } from "./demo.ts";
 import { ensureDevVars } from "./dev-vars.ts";
@@ -91,7 +92,14 @@ async function main(): Promise<void> {
     children.push(child);
     void child.ended.then((code) => {
       if (stopping) return;
-      console.error(`${child.name} stopped with exit code ${code}:\n${child.output()}`);
+      const output = stripVTControlCharacters(child.output());
+      // The rule that was broken, without the pages that wrangler puts around it.
+      const refused = /Configuration refused: [^"\n]+/.exec(output)?.[0];
+      console.error(
+        refused
+          ? `${refused}\nThe settings are in .dev.vars.`
+          : `${child.name} stopped with exit code ${code}:\n${output}`,
+      );
       void stopAll(1);
     });
     return child;
