@@ -79,6 +79,7 @@ export function createService(config: Config, now: () => number = () => Date.now
       issuer,
       development: isDevelopment(issuer),
       now,
+      clockSkewSeconds: () => Math.round((now() - Date.now()) / 1000),
       keyring: await keyring,
       db: env.DB,
       codes: env.CODES,

@@ -14,6 +14,8 @@ export interface Runtime {
   readonly development: boolean;
   /** Milliseconds since 1970; the only clock. */
   readonly now: () => number;
+  /** How far `now` is ahead of the machine's own clock, in seconds: for libraries that read that one. Zero outside tests. */
+  readonly clockSkewSeconds: () => number;
   readonly keyring: Keyring;
   readonly db: D1Database;
   readonly codes: KVNamespace;

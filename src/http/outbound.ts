@@ -33,7 +33,7 @@ const DEFAULT_MAX_BYTES = 64 * 1024;
 const LONGEST_RETRY_AFTER = 3600;
 
 /**
- * `fetch` with limits. Resolves with a complete answer of any status but 3xx;
+ * `fetch` with limits, for our own calls and as the `fetch` of libraries. Resolves with a complete answer of any status but 3xx;
  * rejects with `OutboundFault` for everything else. Never follows a redirect, never sends a cookie.
  */
 export async function fetchOut(

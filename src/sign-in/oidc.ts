@@ -1,14 +1,21 @@
 // Sign-in at the company's identity provider: OpenID Connect's code flow with PKCE, state and nonce.
+import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
 import { toBase64Url, utf8 } from "../crypto/encoding.ts";
 import type { OidcConfig } from "../env.ts";
-import { callForJson } from "../http/outbound.ts";
+import { callForJson, fetchOut, OutboundFault } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import { tolerant } from "../tolerant.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import type { Departure, ExternalAttempt, ExternalOutcome } from "./external.ts";
 import { callbackUri } from "./external.ts";
-import { PROVIDER_LIMITS, type ProviderMetadata, providerMetadata, verifyProviderToken } from "./provider.ts";
+import {
+  PROVIDER_ALGORITHMS,
+  PROVIDER_LIMITS,
+  type ProviderMetadata,
+  providerMetadata,
+  verifyProviderToken,
+} from "./provider.ts";
 
 const CLOCK_TOLERANCE_SECONDS = 60;
 const LONGEST_CODE = 4096;
@@ -20,12 +27,6 @@ const profileClaims = z.object({
   name: tolerant(z.string().check(z.maxLength(200))),
 });
 type Profile = z.infer<typeof profileClaims>;
-
-const tokenAnswer = z.object({
-  id_token: z.string(),
-  access_token: z.string(),
-  token_type: z.string().check(z.regex(/^bearer$/i)),
-});
 
 interface UsableProvider {
   readonly oidc: OidcConfig & { readonly clientId: string; readonly clientSecret: string };
@@ -90,82 +91,114 @@ export async function oidcPerson(
   const provider = await usableProvider(rt);
   if (!provider) return { outcome: "unavailable" };
   if (response.code.length > LONGEST_CODE) return { outcome: "refused", reason: "code_too_long" };
-  if (!isFromIssuer(provider, response.iss)) return { outcome: "refused", reason: "issuer_mismatch" };
-  const request = tokenRequest(provider, {
-    grant_type: "authorization_code",
-    code: response.code,
-    redirect_uri: callbackUri(rt, "oidc"),
-    code_verifier: attempt.codeVerifier,
-  });
-  if (!request) return { outcome: "refused", reason: "client_authentication_unsupported" };
-  const answer = await callForJson(provider.metadata.token_endpoint, request, PROVIDER_LIMITS);
-  if (!answer.answered || answer.status >= 500 || answer.status === 429) return { outcome: "unavailable" };
-  if (answer.status !== 200) {
-    // 401 means our own id or secret: the operator has to act, not the customer.
-    const log = answer.status === 401 ? rt.log.alert : rt.log.warn;
-    log("provider_refused_code", { status: answer.status });
-    return { outcome: "refused", reason: "code_refused" };
+  // The library takes an empty issuer for none.
+  if (response.iss === "") return { outcome: "refused", reason: "issuer_mismatch" };
+  const { as, client } = asLibrarySees(rt, provider);
+  try {
+    // The state was compared when the attempt was taken; what is checked here is the issuer (RFC 9207).
+    const query = new URLSearchParams({ code: response.code, ...(response.iss === null ? {} : { iss: response.iss }) });
+    const parameters = oauth.validateAuthResponse(as, client, query, oauth.skipStateCheck);
+    const authentication = clientAuthentication(provider);
+    if (!authentication) return { outcome: "refused", reason: "client_authentication_unsupported" };
+    const answer = await oauth.authorizationCodeGrantRequest(
+      as,
+      client,
+      authentication,
+      parameters,
+      callbackUri(rt, "oidc"),
+      attempt.codeVerifier,
+      requestOptions(provider),
+    );
+    if (answer.status >= 500 || answer.status === 429) return { outcome: "unavailable" };
+    const tokens = await oauth.processAuthorizationCodeResponse(as, client, answer, {
+      expectedNonce: attempt.nonce,
+      requireIdToken: true,
+    });
+    return await personOfTokens(rt, provider, tokens);
+  } catch (error) {
+    return outcomeOfFault(rt, error);
   }
-  const tokens = tokenAnswer.safeParse(answer.json);
-  if (!tokens.success) return { outcome: "refused", reason: "provider_answer_malformed" };
-  return personOfTokens(rt, provider, tokens.data, attempt.nonce);
 }
 
-/** Whether the issuer in the callback, if any, is the provider's (RFC 9207 §2.4): another's code must not be sent to it. */
-function isFromIssuer({ oidc, metadata }: UsableProvider, iss: string | null): boolean {
-  return iss === null ? !metadata.authorization_response_iss_parameter_supported : iss === oidc.issuer;
-}
-
-/** The token request as the provider wants its client to prove itself (RFC 6749 §2.3.1); undefined: in no way that we know. */
-function tokenRequest(
-  { oidc, metadata }: UsableProvider,
-  parameters: Readonly<Record<string, string>>,
-): RequestInit | undefined {
-  const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
-  const headers = { "content-type": "application/x-www-form-urlencoded;charset=UTF-8", accept: "application/json" };
-  const body = new URLSearchParams(parameters);
-  if (methods.includes("client_secret_basic")) {
-    const credentials = btoa(`${formEncoded(oidc.clientId)}:${formEncoded(oidc.clientSecret)}`);
-    return { method: "POST", headers: { ...headers, authorization: `Basic ${credentials}` }, body: body.toString() };
-  }
-  if (!methods.includes("client_secret_post")) return undefined;
-  body.set("client_id", oidc.clientId);
-  body.set("client_secret", oidc.clientSecret);
-  return { method: "POST", headers, body: body.toString() };
-}
-
-function formEncoded(text: string): string {
-  return new URLSearchParams([["", text]]).toString().slice(1);
-}
-
-/** The checks of an id token (OpenID Connect Core §3.1.3.7), its signature by the provider's keys first. */
+/** The library has checked the id token's claims, but leaves its signature to us: no token counts without it. */
 async function personOfTokens(
   rt: Runtime,
   { oidc, metadata }: UsableProvider,
-  tokens: z.infer<typeof tokenAnswer>,
-  nonce: string,
+  tokens: oauth.TokenEndpointResponse,
 ): Promise<ExternalOutcome> {
-  const claims = await verifyProviderToken(rt, tokens.id_token, {
+  const claims = await verifyProviderToken(rt, tokens.id_token ?? "", {
     issuer: oidc.issuer,
     audience: oidc.clientId,
     clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
   });
   if (claims === "unavailable") return { outcome: "unavailable" };
-  if (!claims?.sub || claims.sub.length > LONGEST_SUBJECT || claims.iat === undefined) {
+  if (claims?.sub === undefined || claims.sub === "" || claims.sub.length > LONGEST_SUBJECT) {
     return { outcome: "refused", reason: "id_token_invalid" };
   }
-  if (claims.nonce !== nonce) return { outcome: "refused", reason: "nonce_mismatch" };
-  const forOthersToo = Array.isArray(claims.aud) && claims.aud.length > 1;
-  if (claims.azp === undefined ? forOthersToo : claims.azp !== oidc.clientId) {
+  // OpenID Connect Core §3.1.3.7: the library asks only where the audience is a list.
+  if (claims.azp !== undefined && claims.azp !== oidc.clientId) {
     return { outcome: "refused", reason: "authorized_party_mismatch" };
   }
-  if (claims.iat > rt.now() / 1000 + CLOCK_TOLERANCE_SECONDS) {
+  if ((claims.iat ?? 0) > rt.now() / 1000 + CLOCK_TOLERANCE_SECONDS) {
     return { outcome: "refused", reason: "id_token_from_the_future" };
   }
   const own = profileClaims.parse(claims);
   const profile =
     own.email === undefined ? { ...own, ...(await userinfo(metadata, tokens.access_token, claims.sub)) } : own;
   return { outcome: "person", person: personOf(oidc.issuer, claims.sub, profile) };
+}
+
+function asLibrarySees(
+  rt: Runtime,
+  { oidc, metadata }: UsableProvider,
+): { as: oauth.AuthorizationServer; client: oauth.Client } {
+  const { authorization_endpoint, token_endpoint, jwks_uri, authorization_response_iss_parameter_supported } = metadata;
+  return {
+    as: {
+      issuer: oidc.issuer,
+      authorization_endpoint,
+      token_endpoint,
+      jwks_uri,
+      // Pinned here, whatever the provider says.
+      id_token_signing_alg_values_supported: PROVIDER_ALGORITHMS,
+      authorization_response_iss_parameter_supported: authorization_response_iss_parameter_supported ?? false,
+    },
+    client: {
+      client_id: oidc.clientId,
+      [oauth.clockTolerance]: CLOCK_TOLERANCE_SECONDS,
+      [oauth.clockSkew]: rt.clockSkewSeconds(),
+    },
+  };
+}
+
+function clientAuthentication({ oidc, metadata }: UsableProvider): oauth.ClientAuth | undefined {
+  const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
+  if (methods.includes("client_secret_basic")) return oauth.ClientSecretBasic(oidc.clientSecret);
+  return methods.includes("client_secret_post") ? oauth.ClientSecretPost(oidc.clientSecret) : undefined;
+}
+
+/** Every call goes through our own way out; http is left to a provider on this machine. */
+function requestOptions({ oidc }: UsableProvider) {
+  return {
+    [oauth.customFetch]: (url: string, init: oauth.CustomFetchOptions<string, URLSearchParams>) =>
+      fetchOut(url, { method: init.method, headers: init.headers, body: init.body.toString() }, PROVIDER_LIMITS),
+    [oauth.allowInsecureRequests]: oidc.issuer.startsWith("http://"),
+  };
+}
+
+function outcomeOfFault(rt: Runtime, error: unknown): ExternalOutcome {
+  if (error instanceof OutboundFault) return { outcome: "unavailable" };
+  if (error instanceof oauth.ResponseBodyError || error instanceof oauth.WWWAuthenticateChallengeError) {
+    // 401 means our own id or secret: the operator has to act, not the customer.
+    const log = error.status === 401 ? rt.log.alert : rt.log.warn;
+    log("provider_refused_code", { status: error.status });
+    return { outcome: "refused", reason: "code_refused" };
+  }
+  if (error instanceof oauth.OperationProcessingError || error instanceof oauth.AuthorizationResponseError) {
+    const code = "code" in error && typeof error.code === "string" ? error.code : "malformed";
+    return { outcome: "refused", reason: `provider_answer_${code.replace(/^OAUTH_/, "").toLowerCase()}` };
+  }
+  throw error;
 }
 
 function personOf(issuer: string, subject: string, profile: Profile) {
@@ -179,8 +212,12 @@ function personOf(issuer: string, subject: string, profile: Profile) {
 }
 
 /** E-mail and name from the userinfo endpoint, for the same subject; nothing when it does not answer: they are labels only. */
-async function userinfo(metadata: ProviderMetadata, accessToken: string, subject: string): Promise<Profile> {
-  if (!metadata.userinfo_endpoint) return {};
+async function userinfo(
+  metadata: ProviderMetadata,
+  accessToken: string | undefined,
+  subject: string,
+): Promise<Profile> {
+  if (!metadata.userinfo_endpoint || accessToken === undefined) return {};
   const headers = { authorization: `Bearer ${accessToken}`, accept: "application/json" };
   const answer = await callForJson(metadata.userinfo_endpoint, { headers }, PROVIDER_LIMITS);
   if (!answer.answered || answer.status !== 200) return {};

@@ -7,7 +7,7 @@ import type { Runtime } from "../runtime.ts";
 import { tolerant } from "../tolerant.ts";
 
 /** Asymmetric only: with a symmetric one, whoever knows the public key could sign. */
-const PROVIDER_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
+export const PROVIDER_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
 export const PROVIDER_LIMITS = { timeoutMs: 4000, maxBytes: 256 * 1024 };
 /** What the provider publishes is read anew after this time in any case: a key that it withdrew must stop working. */
 const MAX_AGE_MS = 10 * 60_000;

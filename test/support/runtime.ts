@@ -21,6 +21,7 @@ export async function runtimeOf(
     issuer: ISSUER,
     development: false,
     now,
+    clockSkewSeconds: () => Math.round((now() - Date.now()) / 1000),
     keyring: await service.keyring(),
     db: service.env.DB,
     codes: service.env.CODES,
