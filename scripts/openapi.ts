@@ -1,11 +1,11 @@
-// `npm run openapi`: writes src/openapi/openapi.txt from the schemas that validate requests. `--check` only compares.
+// `npm run openapi`: writes assets/openapi.json from the schemas that validate requests. `--check` only compares.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-const FILE = "src/openapi/openapi.txt";
+const FILE = "assets/openapi.json";
 
 /** JSON with a line for each value `levels` down: a diff shows what changed, and the Worker carries no indentation. */
 function inLines(value: unknown, levels: number): string {

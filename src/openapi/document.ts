@@ -1,4 +1,4 @@
-// The whole OpenAPI document. `npm run openapi` writes it to openapi.txt, which the Worker serves.
+// The whole OpenAPI document. `npm run openapi` writes it to assets/openapi.json, which the Worker serves.
 import type * as z from "zod/mini";
 import { completeAnswer, linkAnswer, linksAnswer, startAnswer } from "../linking/schemas.ts";
 import { ACCOUNT_PATHS } from "./account-operations.ts";

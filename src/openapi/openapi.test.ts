@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
+import committed from "../../assets/openapi.json";
 import { type Answer, admin, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
 import { appUser } from "../../test/support/app-user.ts";
 import {
@@ -19,9 +20,6 @@ import * as shapes from "./answers.ts";
 import type { Content } from "./describe.ts";
 import { answers, openApiDocument, PATHS, requests } from "./document.ts";
 import type { OpenApiDocument } from "./document-types.ts";
-import text from "./openapi.txt";
-
-const committed = JSON.parse(text) as OpenApiDocument;
 
 const JSON_PATH = /^\/(api|alexa|\.well-known|openapi\.json|healthz|token|revoke|introspect|userinfo)(\/|$)/;
 

@@ -183,6 +183,7 @@ describe("the company's identity provider", () => {
     ["an end in the past", (nonce) => providers.idToken(nonce, { exp: seconds() - 61 })],
     ["an issue time in the future", (nonce) => providers.idToken(nonce, { iat: seconds() + 61 })],
     ["no end", (nonce) => providers.idToken(nonce, { exp: undefined as unknown as number })],
+    ["no issue time", (nonce) => providers.idToken(nonce, { iat: undefined as unknown as number })],
     ["no subject", (nonce) => providers.idToken(nonce, { sub: undefined as unknown as string })],
     ["an empty subject", (nonce) => providers.idToken(nonce, { sub: "" })],
     ["a subject of 256 characters", (nonce) => providers.idToken(nonce, { sub: "x".repeat(256) })],
@@ -253,6 +254,14 @@ describe("the company's identity provider", () => {
     expect(back.html).toContain('action="/sign-in"');
     expect(ada.cookies.has("__Host-session")).toBe(false);
     expect(await count("users")).toBe(0);
+  });
+
+  it("RFC 6749 §7.1: refuses an answer whose token type it does not know", async () => {
+    const ada = visit(service);
+    const away = await leave(ada);
+    providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""), { token_type: "mac" });
+    expect((await comeBack(ada, away)).status).toBe(401);
+    expect(ada.cookies.has("__Host-session")).toBe(false);
   });
 
   it("allows a minute between the clocks", async () => {
