@@ -256,7 +256,7 @@ describe("the company's identity provider", () => {
     expect(await count("users")).toBe(0);
   });
 
-  it("RFC 6749 §7.1: refuses an answer whose token type it does not know", async () => {
+  it("RFC 6749 §7.1: an answer whose token type is unknown is refused", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""), { token_type: "mac" });

@@ -194,7 +194,11 @@ function outcomeOfFault(rt: Runtime, error: unknown): ExternalOutcome {
     log("provider_refused_code", { status: error.status });
     return { outcome: "refused", reason: "code_refused" };
   }
-  if (error instanceof oauth.OperationProcessingError || error instanceof oauth.AuthorizationResponseError) {
+  if (
+    error instanceof oauth.OperationProcessingError ||
+    error instanceof oauth.AuthorizationResponseError ||
+    error instanceof oauth.UnsupportedOperationError
+  ) {
     const code = "code" in error && typeof error.code === "string" ? error.code : "malformed";
     return { outcome: "refused", reason: `provider_answer_${code.replace(/^OAUTH_/, "").toLowerCase()}` };
   }
