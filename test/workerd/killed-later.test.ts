@@ -282,5 +282,5 @@ it.each([
     const deaths = await dieEverywhere(path);
     expect(deaths).toBeGreaterThan(1);
   },
-  120_000,
+  180_000,
 );

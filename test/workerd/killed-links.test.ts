@@ -204,7 +204,7 @@ it.each([
   "F5: killed anywhere in $name, nothing is lost, invented or revived",
   async (path) => {
     const deaths = await dieEverywhere(path);
-    expect(deaths).toBeGreaterThan(3);
+    expect(deaths).toBeGreaterThan(2);
   },
-  120_000,
+  180_000,
 );
