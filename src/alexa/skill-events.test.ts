@@ -161,6 +161,15 @@ describe("SkillDisabled", () => {
     expect(await alive(tokens)).toBe(false);
   });
 
+  it("U1: an event that claims to come from the future ends no link that is made later", async () => {
+    const hereafter = START + 365 * 24 * HOUR_MS;
+    expect((await tell(service, { userId: ALEXA_USER, createdAt: hereafter })).status).toBe(200);
+    service.clock.advance(2 * HOUR_MS);
+    const { tokens } = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    expect(await alive(tokens)).toBe(true);
+  });
+
   it("U1: SkillAccountLinked after the end does not bring the grant back", async () => {
     const { tokens, grantId } = await link(service);
     await tell(service, { accessToken: tokens.access_token });

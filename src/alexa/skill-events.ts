@@ -121,7 +121,8 @@ async function apply(rt: Runtime, event: Envelope, name: string): Promise<TakenE
     skillId,
     type: name,
     alexaUserId,
-    eventAt: event.request.eventCreationTime ?? event.request.timestamp,
+    // Never after it was sent: an event from the future would end every later link of that customer.
+    eventAt: Math.min(event.request.eventCreationTime ?? event.request.timestamp, event.request.timestamp),
   };
   const { user, person } = event.context.System;
   const named = (token: string | undefined) => grantOfToken(rt, token, skillId);
