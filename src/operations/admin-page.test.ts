@@ -2,7 +2,9 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { SKILL_BODY } from "../../test/support/admin.ts";
+import { seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, type Service, START, startService } from "../../test/support/service.ts";
+import { link } from "../../test/support/skill-events.ts";
 import { recordRefusals } from "../storage/refusals.ts";
 
 interface Browser {
@@ -230,6 +232,24 @@ describe("the dashboard", () => {
     expect(found.html).not.toContain("trace-2");
     expect(found.html).toContain("Links of this customer");
     expect((await visitor.get("/admin?email=nobody@example.com")).html).not.toContain("trace-1");
+  });
+
+  it("shows a customer's living links, and whose voices each serves once that is known", async () => {
+    const service = startService();
+    await seedSkill();
+    const userId = await seedUser();
+    const { grantId } = await link(service, { userId });
+    const visitor = await signedIn(service);
+    const serves = async (shown: number | null) => {
+      await env.DB.prepare("UPDATE grants SET level_shown = ?").bind(shown).run();
+      const { html } = await visitor.get(`/admin?userId=${userId}`);
+      return /<td>([^<]*)<\/td>/.exec(html.slice(html.indexOf(`<code>${grantId}</code>`)))?.[1];
+    };
+    expect([await serves(null), await serves(1), await serves(4)]).toEqual([
+      "not shown yet",
+      "one speaker",
+      "everyone",
+    ]);
   });
 
   it("says how to begin when there is nothing yet", async () => {

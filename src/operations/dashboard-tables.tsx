@@ -113,6 +113,8 @@ export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
     </table>
   );
 
+const SERVES = { person: "one speaker", account: "everyone" } as const;
+
 /** The living links of one customer. */
 export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
   links.length === 0 ? (
@@ -123,6 +125,7 @@ export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
         <tr>
           <th>With</th>
           <th>Grant</th>
+          <th>Serves</th>
           <th>Linked</th>
           <th>Last used</th>
         </tr>
@@ -136,6 +139,7 @@ export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
             <td>
               <code>{link.grantId}</code>
             </td>
+            <td>{link.level === null ? "not shown yet" : SERVES[link.level]}</td>
             <td class="number">{clock(link.createdAt)}</td>
             <td class="number">{clock(link.lastUsedAt)}</td>
           </tr>

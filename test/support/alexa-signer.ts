@@ -26,7 +26,8 @@ interface Subject {
   readonly issuer: { readonly name: string; readonly keys: CryptoKeyPair };
   readonly dates?: Dates;
   readonly authority?: boolean;
-  readonly hosts?: readonly string[];
+  /** Alternative names; null for none of the extension. */
+  readonly hosts?: readonly string[] | null;
 }
 
 let made: Promise<{ root: CryptoKeyPair; intermediate: CryptoKeyPair; leaf: CryptoKeyPair; other: CryptoKeyPair }>;
