@@ -55,12 +55,12 @@ form.inline{display:inline}
 a.card{display:block;text-decoration:none;transition:border-color .15s}a.card:hover{border-color:#14b0d4}
 .card.flow{display:grid;grid-template-columns:auto 1fr;gap:.2rem .9rem;align-items:start}
 .card.flow .logo{width:2.6rem;height:2.6rem;border-radius:.75rem;font-size:1.1rem;margin:0;grid-row:span 2}
-.grid{display:grid;gap:.9rem}
+.grid{display:grid;gap:.9rem}.grid>*{min-width:0}
 .note{border-radius:.8rem;padding:.8rem .95rem;background:var(--sunk);border:1px solid var(--line);font-size:.9rem}
 .note.bad{background:var(--bad-bg);border-color:transparent;color:var(--bad)}.note.warn{background:var(--warn-bg);border-color:transparent;color:var(--warn)}.note.ok{background:var(--ok-bg);border-color:transparent;color:var(--ok)}
 .facts{display:grid;grid-template-columns:auto 1fr;gap:.4rem .9rem;font-size:.9rem}
 .facts dd.wide{grid-column:1/-1;text-align:left;margin-top:-.25rem}.facts dt{color:var(--soft)}.facts dd{text-align:right}
-.pill{display:inline-block;border-radius:99px;padding:.05rem .55rem;font-size:.78rem;font-weight:650;background:var(--browser-bg);color:var(--browser);white-space:nowrap}
+.pill{display:inline-block;border-radius:99px;padding:.05rem .55rem;font-size:.78rem;font-weight:650;background:var(--browser-bg);color:var(--browser)}
 .pill.ok{background:var(--ok-bg);color:var(--ok)}.pill.bad{background:var(--bad-bg);color:var(--bad)}.pill.warn{background:var(--warn-bg);color:var(--warn)}
 .pill.alexa{background:var(--alexa-bg);color:var(--alexa)}.pill.amazon{background:var(--amazon-bg);color:var(--amazon)}.pill.company{background:var(--company-bg);color:var(--company)}.pill.app{background:var(--app-bg);color:var(--app)}
 .list>li{padding:.7rem 0;border-top:1px solid var(--line)}.list>li:first-child{border-top:0;padding-top:0}.list>li:last-child{padding-bottom:0}

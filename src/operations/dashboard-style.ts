@@ -7,7 +7,7 @@ main{max-width:68rem;padding-top:1.25rem}
 .bar button{width:auto;min-height:2.75rem;margin:0}
 .panel{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:1.1rem 1.25rem;margin:0 0 1.25rem}
 .panel h2:first-child{margin-top:0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.75rem;margin-bottom:1.25rem}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(11rem,100%),1fr));gap:.75rem;margin-bottom:1.25rem}
 .tile{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:.9rem 1.1rem}
 .tile small{display:block;color:var(--muted);font-size:.85rem}
 .tile strong{display:block;font-size:1.6rem;line-height:1.3;font-variant-numeric:tabular-nums}
@@ -42,5 +42,5 @@ th{white-space:nowrap}
 td{line-height:1.45;overflow-wrap:break-word}
 td code{overflow-wrap:anywhere}
 .empty{color:var(--muted);margin:.25rem 0}
-@media (max-width:40rem){.search label{width:100%}.linking summary{grid-template-columns:auto 1fr .8rem}.linking summary::after{grid-area:1/3}.linking summary time,.remedy{grid-column:1/-1}thead{display:none}td{display:block;border:0;padding:.1rem 0}tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}}
+@media (max-width:40rem){table,tbody{display:block}.search label{width:100%}.linking summary{grid-template-columns:auto 1fr .8rem}.linking summary::after{grid-area:1/3}.linking summary time,.remedy{grid-column:1/-1}thead{display:none}td{display:block;border:0;padding:.1rem 0}tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}}
 `;
