@@ -25,6 +25,8 @@ export type LwaOutcome =
 export type LwaFaultReason = OutboundFaultReason | "server_error" | "throttled" | "malformed";
 
 export const LWA_TIMEOUT_MS = 5000;
+/** A wild answer must fit into a row as well. */
+const LONGEST_LIFE_SECONDS = 365 * 86_400;
 /** An access token that ends sooner is refreshed before use. */
 export const EXPIRY_MARGIN_MS = 60_000;
 
@@ -117,7 +119,7 @@ function interpret(
       tokens: {
         accessToken: parsed.data.access_token,
         refreshToken,
-        accessExpiresAt: rt.now() + parsed.data.expires_in * 1000,
+        accessExpiresAt: rt.now() + Math.round(Math.min(parsed.data.expires_in, LONGEST_LIFE_SECONDS) * 1000),
       },
     };
   }

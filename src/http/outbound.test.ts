@@ -97,6 +97,15 @@ describe("Login with Amazon", () => {
     return { rt, sent, now: service.clock.now };
   }
 
+  it("a wild expires_in still gives a time that a row takes", async () => {
+    for (const lifetime of [0.00012345, 3600.1234567, 1e300]) {
+      const { rt } = await answered({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
+      const outcome = await exchangeGrantCode(rt, credentials, toAmazonCode("ANfakeCode")!);
+      expect(outcome).toMatchObject({ outcome: "tokens" });
+      expect(outcome.outcome === "tokens" && Number.isSafeInteger(outcome.tokens.accessExpiresAt)).toBe(true);
+    }
+  });
+
   it.each([3600, "3600"])("takes expires_in as %o", async (lifetime) => {
     const { rt, now } = await answered({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
     expect(

@@ -285,6 +285,30 @@ describe("L8: the true state", () => {
     });
   });
 
+  it("nobody waits longer than fifteen seconds for Alexa: then it is unknown, and no row is touched", async () => {
+    await link(amazon, ada);
+    let answer = (_: Response) => {};
+    const asked = new Promise<void>((resolve) => {
+      amazon.faults.push((seen) => {
+        if (seen.what !== "look") return undefined;
+        resolve();
+        return new Promise((done) => (answer = done));
+      });
+    });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const asking = ada.callOnly("GET", LINK);
+      await asked;
+      await vi.advanceTimersByTimeAsync(15_000);
+      expect(await json(await asking)).toMatchObject({ status: "unknown" });
+    } finally {
+      vi.useRealTimers();
+    }
+    answer(jsonAnswer({}, 404));
+    await service.settled();
+    expect(await refreshes("amazon-account-1")).toBe(200);
+  });
+
   it("an app that polls too fast is told what the rows say, and Alexa is left alone", async () => {
     await link(amazon, ada);
     amazon.disable("amazon-account-1");

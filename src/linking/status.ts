@@ -15,6 +15,7 @@ import {
   revokeUnlinkedGrants,
 } from "../storage/links.ts";
 import { deliverSoon } from "../webhooks.ts";
+import { withPatience } from "./patience.ts";
 
 export interface Link {
   readonly skillId: string;
@@ -80,7 +81,9 @@ export async function linkOf(
   const { skill, grants } = await readLinks(rt.db, target, rt.now());
   if (!skill) return undefined;
   const asked = ask ? grants.filter(holdsTokens).slice(0, ASKED_AT_ONCE) : [];
-  const checks = await Promise.all(asked.map(async (grant) => ({ grant, verdict: await check(rt, skill.id, grant) })));
+  const checks = await Promise.all(
+    asked.map(async (grant) => ({ grant, verdict: await withPatience(rt, check(rt, skill.id, grant), "unknown") })),
+  );
   const gone = checks.filter(({ verdict }) => verdict === "gone").map(({ grant }) => grant);
   if (gone.length > 0) {
     await revokeUnlinkedGrants(

@@ -291,6 +291,67 @@ describe("unlinking", () => {
     expect((await ada.call("DELETE", LINK)).status).toBe(204);
   });
 
+  it.each([
+    ["is away", 202, () => jsonAnswer({}, 503)],
+    ["refuses the token that it has just replaced", 204, (usual: () => Promise<Response>) => usual()],
+  ])("a status check that refreshes meanwhile hands its token on, when Amazon %s", async (_, answered, second) => {
+    amazon.rotating = true;
+    await link(amazon, ada);
+    service.clock.advance(2 * HOUR_MS);
+    const app = await appUser(service, ada.userId);
+    let checked: Promise<Response> | undefined;
+    let release = () => {};
+    const unlinkingAsks = new Promise<void>((resolve) => (release = resolve));
+    let refreshing = () => {};
+    const statusAsks = new Promise<void>((resolve) => (refreshing = resolve));
+    let calls = 0;
+    amazon.faults.push((seen, usual) => {
+      if (seen.what !== "lwa" || ++calls > 2) return undefined;
+      if (calls === 2) {
+        release();
+        return Promise.resolve(checked).then(() => second(usual));
+      }
+      return usual().then((answer) => {
+        refreshing();
+        return unlinkingAsks.then(() => answer);
+      });
+    });
+    checked = app.callOnly("GET", LINK);
+    await statusAsks;
+    expect((await app.call("DELETE", LINK)).status).toBe(answered);
+    await service.settled();
+    expect(await rows("SELECT id FROM pending_unlinks")).toHaveLength(1);
+    service.clock.advance(61_000);
+    await finishPendingUnlinks(await runtimeOf(service), 10);
+    expect(amazon.linked.size).toBe(0);
+    expect(await rows("SELECT id FROM pending_unlinks")).toEqual([]);
+  });
+
+  it("nobody waits longer than fifteen seconds for Amazon; what it answers later still counts", async () => {
+    await link(amazon, ada);
+    let answer = (_: Response) => {};
+    const asked = new Promise<void>((resolve) => {
+      amazon.faults.push((seen) => {
+        if (seen.what !== "disable") return undefined;
+        resolve();
+        return new Promise((done) => (answer = done));
+      });
+    });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const unlinking = ada.callOnly("DELETE", LINK);
+      await asked;
+      await vi.advanceTimersByTimeAsync(15_000);
+      expect((await unlinking).status).toBe(202);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await rows("SELECT id FROM pending_unlinks")).toHaveLength(1);
+    answer(new Response(null, { status: 204 }));
+    await service.settled();
+    expect(await rows("SELECT id FROM pending_unlinks")).toEqual([]);
+  });
+
   it("a refresh token that Amazon changes is kept before it is used", async () => {
     amazon.rotating = true;
     await link(amazon, ada);

@@ -17,6 +17,7 @@ import {
   revokeLinks,
 } from "../storage/unlinks.ts";
 import { deliverSoon } from "../webhooks.ts";
+import { withPatience } from "./patience.ts";
 
 export type UnlinkOutcome =
   | { readonly outcome: "unlinked"; readonly amazon: "done" | "pending" }
@@ -59,7 +60,9 @@ async function disableNow(
   ask: boolean,
 ): Promise<"done" | "pending"> {
   if (!ask) return pending.length === 0 ? "done" : "pending";
-  const ended = await Promise.all(pending.map((row) => disable(rt, row, skill, row.created_at < rt.now())));
+  const ended = await Promise.all(
+    pending.map((row) => withPatience(rt, disable(rt, row, skill, row.created_at < rt.now()), false)),
+  );
   return ended.every((one) => one) ? "done" : "pending";
 }
 
