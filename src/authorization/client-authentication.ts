@@ -58,7 +58,7 @@ function basicCandidates(header: string): PresentedCredentials["candidates"] | u
  * Reads the credentials of a request to an OAuth endpoint. Malformed Basic is `invalid_client` (A2); two secrets at once, or a body
  * `client_id` unequal to Basic's, are `invalid_request` (A3).
  */
-function presentedCredentials(
+export function presentedCredentials(
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
 ): PresentedCredentials | OAuthError {

@@ -1,6 +1,7 @@
 // The OAuth endpoints as bytes on the wire: answer shapes, bodies, methods.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { admin } from "../../test/support/admin.ts";
 import { expectOAuthError, expectTokenHeaders } from "../../test/support/answers.ts";
 import {
   ALEXA_CLIENT,
@@ -10,6 +11,7 @@ import {
   exchange,
   json,
   refresh,
+  SKILL_ID,
   seedCode,
   seedEveryone,
 } from "../../test/support/seeds.ts";
@@ -226,5 +228,21 @@ describe("bodies", () => {
       );
     }
     expect((await service.request("/token", exchange(code))).status).toBe(200);
+  });
+});
+
+it("O4: refused token requests are counted for the skill whose client they name", async () => {
+  const service = startService();
+  await service.request("/token", exchange(`c0${"x".repeat(43)}`));
+  await service.request("/token", asAlexa({ grant_type: "password" }));
+  const wrongSecret = { authorization: basic(ALEXA_CLIENT, "wrong"), "content-type": FORM };
+  await service.request("/token", post("grant_type=refresh_token&refresh_token=x", wrongSecret));
+  const stranger = { authorization: basic("nobody", "wrong"), "content-type": FORM };
+  await service.request("/token", post("grant_type=refresh_token&refresh_token=x", stranger));
+  const { body } = await admin(service, "GET", `metrics?skillId=${SKILL_ID}`);
+  expect((body.totals as { counts: object }).counts).toEqual({
+    token_error_code_unknown: 1,
+    token_error_grant_type_unsupported: 1,
+    token_error_invalid_client: 1,
   });
 });

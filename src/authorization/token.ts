@@ -3,6 +3,7 @@ import { Hono } from "hono/tiny";
 import { readFormBody } from "../http/form-body.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { StorageFault } from "../storage/d1.ts";
+import { presentedCredentials } from "./client-authentication.ts";
 import { type OAuthError, oauthError } from "./oauth-error.ts";
 import { grantToClient } from "./token-client-credentials.ts";
 import { exchangeCode, type TokenRequestLife } from "./token-code.ts";
@@ -13,7 +14,9 @@ import { rememberUnanswered } from "./unanswered-claims.ts";
 /** Alexa gives up after 4.5 s; before that we say so ourselves, in a way that lets it come back. */
 const DEADLINE_MS = 3_900;
 
-type Outcome = Response | OAuthError | TokenFailure;
+type Refusal = OAuthError | TokenFailure;
+/** Of the client that the request names, whether it has proved to be that or not. */
+type Attributed = Refusal & { readonly skillId: string | null };
 
 export const tokenRoutes = new Hono<AppEnv>()
   .post("/token", (c) => answerTokenRequest(c as AppContext))
@@ -61,11 +64,28 @@ async function answerTokenRequest(c: AppContext): Promise<Response> {
   }
 }
 
-async function grant(rt: Runtime, c: AppContext, life: TokenRequestLife): Promise<Outcome> {
+async function grant(rt: Runtime, c: AppContext, life: TokenRequestLife): Promise<Response | Attributed> {
   const body = await readFormBody(c.req.raw);
-  if ("problem" in body) return { status: 400, error: "invalid_request", description: body.problem };
-  const { fields } = body;
+  if ("problem" in body) return { status: 400, error: "invalid_request", description: body.problem, skillId: null };
   const authorization = c.req.header("authorization") ?? null;
+  const outcome = await grantByType(rt, authorization, body.fields, life);
+  return outcome instanceof Response ? outcome : { ...outcome, skillId: skillOf(rt, authorization, body.fields) };
+}
+
+/** For the operator's counters: the skill whose client was named, as far as this isolate has just read it. */
+function skillOf(rt: Runtime, authorization: string | null, fields: ReadonlyMap<string, string>): string | null {
+  const presented = presentedCredentials(authorization, fields);
+  if ("error" in presented) return null;
+  const clients = presented.candidates.map(({ id }) => rt.caches.client(id, rt.now()));
+  return clients.find((client) => client !== undefined)?.skillId ?? null;
+}
+
+async function grantByType(
+  rt: Runtime,
+  authorization: string | null,
+  fields: ReadonlyMap<string, string>,
+  life: TokenRequestLife,
+): Promise<Response | Refusal> {
   switch (fields.get("grant_type")) {
     case undefined:
       return { reason: "parameter_missing", parameter: "grant_type" };
@@ -80,14 +100,15 @@ async function grant(rt: Runtime, c: AppContext, life: TokenRequestLife): Promis
   }
 }
 
-function answer(rt: Runtime, outcome: Outcome): Response {
+function answer(rt: Runtime, outcome: Response | Attributed): Response {
   if (outcome instanceof Response) return outcome;
+  const { skillId } = outcome;
   if ("reason" in outcome) {
-    rt.metrics.count(`token_error_${outcome.reason}`);
-    rt.log.info("token_refused", { reason: outcome.reason });
+    rt.metrics.count(`token_error_${outcome.reason}`, skillId);
+    rt.log.info("token_refused", { reason: outcome.reason, skillId });
     return oauthError(tokenFailureAnswer(outcome));
   }
-  rt.metrics.count(`token_error_${outcome.error}`);
-  rt.log.info("token_refused", { reason: outcome.error, description: outcome.description });
+  rt.metrics.count(`token_error_${outcome.error}`, skillId);
+  rt.log.info("token_refused", { reason: outcome.error, description: outcome.description, skillId });
   return oauthError(outcome);
 }
