@@ -4,6 +4,8 @@ import { env } from "cloudflare:workers";
 import { beforeEach } from "vitest";
 
 beforeEach(async () => {
+  // A database that has lain idle for seconds would not be emptied: it is woken first.
+  await env.DB.prepare("SELECT 1").first();
   await reset();
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
 });
