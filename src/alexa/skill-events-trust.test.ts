@@ -235,12 +235,14 @@ describe("certificates are remembered", () => {
     expect(fetched).toHaveLength(2);
   });
 
-  it("S4: a remembered certificate is refused from the moment at which it ends", async () => {
+  it("S4: a remembered certificate is refused from the moment at which it ends, and before it begins", async () => {
     const dates = { notBefore: new Date(START - HOUR_MS), notAfter: new Date(START + HOUR_MS) };
     const pem = await chainPem({ leaf: { dates } });
     files.set(CERTIFICATE_URL, () => new Response(pem));
     expect((await tell(service)).status).toBe(200);
     service.clock.advance(HOUR_MS + 1);
+    expect(await reasonOf(await tell(service))).toBe("certificate_outside_validity");
+    service.clock.advance(-2 * HOUR_MS - 2);
     expect(await reasonOf(await tell(service))).toBe("certificate_outside_validity");
   });
 

@@ -150,6 +150,15 @@ describe("SkillDisabled", () => {
     expect(await alive(fresh.tokens)).toBe(true);
   });
 
+  it("U1: disabling within the second in which the link was made ends it, though stamps have whole seconds", async () => {
+    service.clock.advance(600);
+    const { tokens } = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    service.clock.advance(300);
+    expect((await tell(service, { userId: ALEXA_USER })).status).toBe(200);
+    expect(await alive(tokens)).toBe(false);
+  });
+
   it("U1: an event that overtook SkillAccountLinked ends the grant when that arrives", async () => {
     const { tokens } = await link(service);
     const linkedAt = service.clock.now;
