@@ -99,7 +99,12 @@ function showSkill(c: SimulatorContext) {
         </div>
         {link ? <LinkCard skill={skill} link={link} accountName={account.name} /> : <EnableButton skill={skill} />}
         {skill.personalization && (
-          <Voices skill={skill} own={world.links.get(linkKey(account.id, skill.skillId, skill.stage, SPEAKER))} />
+          <Voices
+            skill={skill}
+            shared={link}
+            own={world.links.get(linkKey(account.id, skill.skillId, skill.stage, SPEAKER))}
+            open={c.req.query("shown") !== undefined}
+          />
         )}
         {skill.appAuthorizationUrl && <AppSwitch skill={skill} installed={world.appInstalled} />}
         {others.length > 0 && (
@@ -120,20 +125,41 @@ function showSkill(c: SimulatorContext) {
   );
 }
 
+interface VoicesProps {
+  readonly skill: Skill;
+  /** The link that everybody shares. */
+  readonly shared: Link | undefined;
+  /** The speaker's own. */
+  readonly own: Link | undefined;
+  readonly open: boolean;
+}
+
 /** Personalization: a recognized speaker may have a link of their own, beside the one that everybody shares. */
-function Voices({ skill, own }: { skill: Skill; own: Link | undefined }) {
+function Voices({ skill, shared, own, open }: VoicesProps) {
   const asSpeaker = { ...fieldsOf(skill), person: SPEAKER };
   return (
-    <div class="stack">
-      <h3>Voices</h3>
-      {own ? (
-        <div class="note ok">Ada’s voice has a link of its own.</div>
-      ) : (
-        <ActionButton action="/alexa-app/enable" label="Link Ada’s voice" look="plain" fields={asSpeaker} />
-      )}
-      <ActionButton action="/alexa-app/speak" label="Ada asks the skill" look="plain" fields={asSpeaker} />
-      <ActionButton action="/alexa-app/speak" label="A guest asks the skill" look="plain" fields={fieldsOf(skill)} />
-    </div>
+    <details class="fold" open={open || own !== undefined}>
+      <summary>Whose voice?</summary>
+      <div class="stack">
+        <p class="small soft">A voice that Alexa recognizes may link an account of its own, beside the shared one.</p>
+        {own ? (
+          <div class="note ok">Ada’s voice has a link of its own.</div>
+        ) : (
+          <ActionButton action="/alexa-app/enable" label="Link Ada’s voice" look="plain" fields={asSpeaker} />
+        )}
+        {(shared ?? own) && (
+          <>
+            <ActionButton action="/alexa-app/speak" label="Ada asks the skill" look="plain" fields={asSpeaker} />
+            <ActionButton
+              action="/alexa-app/speak"
+              label="A guest asks the skill"
+              look="plain"
+              fields={fieldsOf(skill)}
+            />
+          </>
+        )}
+      </div>
+    </details>
   );
 }
 

@@ -64,7 +64,7 @@ export async function speak(
     from: "alexa",
     to: "company",
     title: person
-      ? `Alexa hears ${person}, and the skill asks who that is`
+      ? `Alexa hears ${person[0]?.toUpperCase()}${person.slice(1)}, and the skill asks who that is`
       : "Alexa hears a voice that it does not know",
     why: "The backend passes on the context of Alexa’s request. Where Alexa puts a token shows whose link it is: one speaker’s, or everybody’s.",
   });
