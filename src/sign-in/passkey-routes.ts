@@ -20,7 +20,7 @@ import {
 import { sessionHolds } from "../storage/sessions.ts";
 import { brandName } from "../ui/brand.ts";
 import { messagesFor } from "../ui/messages.ts";
-import { PASSKEY_SCRIPT, PASSKEY_SCRIPT_PATH } from "../ui/passkey-script.ts";
+import { PASSKEY_SCRIPT_PATH } from "../ui/page.tsx";
 import { browserOf } from "./browser.ts";
 import { type Entry, openEntry } from "./entry.ts";
 import { openForm, sealForm } from "./form-token.ts";
@@ -69,10 +69,11 @@ for (const path of ["/sign-in/passkey/options", "/sign-in/passkey", "/account/pa
 passkeyRoutes.get("/account/passkeys/:id", whenOn(showRemove));
 passkeyRoutes.post("/account/passkeys/:id", whenOn(postRemove));
 
-function sendScript(c: AppContext): Response {
+async function sendScript(c: AppContext): Promise<Response> {
+  const script = await c.env.ASSETS.fetch(`https://assets.invalid${PASSKEY_SCRIPT_PATH}`);
   c.header("content-type", "text/javascript; charset=utf-8");
   c.header("cache-control", `public, max-age=${SCRIPT_CACHE_SECONDS}`);
-  return c.body(PASSKEY_SCRIPT);
+  return c.body(await script.text());
 }
 
 /** The JSON that the script sends, or the problem to answer. */

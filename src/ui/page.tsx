@@ -6,8 +6,10 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppContext } from "../runtime.ts";
 import { brandName } from "./brand.ts";
 import { messagesFor } from "./messages.ts";
-import { PASSKEY_SCRIPT_PATH } from "./passkey-script.ts";
 import { styleSheet } from "./style.ts";
+
+/** Where the script of passkeys is served: assets/passkeys.js. */
+export const PASSKEY_SCRIPT_PATH = "/passkeys.js";
 
 export interface PageOptions {
   readonly title: string;

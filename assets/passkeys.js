@@ -1,24 +1,21 @@
 // The one script of ours, for browsers that know passkeys: on the sign-in page and the account page, where passkeys are switched on.
-
-/** Where it is served. */
-export const PASSKEY_SCRIPT_PATH = "/passkeys.js";
-
-/** Plain JavaScript, delivered as it stands. All its texts come from attributes of the page. */
-export const PASSKEY_SCRIPT = String.raw`(() => {
-  "use strict";
+// Delivered as it stands. All its texts come from attributes of the page.
+(() => {
   const box = document.querySelector("[data-passkey]");
   if (!box || !window.PublicKeyCredential || !navigator.credentials) return;
   const button = box.querySelector("button");
   const notice = box.querySelector("[data-passkey-error]");
   const field = document.querySelector("form[action='/sign-in'] input[name=form]");
-  const form = box.dataset.form || (field && field.value);
+  const form = box.dataset.form || field?.value;
   if (!button || !notice || !form) return;
 
   const toBytes = (text) =>
     Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (character) => character.charCodeAt(0));
   const toText = (buffer) =>
     btoa(Array.from(new Uint8Array(buffer), (byte) => String.fromCharCode(byte)).join(""))
-      .replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+      .replace(/\+/g, "-")
+      .replace(/\//g, "_")
+      .replace(/=+$/, "");
 
   const post = async (path, body) => {
     const answer = await window.fetch(path, {
@@ -126,9 +123,11 @@ export const PASSKEY_SCRIPT = String.raw`(() => {
   PublicKeyCredential.isConditionalMediationAvailable().then((available) => {
     if (!available) return;
     autofill();
-    setInterval(() => {
-      if (!button.disabled) autofill();
-    }, 4 * 60 * 1000);
+    setInterval(
+      () => {
+        if (!button.disabled) autofill();
+      },
+      4 * 60 * 1000,
+    );
   });
 })();
-`;
