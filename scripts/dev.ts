@@ -1,5 +1,6 @@
 // `npm run dev`: local secrets, migrations, the service and the simulator side by side, and the demo registered. No network needed.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { type Child, portIsTaken, start, stop, untilReady } from "./children.ts";
 import { DEMO_SKILL_ID, DEMO_USER, registerDemo, simulatedAmazon } from "./demo.ts";
@@ -31,6 +32,18 @@ function checkNode(): void {
   const [major = 0] = process.versions.node.split(".").map(Number);
   if (major < 22)
     fail(`Node ${process.versions.node} is too old for wrangler. Start it as \`npm run dev\`, which brings its own.`);
+}
+
+/** Our parent, and npm behind it when the parent is the shell that npm runs this script in and /proc tells. */
+function callers(): string {
+  const parent = `/proc/${process.ppid}`;
+  try {
+    const isShellOfNpm = readFileSync(`${parent}/cmdline`, "utf8").includes("scripts/dev.ts");
+    const npm = isShellOfNpm ? /\) \S (\d+)/.exec(readFileSync(`${parent}/stat`, "utf8"))?.[1] : "";
+    return `${process.ppid} ${npm}`;
+  } catch {
+    return `${process.ppid} `;
+  }
 }
 
 function migrate(): void {
@@ -83,9 +96,9 @@ async function main(): Promise<void> {
   process.on("SIGTERM", () => void stopAll(0));
   process.on("SIGHUP", () => void stopAll(0));
   // A parent that was killed cannot tell us: do not leave two servers behind.
-  const parent = process.ppid;
+  const startedBy = callers();
   setInterval(() => {
-    if (process.ppid !== parent) void stopAll(0);
+    if (callers() !== startedBy) void stopAll(0);
   }, 1000).unref();
   const launch = (name: string, args: string[]): Child => {
     const child = start(name, "wrangler", ["dev", ...args, ...SHARED_FLAGS], verbose);
