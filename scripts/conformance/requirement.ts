@@ -31,14 +31,17 @@ export function partly(id: string, text: string, missing: string, ...tests: stri
   return { id, text, missing, tests };
 }
 
+/** A requirement that speaks of what this server does not do. */
 export function doesNotApply(id: string, text: string, reason: string): Requirement {
   return { id, text, untested: { why: "does not apply", reason } };
 }
 
+/** A requirement that is met by what the documentation says. */
 export function documentedOnly(id: string, text: string, reason: string): Requirement {
   return { id, text, untested: { why: "documented only", reason } };
 }
 
+/** A requirement that is not met yet, and why. */
 export function notYet(id: string, text: string, reason: string): Requirement {
   return { id, text, untested: { why: "not yet", reason } };
 }

@@ -30,6 +30,7 @@ export const TOKEN_HEADERS: Readonly<Record<string, string>> = {
 
 export const RETRY_AFTER_SECONDS = 2;
 
+/** The error as JSON (RFC 6749 §5.2); a 503 says when to come again. */
 export function oauthError(error: OAuthError): Response {
   return new Response(
     JSON.stringify({

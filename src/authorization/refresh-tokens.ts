@@ -29,6 +29,7 @@ export function parseRefreshToken(token: string): PresentedRefreshToken | undefi
   return { grantId: match[1], secret: match[2], rotating: match[2].length !== HASH_LENGTH };
 }
 
+/** `rt_`, the grant's id, `_`, and the secret. */
 export function formatRefreshToken(grantId: string, secret: string): string {
   return `rt_${grantId}_${secret}`;
 }

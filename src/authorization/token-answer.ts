@@ -10,6 +10,7 @@ function audienceOf(rt: Runtime, client: Client): string {
   return client.kind === "alexa" && client.skillId !== null ? client.skillId : rt.issuer;
 }
 
+/** A 200 of the token endpoint (RFC 6749 §5.1). */
 export function tokenAnswer(body: Readonly<Record<string, string | number>>): Response {
   return new Response(JSON.stringify(body), { status: 200, headers: TOKEN_HEADERS });
 }

@@ -23,6 +23,7 @@ export function json(c: AppContext, body: object, status: 200 | 201 | 202 = 200)
   return c.json(body, status);
 }
 
+/** 204, which nobody keeps either. */
 export function noContent(c: AppContext): Response {
   c.header("cache-control", "no-store");
   return c.body(null, 204);

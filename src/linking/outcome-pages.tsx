@@ -24,6 +24,7 @@ export function renderOutcome(c: AppContext, linking: Linked, completion: Final)
   return card(c, text.linkFailedTitle, known[reason] ?? text.linkFailedMessage, linking);
 }
 
+/** The page after "no", where there is no address to return to. */
 export function renderCancelled(c: AppContext, linking: Linked): Promise<Response> {
   const { text } = messagesFor(c);
   return card(c, text.linkCancelledTitle, text.linkCancelledMessage, linking);

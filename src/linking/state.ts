@@ -30,6 +30,7 @@ export async function stateOfTransaction(rt: Runtime, linkingId: string, keyId: 
   return `${keyId}${toBase64Url(bytes)}` as LinkingState;
 }
 
+/** Under which a linking is found again; the state itself is not stored. */
 export function hashOfState(state: LinkingState): Promise<string> {
   return sha256(`linking state ${state}`);
 }

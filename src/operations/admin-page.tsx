@@ -15,6 +15,7 @@ import { dashboardPage } from "./dashboard.tsx";
 const SIGN_IN_FORM = "admin-sign-in";
 const SIGN_OUT_FORM = "admin-sign-out";
 
+/** Mounts the operator's pages, `/admin` and below, with a sign-in of their own. */
 export function adminPages(app: Hono<AppEnv>): void {
   app.get("/admin", (c) => adminPage(c as AppContext));
   app.post("/admin/session", (c) => signIn(c as AppContext));

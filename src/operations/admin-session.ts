@@ -46,6 +46,7 @@ export async function startAdminSession(c: AppContext, adminToken: string): Prom
   return withCsrfToken(c, id);
 }
 
+/** Signs the operator out in this browser. */
 export function clearAdminSession(c: AppContext): void {
   deleteCookie(c, COOKIE, ATTRIBUTES);
 }

@@ -20,6 +20,7 @@ import { type Client, readClient } from "../storage/clients.ts";
 import { clientChangesSchema, listsReservedScope, newClientSchema, rotateSecretSchema } from "./admin-schemas.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
+/** Mounts `/api/admin/clients`: apps and backends. The guard stands before it. */
 export function clientsApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/clients", { GET: list, POST: create });
   route(app, "/api/admin/clients/:id", { GET: show, PATCH: change, DELETE: remove });

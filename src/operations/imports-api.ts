@@ -14,6 +14,7 @@ import { skillId, stageSchema } from "./admin-schemas.ts";
 const MOST_ITEMS = 100;
 const DAY_MS = 24 * 3_600_000;
 
+/** Mounts `/api/admin/imports`. The guard stands before it. */
 export function importsApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/imports", { POST: importAll });
 }

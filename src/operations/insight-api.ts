@@ -13,6 +13,7 @@ import { metricsReport } from "./metrics-report.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 import { adviceFor } from "./remedies.ts";
 
+/** Mounts the lists of linkings, refusals and audit, and the metrics. The guard stands before it. */
 export function insightApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/linkings", { GET: linkings });
   route(app, "/api/admin/refusals", { GET: refusals });

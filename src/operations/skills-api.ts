@@ -25,6 +25,7 @@ import { amazonRedirectUris, missingAmazonRedirectUris } from "./web-address.ts"
 
 const BOTH_METHODS: readonly AuthMethod[] = ["client_secret_basic", "client_secret_post"];
 
+/** Mounts `/api/admin/skills`. The guard stands before it. */
 export function skillsApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/skills", { GET: list, POST: create });
   route(app, "/api/admin/skills/:id/:stage", { GET: show, PATCH: change, DELETE: remove });

@@ -12,6 +12,7 @@ import { reapplyEndings } from "../storage/endings.ts";
 import { LIMITS, runMaintenance } from "./maintenance.ts";
 import { rfc3339 } from "./paging.ts";
 
+/** Mounts signing keys, the scheduled work and what follows a restore. The guard stands before it. */
 export function upkeepApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/keys", { GET: list });
   route(app, "/api/admin/keys/rotate", { POST: rotate });

@@ -21,6 +21,7 @@ import { type ErasureReport, eraseUser } from "../storage/erasure.ts";
 import type { User } from "../storage/users.ts";
 import { rfc3339 } from "./paging.ts";
 
+/** Mounts `/api/admin/users`. The guard stands before it. */
 export function usersApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/users", { GET: find, POST: create });
   route(app, "/api/admin/users/:id", { GET: show, PATCH: change, DELETE: remove });

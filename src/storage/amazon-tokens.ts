@@ -22,6 +22,7 @@ export function tokensSealContext(owner: TokenOwner): string {
   return "linkingId" in owner ? `linking ${owner.linkingId}` : `${owner.purpose} ${owner.grantId}`;
 }
 
+/** The tokens as their row keeps them: sealed, bound to their owner. */
 export function sealTokens(keyring: Keyring, owner: TokenOwner, tokens: AmazonTokens): Promise<string> {
   return keyring.seal("amazon-tokens", tokensSealContext(owner), JSON.stringify(tokens));
 }

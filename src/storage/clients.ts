@@ -72,6 +72,7 @@ export function clientStatement(db: D1Database, id: string): D1PreparedStatement
   return db.prepare(`${SELECT_CLIENT} WHERE c.id = ?`).bind(id);
 }
 
+/** The client of a row that `SELECT_CLIENT` read. Throws when a list in it is no list. */
 export function clientFromRow(row: ClientRow): Client {
   const texts = [row.other_scopes, row.skill_scopes].flatMap((scopes) =>
     scopes === null ? [] : skillScopes.parse(JSON.parse(scopes)),

@@ -88,6 +88,7 @@ export function passkeysOfUserStatement(db: D1Database, userId: string): D1Prepa
     .bind(userId);
 }
 
+/** What the account page shows of a passkey, from its row. */
 export function passkeyViewFromRow(row: Record<string, unknown>): PasskeyView {
   return {
     id: row.id as string,

@@ -68,6 +68,7 @@ export function signingKeysStatement(db: D1Database, now: number): D1PreparedSta
     .bind(now);
 }
 
+/** The keys that still verify, from the rows of `signingKeysStatement`. */
 export function signingKeysFromRows(rows: readonly Record<string, unknown>[]): SigningKeys {
   return {
     all: (rows as unknown as readonly Row[]).map((row) => ({

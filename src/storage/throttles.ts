@@ -112,6 +112,7 @@ export function throttleStatesStatement(db: D1Database, keys: readonly string[])
     .bind(...keys);
 }
 
+/** How far each counted name has come, from the rows of one read; names that nothing was counted for are not among them. */
 export function throttleStatesFromRows(rows: readonly Record<string, unknown>[]): Map<string, ThrottleState> {
   return new Map(
     rows.map((row) => [

@@ -29,6 +29,7 @@ export function userFromRow(row: Record<string, unknown>): User {
   };
 }
 
+/** The user, or undefined. One read. */
 export async function readUser(db: D1Database, id: string): Promise<User | undefined> {
   const row = await readFirst<Record<string, unknown>>(
     db.prepare(`SELECT ${COLUMNS} FROM users u WHERE u.id = ?`).bind(id),

@@ -89,6 +89,17 @@ it("what a source exports is used elsewhere", () => {
   expect(unused).toEqual([]);
 });
 
+it("every source says in its first line what it is for, and every exported function what it does", () => {
+  const silent = sources.flatMap((path) => {
+    const lines = readFileSync(path, "utf8").split("\n");
+    const functions = lines.filter(
+      (line, i) => /^export (async )?function /.test(line) && !lines[i - 1]?.trimEnd().endsWith("*/"),
+    );
+    return [...(lines[0]?.startsWith("// ") ? [] : ["first line"]), ...functions].map((what) => `${path}: ${what}`);
+  });
+  expect(silent).toEqual([]);
+});
+
 it("the service and the simulator share no code: two readings of the protocol meet on the wire", () => {
   const simulated = globSync("simulator/**/*.{ts,tsx}").filter((path) => !path.includes(".test."));
   expect(simulated.length).toBeGreaterThan(10);

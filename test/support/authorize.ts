@@ -8,6 +8,7 @@ import { Visitor } from "./visitor.ts";
 
 export const STATE = `eyJpbml0VmVjdG9yIjoi${"Ab9_-".repeat(130)}%3D%3D`;
 
+/** Alexa's query string; `undefined` leaves a parameter out. Values are put in as they are. */
 export function query(overrides: Readonly<Record<string, string | undefined>> = {}): string {
   const parameters: Record<string, string | undefined> = {
     client_id: ALEXA_CLIENT,
@@ -23,6 +24,7 @@ export function query(overrides: Readonly<Record<string, string | undefined>> = 
     .join("&");
 }
 
+/** A browser in which the account has signed in. */
 export async function signedIn(service: Service, account = DEMO): Promise<Visitor> {
   const visitor = new Visitor(service);
   const page = await visitor.open("/sign-in");
@@ -31,6 +33,7 @@ export async function signedIn(service: Service, account = DEMO): Promise<Visito
   return visitor;
 }
 
+/** How many rows there are of what a linking leaves. */
 export async function rowCounts(): Promise<Record<string, number>> {
   const tables = ["linkings", "codes", "grants", "audit"];
   const counts: Record<string, number> = {};

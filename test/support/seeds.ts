@@ -109,6 +109,7 @@ export async function seedAppAndService(skillIds: readonly string[] = [SKILL_ID]
   ]);
 }
 
+/** A user without a way to sign in. Gives the id. */
 export async function seedUser(id = "0useraaaaaaaaaaaaaaaaaaaaa", email = "ada@example.com"): Promise<string> {
   await env.DB.prepare("INSERT INTO users (id, email, name, created_at, updated_at) VALUES (?, ?, ?, ?, ?)")
     .bind(id, email, email.split("@")[0] ?? "", START, START)
@@ -176,6 +177,7 @@ export async function seedCode(seed: CodeSeed = {}): Promise<string> {
   return code;
 }
 
+/** The header of HTTP Basic, as most clients write it: raw. */
 export function basic(id: string, secret: string): string {
   return `Basic ${btoa(`${id}:${secret}`)}`;
 }
@@ -208,6 +210,7 @@ export function exchange(code: string, overrides: Readonly<Record<string, string
   );
 }
 
+/** Alexa's refresh. */
 export function refresh(token: string, overrides: Readonly<Record<string, string | undefined>> = {}): RequestInit {
   return form(
     { grant_type: "refresh_token", refresh_token: token, client_id: ALEXA_CLIENT, ...overrides },
@@ -224,6 +227,7 @@ export interface TokenAnswer {
   readonly error?: string;
 }
 
+/** The answer's JSON, a token answer unless told otherwise. */
 export async function json<T = TokenAnswer>(response: Response): Promise<T> {
   return (await response.json()) as T;
 }

@@ -80,6 +80,7 @@ export async function seedAppCode(seed: CodeSeed = {}): Promise<string> {
   });
 }
 
+/** The app's code exchange; `undefined` leaves a parameter out. */
 export function exchangeOfApp(code: string, overrides: Readonly<Record<string, string | undefined>> = {}): RequestInit {
   return form({
     grant_type: "authorization_code",
@@ -91,6 +92,7 @@ export function exchangeOfApp(code: string, overrides: Readonly<Record<string, s
   });
 }
 
+/** The app's refresh. */
 export function refreshOfApp(token: string): RequestInit {
   return form({ grant_type: "refresh_token", client_id: APP_CLIENT, refresh_token: token });
 }
@@ -111,14 +113,17 @@ export async function serviceToken(service: Service, fields: Record<string, stri
     .access_token;
 }
 
+/** A form of Alexa's client, with its secret. */
 export function asAlexa(fields: Readonly<Record<string, string>>): RequestInit {
   return form(fields, { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) });
 }
 
+/** A form of the backend's client, with its secret. */
 export function asService(fields: Readonly<Record<string, string>>): RequestInit {
   return form(fields, { authorization: basic(SERVICE_CLIENT, SERVICE_SECRET) });
 }
 
+/** What introspection says of a token. */
 export async function introspection(
   service: Service,
   token: string,
@@ -133,6 +138,7 @@ export async function isAlive(service: Service, answer: TokenAnswer): Promise<bo
   return refreshed.status === 200 && (await introspection(service, answer.access_token)).active === true;
 }
 
+/** A userinfo request with this token. */
 export function userinfo(service: Service, token: string): Promise<Response> {
   return service.request("/userinfo", { headers: { authorization: `Bearer ${token}` } });
 }
