@@ -13,10 +13,9 @@ import {
 } from "../storage/app-linkings.ts";
 import type { Condition } from "../storage/d1.ts";
 import { endAsFailed, type FailedEnd } from "../storage/linking-ends.ts";
-import { pendingUnlinkStatement } from "../storage/unlinks.ts";
 import { deliverSoon } from "../webhooks.ts";
 import { reasonOfAmazonError } from "./reasons.ts";
-import { FIRST_LEASE_MS, type Passing, type RunOutcome, runLinking } from "./run.ts";
+import { FIRST_LEASE_MS, type Passing, type RunOutcome, runLinking, unlinksOf } from "./run.ts";
 import { hashOfState, type LinkingState } from "./state.ts";
 
 export type Completion =
@@ -163,23 +162,7 @@ async function unlinksInDoubt(rt: Runtime, linking: AppLinking): Promise<D1Prepa
   const hosts = hostsInDoubt(linking);
   if (!linking.amazon_tokens || hosts.length === 0) return [];
   const tokens = await openTokens(rt.keyring, { linkingId: linking.id }, linking.amazon_tokens);
-  if (!tokens) return [];
-  return Promise.all(
-    hosts.map((host) =>
-      pendingUnlinkStatement(
-        rt.db,
-        rt.keyring,
-        {
-          linkingId: linking.id,
-          skillId: linking.skill_id,
-          stage: linking.skill_stage,
-          host,
-          tokens,
-        },
-        rt.now(),
-      ),
-    ),
-  );
+  return unlinksOf(rt, linking, tokens ?? null, hosts);
 }
 
 /**

@@ -181,7 +181,7 @@ async function fail(
       outcome: "failed",
       reason,
       condition: holdsRun(run),
-      alongside: await unlinksOf(rt, run, tokens, inDoubt),
+      alongside: await unlinksOf(rt, run.linking, tokens, inDoubt),
     },
     rt.now(),
   );
@@ -227,33 +227,22 @@ async function release(
 }
 
 async function lost(rt: Runtime, run: Run, tokens: AmazonTokens, inDoubt: readonly string[]): Promise<RunOutcome> {
-  await clearAfterLostRun(rt.db, run.linking.id, await unlinksOf(rt, run, tokens, inDoubt), rt.now());
+  await clearAfterLostRun(rt.db, run.linking.id, await unlinksOf(rt, run.linking, tokens, inDoubt), rt.now());
   return { outcome: "lost" };
 }
 
-/** Enablements that Alexa has or may have made, and that nobody wants any more: they end in the background. */
-function unlinksOf(
+/** Enablements that Alexa has or may have made, and that nobody wants any more: written so that they end in the background. */
+export function unlinksOf(
   rt: Runtime,
-  run: Run,
+  linking: AppLinking,
   tokens: AmazonTokens | null,
   hosts: readonly string[],
 ): Promise<D1PreparedStatement[]> {
-  const { linking } = run;
   if (!tokens) return Promise.resolve([]);
+  const { id: linkingId, skill_id: skillId, skill_stage: stage } = linking;
   return Promise.all(
     hosts.map((host) =>
-      pendingUnlinkStatement(
-        rt.db,
-        rt.keyring,
-        {
-          linkingId: linking.id,
-          skillId: linking.skill_id,
-          stage: linking.skill_stage,
-          host,
-          tokens,
-        },
-        rt.now(),
-      ),
+      pendingUnlinkStatement(rt.db, rt.keyring, { linkingId, skillId, stage, host, tokens }, rt.now()),
     ),
   );
 }
