@@ -62,9 +62,11 @@ async function useToken(
   token: string,
   presented: PresentedRefreshToken | undefined,
 ): Promise<Used> {
-  if (presented) return presented.rotating ? useRotating(rt, client, presented) : useStable(rt, client, presented);
-  // Only skills move here from other servers.
-  return client.kind === "alexa" ? useImported(rt, client, token) : { reason: "refresh_token_malformed" };
+  const own = presented?.rotating ? useRotating(rt, client, presented) : presented && useStable(rt, client, presented);
+  const used = (await own) ?? { reason: "refresh_token_malformed" as const };
+  const unknown = "reason" in used && /_(malformed|unknown)$/.test(used.reason);
+  // Only skills move here from other servers, one like this perhaps: then tokens look like our own.
+  return unknown && client.kind === "alexa" ? useImported(rt, client, token) : used;
 }
 
 /** The scope asked for, when the grant covers it (RFC 6749 §6); the grant's own when none is asked for. */
@@ -135,10 +137,11 @@ async function useRotating(rt: Runtime, client: Client, presented: PresentedRefr
     return { grant, token: formatRefreshToken(grantId, await link.successorSecret()) };
   }
   if (link.generation < grant.generation) return refuseRetired(rt, client, grant, link);
-  // The successor of the current link, but the row held no hash of it any more: earlier refills were lost.
-  const advanced =
-    link.generation === grant.generation + 1 &&
-    (await advanceRotatingGrant(rt.db, grant, hash, await link.hashesAfter(), now, idleExpiresAt));
+  // A later link that the row holds no hash of: refills were lost, or the database was put back to an earlier time. The chain's own key
+  // has made it, so it was issued.
+  const { generation } = link;
+  const to = { generation, hash, nextHashes: await link.hashesAfter() };
+  const advanced = generation > grant.generation && (await advanceRotatingGrant(rt.db, grant, to, now, idleExpiresAt));
   return advanced
     ? { grant, token: formatRefreshToken(grantId, await link.successorSecret()) }
     : { reason: "refresh_token_unknown" };

@@ -1,8 +1,8 @@
 // POST /api/admin/imports: links of another account-linking server move here, and no customer has to link again.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { toBase64Url } from "../crypto/encoding.ts";
-import { randomId } from "../crypto/random.ts";
+import { toBase64Url, utf8 } from "../crypto/encoding.ts";
+import { idOf, randomId } from "../crypto/random.ts";
 import { jsonBody } from "../http/json-body.ts";
 import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
@@ -76,7 +76,7 @@ async function importAll(c: AppContext): Promise<Response> {
   const skills = await skillsOf(rt, body.items);
   const checked = body.items.map((one) => check(rt, one, skills.get(`${one.skillId} ${one.stage}`)));
   const results: (Refusal | { readonly outcome: "imported" | "exists" | "ended"; readonly grantId: string })[] = [];
-  const links: { readonly position: number; readonly link: ImportedLink }[] = [];
+  const unresolved: { readonly position: number; readonly link: Omit<ImportedLink, "id"> }[] = [];
   const candidates = checked.flatMap((one, position) => (typeof one === "string" ? [] : [{ ...one, position }]));
   const people = await resolvePeople(rt.db, peopleOf(candidates), rt.config.oidc?.issuer, rt.now());
   checked.forEach((one, position) => {
@@ -86,8 +86,11 @@ async function importAll(c: AppContext): Promise<Response> {
     const [userId, ...others] = people[index] ?? [];
     if (userId === undefined) results[position] = "user_not_found";
     else if (others.length > 0) results[position] = "user_ambiguous";
-    else links.push({ position, link: linkOf(rt, one, skill, scope, userId) });
+    else unresolved.push({ position, link: linkOf(rt, one, skill, scope, userId) });
   });
+  const links = await Promise.all(
+    unresolved.map(async ({ position, link }) => ({ position, link: { ...link, id: await grantIdOf(link) } })),
+  );
   const outcomes = await importLinks(
     rt.db,
     links.map(({ link }) => link),
@@ -141,10 +144,14 @@ function peopleOf(candidates: readonly { readonly item: Item }[]): ImportedPerso
   });
 }
 
-function linkOf(rt: Runtime, one: Item, skill: Skill, scope: string, userId: string): ImportedLink {
+/** One token makes one grant, whenever it is imported: what is on record of its end, outside D1 too, holds for it again. */
+async function grantIdOf(link: Omit<ImportedLink, "id">): Promise<string> {
+  return idOf(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(`imported link ${link.tokenHash}`))));
+}
+
+function linkOf(rt: Runtime, one: Item, skill: Skill, scope: string, userId: string): Omit<ImportedLink, "id"> {
   const given = one.refreshTokenSha256;
   return {
-    id: randomId(),
     userId,
     clientId: skill.clientId,
     skillId: skill.id,

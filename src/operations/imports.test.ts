@@ -149,6 +149,37 @@ describe("an imported refresh token", () => {
 });
 
 describe("importing", () => {
+  it("takes tokens that look like ours: those of another deployment of this server", async () => {
+    for (const secret of ["x".repeat(43), "y".repeat(64)]) {
+      const token = `rt_${"0".repeat(26)}_${secret}`;
+      await importing(await item(token));
+      const answer = await service.request("/token", refresh(token));
+      expect([answer.status, (await json(answer)).refresh_token]).toEqual([200, token]);
+      expect(await introspection(service, token)).toMatchObject({ active: true, sub: ada });
+      await service.request("/revoke", asAlexa({ token }));
+      expect((await service.request("/token", refresh(token))).status).toBe(400);
+      expect(await introspection(service, token)).toEqual({ active: false });
+    }
+  });
+
+  it("revives nothing that has ended: not a year later, and not in a database that was put back to before the import", async () => {
+    const { items } = await importing(await item(TOKEN));
+    await service.request("/revoke", asAlexa({ token: TOKEN }));
+    service.clock.advance(399 * DAY);
+    await admin(service, "POST", "maintenance");
+    const later = await importing(await item(TOKEN));
+    expect(later.items).toEqual([{ status: "ended", grantId: items[0]?.grantId }]);
+
+    const takenAt = new Date(START - HOUR).toISOString();
+    await env.DB.prepare("DELETE FROM grants").run();
+    const again = await importing(await item(TOKEN));
+    expect(again.items).toEqual([{ status: "imported", grantId: items[0]?.grantId }]);
+    expect((await service.request("/token", refresh(TOKEN))).status).toBe(200);
+    const restored = await admin(service, "POST", "restored", { backupTakenAt: takenAt });
+    expect(restored.body).toMatchObject({ revokedLinks: 1 });
+    expect((await service.request("/token", refresh(TOKEN))).status).toBe(400);
+  });
+
   it("is idempotent: the same again is on record, in hex or base64url; what has ended does not come back", async () => {
     const first = await importing(await item(TOKEN));
     const hash = await base64UrlOf(await sha256Hex(TOKEN));

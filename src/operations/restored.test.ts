@@ -111,6 +111,27 @@ describe("after the database was put back to an earlier time", () => {
     expect(await status(kept)).toBe(200);
   });
 
+  it("T3: of clients that rotate, the token that Alexa holds works on, though the database knows only its predecessors", async () => {
+    await env.DB.prepare("UPDATE clients SET rotate_refresh_tokens = 1 WHERE id = ?").bind(ALEXA_CLIENT).run();
+    const chain = [await linkFromAlexa()];
+    const next = async () => {
+      const answer = await service.request("/token", refresh(chain.at(-1) ?? ""));
+      chain.push((await json(answer)).refresh_token);
+    };
+    await next();
+    const copy = await backup();
+    for (let i = 0; i < 12; i++) await next();
+    await restore(copy);
+    await restored(START);
+    await next();
+    await next();
+    expect(new Set(chain).size).toBe(16);
+    expect(await status(chain.at(-1) ?? "")).toBe(200);
+    service.clock.advance(2 * MINUTE);
+    expect(await status(chain[3] ?? "")).toBe(400);
+    expect(await status(chain.at(-1) ?? "")).toBe(200);
+  });
+
   it("a skill that was removed since comes back without its links", async () => {
     const token = await linkFromAlexa();
     const copy = await backup();

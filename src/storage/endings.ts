@@ -144,6 +144,8 @@ async function endAgain(
            WHERE id IN (SELECT value FROM json_each(?)) RETURNING id`,
         )
         .bind(JSON.stringify(of(endings, "logins"))),
+      // Amazon was told when the links ended.
+      rt.db.prepare("DELETE FROM amazon_tokens WHERE grant_id IN (SELECT value FROM json_each(?))").bind(grants),
       auditStatement(rt.db, rt.now(), { kind: "endings_reapplied", details: `${endings.length}` }),
     ],
     true,

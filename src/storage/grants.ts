@@ -126,12 +126,11 @@ export async function refillNextHashes(
   );
 }
 
-/** Moves a grant on to a successor whose hash it did not hold any more; true when this or an equal call did it. */
+/** Moves a grant on to a later link of its chain, whose hash it did not hold; true when this or an equal call did it. */
 export async function advanceRotatingGrant(
   db: D1Database,
   grant: GrantRow,
-  hash: string,
-  nextHashes: string,
+  to: { readonly generation: number; readonly hash: string; readonly nextHashes: string },
   now: number,
   idleExpiresAt: number,
 ): Promise<boolean> {
@@ -140,16 +139,16 @@ export async function advanceRotatingGrant(
     [
       db
         .prepare(
-          `UPDATE grants SET generation = generation + 1, refresh_hash = ?1, next_hashes = ?2, previous_rotated_at = rotated_at,
+          `UPDATE grants SET generation = ?7, refresh_hash = ?1, next_hashes = ?2, previous_rotated_at = rotated_at,
              rotated_at = ?3, next_issued_at = ?3, last_used_at = ?3, idle_expires_at = ?4
            WHERE id = ?5 AND generation = ?6 AND revoked_at IS NULL`,
         )
-        .bind(hash, nextHashes, now, idleExpiresAt, grant.id, grant.generation),
+        .bind(to.hash, to.nextHashes, now, idleExpiresAt, grant.id, grant.generation, to.generation),
       db.prepare("SELECT refresh_hash FROM grants WHERE id = ?").bind(grant.id),
     ],
     true,
   );
-  return rows[0]?.refresh_hash === hash;
+  return rows[0]?.refresh_hash === to.hash;
 }
 
 /** Why a grant ended. */

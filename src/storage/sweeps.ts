@@ -9,6 +9,8 @@ export const KEPT_MS = {
   codes: DAY_MS,
   /** "Why is this customer unlinked?" can still be answered. */
   endedGrants: 30 * DAY_MS,
+  /** While its row is there, sending the same import again revives nothing. */
+  endedImports: 400 * DAY_MS,
   linkings: 180 * DAY_MS,
   /** Longer than the slowest counter takes to drain. */
   throttles: DAY_MS,
@@ -49,7 +51,12 @@ export const SWEEPS: readonly Sweep[] = [
   {
     name: "revokedGrants",
     keptMs: KEPT_MS.endedGrants,
-    sql: deletion("grants", "id", "revoked_at IS NOT NULL AND revoked_at <= ?1"),
+    sql: deletion("grants", "id", "revoked_at IS NOT NULL AND imported_at IS NULL AND revoked_at <= ?1"),
+  },
+  {
+    name: "endedImports",
+    keptMs: KEPT_MS.endedImports,
+    sql: deletion("grants", "id", "revoked_at IS NOT NULL AND imported_at IS NOT NULL AND revoked_at <= ?1"),
   },
   {
     name: "endedIdleLinks",
