@@ -1,7 +1,8 @@
 // The process dies without a word between the steps of a linking, and starts again on the same disk: nothing is lost.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer as createHttpServer, type Server } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -16,6 +17,9 @@ let state: string;
 let service: Child;
 let origin: string;
 let port: number;
+/** Login with Amazon, and an Alexa that redeems our code and then says nothing. */
+let amazon: Server;
+let heldByAlexa: string | undefined;
 const cookies = new Map<string, string>();
 
 function freePort(): Promise<number> {
@@ -30,7 +34,16 @@ function freePort(): Promise<number> {
 }
 
 async function begin(): Promise<void> {
-  const variables = { MASTER_KEY: "A".repeat(43), ADMIN_TOKEN, PASSWORD_ITERATIONS: "1000", METRICS_FLUSH_MS: "0" };
+  const elsewhere = `http://127.0.0.1:${(amazon.address() as AddressInfo).port}`;
+  const variables = {
+    MASTER_KEY: "A".repeat(43),
+    ADMIN_TOKEN,
+    PASSWORD_ITERATIONS: "1000",
+    METRICS_FLUSH_MS: "0",
+    AMAZON_TOKEN_URL: `${elsewhere}/auth/o2/token`,
+    ALEXA_API_URL: elsewhere,
+    ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${elsewhere}/${region}`).join(),
+  };
   const vars = Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const flags = ["--ip", "127.0.0.1", "--port", String(port), "--persist-to", state, "--inspector-port", "0"];
   service = start(
@@ -49,7 +62,38 @@ async function killAndRestart(): Promise<void> {
   await begin();
 }
 
+interface EnablementRequest {
+  readonly accountLinkRequest: { readonly redirectUri: string; readonly authCode: string };
+}
+
+function startAmazon(): Promise<void> {
+  amazon = createHttpServer(async (request, response) => {
+    let body = "";
+    for await (const part of request) body += String(part);
+    if (request.url === "/auth/o2/token") {
+      response.setHeader("content-type", "application/json");
+      const tokens = { access_token: "Atza|fake", refresh_token: "Atzr|fake", token_type: "bearer", expires_in: 3600 };
+      response.end(JSON.stringify(tokens));
+      return;
+    }
+    if (request.method !== "POST") {
+      response.writeHead(404).end();
+      return;
+    }
+    const { redirectUri, authCode } = (JSON.parse(body) as EnablementRequest).accountLinkRequest;
+    const redeemed = await token({
+      grant_type: "authorization_code",
+      code: authCode,
+      redirect_uri: redirectUri,
+      client_id: CLIENT.id,
+    });
+    heldByAlexa = ((await redeemed.json()) as { refresh_token?: string }).refresh_token;
+  });
+  return new Promise((resolve) => amazon.listen(0, "127.0.0.1", resolve));
+}
+
 beforeAll(async () => {
+  await startAmazon();
   state = mkdtempSync(join(tmpdir(), "alexa-link-kill-"));
   port = await freePort();
   origin = `http://localhost:${port}`;
@@ -63,6 +107,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   if (service) await stop(service);
+  amazon.closeAllConnections();
+  amazon.close();
   rmSync(state, { recursive: true, force: true });
 });
 
@@ -114,6 +160,7 @@ it("C1: killed after each step, the linking goes on from where it was, and the l
     vendorId: "M0KILLVENDOR00",
     scopes: ["profile"],
     returnUrls: [],
+    lwa: { clientId: "amzn1.application-oa2-client.kill", clientSecret: "obviously-fake-lwa-secret" },
     client: CLIENT,
   });
   await admin("/users", PERSON);
@@ -141,3 +188,19 @@ it("C1: killed after each step, the linking goes on from where it was, and the l
   expect((await token(exchange)).status).toBe(400);
   expect((await token({ grant_type: "refresh_token", refresh_token: refreshToken })).status).toBe(200);
 }, 180_000);
+
+it("L3: killed while Alexa's enablement call is open, what Alexa redeemed inside it works, and the linking waits for its customer", async () => {
+  const page = "/link/amzn1.ask.skill.0000-kill";
+  const consent = await visit(page);
+  const asked = await visit(page, { ...hidden(consent.html, page), decision: "allow" });
+  const sent = new URL(asked.location ?? "").searchParams;
+  const callback = `/link/callback?code=ANfakeAmazonCode&state=${sent.get("state")}`;
+  const cutOff = visit(callback).catch(() => "cut off");
+  while (heldByAlexa === undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+  await killAndRestart();
+  expect(await cutOff).toBe("cut off");
+  expect((await token({ grant_type: "refresh_token", refresh_token: heldByAlexa })).status).toBe(200);
+  // The dead run's lease has not ended yet: neither a second run nor an end.
+  const again = await visit(callback);
+  expect([again.location, again.html.includes('http-equiv="refresh"')]).toEqual([null, true]);
+}, 120_000);
