@@ -15,6 +15,7 @@ import {
 } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
 import { link, post, startWithAlexa, tell } from "../../test/support/skill-events.ts";
+import { type LevelShown, noteLevels } from "../storage/link-levels.ts";
 
 const ADA = "0useraaaaaaaaaaaaaaaaaaaaa";
 const FAMILY = "0userffffffffffffffffffff";
@@ -98,6 +99,20 @@ describe("a spoken request shows whose a link is", () => {
     service.meter.clear();
     await hear(family, another);
     expect(service.meter.calls()).toEqual(["DB.all", "DB.batch"]);
+  });
+
+  it("the write after the answer changes nothing that weighs more, has ended, or is of another skill by then", async () => {
+    const shown = () =>
+      env.DB.prepare("SELECT level_shown FROM grants WHERE id = ?").bind(ada.grantId).first("level_shown");
+    const note = (level: LevelShown, skillId = SKILL_ID) =>
+      noteLevels(env.DB, skillId, new Map([[ada.grantId, level]]));
+    await note(2, OTHER_SKILL);
+    expect(await shown()).toBeNull();
+    for (const level of [2, 1, 3, 1, 4, 3] as const) await note(level);
+    expect(await shown()).toBe(4);
+    await env.DB.prepare("UPDATE grants SET level_shown = 1, revoked_at = 1").run();
+    await note(4);
+    expect(await shown()).toBe(1);
   });
 
   it("a write that fails spoils no answer, and the next request makes up for it", async () => {
