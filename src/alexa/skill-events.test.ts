@@ -1,10 +1,13 @@
 // POST /alexa/events: what a believed event changes.
 import { env } from "cloudflare:workers";
+import { SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CERTIFICATE_URL } from "../../test/support/alexa-signer.ts";
+import { runtimeOf } from "../../test/support/runtime.ts";
 import { refresh, SKILL_ID, seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { type Service, START } from "../../test/support/service.ts";
 import { eventBody, link, post, startWithAlexa, tell } from "../../test/support/skill-events.ts";
+import { currentSigner } from "../authorization/keys.ts";
 
 const ALEXA_USER = "amzn1.ask.account.TESTUSER";
 const HOUR_MS = 3600_000;
@@ -218,6 +221,26 @@ describe("SkillDisabled", () => {
     expect((await tell(service, { ...about, accessToken: tokens.access_token })).status).toBe(200);
     expect((await tell(service, { ...about, userId: ALEXA_USER })).status).toBe(200);
     expect(await alive(tokens)).toBe(true);
+  });
+
+  it("a token for another skill, or of another kind that our key signed, names nothing: the user id counts", async () => {
+    const other = "amzn1.ask.skill.0001-other";
+    await seedSkill({ id: "alexa-other", skillId: other });
+    const foreign = await link(service);
+    const [header = "", payload = ""] = foreign.tokens.access_token.split(".");
+    const { kid } = JSON.parse(atob(header)) as { kid: string };
+    const { key } = await currentSigner(await runtimeOf(service));
+    const claims = { ...JSON.parse(atob(payload)), aud: other };
+    const ofAnotherKind = await new SignJWT(claims).setProtectedHeader({ alg: "ES256", typ: "JWT", kid }).sign(key);
+    for (const accessToken of [foreign.tokens.access_token, ofAnotherKind]) {
+      const mine = await link(service);
+      await env.DB.prepare("UPDATE grants SET skill_id = ?, alexa_user_id = ? WHERE id = ?")
+        .bind(other, ALEXA_USER, mine.grantId)
+        .run();
+      await tell(service, { skillId: other, userId: ALEXA_USER, accessToken });
+      expect(await grant(mine.grantId)).toMatchObject({ revoked_reason: "skill_disabled" });
+    }
+    expect(await grant(foreign.grantId)).toMatchObject({ revoked_at: null });
   });
 });
 
