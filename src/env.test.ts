@@ -68,7 +68,9 @@ describe("a wrong value is refused with the variable's name and without the valu
     ["APPLE_APP_IDS", "com.acme.other"],
     ["APPLE_APP_IDS", "abcde12345.com.example.app"],
     ["ANDROID_APPS", "com.example.app"],
+    ["APPLE_APP_IDS", "TEAMID.com.example.app"],
     ["ANDROID_APPS", "com.example.app=AA:BB"],
+    ["ANDROID_APPS", "com.example.app=AA:BB:"],
     ["ALEXA_API_HOSTS", "api.amazonalexa.com"],
     ["ALEXA_API_HOSTS", "a.example,b.example,c.example,d.example"],
     ["ALEXA_API_HOSTS", "a.example/na,b.example,c.example"],
@@ -198,6 +200,16 @@ describe("defaults", () => {
     });
     expect(config.appleAppIds).toEqual(["ABCDE12345.com.example.app", "ABCDE12345.com.example.other"]);
     expect(config.androidApps.get("com.example.app")).toEqual([fingerprint("AA"), fingerprint("BB")]);
+  });
+
+  it("before an app is signed, placeholders do in development", () => {
+    const config = parseConfig({
+      ...LOCAL,
+      APPLE_APP_IDS: "TEAMID.com.example.app",
+      ANDROID_APPS: "com.example.app=aa:bb",
+    });
+    expect(config.appleAppIds).toEqual(["TEAMID.com.example.app"]);
+    expect(config.androidApps.get("com.example.app")).toEqual(["AA:BB"]);
   });
 });
 

@@ -119,6 +119,10 @@ const commaList = z.pipe(
   ),
 );
 
+const APPLE_RULE = "must list app ids such as ABCDE12345.com.example.app (ten-character team id, dot, bundle id)";
+const ANDROID_RULE =
+  "must list package=FINGERPRINT, the fingerprint being the SHA-256 of the signing certificate as 32 hex bytes with colons";
+
 const variables = z.object({
   ISSUER: z.optional(
     z.string().check(
@@ -173,15 +177,7 @@ const variables = z.object({
   METRICS_FLUSH_MS: integer(0, 20_000, 2000),
   PASSWORD_ITERATIONS: integer(1000, 100_000, 100_000),
   APPLE_APP_IDS: z._default(
-    z.pipe(
-      commaList,
-      z.array(
-        text(
-          (value) => /^[A-Z0-9]{10}\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(value),
-          "must list app ids such as ABCDE12345.com.example.app (ten-character team id, dot, bundle id)",
-        ),
-      ),
-    ),
+    z.pipe(commaList, z.array(text((value) => /^[A-Z0-9]+\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(value), APPLE_RULE))),
     [],
   ),
   ANDROID_APPS: z._default(
@@ -189,9 +185,8 @@ const variables = z.object({
       commaList,
       z.array(
         text(
-          (value) =>
-            /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}$/.test(value),
-          "must list package=FINGERPRINT, the fingerprint being the SHA-256 of the signing certificate as 32 hex bytes with colons",
+          (value) => /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*$/.test(value),
+          ANDROID_RULE,
         ),
       ),
     ),
@@ -297,6 +292,9 @@ function* crossChecks(v: Variables): Generator<string> {
     if (v.ALEXA_CERT_ORIGIN !== "https://s3.amazonaws.com")
       yield "ALEXA_CERT_ORIGIN can be changed only in development";
     if (v.ALEXA_CERT_ROOTS !== undefined) yield "ALEXA_CERT_ROOTS can be set only in development";
+    // Until then a placeholder will do.
+    if (!v.APPLE_APP_IDS.every((id) => /^[^.]{10}\./.test(id))) yield `APPLE_APP_IDS ${APPLE_RULE}`;
+    if (!v.ANDROID_APPS.every((app) => app.split(":").length === 32)) yield `ANDROID_APPS ${ANDROID_RULE}`;
     if (v.WEBHOOK_URL?.startsWith("http:")) yield "WEBHOOK_URL must be https with a public ISSUER";
     if (v.OIDC_ISSUER?.startsWith("http:")) yield "OIDC_ISSUER must be https with a public ISSUER";
   }

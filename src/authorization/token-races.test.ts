@@ -1,6 +1,6 @@
 // Many requests at once, and what one request costs: winners, losers, storage trips and query plans.
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { exchange, json, refresh, seedCode, seedEveryone, type TokenAnswer } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import {
@@ -29,6 +29,17 @@ const LATENCIES = [0, 10, 40];
 const USER = "0useraaaaaaaaaaaaaaaaaaaaa";
 
 beforeEach(seedEveryone);
+
+/** The request's own deadline runs on the machine's clock, and on a busy machine it would end what is raced here. */
+beforeEach(() => {
+  const wait = globalThis.setTimeout;
+  vi.stubGlobal("setTimeout", (act: () => void, ms?: number) =>
+    wait(act, ms !== undefined && ms >= 3000 ? 10 * ms : ms),
+  );
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
 
 /** Puts latency in front of every storage call: longer for some than for others, so that orders change. */
 function slow(service: Service, ms: number): void {
