@@ -241,7 +241,13 @@ describe("no token", () => {
     expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-1");
   });
 
-  it("a directive that arrives while a refresh runs is not dropped by its refusal", async () => {
+  it.each<[string, Response]>([
+    ["dropped by its refusal", Response.json({ error: "invalid_grant" }, { status: 400 })],
+    [
+      "overwritten by its success",
+      Response.json({ access_token: "Atza|older", refresh_token: "Atzr|older", expires_in: 3600 }),
+    ],
+  ])("a directive that arrives while a refresh runs is not %s", async (_, answer) => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     const rt = await runtimeOf(service);
@@ -249,7 +255,7 @@ describe("no token", () => {
       const newer = { accessToken: "Atza|newer", refreshToken: "Atzr|newer", accessExpiresAt: rt.now() + 3600_000 };
       const kept = { grantId, purpose: "event_gateway", host: "https://api.amazonalexa.com", codeHash: "x" } as const;
       await keepGatewayTokens(rt.db, rt.keyring, { ...kept, tokens: newer }, rt.now());
-      return Response.json({ error: "invalid_grant" }, { status: 400 });
+      return answer;
     };
     await (await ask({ grantId })).text();
     expect((await given({ grantId })).accessToken).toBe("Atza|newer");
