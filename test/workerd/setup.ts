@@ -1,11 +1,26 @@
 // Every test starts from an empty, migrated database and empty KV: storage is shared within a test file (V3).
-import { applyD1Migrations, reset } from "cloudflare:test";
+import { applyD1Migrations } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeEach } from "vitest";
+import { beforeAll, beforeEach } from "vitest";
+
+let tables: string[] = [];
+
+beforeAll(async () => {
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+  const { results } = await env.DB.prepare(
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name <> 'd1_migrations'",
+  ).all<{ name: string }>();
+  // Last what triggers write to when the others are emptied.
+  const late = ["webhook_outbox", "endings", "sqlite_sequence"];
+  tables = results.map(({ name }) => name).toSorted((a, b) => late.indexOf(a) - late.indexOf(b));
+});
 
 beforeEach(async () => {
-  // A database that has lain idle for seconds would not be emptied: it is woken first.
-  await env.DB.prepare("SELECT 1").first();
-  await reset();
-  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+  await env.DB.batch([
+    env.DB.prepare("PRAGMA defer_foreign_keys = on"),
+    ...tables.map((table) => env.DB.prepare(`DELETE FROM ${table}`)),
+  ]);
+  for (let page = await env.CODES.list(); page.keys.length > 0; page = await env.CODES.list()) {
+    await Promise.all(page.keys.map(({ name }) => env.CODES.delete(name)));
+  }
 });
