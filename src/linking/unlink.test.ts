@@ -16,7 +16,6 @@ import {
   seedCode,
 } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
-import { abandonExpiredLinkings } from "./complete.ts";
 import { finishPendingUnlinks } from "./unlink.ts";
 
 const HOUR_MS = 3_600_000;
@@ -365,45 +364,4 @@ describe("unlinking", () => {
     expect(lines).toContain("disable_failed");
     for (const secret of ["Atza", "Atzr", "ANfake", LWA_CLIENT_SECRET, ada.token]) expect(lines).not.toContain(secret);
   });
-});
-
-it("every statement of linking, status and unlinking finds its rows by an index of its own", async () => {
-  const rt = await runtimeOf(service);
-  service.meter.clear();
-  await link(amazon, ada);
-  await status();
-  await ada.call("GET", "/api/links");
-  await ada.call("DELETE", LINK);
-  await link(amazon, ada);
-  amazon.faults.push((seen) => (seen.what === "enable" ? jsonAnswer({}, 503) : undefined));
-  amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
-  const started = await ada.start();
-  const callback = await amazon.approve(started.loginWithAmazonUrl, "amazon-account-2");
-  const presented = { state: started.state, code: callback.searchParams.get("code") };
-  expect((await ada.complete(presented)).status).toBe(503);
-  expect((await bob.complete(presented)).status).toBe(403);
-  await ada.call("DELETE", LINK);
-  service.clock.advance(HOUR_MS);
-  await abandonExpiredLinkings(rt, 10);
-  await finishPendingUnlinks(rt, 10);
-  const statements = new Set(
-    service.meter.trips.filter((trip) => trip.store === "DB").flatMap((trip) => trip.sql.split(";\n")),
-  );
-  statements.delete("");
-  expect(statements.size).toBeGreaterThan(30);
-  for (const sql of statements) {
-    const highest = Math.max(0, ...[...sql.matchAll(/\?(\d+)/g)].map((match) => Number(match[1])));
-    const count = highest || (sql.match(/\?/g)?.length ?? 0);
-    const plan = await rows<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...Array(count).fill(null));
-    const bad = plan
-      .map((step) => step.detail)
-      .filter(
-        (detail) =>
-          // A deployment has few skills; json_each reads what the statement brings.
-          (/^SCAN (?!CONSTANT|json_each|j\b|skills|s\b|x\b)/.test(detail) && !sql.startsWith("WITH g (")) ||
-          // Most rows are linked: looking through them all is a scan by another name.
-          (/linkings_by_(outcome|expiry)/.test(detail) && !sql.includes("expires_at <=")),
-      );
-    expect(bad, sql).toEqual([]);
-  }
 });

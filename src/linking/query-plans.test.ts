@@ -1,0 +1,67 @@
+// No statement of a link's life reads a table from end to end.
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { type Amazon, jsonAnswer } from "../../test/support/amazon.ts";
+import { type AppUser, rows } from "../../test/support/app-user.ts";
+import { link, startLinkingWorld } from "../../test/support/linking.ts";
+import { runtimeOf } from "../../test/support/runtime.ts";
+import { json, SKILL_ID } from "../../test/support/seeds.ts";
+import type { Service } from "../../test/support/service.ts";
+import { abandonExpiredLinkings } from "./complete.ts";
+import { finishPendingUnlinks } from "./unlink.ts";
+
+const HOUR_MS = 3_600_000;
+const LINK = `/api/links/${SKILL_ID}`;
+/** Its `g` is a row that the statement itself brings. */
+const ONE_ROW = /^WITH g \(/;
+
+let service: Service;
+let amazon: Amazon;
+let ada: AppUser;
+let bob: AppUser;
+
+beforeEach(async () => {
+  ({ service, amazon, ada, bob } = await startLinkingWorld());
+});
+afterEach(() => vi.restoreAllMocks());
+
+it("F4: every statement of linking, status and unlinking finds its rows by an index of its own", async () => {
+  const rt = await runtimeOf(service);
+  service.meter.clear();
+  await link(amazon, ada);
+  await json(await ada.call("GET", LINK));
+  await ada.call("GET", "/api/links");
+  await ada.call("DELETE", LINK);
+  await link(amazon, ada);
+  amazon.faults.push((seen) => (seen.what === "enable" ? jsonAnswer({}, 503) : undefined));
+  amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+  const started = await ada.start();
+  const callback = await amazon.approve(started.loginWithAmazonUrl, "amazon-account-2");
+  const presented = { state: started.state, code: callback.searchParams.get("code") };
+  expect((await ada.complete(presented)).status).toBe(503);
+  expect((await bob.complete(presented)).status).toBe(403);
+  await ada.call("DELETE", LINK);
+  service.clock.advance(HOUR_MS);
+  await abandonExpiredLinkings(rt, 10);
+  await finishPendingUnlinks(rt, 10);
+  const statements = new Set(
+    service.meter.trips.filter((trip) => trip.store === "DB").flatMap((trip) => trip.sql.split(";\n")),
+  );
+  statements.delete("");
+  expect(statements.size).toBeGreaterThan(30);
+  for (const sql of statements) {
+    const highest = Math.max(0, ...[...sql.matchAll(/\?(\d+)/g)].map((match) => Number(match[1])));
+    const count = highest || (sql.match(/\?/g)?.length ?? 0);
+    const plan = await rows<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...Array(count).fill(null));
+    const bad = plan
+      .map((step) => step.detail)
+      .filter(
+        (detail) =>
+          // A deployment has few skills; json_each reads what the statement brings.
+          (/^SCAN (?!CONSTANT|json_each|j\b|skills|s\b|x\b)/.test(detail) &&
+            !(ONE_ROW.test(sql) && detail === "SCAN g")) ||
+          // Most rows are linked: looking through them all is a scan by another name.
+          (/linkings_by_(outcome|expiry)/.test(detail) && !sql.includes("expires_at <=")),
+      );
+    expect(bad, sql).toEqual([]);
+  }
+});
