@@ -62,11 +62,14 @@ async function useToken(
   token: string,
   presented: PresentedRefreshToken | undefined,
 ): Promise<Used> {
-  const own = presented?.rotating ? useRotating(rt, client, presented) : presented && useStable(rt, client, presented);
-  const used = (await own) ?? { reason: "refresh_token_malformed" as const };
-  const unknown = "reason" in used && /_(malformed|unknown)$/.test(used.reason);
+  const used = presented ? await useOwn(rt, client, presented) : ({ reason: "refresh_token_malformed" } as const);
+  const known = !("reason" in used) || !["refresh_token_malformed", "refresh_token_unknown"].includes(used.reason);
   // Only skills move here from other servers, one like this perhaps: then tokens look like our own.
-  return unknown && client.kind === "alexa" ? useImported(rt, client, token) : used;
+  return known || client.kind !== "alexa" ? used : useImported(rt, client, token);
+}
+
+function useOwn(rt: Runtime, client: Client, presented: PresentedRefreshToken): Promise<Used> {
+  return presented.rotating ? useRotating(rt, client, presented) : useStable(rt, client, presented);
 }
 
 /** The scope asked for, when the grant covers it (RFC 6749 §6); the grant's own when none is asked for. */

@@ -70,9 +70,10 @@ export type ImportOutcome =
   | { readonly outcome: "token_taken" }
   | { readonly outcome: "gone" };
 
-/** Without its closing bracket: the request may be asked for, too. */
-const IMPORT_ON_RECORD =
-  "EXISTS (SELECT 1 FROM audit a WHERE a.grant_id = g.id AND a.kind = 'grant_imported' AND a.at = g.imported_at";
+/** In SQL: the making of grant `g` is on record, by the request that `also` says. */
+function importOnRecord(also = "TRUE"): string {
+  return `EXISTS (SELECT 1 FROM audit a WHERE a.grant_id = g.id AND a.kind = 'grant_imported' AND a.at = g.imported_at AND ${also})`;
+}
 
 /** Makes the grants that are not there yet, in one batch that may be repeated. Outcomes in the order of the links. */
 export async function importLinks(
@@ -101,13 +102,13 @@ export async function importLinks(
         .prepare(
           `INSERT INTO audit (at, kind, trace_id, user_id, client_id, grant_id)
            SELECT DISTINCT ?1, 'grant_imported', ?2, g.user_id, g.client_id, g.id FROM json_each(?3) j JOIN grants g ON g.id = j.value ->> 'id'
-           WHERE g.imported_at = ?1 AND NOT ${IMPORT_ON_RECORD})`,
+           WHERE g.imported_at = ?1 AND NOT ${importOnRecord()}`,
         )
         .bind(now, claimId, given),
       db
         .prepare(
           `SELECT j.key AS position, g.id, g.user_id, g.client_id, g.skill_stage, g.revoked_at,
-             g.imported_at = ?1 AND ${IMPORT_ON_RECORD} AND a.trace_id = ?2) AS made
+             g.imported_at = ?1 AND ${importOnRecord("a.trace_id = ?2")} AS made
            FROM json_each(?3) j JOIN grants g ON g.refresh_hash = j.value ->> 'tokenHash' AND g.imported_at IS NOT NULL`,
         )
         .bind(now, claimId, given),
