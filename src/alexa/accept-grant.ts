@@ -12,7 +12,7 @@ import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
 import { StorageFault } from "../storage/d1.ts";
-import { findGatewayGrant, type GatewayGrant, type GrantChoice, noteGrantRefused } from "../storage/gateway-tokens.ts";
+import { findTokenGrant, type GrantChoice, noteGrantRefused, type TokenGrant } from "../storage/held-tokens.ts";
 import { tolerant } from "../tolerant.ts";
 import { type GrantCodeOutcome, keepTokensOf } from "./grant-code.ts";
 import { type AmazonCode, toAmazonCode } from "./lwa.ts";
@@ -159,7 +159,7 @@ async function accept(
   if (!code) return refuse(rt, "code_malformed");
   try {
     const choice = await choiceOf(rt, grantee);
-    const grant = choice && (await findGatewayGrant(rt.db, PURPOSE, choice, grantee.skillIds, rt.now()));
+    const grant = choice && (await findTokenGrant(rt.db, PURPOSE, choice, grantee.skillIds, rt.now()));
     return grant ? await keep(rt, code, grant, region) : refuse(rt, "grantee_unknown");
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
@@ -174,14 +174,14 @@ async function choiceOf(rt: Runtime, { token, alexaUserId }: Grantee): Promise<G
   return claims?.grant === undefined ? undefined : { grantId: claims.grant };
 }
 
-async function keep(rt: Runtime, code: AmazonCode, grant: GatewayGrant, region: Region) {
+async function keep(rt: Runtime, code: AmazonCode, grant: TokenGrant, region: Region) {
   const outcome = await keepTokensOf(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(region) });
   if (outcome !== "kept") return refuse(rt, outcome, grant);
   rt.metrics.count("accept_grant_ok", grant.skill_id);
   return undefined;
 }
 
-function refuse<Reason extends Refusal>(rt: Runtime, reason: Reason, grant?: GatewayGrant): Reason {
+function refuse<Reason extends Refusal>(rt: Runtime, reason: Reason, grant?: TokenGrant): Reason {
   rt.log.warn("accept_grant_failed", { reason, grantId: grant?.grant_id });
   rt.metrics.count("accept_grant_failed", grant?.skill_id);
   if (grant) {

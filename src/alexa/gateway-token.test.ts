@@ -16,8 +16,8 @@ import {
 } from "../../test/support/seeds.ts";
 import { type Service, START, startService } from "../../test/support/service.ts";
 import { link } from "../../test/support/skill-events.ts";
-import { keepGatewayTokens } from "../storage/gateway-tokens.ts";
-import { freshGatewayToken } from "./gateway-refresh.ts";
+import { keepGrantCodeTokens } from "../storage/held-tokens.ts";
+import { freshHeldToken } from "./held-token.ts";
 
 const USER = "0useraaaaaaaaaaaaaaaaaaaaa";
 const MINUTE_MS = 60_000;
@@ -133,7 +133,7 @@ describe("a token for the event gateway", () => {
     lwa.delayMs = 50;
     const isolates = await Promise.all(Array.from({ length: 20 }, () => runtimeOf(service)));
     const all = await Promise.all(
-      isolates.map((rt) => freshGatewayToken(rt, "event_gateway", { userId: USER }, [SKILL_ID])),
+      isolates.map((rt) => freshHeldToken(rt, "event_gateway", { userId: USER }, [SKILL_ID])),
     );
     expect(all.map((token) => token.outcome === "fresh" && token.accessToken)).toEqual(Array(20).fill("Atza|fake-2"));
     expect(refreshes()).toBe(1);
@@ -254,7 +254,7 @@ describe("no token", () => {
     lwa.answer = async () => {
       const newer = { accessToken: "Atza|newer", refreshToken: "Atzr|newer", accessExpiresAt: rt.now() + 3600_000 };
       const kept = { grantId, purpose: "event_gateway", host: "https://api.amazonalexa.com", codeHash: "x" } as const;
-      await keepGatewayTokens(rt.db, rt.keyring, { ...kept, tokens: newer }, rt.now());
+      await keepGrantCodeTokens(rt.db, rt.keyring, { ...kept, tokens: newer }, rt.now());
       return answer;
     };
     await (await ask({ grantId })).text();

@@ -7,13 +7,8 @@ import { problem } from "../http/problem.ts";
 import { json, noContent, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients.ts";
-import {
-  dropGatewayTokens,
-  findGatewayGrant,
-  type GatewayPurpose,
-  type GrantChoice,
-} from "../storage/gateway-tokens.ts";
-import { freshGatewayToken } from "./gateway-refresh.ts";
+import { dropHeldTokens, findTokenGrant, type GatewayPurpose, type GrantChoice } from "../storage/held-tokens.ts";
+import { freshHeldToken } from "./held-token.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
 const id = z.string().check(z.minLength(1), z.maxLength(255));
@@ -51,7 +46,7 @@ async function giveToken(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const asked = await askedFor(c);
   if (asked instanceof Response) return asked;
-  const token = await freshGatewayToken(rt, asked.purpose, asked.choice, asked.client.skillIds);
+  const token = await freshHeldToken(rt, asked.purpose, asked.choice, asked.client.skillIds);
   switch (token.outcome) {
     case "fresh":
       return json(c, {
@@ -73,9 +68,9 @@ async function dropTokens(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const asked = await askedFor(c);
   if (asked instanceof Response) return asked;
-  const grant = await findGatewayGrant(rt.db, asked.purpose, asked.choice, asked.client.skillIds, rt.now());
+  const grant = await findTokenGrant(rt.db, asked.purpose, asked.choice, asked.client.skillIds, rt.now());
   if (!grant) return noSuchGrant();
-  if (grant.tokens !== null) await dropGatewayTokens(rt.db, grant, asked.purpose, "gateway_refused", rt.now());
+  if (grant.tokens !== null) await dropHeldTokens(rt.db, grant, asked.purpose, "gateway_refused", rt.now());
   return noContent(c);
 }
 

@@ -2,12 +2,7 @@
 import { sha256 } from "../crypto/hash.ts";
 import type { Runtime } from "../runtime.ts";
 import type { TokenPurpose } from "../storage/amazon-tokens.ts";
-import {
-  findGatewayGrant,
-  type GatewayGrant,
-  type GatewayPurpose,
-  keepGatewayTokens,
-} from "../storage/gateway-tokens.ts";
+import { findTokenGrant, type GatewayPurpose, keepGrantCodeTokens, type TokenGrant } from "../storage/held-tokens.ts";
 import {
   eventGatewayCredentials,
   type LwaCredentials,
@@ -33,9 +28,9 @@ const LOOKS = 5;
 const LOOK_AGAIN_MS = 300;
 
 /** What we present to LWA for a skill's links or events; undefined when there is nothing that opens, with an alert. */
-export async function gatewayCredentials(
+export async function credentialsFor(
   rt: Runtime,
-  grant: GatewayGrant,
+  grant: TokenGrant,
   purpose: TokenPurpose,
 ): Promise<LwaCredentials | undefined> {
   const skill = await readSkill(rt.db, grant.skill_id, grant.skill_stage);
@@ -58,12 +53,12 @@ export async function gatewayCredentials(
 export async function keepTokensOf(
   rt: Runtime,
   code: AmazonCode,
-  grant: GatewayGrant,
+  grant: TokenGrant,
   use: { readonly purpose: GatewayPurpose; readonly host: string },
 ): Promise<GrantCodeOutcome> {
   const codeHash = await sha256(code);
   if (grant.code_hash === codeHash) return "kept";
-  const credentials = await gatewayCredentials(rt, grant, use.purpose);
+  const credentials = await credentialsFor(rt, grant, use.purpose);
   if (!credentials) return "credentials_missing";
   const answer = await exchangeGrantCode(rt, credentials, code);
   if (answer.outcome === "unavailable") return "amazon_unavailable";
@@ -72,19 +67,19 @@ export async function keepTokensOf(
     return spentByUs ? "kept" : "code_rejected";
   }
   const kept = { grantId: grant.grant_id, ...use, codeHash, tokens: answer.tokens };
-  return (await keepGatewayTokens(rt.db, rt.keyring, kept, rt.now())) ? "kept" : "grant_ended";
+  return (await keepGrantCodeTokens(rt.db, rt.keyring, kept, rt.now())) ? "kept" : "grant_ended";
 }
 
 async function heldMeanwhile(
   rt: Runtime,
-  grant: GatewayGrant,
+  grant: TokenGrant,
   purpose: GatewayPurpose,
   codeHash: string,
 ): Promise<boolean> {
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     const choice = { grantId: grant.grant_id };
-    const now = await findGatewayGrant(rt.db, purpose, choice, [grant.skill_id], rt.now());
+    const now = await findTokenGrant(rt.db, purpose, choice, [grant.skill_id], rt.now());
     if (now?.code_hash === codeHash) return true;
   }
   return false;

@@ -4,15 +4,15 @@ import type { Runtime } from "../runtime.ts";
 import { openTokens, type TokenPurpose } from "../storage/amazon-tokens.ts";
 import {
   claimRefresh,
-  dropGatewayTokens,
-  findGatewayGrant,
+  dropHeldTokens,
+  findTokenGrant,
   finishRefresh,
-  type GatewayGrant,
   type GrantChoice,
   releaseRefresh,
-} from "../storage/gateway-tokens.ts";
+  type TokenGrant,
+} from "../storage/held-tokens.ts";
 import { revokeUnlinkedGrants } from "../storage/links.ts";
-import { gatewayCredentials } from "./grant-code.ts";
+import { credentialsFor } from "./grant-code.ts";
 import { EXPIRY_MARGIN_MS, LWA_TIMEOUT_MS, refreshAmazonTokens } from "./lwa.ts";
 
 /** What is handed out is good for at least this long. */
@@ -23,7 +23,7 @@ const LEASE_MS = LWA_TIMEOUT_MS + 3000;
 const LOOKS = 30;
 const LOOK_AGAIN_MS = 250;
 
-export type GatewayToken =
+export type HeldToken =
   | {
       readonly outcome: "fresh";
       readonly accessToken: string;
@@ -37,7 +37,7 @@ export type GatewayToken =
   | { readonly outcome: "no_tokens" }
   | { readonly outcome: "amazon_unavailable" };
 
-type Running = Promise<GatewayToken | undefined>;
+type Running = Promise<HeldToken | undefined>;
 /** Refreshes that run, per isolate, by grant and purpose: the result serves all who wait. Undefined: another isolate refreshes. */
 const running = new WeakMap<Caches, Map<string, Running>>();
 
@@ -48,14 +48,14 @@ function runningIn(rt: Runtime): Map<string, Running> {
 }
 
 /** A token good for five minutes or more. One D1 read when there is one; else one of all who ask calls Amazon, and the others wait. */
-export async function freshGatewayToken(
+export async function freshHeldToken(
   rt: Runtime,
   purpose: TokenPurpose,
   choice: GrantChoice,
   skillIds: readonly string[],
-): Promise<GatewayToken> {
+): Promise<HeldToken> {
   for (let look = 0; look < LOOKS; look++) {
-    const grant = await findGatewayGrant(rt.db, purpose, choice, skillIds, rt.now());
+    const grant = await findTokenGrant(rt.db, purpose, choice, skillIds, rt.now());
     if (!grant) return { outcome: "grant_unknown" };
     if (!isHeld(grant)) return { outcome: "no_tokens" };
     if (grant.access_expires_at - AHEAD_MS > rt.now()) return tokenOf(rt, grant, purpose);
@@ -67,9 +67,9 @@ export async function freshGatewayToken(
   return { outcome: "amazon_unavailable" };
 }
 
-type HeldGrant = GatewayGrant & { readonly host: string; readonly tokens: string; readonly access_expires_at: number };
+type HeldGrant = TokenGrant & { readonly host: string; readonly tokens: string; readonly access_expires_at: number };
 
-function isHeld(grant: GatewayGrant): grant is HeldGrant {
+function isHeld(grant: TokenGrant): grant is HeldGrant {
   return grant.tokens !== null;
 }
 
@@ -78,7 +78,7 @@ function pause(): Promise<undefined> {
   return new Promise((resolve) => setTimeout(() => resolve(undefined), LOOK_AGAIN_MS));
 }
 
-async function tokenOf(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose): Promise<GatewayToken> {
+async function tokenOf(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose): Promise<HeldToken> {
   const tokens = await openTokens(rt.keyring, { grantId: grant.grant_id, purpose }, grant.tokens);
   if (!tokens) {
     rt.log.alert("amazon_tokens_unreadable", { grantId: grant.grant_id });
@@ -98,10 +98,10 @@ function startRefresh(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose, key:
   return shared;
 }
 
-async function refresh(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose, until: number): Promise<GatewayToken> {
+async function refresh(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose, until: number): Promise<HeldToken> {
   const claim = { grantId: grant.grant_id, purpose, until };
   const tokens = await openTokens(rt.keyring, claim, grant.tokens);
-  const credentials = tokens && (await gatewayCredentials(rt, grant, purpose));
+  const credentials = tokens && (await credentialsFor(rt, grant, purpose));
   if (!tokens || !credentials) {
     await releaseRefresh(rt.db, claim);
     return tokens ? { outcome: "amazon_unavailable" } : tokenOf(rt, grant, purpose);
@@ -118,7 +118,7 @@ async function refresh(rt: Runtime, grant: HeldGrant, purpose: TokenPurpose, unt
       await revokeUnlinkedGrants(rt.db, [grant], rt.now());
       return { outcome: "grant_unknown" };
     }
-    await dropGatewayTokens(rt.db, grant, purpose, "refresh_rejected", rt.now(), until);
+    await dropHeldTokens(rt.db, grant, purpose, "refresh_rejected", rt.now(), until);
     return { outcome: "no_tokens" };
   }
   if (answer.outcome === "rejected") rt.log.alert("lwa_credentials_rejected", { skillId: grant.skill_id });

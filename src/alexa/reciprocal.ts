@@ -5,7 +5,7 @@ import { bearerTokenOf } from "../authorization/bearer.ts";
 import { type OAuthError, oauthError, TOKEN_HEADERS } from "../authorization/oauth-error.ts";
 import { readFormBody } from "../http/form-body.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { findGatewayGrant, noteGrantRefused } from "../storage/gateway-tokens.ts";
+import { findTokenGrant, noteGrantRefused } from "../storage/held-tokens.ts";
 import { type GrantCodeOutcome, keepTokensOf } from "./grant-code.ts";
 import { toAmazonCode } from "./lwa.ts";
 import { gatewayOrigin } from "./regions.ts";
@@ -50,7 +50,7 @@ async function reciprocate(c: AppContext): Promise<Response> {
   }
   // A token for a skill names it as its audience: those of apps and services open nothing here.
   const skillIds = [claims.aud].flat();
-  const grant = await findGatewayGrant(rt.db, PURPOSE, { grantId: claims.grant }, skillIds, rt.now());
+  const grant = await findTokenGrant(rt.db, PURPOSE, { grantId: claims.grant }, skillIds, rt.now());
   if (!grant) return oauthError(INVALID_TOKEN);
   const outcome = await keepTokensOf(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(REGION) });
   if (outcome !== "kept") return refuse(rt, outcome, grant.grant_id);

@@ -1,6 +1,6 @@
 // Whether a user is linked: our grants, corrected by what Alexa says where we hold Amazon's tokens (L8).
 import { findEnablement } from "../alexa/enablement.ts";
-import { freshGatewayToken } from "../alexa/gateway-refresh.ts";
+import { freshHeldToken } from "../alexa/held-token.ts";
 import { EXPIRY_MARGIN_MS } from "../alexa/lwa.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon-tokens.ts";
@@ -125,7 +125,7 @@ async function check(rt: Runtime, skillId: string, grant: HeldGrant): Promise<Ve
     if (!tokens) return "unknown";
     accessToken = tokens.accessToken;
   } else {
-    const fresh = await freshGatewayToken(rt, "enablement", { grantId: grant.id }, [skillId]);
+    const fresh = await freshHeldToken(rt, "enablement", { grantId: grant.id }, [skillId]);
     if (fresh.outcome === "grant_unknown") return "gone";
     if (fresh.outcome !== "fresh") return "unknown";
     accessToken = fresh.accessToken;

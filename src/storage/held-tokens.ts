@@ -16,7 +16,7 @@ export type GrantChoice =
   | { readonly alexaUserId: string }
   | { readonly userId: string; readonly skillId?: string | undefined };
 
-export interface GatewayGrant {
+export interface TokenGrant {
   readonly grant_id: string;
   readonly user_id: string;
   readonly client_id: string;
@@ -34,15 +34,15 @@ export interface GatewayGrant {
 const LIVES = "g.revoked_at IS NULL AND g.idle_expires_at > ?1 AND (g.expires_at IS NULL OR g.expires_at > ?1)";
 
 /** The living grant of one of `skillIds`, with its tokens of `purpose` where they are held. One read. */
-export function findGatewayGrant(
+export function findTokenGrant(
   db: D1Database,
   purpose: TokenPurpose,
   choice: GrantChoice,
   skillIds: readonly string[],
   now: number,
-): Promise<GatewayGrant | null> {
+): Promise<TokenGrant | null> {
   const [condition, order, params] = selectionOf(choice);
-  return readFirst<GatewayGrant>(
+  return readFirst<TokenGrant>(
     db
       .prepare(
         `SELECT g.id AS grant_id, g.user_id, g.client_id, g.skill_id, g.skill_stage,
@@ -75,7 +75,7 @@ export interface TokensToKeep {
 }
 
 /** Keeps tokens that a code brought, in place of older ones, and notes it with the linking. False: the grant has ended meanwhile. */
-export async function keepGatewayTokens(
+export async function keepGrantCodeTokens(
   db: D1Database,
   keyring: Keyring,
   kept: TokensToKeep,
@@ -136,7 +136,7 @@ export async function noteGrantRefused(
  */
 export async function claimRefresh(
   db: D1Database,
-  read: GatewayGrant,
+  read: TokenGrant,
   purpose: TokenPurpose,
   now: number,
   until: number,
@@ -199,9 +199,9 @@ export async function releaseRefresh(
  * Forgets tokens that Amazon has ended, with an audit row. `claimedUntil`: only if they are still those of that refresh, since newer ones
  * may have come by another directive.
  */
-export async function dropGatewayTokens(
+export async function dropHeldTokens(
   db: D1Database,
-  grant: GatewayGrant,
+  grant: TokenGrant,
   purpose: TokenPurpose,
   reason: "refresh_rejected" | "gateway_refused",
   now: number,
