@@ -13,10 +13,13 @@ CREATE TABLE skills (
   lwa_client_secret TEXT,            -- sealed
   event_client_id TEXT,
   event_client_secret TEXT,          -- sealed
+  redirect_uris TEXT NOT NULL,       -- JSON: [url], all that this stage needs; its client's are the union
+  client_id TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (id, stage)
 ) STRICT;
+CREATE INDEX skills_by_client ON skills (client_id);
 
 CREATE TABLE clients (
   id TEXT PRIMARY KEY,
@@ -88,7 +91,7 @@ CREATE TABLE throttles (
 CREATE INDEX throttles_by_age ON throttles (updated_at);
 
 -- One row per attempt to link, from its first POST.
-CREATE TABLE linkings (
+CREATE TABLE attempts (
   id TEXT PRIMARY KEY,
   trace_id TEXT NOT NULL,
   flow TEXT NOT NULL CHECK (flow IN ('alexa_app', 'app_to_app', 'website', 'app_authorize', 'oauth')),
@@ -105,7 +108,7 @@ CREATE TABLE linkings (
   decision TEXT CHECK (decision IN ('allow', 'deny')),
   decided_at INTEGER,
   grant_id TEXT,
-  -- Only for linkings that start on our side:
+  -- Only for attempts that start on our side:
   state_hash TEXT,
   redirect_uri TEXT,
   return_to TEXT,
@@ -118,18 +121,18 @@ CREATE TABLE linkings (
   expires_at INTEGER NOT NULL,
   finished_at INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX linkings_by_state ON linkings (state_hash) WHERE state_hash IS NOT NULL;
-CREATE INDEX linkings_by_time ON linkings (created_at DESC, id DESC);
-CREATE INDEX linkings_by_skill ON linkings (skill_id, created_at DESC, id DESC);
-CREATE INDEX linkings_by_outcome ON linkings (outcome, created_at DESC, id DESC);
-CREATE INDEX linkings_by_user ON linkings (user_id);
-CREATE INDEX linkings_by_expiry ON linkings (outcome, expires_at);
-CREATE INDEX linkings_by_seal ON linkings (substr(amazon_tokens, 1, 6)) WHERE amazon_tokens IS NOT NULL;
+CREATE UNIQUE INDEX attempts_by_state ON attempts (state_hash) WHERE state_hash IS NOT NULL;
+CREATE INDEX attempts_by_time ON attempts (created_at DESC, id DESC);
+CREATE INDEX attempts_by_skill ON attempts (skill_id, created_at DESC, id DESC);
+CREATE INDEX attempts_by_outcome ON attempts (outcome, created_at DESC, id DESC);
+CREATE INDEX attempts_by_user ON attempts (user_id);
+CREATE INDEX attempts_by_expiry ON attempts (outcome, expires_at);
+CREATE INDEX attempts_by_seal ON attempts (substr(amazon_tokens, 1, 6)) WHERE amazon_tokens IS NOT NULL;
 
 -- Authorization codes of ours, by hash. Spending is one conditional UPDATE; KV only carries a copy.
 CREATE TABLE codes (
   code_hash TEXT PRIMARY KEY,
-  linking_id TEXT NOT NULL,
+  attempt_id TEXT NOT NULL,
   grant_id TEXT NOT NULL,
   origin TEXT NOT NULL CHECK (origin IN ('authorize', 'app', 'enablement')),
   client_id TEXT NOT NULL,
@@ -143,7 +146,7 @@ CREATE TABLE codes (
   claim_id TEXT,
   voided_at INTEGER
 ) STRICT;
-CREATE INDEX codes_by_linking ON codes (linking_id);
+CREATE INDEX codes_by_linking ON codes (attempt_id);
 CREATE INDEX codes_by_user ON codes (user_id);
 CREATE INDEX codes_by_expiry ON codes (expires_at);
 
@@ -155,7 +158,7 @@ CREATE TABLE grants (
   skill_stage TEXT,
   scope TEXT NOT NULL,
   flow TEXT NOT NULL,
-  linking_id TEXT,
+  attempt_id TEXT,
   trace_id TEXT,
   refresh_hash TEXT,
   rotation_key TEXT,                 -- sealed; rotating grants only
@@ -171,24 +174,29 @@ CREATE TABLE grants (
   revoked_at INTEGER,
   revoked_reason TEXT,
   alexa_user_id TEXT,
+  imported_at INTEGER,               -- set when another server issued the refresh token, known by the hash of the whole token
+  level_shown INTEGER CHECK (level_shown BETWEEN 1 AND 4),
   FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
   FOREIGN KEY (client_id) REFERENCES clients (id) ON DELETE CASCADE
 ) STRICT;
 CREATE INDEX grants_by_user ON grants (user_id, skill_id);
 CREATE INDEX grants_by_client ON grants (client_id);
-CREATE INDEX grants_by_linking ON grants (linking_id);
+CREATE INDEX grants_by_linking ON grants (attempt_id);
 CREATE INDEX grants_by_alexa_user ON grants (alexa_user_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX grants_by_idle ON grants (idle_expires_at);
-CREATE INDEX grants_by_revocation ON grants (revoked_at) WHERE revoked_at IS NOT NULL;
+CREATE INDEX grants_by_revocation ON grants (revoked_at) WHERE revoked_at IS NOT NULL AND imported_at IS NULL;
+CREATE INDEX ended_imports ON grants (revoked_at) WHERE revoked_at IS NOT NULL AND imported_at IS NOT NULL;
+CREATE UNIQUE INDEX grants_by_imported_token ON grants (refresh_hash) WHERE imported_at IS NOT NULL;
 CREATE INDEX grants_by_end ON grants (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX grants_by_seal ON grants (substr(rotation_key, 1, 6)) WHERE rotation_key IS NOT NULL;
 
 CREATE TABLE amazon_tokens (
   grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
-  purpose TEXT NOT NULL CHECK (purpose IN ('enablement', 'event_gateway')),
+  purpose TEXT NOT NULL CHECK (purpose IN ('enablement', 'event_gateway', 'reciprocal')),
   host TEXT NOT NULL,
   tokens TEXT NOT NULL,              -- sealed
   access_expires_at INTEGER NOT NULL,
+  code_hash TEXT,                    -- of Amazon's code they came from
   refreshing_until INTEGER,
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (grant_id, purpose)
@@ -208,6 +216,7 @@ CREATE TABLE pending_unlinks (
   created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX pending_unlinks_by_time ON pending_unlinks (next_attempt_at);
+CREATE INDEX pending_unlinks_by_user ON pending_unlinks (user_id, skill_id);
 
 CREATE TABLE signing_keys (
   kid TEXT PRIMARY KEY,
@@ -226,7 +235,7 @@ CREATE TABLE audit (
   user_id TEXT,
   client_id TEXT,
   grant_id TEXT,
-  linking_id TEXT,
+  attempt_id TEXT,
   trace_id TEXT,
   details TEXT
 ) STRICT;
@@ -255,6 +264,125 @@ CREATE TABLE oauth_metrics (
 
 CREATE TABLE skill_events (
   request_id TEXT PRIMARY KEY,
+  claim_id TEXT,
+  type TEXT,
+  skill_id TEXT,
+  alexa_user_id TEXT,
+  event_at INTEGER,
   received_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX skill_events_by_alexa_user ON skill_events (alexa_user_id, skill_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX skill_events_by_time ON skill_events (received_at);
+
+CREATE TABLE sign_in_attempts (
+  state_hash TEXT PRIMARY KEY,
+  browser_hash TEXT NOT NULL,
+  payload TEXT NOT NULL,             -- sealed: where to go on, nonce, PKCE verifier
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sign_in_attempts_by_expiry ON sign_in_attempts (expires_at);
+
+-- What was made and ended, to be told to the company's own servers. Triggers write it, in the transaction of what it reports:
+-- no way of making or ending a link can forget it. Only while somebody wants to be told.
+CREATE TABLE settings (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE webhook_outbox (
+  id TEXT PRIMARY KEY,
+  type TEXT NOT NULL,
+  data TEXT NOT NULL,                -- JSON, as it is sent
+  occurred_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next_attempt_at INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX webhook_outbox_by_time ON webhook_outbox (next_attempt_at, occurred_at);
+
+CREATE TRIGGER webhook_link_created AFTER INSERT ON grants
+WHEN NEW.skill_id IS NOT NULL AND EXISTS (SELECT 1 FROM settings WHERE name = 'webhooks')
+BEGIN
+  INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
+    'msg_' || lower(hex(randomblob(16))), 'link.created',
+    json_object('grantId', NEW.id, 'userId', NEW.user_id, 'skillId', NEW.skill_id, 'stage', NEW.skill_stage, 'flow', NEW.flow),
+    COALESCE(NEW.imported_at, NEW.created_at)
+  );
+END;
+
+CREATE TRIGGER webhook_link_removed AFTER UPDATE OF revoked_at ON grants
+WHEN NEW.skill_id IS NOT NULL AND OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL
+  AND EXISTS (SELECT 1 FROM settings WHERE name = 'webhooks')
+BEGIN
+  INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
+    'msg_' || lower(hex(randomblob(16))), 'link.removed',
+    json_object('grantId', NEW.id, 'userId', NEW.user_id, 'skillId', NEW.skill_id, 'stage', NEW.skill_stage, 'flow', NEW.flow,
+      'reason', COALESCE(NEW.revoked_reason, 'unknown')),
+    NEW.revoked_at
+  );
+END;
+
+-- A living link goes with its user or its skill, or was idle for too long. Only here the database's own clock tells the time.
+CREATE TRIGGER webhook_link_deleted AFTER DELETE ON grants
+WHEN OLD.skill_id IS NOT NULL AND OLD.revoked_at IS NULL AND EXISTS (SELECT 1 FROM settings WHERE name = 'webhooks')
+BEGIN
+  INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
+    'msg_' || lower(hex(randomblob(16))), 'link.removed',
+    json_object('grantId', OLD.id, 'userId', OLD.user_id, 'skillId', OLD.skill_id, 'stage', OLD.skill_stage, 'flow', OLD.flow,
+      'reason', CASE WHEN EXISTS (SELECT 1 FROM users WHERE id = OLD.user_id) THEN 'deleted' ELSE 'user_deleted' END),
+    CAST(unixepoch('subsec') * 1000 AS INTEGER)
+  );
+END;
+
+-- Passkeys of built-in accounts. The public key is SubjectPublicKeyInfo as base64url.
+CREATE TABLE passkeys (
+  id TEXT PRIMARY KEY,
+  credential_id TEXT NOT NULL UNIQUE, -- base64url
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  public_key TEXT NOT NULL,
+  algorithm TEXT NOT NULL CHECK (algorithm IN ('ES256', 'RS256')),
+  counter INTEGER NOT NULL,
+  transports TEXT NOT NULL,           -- JSON: [name]
+  name TEXT NOT NULL,
+  backup_eligible INTEGER NOT NULL,
+  backed_up INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER
+) STRICT;
+CREATE INDEX passkeys_by_user ON passkeys (user_id);
+
+-- Challenges that were answered, until they would have expired: each is good once. `claim_id` names the request that took it.
+CREATE TABLE passkey_challenges (
+  hash TEXT PRIMARY KEY,
+  claim_id TEXT NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX passkey_challenges_by_expiry ON passkey_challenges (expires_at);
+
+-- What must not come back with an older copy of this database: written by triggers, whatever ended it, and taken to KV by the
+-- scheduled work (storage/endings.ts), where a restore of D1 does not reach.
+CREATE TABLE endings (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL CHECK (kind IN ('grant', 'user', 'logins')),
+  subject TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER endings_grant_revoked AFTER UPDATE OF revoked_at ON grants
+WHEN OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL
+BEGIN
+  INSERT INTO endings (kind, subject) VALUES ('grant', NEW.id);
+END;
+
+CREATE TRIGGER endings_grant_deleted AFTER DELETE ON grants WHEN OLD.revoked_at IS NULL
+BEGIN
+  INSERT INTO endings (kind, subject) VALUES ('grant', OLD.id);
+END;
+
+CREATE TRIGGER endings_user_deleted AFTER DELETE ON users
+BEGIN
+  INSERT INTO endings (kind, subject) VALUES ('user', OLD.id);
+END;
+
+CREATE TRIGGER endings_logins_ended AFTER UPDATE OF session_epoch ON users WHEN NEW.session_epoch > OLD.session_epoch
+BEGIN
+  INSERT INTO endings (kind, subject) VALUES ('logins', NEW.id);
+END;

@@ -1,34 +1,38 @@
 // The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
 import { Hono } from "hono/tiny";
-import { alexaRoutes } from "./alexa/routes.ts";
-import { appAuthorizationRoutes } from "./authorization/app-authorizations.ts";
-import { authorizeRoutes } from "./authorization/authorize.ts";
-import { Caches } from "./authorization/caches.ts";
-import { introspectRoutes } from "./authorization/introspect.ts";
-import { metadataRoutes } from "./authorization/metadata.ts";
-import { oauthError } from "./authorization/oauth-error.ts";
-import { revokeRoutes } from "./authorization/revoke.ts";
-import { tokenRoutes } from "./authorization/token.ts";
-import { userinfoRoutes } from "./authorization/userinfo.ts";
+import { type MaintenanceReport, runMaintenance } from "./admin/maintenance.ts";
+import { operationsRoutes } from "./admin/router.ts";
+import { Caches } from "./caches.ts";
 import { createKeyring, type Keyring } from "./crypto/keyring.ts";
 import { randomSecret } from "./crypto/random.ts";
-import { deepLinkRoutes } from "./deep-links/routes.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
+import { skillEventRoutes } from "./events/skill-events.ts";
 import { problem } from "./http/problem.ts";
 import { linksApiRoutes } from "./linking/api.ts";
+import { appAuthorizationRoutes } from "./linking/app-authorizations.ts";
+import { deepLinkRoutes } from "./linking/app-links.ts";
 import { callbackRoutes } from "./linking/callback.ts";
 import { linkPageRoutes } from "./linking/link-page.ts";
+import { authorizeRoutes } from "./oauth/authorize.ts";
+import { introspectRoutes } from "./oauth/introspect.ts";
+import { metadataRoutes } from "./oauth/metadata.ts";
+import { oauthError } from "./oauth/oauth-error.ts";
+import { revokeRoutes } from "./oauth/revoke.ts";
+import { tokenRoutes } from "./oauth/token.ts";
+import { userinfoRoutes } from "./oauth/userinfo.ts";
+import { Counters } from "./observability/counters.ts";
+import { createLog } from "./observability/log.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
-import { createLog } from "./operations/log.ts";
-import { type MaintenanceReport, runMaintenance } from "./operations/maintenance.ts";
-import { Counters } from "./operations/metrics.ts";
-import { operationsRoutes } from "./operations/router.ts";
 import type { AppContext, AppEnv, Runtime } from "./runtime.ts";
 import { signInRoutes } from "./sign-in/routes.ts";
+import { acceptGrantRoutes } from "./skill-backend/accept-grant.ts";
+import { gatewayTokenRoutes } from "./skill-backend/gateway-token.ts";
+import { personalizationRoutes } from "./skill-backend/personalization.ts";
+import { reciprocalRoutes } from "./skill-backend/reciprocal.ts";
 import { StorageFault } from "./storage/d1.ts";
 import { messagesFor } from "./ui/messages.ts";
 import { renderErrorPage } from "./ui/page.tsx";
-import { followConfiguration } from "./webhooks.ts";
+import { followConfiguration } from "./webhooks/webhooks.ts";
 
 /** How a path speaks: OAuth's JSON, problem documents, or pages. Errors nobody foresaw follow it (W1, F6). */
 type Dialect = "oauth" | "problem" | "page";
@@ -125,7 +129,11 @@ export function createService(config: Config, now: () => number = () => Date.now
   app.route("/", linksApiRoutes);
   app.route("/", callbackRoutes);
   app.route("/", linkPageRoutes);
-  app.route("/", alexaRoutes);
+  app.route("/", skillEventRoutes);
+  app.route("/", acceptGrantRoutes);
+  app.route("/", reciprocalRoutes);
+  app.route("/", gatewayTokenRoutes);
+  app.route("/", personalizationRoutes);
 
   app.notFound((c) => {
     const allow = methodsOf(app, c.req.path);

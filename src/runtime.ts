@@ -1,10 +1,10 @@
 // What every part of a request works with: configuration, clock, keys, storage, and where to leave a trace.
 import type { Context } from "hono";
-import type { Caches } from "./authorization/caches.ts";
+import type { Caches } from "./caches.ts";
 import type { Keyring } from "./crypto/keyring.ts";
 import type { Config } from "./env.ts";
-import type { Log } from "./operations/log.ts";
-import type { Metrics } from "./operations/metrics.ts";
+import type { Metrics } from "./observability/counters.ts";
+import type { Log } from "./observability/log.ts";
 
 export interface Runtime {
   readonly config: Config;

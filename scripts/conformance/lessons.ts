@@ -4,7 +4,7 @@ import { documentedOnly, notYet, partly, proven, type Source } from "./requireme
 export const LESSONS: Source = {
   title: "Field lessons",
   about:
-    "Faults that unlinked customers, kept them from linking, or opened a hole at other servers. Tests carry the id in their name.",
+    "Faults that unlinked customers, kept them from attempt, or opened a hole at other servers. Tests carry the id in their name.",
   requirements: [
     proven(
       "T1",

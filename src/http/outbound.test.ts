@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { jsonAnswer } from "../../test/support/amazon.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { startService } from "../../test/support/service.ts";
-import { exchangeAmazonCode, exchangeGrantCode, refreshAmazonTokens, toAmazonCode } from "../alexa/lwa.ts";
+import { exchangeAmazonCode, exchangeGrantCode, refreshAmazonTokens, toAmazonCode } from "../amazon/lwa.ts";
 import { callForJson, fetchOut, OutboundFault } from "./outbound.ts";
 
 afterEach(() => vi.restoreAllMocks());

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import * as z from "zod/mini";
-import { tolerant } from "../tolerant.ts";
 import { shapeFaults } from "./json-body.ts";
+import { tolerant } from "./tolerant.ts";
 
 const shape = z.strictObject({
   name: z.string().check(z.maxLength(3)),

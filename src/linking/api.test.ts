@@ -61,7 +61,7 @@ describe("starting", () => {
 
   it("stores neither state nor verifier in clear", async () => {
     const started = await ada.start();
-    const stored = JSON.stringify(await rows("SELECT * FROM linkings"));
+    const stored = JSON.stringify(await rows("SELECT * FROM attempts"));
     expect(stored).toContain(started.id);
     expect(stored).not.toContain(started.state);
     expect(stored).not.toContain(started.state.slice(6));
@@ -95,7 +95,7 @@ describe("starting", () => {
     ],
   ])("refuses %s", async (_, body, expected) => {
     expect(await problemCode(await ada.call("POST", "/api/links", body))).toBe(expected);
-    expect(await rows("SELECT id FROM linkings WHERE state_hash IS NOT NULL")).toEqual([]);
+    expect(await rows("SELECT id FROM attempts WHERE state_hash IS NOT NULL")).toEqual([]);
   });
 
   it("refuses a body over 16 KB", async () => {
@@ -118,7 +118,7 @@ describe("starting", () => {
     const refused = await ada.call("POST", "/api/links", body);
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
     expect(await problemCode(refused)).toBe("too_many_requests");
-    expect(await rows("SELECT id FROM linkings WHERE state_hash IS NOT NULL")).toEqual([]);
+    expect(await rows("SELECT id FROM attempts WHERE state_hash IS NOT NULL")).toEqual([]);
     expect((await bob.call("POST", "/api/links", body)).status).toBe(201);
     expect(keys).toEqual([`start ${ada.userId}`, `start ${bob.userId}`]);
     Object.assign(service.env, { USER_LIMIT: undefined });
@@ -175,7 +175,7 @@ describe("completing", () => {
     await link(amazon, ada);
     const dump = JSON.stringify(
       await Promise.all(
-        ["linkings", "amazon_tokens", "codes", "grants", "audit"].map((t) => rows(`SELECT * FROM ${t}`)),
+        ["attempts", "amazon_tokens", "codes", "grants", "audit"].map((t) => rows(`SELECT * FROM ${t}`)),
       ),
     );
     expect(dump).not.toContain("Atza");
@@ -275,7 +275,7 @@ describe("completing", () => {
 });
 
 describe("L5: Login with Amazon refuses or is away", () => {
-  it("a refused code ends the linking, the same way again", async () => {
+  it("a refused code ends the attempt, the same way again", async () => {
     const { state } = await ada.start();
     for (let i = 0; i < 2; i++) {
       const response = await ada.complete({ state, code: "ANnever-issued" });
@@ -285,7 +285,7 @@ describe("L5: Login with Amazon refuses or is away", () => {
       expect(text).not.toContain("raw text of Amazon");
     }
     expect(amazon.calls("lwa")).toHaveLength(1);
-    expect(await rows("SELECT reason FROM linkings WHERE outcome = 'failed'")).toEqual([
+    expect(await rows("SELECT reason FROM attempts WHERE outcome = 'failed'")).toEqual([
       { reason: "amazon_code_rejected_invalid_grant" },
     ]);
   });

@@ -1,13 +1,13 @@
 // The JSON API of /api/links: for the company's app and website, with the user's access token.
 import { Hono } from "hono/tiny";
-import { toAmazonCode } from "../alexa/lwa.ts";
-import { type ApiUser, authenticateUser } from "../authorization/bearer.ts";
+import { remedyFor } from "../admin/remedies.ts";
+import { toAmazonCode } from "../amazon/lwa.ts";
 import { jsonBody } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
-import { remedyFor } from "../operations/remedies.ts";
+import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { readLinkingByState } from "../storage/app-linkings.ts";
-import type { Stage } from "../storage/linkings.ts";
+import type { Stage } from "../storage/attempts/attempts.ts";
+import { readAttemptByState } from "../storage/attempts/started.ts";
 import { type Completion, presentCode, presentError, refuseWrongUser } from "./complete.ts";
 import { LIMIT_SECONDS, withinLimit } from "./limit.ts";
 import { publicReason } from "./reasons.ts";
@@ -78,15 +78,15 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
     case "session_ended":
       return problem("temporarily_unavailable");
     case "started": {
-      const { linking, skill } = started;
+      const { attempt, skill } = started;
       rt.metrics.count("linking_started", skill.id);
       return json(
         {
-          id: linking.id,
+          id: attempt.id,
           state,
-          ...(await amazonAddresses(rt, linking, skill.lwa?.clientId ?? "", state)),
-          redirectUri: linking.redirect_uri,
-          expiresAt: isoTime(linking.expires_at),
+          ...(await amazonAddresses(rt, attempt, skill.lwa?.clientId ?? "", state)),
+          redirectUri: attempt.redirect_uri,
+          expiresAt: isoTime(attempt.expires_at),
         },
         201,
       );
@@ -98,21 +98,21 @@ async function complete(c: AppContext, rt: Runtime, user: ApiUser): Promise<Resp
   const body = await jsonBody(c, completeBody, { limit: LARGEST_BODY_BYTES });
   if (body instanceof Response) return body;
   const state = toLinkingState(body.state);
-  const linking = state && (await readLinkingByState(rt.db, await hashOfState(state)));
-  if (!state || !linking || linking.browser_hash !== null) return problem("state_unknown");
+  const attempt = state && (await readAttemptByState(rt.db, await hashOfState(state)));
+  if (!state || !attempt || attempt.browser_hash !== null) return problem("state_unknown");
 
-  const wrongUser = linking.user_id !== user.userId;
+  const wrongUser = attempt.user_id !== user.userId;
   if ("error" in body) {
     if (wrongUser) return problem("wrong_user");
-    return answer(linking.skill_id, await presentError(rt, { linking, state, faultsEndIt: false }, body.error));
+    return answer(attempt.skill_id, await presentError(rt, { attempt, state, faultsEndIt: false }, body.error));
   }
-  const code = "code" in body ? toAmazonCode(body.code) : await openResult(rt, linking.id, state, body.result);
+  const code = "code" in body ? toAmazonCode(body.code) : await openResult(rt, attempt.id, state, body.result);
   if (!code) return problem("result" in body ? "invalid_result" : "invalid_body");
   if (wrongUser) {
-    await refuseWrongUser(rt, linking, user.userId);
+    await refuseWrongUser(rt, attempt, user.userId);
     return problem("wrong_user");
   }
-  return answer(linking.skill_id, await presentCode(rt, { linking, state, faultsEndIt: false }, code));
+  return answer(attempt.skill_id, await presentCode(rt, { attempt, state, faultsEndIt: false }, code));
 }
 
 function answer(skillId: string, completion: Completion): Response {

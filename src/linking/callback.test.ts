@@ -1,4 +1,4 @@
-// Where Amazon's answer arrives: in the browser that started, in others, and for linkings of the app.
+// Where Amazon's answer arrives: in the browser that started, in others, and for attempts of the app.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DEMO } from "../../test/support/accounts.ts";
 import { type Amazon, htmlAnswer, jsonAnswer, timeOut } from "../../test/support/amazon.ts";

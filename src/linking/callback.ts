@@ -1,13 +1,13 @@
 // Where Amazon's answer arrives: in the browser that started the linking it completes; for the app it is handed on and stays nowhere (S1).
 import { Hono } from "hono/tiny";
-import { type AmazonCode, toAmazonCode } from "../alexa/lwa.ts";
-import { parseRawQuery, rawQueryOf } from "../authorization/raw-query.ts";
+import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
+import { browserOf } from "../http/browser.ts";
 import { seeOther } from "../http/see-other.ts";
+import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { browserOf } from "../sign-in/browser.ts";
 import { currentSession } from "../sign-in/session.ts";
-import { type AppLinking, readLinkingByState } from "../storage/app-linkings.ts";
-import { sessionHolds } from "../storage/sessions.ts";
+import { readAttemptByState, type StartedAttempt } from "../storage/attempts/started.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
 import { type Completion, presentCode, presentError } from "./complete.ts";
 import {
   renderBadAddress,
@@ -53,30 +53,30 @@ async function takeCallback(c: AppContext, path: string): Promise<Response> {
   const answer = parseAnswer(rawQueryOf(c.req.url));
   if (!answer) return renderBadAddress(c);
   const { state, answered } = answer;
-  const linking = state && (await readLinkingByState(rt.db, await hashOfState(state)));
-  if (!state || !linking || linking.redirect_uri !== rt.issuer + path) return renderUnknownState(c);
-  return linking.browser_hash === null
-    ? handOn(c, linking, state, answered)
-    : completeHere(c, linking, state, answered);
+  const attempt = state && (await readAttemptByState(rt.db, await hashOfState(state)));
+  if (!state || !attempt || attempt.redirect_uri !== rt.issuer + path) return renderUnknownState(c);
+  return attempt.browser_hash === null
+    ? handOn(c, attempt, state, answered)
+    : completeHere(c, attempt, state, answered);
 }
 
 /** For a linking of the app: what Amazon answered goes on to the app's own return URL, sealed; nothing is stored. */
 async function handOn(
   c: AppContext,
-  linking: AppLinking,
+  attempt: StartedAttempt,
   state: LinkingState,
   answered: AmazonAnswer["answered"],
 ): Promise<Response> {
   const rt = c.var.runtime;
-  if (linking.return_to === null || linking.expires_at <= rt.now()) return renderUnknownState(c);
+  if (attempt.return_to === null || attempt.expires_at <= rt.now()) return renderUnknownState(c);
   if ("error" in answered) {
     const reason = reasonOfAmazonError(answered.error);
     const outcome =
       reason === "amazon_denied" ? { status: "cancelled" } : { status: "failed", reason: publicReason(reason) };
-    return seeOther(c, withQuery(linking.return_to, { ...outcome, state }));
+    return seeOther(c, withQuery(attempt.return_to, { ...outcome, state }));
   }
-  const result = await sealResult(rt, linking.id, state, answered.code);
-  return seeOther(c, withQuery(linking.return_to, { status: "parked", state, result }));
+  const result = await sealResult(rt, attempt.id, state, answered.code);
+  return seeOther(c, withQuery(attempt.return_to, { status: "parked", state, result }));
 }
 
 /** Whether a person goes there: a look ahead by the browser or a mail scanner must not spend anything (P2). */
@@ -87,7 +87,7 @@ function isNavigation(c: AppContext): boolean {
 
 async function completeHere(
   c: AppContext,
-  linking: AppLinking,
+  attempt: StartedAttempt,
   state: LinkingState,
   answered: AmazonAnswer["answered"],
 ): Promise<Response> {
@@ -101,24 +101,24 @@ async function completeHere(
   const browserHash = await browserOf(c);
   const session = await currentSession(c, browserHash);
   const same =
-    linking.browser_hash === browserHash &&
-    session?.userId === linking.user_id &&
-    session.sessionId === linking.session_id;
+    attempt.browser_hash === browserHash &&
+    session?.userId === attempt.user_id &&
+    session.sessionId === attempt.session_id;
   if (!session || !same) {
-    rt.log.alert("callback_elsewhere", { linkingId: linking.id, traceId: linking.trace_id });
+    rt.log.alert("callback_elsewhere", { attemptId: attempt.id, traceId: attempt.trace_id });
     return renderElsewhere(c);
   }
-  const presentation = { linking, state, condition: sessionHolds(session), faultsEndIt: true };
+  const presentation = { attempt, state, condition: sessionHolds(session), faultsEndIt: true };
   const completion =
     "code" in answered
       ? await presentCode(rt, presentation, answered.code)
       : await presentError(rt, presentation, answered.error);
-  return goBack(c, linking, state, completion);
+  return goBack(c, attempt, state, completion);
 }
 
 function goBack(
   c: AppContext,
-  linking: AppLinking,
+  attempt: StartedAttempt,
   state: LinkingState,
   completion: Completion,
 ): Response | Promise<Response> {
@@ -133,8 +133,8 @@ function goBack(
     case "linked":
     case "ended":
     case "expired": {
-      if (linking.return_to === null) return renderOutcome(c, linking, completion);
-      return seeOther(c, withQuery(linking.return_to, { ...outcomeOf(completion), state }));
+      if (attempt.return_to === null) return renderOutcome(c, attempt, completion);
+      return seeOther(c, withQuery(attempt.return_to, { ...outcomeOf(completion), state }));
     }
   }
 }

@@ -1,21 +1,21 @@
-// Completing a linking: who may, with what, how often. The same rules serve the JSON API and the callback in a browser.
-import type { AmazonCode } from "../alexa/lwa.ts";
+// Completing an attempt: who may, with what, how often. The same rules serve the JSON API and the callback in a browser.
+import type { AmazonCode } from "../amazon/lwa.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
-import { openTokens } from "../storage/amazon-tokens.ts";
+import { openTokens } from "../storage/amazon/amazon-tokens.ts";
+import { endAsFailed, type FailedEnd } from "../storage/attempts/outcomes.ts";
 import {
-  type AppLinking,
-  claimLinking,
+  claimAttempt,
   hostsInDoubt,
-  readExpiredLinkings,
-  readLinkingByState,
-} from "../storage/app-linkings.ts";
+  readAttemptByState,
+  readExpiredAttempts,
+  type StartedAttempt,
+} from "../storage/attempts/started.ts";
 import type { Condition } from "../storage/d1.ts";
-import { endAsFailed, type FailedEnd } from "../storage/linking-ends.ts";
-import { deliverSoon } from "../webhooks.ts";
+import { deliverSoon } from "../webhooks/webhooks.ts";
 import { reasonOfAmazonError } from "./reasons.ts";
-import { FIRST_LEASE_MS, type Passing, type RunOutcome, runLinking, unlinksOf } from "./run.ts";
+import { FIRST_LEASE_MS, type Passing, type RunOutcome, runAttempt, unlinksOf } from "./run.ts";
 import { hashOfState, type LinkingState } from "./state.ts";
 
 export type Completion =
@@ -31,29 +31,29 @@ export type Completion =
   | { readonly outcome: "session_ended" };
 
 /** Where a linking stands for the user who started it; undefined: open, it may be claimed. */
-export function standing(linking: AppLinking, now: number, amazonCodeHash: string | null): Completion | undefined {
-  const other = linking.amazon_code_hash !== null && amazonCodeHash !== null;
-  if (other && linking.amazon_code_hash !== amazonCodeHash) return { outcome: "state_used" };
-  switch (linking.outcome) {
+export function standing(attempt: StartedAttempt, now: number, amazonCodeHash: string | null): Completion | undefined {
+  const other = attempt.amazon_code_hash !== null && amazonCodeHash !== null;
+  if (other && attempt.amazon_code_hash !== amazonCodeHash) return { outcome: "state_used" };
+  switch (attempt.outcome) {
     case "linked":
       return { outcome: "linked" };
     case "abandoned":
       return { outcome: "expired" };
     case "cancelled":
     case "failed": {
-      const reason = linking.reason ?? "amazon_denied";
+      const reason = attempt.reason ?? "amazon_denied";
       return reason === "wrong_user"
         ? { outcome: "state_used" }
-        : { outcome: "ended", as: linking.outcome, reason: reason };
+        : { outcome: "ended", as: attempt.outcome, reason: reason };
     }
     case "pending":
-      if (linking.running_until !== null && linking.running_until > now) return { outcome: "in_progress" };
-      return linking.expires_at <= now ? { outcome: "expired" } : undefined;
+      if (attempt.running_until !== null && attempt.running_until > now) return { outcome: "in_progress" };
+      return attempt.expires_at <= now ? { outcome: "expired" } : undefined;
   }
 }
 
 export interface Presentation {
-  readonly linking: AppLinking;
+  readonly attempt: StartedAttempt;
   readonly state: LinkingState;
   /** What must hold beside the user: a browser's session. */
   readonly condition?: Condition;
@@ -66,17 +66,17 @@ export interface Presentation {
  * asked of Amazon; the work runs on when the caller's connection goes. Throws `StorageFault` for passing faults of ours.
  */
 export async function presentCode(rt: Runtime, presentation: Presentation, code: AmazonCode): Promise<Completion> {
-  const { linking, state } = presentation;
+  const { attempt, state } = presentation;
   const amazonCodeHash = await sha256(`amazon code ${code}`);
-  const stands = standing(linking, rt.now(), amazonCodeHash);
+  const stands = standing(attempt, rt.now(), amazonCodeHash);
   if (stands) return stands;
   const runId = randomId();
-  const claimed = await claimLinking(
+  const claimed = await claimAttempt(
     rt.db,
-    linking,
+    attempt,
     {
-      linkingId: linking.id,
-      userId: linking.user_id,
+      attemptId: attempt.id,
+      userId: attempt.user_id,
       amazonCodeHash,
       runId,
       runningUntil: rt.now() + FIRST_LEASE_MS,
@@ -84,12 +84,12 @@ export async function presentCode(rt: Runtime, presentation: Presentation, code:
     rt.now(),
     presentation.condition,
   );
-  if (!claimed.linking || !claimed.skill) return { outcome: "expired" };
-  if (claimed.linking.run_id !== runId) {
-    return standing(claimed.linking, rt.now(), amazonCodeHash) ?? { outcome: "session_ended" };
+  if (!claimed.attempt || !claimed.skill) return { outcome: "expired" };
+  if (claimed.attempt.run_id !== runId) {
+    return standing(claimed.attempt, rt.now(), amazonCodeHash) ?? { outcome: "session_ended" };
   }
-  const work = runLinking(rt, {
-    linking: { ...claimed.linking, run_id: runId },
+  const work = runAttempt(rt, {
+    attempt: { ...claimed.attempt, run_id: runId },
     skill: claimed.skill,
     state,
     code,
@@ -99,10 +99,10 @@ export async function presentCode(rt: Runtime, presentation: Presentation, code:
   const run = await work;
   // Of what the codes of this run have made, more may have ended than one.
   deliverSoon(rt);
-  if (run.outcome === "linked") rt.metrics.count("linking_linked", linking.skill_id);
-  if (run.outcome === "failed") rt.metrics.count("linking_failed", linking.skill_id);
+  if (run.outcome === "linked") rt.metrics.count("linking_linked", attempt.skill_id);
+  if (run.outcome === "failed") rt.metrics.count("linking_failed", attempt.skill_id);
   if (run.outcome !== "lost") return completionOf(run);
-  const now = await readLinkingByState(rt.db, await hashOfState(state));
+  const now = await readAttemptByState(rt.db, await hashOfState(state));
   return (now && standing(now, rt.now(), amazonCodeHash)) ?? { outcome: "in_progress" };
 }
 
@@ -110,26 +110,26 @@ function completionOf(run: Exclude<RunOutcome, { outcome: "lost" }>): Completion
   return run.outcome === "failed" ? { outcome: "ended", as: "failed", reason: run.reason } : run;
 }
 
-/** Presents the error that Amazon's callback carried: `access_denied` cancels, anything else fails the linking. */
+/** Presents the error that Amazon's callback carried: `access_denied` cancels, anything else fails the attempt. */
 export async function presentError(rt: Runtime, presentation: Presentation, error: string): Promise<Completion> {
-  const { linking } = presentation;
-  const stands = standing(linking, rt.now(), null);
+  const { attempt } = presentation;
+  const stands = standing(attempt, rt.now(), null);
   if (stands) return stands;
   const reason = reasonOfAmazonError(error);
   // Amazon's own words are for the operator; pages and URLs get ours (L5).
-  rt.log.warn("amazon_error", { linkingId: linking.id, traceId: linking.trace_id, error: error.slice(0, 200) });
+  rt.log.warn("amazon_error", { attemptId: attempt.id, traceId: attempt.trace_id, error: error.slice(0, 200) });
   const as = reason === "amazon_denied" ? "cancelled" : "failed";
   const also = presentation.condition ?? { sql: "TRUE", params: [] };
-  const ended = await endOpenLinking(rt, linking, {
+  const ended = await endOpenAttempt(rt, attempt, {
     outcome: as,
     reason,
     condition: {
       sql: `user_id = ? AND expires_at > ? AND (running_until IS NULL OR running_until <= ?) AND ${also.sql}`,
-      params: [linking.user_id, rt.now(), rt.now(), ...also.params],
+      params: [attempt.user_id, rt.now(), rt.now(), ...also.params],
     },
   });
   if (!ended) return { outcome: "session_ended" };
-  rt.metrics.count(`linking_${as}`, linking.skill_id);
+  rt.metrics.count(`linking_${as}`, attempt.skill_id);
   return { outcome: "ended", as, reason };
 }
 
@@ -137,42 +137,42 @@ export async function presentError(rt: Runtime, presentation: Presentation, erro
  * Somebody who did not start the linking presented what Amazon answered (S1): while it is pending it ends as failed, with an alert. A
  * linking that has ended stays as it is.
  */
-export async function refuseWrongUser(rt: Runtime, linking: AppLinking, userId: string): Promise<void> {
-  if (linking.outcome !== "pending") return;
-  await endOpenLinking(rt, linking, {
+export async function refuseWrongUser(rt: Runtime, attempt: StartedAttempt, userId: string): Promise<void> {
+  if (attempt.outcome !== "pending") return;
+  await endOpenAttempt(rt, attempt, {
     outcome: "failed",
     reason: "wrong_user",
     condition: { sql: "user_id <> ?", params: [userId] },
     audit: { kind: "linking_wrong_user", alert: true, userId, details: "started by another user" },
   });
-  rt.log.alert("linking_wrong_user", { linkingId: linking.id, traceId: linking.trace_id });
+  rt.log.alert("linking_wrong_user", { attemptId: attempt.id, traceId: attempt.trace_id });
 }
 
-async function endOpenLinking(
+async function endOpenAttempt(
   rt: Runtime,
-  linking: AppLinking,
-  end: Omit<FailedEnd, "linkingId" | "alongside">,
+  attempt: StartedAttempt,
+  end: Omit<FailedEnd, "attemptId" | "alongside">,
 ): Promise<boolean> {
-  const alongside = await unlinksInDoubt(rt, linking);
-  return endAsFailed(rt.db, { ...end, linkingId: linking.id, alongside }, rt.now());
+  const alongside = await unlinksInDoubt(rt, attempt);
+  return endAsFailed(rt.db, { ...end, attemptId: attempt.id, alongside }, rt.now());
 }
 
 /** Hosts that may have linked in a run that was let go or died: the skill is disabled there when the linking ends without success. */
-async function unlinksInDoubt(rt: Runtime, linking: AppLinking): Promise<D1PreparedStatement[]> {
-  const hosts = hostsInDoubt(linking);
-  if (!linking.amazon_tokens || hosts.length === 0) return [];
-  const tokens = await openTokens(rt.keyring, { linkingId: linking.id }, linking.amazon_tokens);
-  return unlinksOf(rt, linking, tokens ?? null, hosts);
+async function unlinksInDoubt(rt: Runtime, attempt: StartedAttempt): Promise<D1PreparedStatement[]> {
+  const hosts = hostsInDoubt(attempt);
+  if (!attempt.amazon_tokens || hosts.length === 0) return [];
+  const tokens = await openTokens(rt.keyring, { attemptId: attempt.id }, attempt.amazon_tokens);
+  return unlinksOf(rt, attempt, tokens ?? null, hosts);
 }
 
 /**
- * Ends linkings that got as far as Amazon's tokens and were not completed in time: grants and codes born from them go, and what Alexa may
+ * Ends attempts that got as far as Amazon's tokens and were not completed in time: grants and codes born from them go, and what Alexa may
  * have enabled is disabled. For the scheduled work. The number ended.
  */
-export async function abandonExpiredLinkings(rt: Runtime, limit: number): Promise<number> {
-  const expired = await readExpiredLinkings(rt.db, rt.now(), limit);
-  for (const linking of expired) {
-    await endOpenLinking(rt, linking, {
+export async function abandonExpiredAttempts(rt: Runtime, limit: number): Promise<number> {
+  const expired = await readExpiredAttempts(rt.db, rt.now(), limit);
+  for (const attempt of expired) {
+    await endOpenAttempt(rt, attempt, {
       outcome: "abandoned",
       reason: "not_completed",
       condition: { sql: "(running_until IS NULL OR running_until <= ?)", params: [rt.now()] },

@@ -14,7 +14,7 @@ import {
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { json, refresh } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
-import { abandonExpiredLinkings } from "./complete.ts";
+import { abandonExpiredAttempts } from "./complete.ts";
 import { finishPendingUnlinks } from "./unlink.ts";
 
 let service: Service;
@@ -351,7 +351,7 @@ describe("enablement over regions", () => {
     expect(await json(await ada.call("GET", "/api/links"))).toMatchObject({ links: [{ status: "not_linked" }] });
     service.clock.advance(11 * 60_000);
     const rt = await runtimeOf(service);
-    expect(await abandonExpiredLinkings(rt, 10)).toBe(1);
+    expect(await abandonExpiredAttempts(rt, 10)).toBe(1);
     expect(await linkingRow(id)).toMatchObject({ outcome: "abandoned", amazon_tokens: null });
     expect(await livingGrants(ada.userId)).toEqual([]);
     expect(await finishPendingUnlinks(rt, 10)).toBe(1);

@@ -1,10 +1,10 @@
 // Enablement over Alexa's regions: one fresh code of ours per call, GET where the answer leaves it open (L1, L2, L3).
-import { enablementHosts, readEnablement, regionOf, requestEnablement } from "../alexa/enablement.ts";
-import { type EnablementFailureReason, failureRule, mostSpecific } from "../alexa/enablement-failures.ts";
-import { mintEnablementCode } from "../authorization/codes.ts";
+import { enablementHosts, readEnablement, regionOf, requestEnablement } from "../amazon/enablement.ts";
+import { type EnablementFailureReason, failureRule, mostSpecific } from "../amazon/enablement-failures.ts";
 import { randomId } from "../crypto/random.ts";
+import { mintEnablementCode } from "../oauth/codes.ts";
 import type { Runtime } from "../runtime.ts";
-import { type AppLinking, advanceRun, hostsInDoubt, runHolds } from "../storage/app-linkings.ts";
+import { advanceRun, hostsInDoubt, runHolds, type StartedAttempt } from "../storage/attempts/started.ts";
 
 /** Longer than one call, the look after it, a pause that Alexa asked for, and the storage around them. */
 export const ATTEMPT_LEASE_MS = 25_000;
@@ -33,7 +33,7 @@ export type EnableOutcome =
       /** Hosts where Alexa may hold a link: neither the call nor GET gave an answer, or the run that made the call died. */
       readonly inDoubt: readonly string[];
     }
-  /** Somebody else has ended the linking. */
+  /** Somebody else has ended the attempt. */
   | { readonly outcome: "lost"; readonly inDoubt: readonly string[] };
 
 /**
@@ -43,16 +43,16 @@ export type EnableOutcome =
  */
 export async function enableAnywhere(
   rt: Runtime,
-  linking: AppLinking & { readonly run_id: string },
+  attempt: StartedAttempt & { readonly run_id: string },
   scope: string,
   accessToken: string,
   deadline: number,
 ): Promise<EnableOutcome> {
-  const hosts = await enablementHosts(rt, accessToken, linking.remembered_host);
+  const hosts = await enablementHosts(rt, accessToken, attempt.remembered_host);
   const queue = hosts.map((host) => ({ host, notBefore: 0 }));
   const failures: EnablementFailureReason[] = [];
-  const inDoubt = new Set(hostsInDoubt(linking));
-  const run = { linkingId: linking.id, runId: linking.run_id };
+  const inDoubt = new Set(hostsInDoubt(attempt));
+  const run = { attemptId: attempt.id, runId: attempt.run_id };
   let retryAfter: number | undefined;
   for (const [index, { host, notBefore }] of queue.entries()) {
     const pause = Math.max(0, notBefore - rt.now());
@@ -68,14 +68,14 @@ export async function enableAnywhere(
       mintEnablementCode(
         rt,
         {
-          linkingId: linking.id,
+          attemptId: attempt.id,
           grantId,
-          clientId: linking.client_id,
-          userId: linking.user_id,
-          redirectUri: linking.redirect_uri,
+          clientId: attempt.client_id,
+          userId: attempt.user_id,
+          redirectUri: attempt.redirect_uri,
           scope,
         },
-        runHolds(linking.id, linking.run_id),
+        runHolds(attempt.id, attempt.run_id),
       ),
     ]);
     if (!holds) return { outcome: "lost", inDoubt: [...inDoubt] };
@@ -84,9 +84,9 @@ export async function enableAnywhere(
       host,
       {
         accessToken,
-        skillId: linking.skill_id,
-        stage: linking.skill_stage,
-        redirectUri: linking.redirect_uri,
+        skillId: attempt.skill_id,
+        stage: attempt.skill_stage,
+        redirectUri: attempt.redirect_uri,
         code,
       },
       until - rt.now() - LOOK_MS,
@@ -96,7 +96,7 @@ export async function enableAnywhere(
     }
     const rule = failureRule(answer.reason);
     if (rule.undecided) {
-      const look = await readEnablement(rt, host, { accessToken, skillId: linking.skill_id }, until - rt.now());
+      const look = await readEnablement(rt, host, { accessToken, skillId: attempt.skill_id }, until - rt.now());
       if (look.state === "linked") {
         return { outcome: "linked", host, grantId, alexaUserId: look.alexaUserId, byLook: true };
       }

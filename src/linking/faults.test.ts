@@ -45,7 +45,7 @@ describe("faults of ours", () => {
         const again = await ada.complete({ state: next.state, code: next.code });
         expect(again.status, `${throws} trip ${at}`).toBe(refused ? 422 : 200);
         await again.text();
-        const grants = await rows("SELECT id FROM grants WHERE revoked_at IS NULL AND linking_id = ?", next.id);
+        const grants = await rows("SELECT id FROM grants WHERE revoked_at IS NULL AND attempt_id = ?", next.id);
         expect(grants, `${throws} trip ${at}`).toHaveLength(again.status === 200 ? 1 : 0);
       }
     }

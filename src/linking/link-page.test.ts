@@ -51,7 +51,7 @@ describe("the page", () => {
     const held = amazon.linked.get("amazon-account-1");
     expect((await service.request("/token", refresh(held?.refresh_token ?? ""))).status).toBe(200);
     // One attempt, from the sign-in to the link (O4).
-    const all = await rows<{ steps: string }>("SELECT steps FROM linkings");
+    const all = await rows<{ steps: string }>("SELECT steps FROM attempts");
     expect(all).toHaveLength(1);
     const steps = (JSON.parse(all[0]?.steps ?? "[]") as { name: string }[]).map((step) => step.name);
     expect(steps).toContain("signed_in");
@@ -64,7 +64,7 @@ describe("the page", () => {
       await service.request(WITH_RETURN, { ...init });
     }
     await browser.get(WITH_RETURN);
-    expect(await rows("SELECT id FROM linkings")).toEqual([]);
+    expect(await rows("SELECT id FROM attempts")).toEqual([]);
     expect(amazon.seen).toEqual([]);
   });
 

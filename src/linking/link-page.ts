@@ -1,18 +1,18 @@
 // GET /link/{skillId} draws one page that asks; its POST starts the linking and goes on to Amazon. Nothing is born from a GET (S3, P2).
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { parseRawQuery, rawQueryOf } from "../authorization/raw-query.ts";
 import { randomId } from "../crypto/random.ts";
+import { browserOf } from "../http/browser.ts";
+import { openForm, sealForm } from "../http/form-token.ts";
 import { seeOther } from "../http/see-other.ts";
+import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { browserOf } from "../sign-in/browser.ts";
-import { openForm, sealForm } from "../sign-in/form-token.ts";
 import { postedConsent, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession, type Session } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
 import { signOutHere } from "../sign-in/sign-in-routes.ts";
-import type { LinkingStart, Stage } from "../storage/linkings.ts";
-import { readSkill, type Skill } from "../storage/skills.ts";
+import type { AttemptStart, Stage } from "../storage/attempts/attempts.ts";
+import { readSkill, type Skill } from "../storage/skills/skills.ts";
 import { renderConsentPage } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
@@ -32,7 +32,7 @@ const PHONE = /iPhone|iPad|iPod|Android/i;
 
 const viaSchema = z.enum(["alexa_app", "lwa"]);
 const startSchema = z.object({
-  linkingId: z.string(),
+  attemptId: z.string(),
   traceId: z.string(),
   flow: z.literal("website"),
   skillId: z.string(),
@@ -108,7 +108,7 @@ async function showLinkPage(c: AppContext): Promise<Response> {
   if (!session) {
     return renderSignIn(c, {
       continueTo: await pageOfAttempt(rt, browserHash, page, begun),
-      linking: begun,
+      attempt: begun,
       skillName: skill.name,
     });
   }
@@ -136,7 +136,7 @@ async function openAttempt(
     return opened.value;
   }
   return {
-    linkingId: randomId(),
+    attemptId: randomId(),
     traceId: randomId(),
     flow: "website",
     skillId: skill.id,
@@ -145,7 +145,7 @@ async function openAttempt(
   };
 }
 
-async function pageOfAttempt(rt: Runtime, browserHash: string, page: string, begun: LinkingStart): Promise<string> {
+async function pageOfAttempt(rt: Runtime, browserHash: string, page: string, begun: AttemptStart): Promise<string> {
   const sealed = await sealForm(rt, ATTEMPT_FORM, browserHash, begun);
   return `${page}${page.includes("?") ? "&" : "?"}${ATTEMPT}=${sealed}`;
 }
@@ -201,9 +201,9 @@ async function takeDecision(c: AppContext): Promise<Response> {
     c.header("retry-after", String(LIMIT_SECONDS));
     return renderErrorPage(c, { status: 429, title: text.unavailableTitle, message: text.unavailableMessage });
   }
-  const state = await stateOfTransaction(rt, begun.linkingId, keyId);
+  const state = await stateOfTransaction(rt, begun.attemptId, keyId);
   const started = await start(rt, {
-    linkingId: begun.linkingId,
+    attemptId: begun.attemptId,
     traceId: begun.traceId,
     flow: "website",
     platform: "web",
@@ -226,8 +226,8 @@ async function takeDecision(c: AppContext): Promise<Response> {
       // The skill was changed after the page was drawn: the page says what is wrong now.
       return seeOther(c, page);
     case "started": {
-      const { linking, skill } = started;
-      if (linking.decision === "deny") {
+      const { attempt, skill } = started;
+      if (attempt.decision === "deny") {
         rt.metrics.count("consent_denied", skill.id);
         const skillHere = { skill_id: skill.id, skill_stage: skill.stage };
         return returnTo === null
@@ -235,7 +235,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
           : seeOther(c, withQuery(returnTo, { status: "cancelled" }));
       }
       rt.metrics.count("linking_started", skill.id);
-      const addresses = await amazonAddresses(rt, linking, skill.lwa?.clientId ?? "", state);
+      const addresses = await amazonAddresses(rt, attempt, skill.lwa?.clientId ?? "", state);
       return seeOther(c, via === "alexa_app" ? addresses.alexaAppUrl : addresses.loginWithAmazonUrl);
     }
   }

@@ -1,7 +1,7 @@
 // What a customer sees when a linking ends on a page of ours, waits, or cannot go on here.
 
 import type { AppContext } from "../runtime.ts";
-import type { AppLinking } from "../storage/app-linkings.ts";
+import type { StartedAttempt } from "../storage/attempts/started.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage, renderPage } from "../ui/page.tsx";
 import { ButtonRow } from "../ui/parts.tsx";
@@ -11,23 +11,23 @@ import { publicReason } from "./reasons.ts";
 type Final = Extract<Completion, { outcome: "linked" | "ended" | "expired" }>;
 
 /** What was to be linked: where "start again" leads. */
-type Linked = Pick<AppLinking, "skill_id" | "skill_stage">;
+type Linked = Pick<StartedAttempt, "skill_id" | "skill_stage">;
 
-/** For linkings that were started without a return URL. */
-export function renderOutcome(c: AppContext, linking: Linked, completion: Final): Promise<Response> {
+/** For attempts that were started without a return URL. */
+export function renderOutcome(c: AppContext, attempt: Linked, completion: Final): Promise<Response> {
   const { text } = messagesFor(c);
   if (completion.outcome === "linked") return card(c, text.linkedTitle, text.linkedMessage);
-  if (completion.outcome === "expired") return card(c, text.linkFailedTitle, text.linkExpiredMessage, linking);
-  if (completion.as === "cancelled") return renderCancelled(c, linking);
+  if (completion.outcome === "expired") return card(c, text.linkFailedTitle, text.linkExpiredMessage, attempt);
+  if (completion.as === "cancelled") return renderCancelled(c, attempt);
   const reason = publicReason(completion.reason);
   const known: Readonly<Record<string, string>> = text.linkFailedReasons;
-  return card(c, text.linkFailedTitle, known[reason] ?? text.linkFailedMessage, linking);
+  return card(c, text.linkFailedTitle, known[reason] ?? text.linkFailedMessage, attempt);
 }
 
 /** The page after "no", where there is no address to return to. */
-export function renderCancelled(c: AppContext, linking: Linked): Promise<Response> {
+export function renderCancelled(c: AppContext, attempt: Linked): Promise<Response> {
   const { text } = messagesFor(c);
-  return card(c, text.linkCancelledTitle, text.linkCancelledMessage, linking);
+  return card(c, text.linkCancelledTitle, text.linkCancelledMessage, attempt);
 }
 
 function card(c: AppContext, title: string, message: string, again?: Linked): Promise<Response> {

@@ -6,7 +6,7 @@ import { link, startLinkingWorld } from "../../test/support/linking.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { json, SKILL_ID } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
-import { abandonExpiredLinkings } from "./complete.ts";
+import { abandonExpiredAttempts } from "./complete.ts";
 import { finishPendingUnlinks } from "./unlink.ts";
 
 const HOUR_MS = 3_600_000;
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-it("F4: every statement of linking, status and unlinking finds its rows by an index of its own", async () => {
+it("F4: every statement of attempt, status and unlinking finds its rows by an index of its own", async () => {
   const rt = await runtimeOf(service);
   service.meter.clear();
   await link(amazon, ada);
@@ -41,7 +41,7 @@ it("F4: every statement of linking, status and unlinking finds its rows by an in
   expect((await bob.complete(presented)).status).toBe(403);
   await ada.call("DELETE", LINK);
   service.clock.advance(HOUR_MS);
-  await abandonExpiredLinkings(rt, 10);
+  await abandonExpiredAttempts(rt, 10);
   await finishPendingUnlinks(rt, 10);
   const statements = new Set(
     service.meter.trips.filter((trip) => trip.store === "DB").flatMap((trip) => trip.sql.split(";\n")),
@@ -60,7 +60,7 @@ it("F4: every statement of linking, status and unlinking finds its rows by an in
           (/^SCAN (?!CONSTANT|json_each|j\b|skills|s\b|x\b)/.test(detail) &&
             !(ONE_ROW.test(sql) && detail === "SCAN g")) ||
           // Most rows are linked: looking through them all is a scan by another name.
-          (/linkings_by_(outcome|expiry)/.test(detail) && !sql.includes("expires_at <=")),
+          (/attempts_by_(outcome|expiry)/.test(detail) && !sql.includes("expires_at <=")),
       );
     expect(bad, sql).toEqual([]);
   }

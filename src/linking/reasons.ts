@@ -1,5 +1,5 @@
 // Why a linking did not succeed: the tag inside, and the one mapper to what the JSON API and return URLs say outside.
-import { ENABLEMENT_FAILURES, type EnablementFailureReason } from "../alexa/enablement-failures.ts";
+import { ENABLEMENT_FAILURES, type EnablementFailureReason } from "../amazon/enablement-failures.ts";
 import type { ProblemCode } from "../http/problem.ts";
 
 /** Errors that Login with Amazon's authorization answer may carry (RFC 6749 §4.1.2.1). Anything else is `amazon_error_other`. */

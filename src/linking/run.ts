@@ -1,20 +1,20 @@
-// One run of a claimed linking: Amazon's code → Amazon's tokens → enablement with our code → exactly one grant, or none.
+// One run of a claimed attempt: Amazon's code → Amazon's tokens → enablement with our code → exactly one grant, or none.
 
-import { failureRule } from "../alexa/enablement-failures.ts";
-import { type AmazonCode, exchangeAmazonCode } from "../alexa/lwa.ts";
+import { failureRule } from "../amazon/enablement-failures.ts";
+import { type AmazonCode, exchangeAmazonCode } from "../amazon/lwa.ts";
 import type { Runtime } from "../runtime.ts";
-import { type AmazonTokens, openTokens, sealTokens } from "../storage/amazon-tokens.ts";
-import { type AppLinking, advanceRun, releaseRun } from "../storage/app-linkings.ts";
-import type { Condition } from "../storage/d1.ts";
+import { type AmazonTokens, openTokens, sealTokens } from "../storage/amazon/amazon-tokens.ts";
+import { pendingUnlinkStatement } from "../storage/amazon/unlinks.ts";
 import {
   type CandidateGrant,
   clearAfterLostRun,
   endAsFailed,
   endAsLinked,
   readCandidateGrants,
-} from "../storage/linking-ends.ts";
-import { lwaCredentials, type Skill } from "../storage/skills.ts";
-import { pendingUnlinkStatement } from "../storage/unlinks.ts";
+} from "../storage/attempts/outcomes.ts";
+import { advanceRun, releaseRun, type StartedAttempt } from "../storage/attempts/started.ts";
+import type { Condition } from "../storage/d1.ts";
+import { lwaCredentials, type Skill } from "../storage/skills/skills.ts";
 import { ATTEMPT_LEASE_MS, type EnableOutcome, enableAnywhere } from "./enable.ts";
 import type { FailureReason } from "./reasons.ts";
 import { codeVerifierOf, type LinkingState } from "./state.ts";
@@ -24,7 +24,7 @@ export const FIRST_LEASE_MS = 20_000;
 /** For everything that is asked of Amazon in one run. */
 const RUN_BUDGET_MS = 30_000;
 
-export type ClaimedLinking = AppLinking & { readonly run_id: string };
+export type ClaimedAttempt = StartedAttempt & { readonly run_id: string };
 
 export type RunOutcome =
   | { readonly outcome: "linked" }
@@ -41,7 +41,7 @@ export interface Passing {
 }
 
 export interface Run {
-  readonly linking: ClaimedLinking;
+  readonly attempt: ClaimedAttempt;
   readonly skill: Skill;
   readonly state: LinkingState;
   readonly code: AmazonCode;
@@ -50,7 +50,7 @@ export interface Run {
 }
 
 /** Runs to the end. Throws `StorageFault` when storage failed; the linking has been let go of then, if storage allowed it. */
-export async function runLinking(rt: Runtime, run: Run): Promise<RunOutcome> {
+export async function runAttempt(rt: Runtime, run: Run): Promise<RunOutcome> {
   const held: { tokens: AmazonTokens | null } = { tokens: null };
   try {
     return await go(rt, run, held);
@@ -62,27 +62,27 @@ export async function runLinking(rt: Runtime, run: Run): Promise<RunOutcome> {
 }
 
 async function go(rt: Runtime, run: Run, held: { tokens: AmazonTokens | null }): Promise<RunOutcome> {
-  const { linking, skill } = run;
+  const { attempt, skill } = run;
   const deadline = rt.now() + RUN_BUDGET_MS;
   const credentials = await lwaCredentials(rt, skill);
   if (!credentials) return fail(rt, run, "lwa_credentials_missing", null, []);
 
-  held.tokens = linking.amazon_tokens
-    ? await openTokens(rt.keyring, { linkingId: linking.id }, linking.amazon_tokens)
+  held.tokens = attempt.amazon_tokens
+    ? await openTokens(rt.keyring, { attemptId: attempt.id }, attempt.amazon_tokens)
     : null;
   if (!held.tokens) {
     const answer = await exchangeAmazonCode(rt, credentials, {
       code: run.code,
-      redirectUri: linking.redirect_uri,
-      codeVerifier: await codeVerifierOf(rt, linking.id, run.state),
+      redirectUri: attempt.redirect_uri,
+      codeVerifier: await codeVerifierOf(rt, attempt.id, run.state),
     });
     if (answer.outcome === "rejected") return fail(rt, run, `amazon_code_rejected_${answer.error}`, null, []);
     if (answer.outcome === "unavailable") return passOrFail(rt, run, "amazon_unavailable", null, [], answer.retryAfter);
     held.tokens = answer.tokens;
-    const sealed = await sealTokens(rt.keyring, { linkingId: linking.id }, answer.tokens);
+    const sealed = await sealTokens(rt.keyring, { attemptId: attempt.id }, answer.tokens);
     const holds = await advanceRun(
       rt.db,
-      { linkingId: linking.id, runId: linking.run_id },
+      { attemptId: attempt.id, runId: attempt.run_id },
       "amazon_tokens_received",
       rt.now() + ATTEMPT_LEASE_MS,
       rt.now(),
@@ -91,7 +91,7 @@ async function go(rt: Runtime, run: Run, held: { tokens: AmazonTokens | null }):
     if (!holds) return stop(rt, run, answer.tokens, []);
   }
   const scope = skill.scopes.map(({ name }) => name).join(" ");
-  const enabled = await enableAnywhere(rt, linking, scope, held.tokens.accessToken, deadline);
+  const enabled = await enableAnywhere(rt, attempt, scope, held.tokens.accessToken, deadline);
   if (enabled.outcome === "lost") return stop(rt, run, held.tokens, enabled.inDoubt);
   if (enabled.outcome === "linked") return succeed(rt, run, held.tokens, enabled);
   return failureRule(enabled.reason).code === "enablement_unavailable"
@@ -105,16 +105,16 @@ async function succeed(
   tokens: AmazonTokens,
   enabled: EnableOutcome & { outcome: "linked" },
 ): Promise<RunOutcome> {
-  const { linking } = run;
+  const { attempt } = run;
   const made = [enabled.host];
-  const grants = await readCandidateGrants(rt.db, linking);
+  const grants = await readCandidateGrants(rt.db, attempt);
   if (grants.some((grant) => grant.id === enabled.grantId && grant.revoked_at !== null)) {
     return stop(rt, run, tokens, made);
   }
   const living = grants.filter((grant) => grant.revoked_at === null);
-  const grantId = winningGrant(living, linking.id, enabled);
+  const grantId = winningGrant(living, attempt.id, enabled);
   if (!grantId) {
-    const ids = { linkingId: linking.id, runId: linking.run_id };
+    const ids = { attemptId: attempt.id, runId: attempt.run_id };
     const holds = await advanceRun(rt.db, ids, "grant_missing", rt.now() + ATTEMPT_LEASE_MS, rt.now(), {});
     // Alexa's link is of another account of ours, or of none: it is not ours to end. Unless the person, and the grant with them, was erased.
     return holds ? fail(rt, run, "enablement_code_not_redeemed", null, []) : stop(rt, run, tokens, made);
@@ -122,11 +122,11 @@ async function succeed(
   const ended = await endAsLinked(
     rt.db,
     {
-      linkingId: linking.id,
-      runId: linking.run_id,
-      userId: linking.user_id,
-      skillId: linking.skill_id,
-      stage: linking.skill_stage,
+      attemptId: attempt.id,
+      runId: attempt.run_id,
+      userId: attempt.user_id,
+      skillId: attempt.skill_id,
+      stage: attempt.skill_stage,
       grantId,
       host: enabled.host,
       alexaUserId: enabled.alexaUserId,
@@ -136,7 +136,7 @@ async function succeed(
     rt.now(),
   );
   if (!ended) return stop(rt, run, tokens, made);
-  rt.log.info("linking_linked", { linkingId: linking.id, traceId: linking.trace_id, grantId, byLook: enabled.byLook });
+  rt.log.info("linking_linked", { attemptId: attempt.id, traceId: attempt.trace_id, grantId, byLook: enabled.byLook });
   return { outcome: "linked" };
 }
 
@@ -147,24 +147,24 @@ async function stop(rt: Runtime, run: Run, tokens: AmazonTokens, hosts: readonly
 }
 
 /**
- * The grant that Alexa holds now: that of the winning call; else one of an earlier call of this linking, answered late; else one that
+ * The grant that Alexa holds now: that of the winning call; else one of an earlier call of this attempt, answered late; else one that
  * is known to be of this Alexa user. When only GET says "linked", also one of the user that came through the Alexa app.
  */
 function winningGrant(
   grants: readonly CandidateGrant[],
-  linkingId: string,
+  attemptId: string,
   enabled: EnableOutcome & { outcome: "linked" },
 ): string | undefined {
   const winner =
     grants.find((grant) => grant.id === enabled.grantId) ??
-    grants.find((grant) => grant.linking_id === linkingId) ??
+    grants.find((grant) => grant.attempt_id === attemptId) ??
     grants.find((grant) => enabled.alexaUserId !== null && grant.alexa_user_id === enabled.alexaUserId) ??
     (enabled.byLook ? grants.find((grant) => grant.has_tokens === 0 && grant.alexa_user_id === null) : undefined);
   return winner?.id;
 }
 
 function holdsRun(run: Run): Condition {
-  return { sql: "run_id = ?", params: [run.linking.run_id] };
+  return { sql: "run_id = ?", params: [run.attempt.run_id] };
 }
 
 async function fail(
@@ -177,15 +177,15 @@ async function fail(
   const ended = await endAsFailed(
     rt.db,
     {
-      linkingId: run.linking.id,
+      attemptId: run.attempt.id,
       outcome: "failed",
       reason,
       condition: holdsRun(run),
-      alongside: await unlinksOf(rt, run.linking, tokens, inDoubt),
+      alongside: await unlinksOf(rt, run.attempt, tokens, inDoubt),
     },
     rt.now(),
   );
-  rt.log.warn("linking_failed", { linkingId: run.linking.id, traceId: run.linking.trace_id, reason });
+  rt.log.warn("linking_failed", { attemptId: run.attempt.id, traceId: run.attempt.trace_id, reason });
   return ended ? { outcome: "failed", reason } : { outcome: "lost" };
 }
 
@@ -197,7 +197,7 @@ async function passOrFail(
   inDoubt: readonly string[],
   retryAfter: number | undefined,
 ): Promise<RunOutcome> {
-  if (run.faultsEndIt || rt.now() >= run.linking.expires_at) return fail(rt, run, reason, tokens, inDoubt);
+  if (run.faultsEndIt || rt.now() >= run.attempt.expires_at) return fail(rt, run, reason, tokens, inDoubt);
   await release(rt, run, reason, tokens, inDoubt);
   return {
     outcome: "passing",
@@ -213,13 +213,13 @@ async function release(
   tokens: AmazonTokens | null,
   inDoubt: readonly string[] | undefined,
 ): Promise<void> {
-  const { linking } = run;
+  const { attempt } = run;
   await releaseRun(
     rt.db,
-    { linkingId: linking.id, runId: linking.run_id },
+    { attemptId: attempt.id, runId: attempt.run_id },
     {
       step,
-      sealedTokens: tokens && (await sealTokens(rt.keyring, { linkingId: linking.id }, tokens)),
+      sealedTokens: tokens && (await sealTokens(rt.keyring, { attemptId: attempt.id }, tokens)),
       inDoubt,
     },
     rt.now(),
@@ -227,22 +227,22 @@ async function release(
 }
 
 async function lost(rt: Runtime, run: Run, tokens: AmazonTokens, inDoubt: readonly string[]): Promise<RunOutcome> {
-  await clearAfterLostRun(rt.db, run.linking.id, await unlinksOf(rt, run.linking, tokens, inDoubt), rt.now());
+  await clearAfterLostRun(rt.db, run.attempt.id, await unlinksOf(rt, run.attempt, tokens, inDoubt), rt.now());
   return { outcome: "lost" };
 }
 
 /** Enablements that Alexa has or may have made, and that nobody wants any more: written so that they end in the background. */
 export function unlinksOf(
   rt: Runtime,
-  linking: AppLinking,
+  attempt: StartedAttempt,
   tokens: AmazonTokens | null,
   hosts: readonly string[],
 ): Promise<D1PreparedStatement[]> {
   if (!tokens) return Promise.resolve([]);
-  const { id: linkingId, skill_id: skillId, skill_stage: stage } = linking;
+  const { id: attemptId, skill_id: skillId, skill_stage: stage } = attempt;
   return Promise.all(
     hosts.map((host) =>
-      pendingUnlinkStatement(rt.db, rt.keyring, { linkingId, skillId, stage, host, tokens }, rt.now()),
+      pendingUnlinkStatement(rt.db, rt.keyring, { attemptId, skillId, stage, host, tokens }, rt.now()),
     ),
   );
 }

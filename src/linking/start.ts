@@ -1,11 +1,12 @@
-// Starting a linking: the row, and the addresses at Amazon that the customer is sent to.
-import { appendToUri } from "../authorization/raw-query.ts";
+// Starting an attempt: the row, and the addresses at Amazon that the customer is sent to.
+
 import { randomId } from "../crypto/random.ts";
+import { appendToUri } from "../oauth/raw-query.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Session } from "../sign-in/session.ts";
-import { type AppLinking, type Platform, startLinking } from "../storage/app-linkings.ts";
-import type { Stage } from "../storage/linkings.ts";
-import type { Skill } from "../storage/skills.ts";
+import type { Stage } from "../storage/attempts/attempts.ts";
+import { type Platform, type StartedAttempt, startAttempt } from "../storage/attempts/started.ts";
+import type { Skill } from "../storage/skills/skills.ts";
 import { codeChallengeOf, codeVerifierOf, hashOfState, type LinkingState } from "./state.ts";
 
 /** The permission to enable a skill for a customer and link the account. */
@@ -15,7 +16,7 @@ export const APP_CALLBACK = "/app/callback";
 export const BROWSER_CALLBACK = "/link/callback";
 
 export interface StartRequest {
-  readonly linkingId?: string;
+  readonly attemptId?: string;
   readonly traceId?: string;
   readonly flow: "app_to_app" | "website";
   readonly platform: Platform | null;
@@ -30,16 +31,16 @@ export interface StartRequest {
 }
 
 export type StartOutcome =
-  | { readonly outcome: "started"; readonly linking: AppLinking; readonly skill: Skill }
+  | { readonly outcome: "started"; readonly attempt: StartedAttempt; readonly skill: Skill }
   | { readonly outcome: "skill_not_found" | "no_lwa_credentials" | "return_to_not_allowed" | "session_ended" };
 
-/** Starts a linking, or says which rule forbids it. One storage trip. */
+/** Starts an attempt, or says which rule forbids it. One storage trip. */
 export async function start(rt: Runtime, request: StartRequest): Promise<StartOutcome> {
-  const { skill, linking } = await startLinking(
+  const { skill, attempt } = await startAttempt(
     rt.db,
     {
       start: {
-        linkingId: request.linkingId ?? randomId(),
+        attemptId: request.attemptId ?? randomId(),
         traceId: request.traceId ?? randomId(),
         flow: request.flow,
       },
@@ -56,7 +57,7 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
     rt.now(),
   );
   if (!skill) return { outcome: "skill_not_found" };
-  if (linking) return { outcome: "started", linking, skill };
+  if (attempt) return { outcome: "started", attempt, skill };
   if (!skill.lwa) return { outcome: "no_lwa_credentials" };
   if (request.returnTo !== null && !skill.returnUrls.includes(request.returnTo)) {
     return { outcome: "return_to_not_allowed" };
@@ -72,16 +73,16 @@ export interface AmazonAddresses {
 /** Where the customer approves: in the Alexa app, or at Login with Amazon. Both end at the linking's redirect URI with one state. */
 export async function amazonAddresses(
   rt: Runtime,
-  linking: AppLinking,
+  attempt: StartedAttempt,
   lwaClientId: string,
   state: LinkingState,
 ): Promise<AmazonAddresses> {
-  const challenge = await codeChallengeOf(await codeVerifierOf(rt, linking.id, state));
+  const challenge = await codeChallengeOf(await codeVerifierOf(rt, attempt.id, state));
   const common = {
     client_id: lwaClientId,
     scope: ACCOUNT_LINKING_SCOPE,
     response_type: "code",
-    redirect_uri: linking.redirect_uri,
+    redirect_uri: attempt.redirect_uri,
     state,
     code_challenge: challenge,
     code_challenge_method: "S256",
@@ -90,7 +91,7 @@ export async function amazonAddresses(
   return {
     alexaAppUrl: withQuery(alexaAppUrl, {
       fragment: "skill-account-linking-consent",
-      skill_stage: linking.skill_stage,
+      skill_stage: attempt.skill_stage,
       ...common,
     }),
     loginWithAmazonUrl: withQuery(authorizeUrl, common),

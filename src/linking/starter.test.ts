@@ -101,7 +101,7 @@ describe("S1, cross-user session fixation (IEEE S&P 2026): whoever started it co
     expect(await rows("SELECT host FROM pending_unlinks")).toEqual([{ host: "https://api.amazonalexa.com" }]);
   });
 
-  it("a result is of its linking, of its state, and five minutes old at most", async () => {
+  it("a result is of its attempt, of its state, and five minutes old at most", async () => {
     const first = await startAndApprove(amazon, ada);
     const second = await startAndApprove(amazon, ada);
     const parked = await park(first.callback);

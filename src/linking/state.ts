@@ -1,6 +1,6 @@
-// What travels with a linking: its state, Amazon's PKCE verifier, and the sealed result of a callback. None of it is stored in clear.
+// What travels with an attempt: its state, Amazon's PKCE verifier, and the sealed result of a callback. None of it is stored in clear.
 import * as z from "zod/mini";
-import { type AmazonCode, toAmazonCode } from "../alexa/lwa.ts";
+import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { toBase64Url } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";
@@ -25,8 +25,8 @@ export function newState(rt: Runtime): LinkingState {
 }
 
 /** The state of a form's transaction: posting the form again gives the same one. */
-export async function stateOfTransaction(rt: Runtime, linkingId: string, keyId: string): Promise<LinkingState> {
-  const bytes = await rt.keyring.derive("linking-state", `state ${linkingId}`, keyId);
+export async function stateOfTransaction(rt: Runtime, attemptId: string, keyId: string): Promise<LinkingState> {
+  const bytes = await rt.keyring.derive("linking-state", `state ${attemptId}`, keyId);
   return `${keyId}${toBase64Url(bytes)}` as LinkingState;
 }
 
@@ -36,9 +36,9 @@ export function hashOfState(state: LinkingState): Promise<string> {
 }
 
 /** The verifier for Login with Amazon (RFC 7636 §4.1): 43 characters that only this server can make. */
-export async function codeVerifierOf(rt: Runtime, linkingId: string, state: LinkingState): Promise<string> {
+export async function codeVerifierOf(rt: Runtime, attemptId: string, state: LinkingState): Promise<string> {
   const keyId = state.slice(0, KEY_ID_LENGTH);
-  return toBase64Url(await rt.keyring.derive("linking-state", `verifier ${linkingId}`, keyId));
+  return toBase64Url(await rt.keyring.derive("linking-state", `verifier ${attemptId}`, keyId));
 }
 
 /** S256 challenge of a verifier (RFC 7636 §4.2). */
@@ -49,18 +49,18 @@ export function codeChallengeOf(verifier: string): Promise<string> {
 const resultSchema = z.object({ state: z.string(), code: z.string() });
 
 /** Seals what Amazon answered for the person who approved: it goes with the redirect and stays nowhere (S1). Five minutes. */
-export function sealResult(rt: Runtime, linkingId: string, state: LinkingState, code: AmazonCode): Promise<string> {
-  return sealJson(rt.keyring, "linking-result", linkingId, { state, code }, rt.now() + RESULT_LIFETIME_MS);
+export function sealResult(rt: Runtime, attemptId: string, state: LinkingState, code: AmazonCode): Promise<string> {
+  return sealJson(rt.keyring, "linking-result", attemptId, { state, code }, rt.now() + RESULT_LIFETIME_MS);
 }
 
 /** Amazon's code of a result that was sealed for this linking and state; undefined when forged, expired or another's. */
 export async function openResult(
   rt: Runtime,
-  linkingId: string,
+  attemptId: string,
   state: LinkingState,
   result: string,
 ): Promise<AmazonCode | undefined> {
-  const opened = await openJson(rt.keyring, "linking-result", linkingId, result, resultSchema, rt.now());
+  const opened = await openJson(rt.keyring, "linking-result", attemptId, result, resultSchema, rt.now());
   if (typeof opened === "string" || opened.value.state !== state) return undefined;
   return toAmazonCode(opened.value.code);
 }

@@ -1,11 +1,11 @@
 // Whether a user is linked: our grants, corrected by what Alexa says where we hold Amazon's tokens (L8).
-import { findEnablement } from "../alexa/enablement.ts";
-import { freshHeldToken } from "../alexa/held-token.ts";
-import { EXPIRY_MARGIN_MS } from "../alexa/lwa.ts";
+import { findEnablement } from "../amazon/enablement.ts";
+import { freshHeldToken } from "../amazon/held-token.ts";
+import { EXPIRY_MARGIN_MS } from "../amazon/lwa.ts";
 import type { Runtime } from "../runtime.ts";
-import { openTokens } from "../storage/amazon-tokens.ts";
-import type { LinkLevel } from "../storage/link-levels.ts";
-import type { Stage } from "../storage/linkings.ts";
+import { openTokens } from "../storage/amazon/amazon-tokens.ts";
+import type { Stage } from "../storage/attempts/attempts.ts";
+import type { LinkLevel } from "../storage/grants/link-levels.ts";
 import {
   type LinkedGrant,
   type ListedLink,
@@ -13,8 +13,8 @@ import {
   moveEnablement,
   readLinks,
   revokeUnlinkedGrants,
-} from "../storage/links.ts";
-import { deliverSoon } from "../webhooks.ts";
+} from "../storage/grants/links.ts";
+import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withPatience } from "./patience.ts";
 
 export interface Link {

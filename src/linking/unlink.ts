@@ -1,11 +1,8 @@
 // Unlinking: ours ends at once, in one batch; then the skill is disabled at Amazon, now or by the scheduled work.
-import { disableEnablement, findEnablement } from "../alexa/enablement.ts";
-import { EXPIRY_MARGIN_MS, freshAmazonTokens } from "../alexa/lwa.ts";
+import { disableEnablement, findEnablement } from "../amazon/enablement.ts";
+import { EXPIRY_MARGIN_MS, freshAmazonTokens } from "../amazon/lwa.ts";
 import type { Runtime } from "../runtime.ts";
-import { openTokens } from "../storage/amazon-tokens.ts";
-import { StorageFault } from "../storage/d1.ts";
-import type { Stage } from "../storage/linkings.ts";
-import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills.ts";
+import { openTokens } from "../storage/amazon/amazon-tokens.ts";
 import {
   claimPendingUnlink,
   duePendingUnlinks,
@@ -15,8 +12,11 @@ import {
   type PendingUnlink,
   replacePendingTokens,
   revokeLinks,
-} from "../storage/unlinks.ts";
-import { deliverSoon } from "../webhooks.ts";
+} from "../storage/amazon/unlinks.ts";
+import type { Stage } from "../storage/attempts/attempts.ts";
+import { StorageFault } from "../storage/d1.ts";
+import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills/skills.ts";
+import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withPatience } from "./patience.ts";
 
 export type UnlinkOutcome =

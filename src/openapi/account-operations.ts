@@ -1,6 +1,6 @@
 // Operations of operators: accounts.
 import * as z from "zod/mini";
-import { findQuery, newUserSchema, userChangesSchema } from "../operations/users-api.ts";
+import { findQuery, newUserSchema, userChangesSchema } from "../admin/users-api.ts";
 import { erasureAnswer } from "./answers.ts";
 import type { Operation } from "./describe.ts";
 
@@ -98,7 +98,7 @@ export const ACCOUNT_PATHS: Readonly<Record<string, Readonly<Record<string, Oper
             shape: erasureAnswer,
             example: {
               removed: { identities: 1, passkeys: 0, knownBrowsers: 2, links: 1, codes: 0, amazonTokens: 1 },
-              blinded: { linkings: 3, auditRecords: 5, skillEvents: 0 },
+              blinded: { attempts: 3, auditRecords: 5, skillEvents: 0 },
               pendingAtAmazon: 1,
             },
           },

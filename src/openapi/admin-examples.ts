@@ -90,7 +90,7 @@ const auditExample = {
   userId: "01exampleuseraaaaaaaaaaaaa",
   clientId: "alexa-acme-home",
   grantId: "01examplegrantaaaaaaaaaaaa",
-  linkingId: null,
+  attemptId: null,
   traceId: null,
   details: null,
 };

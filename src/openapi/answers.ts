@@ -1,8 +1,8 @@
 // What the JSON API answers, as schemas: for the document, and for the tests that hold real answers against it.
 import * as z from "zod/mini";
-import { IMPORT_REFUSALS } from "../operations/imports-api.ts";
-import { OUTCOMES } from "../storage/linking-list.ts";
-import { SKILL_TYPES } from "../storage/skills.ts";
+import { IMPORT_REFUSALS } from "../admin/imports-api.ts";
+import { OUTCOMES } from "../storage/attempts/list.ts";
+import { SKILL_TYPES } from "../storage/skills/skills.ts";
 
 const time = z.iso.datetime();
 const stage = z.enum(["development", "live"]);
@@ -169,7 +169,7 @@ export const auditAnswer = z.strictObject({
   userId: z.nullable(z.string()),
   clientId: z.nullable(z.string()),
   grantId: z.nullable(z.string()),
-  linkingId: z.nullable(z.string()),
+  attemptId: z.nullable(z.string()),
   traceId: z.nullable(z.string()),
   details: z.nullable(z.string()),
 });
@@ -236,7 +236,7 @@ export const erasureAnswer = z.strictObject({
     codes: z.int(),
     amazonTokens: z.int(),
   }),
-  blinded: z.strictObject({ linkings: z.int(), auditRecords: z.int(), skillEvents: z.int() }),
+  blinded: z.strictObject({ attempts: z.int(), auditRecords: z.int(), skillEvents: z.int() }),
   pendingAtAmazon: z.int(),
 });
 

@@ -1,7 +1,7 @@
 // From operations and the schemas that validate them to OpenAPI 3.1. Runs in Node only (`npm run openapi`), never in the Worker.
 import * as z from "zod/mini";
+import { skillScope } from "../admin/admin-schemas.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
-import { skillScope } from "../operations/admin-schemas.ts";
 import type { JsonSchema, OpenApiOperation, OpenApiReference, OpenApiResponse } from "./document-types.ts";
 
 export type Security = "user" | "admin" | "service" | "client" | "alexa" | "none";

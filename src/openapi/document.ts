@@ -45,7 +45,7 @@ const SKILL_TEXTS: FieldTexts = {
   extraRedirectUris: "Further redirect URIs.",
   scopes: "Names, or a name with a text per language for the consent page.",
   returnUrls: "Where your app or site takes the customer back; compared character by character.",
-  lwa: "The console's Alexa Client Id and Secret; without it your app cannot start linkings.",
+  lwa: "The console's Alexa Client Id and Secret; without it your app cannot start attempts.",
   eventGateway: "The pair of Send Alexa Events; left out, lwa serves for both.",
   force: "Takes fewer than Amazon's three redirect URIs.",
   "client.requirePkce": "Refuses authorize requests without PKCE; always on for add_on.",

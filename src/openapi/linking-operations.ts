@@ -1,10 +1,10 @@
 // The operations of the company's app and site, of the skill's backend, and of Alexa.
 import * as z from "zod/mini";
-import { grantRequestSchema } from "../alexa/accept-grant.ts";
-import { gatewayTokenBodySchema } from "../alexa/gateway-token.ts";
-import { personalizationBodySchema } from "../alexa/personalization.ts";
-import { authorizationBodySchema } from "../authorization/app-authorizations.ts";
+import { authorizationBodySchema } from "../linking/app-authorizations.ts";
 import { completeBody, stageSchema, startBody, unlinkPendingAnswer } from "../linking/schemas.ts";
+import { grantRequestSchema } from "../skill-backend/accept-grant.ts";
+import { gatewayTokenBodySchema } from "../skill-backend/gateway-token.ts";
+import { personalizationBodySchema } from "../skill-backend/personalization.ts";
 import { gatewayTokenAnswer, personalizationAnswer } from "./answers.ts";
 import type { Operation } from "./describe.ts";
 
@@ -46,7 +46,7 @@ const link = {
 export const LINKING_PATHS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   "/api/links": {
     POST: {
-      id: "startLinking",
+      id: "startAttempt",
       tag: APP,
       summary: "Start linking the user with a skill",
       description: `The app has shown its own consent. Open \`alexaAppUrl\`, or \`loginWithAmazonUrl\` where the Alexa app is not there. ${STAGE}`,

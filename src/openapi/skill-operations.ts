@@ -6,8 +6,8 @@ import {
   newSkillSchema,
   rotateSecretSchema,
   skillChangesSchema,
-} from "../operations/admin-schemas.ts";
-import { pageQuery } from "../operations/paging.ts";
+} from "../admin/admin-schemas.ts";
+import { pageQuery } from "../admin/paging.ts";
 import { at, clientExample, newSkillExample, withSecret } from "./admin-examples.ts";
 import { linkingRequestAnswer } from "./answers.ts";
 import type { Operation } from "./describe.ts";

@@ -1,9 +1,9 @@
 // Operations of operators: what happened, and upkeep.
 import * as z from "zod/mini";
-import { importsSchema } from "../operations/imports-api.ts";
-import { auditQuery, linkingsQuery, metricsQuery } from "../operations/insight-api.ts";
-import { pageQuery } from "../operations/paging.ts";
-import { restoredSchema, rotateKeysSchema } from "../operations/upkeep-api.ts";
+import { importsSchema } from "../admin/imports-api.ts";
+import { auditQuery, linkingsQuery, metricsQuery } from "../admin/insight-api.ts";
+import { pageQuery } from "../admin/paging.ts";
+import { restoredSchema, rotateKeysSchema } from "../admin/upkeep-api.ts";
 import { at, countsExample, keyExample } from "./admin-examples.ts";
 import { importsAnswer, maintenanceAnswer, metricsAnswer, restoredAnswer, rotationAnswer } from "./answers.ts";
 import type { Operation } from "./describe.ts";
@@ -16,7 +16,7 @@ const pages = z.object(pageQuery);
 export const UPKEEP_PATHS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   "/api/admin/linkings": {
     GET: {
-      id: "listLinkings",
+      id: "listAttempts",
       tag: INSIGHT,
       summary: "Attempts to link, with their steps and what stopped them",
       security: "admin",

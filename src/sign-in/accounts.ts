@@ -11,7 +11,7 @@ import {
   replacePassword,
   type User,
   userFromRow,
-} from "../storage/users.ts";
+} from "../storage/users/users.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import { checkPassword, hashPassword, moveHash } from "./password-hash.ts";
 

@@ -1,9 +1,9 @@
 // Sign-in with the customer's Amazon account: Login with Amazon's code flow, then the profile.
 import * as z from "zod/mini";
-import { exchangeAmazonCode, LWA_TIMEOUT_MS, toAmazonCode } from "../alexa/lwa.ts";
+import { exchangeAmazonCode, LWA_TIMEOUT_MS, toAmazonCode } from "../amazon/lwa.ts";
 import { callForJson } from "../http/outbound.ts";
+import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
-import { tolerant } from "../tolerant.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import { callbackUri, type Departure, type ExternalAttempt, type ExternalOutcome } from "./external.ts";
 import { s256 } from "./oidc.ts";

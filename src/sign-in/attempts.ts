@@ -8,7 +8,7 @@ import {
   type Throttle,
   type ThrottleRule,
   type ThrottleState,
-} from "../storage/throttles.ts";
+} from "../storage/users/throttles.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,25 +1,25 @@
 // What travels through the sign-in and sign-up forms, sealed: where to go afterwards, and the linking that waits for it.
 import * as z from "zod/mini";
+import { openForm, sealForm } from "../http/form-token.ts";
 import type { Runtime } from "../runtime.ts";
-import type { LinkingStart } from "../storage/linkings.ts";
+import type { AttemptStart } from "../storage/attempts/attempts.ts";
 import { safeContinueTo } from "./continue-to.ts";
-import { openForm, sealForm } from "./form-token.ts";
 
 const FORM = "entry";
 
-const linkingSchema = z.object({
-  linkingId: z.string(),
+const attemptSchema = z.object({
+  attemptId: z.string(),
   traceId: z.string(),
   flow: z.enum(["alexa_app", "app_to_app", "website", "app_authorize", "oauth"]),
   skillId: z.nullable(z.string()),
   skillStage: z.nullable(z.enum(["development", "live"])),
   clientId: z.nullable(z.string()),
-}) satisfies z.ZodMiniType<LinkingStart>;
+}) satisfies z.ZodMiniType<AttemptStart>;
 
 export const entrySchema = z.object({
   continueTo: z.string().check(z.refine((value) => safeContinueTo(value) !== undefined)),
   skillName: z.nullable(z.string()),
-  linking: z.nullable(linkingSchema),
+  attempt: z.nullable(attemptSchema),
 });
 export type Entry = z.infer<typeof entrySchema>;
 
@@ -43,7 +43,7 @@ export async function openEntry(
 export function signInOptionsOf(entry: Entry) {
   return {
     continueTo: entry.continueTo,
-    linking: entry.linking ?? undefined,
+    attempt: entry.attempt ?? undefined,
     skillName: entry.skillName ?? undefined,
   };
 }

@@ -1,13 +1,13 @@
 // Leaving for another provider, and its callbacks.
 import { Hono } from "hono/tiny";
+import { browserOf } from "../http/browser.ts";
 import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
+import { stepStatement } from "../storage/attempts/attempts.ts";
 import { write } from "../storage/d1.ts";
-import { stepStatement } from "../storage/linkings.ts";
 import { brandName } from "../ui/brand.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { amazonAuthorizationUrl, amazonPerson } from "./amazon.ts";
-import { browserOf } from "./browser.ts";
 import { type Entry, signInOptionsOf } from "./entry.ts";
 import { comeBack, depart, type ExternalMethod, signInPerson } from "./external.ts";
 import { oidcAuthorizationUrl, oidcPerson, oidcReachable } from "./oidc.ts";
@@ -65,8 +65,8 @@ async function returned(c: AppContext, method: ExternalMethod): Promise<Response
   const name = providerName(c, method);
   const failed = async (reason: string, page: { error?: string; notice?: string }) => {
     rt.log.warn("external_sign_in_failed", { method, reason });
-    if (entry.linking)
-      await write(stepStatement(rt.db, entry.linking, "sign_in_failed", rt.now(), { browserHash }), true);
+    if (entry.attempt)
+      await write(stepStatement(rt.db, entry.attempt, "sign_in_failed", rt.now(), { browserHash }), true);
     return renderSignIn(c, { ...signInOptionsOf(entry), ...(page.error ? { status: 401 } : {}), ...page });
   };
   const error = answer.get("error");
@@ -84,7 +84,7 @@ async function returned(c: AppContext, method: ExternalMethod): Promise<Response
       : await amazonPerson(rt, attempt, { code });
   if (result.outcome === "unavailable") return unavailable(c, method, entry);
   if (result.outcome === "refused") return failed(result.reason, { error: text.providerRefused(name) });
-  const user = await signInPerson(rt, result.person, browserHash, entry.linking ?? undefined);
+  const user = await signInPerson(rt, result.person, browserHash, entry.attempt ?? undefined);
   await startSession(c, browserHash, user);
   return seeOther(c, entry.continueTo);
 }

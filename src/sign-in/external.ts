@@ -4,9 +4,9 @@ import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";
+import type { AttemptStart } from "../storage/attempts/attempts.ts";
 import { batch } from "../storage/d1.ts";
-import type { LinkingStart } from "../storage/linkings.ts";
-import { keepSignInAttempt, takeSignInAttempt } from "../storage/sign-in-attempts.ts";
+import { keepSignInAttempt, takeSignInAttempt } from "../storage/users/sign-in-attempts.ts";
 import {
   createUserStatements,
   type IdentityKey,
@@ -14,7 +14,7 @@ import {
   type User,
   updateLabelStatement,
   userFromRow,
-} from "../storage/users.ts";
+} from "../storage/users/users.ts";
 import { type Entry, entrySchema } from "./entry.ts";
 import { signedInStatements } from "./password.ts";
 
@@ -98,7 +98,7 @@ export async function signInPerson(
   rt: Runtime,
   person: ExternalPerson,
   browserHash: string,
-  linking: LinkingStart | undefined,
+  attempt: AttemptStart | undefined,
 ): Promise<User> {
   const { db } = rt;
   const at = rt.now();
@@ -113,7 +113,7 @@ export async function signInPerson(
     [
       updateLabelStatement(db, user.id, person, at),
       identityUsedStatement(db, person.key, at),
-      ...signedInStatements(db, user.id, browserHash, linking, at),
+      ...signedInStatements(db, user.id, browserHash, attempt, at),
     ],
     true,
   );

@@ -4,7 +4,7 @@ import { parseCryptoKey, verifyAuthentication } from "@passwordless-id/webauthn/
 import * as z from "zod/mini";
 import { concatBytes, fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/hash.ts";
-import type { NewPasskey, Passkey, PasskeyAlgorithm } from "../storage/passkeys.ts";
+import type { NewPasskey, Passkey, PasskeyAlgorithm } from "../storage/users/passkeys.ts";
 
 /** Base64url without padding, in the one spelling that its bytes have, of at most `bytes` bytes. */
 const base64Url = (bytes: number) =>

@@ -4,7 +4,7 @@ import { sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";
-import type { ChallengeUse } from "../storage/passkeys.ts";
+import type { ChallengeUse } from "../storage/users/passkeys.ts";
 
 /** How long a customer may take to unlock an authenticator. */
 export const CHALLENGE_LIFETIME_MS = 5 * 60 * 1000;

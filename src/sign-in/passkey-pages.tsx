@@ -1,7 +1,7 @@
 // What the pages show of passkeys. Hidden until the script has found that the browser knows them: nothing else needs it.
 import type { FC } from "hono/jsx";
 import type { AppContext, Runtime } from "../runtime.ts";
-import type { PasskeyView } from "../storage/passkeys.ts";
+import type { PasskeyView } from "../storage/users/passkeys.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, HiddenFields } from "../ui/parts.tsx";

@@ -1,14 +1,16 @@
 // Passkeys: the script, the JSON that it exchanges with us, and the page that removes one. All of it 404 where they are switched off.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
+import { browserOf } from "../http/browser.ts";
+import { openForm, sealForm } from "../http/form-token.ts";
 import { jsonBody } from "../http/json-body.ts";
 import { type ProblemCode, problem } from "../http/problem.ts";
 import { json } from "../http/route.ts";
 import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { readAccount } from "../storage/account.ts";
+import { stepStatement } from "../storage/attempts/attempts.ts";
 import { batch, write } from "../storage/d1.ts";
-import { stepStatement } from "../storage/linkings.ts";
+import { readAccount } from "../storage/users/account.ts";
 import {
   type AddOutcome,
   addPasskey,
@@ -16,14 +18,12 @@ import {
   readPasskey,
   removePasskey,
   usePasskey,
-} from "../storage/passkeys.ts";
-import { sessionHolds } from "../storage/sessions.ts";
+} from "../storage/users/passkeys.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
 import { brandName } from "../ui/brand.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { PASSKEY_SCRIPT_PATH } from "../ui/page.tsx";
-import { browserOf } from "./browser.ts";
 import { type Entry, openEntry } from "./entry.ts";
-import { openForm, sealForm } from "./form-token.ts";
 import {
   ALGORITHMS,
   assertionSchema,
@@ -130,18 +130,18 @@ async function postSignIn(c: AppContext): Promise<Response> {
   const use = await usePasskey(rt.db, passkey, verified, challenge, at);
   if (use === "challenge_used") return problem("challenge_invalid");
   if (use !== "used") return rejected(c, entry, browserHash, use);
-  const linking = entry.linking ?? undefined;
-  await batch(rt.db, signedInStatements(rt.db, passkey.user.id, browserHash, linking, at), true);
+  const attempt = entry.attempt ?? undefined;
+  await batch(rt.db, signedInStatements(rt.db, passkey.user.id, browserHash, attempt, at), true);
   await startSession(c, browserHash, passkey.user);
   return json(c, { continueTo: entry.continueTo });
 }
 
-/** One answer, whatever was wrong with the passkey; the reason goes to the log, and the failed step to the linking. */
+/** One answer, whatever was wrong with the passkey; the reason goes to the log, and the failed step to the attempt. */
 async function rejected(c: AppContext, entry: Entry, browserHash: string, reason: string): Promise<Response> {
   const { db, log, now } = c.var.runtime;
   if (reason === "counter_regressed") log.alert("passkey_counter_regressed", {});
   else log.warn("passkey_rejected", { reason });
-  if (entry.linking) await write(stepStatement(db, entry.linking, "sign_in_failed", now(), { browserHash }), true);
+  if (entry.attempt) await write(stepStatement(db, entry.attempt, "sign_in_failed", now(), { browserHash }), true);
   return problem("passkey_rejected");
 }
 

@@ -132,9 +132,9 @@ describe("a passkey", () => {
     const { continueTo } = parsed(await send(bob, "/sign-in/passkey", { form, token, credential }));
     expect(String(continueTo).startsWith(from)).toBe(true);
     expect((await bob.get(String(continueTo))).html).toContain('name="decision"');
-    const [linking] = await rows("SELECT user_id, steps FROM linkings");
-    expect(linking?.user_id).toBe(userId);
-    expect((JSON.parse(linking?.steps as string) as { name: string }[]).map((step) => step.name)).toEqual([
+    const [attempt] = await rows("SELECT user_id, steps FROM attempts");
+    expect(attempt?.user_id).toBe(userId);
+    expect((JSON.parse(attempt?.steps as string) as { name: string }[]).map((step) => step.name)).toEqual([
       "sign_in_failed",
       "signed_in",
     ]);

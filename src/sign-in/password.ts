@@ -1,20 +1,20 @@
 // The built-in sign-in method: e-mail address and password.
 import type { Runtime } from "../runtime.ts";
+import { type AttemptStart, stepStatement } from "../storage/attempts/attempts.ts";
 import { batch, write } from "../storage/d1.ts";
-import { type LinkingStart, stepStatement } from "../storage/linkings.ts";
 import {
   giveBackStatement,
   reserveSignInStatement,
   throttleStatesFromRows,
   throttleStatesStatement,
-} from "../storage/throttles.ts";
+} from "../storage/users/throttles.ts";
 import {
   identityStatement,
   identityUsedStatement,
   rememberBrowserStatements,
   type User,
   userFromRow,
-} from "../storage/users.ts";
+} from "../storage/users/users.ts";
 import { passwordIdentity } from "./accounts.ts";
 import { retryAfterSeconds, signInThrottles } from "./attempts.ts";
 import { hashPassword, verifyPassword } from "./password-hash.ts";
@@ -25,7 +25,7 @@ export interface PasswordAttempt {
   readonly password: string;
   readonly browserHash: string;
   readonly network: string;
-  readonly linking: LinkingStart | undefined;
+  readonly attempt: AttemptStart | undefined;
 }
 
 export type SignInOutcome =
@@ -112,8 +112,8 @@ export async function tryPassword(
   const verdict = await verifyPassword(rt, subject, passwordHash, attempt.password);
   const at = rt.now();
   if (verdict === "wrong" || !user) {
-    if (attempt.linking) {
-      await write(stepStatement(db, attempt.linking, "sign_in_failed", at, { browserHash: attempt.browserHash }), true);
+    if (attempt.attempt) {
+      await write(stepStatement(db, attempt.attempt, "sign_in_failed", at, { browserHash: attempt.browserHash }), true);
     }
     return { outcome: "rejected" };
   }
@@ -126,7 +126,7 @@ export async function tryPassword(
     [
       giveBackStatement(db, admission.charged),
       identityUsedStatement(db, passwordIdentity(subject), at, rehashed),
-      ...signedInStatements(db, user.id, attempt.browserHash, attempt.linking, at),
+      ...signedInStatements(db, user.id, attempt.browserHash, attempt.attempt, at),
     ],
     true,
   );
@@ -138,11 +138,11 @@ export function signedInStatements(
   db: D1Database,
   userId: string,
   browserHash: string,
-  linking: LinkingStart | undefined,
+  attempt: AttemptStart | undefined,
   at: number,
 ): D1PreparedStatement[] {
   return [
     ...rememberBrowserStatements(db, userId, browserHash, at),
-    ...(linking ? [stepStatement(db, linking, "signed_in", at, { userId, browserHash })] : []),
+    ...(attempt ? [stepStatement(db, attempt, "signed_in", at, { userId, browserHash })] : []),
   ];
 }

@@ -1,12 +1,12 @@
 // Forms posted to our pages: the body, the first sieve, and the page for a form that cannot be used.
 import type * as z from "zod/mini";
+import { browserOf } from "../http/browser.ts";
 import { readFormBody } from "../http/form-body.ts";
+import { openForm } from "../http/form-token.ts";
+import { networkOf } from "../http/network.ts";
 import type { AppContext } from "../runtime.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
-import { browserOf } from "./browser.ts";
-import { openForm } from "./form-token.ts";
-import { networkOf } from "./network.ts";
 
 /** Largest body of a form, in bytes: a sealed entry with the longest `continueTo` is about 30 KB, a sealed consent holds a query of up to 16 KB. */
 const LARGEST_FORM_BYTES = 48 * 1024;

@@ -2,10 +2,16 @@
 import { decodeJwt } from "jose";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
+import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 import { batch, readFirst } from "../storage/d1.ts";
-import { createUserStatements, type IdentityKey, identityStatement, type User, userFromRow } from "../storage/users.ts";
-import { tolerant } from "../tolerant.ts";
+import {
+  createUserStatements,
+  type IdentityKey,
+  identityStatement,
+  type User,
+  userFromRow,
+} from "../storage/users/users.ts";
 import { verifyProviderToken } from "./provider.ts";
 
 const CLOCK_TOLERANCE_SECONDS = 5;

@@ -1,10 +1,10 @@
 // The company's identity provider: its endpoints by discovery, its keys, and tokens that it signed.
 import { createLocalJWKSet, decodeProtectedHeader, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import * as z from "zod/mini";
-import type { Caches } from "../authorization/caches.ts";
+import type { Caches } from "../caches.ts";
 import { callForJson } from "../http/outbound.ts";
+import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
-import { tolerant } from "../tolerant.ts";
 
 /** Asymmetric only: with a symmetric one, whoever knows the public key could sign. */
 export const PROVIDER_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];

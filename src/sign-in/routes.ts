@@ -1,8 +1,8 @@
 // All routes of signing in and of the account.
 import { Hono } from "hono/tiny";
+import { accountPages } from "../account/account-routes.ts";
+import { passwordPages } from "../account/change-password.tsx";
 import type { AppEnv } from "../runtime.ts";
-import { accountPages } from "./account-routes.ts";
-import { passwordPages } from "./change-password.tsx";
 import { externalPages } from "./external-routes.ts";
 import { passkeyRoutes } from "./passkey-routes.ts";
 import { signInPages } from "./sign-in-routes.ts";

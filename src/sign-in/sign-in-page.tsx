@@ -1,13 +1,13 @@
 // The sign-in page. Drawn in place by whatever needs to know who the visitor is; its form goes to POST /sign-in.
 import type { FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { browserOf } from "../http/browser.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
-import type { LinkingStart } from "../storage/linkings.ts";
+import type { AttemptStart } from "../storage/attempts/attempts.ts";
 import { brandName } from "../ui/brand.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, Field, HiddenFields, LinkedPair } from "../ui/parts.tsx";
-import { browserOf } from "./browser.ts";
 import { sealEntry } from "./entry.ts";
 import { PasskeySignIn, passkeysOn } from "./passkey-pages.tsx";
 
@@ -15,7 +15,7 @@ export interface SignInOptions {
   /** Path with query of this origin; where the visitor goes, unchanged, after signing in. */
   readonly continueTo: string;
   /** The linking that waits: failed and successful sign-ins become its steps. */
-  readonly linking?: LinkingStart | undefined;
+  readonly attempt?: AttemptStart | undefined;
   /** What is being linked, by the name the customer knows. */
   readonly skillName?: string | undefined;
   readonly status?: ContentfulStatusCode;
@@ -50,7 +50,7 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
   const brand = brandName(rt);
   const entry = await sealEntry(rt, await browserOf(c), {
     continueTo: options.continueTo,
-    linking: options.linking ?? null,
+    attempt: options.attempt ?? null,
     skillName: options.skillName ?? null,
   });
   const title =
@@ -78,10 +78,10 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
 }
 
 /** Whose account is asked for: never Amazon's by mistake (P6). */
-function leadOf(rt: Runtime, text: Messages, linking: boolean): string {
+function leadOf(rt: Runtime, text: Messages, attempt: boolean): string {
   const brand = brandName(rt);
   const methods = methodsOffered(rt);
-  if (!methods.includes("amazon")) return linking ? text.signInLeadLinking(brand) : text.signInLead(brand);
+  if (!methods.includes("amazon")) return attempt ? text.signInLeadLinking(brand) : text.signInLead(brand);
   return methods.length === 1 ? text.signInLeadAmazon(brand) : text.signInLead(brand);
 }
 

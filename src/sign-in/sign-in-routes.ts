@@ -1,19 +1,19 @@
 // GET and POST /sign-in, /sign-out and /sign-out/everywhere.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
+import { browserOf } from "../http/browser.ts";
+import { openForm, sealForm } from "../http/form-token.ts";
+import { networkOf } from "../http/network.ts";
 import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { auditStatement } from "../storage/audit.ts";
 import { batch, write } from "../storage/d1.ts";
-import { sessionHolds } from "../storage/sessions.ts";
-import { endLoginsStatements } from "../storage/users.ts";
+import { auditStatement } from "../storage/maintenance/audit.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
+import { endLoginsStatements } from "../storage/users/users.ts";
 import { messagesFor } from "../ui/messages.ts";
-import { browserOf } from "./browser.ts";
 import { safeContinueTo } from "./continue-to.ts";
 import { type Entry, openEntry, signInOptionsOf } from "./entry.ts";
 import { leaveFor } from "./external-routes.ts";
-import { openForm, sealForm } from "./form-token.ts";
-import { networkOf } from "./network.ts";
 import { signInWithPassword } from "./password.ts";
 import { passesFirstSieve, postedFields, renderUnusableForm } from "./posted-form.ts";
 import { clearSession, currentSession, endSessionStatement, type Session, startSession } from "./session.ts";
@@ -35,7 +35,7 @@ export async function entryOfLink(c: AppContext): Promise<Entry> {
   return {
     continueTo: safeContinueTo(c.req.query("continue_to")) ?? "/account",
     skillName: null,
-    linking: null,
+    attempt: null,
   };
 }
 
@@ -71,7 +71,7 @@ async function postSignIn(c: AppContext): Promise<Response> {
     password,
     browserHash,
     network: networkOf(c),
-    linking: entry.linking ?? undefined,
+    attempt: entry.attempt ?? undefined,
   });
   if (result.outcome === "throttled") {
     c.header("retry-after", String(result.retryAfterSeconds));

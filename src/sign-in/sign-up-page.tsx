@@ -1,12 +1,12 @@
 // The sign-up page, for deployments where visitors may create accounts.
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { browserOf } from "../http/browser.ts";
 import type { AppContext } from "../runtime.ts";
 import { brandName } from "../ui/brand.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, Field, HiddenFields } from "../ui/parts.tsx";
 import { MAX_NAME_LENGTH } from "./accounts.ts";
-import { browserOf } from "./browser.ts";
 import { type Entry, sealEntry } from "./entry.ts";
 import { withEntry } from "./sign-in-page.tsx";
 

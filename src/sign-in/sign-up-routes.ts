@@ -1,24 +1,24 @@
 // GET and POST /sign-up: password accounts that visitors make themselves, where the deployment allows it.
 import { Hono } from "hono/tiny";
 import { randomId } from "../crypto/random.ts";
+import { browserOf } from "../http/browser.ts";
+import { networkOf } from "../http/network.ts";
 import { seeOther } from "../http/see-other.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import type { AttemptStart } from "../storage/attempts/attempts.ts";
 import { batch } from "../storage/d1.ts";
-import type { LinkingStart } from "../storage/linkings.ts";
 import {
   giveBackStatement,
   readyAt,
   reserveStatement,
   throttleStatesFromRows,
   throttleStatesStatement,
-} from "../storage/throttles.ts";
-import { createUserStatements, userFromRow } from "../storage/users.ts";
+} from "../storage/users/throttles.ts";
+import { createUserStatements, userFromRow } from "../storage/users/users.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { type AccountRefusal, checkAccount, passwordIdentity } from "./accounts.ts";
 import { secondsUntil, signUpThrottle } from "./attempts.ts";
-import { browserOf } from "./browser.ts";
 import { openEntry } from "./entry.ts";
-import { networkOf } from "./network.ts";
 import { type Admission, admitAttempt, signedInStatements, tryPassword } from "./password.ts";
 import { hashPassword } from "./password-hash.ts";
 import { passesFirstSieve, postedFields, renderUnusableForm } from "./posted-form.ts";
@@ -44,7 +44,7 @@ interface SignUpAttempt {
   readonly name: string;
   readonly browserHash: string;
   readonly network: string;
-  readonly linking: LinkingStart | undefined;
+  readonly attempt: AttemptStart | undefined;
 }
 
 async function postSignUp(c: AppContext): Promise<Response> {
@@ -74,7 +74,7 @@ async function postSignUp(c: AppContext): Promise<Response> {
     ...given,
     browserHash,
     network: networkOf(c),
-    linking: entry.linking ?? undefined,
+    attempt: entry.attempt ?? undefined,
   });
   if ("retryAfterSeconds" in result) return throttled(result.retryAfterSeconds);
   await startSession(c, browserHash, result);
@@ -128,7 +128,7 @@ async function existingUser(
   const result = await tryPassword(rt, attempt, admission);
   if (result.outcome === "signed_in") return result.user;
   // One more write, as making an account has one: nothing about the answer's time tells the two apart.
-  if (!attempt.linking) await batch(rt.db, [giveBackStatement(rt.db, [])], true);
+  if (!attempt.attempt) await batch(rt.db, [giveBackStatement(rt.db, [])], true);
   return undefined;
 }
 
@@ -152,7 +152,7 @@ async function createUser(
         at,
       ),
       giveBackStatement(db, admission.charged),
-      ...signedInStatements(db, id, attempt.browserHash, attempt.linking, at),
+      ...signedInStatements(db, id, attempt.browserHash, attempt.attempt, at),
     ],
     true,
   );

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD } from "../../test/support/users.ts";
 import { type Visitor, visit } from "../../test/support/visitor.ts";
-import { networkOfAddress } from "./network.ts";
+import { networkOfAddress } from "../http/network.ts";
 
 const HOME = "198.51.100.7";
 const ELSEWHERE = "203.0.113.8";

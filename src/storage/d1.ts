@@ -1,8 +1,22 @@
 // Calls to D1: faults get one type, lost connections are retried, but only where running twice is harmless.
 
-/** Storage did not answer, or answered an error that is no constraint of ours: a passing fault, 503 outside. */
-export class StorageFault extends Error {
-  override readonly name = "StorageFault";
+import { type Sql, StorageFault } from "./sql.ts";
+
+export { StorageFault };
+
+/** For the move to `sql.ts`: a piece made by its tag, for statements that are not made by it yet. */
+export function conditionOf(piece: Sql): Condition {
+  return { sql: piece.text, params: piece.values };
+}
+
+/** For the move to `sql.ts`: the other way around. */
+export function sqlOf(condition: Condition): Sql {
+  return { text: condition.sql, values: condition.params };
+}
+
+/** For the move to `sql.ts`: a statement made by its tag, for batches that are not made by it yet. */
+export function prepared(db: D1Database, { text, values }: Sql): D1PreparedStatement {
+  return db.prepare(text).bind(...values);
 }
 
 /** What D1 says when the connection went away; a write may have been committed all the same. */

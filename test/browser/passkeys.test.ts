@@ -1,4 +1,4 @@
-// Passkeys in a real Chromium with virtual authenticators: added, used by autofill and by button during a linking, removed.
+// Passkeys in a real Chromium with virtual authenticators: added, used by autofill and by button during an attempt, removed.
 import type { BrowserContext, CDPSession, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DEMO_USER } from "../../scripts/demo.ts";

@@ -33,7 +33,7 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     return fetch(`${stage.simulator}/simulator/exchanges`).then((response) => response.text());
   }
 
-  async function linkings(): Promise<{ outcome: string; reason: string | null; steps: { name: string }[] }[]> {
+  async function attempts(): Promise<{ outcome: string; reason: string | null; steps: { name: string }[] }[]> {
     const response = await fetch(`${stage.service}/api/admin/linkings?limit=10`, {
       headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
     });
@@ -55,7 +55,7 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
       await page.waitForURL(/\/company\/done/);
       expect(new URL(page.url()).searchParams.get("status")).toBe("linked");
       expect([touches.count, touches.typed]).toEqual([2, 0]);
-      expect((await linkings())[0]?.outcome).toBe("linked");
+      expect((await attempts())[0]?.outcome).toBe("linked");
       expect(await exchanges()).toContain("/enablement");
     },
   );
@@ -101,11 +101,11 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     });
     await page.locator(ALLOW).click();
     await page.waitForURL(/\/company\/done/);
-    const before = (await linkings()).length;
+    const before = (await attempts()).length;
     await page.goto(callback);
     await page.waitForURL(/\/company\/done/);
     expect(new URL(page.url()).searchParams.get("status")).toBe("linked");
-    expect((await linkings()).length).toBe(before);
+    expect((await attempts()).length).toBe(before);
   });
 
   it("S1: somebody who approves at Amazon for another's linking links nothing, and neither can the other", async () => {
@@ -120,7 +120,7 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     await victim.locator(ALLOW).click();
     await victim.waitForURL(/\/link\/callback/);
     expect(await victim.locator(ALLOW).count()).toBe(0);
-    expect((await linkings())[0]?.outcome).not.toBe("linked");
+    expect((await attempts())[0]?.outcome).not.toBe("linked");
     expect(await exchanges()).not.toContain("/enablement");
   });
 
@@ -139,7 +139,7 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     await page.waitForURL(/\/company\/app/);
     expect(await text()).toContain("linked");
     expect([touches.count, touches.typed]).toEqual([2, 0]);
-    expect((await linkings())[0]?.outcome).toBe("linked");
+    expect((await attempts())[0]?.outcome).toBe("linked");
     await page.goto(`${stage.simulator}/company/app`);
     await page.locator("form[action$='/unlink'] button").click();
     await page.waitForURL(/\/company\/app$/);
@@ -166,6 +166,6 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     await page.waitForURL(/\/company\/app$/);
     expect(callback).toMatch(/[?&]result=/);
     expect(callback).not.toMatch(/[?&]code=/);
-    expect((await linkings())[0]?.outcome).toBe("linked");
+    expect((await attempts())[0]?.outcome).toBe("linked");
   });
 });

@@ -5,7 +5,7 @@ import { dirname, join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
-import { ENABLEMENT_FAILURES } from "../../src/alexa/enablement-failures.ts";
+import { ENABLEMENT_FAILURES } from "../../src/amazon/enablement-failures.ts";
 
 const pages = globSync(["*.md", "docs/**/*.md"]);
 const text = (path: string) => readFileSync(path, "utf8");
@@ -72,11 +72,14 @@ describe("the troubleshooting page names every reason", () => {
 
   it.each<[string, () => string[]]>([
     ["of refused authorize requests", () => refusals().filter((word) => word !== "page")],
-    ["of refused token requests", () => literals("src/authorization/token-failure.ts", "type TokenFailure", "/**")],
+    ["of refused token requests", () => literals("src/oauth/token-failure.ts", "type TokenFailure", "/**")],
     ["of the enablement call", () => Object.keys(ENABLEMENT_FAILURES)],
-    ["for which grants end", () => literals("src/storage/grants.ts", "type RevocationReason", ";")],
-    ["of attempts that nobody finished", () => matches(text("src/storage/sweeps.ts"), /(?:THEN|ELSE) '([a-z_]+)'/g)],
-    ["that the operator's page explains", () => matches(text("src/operations/remedies.ts"), /^ {2}([a-z_]+):/gm)],
+    ["for which grants end", () => literals("src/storage/grants/grants.ts", "type RevocationReason", ";")],
+    [
+      "of attempts that nobody finished",
+      () => matches(text("src/storage/maintenance/sweeps.ts"), /(?:THEN|ELSE) '([a-z_]+)'/g),
+    ],
+    ["that the operator's page explains", () => matches(text("src/admin/remedies.ts"), /^ {2}([a-z_]+):/gm)],
     ["of the JSON API", () => matches(text("src/http/problem.ts"), /^ {2}([a-z_]+): \[\d+/gm)],
     ["in the log that is an alert", loggedAlerts],
   ])("O4: %s", (_, reasons) => {
@@ -84,7 +87,7 @@ describe("the troubleshooting page names every reason", () => {
   });
 
   function refusals(): string[] {
-    return literals("src/authorization/authorization-request.ts", "type PageRefusal", "/**");
+    return literals("src/oauth/authorization-request.ts", "type PageRefusal", "/**");
   }
 
   function loggedAlerts(): string[] {

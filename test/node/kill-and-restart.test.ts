@@ -1,4 +1,4 @@
-// The process dies without a word between the steps of a linking, and starts again on the same disk: nothing is lost.
+// The process dies without a word between the steps of an attempt, and starts again on the same disk: nothing is lost.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";

@@ -134,9 +134,9 @@ async function link(type: SkillType, faults: object = {}): Promise<{ outcome: st
   });
   if (!visit.arrived) throw new Error(visit.why);
   await (await browser.request(visit.url, {})).text();
-  const linkings = (await simulator("GET", "/simulator/linkings")) as { items: { outcome: string; checks: Json[] }[] };
+  const attempts = (await simulator("GET", "/simulator/linkings")) as { items: { outcome: string; checks: Json[] }[] };
   const token = JSON.stringify(received.at(-1)).match(/"(?:token|accessToken)":"(eyJ[^"]+)"/)?.[1] ?? "";
-  return { outcome: "none", checks: [], ...linkings.items.at(-1), token };
+  return { outcome: "none", checks: [], ...attempts.items.at(-1), token };
 }
 
 const tokens = new Map<SkillType, Promise<string>>();

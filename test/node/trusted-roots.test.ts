@@ -1,7 +1,7 @@
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { expect, it } from "vitest";
-import { TRUSTED_ROOTS } from "../../src/alexa/trusted-roots.ts";
+import { TRUSTED_ROOTS } from "../../src/events/trusted-roots.ts";
 
 const COMMON_NAME = /(?:^|\n)CN=(.+)$/;
 

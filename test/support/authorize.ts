@@ -35,7 +35,7 @@ export async function signedIn(service: Service, account = DEMO): Promise<Visito
 
 /** How many rows there are of what a linking leaves. */
 export async function rowCounts(): Promise<Record<string, number>> {
-  const tables = ["linkings", "codes", "grants", "audit"];
+  const tables = ["attempts", "codes", "grants", "audit"];
   const counts: Record<string, number> = {};
   for (const table of tables) {
     counts[table] = (await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<number>("n")) ?? -1;

@@ -196,18 +196,18 @@ async function everythingIsTrue(world: World): Promise<void> {
   }
   expect(
     await rows(
-      `SELECT g.id FROM grants g LEFT JOIN linkings l ON l.id = g.linking_id WHERE g.revoked_at IS NULL AND g.imported_at IS NULL
+      `SELECT g.id FROM grants g LEFT JOIN attempts l ON l.id = g.attempt_id WHERE g.revoked_at IS NULL AND g.imported_at IS NULL
          AND NOT (l.decision IS 'allow' AND l.user_id IS g.user_id AND l.client_id IS g.client_id)`,
     ),
     "a grant without a consent",
   ).toEqual([]);
   expect(
-    await rows("SELECT id, outcome FROM linkings WHERE outcome = 'pending' OR amazon_tokens IS NOT NULL"),
+    await rows("SELECT id, outcome FROM attempts WHERE outcome = 'pending' OR amazon_tokens IS NOT NULL"),
     "an attempt that never ends",
   ).toEqual([]);
   expect(
     await rows(
-      `SELECT g.id FROM grants g JOIN linkings l ON l.id = g.linking_id
+      `SELECT g.id FROM grants g JOIN attempts l ON l.id = g.attempt_id
        WHERE g.revoked_at IS NULL AND l.state_hash IS NOT NULL AND l.grant_id IS NOT g.id`,
     ),
     "a living grant of an attempt that did not link",

@@ -1,7 +1,7 @@
 // The side of Login with Amazon that a skill's backend needs: codes from AcceptGrant, refreshes, and what can go wrong with both.
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
-import { EVENT_GATEWAY, LWA, secretSealContext } from "../../src/storage/skills.ts";
+import { EVENT_GATEWAY, LWA, secretSealContext } from "../../src/storage/skills/skills.ts";
 import { basic, SERVICE_CLIENT, SERVICE_SECRET, SKILL_ID } from "./seeds.ts";
 import type { Service } from "./service.ts";
 

@@ -66,5 +66,5 @@ export function allLivingGrants(): Promise<{ id: string; user_id: string }[]> {
 
 /** Linkings that went on to Amazon, or were denied. */
 export function startedLinkings(): Promise<{ id: string; outcome: string; reason: string | null; steps: string }[]> {
-  return rows("SELECT id, outcome, reason, steps FROM linkings WHERE state_hash IS NOT NULL");
+  return rows("SELECT id, outcome, reason, steps FROM attempts WHERE state_hash IS NOT NULL");
 }

@@ -70,6 +70,6 @@ export interface LinkingRow {
 
 export async function linkingRow(id: string): Promise<LinkingRow | undefined> {
   return (
-    await rows<LinkingRow>("SELECT outcome, reason, grant_id, amazon_tokens, steps FROM linkings WHERE id = ?", id)
+    await rows<LinkingRow>("SELECT outcome, reason, grant_id, amazon_tokens, steps FROM attempts WHERE id = ?", id)
   )[0];
 }

@@ -1,9 +1,9 @@
 // A runtime around a service's clock and bindings, for calling the parts directly. Each one is an isolate: it has caches of its own.
 import { createExecutionContext } from "cloudflare:test";
-import { Caches } from "../../src/authorization/caches.ts";
+import { Caches } from "../../src/caches.ts";
 import { parseConfig } from "../../src/env.ts";
-import { createLog } from "../../src/operations/log.ts";
-import { Counters } from "../../src/operations/metrics.ts";
+import { Counters } from "../../src/observability/counters.ts";
+import { createLog } from "../../src/observability/log.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { ADMIN_TOKEN, ISSUER, type Service } from "./service.ts";
 

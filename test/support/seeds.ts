@@ -142,13 +142,13 @@ let codeNumber = 0;
 export async function seedCode(seed: CodeSeed = {}): Promise<string> {
   const number = String(++codeNumber).padStart(12, "0");
   const code = seed.code ?? `c0${`code-${number}`.padEnd(43, "x")}`;
-  const linkingId = `0linking${number}aaaaaa`;
+  const attemptId = `0linking${number}aaaaaa`;
   await env.DB.batch([
     env.DB.prepare(
-      `INSERT INTO linkings (id, trace_id, flow, skill_id, skill_stage, client_id, user_id, outcome, steps, decision, decided_at, created_at, expires_at)
+      `INSERT INTO attempts (id, trace_id, flow, skill_id, skill_stage, client_id, user_id, outcome, steps, decision, decided_at, created_at, expires_at)
        VALUES (?, ?, 'alexa_app', ?, 'development', ?, ?, 'pending', '[]', 'allow', ?, ?, ?)`,
     ).bind(
-      linkingId,
+      attemptId,
       `trace-${number}`,
       SKILL_ID,
       seed.clientId ?? ALEXA_CLIENT,
@@ -158,11 +158,11 @@ export async function seedCode(seed: CodeSeed = {}): Promise<string> {
       START + 3_600_000,
     ),
     env.DB.prepare(
-      `INSERT INTO codes (code_hash, linking_id, grant_id, origin, client_id, user_id, redirect_uri, scope, code_challenge, created_at, expires_at)
+      `INSERT INTO codes (code_hash, attempt_id, grant_id, origin, client_id, user_id, redirect_uri, scope, code_challenge, created_at, expires_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).bind(
       await sha256(code),
-      linkingId,
+      attemptId,
       seed.grantId ?? `0grant${number}aaaaaaaa`.padEnd(26, "a"),
       seed.origin ?? "authorize",
       seed.clientId ?? ALEXA_CLIENT,

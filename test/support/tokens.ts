@@ -1,9 +1,9 @@
 // What clients do with tokens: whole exchanges in one call, codes that lie in KV too, and looks at what is stored.
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
-import { putCodeCopy } from "../../src/authorization/codes.ts";
 import { sha256 } from "../../src/crypto/hash.ts";
-import { readCode } from "../../src/storage/codes.ts";
+import { putCodeCopy } from "../../src/oauth/codes.ts";
+import { readCode } from "../../src/storage/grants/codes.ts";
 import type { Fault, Trip } from "./meter.ts";
 import { runtimeOf } from "./runtime.ts";
 import {
@@ -58,7 +58,7 @@ export async function putCopy(service: Service, code: string, changes: Partial<C
   const rt = { ...(await runtimeOf(service)), codes: env.CODES };
   const binding = {
     origin: changes.origin ?? row.origin,
-    linkingId: row.linking_id,
+    attemptId: row.attempt_id,
     grantId: row.grant_id,
     clientId: changes.clientId ?? row.client_id,
     userId: row.user_id,

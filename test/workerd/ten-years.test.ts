@@ -46,7 +46,7 @@ async function tableSizes(): Promise<Map<string, number>> {
 async function traffic(month: number, now: number): Promise<void> {
   await env.DB.batch([
     env.DB.prepare(
-      "INSERT INTO linkings (id, trace_id, flow, outcome, steps, created_at, expires_at) VALUES (?, 't', 'alexa_app', 'pending', '[]', ?, ?)",
+      "INSERT INTO attempts (id, trace_id, flow, outcome, steps, created_at, expires_at) VALUES (?, 't', 'alexa_app', 'pending', '[]', ?, ?)",
     ).bind(`left-${month}`, now, now + 1000),
     env.DB.prepare("INSERT INTO throttles (key, failures, updated_at) VALUES (?, 3, ?)").bind(`k${month}`, now),
     env.DB.prepare("INSERT INTO ended_sessions (id, expires_at) VALUES (?, ?)").bind(`s${month}`, now + MONTH_MS),

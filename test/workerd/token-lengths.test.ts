@@ -1,10 +1,10 @@
 // How long codes and tokens are, what they are made of, and what they give away.
 import { beforeEach, expect, it } from "vitest";
-import { mintAccessToken } from "../../src/authorization/access-tokens.ts";
-import { codeOfConsent } from "../../src/authorization/codes.ts";
-import { formatRefreshToken, newChain, newStableSecret } from "../../src/authorization/refresh-tokens.ts";
 import { fromBase64Url } from "../../src/crypto/encoding.ts";
 import { randomId } from "../../src/crypto/random.ts";
+import { mintAccessToken } from "../../src/oauth/access-tokens.ts";
+import { codeOfConsent } from "../../src/oauth/codes.ts";
+import { formatRefreshToken, newChain, newStableSecret } from "../../src/oauth/refresh-tokens.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { runtimeOf } from "../support/runtime.ts";
 import { startService } from "../support/service.ts";

@@ -117,7 +117,7 @@ describe("storage fails once, at each trip in turn", () => {
         ).toEqual([]);
         expect(report.refreshToken, told).toMatch(/^rt_/);
         const grants = await env.DB.prepare("SELECT COUNT(*) AS n FROM grants WHERE revoked_at IS NULL").first("n");
-        const linked = await env.DB.prepare("SELECT COUNT(*) AS n FROM linkings WHERE outcome = 'linked'").first("n");
+        const linked = await env.DB.prepare("SELECT COUNT(*) AS n FROM attempts WHERE outcome = 'linked'").first("n");
         expect([grants, linked], told).toEqual([1, 1]);
         await emptyWorld();
       }

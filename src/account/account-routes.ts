@@ -1,0 +1,114 @@
+// GET /account, and ending one link from there.
+import { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { browserOf } from "../http/browser.ts";
+import { openForm, sealForm } from "../http/form-token.ts";
+import { seeOther } from "../http/see-other.ts";
+import { unlinkGrant } from "../linking/unlink.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { passkeysOn } from "../sign-in/passkey-pages.tsx";
+import { mayAddPasskey, sealAddForm } from "../sign-in/passkey-routes.ts";
+import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
+import { currentSession, type Session } from "../sign-in/session.ts";
+import { renderSignIn } from "../sign-in/sign-in-page.tsx";
+import { sealSignOutForm } from "../sign-in/sign-in-routes.ts";
+import { revokeGrant } from "../storage/grants/grants.ts";
+import { readAccount } from "../storage/users/account.ts";
+import { readAccountData } from "../storage/users/account-data.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
+import { type Messages, messagesFor } from "../ui/messages.ts";
+import { renderAccount, renderUnlink } from "./account-page.tsx";
+
+const UNLINK_FORM = "unlink";
+
+export const accountPages = new Hono<AppEnv>();
+accountPages.get("/account", showAccount);
+accountPages.get("/account/data", giveData);
+accountPages.get("/account/links/:grantId", showUnlink);
+accountPages.post("/account/links/:grantId", postUnlink);
+
+/** What the signed-in user has, exactly and now; undefined when nobody is. One trip. */
+async function accountOf(c: AppContext, session: Session | undefined, grantId?: string) {
+  const { db, now } = c.var.runtime;
+  return session && readAccount(db, session.userId, sessionHolds(session), now(), grantId);
+}
+
+function noticeOf(done: string | undefined, text: Messages): string | undefined {
+  if (done === "unlinked") return text.unlinked;
+  if (done === "pending") return text.unlinkPending;
+  if (done === "password-changed") return text.passwordChanged;
+  if (done === "passkey-added") return text.passkeyAdded;
+  if (done === "passkey-removed") return text.passkeyRemoved;
+  return done === "gone" ? text.alreadyUnlinked : undefined;
+}
+
+async function showAccount(c: AppContext): Promise<Response> {
+  const browserHash = await browserOf(c);
+  const session = await currentSession(c, browserHash);
+  const account = await accountOf(c, session);
+  if (!account || !session) return renderSignIn(c, { continueTo: "/account" });
+  const rt = c.var.runtime;
+  const { text } = messagesFor(c);
+  const hasPassword = account.passwordSubject !== undefined;
+  const token = mayAddPasskey(session, rt.now()) ? await sealAddForm(c, browserHash, session.userId) : undefined;
+  return renderAccount(c, {
+    ...account,
+    hasPassword,
+    passkeys: passkeysOn(rt) && hasPassword ? { views: account.passkeys, token } : undefined,
+    signOutToken: await sealSignOutForm(c.var.runtime, browserHash),
+    notice: noticeOf(c.req.query("done"), text) ?? (account.pendingAtAmazon ? text.unlinkPending : undefined),
+  });
+}
+
+/** A copy of one's data, as a file. Only for the person, with a session that still acts. */
+async function giveData(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const session = await currentSession(c, await browserOf(c));
+  const data = session && (await readAccountData(rt.db, session.userId, sessionHolds(session)));
+  if (!data) return renderSignIn(c, { continueTo: "/account" });
+  return new Response(JSON.stringify(data, null, 2), {
+    headers: {
+      "content-type": "application/json",
+      "content-disposition": 'attachment; filename="account-data.json"',
+      "cache-control": "no-store",
+    },
+  });
+}
+
+async function showUnlink(c: AppContext): Promise<Response> {
+  const browserHash = await browserOf(c);
+  const grantId = c.req.param("grantId") ?? "";
+  const account = await accountOf(c, await currentSession(c, browserHash), grantId);
+  if (!account) return renderSignIn(c, { continueTo: "/account" });
+  const [link] = account.links;
+  if (!link) return seeOther(c, "/account?done=gone");
+  return renderUnlink(c, link, await sealForm(c.var.runtime, UNLINK_FORM, browserHash, { grantId }));
+}
+
+async function postUnlink(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const fields = await postedFields(c);
+  if (fields instanceof Response) return fields;
+  const browserHash = await browserOf(c);
+  const grantId = c.req.param("grantId") ?? "";
+  const form = await openForm(
+    rt,
+    UNLINK_FORM,
+    browserHash,
+    fields.get("form"),
+    z.object({ grantId: z.literal(grantId) }),
+  );
+  if (typeof form === "string") return renderUnusableForm(c, form);
+  const session = await currentSession(c, browserHash);
+  const account = await accountOf(c, session, grantId);
+  if (!account || !session) return renderSignIn(c, { continueTo: "/account" });
+  const [link] = account.links;
+  if (!link) return seeOther(c, "/account?done=gone");
+  if (link.skillId === null) {
+    await revokeGrant(rt.db, grantId, "unlinked", rt.now());
+    return seeOther(c, "/account?done=unlinked");
+  }
+  const result = await unlinkGrant(rt, { userId: session.userId, grantId });
+  const pending = result.outcome === "unlinked" && result.amazon === "pending";
+  return seeOther(c, pending ? "/account?done=pending" : "/account?done=unlinked");
+}

@@ -1,0 +1,337 @@
+// The account page, and the accounts behind it.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import {
+  exchange,
+  json,
+  refresh,
+  seedAppAndService,
+  seedCode,
+  seedSkill,
+  type TokenAnswer,
+} from "../../test/support/seeds.ts";
+import { type Service, startService } from "../../test/support/service.ts";
+import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
+import { type Visitor, visit } from "../../test/support/visitor.ts";
+import { createPasswordUser, findUser, findUsersByEmail, setPassword, updateUser } from "../sign-in/accounts.ts";
+import { eraseUser } from "../storage/users/erasure.ts";
+import { LANGUAGES } from "../ui/messages.ts";
+
+let service: Service;
+let userId: string;
+beforeEach(async () => {
+  service = startService();
+  userId = await addUser(service);
+});
+
+/** A link of the user with the test skill; gives its tokens. */
+async function link(): Promise<TokenAnswer> {
+  const response = await service.request("/token", exchange(await seedCode({ userId })));
+  return json(response);
+}
+
+async function links(): Promise<string[]> {
+  const { results } = await env.DB.prepare("SELECT id FROM grants WHERE revoked_at IS NULL").all<{ id: string }>();
+  return results.map((row) => row.id);
+}
+
+describe("the account page", () => {
+  beforeEach(() => seedSkill());
+
+  it("U2: shows each link with its day and last use, in one storage trip", async () => {
+    await link();
+    await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    service.meter.clear();
+    const page = await ada.get("/account");
+    expect(service.meter.calls()).toEqual(["DB.batch"]);
+    expect(page.html.match(/<strong>Acme Home<\/strong>/g)?.length).toBe(2);
+    expect(page.html).toContain("Jan 15, 2026");
+    expect(page.html).toContain("the Alexa app");
+  });
+
+  it("U3: goes on saying that a skill is still to be turned off at Amazon, until it is", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.get("/account")).html).not.toContain("turned off there");
+    await env.DB.prepare(
+      "INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at) VALUES ('g', ?, 's', 'live', 'h', 't', 1, 1)",
+    )
+      .bind(userId)
+      .run();
+    expect((await ada.get("/account")).html).toContain("turned off there");
+  });
+
+  it("says whose voice a link serves, in the visitor's language, and nothing where Alexa has not shown it", async () => {
+    await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    for (const [language, { accountLevel, accountLevels }] of LANGUAGES) {
+      ada.headers["accept-language"] = language;
+      const page = async (shown: number | null) => {
+        await env.DB.prepare("UPDATE grants SET level_shown = ?").bind(shown).run();
+        return (await ada.get("/account")).html;
+      };
+      expect(await page(null)).not.toContain(accountLevel);
+      expect(await page(3)).toContain(`<dt>${accountLevel}</dt><dd>${accountLevels.person}</dd>`);
+      expect(await page(2)).toContain(`<dt>${accountLevel}</dt><dd>${accountLevels.account}</dd>`);
+    }
+    expect(LANGUAGES.size).toBe(7);
+    expect(JSON.parse((await ada.get("/account/data")).html).links).toMatchObject([{ level: "account" }]);
+  });
+
+  it("gives a copy of one's data, without anything that opens something, and to nobody else", async () => {
+    const tokens = await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.get("/account")).html).toContain('href="/account/data"');
+    service.meter.clear();
+    const page = await ada.get("/account/data");
+    expect(service.meter.calls()).toEqual(["DB.batch"]);
+    expect(page.headers.get("content-disposition")).toContain("attachment");
+    expect(page.headers.get("cache-control")).toBe("no-store");
+    const data = JSON.parse(page.html) as { user: { email: string }; links: object[]; identities: object[] };
+    expect(data.user.email).toBe(EMAIL);
+    expect(data.links).toMatchObject([{ client_id: "alexa-test", created_at: "2026-01-15T12:00:00.000Z" }]);
+    expect(data.identities).toMatchObject([{ method: "password", subject: EMAIL }]);
+    expect(page.html).not.toMatch(/hash|password_|sealed|rotation/);
+    expect(page.html).not.toContain(tokens.refresh_token.slice(-43));
+    await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
+    expect((await ada.get("/account/data")).html).toContain('name="password"');
+    expect((await visit(service).get("/account/data")).html).toContain('name="password"');
+  });
+
+  it("U3: ends exactly one link, after asking once more", async () => {
+    const [first, second] = [await link(), await link()];
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const [grantId = ""] = await links();
+    const asked = await ada.get(`/account/links/${grantId}`);
+    expect(await links()).toHaveLength(2);
+    const answer = await ada.post(`/account/links/${grantId}`, asked.hidden(`/account/links/${grantId}`));
+    expect(answer.status).toBe(303);
+    expect(await links()).toHaveLength(1);
+    const statuses = [];
+    for (const tokens of [first, second]) {
+      statuses.push((await service.request("/token", refresh(tokens.refresh_token))).status);
+    }
+    expect(statuses.sort()).toEqual([200, 400]);
+    const again = await ada.post(`/account/links/${grantId}`, asked.hidden(`/account/links/${grantId}`));
+    expect(again.headers.get("location")).toBe("/account?done=gone");
+  });
+
+  it("does not show or end the links of others", async () => {
+    await link();
+    const [grantId = ""] = await links();
+    await addUser(service, "eve@example.com");
+    const eve = visit(service);
+    await eve.signIn("eve@example.com", PASSWORD);
+    expect((await eve.get("/account")).html).not.toContain("Acme Home</strong>");
+    const asked = await eve.get(`/account/links/${grantId}`);
+    expect(asked.status).toBe(303);
+    expect((await eve.post(`/account/links/${grantId}`, {})).status).toBe(403);
+    expect(await links()).toHaveLength(1);
+  });
+
+  it("S3: a form for one link does not end another", async () => {
+    await link();
+    await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const [one = "", two = ""] = await links();
+    const form = (await ada.get(`/account/links/${one}`)).hidden(`/account/links/${one}`);
+    expect((await ada.post(`/account/links/${two}`, form)).status).toBe(403);
+    expect(await links()).toHaveLength(2);
+  });
+
+  it("asks to sign in again when the session has ended meanwhile", async () => {
+    await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const [grantId = ""] = await links();
+    const form = (await ada.get(`/account/links/${grantId}`)).hidden(`/account/links/${grantId}`);
+    await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
+    const answer = await ada.post(`/account/links/${grantId}`, form);
+    expect(answer.html).toContain('action="/sign-in"');
+    expect(await links()).toHaveLength(1);
+  });
+
+  it("shows the company's apps apart, and ends their access too", async () => {
+    await seedAppAndService();
+    await env.DB.prepare(
+      `INSERT INTO grants (id, user_id, client_id, scope, flow, created_at, last_used_at, idle_expires_at)
+       VALUES ('0appgrant', ?, 'test-app', 'links', 'oauth', ?2, ?2, ?3)`,
+    )
+      .bind(userId, service.clock.now, service.clock.now + 1000)
+      .run();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.get("/account")).html).toContain("Apps that may use your account");
+    const form = (await ada.get("/account/links/0appgrant")).hidden("/account/links/0appgrant");
+    await ada.post("/account/links/0appgrant", form);
+    expect(await links()).toEqual([]);
+  });
+
+  it.each(["x", "%00", "..%2f..%2fadmin", "'%20OR%201=1", "x".repeat(3000)])(
+    "a link called %s is not there",
+    async (id) => {
+      const ada = visit(service);
+      await ada.signIn(EMAIL, PASSWORD);
+      const page = await ada.get(`/account/links/${id}`);
+      expect(page.status).toBe(303);
+      expect(page.headers.get("location")).toBe("/account?done=gone");
+    },
+  );
+});
+
+describe("accounts", () => {
+  it("U3, S5: a new password ends every login and leaves links alone", async () => {
+    await seedSkill();
+    const tokens = await link();
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect(await setPassword(await runtimeOf(service), userId, "another-password")).toBe("changed");
+    expect((await ada.get("/account")).html).not.toContain(EMAIL);
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(401);
+    expect((await ada.signIn(EMAIL, "another-password")).status).toBe(303);
+    expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(200);
+  });
+
+  it("an address belongs to one password account only", async () => {
+    const rt = await runtimeOf(service);
+    const again = await createPasswordUser(rt, { email: " ADA@example.com", password: "another-password", name: null });
+    expect(again).toEqual({ refused: "email_taken" });
+    const grace = await addUser(service, "grace@example.com");
+    expect(await updateUser(rt, grace, { email: EMAIL })).toEqual({ refused: "email_taken" });
+    expect((await visit(service).signIn("grace@example.com", PASSWORD)).status).toBe(303);
+  });
+
+  it("20 at once with the same address make one account", async () => {
+    const rt = await runtimeOf(service);
+    const given = { email: "grace@example.com", password: "graces-password", name: null };
+    const made = await Promise.all(Array.from({ length: 20 }, () => createPasswordUser(rt, given)));
+    expect(made.filter((result) => "user" in result).length).toBe(1);
+    expect((await findUsersByEmail(rt, "grace@example.com")).length).toBe(1);
+  });
+
+  it("signs in with a changed address, and no longer with the old one", async () => {
+    const rt = await runtimeOf(service);
+    const changed = await updateUser(rt, userId, { email: "Lovelace@Example.com", name: "Ada L." });
+    expect(changed).toMatchObject({ user: { email: "lovelace@example.com", name: "Ada L." } });
+    expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(401);
+    expect((await visit(service).signIn("lovelace@example.com", PASSWORD)).status).toBe(303);
+    expect(await findUsersByEmail(rt, EMAIL)).toEqual([]);
+  });
+
+  it("changes a name alone, and takes it away", async () => {
+    const rt = await runtimeOf(service);
+    expect(await updateUser(rt, userId, { name: null })).toMatchObject({ user: { name: null, email: EMAIL } });
+    expect(await findUser(rt, userId)).toMatchObject({ name: null, email: EMAIL });
+  });
+
+  it.each([
+    ["email_invalid", { email: "nobody" }],
+    ["name_invalid", { name: "" }],
+  ])("refuses with %s", async (refused, change) => {
+    expect(await updateUser(await runtimeOf(service), userId, change)).toEqual({ refused });
+  });
+
+  it("says when there is no such user", async () => {
+    const rt = await runtimeOf(service);
+    expect(await updateUser(rt, "nobody", { name: "X" })).toEqual({ refused: "not_found" });
+    expect(await setPassword(rt, "nobody", "another-password")).toEqual({ refused: "not_found" });
+    expect(await eraseUser(rt.db, "nobody", "request-1", rt.now())).toBeNull();
+    expect(await findUser(rt, "nobody")).toBeUndefined();
+  });
+
+  it("erases a person with everything that acts in their name", async () => {
+    await seedSkill();
+    const tokens = await link();
+    await seedCode({ userId });
+    const rt = await runtimeOf(service);
+    expect(await eraseUser(rt.db, userId, "request-1", rt.now())).toMatchObject({ removed: { identities: 1 } });
+    expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(400);
+    for (const table of ["users", "identities", "grants", "codes", "known_browsers"]) {
+      const row = await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>();
+      expect([table, row?.n]).toEqual([table, 0]);
+    }
+    const rows = await env.DB.prepare("SELECT user_id, browser_hash FROM attempts").all();
+    for (const row of rows.results) expect(row).toEqual({ user_id: null, browser_hash: null });
+    expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(401);
+  });
+});
+
+describe("changing one's password", () => {
+  const NEW = { current: PASSWORD, password: "another-password" };
+
+  async function change(ada: Visitor, fields: Record<string, string>) {
+    const page = await ada.get("/account/password");
+    return ada.post("/account/password", { ...page.hidden("/account/password"), ...fields });
+  }
+
+  it("S5: ends every other login, keeps this one, and asks about linked assistants", async () => {
+    const ada = visit(service);
+    const elsewhere = visit(service, "192.0.2.9");
+    await ada.signIn(EMAIL, PASSWORD);
+    await elsewhere.signIn(EMAIL, PASSWORD);
+    const before = ada.cookies.get("__Host-session");
+    const answer = await change(ada, NEW);
+    expect([answer.status, answer.headers.get("location")]).toEqual([303, "/account?done=password-changed"]);
+    expect(ada.cookies.get("__Host-session")).not.toBe(before);
+    const account = await ada.get("/account?done=password-changed");
+    expect(account.html).toContain("unlink below what you do not know");
+    expect((await elsewhere.get("/account")).html).not.toContain(EMAIL);
+    expect((await elsewhere.signIn(EMAIL, PASSWORD)).status).toBe(401);
+    expect((await elsewhere.signIn(EMAIL, NEW.password)).status).toBe(303);
+  });
+
+  it.each([
+    ["the current password is wrong", { ...NEW, current: "wrong-password" }, 401, "The current password is wrong."],
+    ["the current password is missing", { password: NEW.password }, 401, "The current password is wrong."],
+    ["the new one is short", { ...NEW, password: "short" }, 400, "at least 10 characters"],
+    ["the new one is missing", { current: PASSWORD }, 400, "at least 10 characters"],
+    ["the new one is huge", { ...NEW, password: "x".repeat(2000) }, 400, "The password is too long."],
+  ])("nothing changes when %s", async (_, fields: Record<string, string>, status, message) => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const answer = await change(ada, fields);
+    expect(answer.status).toBe(status);
+    expect(answer.html).toContain(message);
+    expect((await ada.get("/account")).html).toContain(EMAIL);
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+  });
+
+  it("F3: a session left open is no way to guess without limit", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i++) statuses.push((await change(ada, { ...NEW, current: `wrong-${i}` })).status);
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
+  });
+
+  it("S3: needs a form of this browser, drawn for this user, and a session that holds", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.post("/account/password", NEW)).status).toBe(403);
+    const page = await ada.get("/account/password");
+    await addUser(service, "eve@example.com");
+    await ada.signIn("eve@example.com", PASSWORD);
+    const answer = await ada.post("/account/password", { ...page.hidden("/account/password"), ...NEW });
+    expect(answer.html).toContain('action="/sign-in"');
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+    const form = (await ada.get("/account/password")).hidden("/account/password");
+    await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
+    expect((await ada.post("/account/password", { ...form, ...NEW })).html).toContain('action="/sign-in"');
+    expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+  });
+
+  it("is not offered to who has no password", async () => {
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    expect((await ada.get("/account")).html).toContain('href="/account/password"');
+    await env.DB.prepare("UPDATE identities SET method = 'oidc', issuer = 'https://id.example.com'").run();
+    expect((await ada.get("/account")).html).not.toContain('href="/account/password"');
+    expect((await ada.get("/account/password")).status).toBe(303);
+  });
+});

@@ -1,0 +1,134 @@
+// GET and POST /account/password: a new password for who knows the old one. Ends every other login (S5).
+import { Hono } from "hono/tiny";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import * as z from "zod/mini";
+import { browserOf } from "../http/browser.ts";
+import { openForm, sealForm } from "../http/form-token.ts";
+import { networkOf } from "../http/network.ts";
+import { seeOther } from "../http/see-other.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { setPassword } from "../sign-in/accounts.ts";
+import { admitAttempt } from "../sign-in/password.ts";
+import { checkPassword, verifyPassword } from "../sign-in/password-hash.ts";
+import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
+import { currentSession, startSession } from "../sign-in/session.ts";
+import { renderSignIn } from "../sign-in/sign-in-page.tsx";
+import { batch } from "../storage/d1.ts";
+import { readAccount } from "../storage/users/account.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
+import { giveBackStatement } from "../storage/users/throttles.ts";
+import { readUser, rememberBrowserStatements } from "../storage/users/users.ts";
+import { messagesFor } from "../ui/messages.ts";
+import { renderPage } from "../ui/page.tsx";
+import { ButtonRow, ErrorNotice, Field, HiddenFields } from "../ui/parts.tsx";
+
+const FORM = "change-password";
+const PATH = "/account/password";
+const ERROR_ID = "form-error";
+
+export const passwordPages = new Hono<AppEnv>();
+passwordPages.get(PATH, showForm);
+passwordPages.post(PATH, postForm);
+
+/** The signed-in user with a password, exactly and now. One trip. */
+async function ownerOf(c: AppContext, browserHash: string) {
+  const { db, now } = c.var.runtime;
+  const session = await currentSession(c, browserHash);
+  return session && readAccount(db, session.userId, sessionHolds(session), now());
+}
+
+async function showForm(c: AppContext): Promise<Response> {
+  const owner = await ownerOf(c, await browserOf(c));
+  if (!owner) return renderSignIn(c, { continueTo: PATH });
+  if (owner.passwordSubject === undefined) return seeOther(c, "/account");
+  return renderForm(c, owner.user.id, owner.passwordSubject);
+}
+
+interface FormError {
+  readonly status: ContentfulStatusCode;
+  readonly field: "current" | "password" | "form";
+  readonly message: string;
+}
+
+async function renderForm(c: AppContext, userId: string, subject: string, error?: FormError): Promise<Response> {
+  const { text } = messagesFor(c);
+  const wrong = (field: FormError["field"]) => (error?.field === field ? ERROR_ID : undefined);
+  const token = await sealForm(c.var.runtime, FORM, await browserOf(c), { userId });
+  return renderPage(
+    c,
+    { title: text.changePassword, ...(error ? { status: error.status } : {}) },
+    <section class="card">
+      <h1>{text.changePassword}</h1>
+      <p class="lead">{text.changePasswordHint}</p>
+      {error ? <ErrorNotice id={ERROR_ID}>{error.message}</ErrorNotice> : null}
+      <form method="post" action={PATH}>
+        <HiddenFields fields={{ form: token }} />
+        {/* Password managers need to know whose password changes. */}
+        <input type="text" name="username" value={subject} autocomplete="username" readonly hidden />
+        <Field
+          name="current"
+          label={text.currentPassword}
+          type="password"
+          autocomplete="current-password"
+          errorId={wrong("current")}
+        />
+        <Field
+          name="password"
+          label={text.newPassword}
+          type="password"
+          autocomplete="new-password"
+          hint={text.passwordRule}
+          errorId={wrong("password")}
+        />
+        <ButtonRow>
+          <button type="submit">{text.changePassword}</button>
+          <a class="button quiet" href="/account">
+            {text.cancel}
+          </a>
+        </ButtonRow>
+      </form>
+    </section>,
+  );
+}
+
+async function postForm(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const { text } = messagesFor(c);
+  const fields = await postedFields(c);
+  if (fields instanceof Response) return fields;
+  const browserHash = await browserOf(c);
+  const form = await openForm(rt, FORM, browserHash, fields.get("form"), z.object({ userId: z.string() }));
+  if (typeof form === "string") return renderUnusableForm(c, form);
+  const owner = await ownerOf(c, browserHash);
+  // Drawn for one person: another who has signed in meanwhile is asked anew.
+  if (!owner || owner.user.id !== form.value.userId) return renderSignIn(c, { continueTo: PATH });
+  const subject = owner.passwordSubject;
+  if (subject === undefined) return seeOther(c, "/account");
+  const again = (error: FormError) => renderForm(c, owner.user.id, subject, error);
+  const password = fields.get("password") ?? "";
+  const verdict = checkPassword(password);
+  if (verdict !== "acceptable") {
+    const message = verdict === "too_short" ? text.passwordTooShort : text.passwordTooLong;
+    return again({ status: 400, field: "password", message });
+  }
+  // A session left open must not become a way to guess the password without limit.
+  const admitted = await admitAttempt(rt, { email: subject, browserHash, network: networkOf(c) });
+  if ("retryAfterSeconds" in admitted) {
+    const seconds = admitted.retryAfterSeconds;
+    c.header("retry-after", String(seconds));
+    return again({ status: 429, field: "form", message: text.signInThrottled(seconds) });
+  }
+  const { passwordHash, charged } = admitted.admission;
+  const known = await verifyPassword(rt, subject, passwordHash, fields.get("current") ?? "");
+  if (known === "wrong") return again({ status: 401, field: "current", message: text.currentPasswordWrong });
+  const changed = await setPassword(rt, owner.user.id, password);
+  const user = changed === "changed" ? await readUser(rt.db, owner.user.id) : undefined;
+  if (!user) return renderSignIn(c, { continueTo: PATH });
+  await batch(
+    rt.db,
+    [giveBackStatement(rt.db, charged), ...rememberBrowserStatements(rt.db, user.id, browserHash, rt.now())],
+    true,
+  );
+  await startSession(c, browserHash, user);
+  return seeOther(c, "/account?done=password-changed");
+}

@@ -1,0 +1,62 @@
+// What Amazon must know of this server for one skill: the body of SMAPI's account-linking call, made from what runs here (O2).
+import type { Config } from "../env.ts";
+import type { Client } from "../storage/clients/clients.ts";
+import type { Skill } from "../storage/skills/skills.ts";
+
+/** Stands where the secret goes: it is stored as a hash and cannot be shown again. Whoever knows it puts it in. */
+const CLIENT_SECRET_PLACEHOLDER = "PUT-THE-CLIENT-SECRET-HERE";
+
+const MAX_DOMAINS = 15;
+
+/** Hosts besides ours that the customer's browser loads from or is sent to while signing in. */
+function domains(config: Config, issuer: string): string[] {
+  const addresses = [
+    config.brand.logoUrl,
+    config.signInMethods.includes("oidc") ? config.oidc?.issuer : undefined,
+    config.signInMethods.includes("amazon") ? config.amazon.authorizeUrl : undefined,
+  ];
+  const hosts = addresses.flatMap((address) => (address === undefined ? [] : [new URL(address).hostname]));
+  return [...new Set(hosts)].filter((host) => host !== new URL(issuer).hostname).slice(0, MAX_DOMAINS);
+}
+
+/**
+ * `{"accountLinkingRequest": …}` as SMAPI's PUT and `ask smapi update-account-linking-info` take it
+ * (Amazon: Account Linking Schemas). The client secret is a placeholder.
+ */
+export function accountLinkingRequest(
+  rt: { readonly config: Config; readonly issuer: string },
+  skill: Skill,
+  client: Client,
+): { accountLinkingRequest: Record<string, unknown> } {
+  const { config, issuer } = rt;
+  const appAuthorizationUrl = `${issuer}/app/authorize`;
+  const platforms = [
+    ...(config.appleAppIds.length > 0 ? ["iOS"] : []),
+    ...(config.androidApps.size > 0 ? ["Android"] : []),
+  ];
+  return {
+    accountLinkingRequest: {
+      type: "AUTH_CODE",
+      authorizationUrl: `${issuer}/authorize`,
+      ...(platforms.length > 0
+        ? {
+            authorizationUrlsByPlatform: platforms.map((platformType) => ({
+              platformType,
+              platformAuthorizationUrl: appAuthorizationUrl,
+            })),
+          }
+        : {}),
+      accessTokenUrl: `${issuer}/token`,
+      accessTokenScheme: client.authMethods.includes("client_secret_basic") ? "HTTP_BASIC" : "REQUEST_BODY_CREDENTIALS",
+      clientId: client.id,
+      clientSecret: CLIENT_SECRET_PLACEHOLDER,
+      scopes: client.scopes,
+      domains: domains(config, issuer),
+      defaultTokenExpirationInSeconds: config.accessTokenTtlSeconds,
+      redirectUrls: [`${issuer}/link/callback`, `${issuer}/app/callback`],
+      ...(skill.type === "baby_activity" ? { reciprocalAccessTokenUrl: `${issuer}/alexa/reciprocal` } : {}),
+      skipOnEnablement: false,
+      ...(client.requirePkce ? { pkceConfiguration: { status: "ENABLED", codeChallengeMethod: "S256" } } : {}),
+    },
+  };
+}

@@ -1,0 +1,259 @@
+// The operator's pages: signing in, what is shown, and browser calls of the API.
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { SKILL_BODY } from "../../test/support/admin.ts";
+import { seedSkill, seedUser } from "../../test/support/seeds.ts";
+import { ADMIN_TOKEN, type Service, START, startService } from "../../test/support/service.ts";
+import { link } from "../../test/support/skill-events.ts";
+import { recordRefusals } from "../storage/attempts/refusals.ts";
+
+interface Browser {
+  cookies: Map<string, string>;
+  get(path: string): Promise<{ status: number; html: string; response: Response }>;
+  post(path: string, fields: Record<string, string>): Promise<{ status: number; html: string; response: Response }>;
+}
+
+function browser(service: Service): Browser {
+  const cookies = new Map<string, string>();
+  const send = async (path: string, init: RequestInit) => {
+    const headers = new Headers(init.headers);
+    headers.set("cookie", [...cookies].map(([name, value]) => `${name}=${value}`).join("; "));
+    const response = await service.request(path, { ...init, headers });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      if (/max-age=0/i.test(line)) cookies.delete(name);
+      else cookies.set(name, value);
+    }
+    return { status: response.status, html: await response.text(), response };
+  };
+  return {
+    cookies,
+    get: (path) => send(path, {}),
+    post: (path, fields) => send(path, { method: "POST", body: new URLSearchParams(fields) }),
+  };
+}
+
+const formOf = (html: string) => /name="form" value="([^"]+)"/.exec(html)?.[1] ?? "";
+
+async function signedIn(service: Service): Promise<Browser> {
+  const visitor = browser(service);
+  const page = await visitor.get("/admin");
+  const answer = await visitor.post("/admin/session", { form: formOf(page.html), token: ADMIN_TOKEN });
+  expect([answer.status, answer.response.headers.get("location")]).toEqual([303, "/admin"]);
+  return visitor;
+}
+
+describe("signing in", () => {
+  it("sets a strict, sealed cookie that does not hold the token", async () => {
+    const visitor = browser(startService());
+    const page = await visitor.get("/admin");
+    expect(page.status).toBe(200);
+    const answer = await visitor.post("/admin/session", { form: formOf(page.html), token: ADMIN_TOKEN });
+    const cookie = answer.response.headers.getSetCookie().find((line) => line.startsWith("__Host-admin="));
+    expect(cookie).toMatch(/; Max-Age=28800/);
+    for (const attribute of ["Path=/", "HttpOnly", "Secure", "SameSite=Strict"]) expect(cookie).toContain(attribute);
+    expect(cookie).not.toMatch(/Domain/i);
+    expect(cookie).not.toContain(ADMIN_TOKEN);
+    const dashboard = await visitor.get("/admin");
+    expect(dashboard.html).toContain("Refused authorization requests");
+  });
+
+  it("a wrong token is a 401 page, the eleventh in a minute a 429 page", async () => {
+    const visitor = browser(startService());
+    for (let i = 1; i <= 11; i++) {
+      const form = formOf((await visitor.get("/admin")).html);
+      const answer = await visitor.post("/admin/session", { form, token: "wrong" });
+      expect([i, answer.status]).toEqual([i, i <= 10 ? 401 : 429]);
+      expect(answer.html).toContain('name="token"');
+      expect(visitor.cookies.has("__Host-admin")).toBe(false);
+    }
+  });
+
+  it("S3: needs the form drawn in this browser", async () => {
+    const service = startService();
+    const visitor = browser(service);
+    const form = formOf((await visitor.get("/admin")).html);
+    expect((await visitor.post("/admin/session", { token: ADMIN_TOKEN })).status).toBe(403);
+    const other = browser(service);
+    await other.get("/admin");
+    expect((await other.post("/admin/session", { form, token: ADMIN_TOKEN })).status).toBe(403);
+    expect(other.cookies.has("__Host-admin")).toBe(false);
+  });
+
+  it("ends after eight hours, when the token changes, and on signing out", async () => {
+    const service = startService();
+    const visitor = await signedIn(service);
+    const shows = async (where: Service) =>
+      (await where.request("/admin", { headers: { cookie: [...visitor.cookies].map((p) => p.join("=")).join("; ") } }))
+        .text()
+        .then((html) => html.includes("Refused authorization requests"));
+    expect(await shows(service)).toBe(true);
+    expect(await shows(startService({ ADMIN_TOKEN: "another-admin-token-00000000000000000" }))).toBe(false);
+    const form = formOf((await visitor.get("/admin")).html);
+    expect((await visitor.post("/admin/sign-out", { form })).status).toBe(303);
+    expect(visitor.cookies.has("__Host-admin")).toBe(false);
+    const again = await signedIn(service);
+    service.clock.advance(8 * 3600 * 1000);
+    expect((await again.get("/admin")).html).toContain('name="token"');
+  });
+
+  it("is off without ADMIN_TOKEN", async () => {
+    const visitor = browser(startService({ ADMIN_TOKEN: "" }));
+    expect((await visitor.get("/admin")).status).toBe(503);
+    expect((await visitor.post("/admin/session", { token: "" })).status).toBe(503);
+  });
+});
+
+describe("the API called from the signed-in browser", () => {
+  it("reads with the cookie; changes only with JSON and the session's CSRF token", async () => {
+    const service = startService();
+    const visitor = await signedIn(service);
+    const csrf = /data-csrf-token="([^"]+)"/.exec((await visitor.get("/admin")).html)?.[1] ?? "";
+    const cookie = [...visitor.cookies].map((pair) => pair.join("=")).join("; ");
+    const call = async (method: string, headers: Record<string, string>, path = "/api/admin/skills") => {
+      const response = await service.request(path, {
+        method,
+        headers: { cookie, ...headers },
+        ...(method === "POST" ? { body: JSON.stringify(SKILL_BODY) } : {}),
+      });
+      const text = await response.text();
+      return [response.status, text === "" ? undefined : (JSON.parse(text) as { code?: string }).code];
+    };
+    const json = { "content-type": "application/json" };
+    expect(await call("GET", {})).toEqual([200, undefined]);
+    expect(await call("POST", json)).toEqual([403, "csrf"]);
+    expect(await call("POST", { ...json, "x-csrf-token": "x" })).toEqual([403, "csrf"]);
+    expect(await call("POST", { "content-type": "text/plain", "x-csrf-token": csrf })).toEqual([
+      415,
+      "unsupported_media_type",
+    ]);
+    expect(await call("POST", { "x-csrf-token": csrf, "content-type": "application/json; charset=utf-8" })).toEqual([
+      201,
+      undefined,
+    ]);
+    const path = `/api/admin/skills/${SKILL_BODY.id}/development`;
+    expect(await call("DELETE", { "x-csrf-token": csrf }, path)).toEqual([415, "unsupported_media_type"]);
+    expect(await call("DELETE", { "x-csrf-token": csrf, ...json }, path)).toEqual([204, undefined]);
+    const other = await signedIn(service);
+    const foreign = /data-csrf-token="([^"]+)"/.exec((await other.get("/admin")).html)?.[1] ?? "";
+    expect(foreign).not.toBe(csrf);
+    expect(await call("POST", { ...json, "x-csrf-token": foreign })).toEqual([403, "csrf"]);
+    expect(await call("GET", { authorization: "Bearer wrong" })).toEqual([401, "unauthenticated"]);
+  });
+});
+
+describe("the dashboard", () => {
+  it("O4: names outcome, reason and remedy, steps and trace id; what strangers sent stays text", async () => {
+    const service = startService();
+    await service.request("/api/admin/skills", {
+      method: "POST",
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+      body: JSON.stringify({ ...SKILL_BODY, name: "Acme <b>Home</b>" }),
+    });
+    const steps = JSON.stringify([
+      { name: "signed_in", at: START },
+      { name: "token_refused", at: START + 1500 },
+    ]);
+    await env.DB.prepare(
+      `INSERT INTO attempts (id, trace_id, flow, skill_id, outcome, reason, steps, created_at, expires_at)
+       VALUES ('l1', 'trace-1', 'alexa_app', ?, 'failed', 'redirect_uri_mismatch', ?, ?, ?), ('l2', 'trace-2', 'website', NULL, 'linked', NULL, '[]', ?, ?)`,
+    )
+      .bind(SKILL_BODY.id, steps, START, START, START, START)
+      .run();
+    await recordRefusals(env.DB, [
+      {
+        clientId: "<script>alert(1)</script>",
+        reason: "redirect_uri_unregistered",
+        redirectUri: "https://pit\tangui.amazon.com/",
+        count: 2,
+        lastSeenAt: START,
+      },
+    ]);
+    const visitor = await signedIn(service);
+    const { html, response } = await visitor.get("/admin");
+    for (const text of [
+      "trace-1",
+      "redirect_uri_mismatch",
+      "another redirect URI",
+      "signed in",
+      "+1.5 s",
+      "vendorId",
+    ]) {
+      expect(html).toContain(text);
+    }
+    expect(html).toContain("Acme &lt;b&gt;Home");
+    expect(html).toContain("pit\\u{9}angui");
+    expect(html).not.toContain("<script");
+    expect(response.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    const failed = await visitor.get("/admin?outcome=failed");
+    expect(failed.html).toContain("trace-1");
+    expect(failed.html).not.toContain("trace-2");
+    expect((await visitor.get("/admin?outcome=nonsense&skillId=%00")).status).toBe(200);
+  });
+
+  it("O4: says what the outcome hides: a refused AcceptGrant, a wrong secret, an error that went back to Alexa", async () => {
+    const service = startService();
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const make = (path: string, body: object) =>
+      service.request(`/api/admin/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    await make("skills", { ...SKILL_BODY, client: { id: "alexa-acme", secret: "obviously-fake-secret-000000000000" } });
+    const user = { email: "ada@example.com", password: "ada-password-1", name: "Ada" };
+    const { id } = (await (await make("users", user)).json()) as { id: string };
+    const steps = JSON.stringify([
+      { name: "code_redeemed", at: START },
+      { name: "event_gateway_refused:code_rejected", at: START },
+    ]);
+    await env.DB.prepare(
+      `INSERT INTO attempts (id, trace_id, flow, user_id, outcome, steps, created_at, expires_at)
+       VALUES ('l1', 'trace-1', 'alexa_app', ?, 'linked', ?, ?3, ?3), ('l2', 'trace-2', 'alexa_app', NULL, 'pending', '[{"name":"consent_given","at":1}]', ?3, ?3)`,
+    )
+      .bind(id, steps, START)
+      .run();
+    const token = { grant_type: "authorization_code", code: "x", client_id: "alexa-acme", client_secret: "wrong" };
+    await service.request("/token", { method: "POST", body: new URLSearchParams(token) });
+    const redirectUri = `https://layla.amazon.com/api/skill/link/${SKILL_BODY.vendorId}`;
+    const query = new URLSearchParams({ response_type: "code", client_id: "alexa-acme", scope: "nope", state: "s" });
+    query.set("redirect_uri", redirectUri);
+    expect((await service.request(`/authorize?${query}`)).status).toBe(303);
+    const visitor = await signedIn(service);
+    const { html } = await visitor.get("/admin");
+    for (const text of [
+      "AcceptGrant was refused (code_rejected)",
+      "No valid token request yet",
+      "invalid client</strong> token request",
+      "invalid scope",
+      redirectUri,
+    ]) {
+      expect(html).toContain(text);
+    }
+    const found = await visitor.get("/admin?email=ADA@example.com");
+    expect(found.html).toContain("trace-1");
+    expect(found.html).not.toContain("trace-2");
+    expect(found.html).toContain("Links of this customer");
+    expect((await visitor.get("/admin?email=nobody@example.com")).html).not.toContain("trace-1");
+  });
+
+  it("shows a customer's living links, and whose voices each serves once that is known", async () => {
+    const service = startService();
+    await seedSkill();
+    const userId = await seedUser();
+    const { grantId } = await link(service, { userId });
+    const visitor = await signedIn(service);
+    const serves = async (shown: number | null) => {
+      await env.DB.prepare("UPDATE grants SET level_shown = ?").bind(shown).run();
+      const { html } = await visitor.get(`/admin?userId=${userId}`);
+      return /<td>([^<]*)<\/td>/.exec(html.slice(html.indexOf(`<code>${grantId}</code>`)))?.[1];
+    };
+    expect([await serves(null), await serves(1), await serves(4)]).toEqual([
+      "not shown yet",
+      "one speaker",
+      "everyone",
+    ]);
+  });
+
+  it("says how to begin when there is nothing yet", async () => {
+    const visitor = await signedIn(startService());
+    expect((await visitor.get("/admin")).html).toContain("npm run skill -- add");
+  });
+});

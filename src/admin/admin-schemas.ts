@@ -1,0 +1,234 @@
+// What operators may send: the shapes of skills and clients, each with the rule that a fault names.
+import * as z from "zod/mini";
+import { LINKS_SCOPE } from "../oauth/bearer.ts";
+import { SKILL_TYPES } from "../storage/skills/skills.ts";
+import { addressFault } from "./web-address.ts";
+
+const MAX_SCOPES = 15;
+const MAX_ADDRESSES = 30;
+const MAX_DESCRIPTION = 300;
+
+/** Ids go into paths, Basic headers and bodies: characters that every encoding leaves alone. */
+const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._~@+=-]{0,199}$/;
+const SKILL_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
+
+const required = (name: string) => (issue: { readonly input?: unknown }) =>
+  issue.input === undefined ? "is required" : `must be ${name}`;
+
+const shownName = z.string({ error: required("a text") }).check(
+  z.maxLength(100, "must have at most 100 characters"),
+  z.refine((value) => value.trim() !== "", "must not be empty"),
+  z.refine((value) => !/\p{Cc}/u.test(value), "must not hold control characters"),
+);
+
+export const skillId = z
+  .string({ error: required("a text") })
+  .check(
+    z.regex(SKILL_ID, "must be a skill id such as amzn1.ask.skill.… (letters, digits, dots, dashes; at most 255)"),
+  );
+
+export const clientId = z
+  .string({ error: required("a text") })
+  .check(
+    z.regex(CLIENT_ID, "must begin with a letter or digit and hold letters, digits and . _ ~ @ + = - (at most 200)"),
+  );
+
+const clientSecret = z
+  .string({ error: required("a text") })
+  .check(z.regex(/^[\x21-\x7e]{8,500}$/, "must have 8 to 500 visible ASCII characters"));
+
+/** RFC 6749 §3.3 */
+const scopeName = z
+  .string({ error: required("a text") })
+  .check(
+    z.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, 'must be 1 to 100 visible ASCII characters without space, " and \\'),
+  );
+
+const descriptions = z.record(
+  z
+    .string()
+    .check(z.regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, "must have language tags such as en or de-DE as keys")),
+  z.string().check(z.maxLength(MAX_DESCRIPTION, `must have at most ${MAX_DESCRIPTION} characters`)),
+);
+
+export const skillScope = z.pipe(
+  z.transform((value: unknown) => (typeof value === "string" ? { name: value } : value)),
+  z.strictObject(
+    { name: scopeName, descriptions: z._default(descriptions, {}) },
+    { error: (issue) => (issue.code === "invalid_type" ? "must be a scope or {name, descriptions}" : undefined) },
+  ),
+);
+
+function distinct(values: readonly string[]): boolean {
+  return new Set(values).size === values.length;
+}
+
+function addresses(rule: { readonly development: boolean; readonly deepLinks?: boolean }) {
+  return z
+    .array(
+      z.string({ error: required("a text") }).check((context) => {
+        const fault = addressFault(context.value, rule);
+        if (fault !== undefined) context.issues.push({ code: "custom", message: fault, input: context.value });
+      }),
+      { error: required("a list") },
+    )
+    .check(
+      z.maxLength(MAX_ADDRESSES, `must have at most ${MAX_ADDRESSES} entries`),
+      z.refine(distinct, "must not repeat an entry"),
+    );
+}
+
+const lwaCredentials = z.strictObject({
+  clientId: z
+    .string({ error: required("a text") })
+    .check(z.regex(/^[\x21-\x7e]{1,100}$/, "must be the Alexa client id, 1 to 100 visible ASCII characters")),
+  clientSecret: z
+    .string({ error: required("a text") })
+    .check(z.regex(/^[\x21-\x7e]{1,500}$/, "must be the Alexa client secret, 1 to 500 visible ASCII characters")),
+});
+
+const authMethods = z
+  .array(z.enum(["client_secret_basic", "client_secret_post"]))
+  .check(z.minLength(1, "must name at least one method"), z.refine(distinct, "must not repeat a method"));
+
+const clientPolicy = {
+  requirePkce: z.optional(z.boolean()),
+  rotateRefreshTokens: z.optional(z.boolean()),
+  issuerInResponse: z.optional(z.boolean()),
+  authMethods: z.optional(authMethods),
+};
+
+function skillFields(development: boolean) {
+  return {
+    name: shownName,
+    type: z.enum([...SKILL_TYPES, "flash_briefing"], { error: required(`one of ${SKILL_TYPES.join(", ")}`) }),
+    vendorId: z
+      .string()
+      .check(z.regex(/^[A-Za-z0-9]{1,64}$/, "must be the developer account's vendor id: letters and digits")),
+    redirectUris: addresses({ development }).check(z.minLength(1, "must not be empty")),
+    extraRedirectUris: addresses({ development }),
+    scopes: z.array(skillScope, { error: required("a list") }).check(
+      z.minLength(1, "must name at least one scope: Alexa refuses a configuration without"),
+      z.maxLength(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`),
+      z.refine((list) => distinct(list.map((scope) => scope.name)), "must not repeat a scope"),
+    ),
+    returnUrls: addresses({ development, deepLinks: true }),
+    lwa: z.nullable(lwaCredentials),
+    eventGateway: z.nullable(lwaCredentials),
+    force: z.boolean(),
+  };
+}
+
+export const stageSchema = z.enum(["development", "live"], { error: required("development or live") });
+
+/** Body of `POST /api/admin/skills`. In development http redirect URIs on loopback hosts are let in. */
+export function newSkillSchema(development: boolean) {
+  const fields = skillFields(development);
+  return z.strictObject({
+    ...fields,
+    id: skillId,
+    stage: stageSchema,
+    vendorId: z.optional(fields.vendorId),
+    redirectUris: z.optional(fields.redirectUris),
+    extraRedirectUris: z._default(fields.extraRedirectUris, []),
+    lwa: z.optional(fields.lwa),
+    eventGateway: z.optional(fields.eventGateway),
+    force: z._default(fields.force, false),
+    client: z._default(
+      z.strictObject({ id: z.optional(clientId), secret: z.optional(clientSecret), ...clientPolicy }),
+      {},
+    ),
+  });
+}
+export type NewSkillBody = z.output<ReturnType<typeof newSkillSchema>>;
+
+/** Body of `PATCH /api/admin/skills/{id}/{stage}`: only what is given changes. */
+export function skillChangesSchema(development: boolean) {
+  const fields = skillFields(development);
+  return z.strictObject({
+    name: z.optional(fields.name),
+    type: z.optional(fields.type),
+    vendorId: z.optional(z.nullable(fields.vendorId)),
+    redirectUris: z.optional(fields.redirectUris),
+    extraRedirectUris: z.optional(fields.extraRedirectUris),
+    scopes: z.optional(fields.scopes),
+    returnUrls: z.optional(fields.returnUrls),
+    lwa: z.optional(fields.lwa),
+    eventGateway: z.optional(fields.eventGateway),
+    force: z._default(fields.force, false),
+    client: z._default(z.strictObject(clientPolicy), {}),
+  });
+}
+
+const DEFAULT_OVERLAP_SECONDS = 7 * 24 * 3600;
+const MAX_OVERLAP_SECONDS = 90 * 24 * 3600;
+
+const OVERLAP_RULE = `must be a whole number from 0 to ${MAX_OVERLAP_SECONDS}`;
+
+/** Body of `POST …/rotate-secret`; may be empty. */
+export const rotateSecretSchema = z.strictObject({
+  /** How long the secret of before stays valid. */
+  overlapSeconds: z._default(
+    z.int(OVERLAP_RULE).check(z.minimum(0, OVERLAP_RULE), z.maximum(MAX_OVERLAP_SECONDS, OVERLAP_RULE)),
+    DEFAULT_OVERLAP_SECONDS,
+  ),
+});
+
+function clientFields(development: boolean) {
+  return {
+    name: shownName,
+    redirectUris: addresses({ development }),
+    scopes: z
+      .array(scopeName, { error: required("a list") })
+      .check(
+        z.maxLength(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`),
+        z.refine(distinct, "must not repeat a scope"),
+      ),
+    skillIds: z
+      .array(skillId, { error: required("a list") })
+      .check(z.maxLength(100, "must have at most 100 skill ids"), z.refine(distinct, "must not repeat a skill id")),
+  };
+}
+
+/** Body of `POST /api/admin/clients`. */
+export function newClientSchema(development: boolean) {
+  const fields = clientFields(development);
+  return z
+    .strictObject({
+      id: z.optional(clientId),
+      kind: z.enum(["app", "service"], { error: required("app or service; an alexa client is made with its skill") }),
+      name: fields.name,
+      redirectUris: z._default(fields.redirectUris, []),
+      scopes: z.optional(fields.scopes),
+      skillIds: z._default(fields.skillIds, []),
+      secret: z.optional(clientSecret),
+    })
+    .check((context) => {
+      const body = context.value;
+      const fault = (field: string, message: string) =>
+        context.issues.push({ code: "custom", path: [field], message, input: undefined });
+      if (body.kind === "app" && body.redirectUris.length === 0) {
+        fault("redirectUris", "must name at least one redirect URI of the app");
+      }
+      if (body.kind === "app" && body.secret !== undefined) fault("secret", "must be left out: an app cannot keep one");
+      if (body.kind === "service" && body.redirectUris.length > 0) {
+        fault("redirectUris", "must be empty: a service signs nobody in");
+      }
+    });
+}
+
+/** Body of `PATCH /api/admin/clients/{id}`. */
+export function clientChangesSchema(development: boolean) {
+  const fields = clientFields(development);
+  return z.strictObject({
+    name: z.optional(fields.name),
+    redirectUris: z.optional(fields.redirectUris),
+    scopes: z.optional(fields.scopes),
+    skillIds: z.optional(fields.skillIds),
+  });
+}
+
+/** Whether a list of scopes holds the one that only apps may have. */
+export function listsReservedScope(scopes: readonly string[]): boolean {
+  return scopes.includes(LINKS_SCOPE);
+}

@@ -1,0 +1,184 @@
+// /api/admin/clients: the company's apps and the skills' backends. (Alexa's clients are made with their skill.)
+import type { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { sha256 } from "../crypto/hash.ts";
+import { randomId, randomSecret } from "../crypto/random.ts";
+import { jsonBody, queryOf } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, noContent, route } from "../http/route.ts";
+import { LINKS_SCOPE } from "../oauth/bearer.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import {
+  changeClient,
+  deleteClient,
+  insertClient,
+  listClients,
+  type NewClient,
+  rotateClientSecret,
+} from "../storage/clients/client-admin.ts";
+import { type Client, readClient } from "../storage/clients/clients.ts";
+import { clientChangesSchema, listsReservedScope, newClientSchema, rotateSecretSchema } from "./admin-schemas.ts";
+import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+
+/** Mounts `/api/admin/clients`: apps and backends. The guard stands before it. */
+export function clientsApi(app: Hono<AppEnv>): void {
+  route(app, "/api/admin/clients", { GET: list, POST: create });
+  route(app, "/api/admin/clients/:id", { GET: show, PATCH: change, DELETE: remove });
+  route(app, "/api/admin/clients/:id/rotate-secret", { POST: rotate });
+}
+
+function clientView(client: Client, secret?: string): object {
+  return {
+    id: client.id,
+    kind: client.kind,
+    name: client.name,
+    redirectUris: client.redirectUris,
+    scopes: client.scopes,
+    skillIds: client.skillIds,
+    ...(secret === undefined ? {} : { secret }),
+    ...(client.previousSecretExpiresAt === null
+      ? {}
+      : { previousSecretExpiresAt: rfc3339(client.previousSecretExpiresAt) }),
+    createdAt: rfc3339(client.createdAt),
+  };
+}
+
+async function ofPath(c: AppContext): Promise<Client | Response> {
+  const client = await readClient(c.var.runtime.db, c.req.param("id") ?? "");
+  return client && client.kind !== "alexa" ? client : problem("not_found");
+}
+
+const RESERVED = `Only app clients may have the scope ${LINKS_SCOPE}.`;
+
+/** Codes for enablement calls are bound to these two; an app signs in with addresses of its own. */
+function ownCallback(c: AppContext, redirectUris: readonly string[]): Response | undefined {
+  const { issuer } = c.var.runtime;
+  return redirectUris.some((uri) => uri === `${issuer}/link/callback` || uri === `${issuer}/app/callback`)
+    ? problem("invalid_body", "redirectUris: must not name this server's own callbacks")
+    : undefined;
+}
+
+async function create(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const body = await jsonBody(c, newClientSchema(rt.development));
+  if (body instanceof Response) return body;
+  const app = body.kind === "app";
+  const scopes = body.scopes ?? (app ? [LINKS_SCOPE] : []);
+  if (!app && listsReservedScope(scopes)) return problem("scope_reserved", RESERVED);
+  const fault = ownCallback(c, body.redirectUris);
+  if (fault) return fault;
+  const secret = app ? undefined : (body.secret ?? randomSecret());
+  const client: NewClient = {
+    id: body.id ?? `${body.kind}-${randomId()}`,
+    kind: body.kind,
+    name: body.name,
+    secretHash: secret === undefined ? null : await sha256(secret),
+    redirectUris: body.redirectUris,
+    scopes,
+    skillId: null,
+    skillStage: null,
+    skillIds: body.skillIds,
+    authMethods: app ? [] : ["client_secret_basic", "client_secret_post"],
+    requirePkce: app,
+    rotateRefreshTokens: app,
+    issuerInResponse: false,
+    clientCredentials: !app,
+  };
+  const added = await insertClient(rt.db, client, rt.now(), {
+    kind: "client_created",
+    clientId: client.id,
+    claimId: rt.requestId,
+  });
+  if (!added) return problem("conflict", `The client id ${client.id} is taken.`);
+  rt.caches.forgetClients();
+  c.header("location", `/api/admin/clients/${encodeURIComponent(client.id)}`);
+  const stored = await readClient(rt.db, client.id);
+  return stored ? json(c, clientView(stored, secret), 201) : problem("not_found");
+}
+
+const clientPosition = z.string();
+
+async function list(c: AppContext): Promise<Response> {
+  const query = queryOf(c, z.strictObject(pageQuery));
+  if (query instanceof Response) return query;
+  const after = positionOf(query.cursor, clientPosition);
+  if (after instanceof Response) return after;
+  const clients = await listClients(c.var.runtime.db, after ?? "", query.limit + 1);
+  return json(
+    c,
+    pageOf(
+      clients,
+      query.limit,
+      (client) => clientView(client),
+      (client) => client.id,
+    ),
+  );
+}
+
+async function show(c: AppContext): Promise<Response> {
+  const client = await ofPath(c);
+  return client instanceof Response ? client : json(c, clientView(client));
+}
+
+async function change(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const client = await ofPath(c);
+  if (client instanceof Response) return client;
+  const body = await jsonBody(c, clientChangesSchema(rt.development));
+  if (body instanceof Response) return body;
+  if (client.kind === "service" && listsReservedScope(body.scopes ?? [])) return problem("scope_reserved", RESERVED);
+  if (body.redirectUris !== undefined && (client.kind === "app") !== body.redirectUris.length > 0) {
+    return problem(
+      "invalid_body",
+      client.kind === "app"
+        ? "redirectUris: must name at least one redirect URI of the app"
+        : "redirectUris: must be empty: a service signs nobody in",
+    );
+  }
+  const fault = ownCallback(c, body.redirectUris ?? []);
+  if (fault) return fault;
+  const changed: NewClient = {
+    ...client,
+    name: body.name ?? client.name,
+    redirectUris: body.redirectUris ?? client.redirectUris,
+    scopes: body.scopes ?? client.scopes,
+    skillIds: body.skillIds ?? client.skillIds,
+  };
+  await changeClient(rt.db, changed, rt.now(), {
+    kind: "client_changed",
+    clientId: client.id,
+    details: Object.keys(body).join(", "),
+  });
+  rt.caches.forgetClients();
+  const stored = await readClient(rt.db, client.id);
+  return stored ? json(c, clientView(stored)) : problem("not_found");
+}
+
+async function remove(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const client = await ofPath(c);
+  if (client instanceof Response) return client;
+  await deleteClient(rt.db, client.id, rt.now(), { kind: "client_deleted", clientId: client.id });
+  rt.caches.forgetClients();
+  return noContent(c);
+}
+
+async function rotate(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const client = await ofPath(c);
+  if (client instanceof Response) return client;
+  if (client.secretHash === null) return problem("conflict", "An app client has no secret.");
+  const body = await jsonBody(c, rotateSecretSchema, { emptyAsObject: true });
+  if (body instanceof Response) return body;
+  const secret = randomSecret();
+  const previousExpiresAt = rt.now() + body.overlapSeconds * 1000;
+  await rotateClientSecret(
+    rt.db,
+    client.id,
+    { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
+    { kind: "client_secret_rotated", clientId: client.id, claimId: rt.requestId },
+  );
+  rt.caches.forgetClients();
+  const stored = await readClient(rt.db, client.id);
+  return stored ? json(c, clientView(stored, secret)) : problem("not_found");
+}

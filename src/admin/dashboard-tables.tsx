@@ -1,0 +1,228 @@
+// The tables of /admin: refused requests and calls, links, alerts, skills; each with what to do.
+import type { FC } from "hono/jsx";
+import type { AttemptFilter, ListedAttempt } from "../storage/attempts/list.ts";
+import type { Refusal } from "../storage/attempts/refusals.ts";
+import type { AuditRecord } from "../storage/maintenance/audit-list.ts";
+import type { Skill } from "../storage/skills/skills.ts";
+import type { LinkOfUser } from "../storage/users/account.ts";
+import { visible } from "./insight-api.ts";
+import { remedyFor } from "./remedies.ts";
+
+const SHOWN_REFUSED_CALLS = 12;
+
+/** Where a linking began, in words. */
+export const FLOWS: Readonly<Record<ListedAttempt["flow"], string>> = {
+  alexa_app: "from the Alexa app",
+  app_to_app: "from your app",
+  website: "from your website",
+  app_authorize: "from the Alexa app, in your app",
+  oauth: "sign-in of an app",
+};
+
+/** The time in UTC to the second, as people read it. */
+export function clock(at: number): string {
+  return new Date(at).toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** A tag as words. */
+export function words(tag: string): string {
+  return tag.replaceAll("_", " ");
+}
+
+/** The dashboard, narrowed. */
+export function address(filter: AttemptFilter): string {
+  const query = new URLSearchParams(
+    Object.entries(filter).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]])),
+  ).toString();
+  return query === "" ? "/admin" : `/admin?${query}`;
+}
+
+/** What is registered, and whether linking from our side is ready. */
+export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
+  skills.length === 0 ? (
+    <p class="empty">
+      No skill is registered yet. <code>npm run skill -- add --help</code> says how.
+    </p>
+  ) : (
+    <table>
+      <thead>
+        <tr>
+          <th>Skill</th>
+          <th>Stage</th>
+          <th>Alexa's client id</th>
+          <th>Linking from our side</th>
+          <th>Linkings</th>
+        </tr>
+      </thead>
+      <tbody>
+        {skills.map((skill) => (
+          <tr>
+            <td>
+              <strong>{skill.name}</strong>
+              <br />
+              <code>{skill.id}</code>
+            </td>
+            <td>{skill.stage}</td>
+            <td>
+              <code>{skill.clientId}</code>
+            </td>
+            <td>{skill.lwa ? "ready" : "off: no Alexa client id and secret"}</td>
+            <td>
+              <a href={address({ skillId: skill.id })}>show</a>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+
+/** Authorization requests that led to no sign-in, with the address as it came. */
+export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
+  refusals.length === 0 ? (
+    <p class="empty">None.</p>
+  ) : (
+    <table>
+      <thead>
+        <tr>
+          <th>Reason</th>
+          <th>Client</th>
+          <th>Redirect URI as it came</th>
+          <th>Count</th>
+          <th>Last seen</th>
+        </tr>
+      </thead>
+      <tbody>
+        {refusals.map((refusal) => (
+          <tr>
+            <td>
+              <strong>{words(refusal.reason)}</strong>
+              <br />
+              <span class="small">{remedyFor(refusal.reason)}</span>
+            </td>
+            <td>
+              <code>{visible(refusal.clientId).slice(0, 200)}</code>
+            </td>
+            <td>
+              <code>{visible(refusal.redirectUri)}</code>
+            </td>
+            <td class="number">{refusal.count}</td>
+            <td class="number">{clock(refusal.lastSeenAt)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+
+const SERVES = { person: "one speaker", account: "everyone" } as const;
+
+/** The living links of one customer. */
+export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
+  links.length === 0 ? (
+    <p class="empty">None.</p>
+  ) : (
+    <table>
+      <thead>
+        <tr>
+          <th>With</th>
+          <th>Grant</th>
+          <th>Serves</th>
+          <th>Linked</th>
+          <th>Last used</th>
+        </tr>
+      </thead>
+      <tbody>
+        {links.map((link) => (
+          <tr>
+            <td>
+              <strong>{link.name}</strong> {link.stage} {FLOWS[link.flow]}
+            </td>
+            <td>
+              <code>{link.grantId}</code>
+            </td>
+            <td>{link.level === null ? "not shown yet" : SERVES[link.level]}</td>
+            <td class="number">{clock(link.createdAt)}</td>
+            <td class="number">{clock(link.lastUsedAt)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+
+/** Records of the audit. */
+export const Alerts: FC<{ alerts: readonly AuditRecord[] }> = ({ alerts }) =>
+  alerts.length === 0 ? (
+    <p class="empty">None.</p>
+  ) : (
+    <table>
+      <thead>
+        <tr>
+          <th>What</th>
+          <th>Client</th>
+          <th>Trace id or grant</th>
+          <th>Details</th>
+          <th>When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {alerts.map((alert) => (
+          <tr>
+            <td>
+              <strong>{words(alert.kind)}</strong>
+              <br />
+              <span class="small">{alert.alert ? remedyFor(alert.kind) : ""}</span>
+            </td>
+            <td>{alert.clientId}</td>
+            <td>
+              <code>{alert.traceId ?? alert.grantId}</code>
+            </td>
+            <td>{alert.details}</td>
+            <td class="number">{clock(alert.at)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+
+const KINDS_OF_CALL: readonly (readonly [string, string])[] = [
+  ["token_error_", "token request"],
+  ["skill_event_refused_", "skill event"],
+  ["accept_grant_failed", "AcceptGrant"],
+];
+
+/** Calls that no linking can be named for, or that come long after it: a wrong secret, forged events, refreshes of ended links. */
+export const RefusedCalls: FC<{ totals: Readonly<Record<string, number>> }> = ({ totals }) => {
+  const rows = Object.entries(totals).flatMap(([name, count]) =>
+    KINDS_OF_CALL.filter(([prefix]) => name.startsWith(prefix)).map(([prefix, kind]) => ({
+      kind,
+      reason: name.slice(prefix.length),
+      remedy: remedyFor(name.slice(prefix.length) || name),
+      count,
+    })),
+  );
+  if (rows.length === 0) return <p class="empty">None.</p>;
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>What</th>
+          <th>Count</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows
+          .toSorted((a, b) => b.count - a.count)
+          .slice(0, SHOWN_REFUSED_CALLS)
+          .map(({ kind, reason, remedy, count }) => (
+            <tr>
+              <td>
+                <strong>{words(reason)}</strong> {kind}
+                <br />
+                <span class="small">{remedy}</span>
+              </td>
+              <td class="number">{count}</td>
+            </tr>
+          ))}
+      </tbody>
+    </table>
+  );
+};

@@ -1,0 +1,212 @@
+// What /admin shows once signed in: recent attempts with what stopped them and what to do, activation, skills, refusals.
+
+import type { FC } from "hono/jsx";
+import * as z from "zod/mini";
+import type { AppContext } from "../runtime.ts";
+import { findUsersByEmail } from "../sign-in/accounts.ts";
+import { type AttemptFilter, type ListedAttempt, listAttempts, OUTCOMES } from "../storage/attempts/list.ts";
+import { listRefusals } from "../storage/attempts/refusals.ts";
+import { listAudit } from "../storage/maintenance/audit-list.ts";
+import { DAY_MS, readCounts } from "../storage/maintenance/metrics.ts";
+import { listSkills } from "../storage/skills/skills.ts";
+import { readLinksOfUser } from "../storage/users/account.ts";
+import { renderPage } from "../ui/page.tsx";
+import { HiddenFields } from "../ui/parts.tsx";
+import { DASHBOARD_CSS } from "./dashboard-style.ts";
+import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./dashboard-tables.tsx";
+import { linkingsQuery } from "./insight-api.ts";
+import { type Activation, splitActivation } from "./metrics-report.ts";
+import { adviceFor } from "./remedies.ts";
+
+const SHOWN_LINKINGS = 50;
+const SHOWN_REFUSALS = 20;
+const SHOWN_ALERTS = 10;
+const ACTIVATION_DAYS = 7;
+
+const Steps: FC<{ attempt: ListedAttempt }> = ({ attempt }) => (
+  <ol class="steps">
+    {attempt.steps.map((step) => (
+      <li>
+        {words(step.name)} <small>+{((step.at - attempt.createdAt) / 1000).toFixed(1)} s</small>
+      </li>
+    ))}
+  </ol>
+);
+
+const Linking: FC<{ attempt: ListedAttempt; skillName: string }> = ({ attempt, skillName }) => {
+  const advice = adviceFor(attempt);
+  return (
+    <div class="linking">
+      <details>
+        <summary>
+          <span class={`badge ${attempt.outcome}`}>{attempt.outcome}</span>
+          <span>
+            {skillName} <em>{FLOWS[attempt.flow]}</em>
+            {attempt.reason === null ? null : <em> · {words(attempt.reason)}</em>}
+          </span>
+          <time datetime={new Date(attempt.createdAt).toISOString()}>{clock(attempt.createdAt)}</time>
+          {advice === undefined ? null : <span class="remedy">{advice}</span>}
+        </summary>
+        <div class="inside">
+          <Steps attempt={attempt} />
+          <dl>
+            <dt>Trace id</dt>
+            <dd>
+              <code>{attempt.traceId}</code>
+            </dd>
+            {attempt.reason === null ? null : (
+              <>
+                <dt>Reason</dt>
+                <dd>
+                  <code>{attempt.reason}</code>
+                </dd>
+              </>
+            )}
+            <dt>Client</dt>
+            <dd>{attempt.clientId ?? "none"}</dd>
+            <dt>User</dt>
+            <dd>
+              {attempt.userId === null ? (
+                "not signed in"
+              ) : (
+                <a href={address({ userId: attempt.userId })}>{attempt.userId}</a>
+              )}
+            </dd>
+            <dt>Platform</dt>
+            <dd>{attempt.platform ?? "not told"}</dd>
+          </dl>
+        </div>
+      </details>
+    </div>
+  );
+};
+
+const Tile: FC<{ label: string; activation: Activation }> = ({ label, activation }) => (
+  <div class="tile">
+    <small>{label}</small>
+    <strong>{activation.completionRate === null ? "none" : `${Math.round(activation.completionRate * 100)} %`}</strong>
+    <small>
+      {activation.completions} of {activation.initiations} linked
+    </small>
+  </div>
+);
+
+const Filters: FC<{ filter: AttemptFilter }> = ({ filter }) => (
+  <nav class="filters" aria-label="Outcome">
+    {[undefined, ...OUTCOMES].map((outcome) => (
+      <a
+        href={address({ ...filter, outcome })}
+        {...(filter.outcome === outcome ? { "aria-current": "true" as const } : {})}
+      >
+        {outcome ?? "all"}
+      </a>
+    ))}
+  </nav>
+);
+
+/** The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` narrow the attempts; anything else there is ignored. */
+export async function dashboardPage(c: AppContext, csrfToken: string, signOutForm: string): Promise<Response> {
+  const rt = c.var.runtime;
+  const email = c.req.query("email")?.trim() || undefined;
+  const owners = email === undefined ? [] : await findUsersByEmail(rt, email);
+  const parsed = z.pick(linkingsQuery, { outcome: true, skillId: true, userId: true }).safeParse({
+    outcome: c.req.query("outcome"),
+    skillId: c.req.query("skillId"),
+    userId: email === undefined ? c.req.query("userId") : (owners[0]?.id ?? "nobody"),
+  });
+  const filter: AttemptFilter = parsed.success ? parsed.data : {};
+  await rt.metrics.flush();
+  const to = rt.now() + 1;
+  const [skills, attempts, refusals, alerts, counts, links] = await Promise.all([
+    listSkills(rt.db, { limit: 200 }),
+    listAttempts(rt.db, filter, undefined, SHOWN_LINKINGS),
+    listRefusals(rt.db, undefined, SHOWN_REFUSALS),
+    listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
+    readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
+    filter.userId ? readLinksOfUser(rt.db, filter.userId, rt.now()) : undefined,
+  ]);
+  const names = new Map(skills.map((skill) => [skill.id, skill.name]));
+  const totals: Record<string, number> = {};
+  for (const { name, count } of counts) totals[name] = (totals[name] ?? 0) + count;
+  const split = splitActivation(totals);
+  return renderPage(
+    c,
+    { title: "Operator", css: DASHBOARD_CSS },
+    <>
+      <div class="bar" data-csrf-token={csrfToken}>
+        <h1>Account linking</h1>
+        <form method="post" action="/admin/sign-out">
+          <HiddenFields fields={{ form: signOutForm }} />
+          <button type="submit" class="link">
+            Sign out
+          </button>
+        </form>
+      </div>
+      <div class="tiles">
+        <Tile label={`Alexa app, ${ACTIVATION_DAYS} days`} activation={split.alexaApp} />
+        <Tile label={`App-to-app, ${ACTIVATION_DAYS} days`} activation={split.appToApp} />
+        <Tile label="Both" activation={split.total} />
+      </div>
+      {filter.userId ? (
+        <section class="panel">
+          <h2>Links of this customer</h2>
+          <Links links={links ?? []} />
+          <h2>What was recorded of them</h2>
+          <Alerts alerts={alerts} />
+        </section>
+      ) : null}
+      <section class="panel">
+        <h2>
+          Linkings{filter.skillId ? ` of ${names.get(filter.skillId) ?? filter.skillId}` : ""}
+          {filter.userId ? " of one customer" : ""}
+        </h2>
+        <form class="search">
+          <label for="email">Customer’s e-mail</label>
+          <input id="email" name="email" type="search" value={email} />
+          <button type="submit" class="quiet">
+            Find
+          </button>
+        </form>
+        {email !== undefined && owners.length === 0 ? <p>No account has this address.</p> : null}
+        {owners.length < 2
+          ? null
+          : owners.map(({ id }) => (
+              <p>
+                Also <a href={address({ userId: id })}>{id}</a>
+              </p>
+            ))}
+        <Filters filter={filter} />
+        {attempts.length === 0 ? <p class="empty">None yet.</p> : null}
+        {attempts.map((attempt) => (
+          <Linking
+            attempt={attempt}
+            skillName={names.get(attempt.skillId ?? "") ?? attempt.skillId ?? attempt.clientId ?? "unknown"}
+          />
+        ))}
+        <p class="hint">
+          Times are UTC; the latest {SHOWN_LINKINGS} are shown, all of them by <code>GET /api/admin/linkings</code>. A
+          linking that ended well here and failed in the Alexa app most often failed in the skill's own answer to
+          AcceptGrant.
+        </p>
+      </section>
+      <section class="panel">
+        <h2>Refused calls, {ACTIVATION_DAYS} days</h2>
+        <RefusedCalls totals={totals} />
+      </section>
+      <section class="panel">
+        <h2>Refused authorization requests</h2>
+        <Refusals refusals={refusals} />
+      </section>
+      {filter.userId ? null : (
+        <section class="panel">
+          <h2>Alerts</h2>
+          <Alerts alerts={alerts} />
+        </section>
+      )}
+      <section class="panel">
+        <h2>Skills</h2>
+        <Skills skills={skills} />
+      </section>
+    </>,
+  );
+}

@@ -1,0 +1,167 @@
+// POST /api/admin/imports: links of another account-linking server move here, and no customer has to link again.
+import type { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { toBase64Url, utf8 } from "../crypto/encoding.ts";
+import { idOf, randomId } from "../crypto/random.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { json, route } from "../http/route.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { normalizeEmail } from "../sign-in/email.ts";
+import { type ImportedLink, type ImportedPerson, importLinks, resolvePeople } from "../storage/grants/imports.ts";
+import { readSkill, type Skill } from "../storage/skills/skills.ts";
+import { skillId, stageSchema } from "./admin-schemas.ts";
+
+const MOST_ITEMS = 100;
+const DAY_MS = 24 * 3_600_000;
+
+/** Mounts `/api/admin/imports`. The guard stands before it. */
+export function importsApi(app: Hono<AppEnv>): void {
+  route(app, "/api/admin/imports", { POST: importAll });
+}
+
+const text = (maximum: number) =>
+  z
+    .string("must be a text")
+    .check(z.minLength(1, "must not be empty"), z.maxLength(maximum, `must have at most ${maximum} characters`));
+
+const item = z.strictObject({
+  skillId,
+  stage: stageSchema,
+  user: z.union(
+    [
+      z.strictObject({ id: text(255) }),
+      z.strictObject({ email: text(500) }),
+      z.strictObject({ oidcSubject: text(255) }),
+    ],
+    "must be one of {id}, {email} and {oidcSubject}",
+  ),
+  /** Of the whole token, as Alexa sends it. */
+  refreshTokenSha256: z
+    .string("must be a text")
+    .check(z.regex(/^([0-9a-fA-F]{64}|[A-Za-z0-9_-]{43})$/, "must be a SHA-256, as 64 hex or 43 base64url characters")),
+  /** Left out: all of the skill's. */
+  scope: z.optional(text(2000)),
+  createdAt: z.optional(z.iso.datetime({ offset: true, error: "must be a time such as 2026-10-01T12:00:00Z" })),
+  alexaUserId: z.optional(text(255)),
+});
+type Item = z.output<typeof item>;
+
+/** Body of `POST /api/admin/imports`. */
+export const importsSchema = z.strictObject({
+  items: z
+    .array(item, "must be a list")
+    .check(z.minLength(1, "must not be empty"), z.maxLength(MOST_ITEMS, `must have at most ${MOST_ITEMS} items`)),
+});
+
+/** Why an item was not taken; the others were. */
+export const IMPORT_REFUSALS = {
+  skill_not_found: "No such skill in this stage.",
+  scope_unknown: "The skill does not have all of these scopes.",
+  created_in_future: "createdAt lies in the future.",
+  oidc_not_configured: "OIDC_ISSUER is not set: people are known by id or email only.",
+  user_not_found: "No such account.",
+  user_ambiguous: "Several accounts have this address: name one by its id.",
+  token_taken: "The token is on record for another account or skill.",
+  try_again: "The account or the skill was removed meanwhile.",
+} as const;
+type Refusal = keyof typeof IMPORT_REFUSALS;
+
+type Checked = { readonly item: Item; readonly skill: Skill; readonly scope: string } | Refusal;
+
+/** Three trips, whatever the number of items: skills, accounts, grants. */
+async function importAll(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const body = await jsonBody(c, importsSchema, { limit: 256 * 1024 });
+  if (body instanceof Response) return body;
+  const skills = await skillsOf(rt, body.items);
+  const checked = body.items.map((one) => check(rt, one, skills.get(`${one.skillId} ${one.stage}`)));
+  const results: (Refusal | { readonly outcome: "imported" | "exists" | "ended"; readonly grantId: string })[] = [];
+  const unresolved: { readonly position: number; readonly link: Omit<ImportedLink, "id"> }[] = [];
+  const candidates = checked.flatMap((one, position) => (typeof one === "string" ? [] : [{ ...one, position }]));
+  const people = await resolvePeople(rt.db, peopleOf(candidates), rt.config.oidc?.issuer, rt.now());
+  checked.forEach((one, position) => {
+    if (typeof one === "string") results[position] = one;
+  });
+  candidates.forEach(({ item: one, skill, scope, position }, index) => {
+    const [userId, ...others] = people[index] ?? [];
+    if (userId === undefined) results[position] = "user_not_found";
+    else if (others.length > 0) results[position] = "user_ambiguous";
+    else unresolved.push({ position, link: linkOf(rt, one, skill, scope, userId) });
+  });
+  const links = await Promise.all(
+    unresolved.map(async ({ position, link }) => ({ position, link: { ...link, id: await grantIdOf(link) } })),
+  );
+  const outcomes = await importLinks(
+    rt.db,
+    links.map(({ link }) => link),
+    rt.requestId,
+    rt.now(),
+    rt.now() + rt.config.refreshIdleDays * DAY_MS,
+  );
+  links.forEach(({ position }, index) => {
+    const outcome = outcomes[index];
+    if (!outcome || outcome.outcome === "gone") results[position] = "try_again";
+    else results[position] = outcome.outcome === "token_taken" ? "token_taken" : outcome;
+  });
+  const imported = results.filter((one) => typeof one !== "string" && one.outcome === "imported").length;
+  rt.log.info("links_imported", { imported, of: results.length });
+  return json(c, {
+    imported,
+    refused: results.filter((one) => typeof one === "string").length,
+    items: results.map((one) =>
+      typeof one === "string"
+        ? { status: "refused", code: one, detail: IMPORT_REFUSALS[one] }
+        : { status: one.outcome, grantId: one.grantId },
+    ),
+  });
+}
+
+async function skillsOf(rt: Runtime, items: readonly Item[]): Promise<Map<string, Skill>> {
+  const named = new Map(items.map((one) => [`${one.skillId} ${one.stage}`, one]));
+  const found = await Promise.all([...named.values()].map((one) => readSkill(rt.db, one.skillId, one.stage)));
+  return new Map(found.flatMap((skill) => (skill ? [[`${skill.id} ${skill.stage}`, skill]] : [])));
+}
+
+function check(rt: Runtime, one: Item, skill: Skill | undefined): Checked {
+  if (!skill) return "skill_not_found";
+  const known = skill.scopes.map(({ name }) => name);
+  const scopes = one.scope === undefined ? known : one.scope.split(" ").filter((name) => name !== "");
+  if (scopes.length === 0 || !scopes.every((name) => known.includes(name))) return "scope_unknown";
+  if (one.createdAt !== undefined && Date.parse(one.createdAt) > rt.now()) return "created_in_future";
+  if ("oidcSubject" in one.user && rt.config.oidc === undefined) return "oidc_not_configured";
+  return { item: one, skill, scope: scopes.join(" ") };
+}
+
+/** Several links of one person who has not come yet make one account. */
+function peopleOf(candidates: readonly { readonly item: Item }[]): ImportedPerson[] {
+  const newUserIds = new Map<string, string>();
+  return candidates.map(({ item: { user } }) => {
+    if ("id" in user) return { userId: user.id };
+    if ("email" in user) return { email: normalizeEmail(user.email) };
+    const newUserId = newUserIds.get(user.oidcSubject) ?? randomId();
+    newUserIds.set(user.oidcSubject, newUserId);
+    return { oidcSubject: user.oidcSubject, newUserId };
+  });
+}
+
+/** One token makes one grant, whenever it is imported: what is on record of its end, outside D1 too, holds for it again. */
+async function grantIdOf(link: Omit<ImportedLink, "id">): Promise<string> {
+  return idOf(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(`imported link ${link.tokenHash}`))));
+}
+
+function linkOf(rt: Runtime, one: Item, skill: Skill, scope: string, userId: string): Omit<ImportedLink, "id"> {
+  const given = one.refreshTokenSha256;
+  return {
+    userId,
+    clientId: skill.clientId,
+    skillId: skill.id,
+    stage: skill.stage,
+    scope,
+    tokenHash:
+      given.length === 43
+        ? given
+        : toBase64Url(Uint8Array.from(given.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))),
+    createdAt: one.createdAt === undefined ? rt.now() : Date.parse(one.createdAt),
+    alexaUserId: one.alexaUserId ?? null,
+  };
+}

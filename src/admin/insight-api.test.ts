@@ -1,0 +1,300 @@
+// What operators see of attempts, refusals and metrics.
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { admin } from "../../test/support/admin.ts";
+import { START, startService } from "../../test/support/service.ts";
+import { attemptListStatement } from "../storage/attempts/list.ts";
+import { recordRefusals } from "../storage/attempts/refusals.ts";
+import { auditListStatement } from "../storage/maintenance/audit-list.ts";
+import { addCountsStatement, HOUR_MS } from "../storage/maintenance/metrics.ts";
+import { visible } from "./insight-api.ts";
+
+async function seedLinkings(count: number): Promise<void> {
+  const outcomes = ["linked", "failed", "cancelled"];
+  const rows = Array.from({ length: count }, (_, i) => ({
+    id: `linking-${String(i).padStart(4, "0")}`,
+    skill: `skill-${i % 2}`,
+    outcome: outcomes[i % 3],
+    // Pairs share a time, so that the id has to decide.
+    at: START + Math.floor(i / 2) * 1000,
+  }));
+  await env.DB.prepare(
+    `INSERT INTO attempts (id, trace_id, flow, platform, skill_id, skill_stage, client_id, user_id, outcome, reason, steps, created_at, expires_at)
+     SELECT value ->> 'id', 'trace-' || (value ->> 'id'), 'alexa_app', NULL, value ->> 'skill', 'development', 'alexa', 'user-1', value ->> 'outcome',
+       CASE WHEN value ->> 'outcome' = 'failed' THEN 'code_expired' END,
+       json_array(json_object('name', 'consent_shown', 'at', value ->> 'at')), value ->> 'at', value ->> 'at' FROM json_each(?)`,
+  )
+    .bind(JSON.stringify(rows))
+    .run();
+}
+
+describe("the list of attempts", () => {
+  it("O4: shows trace id, outcome, reason and steps, newest first", async () => {
+    await seedLinkings(3);
+    const answer = await admin(startService(), "GET", "linkings");
+    expect(answer.status).toBe(200);
+    const items = answer.body.items as Record<string, unknown>[];
+    expect(items.map((item) => item.id)).toEqual(["linking-0002", "linking-0001", "linking-0000"]);
+    expect(items[1]).toEqual({
+      id: "linking-0001",
+      traceId: "trace-linking-0001",
+      flow: "alexa_app",
+      platform: null,
+      skillId: "skill-1",
+      stage: "development",
+      clientId: "alexa",
+      userId: "user-1",
+      outcome: "failed",
+      reason: "code_expired",
+      remedy: expect.stringContaining("CODE_TTL_SECONDS"),
+      steps: [{ name: "consent_shown", at: new Date(START).toISOString() }],
+      createdAt: new Date(START).toISOString(),
+    });
+    expect(answer.body).not.toHaveProperty("nextCursor");
+  });
+
+  it("F4: pages through 150, each once, with and without filters, one storage call a page", async () => {
+    await seedLinkings(150);
+    const service = startService();
+    for (const [filter, expected] of [
+      ["", 150],
+      ["&skillId=skill-0", 75],
+      ["&outcome=failed", 50],
+      ["&skillId=skill-1&outcome=linked", 25],
+      ["&userId=user-1", 150],
+      ["&userId=nobody", 0],
+    ] as const) {
+      const seen: string[] = [];
+      let cursor: unknown;
+      do {
+        service.meter.clear();
+        const page = await admin(service, "GET", `linkings?limit=40${filter}${cursor ? `&cursor=${cursor}` : ""}`);
+        expect(service.meter.calls()).toEqual(["DB.all"]);
+        seen.push(...(page.body.items as { id: string }[]).map((item) => item.id));
+        cursor = page.body.nextCursor;
+      } while (cursor !== undefined);
+      expect([filter, seen.length, new Set(seen).size]).toEqual([filter, expected, expected]);
+      expect(seen).toEqual([...seen].sort().reverse());
+    }
+  });
+
+  it("comes straight off an index: nothing is scanned from the start, nothing is sorted", async () => {
+    const after = { createdAt: START, id: "x" };
+    for (const [filter, index] of [
+      [{}, "attempts_by_time"],
+      [{ skillId: "s" }, "attempts_by_skill"],
+      [{ outcome: "failed" }, "attempts_by_outcome"],
+      [{ skillId: "s", outcome: "failed" }, "attempts_by_"],
+    ] as const) {
+      const explained: string[] = [];
+      const spy = {
+        prepare: (sql: string) => {
+          explained.push(sql);
+          return env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`);
+        },
+      } as unknown as D1Database;
+      const { results } = await attemptListStatement(spy, filter, after, 51).all<{ detail: string }>();
+      const plan = results.map((row) => row.detail).join("; ");
+      expect([filter, plan]).toEqual([filter, expect.stringContaining(`SEARCH attempts USING INDEX ${index}`)]);
+      expect(plan).not.toContain("TEMP B-TREE");
+    }
+  });
+
+  it("wrong filters and cursors are 400", async () => {
+    const service = startService();
+    for (const query of [
+      "outcome=happy",
+      `skillId=${"x".repeat(256)}`,
+      "limit=1000",
+      "cursor=!!",
+      "cursor=e30",
+      `cursor=${btoa('{"createdAt":"1","id":1}')}`,
+      "sort=asc",
+    ]) {
+      const answer = await admin(service, "GET", `linkings?${query}`);
+      expect([query, answer.status, answer.body.code]).toEqual([query, 400, "invalid_query"]);
+    }
+    expect((await admin(service, "GET", "linkings?skillId=' OR 1=1 --")).body).toEqual({ items: [] });
+    expect((await admin(service, "GET", "linkings?skillId=&outcome=&limit=&cursor=")).status).toBe(200);
+  });
+});
+
+describe("refusals", () => {
+  it("R4: shows the exact string, every character of it visible", async () => {
+    await recordRefusals(env.DB, [
+      {
+        clientId: "alexa",
+        reason: "redirect_uri_unregistered",
+        redirectUri: "https://pit\tangui.amazon.com/é\\x",
+        count: 3,
+        lastSeenAt: START,
+      },
+    ]);
+    const answer = await admin(startService(), "GET", "refusals");
+    expect(answer.body.items).toEqual([
+      {
+        clientId: "alexa",
+        reason: "redirect_uri_unregistered",
+        redirectUri: "https://pit\\u{9}angui.amazon.com/\\u{e9}\\u{5c}x",
+        count: 3,
+        lastSeenAt: new Date(START).toISOString(),
+      },
+    ]);
+  });
+
+  it("two different strings never look the same", () => {
+    expect(visible("a\tb")).not.toBe(visible("a\\u{9}b"));
+    expect(visible("https://example.com/?a=1&b=%20")).toBe("https://example.com/?a=1&b=%20");
+  });
+
+  it("pages, latest first", async () => {
+    const entries = Array.from({ length: 9 }, (_, i) => ({
+      clientId: `client-${i}`,
+      reason: "client_unknown",
+      redirectUri: "",
+      count: 1,
+      lastSeenAt: START + (i % 3) * 1000,
+    }));
+    await recordRefusals(env.DB, entries);
+    const service = startService();
+    const first = await admin(service, "GET", "refusals?limit=5");
+    const second = await admin(service, "GET", `refusals?limit=5&cursor=${first.body.nextCursor}`);
+    const seen = [first, second].flatMap((page) => page.body.items as { clientId: string; lastSeenAt: string }[]);
+    expect(new Set(seen.map((item) => item.clientId)).size).toBe(9);
+    expect(seen.map((item) => item.lastSeenAt)).toEqual(
+      seen
+        .map((item) => item.lastSeenAt)
+        .sort()
+        .reverse(),
+    );
+  });
+});
+
+describe("the audit", () => {
+  async function seedAudit(count: number): Promise<void> {
+    await env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+       INSERT INTO audit (at, kind, alert, user_id) SELECT ?1 + i, 'code_replayed', i % 3 = 0, 'user-' || (i % 2) FROM n`,
+    )
+      .bind(START, count)
+      .run();
+  }
+
+  it("T9: shows what deserves a look, newest first, each once", async () => {
+    await seedAudit(30);
+    const service = startService();
+    for (const [filter, expected] of [
+      ["", 30],
+      ["&alert=true", 10],
+      ["&userId=user-1", 15],
+      ["&alert=true&userId=user-0", 5],
+      ["&grantId=none", 0],
+    ] as const) {
+      const seen: { at: string; alert: boolean }[] = [];
+      let cursor: unknown;
+      do {
+        const page = await admin(service, "GET", `audit?limit=7${filter}${cursor ? `&cursor=${cursor}` : ""}`);
+        expect(page.status).toBe(200);
+        seen.push(...(page.body.items as { at: string; alert: boolean }[]));
+        cursor = page.body.nextCursor;
+      } while (cursor !== undefined);
+      expect([filter, seen.length]).toEqual([filter, expected]);
+      expect(seen.map((record) => record.at)).toEqual(
+        seen
+          .map((record) => record.at)
+          .sort()
+          .reverse(),
+      );
+    }
+    expect((await admin(service, "GET", "audit?alert=yes")).status).toBe(400);
+  });
+
+  it("comes off an index with every filter", async () => {
+    for (const [filter, index] of [
+      [{ alertsOnly: true }, "audit_alerts"],
+      [{ userId: "u" }, "audit_by_user"],
+      [{ grantId: "g" }, "audit_by_grant"],
+    ] as const) {
+      const spy = { prepare: (sql: string) => env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`) } as unknown as D1Database;
+      const { results } = await auditListStatement(spy, filter, 5, 10).all<{ detail: string }>();
+      const plan = results.map((row) => row.detail).join("; ");
+      expect(plan).toContain(index);
+      expect(plan).not.toContain("TEMP B-TREE");
+    }
+  });
+});
+
+describe("metrics", () => {
+  const DAY_START = START - (START % (24 * HOUR_MS));
+  async function seed(): Promise<void> {
+    const row = (hours: number, skillId: string, name: string, count: number) => ({
+      at: DAY_START + hours * HOUR_MS,
+      skillId,
+      name,
+      count,
+    });
+    await addCountsStatement(env.DB, [
+      row(1, "skill-a", "authorize_shown", 10),
+      row(1, "skill-a", "code_redeemed_authorize", 6),
+      row(2, "skill-a", "authorize_shown", 10),
+      row(2, "skill-a", "linking_started", 4),
+      row(3, "skill-a", "code_redeemed_enablement", 3),
+      row(3, "skill-b", "token_error_invalid_grant", 1),
+    ]).run();
+  }
+
+  it("mirrors Amazon's split with its completion rate", async () => {
+    await seed();
+    const answer = await admin(startService(), "GET", "metrics?skillId=skill-a");
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({
+      period: "day",
+      totals: {
+        counts: { authorize_shown: 20, code_redeemed_authorize: 6, linking_started: 4, code_redeemed_enablement: 3 },
+        alexaApp: { initiations: 20, completions: 6, completionRate: 0.3 },
+        appToApp: { initiations: 4, completions: 3, completionRate: 0.75 },
+        total: { initiations: 24, completions: 9, completionRate: 0.375 },
+      },
+    });
+    expect(answer.body.items).toHaveLength(1);
+    expect((answer.body.items as object[])[0]).toMatchObject({
+      from: new Date(DAY_START).toISOString(),
+      to: new Date(DAY_START + 24 * HOUR_MS).toISOString(),
+      skillId: "skill-a",
+    });
+  });
+
+  it("by the hour, within a range, for all skills", async () => {
+    await seed();
+    const from = new Date(DAY_START + 2 * HOUR_MS).toISOString();
+    const to = new Date(DAY_START + 4 * HOUR_MS).toISOString();
+    const answer = await admin(startService(), "GET", `metrics?period=hour&from=${from}&to=${to}`);
+    expect((answer.body.items as { from: string; skillId: string }[]).map((item) => [item.from, item.skillId])).toEqual(
+      [
+        [from, "skill-a"],
+        [new Date(DAY_START + 3 * HOUR_MS).toISOString(), "skill-a"],
+        [new Date(DAY_START + 3 * HOUR_MS).toISOString(), "skill-b"],
+      ],
+    );
+  });
+
+  it("is empty, not broken, without any traffic", async () => {
+    const answer = await admin(startService(), "GET", "metrics");
+    expect(answer.body).toMatchObject({ items: [], totals: { counts: {}, total: { completionRate: null } } });
+  });
+
+  it("wrong ranges are 400", async () => {
+    const service = startService();
+    for (const query of [
+      "period=week",
+      "from=yesterday",
+      "from=2026-13-45",
+      "from=2026-01-10&to=2026-01-09",
+      "period=hour&from=2025-01-01&to=2026-01-01",
+      "from=1900-01-01",
+    ]) {
+      const answer = await admin(service, "GET", `metrics?${query}`);
+      expect([query, answer.status, answer.body.code]).toEqual([query, 400, "invalid_query"]);
+    }
+  });
+});

@@ -1,0 +1,179 @@
+// What happened: attempts with their steps and reasons, refused requests, and metrics.
+import type { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { queryOf } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { type ListedAttempt, listAttempts, OUTCOMES } from "../storage/attempts/list.ts";
+import { listRefusals } from "../storage/attempts/refusals.ts";
+import { listAudit } from "../storage/maintenance/audit-list.ts";
+import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
+import { metricsReport } from "./metrics-report.ts";
+import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { adviceFor } from "./remedies.ts";
+
+/** Mounts the lists of attempts, refusals and audit, and the metrics. The guard stands before it. */
+export function insightApi(app: Hono<AppEnv>): void {
+  route(app, "/api/admin/linkings", { GET: attempts });
+  route(app, "/api/admin/refusals", { GET: refusals });
+  route(app, "/api/admin/audit", { GET: audit });
+  route(app, "/api/admin/metrics", { GET: metrics });
+}
+
+const idFilter = z.optional(
+  z.string().check(z.minLength(1, "must not be empty"), z.maxLength(255, "must have at most 255 characters")),
+);
+
+export const linkingsQuery = z.strictObject({
+  ...pageQuery,
+  skillId: idFilter,
+  userId: idFilter,
+  outcome: z.optional(z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`)),
+});
+
+const linkingPosition = z.object({ createdAt: z.int(), id: z.string() });
+
+function linkingView(attempt: ListedAttempt): object {
+  return {
+    id: attempt.id,
+    traceId: attempt.traceId,
+    flow: attempt.flow,
+    platform: attempt.platform,
+    skillId: attempt.skillId,
+    stage: attempt.skillStage,
+    clientId: attempt.clientId,
+    userId: attempt.userId,
+    outcome: attempt.outcome,
+    reason: attempt.reason,
+    // Left out where the reason's name says all.
+    remedy: adviceFor(attempt),
+    steps: attempt.steps.map((step) => ({ name: step.name, at: rfc3339(step.at) })),
+    createdAt: rfc3339(attempt.createdAt),
+  };
+}
+
+async function attempts(c: AppContext): Promise<Response> {
+  const query = queryOf(c, linkingsQuery);
+  if (query instanceof Response) return query;
+  const after = positionOf(query.cursor, linkingPosition);
+  if (after instanceof Response) return after;
+  const rows = await listAttempts(c.var.runtime.db, query, after, query.limit + 1);
+  return json(
+    c,
+    pageOf(rows, query.limit, linkingView, ({ createdAt, id }) => ({ createdAt, id })),
+  );
+}
+
+const refusalPosition = z.object({
+  lastSeenAt: z.int(),
+  clientId: z.string(),
+  reason: z.string(),
+  redirectUri: z.string(),
+});
+
+/** The exact string as a person can tell it apart: everything outside visible ASCII, and the backslash, as `\u{…}`. */
+export function visible(text: string): string {
+  return text.replace(/[^\x20-\x5b\x5d-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
+
+async function refusals(c: AppContext): Promise<Response> {
+  const query = queryOf(c, z.strictObject(pageQuery));
+  if (query instanceof Response) return query;
+  const after = positionOf(query.cursor, refusalPosition);
+  if (after instanceof Response) return after;
+  const rt = c.var.runtime;
+  await rt.metrics.flush();
+  const rows = await listRefusals(rt.db, after, query.limit + 1);
+  return json(
+    c,
+    pageOf(
+      rows,
+      query.limit,
+      (refusal) => ({
+        clientId: visible(refusal.clientId),
+        reason: refusal.reason,
+        redirectUri: visible(refusal.redirectUri),
+        count: refusal.count,
+        lastSeenAt: rfc3339(refusal.lastSeenAt),
+      }),
+      ({ lastSeenAt, clientId, reason, redirectUri }) => ({ lastSeenAt, clientId, reason, redirectUri }),
+    ),
+  );
+}
+
+export const auditQuery = z.strictObject({
+  ...pageQuery,
+  alert: z.optional(z.literal("true", "must be true, or left out for all records")),
+  userId: idFilter,
+  grantId: idFilter,
+});
+
+async function audit(c: AppContext): Promise<Response> {
+  const query = queryOf(c, auditQuery);
+  if (query instanceof Response) return query;
+  const before = positionOf(query.cursor, z.int());
+  if (before instanceof Response) return before;
+  const filter = { alertsOnly: query.alert === "true", userId: query.userId, grantId: query.grantId };
+  const rows = await listAudit(c.var.runtime.db, filter, before, query.limit + 1);
+  return json(
+    c,
+    pageOf(
+      rows,
+      query.limit,
+      ({ id: _, ...record }) => ({ ...record, at: rfc3339(record.at) }),
+      ({ id }) => id,
+    ),
+  );
+}
+
+const MAX_RANGE_MS = { hour: 31 * DAY_MS, day: 800 * DAY_MS };
+const DEFAULT_RANGE_MS = { hour: 2 * DAY_MS, day: 30 * DAY_MS };
+const MAX_ROWS = 20_000;
+
+const time = z.pipe(
+  z
+    .string()
+    .check(
+      z.refine(
+        (value) =>
+          /^\d{4}-\d{2}-\d{2}(T[\d:.]{1,20}(Z|[+-]\d{2}:\d{2}))?$/.test(value) && !Number.isNaN(Date.parse(value)),
+        "must be a time such as 2026-10-01T00:00:00Z, or a date",
+      ),
+    ),
+  z.transform((value) => Date.parse(value)),
+);
+
+export const metricsQuery = z.strictObject({
+  skillId: idFilter,
+  from: z.optional(time),
+  to: z.optional(time),
+  period: z._default(z.enum(["hour", "day"], "must be hour or day"), "day"),
+});
+
+async function metrics(c: AppContext): Promise<Response> {
+  const query = queryOf(c, metricsQuery);
+  if (query instanceof Response) return query;
+  const rt = c.var.runtime;
+  const periodMs = query.period === "hour" ? HOUR_MS : DAY_MS;
+  const to = query.to ?? rt.now() + 1;
+  const asked = query.from ?? to - DEFAULT_RANGE_MS[query.period];
+  if (asked >= to) return problem("invalid_query", "from: must be before to");
+  if (to - asked > MAX_RANGE_MS[query.period]) {
+    return problem("invalid_query", `from: must be at most ${MAX_RANGE_MS[query.period] / DAY_MS} days before to`);
+  }
+  const from = asked - (asked % periodMs);
+  await rt.metrics.flush();
+  const counts = await readCounts(
+    rt.db,
+    { from, to, periodMs, ...(query.skillId === undefined ? {} : { skillId: query.skillId }) },
+    MAX_ROWS,
+  );
+  return json(c, {
+    from: rfc3339(from),
+    to: rfc3339(to),
+    period: query.period,
+    ...metricsReport(counts, periodMs),
+    ...(counts.length === MAX_ROWS ? { truncated: true } : {}),
+  });
+}

@@ -1,0 +1,271 @@
+// The scheduled work: what goes, what stays, and that it may run at any time.
+import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { admin } from "../../test/support/admin.ts";
+import { seedSkill, seedUser } from "../../test/support/seeds.ts";
+import { ADMIN_TOKEN, START, startService } from "../../test/support/service.ts";
+import { createService } from "../app.ts";
+import { parseConfig } from "../env.ts";
+import worker from "../index.ts";
+import { KEPT_MS, SWEEPS, sweepStatement } from "../storage/maintenance/sweeps.ts";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const GONE = START - 900 * DAY;
+
+interface Report {
+  readonly swept: Record<string, number>;
+  readonly more: boolean;
+  readonly failed: string[];
+}
+
+async function count(table: string): Promise<number> {
+  return (await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>())?.n ?? -1;
+}
+
+function linking(id: string, values: Partial<Record<string, string | number>>): D1PreparedStatement {
+  const row = {
+    id,
+    trace_id: id,
+    flow: "alexa_app",
+    outcome: "pending",
+    steps: "[]",
+    created_at: START - 2 * HOUR,
+    expires_at: START - HOUR,
+    ...values,
+  };
+  const columns = Object.keys(row);
+  return env.DB.prepare(
+    `INSERT INTO attempts (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+  ).bind(...Object.values(row));
+}
+
+function code(hash: string, attemptId: string, expiresAt: number): D1PreparedStatement {
+  return env.DB.prepare(
+    `INSERT INTO codes (code_hash, attempt_id, grant_id, origin, client_id, user_id, redirect_uri, scope, created_at, expires_at)
+     VALUES (?, ?, ?, 'authorize', 'alexa-test', 'u', 'https://x.example.com', 'profile', 0, ?)`,
+  ).bind(hash, attemptId, hash, expiresAt);
+}
+
+function grant(id: string, values: Partial<Record<string, number | null>>): D1PreparedStatement {
+  const row = {
+    idle_expires_at: START + DAY,
+    expires_at: null,
+    revoked_at: null,
+    ...values,
+  };
+  return env.DB.prepare(
+    `INSERT INTO grants (id, user_id, client_id, scope, flow, created_at, last_used_at, idle_expires_at, expires_at, revoked_at)
+     VALUES (?, 'user-1', 'alexa-test', 'profile', 'alexa_app', 0, 0, ?, ?, ?)`,
+  ).bind(id, row.idle_expires_at, row.expires_at, row.revoked_at);
+}
+
+async function run(service = startService()): Promise<Report> {
+  const answer = await admin(service, "POST", "maintenance");
+  expect(answer.status).toBe(200);
+  return answer.body as unknown as Report;
+}
+
+describe("attempts that were left", () => {
+  it("O4: end as abandoned with a reason that says where, and take no Amazon token along", async () => {
+    await env.DB.batch([
+      linking("before-sign-in", {}),
+      linking("before-consent", { user_id: "u" }),
+      linking("unredeemed", { user_id: "u", decision: "allow" }),
+      linking("at-amazon", { user_id: "u", state_hash: "s", amazon_tokens: "sealed" }),
+      linking("failed-before", { outcome: "failed", reason: "code_expired" }),
+      linking("still-open", { expires_at: START + 1 }),
+      linking("running", { running_until: START + 1 }),
+      linking("redeemable", { decision: "allow" }),
+      code("c", "redeemable", START + 1),
+    ]);
+    const report = await run();
+    expect(report.swept.abandonedAttempts).toBe(4);
+    const { results } = await env.DB.prepare(
+      "SELECT id, outcome, reason, finished_at, amazon_tokens FROM attempts ORDER BY id",
+    ).all<{ id: string; outcome: string; reason: string | null }>();
+    expect(Object.fromEntries(results.map((row) => [row.id, `${row.outcome} ${row.reason}`]))).toEqual({
+      "before-sign-in": "abandoned left_before_sign_in",
+      "before-consent": "abandoned left_before_consent",
+      unredeemed: "abandoned code_not_redeemed",
+      "at-amazon": "abandoned not_completed",
+      "failed-before": "failed code_expired",
+      "still-open": "pending null",
+      running: "pending null",
+      redeemable: "pending null",
+    });
+    expect(results.find((row) => row.id === "at-amazon")).toMatchObject({ finished_at: START, amazon_tokens: null });
+    expect((await run()).swept.abandonedAttempts).toBe(0);
+  });
+});
+
+describe("rows that had their time", () => {
+  it("go; those that have not, stay", async () => {
+    await seedUser();
+    await seedSkill();
+    await env.DB.batch([
+      env.DB.prepare("INSERT INTO users (id, created_at, updated_at) VALUES ('user-1', 0, 0) ON CONFLICT DO NOTHING"),
+      code("old", "l", START - KEPT_MS.codes),
+      code("fresh", "l", START - KEPT_MS.codes + 1),
+      grant("revoked-long-ago", { revoked_at: START - KEPT_MS.endedGrants }),
+      grant("revoked-lately", { revoked_at: START - 1 }),
+      grant("idle-long-ago", { idle_expires_at: START - KEPT_MS.endedGrants }),
+      grant("idle-lately", { idle_expires_at: START - 1 }),
+      grant("ended-long-ago", { expires_at: START - KEPT_MS.endedGrants }),
+      grant("ended-lately", { expires_at: START - 1 }),
+      grant("alive", {}),
+      env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', ?), ('b', ?)").bind(START, START + 1),
+      env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', ?), ('b', '', '', ?)").bind(START, START + 1),
+      env.DB.prepare("INSERT INTO throttles VALUES ('a', 1, ?), ('b', 1, ?)").bind(START - DAY, START),
+      env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'old'), (?, 'new')").bind(START - 400 * DAY, START),
+      env.DB.prepare("INSERT INTO oauth_metrics VALUES (?, '', 'old', 1), (?, '', 'new', 1)").bind(GONE, START),
+      env.DB.prepare("INSERT INTO refusals VALUES ('a', 'r', '', 1, ?), ('b', 'r', '', 1, ?)").bind(GONE, START),
+      env.DB.prepare("INSERT INTO skill_events (request_id, received_at) VALUES ('a', ?), ('b', ?)").bind(GONE, START),
+      linking("ancient", { outcome: "linked", created_at: GONE }),
+      linking("recent", { outcome: "linked" }),
+    ]);
+    const report = await run();
+    expect(report).toMatchObject({
+      more: false,
+      failed: [],
+      swept: {
+        attempts: 1,
+        codes: 1,
+        revokedGrants: 1,
+        idleGrants: 1,
+        expiredGrants: 1,
+        endedSessions: 1,
+        signInAttempts: 1,
+        throttles: 1,
+        audit: 1,
+        metrics: 1,
+        refusals: 1,
+        skillEvents: 1,
+      },
+    });
+    const { results } = await env.DB.prepare("SELECT id FROM grants ORDER BY id").all<{ id: string }>();
+    expect(results.map((row) => row.id)).toEqual(["alive", "ended-lately", "idle-lately", "revoked-lately"]);
+    for (const table of [
+      "codes",
+      "ended_sessions",
+      "sign_in_attempts",
+      "throttles",
+      "audit",
+      "oauth_metrics",
+      "refusals",
+      "skill_events",
+    ]) {
+      expect([table, await count(table)]).toEqual([table, 1]);
+    }
+    expect(await count("attempts")).toBe(1);
+    expect(await count("users")).toBeGreaterThan(0);
+    const again = await run();
+    expect(Object.values(again.swept).reduce((sum, n) => sum + n, 0)).toBe(0);
+  });
+
+  it("F7: 50,000 expired rows go in several bounded runs, and no live row with them", async () => {
+    await env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50010)
+       INSERT INTO ended_sessions SELECT 's' || i, CASE WHEN i <= 50000 THEN ?1 ELSE ?1 + 1 END FROM n`,
+    )
+      .bind(START)
+      .run();
+    const service = startService();
+    let runs = 0;
+    let report: Report;
+    do {
+      service.meter.clear();
+      report = await run(service);
+      runs++;
+      expect(report.swept.endedSessions).toBeLessThanOrEqual(5000);
+      expect(service.meter.trips.length).toBeLessThan(20);
+    } while (report.more);
+    expect(runs).toBe(11);
+    expect(await count("ended_sessions")).toBe(10);
+  });
+
+  it("two runs at once take each row once", async () => {
+    await env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', 0), ('b', 0), ('c', 0)").run();
+    const reports = await Promise.all([run(), run(), run()]);
+    expect(reports.map((report) => report.swept.endedSessions ?? 0).reduce((sum, n) => sum + n, 0)).toBe(3);
+  });
+
+  it("are found by an index: no sweep reads a whole table", async () => {
+    for (const one of SWEEPS) {
+      const spy = { prepare: (sql: string) => env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`) } as unknown as D1Database;
+      const { results } = await sweepStatement(spy, one, START, 10).all<{ detail: string }>();
+      const plan = results.map((row) => row.detail).join("; ");
+      expect([one.name, plan]).toEqual([one.name, expect.not.stringContaining("SCAN")]);
+      expect([one.name, plan]).toEqual([one.name, expect.stringContaining("INDEX")]);
+    }
+  });
+});
+
+describe("the run as a whole", () => {
+  it("a part that fails is named, and the others are done", async () => {
+    await env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', 0)").run();
+    const service = startService();
+    service.meter.faults.push({ when: (trip) => trip.sql.includes("pending_unlinks"), throws: "before" });
+    const report = await run(service);
+    expect(report.failed).toEqual(["unlinks"]);
+    expect(await count("ended_sessions")).toBe(0);
+  });
+
+  it("the cron trigger does the same, also where no request has told the origin", async () => {
+    await env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', 0)").run();
+    const context = createExecutionContext();
+    const controller = createScheduledController({ cron: "*/5 * * * *", scheduledTime: 0 });
+    await worker.scheduled(controller, env, context);
+    await waitOnExecutionContext(context);
+    expect(await count("ended_sessions")).toBe(0);
+  });
+
+  it("seals anew what a previous master key sealed", async () => {
+    const old = startService({ MASTER_KEY: "B".repeat(43) });
+    await admin(old, "GET", "/.well-known/jwks.json");
+    const sealed = async () =>
+      (await env.DB.prepare("SELECT private_jwk AS v FROM signing_keys").first<{ v: string }>())?.v;
+    const before = await sealed();
+    const config = parseConfig({ MASTER_KEY: "A".repeat(43), MASTER_KEY_PREVIOUS: "B".repeat(43), ADMIN_TOKEN });
+    const report = await createService(config, () => START).scheduled(env, () => undefined);
+    expect(report.resealed).toBe(1);
+    expect(await sealed()).not.toBe(before);
+  });
+});
+
+describe("signing keys by hand", () => {
+  it("a rotation publishes the next key ahead of its use; asked again, nothing more happens", async () => {
+    const service = startService();
+    const first = await admin(service, "POST", "keys/rotate");
+    expect([first.status, first.body.result]).toEqual([200, "rotated"]);
+    const items = first.body.items as { kid: string; status: string; signsFrom: string }[];
+    expect(items.map((key) => key.status).sort()).toEqual(["current", "next"]);
+    expect(Date.parse(items.find((key) => key.status === "next")!.signsFrom) - START).toBeGreaterThanOrEqual(600_000);
+    expect((await admin(service, "POST", "keys/rotate", {})).body.result).toBe("pending");
+    expect((await admin(service, "GET", "keys")).body).toEqual({ items: first.body.items });
+    expect(JSON.stringify(first.body)).not.toMatch(/"d"|private/);
+  });
+
+  it("a compromised key is gone from the key set at once", async () => {
+    const service = startService();
+    await admin(service, "GET", "/.well-known/jwks.json");
+    const [key] = (await admin(service, "GET", "keys")).body.items as { kid: string }[];
+    const dropped = await admin(service, "POST", "keys/rotate", { compromised: key!.kid });
+    expect(dropped.body.result).toBe("dropped");
+    const set = (await admin(service, "GET", "/.well-known/jwks.json")).body.keys as { kid: string }[];
+    expect(set.map((one) => one.kid)).not.toContain(key!.kid);
+    expect(set).toHaveLength(1);
+    const alert = await env.DB.prepare("SELECT alert FROM audit WHERE kind = 'signing_key_dropped'").first();
+    expect(alert).toEqual({ alert: 1 });
+  });
+
+  it("wrong bodies and unknown keys change nothing", async () => {
+    const service = startService();
+    for (const body of [{ compromised: 5 }, { compromised: "" }, { compromised: "a b" }, { kid: "x" }, []]) {
+      expect((await admin(service, "POST", "keys/rotate", body)).status).toBe(400);
+    }
+    expect((await admin(service, "POST", "keys/rotate", { compromised: "unknown" })).status).toBe(404);
+    expect((await admin(service, "POST", "maintenance", { force: true })).status).toBe(400);
+  });
+});

@@ -1,0 +1,43 @@
+// All that operators use: the admin API behind its guard, and the health check.
+import { Hono } from "hono/tiny";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { readFirst, StorageFault } from "../storage/d1.ts";
+import { deliverSoon } from "../webhooks/webhooks.ts";
+import { adminGuard } from "./admin-guard.ts";
+import { adminPages } from "./admin-page.tsx";
+import { clientsApi } from "./clients-api.ts";
+import { importsApi } from "./imports-api.ts";
+import { insightApi } from "./insight-api.ts";
+import { skillsApi } from "./skills-api.ts";
+import { upkeepApi } from "./upkeep-api.ts";
+import { usersApi } from "./users-api.ts";
+
+export const operationsRoutes = new Hono<AppEnv>();
+
+route(operationsRoutes, "/healthz", { GET: health });
+adminPages(operationsRoutes);
+operationsRoutes.use("/api/admin/*", adminGuard);
+operationsRoutes.use("/api/admin/*", async (c, next) => {
+  await next();
+  // Whatever was removed or moved in may have ended or made links. Maintenance delivers by itself.
+  if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
+});
+skillsApi(operationsRoutes);
+clientsApi(operationsRoutes);
+usersApi(operationsRoutes);
+importsApi(operationsRoutes);
+insightApi(operationsRoutes);
+upkeepApi(operationsRoutes);
+
+/** 200 when the database answers. */
+async function health(c: AppContext): Promise<Response> {
+  try {
+    await readFirst(c.var.runtime.db.prepare("SELECT 1 AS one"));
+    return json(c, { status: "ok" });
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error;
+    return problem("temporarily_unavailable", "The database does not answer.");
+  }
+}

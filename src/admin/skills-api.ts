@@ -1,0 +1,365 @@
+// /api/admin/skills: registering skills, each with the OAuth client that Alexa uses for it.
+import type { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+import { randomId, randomSecret } from "../crypto/random.ts";
+import { jsonBody, queryOf, rawJson, shapeProblem } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, noContent, route } from "../http/route.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { readClients, rotateClientSecret } from "../storage/clients/client-admin.ts";
+import { type AuthMethod, type Client, readClient } from "../storage/clients/clients.ts";
+import {
+  deleteSkill,
+  insertSkill,
+  type SkillClient,
+  type SkillContent,
+  updateSkill,
+} from "../storage/skills/skill-admin.ts";
+import { listSkills, readSkill, type Skill, type SkillType } from "../storage/skills/skills.ts";
+import { accountLinkingRequest } from "./account-linking-request.ts";
+import {
+  listsReservedScope,
+  type NewSkillBody,
+  newSkillSchema,
+  rotateSecretSchema,
+  skillChangesSchema,
+  stageSchema,
+} from "./admin-schemas.ts";
+import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { amazonRedirectUris, missingAmazonRedirectUris } from "./web-address.ts";
+
+const BOTH_METHODS: readonly AuthMethod[] = ["client_secret_basic", "client_secret_post"];
+
+/** Mounts `/api/admin/skills`. The guard stands before it. */
+export function skillsApi(app: Hono<AppEnv>): void {
+  route(app, "/api/admin/skills", { GET: list, POST: create });
+  route(app, "/api/admin/skills/:id/:stage", { GET: show, PATCH: change, DELETE: remove });
+  route(app, "/api/admin/skills/:id/:stage/rotate-secret", { POST: rotate });
+  route(app, "/api/admin/skills/:id/:stage/account-linking-request", { GET: linkingRequest });
+}
+
+/** A skill as the API shows it. Secrets of Amazon's pairs are never shown, ours only in the answer that made it. */
+function skillView(skill: Skill, client: Client, secret?: string): object {
+  return {
+    id: skill.id,
+    stage: skill.stage,
+    name: skill.name,
+    type: skill.type,
+    vendorId: skill.vendorId,
+    extraRedirectUris: skill.extraRedirectUris,
+    scopes: skill.scopes.map((scope) => (Object.keys(scope.descriptions).length === 0 ? scope.name : scope)),
+    returnUrls: skill.returnUrls,
+    lwa: skill.lwa && { clientId: skill.lwa.clientId },
+    eventGateway: skill.eventGateway && { clientId: skill.eventGateway.clientId },
+    client: {
+      id: client.id,
+      ...(client.sharedWith === null ? {} : { stages: ["development", "live"] }),
+      ...(secret === undefined ? {} : { secret }),
+      requirePkce: client.requirePkce,
+      rotateRefreshTokens: client.rotateRefreshTokens,
+      issuerInResponse: client.issuerInResponse,
+      authMethods: client.authMethods,
+      redirectUris: client.redirectUris,
+      ...(client.previousSecretExpiresAt === null
+        ? {}
+        : { previousSecretExpiresAt: rfc3339(client.previousSecretExpiresAt) }),
+    },
+    createdAt: rfc3339(skill.createdAt),
+    updatedAt: rfc3339(skill.updatedAt),
+  };
+}
+
+interface SkillAndClient {
+  readonly skill: Skill;
+  readonly client: Client;
+}
+
+/** The skill of the path with its client, or 404. */
+async function ofPath(c: AppContext): Promise<SkillAndClient | Response> {
+  const stage = stageSchema.safeParse(c.req.param("stage"));
+  const { db } = c.var.runtime;
+  const skill = stage.success ? await readSkill(db, c.req.param("id") ?? "", stage.data) : undefined;
+  const client = skill && (await readClient(db, skill.clientId));
+  return skill && client ? { skill, client } : problem("skill_not_found");
+}
+
+function incompleteRedirectUris(redirectUris: readonly string[] | undefined, force: boolean): Response | undefined {
+  if (redirectUris === undefined || force) return undefined;
+  const missing = missingAmazonRedirectUris(redirectUris);
+  if (missing.length === 0) return undefined;
+  return problem(
+    "redirect_uris_incomplete",
+    `Alexa chooses among three by the customer's marketplace. Missing: ${missing.join(", ")}. Give vendorId instead, or "force": true.`,
+    { missing },
+  );
+}
+
+/** Codes for enablement calls are bound to these addresses; no authorize request may name them. */
+function ownCallback(c: AppContext, redirectUris: readonly string[]): Response | undefined {
+  const { issuer } = c.var.runtime;
+  const own = redirectUris.find((uri) => uri === `${issuer}/link/callback` || uri === `${issuer}/app/callback`);
+  return own === undefined
+    ? undefined
+    : problem("invalid_body", `${own} is this server's own callback and cannot be a redirect URI.`);
+}
+
+function isFlashBriefing(body: unknown): boolean {
+  return z.object({ type: z.literal("flash_briefing") }).safeParse(body).success;
+}
+
+const FLASH_BRIEFING = "Flash briefing skills have no account linking.";
+
+async function create(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const raw = await rawJson(c);
+  if (raw instanceof Response) return raw;
+  if (isFlashBriefing(raw.value)) return problem("account_linking_not_supported", FLASH_BRIEFING);
+  const parsed = newSkillSchema(rt.development).safeParse(raw.value);
+  if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
+  const body = parsed.data;
+  if (listsReservedScope(body.scopes.map((scope) => scope.name)))
+    return problem("scope_reserved", "Only app clients may have the scope links.");
+  if (body.vendorId === undefined && body.redirectUris === undefined) {
+    return problem("invalid_body", "vendorId: is required, or redirectUris with all of Amazon's");
+  }
+  if (body.type === "add_on" && body.client.requirePkce === false) {
+    return problem("invalid_body", "client.requirePkce: must be true for an add_on");
+  }
+  const given = body.vendorId === undefined ? body.redirectUris : undefined;
+  const redirectUris = joined(
+    body.vendorId === undefined ? [] : amazonRedirectUris(body.vendorId),
+    body.redirectUris ?? [],
+    body.extraRedirectUris,
+  );
+  const fault = incompleteRedirectUris(given, body.force) ?? ownCallback(c, redirectUris);
+  if (fault) return fault;
+
+  const client = await clientFor(c, body);
+  if (client instanceof Response) return client;
+  const content: SkillContent = {
+    id: body.id,
+    stage: body.stage,
+    type: body.type as SkillType,
+    name: body.name,
+    vendorId: body.vendorId ?? null,
+    scopes: body.scopes,
+    returnUrls: body.returnUrls,
+    extraRedirectUris: body.extraRedirectUris,
+    redirectUris,
+  };
+  const clientId = "own" in client.use ? client.use.own.id : client.use.shared.id;
+  const outcome = await insertSkill(rt, content, body, client.use, {
+    kind: "skill_created",
+    clientId,
+    details: `${body.id} ${body.stage}`,
+    claimId: rt.requestId,
+  });
+  switch (outcome) {
+    case "skill_exists":
+      return problem("conflict", `${body.id} (${body.stage}) is registered already.`);
+    case "client_exists":
+      return problem("conflict", `The client id ${clientId} is taken.`);
+    case "client_missing":
+      return problem("conflict", `The client ${clientId} has just been removed. Try again.`);
+    case "inserted":
+      rt.caches.forgetClients();
+      c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}/${body.stage}`);
+      return shown(c, body.id, body.stage, { secret: client.secret, status: 201 });
+  }
+}
+
+/** The client that a new skill gets, and its secret if it is made now. */
+interface ChosenClient {
+  readonly use: SkillClient;
+  readonly secret?: string | undefined;
+}
+
+/** The client of the skill's other stage, if the body names that; else one of its own. */
+async function clientFor(c: AppContext, body: NewSkillBody): Promise<ChosenClient | Response> {
+  const rt = c.var.runtime;
+  const { id, secret: given, ...policy } = body.client;
+  const existing = id === undefined ? undefined : await readClient(rt.db, id);
+  if (existing?.kind === "alexa" && existing.skillId === body.id) {
+    if (given !== undefined && !(await isSecretOf(existing, given, rt.now()))) {
+      return problem(
+        "conflict",
+        `client.secret: is not the secret that ${existing.id} has in the other stage. Leave it out, or give another client.id.`,
+      );
+    }
+    return { use: { shared: { id: existing.id, policy } } };
+  }
+  const secret = given ?? randomSecret();
+  return {
+    secret,
+    use: {
+      own: {
+        id: id ?? `alexa-${randomId()}`,
+        kind: "alexa",
+        name: body.name,
+        secretHash: await sha256(secret),
+        redirectUris: [],
+        scopes: [],
+        skillId: body.id,
+        skillStage: body.stage,
+        skillIds: [],
+        authMethods: policy.authMethods ?? BOTH_METHODS,
+        requirePkce: policy.requirePkce ?? false,
+        rotateRefreshTokens: policy.rotateRefreshTokens ?? false,
+        issuerInResponse: policy.issuerInResponse ?? false,
+        clientCredentials: false,
+      },
+    },
+  };
+}
+
+async function isSecretOf(client: Client, secret: string, now: number): Promise<boolean> {
+  const hash = await sha256(secret);
+  const previous = (client.previousSecretExpiresAt ?? 0) > now ? client.previousSecretHash : null;
+  return [client.secretHash, previous].some((known) => known !== null && equalInConstantTime(hash, known));
+}
+
+async function shown(
+  c: AppContext,
+  id: string,
+  stage: Skill["stage"],
+  answer: { readonly secret?: string | undefined; readonly status?: 200 | 201; readonly more?: object } = {},
+): Promise<Response> {
+  const { db } = c.var.runtime;
+  const skill = await readSkill(db, id, stage);
+  const client = skill && (await readClient(db, skill.clientId));
+  if (!skill || !client) return problem("skill_not_found");
+  return json(c, { ...skillView(skill, client, answer.secret), ...answer.more }, answer.status);
+}
+
+function joined(...lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat())];
+}
+
+const skillPosition = z.object({ id: z.string(), stage: z.string() });
+
+async function list(c: AppContext): Promise<Response> {
+  const query = queryOf(c, z.strictObject(pageQuery));
+  if (query instanceof Response) return query;
+  const after = positionOf(query.cursor, skillPosition);
+  if (after instanceof Response) return after;
+  const { db } = c.var.runtime;
+  const skills = await listSkills(db, { ...(after ? { after } : {}), limit: query.limit + 1 });
+  const rows = await readClients(
+    db,
+    skills.map((skill) => skill.clientId),
+  );
+  const clients = new Map(rows.map((client) => [client.id, client]));
+  return json(
+    c,
+    pageOf(
+      skills.filter((skill) => clients.has(skill.clientId)),
+      query.limit,
+      (skill) => skillView(skill, clients.get(skill.clientId)!),
+      ({ id, stage }) => ({ id, stage }),
+    ),
+  );
+}
+
+async function show(c: AppContext): Promise<Response> {
+  const found = await ofPath(c);
+  return found instanceof Response ? found : json(c, skillView(found.skill, found.client));
+}
+
+async function change(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const found = await ofPath(c);
+  if (found instanceof Response) return found;
+  const raw = await rawJson(c);
+  if (raw instanceof Response) return raw;
+  if (isFlashBriefing(raw.value)) return problem("account_linking_not_supported", FLASH_BRIEFING);
+  const parsed = skillChangesSchema(rt.development).safeParse(raw.value);
+  if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
+  const body = parsed.data;
+  const { skill, client } = found;
+  const scopes = body.scopes ?? skill.scopes;
+  if (listsReservedScope(scopes.map((scope) => scope.name)))
+    return problem("scope_reserved", "Only app clients may have the scope links.");
+  const type = (body.type ?? skill.type) as SkillType;
+  if (type === "add_on" && body.client.requirePkce === false) {
+    return problem("invalid_body", "client.requirePkce: must be true for an add_on");
+  }
+
+  const extra = body.extraRedirectUris ?? skill.extraRedirectUris;
+  const vendorId = body.vendorId === undefined ? skill.vendorId : body.vendorId;
+  const byHand = body.redirectUris ?? handWritten(skill);
+  if (vendorId === null && (body.redirectUris !== undefined || body.vendorId !== undefined)) {
+    const incomplete = incompleteRedirectUris(byHand, body.force);
+    if (incomplete) return incomplete;
+  }
+  const redirectUris = joined(vendorId === null ? [] : amazonRedirectUris(vendorId), byHand, extra);
+  const fault = ownCallback(c, redirectUris);
+  if (fault) return fault;
+
+  const content: SkillContent = {
+    id: skill.id,
+    stage: skill.stage,
+    type,
+    name: body.name ?? skill.name,
+    vendorId,
+    scopes,
+    returnUrls: body.returnUrls ?? skill.returnUrls,
+    extraRedirectUris: extra,
+    redirectUris,
+  };
+  const changed = { id: client.id, policy: body.client };
+  const written = await updateSkill(rt, content, body, changed, {
+    kind: "skill_changed",
+    clientId: client.id,
+    details: `${skill.id} ${skill.stage}: ${Object.keys(raw.value as object).join(", ")}`.slice(0, 300),
+  });
+  if (!written) return problem("skill_not_found");
+  rt.caches.forgetClients();
+  return shown(c, skill.id, skill.stage);
+}
+
+/** The redirect URIs that neither the vendor id nor the extra list accounts for: those given by hand. */
+function handWritten(skill: Skill): string[] {
+  const accounted = new Set([
+    ...(skill.vendorId === null ? [] : amazonRedirectUris(skill.vendorId)),
+    ...skill.extraRedirectUris,
+  ]);
+  return skill.redirectUris.filter((uri) => !accounted.has(uri));
+}
+
+async function remove(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const stage = stageSchema.safeParse(c.req.param("stage"));
+  const id = c.req.param("id") ?? "";
+  if (!stage.success || !(await readSkill(rt.db, id, stage.data))) return problem("skill_not_found");
+  await deleteSkill(rt, id, stage.data, { kind: "skill_deleted", details: `${id} ${stage.data}` });
+  rt.caches.forgetClients();
+  return noContent(c);
+}
+
+async function rotate(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const found = await ofPath(c);
+  if (found instanceof Response) return found;
+  const body = await jsonBody(c, rotateSecretSchema, { emptyAsObject: true });
+  if (body instanceof Response) return body;
+  const secret = randomSecret();
+  const previousExpiresAt = rt.now() + body.overlapSeconds * 1000;
+  await rotateClientSecret(
+    rt.db,
+    found.client.id,
+    { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
+    { kind: "client_secret_rotated", clientId: found.client.id, claimId: rt.requestId },
+  );
+  rt.caches.forgetClients();
+  return shown(c, found.skill.id, found.skill.stage, {
+    secret,
+    more: { previousSecretExpiresAt: rfc3339(previousExpiresAt) },
+  });
+}
+
+async function linkingRequest(c: AppContext): Promise<Response> {
+  const found = await ofPath(c);
+  if (found instanceof Response) return found;
+  return json(c, accountLinkingRequest(c.var.runtime, found.skill, found.client));
+}

@@ -1,0 +1,150 @@
+// /api/admin/users: password accounts made by operators, a person's links, and erasing a person.
+import type { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { jsonBody, queryOf } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import { json, noContent, route } from "../http/route.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import {
+  type AccountRefusal,
+  createPasswordUser,
+  findUser,
+  findUsersByEmail,
+  setPassword,
+  updateUser,
+} from "../sign-in/accounts.ts";
+import { write } from "../storage/d1.ts";
+import { auditStatement } from "../storage/maintenance/audit.ts";
+import { exportEndings } from "../storage/maintenance/endings.ts";
+import { readLinksOfUser } from "../storage/users/account.ts";
+import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";
+import type { User } from "../storage/users/users.ts";
+import { rfc3339 } from "./paging.ts";
+
+/** Mounts `/api/admin/users`. The guard stands before it. */
+export function usersApi(app: Hono<AppEnv>): void {
+  route(app, "/api/admin/users", { GET: find, POST: create });
+  route(app, "/api/admin/users/:id", { GET: show, PATCH: change, DELETE: remove });
+  route(app, "/api/admin/users/:id/links", { GET: showLinks });
+  route(app, "/api/admin/users/:id/erase", { POST: eraseWithReport });
+}
+
+const text = (maximum: number) =>
+  z
+    .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a text") })
+    .check(z.maxLength(maximum, `must have at most ${maximum} characters`));
+
+/** Body of `POST /api/admin/users`. Finer rules are those of sign-up. */
+export const newUserSchema = z.strictObject({
+  email: text(500),
+  password: text(2000),
+  name: z._default(z.nullable(text(500)), null),
+});
+
+/** Body of `PATCH /api/admin/users/{id}`: only what is given changes. A new password ends every login. */
+export const userChangesSchema = z.strictObject({
+  email: z.optional(text(500)),
+  password: z.optional(text(2000)),
+  name: z.optional(z.nullable(text(500))),
+});
+
+function userView(user: User): object {
+  return { id: user.id, email: user.email, name: user.name, createdAt: rfc3339(user.createdAt) };
+}
+
+function refused(refusal: AccountRefusal): Response {
+  switch (refusal.refused) {
+    case "email_taken":
+      return problem("conflict", "An account with this email exists already.");
+    case "not_found":
+      return problem("not_found", "No such user, or one without a password.");
+    case "email_invalid":
+      return problem("invalid_body", "email: must be an e-mail address");
+    case "name_invalid":
+      return problem("invalid_body", "name: must have 1 to 100 characters, none of them control characters");
+    case "password_too_short":
+      return problem("invalid_body", "password: is too short");
+    case "password_too_long":
+      return problem("invalid_body", "password: is too long");
+  }
+}
+
+async function create(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const body = await jsonBody(c, newUserSchema);
+  if (body instanceof Response) return body;
+  const made = await createPasswordUser(rt, body);
+  if ("refused" in made) return refused(made);
+  c.header("location", `/api/admin/users/${made.user.id}`);
+  return json(c, userView(made.user), 201);
+}
+
+/** Query of `GET /api/admin/users`. */
+export const findQuery = z.strictObject({ email: text(500).check(z.minLength(1, "must not be empty")) });
+
+async function find(c: AppContext): Promise<Response> {
+  const query = queryOf(c, findQuery);
+  if (query instanceof Response) return query;
+  const users = await findUsersByEmail(c.var.runtime, query.email);
+  return json(c, { items: users.map(userView) });
+}
+
+async function show(c: AppContext): Promise<Response> {
+  const user = await findUser(c.var.runtime, c.req.param("id") ?? "");
+  return user ? json(c, userView(user)) : problem("not_found");
+}
+
+/** The person's living links, with assistants and with the company's own apps. */
+async function showLinks(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const links = await readLinksOfUser(rt.db, c.req.param("id") ?? "", rt.now());
+  if (!links) return problem("not_found");
+  return json(c, {
+    items: links.map(({ grantId, createdAt, lastUsedAt, ...link }) => ({
+      id: grantId,
+      ...link,
+      createdAt: rfc3339(createdAt),
+      lastUsedAt: rfc3339(lastUsedAt),
+    })),
+  });
+}
+
+async function change(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const id = c.req.param("id") ?? "";
+  const body = await jsonBody(c, userChangesSchema);
+  if (body instanceof Response) return body;
+  const { password, email, name } = body;
+  // The address first: a password is stored under it.
+  const updated = await updateUser(rt, id, {
+    ...(email === undefined ? {} : { email }),
+    ...(name === undefined ? {} : { name }),
+  });
+  if ("refused" in updated) return refused(updated);
+  if (password !== undefined) {
+    const outcome = await setPassword(rt, id, password);
+    if (outcome !== "changed") return refused(outcome);
+  }
+  const changed = Object.keys(body).join(", ");
+  await write(auditStatement(rt.db, rt.now(), { kind: "user_changed", userId: id, details: changed }), false);
+  return json(c, userView(updated.user));
+}
+
+async function remove(c: AppContext): Promise<Response> {
+  return (await erase(c)) ? noContent(c) : problem("not_found");
+}
+
+async function eraseWithReport(c: AppContext): Promise<Response> {
+  const body = await jsonBody(c, z.strictObject({}), { emptyAsObject: true });
+  if (body instanceof Response) return body;
+  const report = await erase(c);
+  return report ? json(c, report) : problem("not_found");
+}
+
+async function erase(c: AppContext): Promise<ErasureReport | null> {
+  const rt = c.var.runtime;
+  const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.requestId, rt.now());
+  // The list of what ended is the last place here that names them. If KV fails, the scheduled work tries again.
+  if (report) await exportEndings(rt).catch(() => rt.log.warn("endings_not_exported"));
+  return report;
+}

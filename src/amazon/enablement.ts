@@ -1,0 +1,271 @@
+// Client of the Skill Enablement API (customer family): where to ask, enable and link, look, disable.
+import * as z from "zod/mini";
+import { callForJson, type NoAnswer, type OutboundAnswer } from "../http/outbound.ts";
+import { tolerant } from "../http/tolerant.ts";
+import type { AuthorizationCode } from "../oauth/codes.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Stage } from "../storage/attempts/attempts.ts";
+import type { EnablementFailureReason } from "./enablement-failures.ts";
+import { REGIONS, type Region } from "./regions.ts";
+
+const DISCOVERY_TIMEOUT_MS = 3000;
+const ENABLEMENT_TIMEOUT_MS = 10_000;
+const LOOK_TIMEOUT_MS = 5000;
+
+/** The region of one of the configured hosts. */
+export function regionOf(rt: Runtime, host: string): Region {
+  return REGIONS[rt.config.amazon.apiHosts.indexOf(host)] ?? "NA";
+}
+
+const endpointsAnswer = z.object({ endpoints: z.array(z.string()).check(z.maxLength(20)) });
+
+/**
+ * The hosts to try for this customer, in order. Asks endpoint discovery; entries off the list of configured hosts are dropped,
+ * since the token must go nowhere else. Discovery down or saying nothing: all hosts. `remembered` (the last winner) comes first.
+ */
+export async function enablementHosts(rt: Runtime, accessToken: string, remembered: string | null): Promise<string[]> {
+  const { apiUrl, apiHosts } = rt.config.amazon;
+  const answer = await callForJson(
+    `${apiUrl}/v1/alexaApiEndpoint`,
+    { headers: { authorization: bearer(accessToken), accept: "application/json" } },
+    { timeoutMs: DISCOVERY_TIMEOUT_MS },
+  );
+  const parsed = answer.answered && answer.status === 200 ? endpointsAnswer.safeParse(answer.json) : undefined;
+  const named = new Set(parsed?.data?.endpoints.map(toHost) ?? []);
+  const known = apiHosts.filter((host) => named.has(host));
+  if (known.length === 0) {
+    rt.log.warn("endpoint_discovery_failed", {
+      status: answer.answered ? answer.status : null,
+      reason: answer.answered ? (parsed?.success ? "unlisted" : "malformed") : answer.reason,
+    });
+  }
+  return (known.length > 0 ? known : [...apiHosts]).toSorted(
+    (a, b) => Number(b === remembered) - Number(a === remembered),
+  );
+}
+
+/** Discovery answers bare host names or URLs. */
+function toHost(endpoint: string): string {
+  const url = endpoint.includes("://") ? endpoint : `https://${endpoint}`;
+  return url.replace(/\/+$/, "").toLowerCase();
+}
+
+export interface EnablementRequest {
+  readonly accessToken: string;
+  readonly skillId: string;
+  readonly stage: Stage;
+  /** The redirect URI that our code is bound to. */
+  readonly redirectUri: string;
+  /** One of ours, minted for this very call. */
+  readonly code: AuthorizationCode;
+}
+
+export type EnablementResult =
+  | { readonly linked: true; readonly alexaUserId: string | null }
+  | {
+      readonly linked: false;
+      readonly reason: EnablementFailureReason;
+      /** Seconds after which Alexa wants to be asked again. */
+      readonly retryAfter?: number | undefined;
+    };
+
+export type LinkState =
+  | { readonly state: "linked"; readonly alexaUserId: string | null }
+  | { readonly state: "not_linked" }
+  /** 404: not enabled, as far as this host knows. Another region's may know more. */
+  | { readonly state: "not_found" }
+  /** The question was not answered; nothing may be concluded. */
+  | { readonly state: "unknown" };
+
+const enablementAnswer = z.object({
+  accountLink: tolerant(z.object({ status: z.string() })),
+  user: tolerant(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })),
+});
+
+/** Enables the skill and links the account. Alexa redeems the code at our /token before it answers. At most ten seconds. */
+export async function requestEnablement(
+  rt: Runtime,
+  host: string,
+  request: EnablementRequest,
+  timeoutMs = ENABLEMENT_TIMEOUT_MS,
+): Promise<EnablementResult> {
+  const answer = await callForJson(
+    enablementUrl(host, request.skillId),
+    {
+      method: "POST",
+      headers: {
+        authorization: bearer(request.accessToken),
+        "content-type": "application/json",
+        accept: "application/json",
+      },
+      body: JSON.stringify({
+        stage: request.stage,
+        accountLinkRequest: { redirectUri: request.redirectUri, authCode: request.code, type: "AUTH_CODE" },
+      }),
+    },
+    { timeoutMs: atMost(ENABLEMENT_TIMEOUT_MS, timeoutMs) },
+  );
+  const result = interpretEnablement(answer, request.stage);
+  if (!result.linked) {
+    rt.log.warn("enablement_failed", {
+      region: regionOf(rt, host),
+      reason: result.reason,
+      status: answer.answered ? answer.status : null,
+      message: answer.answered ? messageOf(answer.json) : null,
+    });
+  }
+  return result;
+}
+
+function interpretEnablement(answer: OutboundAnswer | NoAnswer, stage: Stage): EnablementResult {
+  if (!answer.answered) return { linked: false, reason: reasonWithoutAnswer(answer) };
+  if (answer.status < 200 || answer.status >= 300) {
+    return { linked: false, reason: reasonOfStatus(answer.status, stage), retryAfter: answer.retryAfter };
+  }
+  const parsed = enablementAnswer.safeParse(answer.json);
+  if (!parsed.success) return { linked: false, reason: "enablement_malformed" };
+  return isLinked(parsed.data)
+    ? { linked: true, alexaUserId: parsed.data.user?.id ?? null }
+    : { linked: false, reason: "enablement_not_linked" };
+}
+
+/** Alexa's own words, for the log: nothing is decided by them. */
+function messageOf(json: unknown): string | null {
+  const parsed = z.object({ message: z.string() }).safeParse(json);
+  return parsed.success ? parsed.data.message.slice(0, 200) : null;
+}
+
+function isLinked(answer: z.infer<typeof enablementAnswer>): boolean {
+  return answer.accountLink?.status.toUpperCase() === "LINKED";
+}
+
+function reasonWithoutAnswer(answer: NoAnswer): EnablementFailureReason {
+  switch (answer.reason) {
+    case "timed_out":
+      return "enablement_timed_out";
+    case "unreachable":
+      return "enablement_unreachable";
+    case "redirected":
+      return "enablement_redirected";
+    case "too_large":
+      return "enablement_malformed";
+  }
+}
+
+/** The tag of an error status of the enablement call. */
+function reasonOfStatus(status: number, stage: Stage): EnablementFailureReason {
+  if (status >= 500) return "enablement_server_error";
+  switch (status) {
+    case 400:
+      return "enablement_bad_request";
+    case 401:
+      return "enablement_unauthorized";
+    case 403:
+      return stage === "development" ? "enablement_forbidden_stage" : "enablement_forbidden";
+    case 404:
+      return "enablement_not_found";
+    case 409:
+      return "enablement_conflict";
+    case 429:
+      return "enablement_throttled";
+    default:
+      return "enablement_unexpected_status";
+  }
+}
+
+interface EnablementKey {
+  readonly accessToken: string;
+  readonly skillId: string;
+}
+
+/** Whether Alexa holds a link for this customer and skill (L8), as one host sees it. 401 means that it does not. */
+export async function readEnablement(
+  rt: Runtime,
+  host: string,
+  key: EnablementKey,
+  timeoutMs = LOOK_TIMEOUT_MS,
+): Promise<LinkState> {
+  const answer = await callForJson(
+    enablementUrl(host, key.skillId),
+    { headers: { authorization: bearer(key.accessToken), accept: "application/json" } },
+    { timeoutMs: atMost(LOOK_TIMEOUT_MS, timeoutMs) },
+  );
+  if (answer.answered && answer.status === 401) return { state: "not_linked" };
+  if (answer.answered && answer.status === 404) return { state: "not_found" };
+  const parsed = answer.answered && answer.status === 200 ? enablementAnswer.safeParse(answer.json) : undefined;
+  if (!parsed?.data?.accountLink) {
+    noteFailure(rt, "enablement_status_unknown", host, answer);
+    return { state: "unknown" };
+  }
+  return isLinked(parsed.data)
+    ? { state: "linked", alexaUserId: parsed.data.user?.id ?? null }
+    : { state: "not_linked" };
+}
+
+/**
+ * As `readEnablement`, but 404 of the remembered host is not the last word, since people move to other regions: then the other hosts are
+ * asked that discovery names, all of them. `host` is the one whose answer it is.
+ */
+export async function findEnablement(
+  rt: Runtime,
+  host: string,
+  key: EnablementKey,
+): Promise<LinkState & { readonly host: string }> {
+  const look = await readEnablement(rt, host, key);
+  if (look.state !== "not_found") return { ...look, host };
+  const others = await otherHosts(rt, host, key);
+  const looks = await Promise.all(
+    others.map(async (other) => ({ ...(await readEnablement(rt, other, key)), host: other })),
+  );
+  return (
+    looks.find(({ state }) => state === "linked") ??
+    looks.find(({ state }) => state === "unknown") ?? { state: "not_linked", host }
+  );
+}
+
+/** Disables the skill for this customer, which also ends Amazon's tokens. True when it is done or was so already (401, 404 everywhere). */
+export async function disableEnablement(rt: Runtime, host: string, key: EnablementKey): Promise<boolean> {
+  const first = await disableAt(rt, host, key);
+  if (first !== "not_found") return first === "done";
+  const others = await otherHosts(rt, host, key);
+  const ends = await Promise.all(others.map((other) => disableAt(rt, other, key)));
+  return ends.includes("done") || !ends.includes("failed");
+}
+
+async function disableAt(rt: Runtime, host: string, key: EnablementKey): Promise<"done" | "not_found" | "failed"> {
+  const answer = await callForJson(
+    enablementUrl(host, key.skillId),
+    { method: "DELETE", headers: { authorization: bearer(key.accessToken), accept: "application/json" } },
+    { timeoutMs: ENABLEMENT_TIMEOUT_MS },
+  );
+  if (answer.answered && answer.status === 404) return "not_found";
+  if (answer.answered && ((answer.status >= 200 && answer.status < 300) || answer.status === 401)) return "done";
+  noteFailure(rt, "disable_failed", host, answer);
+  return "failed";
+}
+
+async function otherHosts(rt: Runtime, host: string, key: EnablementKey): Promise<string[]> {
+  return (await enablementHosts(rt, key.accessToken, null)).filter((other) => other !== host);
+}
+
+function noteFailure(rt: Runtime, event: string, host: string, answer: OutboundAnswer | NoAnswer): void {
+  rt.log.warn(event, {
+    region: regionOf(rt, host),
+    status: answer.answered ? answer.status : null,
+    reason: answer.answered ? null : answer.reason,
+  });
+}
+
+/** What is left of a budget may be nothing: storage was slow. The call then fails at once, as any that comes too late. */
+function atMost(usualMs: number, leftMs: number): number {
+  return Math.max(1, Math.min(usualMs, leftMs));
+}
+
+function enablementUrl(host: string, skillId: string): string {
+  return `${host}/v1/users/~current/skills/${encodeURIComponent(skillId)}/enablement`;
+}
+
+/** Title case is not a matter of taste: Alexa answers 400 to `bearer` (L4), and Amazon's own `token_type` is lower case. */
+function bearer(accessToken: string): string {
+  return `Bearer ${accessToken}`;
+}

@@ -1,0 +1,152 @@
+// Login with Amazon's token endpoint, with a skill's LWA credentials. Request and validated answer are kept apart.
+import * as z from "zod/mini";
+import { callForJson, type OutboundFaultReason } from "../http/outbound.ts";
+import type { Runtime } from "../runtime.ts";
+import type { AmazonTokens } from "../storage/amazon/amazon-tokens.ts";
+import type { LwaCredentials } from "../storage/skills/skills.ts";
+
+/** A code that Amazon issued. Only Login with Amazon redeems it; the enablement call takes one of ours (L1). */
+export type AmazonCode = string & { readonly brand: "AmazonCode" };
+
+/** Amazon documents no length. Codes seen are about 20 characters. */
+const MAX_AMAZON_CODE = 2048;
+
+/** A callback's or an app's value as Amazon's code; undefined when it cannot be one. */
+export function toAmazonCode(value: string): AmazonCode | undefined {
+  return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_AMAZON_CODE ? (value as AmazonCode) : undefined;
+}
+
+export type LwaOutcome =
+  | { readonly outcome: "tokens"; readonly tokens: AmazonTokens }
+  /** Amazon answered no; `error` is its code, cut to known characters. */
+  | { readonly outcome: "rejected"; readonly error: string }
+  /** No answer, or none that says anything. The same code or token may be presented again. */
+  | { readonly outcome: "unavailable"; readonly reason: LwaFaultReason; readonly retryAfter?: number | undefined };
+export type LwaFaultReason = OutboundFaultReason | "server_error" | "throttled" | "malformed";
+
+export const LWA_TIMEOUT_MS = 5000;
+/** A wild answer must fit into a row as well. */
+const LONGEST_LIFE_SECONDS = 365 * 86_400;
+/** An access token that ends sooner is refreshed before use. */
+export const EXPIRY_MARGIN_MS = 60_000;
+
+const lifetimeSeconds = z.union([
+  z.number().check(z.positive()),
+  z.pipe(z.string().check(z.regex(/^\d{1,9}$/)), z.transform(Number)),
+]);
+// Amazon gives tokens up to 2,048 bytes; the bounds only keep a wild answer out of storage.
+const token = z.string().check(z.minLength(1), z.maxLength(8192));
+const tokenAnswer = z.object({
+  access_token: token,
+  refresh_token: z.optional(token),
+  expires_in: lifetimeSeconds,
+});
+const errorAnswer = z.object({ error: z.string().check(z.minLength(1)) });
+
+/** Redeems Amazon's code (RFC 6749 §4.1.3, with the verifier in the body). Takes at most five seconds. */
+export function exchangeAmazonCode(
+  rt: Runtime,
+  credentials: LwaCredentials,
+  exchange: { readonly code: AmazonCode; readonly redirectUri: string; readonly codeVerifier: string },
+): Promise<LwaOutcome> {
+  return requestTokens(rt, credentials, {
+    grant_type: "authorization_code",
+    code: exchange.code,
+    redirect_uri: exchange.redirectUri,
+    code_verifier: exchange.codeVerifier,
+  });
+}
+
+/** Redeems a code that came by AcceptGrant or reciprocal authorization: no redirect URI goes with it. */
+export function exchangeGrantCode(rt: Runtime, credentials: LwaCredentials, code: AmazonCode): Promise<LwaOutcome> {
+  return requestTokens(rt, credentials, { grant_type: "authorization_code", code });
+}
+
+/** Fresh tokens for a refresh token. Amazon may answer a new refresh token: it replaces the old one. */
+export function refreshAmazonTokens(rt: Runtime, credentials: LwaCredentials, refreshToken: string) {
+  return requestTokens(rt, credentials, { grant_type: "refresh_token", refresh_token: refreshToken }, refreshToken);
+}
+
+async function requestTokens(
+  rt: Runtime,
+  credentials: LwaCredentials,
+  parameters: Readonly<Record<string, string>>,
+  keptRefreshToken?: string,
+): Promise<LwaOutcome> {
+  const answer = await callForJson(
+    rt.config.amazon.tokenUrl,
+    {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-www-form-urlencoded;charset=UTF-8",
+        accept: "application/json",
+      },
+      body: new URLSearchParams({
+        ...parameters,
+        client_id: credentials.clientId,
+        client_secret: credentials.clientSecret,
+      }).toString(),
+    },
+    { timeoutMs: LWA_TIMEOUT_MS },
+  );
+  const outcome = interpret(rt, answer, keptRefreshToken);
+  if (outcome.outcome !== "tokens") {
+    rt.log.warn("lwa_failed", {
+      grantType: parameters.grant_type ?? "",
+      outcome: outcome.outcome,
+      reason: outcome.outcome === "rejected" ? outcome.error : outcome.reason,
+      status: answer.answered ? answer.status : null,
+    });
+  }
+  return outcome;
+}
+
+function interpret(
+  rt: Runtime,
+  answer: Awaited<ReturnType<typeof callForJson>>,
+  keptRefreshToken: string | undefined,
+): LwaOutcome {
+  if (!answer.answered) return { outcome: "unavailable", reason: answer.reason };
+  const { retryAfter } = answer;
+  if (answer.status >= 500) return { outcome: "unavailable", reason: "server_error", retryAfter };
+  if (answer.status === 429) return { outcome: "unavailable", reason: "throttled", retryAfter };
+  if (answer.status === 200) {
+    const parsed = tokenAnswer.safeParse(answer.json);
+    const refreshToken = parsed.data?.refresh_token ?? keptRefreshToken;
+    if (!parsed.success || refreshToken === undefined) return { outcome: "unavailable", reason: "malformed" };
+    return {
+      outcome: "tokens",
+      tokens: {
+        accessToken: parsed.data.access_token,
+        refreshToken,
+        accessExpiresAt: rt.now() + Math.round(Math.min(parsed.data.expires_in, LONGEST_LIFE_SECONDS) * 1000),
+      },
+    };
+  }
+  const error = errorAnswer.safeParse(answer.json);
+  if (!error.success) return { outcome: "unavailable", reason: "malformed" };
+  return { outcome: "rejected", error: error.data.error.replace(/[^A-Za-z0-9_]/g, "").slice(0, 40) || "unknown" };
+}
+
+export type FreshTokens =
+  | { readonly outcome: "fresh"; readonly tokens: AmazonTokens; readonly refreshed: boolean }
+  /** Amazon ended the tokens: the customer disabled the skill or removed the permission. */
+  | { readonly outcome: "gone" }
+  | { readonly outcome: "unavailable" };
+
+/**
+ * Tokens good for a call now, refreshed when they end within a minute; without credentials that is `unavailable`. What was refreshed is the
+ * caller's to store.
+ */
+export async function freshAmazonTokens(
+  rt: Runtime,
+  credentials: LwaCredentials | undefined,
+  tokens: AmazonTokens,
+): Promise<FreshTokens> {
+  if (tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now()) return { outcome: "fresh", tokens, refreshed: false };
+  if (!credentials) return { outcome: "unavailable" };
+  const answer = await refreshAmazonTokens(rt, credentials, tokens.refreshToken);
+  if (answer.outcome === "tokens") return { outcome: "fresh", tokens: answer.tokens, refreshed: true };
+  // Any other refusal (invalid_client, for instance) is a fault of ours and says nothing about the customer.
+  return { outcome: answer.outcome === "rejected" && answer.error === "invalid_grant" ? "gone" : "unavailable" };
+}

@@ -1,0 +1,91 @@
+// Alexa's signature over a request's raw body: certificate from Amazon's bucket, checked, remembered, then the RSA signature itself.
+import { verify } from "node:crypto";
+import type { Caches } from "../caches.ts";
+import { utf8Decode } from "../crypto/encoding.ts";
+import { fetchOut, OutboundFault } from "../http/outbound.ts";
+import type { Runtime } from "../runtime.ts";
+import { type ChainFault, checkChain, type SigningCertificate, trustAnchors } from "./certificate-chain.ts";
+import { certificateUrl } from "./certificate-url.ts";
+
+export type SignatureFault = ChainFault | "certificate_url_refused" | "certificate_not_found" | "signature_wrong";
+export type SignatureVerdict =
+  | { readonly verdict: "verified" }
+  | { readonly verdict: "refused"; readonly fault: SignatureFault }
+  /** The certificate could not be fetched just now: nothing is known about the request. */
+  | { readonly verdict: "undecided" };
+
+const CERTIFICATE_LIMITS = { timeoutMs: 3000, maxBytes: 64 * 1024 };
+/** A signature that fails under a remembered certificate makes us fetch it again, but not more often than this. */
+const REFETCH_AFTER_MS = 60_000;
+/** Bytes of an RSA signature with a key of 2048, 3072 or 4096 bits. */
+const SIGNATURE_BYTES = [256, 384, 512];
+
+interface Remembered {
+  readonly certificate: SigningCertificate;
+  readonly loadedAt: number;
+}
+
+const MOST_REMEMBERED = 20;
+/** Checked certificates by URL, per isolate. A remembered one may accept, never refuse. */
+const caches = new WeakMap<Caches, Map<string, Remembered>>();
+
+function remember(rt: Runtime, url: string, certificate: SigningCertificate): void {
+  let byUrl = caches.get(rt.caches);
+  if (!byUrl || byUrl.size >= MOST_REMEMBERED) {
+    byUrl = new Map();
+    caches.set(rt.caches, byUrl);
+  }
+  byUrl.set(url, { certificate, loadedAt: rt.now() });
+}
+
+/** The certificate of this URL, if its whole path is valid now. */
+function recall(rt: Runtime, url: string): Remembered | undefined {
+  const found = caches.get(rt.caches)?.get(url);
+  const now = rt.now();
+  return found && found.certificate.notBefore <= now && now <= found.certificate.notAfter ? found : undefined;
+}
+
+/** Checks `Signature-256` (RSA PKCS #1 v1.5 with SHA-256, base64) over `body` with the certificate that `SignatureCertChainUrl` names. */
+export async function verifyAlexaSignature(
+  rt: Runtime,
+  headers: { readonly certificateUrl: string | undefined; readonly signature: string | undefined },
+  body: Uint8Array,
+): Promise<SignatureVerdict> {
+  const url = certificateUrl(headers.certificateUrl ?? "", rt.config.amazon.certOrigin);
+  if (url === undefined) return { verdict: "refused", fault: "certificate_url_refused" };
+  const signature = decodeSignature(headers.signature ?? "");
+  if (!signature) return { verdict: "refused", fault: "signature_wrong" };
+  const matches = (certificate: SigningCertificate) => verify("RSA-SHA256", body, certificate.publicKey, signature);
+  const remembered = recall(rt, url);
+  if (remembered) {
+    if (matches(remembered.certificate)) return { verdict: "verified" };
+    if (rt.now() - remembered.loadedAt < REFETCH_AFTER_MS) return { verdict: "refused", fault: "signature_wrong" };
+  }
+  const fetched = await fetchCertificate(rt, url);
+  if ("verdict" in fetched) return fetched;
+  return matches(fetched) ? { verdict: "verified" } : { verdict: "refused", fault: "signature_wrong" };
+}
+
+function decodeSignature(text: string): Uint8Array | undefined {
+  if (text.length > 1024 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined;
+  const bytes = Buffer.from(text, "base64");
+  return SIGNATURE_BYTES.includes(bytes.length) ? bytes : undefined;
+}
+
+async function fetchCertificate(rt: Runtime, url: string): Promise<SigningCertificate | SignatureVerdict> {
+  let response: Response;
+  try {
+    response = await fetchOut(url, {}, CERTIFICATE_LIMITS);
+  } catch (error) {
+    if (!(error instanceof OutboundFault)) throw error;
+    const passing = error.reason === "timed_out" || error.reason === "unreachable";
+    return passing ? { verdict: "undecided" } : { verdict: "refused", fault: "certificate_not_found" };
+  }
+  if (response.status >= 500 || response.status === 429) return { verdict: "undecided" };
+  if (response.status !== 200) return { verdict: "refused", fault: "certificate_not_found" };
+  const pem = utf8Decode(new Uint8Array(await response.arrayBuffer()));
+  const checked = checkChain(pem ?? "", trustAnchors(rt.config.amazon.certRoots), rt.now());
+  if ("fault" in checked) return { verdict: "refused", fault: checked.fault };
+  remember(rt, url, checked);
+  return checked;
+}

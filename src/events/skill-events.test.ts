@@ -1,0 +1,369 @@
+// POST /alexa/events: what a believed event changes.
+import { env } from "cloudflare:workers";
+import { SignJWT } from "jose";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CERTIFICATE_URL } from "../../test/support/alexa-signer.ts";
+import { runtimeOf } from "../../test/support/runtime.ts";
+import { refresh, SKILL_ID, seedSkill, seedUser } from "../../test/support/seeds.ts";
+import { type Service, START } from "../../test/support/service.ts";
+import { eventBody, link, post, startWithAlexa, tell } from "../../test/support/skill-events.ts";
+import { currentSigner } from "../oauth/keys.ts";
+
+const ALEXA_USER = "amzn1.ask.account.TESTUSER";
+const HOUR_MS = 3600_000;
+
+let service: Service;
+let files: Map<string, () => Response | Promise<Response>>;
+
+beforeEach(async () => {
+  ({ service, files } = await startWithAlexa());
+  await seedSkill();
+  await seedUser();
+});
+afterEach(() => vi.restoreAllMocks());
+
+async function grant(id: string) {
+  return env.DB.prepare("SELECT revoked_at, revoked_reason, alexa_user_id FROM grants WHERE id = ?").bind(id).first<{
+    revoked_at: number | null;
+    revoked_reason: string | null;
+    alexa_user_id: string | null;
+  }>();
+}
+async function alive(tokens: { refresh_token: string }): Promise<boolean> {
+  const answer = await service.request("/token", refresh(tokens.refresh_token));
+  await answer.text();
+  return answer.status === 200;
+}
+async function eventRows(): Promise<number> {
+  return (await env.DB.prepare("SELECT COUNT(*) AS n FROM skill_events").first<number>("n")) ?? -1;
+}
+async function audits(grantId: string): Promise<unknown[]> {
+  const rows = await env.DB.prepare("SELECT kind, details FROM audit WHERE grant_id = ? AND kind = 'grant_revoked'")
+    .bind(grantId)
+    .all();
+  return rows.results;
+}
+
+describe("SkillDisabled", () => {
+  it("U1: ends the grant that its token names, and no other of the same user", async () => {
+    const first = await link(service);
+    const second = await link(service);
+    const answer = await tell(service, { accessToken: first.tokens.access_token, userId: ALEXA_USER });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({});
+    expect(await alive(first.tokens)).toBe(false);
+    expect(await alive(second.tokens)).toBe(true);
+    expect(await grant(first.grantId)).toMatchObject({ revoked_at: START, revoked_reason: "skill_disabled" });
+    expect(await audits(first.grantId)).toEqual([{ kind: "grant_revoked", details: "skill_disabled" }]);
+  });
+
+  it("U1: of two linked users, the other still refreshes", async () => {
+    const other = await seedUser("0userbbbbbbbbbbbbbbbbbbbbb", "bob@example.com");
+    const ada = await link(service);
+    const bob = await link(service, { userId: other });
+    await tell(service, { accessToken: ada.tokens.access_token });
+    expect(await alive(ada.tokens)).toBe(false);
+    expect(await alive(bob.tokens)).toBe(true);
+  });
+
+  it("U1: works long after the token has ended, and after its key has", async () => {
+    const { tokens, grantId } = await link(service);
+    const rotate = async (body: object = {}) => {
+      const admin = { authorization: "Bearer test-admin-token-0000000000000000000000" };
+      const answer = await service.request("/api/admin/keys/rotate", {
+        method: "POST",
+        headers: { ...admin, "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      expect(answer.status).toBeLessThan(300);
+      await answer.text();
+    };
+    await rotate();
+    service.clock.advance(40 * 24 * HOUR_MS);
+    expect((await tell(service, { accessToken: tokens.access_token })).status).toBe(200);
+    expect(await grant(grantId)).toMatchObject({ revoked_reason: "skill_disabled" });
+  });
+
+  it("U1: without a token it ends the grants that were learned for Alexa's user id", async () => {
+    const mine = await link(service);
+    const other = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: mine.tokens.access_token });
+    expect(await grant(mine.grantId)).toMatchObject({ alexa_user_id: ALEXA_USER, revoked_at: null });
+    service.clock.advance(5000);
+    expect((await tell(service, { userId: ALEXA_USER })).status).toBe(200);
+    expect(await alive(mine.tokens)).toBe(false);
+    expect(await alive(other.tokens)).toBe(true);
+  });
+
+  it("U1: a token that names nothing here falls back to the user id", async () => {
+    const { tokens } = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    service.clock.advance(5000);
+    const [header, payload] = tokens.access_token.split(".");
+    await tell(service, { userId: ALEXA_USER, accessToken: `${header}.${payload}.${"A".repeat(86)}` });
+    expect(await alive(tokens)).toBe(false);
+  });
+
+  it.each([
+    ["an unknown user and no token", { userId: "amzn1.ask.account.NOBODY" }],
+    ["neither user nor token", {}],
+    ["a token of somebody else's server", { accessToken: "eyJhbGciOiJFUzI1NiIsImtpZCI6IngifQ.e30.AAAA" }],
+    ["a token that is no JWT", { accessToken: "at_opaque" }],
+    ["a token that is empty", { accessToken: "" }],
+  ])("U1: %s: 200, and nothing changes", async (_, seed) => {
+    const { tokens } = await link(service);
+    expect((await tell(service, seed)).status).toBe(200);
+    expect(await alive(tokens)).toBe(true);
+  });
+
+  it("U1: the same event again is answered 200 and changes nothing", async () => {
+    const { tokens, grantId } = await link(service);
+    const body = eventBody({ accessToken: tokens.access_token });
+    expect((await post(service, body)).status).toBe(200);
+    await env.DB.prepare("UPDATE grants SET revoked_at = NULL, revoked_reason = NULL WHERE id = ?").bind(grantId).run();
+    expect((await post(service, body)).status).toBe(200);
+    expect(await alive(tokens)).toBe(true);
+    expect(await audits(grantId)).toHaveLength(1);
+    expect(await eventRows()).toBe(1);
+  });
+
+  it("U1: 20 deliveries at once end the grant once", async () => {
+    const { tokens, grantId } = await link(service);
+    const body = eventBody({ accessToken: tokens.access_token });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(service, body)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+    expect(await audits(grantId)).toHaveLength(1);
+    expect(await alive(tokens)).toBe(false);
+  });
+
+  it("U1, U4: an old event that comes after the customer linked again does not end the new link", async () => {
+    const old = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: old.tokens.access_token });
+    service.clock.advance(60_000);
+    const disabledAt = service.clock.now;
+    service.clock.advance(60_000);
+    const fresh = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: fresh.tokens.access_token });
+    service.clock.advance(30 * 60_000);
+    expect((await tell(service, { userId: ALEXA_USER, createdAt: disabledAt })).status).toBe(200);
+    expect(await alive(old.tokens)).toBe(false);
+    expect(await alive(fresh.tokens)).toBe(true);
+    await tell(service, { userId: ALEXA_USER, at: disabledAt });
+    await tell(service, { accessToken: old.tokens.access_token, at: disabledAt });
+    expect(await alive(fresh.tokens)).toBe(true);
+  });
+
+  it("U1: disabling within the second in which the link was made ends it, though stamps have whole seconds", async () => {
+    service.clock.advance(600);
+    const { tokens } = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    service.clock.advance(300);
+    expect((await tell(service, { userId: ALEXA_USER })).status).toBe(200);
+    expect(await alive(tokens)).toBe(false);
+  });
+
+  it("U1: an event that overtook SkillAccountLinked ends the grant when that arrives", async () => {
+    const { tokens } = await link(service);
+    const linkedAt = service.clock.now;
+    service.clock.advance(120_000);
+    expect((await tell(service, { userId: ALEXA_USER })).status).toBe(200);
+    expect(await alive(tokens)).toBe(true);
+    const late = { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token };
+    expect((await tell(service, { ...late, at: linkedAt })).status).toBe(200);
+    expect(await alive(tokens)).toBe(false);
+  });
+
+  it("U1: an event that claims to come from the future ends no link that is made later", async () => {
+    const hereafter = START + 365 * 24 * HOUR_MS;
+    expect((await tell(service, { userId: ALEXA_USER, createdAt: hereafter })).status).toBe(200);
+    service.clock.advance(2 * HOUR_MS);
+    const { tokens } = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    expect(await alive(tokens)).toBe(true);
+  });
+
+  it("U1: SkillAccountLinked after the end does not bring the grant back", async () => {
+    const { tokens, grantId } = await link(service);
+    await tell(service, { accessToken: tokens.access_token });
+    const late = { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token };
+    expect((await tell(service, late)).status).toBe(200);
+    expect(await alive(tokens)).toBe(false);
+    expect(await grant(grantId)).toMatchObject({ alexa_user_id: null });
+  });
+
+  it("forgets Amazon's tokens for that grant, and only for that", async () => {
+    const mine = await link(service);
+    const other = await link(service);
+    const insert = env.DB.prepare(
+      "INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, updated_at) VALUES (?, ?, 'h', 'sealed', 0, 0)",
+    );
+    await env.DB.batch([
+      insert.bind(mine.grantId, "enablement"),
+      insert.bind(mine.grantId, "event_gateway"),
+      insert.bind(other.grantId, "enablement"),
+      env.DB.prepare(
+        `INSERT INTO pending_unlinks (id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
+         VALUES (?, ?, 'development', 'h', 'sealed', 0, 0)`,
+      ).bind(mine.grantId, SKILL_ID),
+    ]);
+    await tell(service, { accessToken: mine.tokens.access_token });
+    const left = await env.DB.prepare("SELECT grant_id FROM amazon_tokens").all();
+    expect(left.results).toEqual([{ grant_id: other.grantId }]);
+    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM pending_unlinks").first("n")).toBe(0);
+  });
+
+  it("about one skill never ends a grant of another", async () => {
+    await seedSkill({ id: "alexa-other", skillId: "amzn1.ask.skill.0001-other" });
+    const { tokens } = await link(service);
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    service.clock.advance(5000);
+    const about = { skillId: "amzn1.ask.skill.0001-other" };
+    expect((await tell(service, { ...about, accessToken: tokens.access_token })).status).toBe(200);
+    expect((await tell(service, { ...about, userId: ALEXA_USER })).status).toBe(200);
+    expect(await alive(tokens)).toBe(true);
+  });
+
+  it("a token for another skill, or of another kind that our key signed, names nothing: the user id counts", async () => {
+    const other = "amzn1.ask.skill.0001-other";
+    await seedSkill({ id: "alexa-other", skillId: other });
+    const foreign = await link(service);
+    const [header = "", payload = ""] = foreign.tokens.access_token.split(".");
+    const { kid } = JSON.parse(atob(header)) as { kid: string };
+    const { key } = await currentSigner(await runtimeOf(service));
+    const claims = { ...JSON.parse(atob(payload)), aud: other };
+    const ofAnotherKind = await new SignJWT(claims).setProtectedHeader({ alg: "ES256", typ: "JWT", kid }).sign(key);
+    for (const accessToken of [foreign.tokens.access_token, ofAnotherKind]) {
+      const mine = await link(service);
+      await env.DB.prepare("UPDATE grants SET skill_id = ?, alexa_user_id = ? WHERE id = ?")
+        .bind(other, ALEXA_USER, mine.grantId)
+        .run();
+      await tell(service, { skillId: other, userId: ALEXA_USER, accessToken });
+      expect(await grant(mine.grantId)).toMatchObject({ revoked_reason: "skill_disabled" });
+    }
+    expect(await grant(foreign.grantId)).toMatchObject({ revoked_at: null });
+  });
+});
+
+describe("other events", () => {
+  it("SkillEnabled with a token shows whose grant it is", async () => {
+    const { tokens, grantId } = await link(service);
+    await tell(service, { name: "SkillEnabled", userId: ALEXA_USER, accessToken: tokens.access_token });
+    expect(await grant(grantId)).toMatchObject({ alexa_user_id: ALEXA_USER });
+  });
+
+  it.each([
+    "SkillEnabled",
+    "SkillPermissionAccepted",
+    "SkillPermissionChanged",
+    "SkillProactiveSubscriptionChanged",
+    "SomethingNobodyKnows",
+  ])("%s changes no grant and is answered 200", async (name) => {
+    const { tokens } = await link(service);
+    expect((await tell(service, { name, userId: ALEXA_USER })).status).toBe(200);
+    expect(await alive(tokens)).toBe(true);
+  });
+
+  it("a request of another kind that Alexa signed is answered 200", async () => {
+    expect((await tell(service, { type: "LaunchRequest" })).status).toBe(200);
+  });
+
+  it("a body of an unexpected shape does not matter: token and user are read only where they are text", async () => {
+    const body = JSON.stringify({
+      context: { System: { application: { applicationId: SKILL_ID }, user: { userId: 7, accessToken: null } } },
+      request: {
+        type: "AlexaSkillEvent.SkillAccountLinked",
+        requestId: "r-1",
+        timestamp: new Date(START).toISOString(),
+        eventCreationTime: 7,
+        body: ["unexpected"],
+      },
+    });
+    expect((await post(service, body)).status).toBe(200);
+  });
+});
+
+describe("trips and faults", () => {
+  it("answers with one D1 batch once the token's key is known", async () => {
+    const first = await link(service);
+    const second = await link(service);
+    await tell(service, { accessToken: first.tokens.access_token });
+    service.clock.advance(10 * 60_000);
+    service.meter.clear();
+    await tell(service, { accessToken: second.tokens.access_token });
+    expect(service.meter.calls()).toEqual(["DB.batch"]);
+    service.meter.clear();
+    await tell(service, { name: "SkillPermissionChanged" });
+    expect(service.meter.calls()).toEqual(["DB.batch"]);
+  });
+
+  it("U1: when our storage fails the answer is 503, and the same event then works", async () => {
+    const { tokens } = await link(service);
+    const body = eventBody({ accessToken: tokens.access_token });
+    service.meter.faults.push({ when: (trip) => trip.call === "batch", throws: "before" });
+    const answer = await post(service, body);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).not.toBeNull();
+    await answer.text();
+    service.meter.clear();
+    expect((await post(service, body)).status).toBe(200);
+    expect(await alive(tokens)).toBe(false);
+  });
+
+  it("F5: a batch that was committed and then lost is recognised", async () => {
+    const { tokens, grantId } = await link(service);
+    service.meter.faults.push({
+      when: (trip) => trip.call === "batch",
+      throws: "after",
+      message: "D1_ERROR: Network connection lost",
+      times: 1,
+    });
+    expect((await tell(service, { accessToken: tokens.access_token })).status).toBe(200);
+    expect(await audits(grantId)).toHaveLength(1);
+    expect(await alive(tokens)).toBe(false);
+  });
+
+  it("a certificate that cannot be fetched just now: 503, and nothing is taken", async () => {
+    for (const broken of [
+      () => new Response("slow down", { status: 503 }),
+      () => Promise.reject(new TypeError("connection refused")),
+    ]) {
+      files.set(CERTIFICATE_URL, broken);
+      const answer = await tell(service);
+      expect(answer.status).toBe(503);
+      await answer.text();
+    }
+    expect(await eventRows()).toBe(0);
+  });
+
+  it("the queries use their indexes", async () => {
+    const { tokens } = await link(service);
+    service.meter.clear();
+    await tell(service, { userId: ALEXA_USER });
+    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    const statements = service.meter.trips.flatMap(({ sql }) => sql.split(";")).filter((sql) => /\S/.test(sql));
+    for (const sql of statements) {
+      const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .bind(
+          ...Array.from({ length: Math.max(...[...sql.matchAll(/\?(\d+)/g)].map(([, n]) => Number(n))) }, () => "x"),
+        )
+        .all<{ detail: string }>();
+      expect(plan.results.map(({ detail }) => detail).filter((detail) => /^SCAN (?!CONSTANT)/.test(detail))).toEqual(
+        [],
+      );
+    }
+    expect(statements.length).toBeGreaterThan(8);
+  });
+
+  it("no token, user id or signature reaches the log", async () => {
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
+    const { tokens } = await link(service);
+    await tell(service, { accessToken: tokens.access_token, userId: ALEXA_USER });
+    await tell(service, { name: "Unknown", accessToken: tokens.access_token, userId: ALEXA_USER });
+    await post(service, eventBody({ accessToken: tokens.access_token }), { "signature-256": "x" });
+    const lines = log.mock.calls.flat().join("\n");
+    expect(lines).toContain("skill_event_refused");
+    expect(lines).toContain("grant_revoked");
+    expect(lines).not.toContain(tokens.access_token);
+    expect(lines).not.toContain(ALEXA_USER);
+  });
+});

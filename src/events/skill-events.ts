@@ -1,0 +1,165 @@
+// POST /alexa/events: what Alexa tells about a customer's skill, believed only when it is proved, recent and about a skill of ours.
+import { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { utf8Decode } from "../crypto/encoding.ts";
+import { randomId } from "../crypto/random.ts";
+import { readBounded } from "../http/form-body.ts";
+import { parseJson } from "../http/outbound.ts";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
+import { tolerant } from "../http/tolerant.ts";
+import { claimsOfEndedToken } from "../oauth/access-tokens.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { authenticateServiceClient } from "../skill-backend/service-client.ts";
+import {
+  type EventRow,
+  type EventTarget,
+  type TakenEvent,
+  takeDisabledEvent,
+  takeLinkedEvent,
+  takeOtherEvent,
+} from "../storage/amazon/skill-events.ts";
+import { levelShown } from "../storage/grants/link-levels.ts";
+import { deliverSoon } from "../webhooks/webhooks.ts";
+import { type SignatureFault, verifyAlexaSignature } from "./signature.ts";
+
+const LARGEST_BODY_BYTES = 256 * 1024;
+const PREFIX = "AlexaSkillEvent.";
+/** Delivered up to an hour late; everything else that Alexa signs must be fresh. Both in milliseconds, both ways. */
+const LATE_EVENTS = new Set([
+  "SkillEnabled",
+  "SkillDisabled",
+  "SkillAccountLinked",
+  "SkillPermissionAccepted",
+  "SkillPermissionChanged",
+]);
+const EVENT_TOLERANCE_MS = 3600_000;
+const REQUEST_TOLERANCE_MS = 150_000;
+
+const text = (longest: number) => z.string().check(z.minLength(1), z.maxLength(longest));
+const timestamp = z.pipe(z.iso.datetime({ offset: true }), z.transform(Date.parse));
+const envelope = z.object({
+  context: z.object({
+    System: z.object({
+      application: z.object({ applicationId: text(255) }),
+      user: tolerant(z.object({ userId: tolerant(text(255)), accessToken: tolerant(z.string()) })),
+      person: tolerant(z.object({ accessToken: tolerant(z.string()) })),
+    }),
+  }),
+  request: z.object({
+    type: text(200),
+    requestId: text(200),
+    timestamp,
+    /** When it happened, if Alexa says so: `timestamp` may be that of the delivery. */
+    eventCreationTime: tolerant(timestamp),
+    body: tolerant(z.object({ accessToken: tolerant(z.string()) })),
+  }),
+});
+type Envelope = z.infer<typeof envelope>;
+
+type Refusal = SignatureFault | "body_malformed" | "timestamp_outside_window" | "skill_unknown";
+
+export const skillEventRoutes = new Hono<AppEnv>();
+route(skillEventRoutes, "/alexa/events", { POST: takeEvent });
+
+async function takeEvent(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const body = await readBounded(c.req.raw, LARGEST_BODY_BYTES);
+  if (!body) return problem("body_too_large");
+  const parsed = envelope.safeParse(parseJson(utf8Decode(body)));
+  if (!parsed.success) return refuse(rt, "body_malformed");
+  const name = nameOf(parsed.data);
+  const tolerance = LATE_EVENTS.has(name) ? EVENT_TOLERANCE_MS : REQUEST_TOLERANCE_MS;
+  if (Math.abs(rt.now() - parsed.data.request.timestamp) > tolerance) return refuse(rt, "timestamp_outside_window");
+  const unproved = await requireProof(c, body, parsed.data.context.System.application.applicationId);
+  if (unproved) return unproved;
+  const taken = await apply(rt, parsed.data, name);
+  if (!taken.skillKnown) return refuse(rt, "skill_unknown");
+  if (taken.first) note(rt, parsed.data, name, taken);
+  return json(c, {});
+}
+
+/**
+ * Alexa's signature; or, for a Lambda, whose events come unsigned over AWS, the credentials of a `service` client of that very skill.
+ * Undefined when it is proved, else the answer.
+ */
+async function requireProof(c: AppContext, body: Uint8Array, skillId: string): Promise<Response | undefined> {
+  const rt = c.var.runtime;
+  const signature = c.req.header("signature-256");
+  if (signature === undefined && c.req.header("authorization") !== undefined) {
+    const client = await authenticateServiceClient(c);
+    if (client instanceof Response) return client;
+    return client.skillIds.includes(skillId) ? undefined : refuse(rt, "skill_unknown");
+  }
+  const headers = { certificateUrl: c.req.header("signaturecertchainurl"), signature };
+  const verdict = await verifyAlexaSignature(rt, headers, body);
+  if (verdict.verdict === "verified") return undefined;
+  if (verdict.verdict === "refused") return refuse(rt, verdict.fault);
+  rt.log.warn("certificate_unavailable");
+  return problem("temporarily_unavailable", "The signing certificate cannot be fetched just now.");
+}
+
+/** `SkillDisabled` for a skill event, the full type for any other request. */
+function nameOf({ request }: Envelope): string {
+  return request.type.startsWith(PREFIX) ? request.type.slice(PREFIX.length) : request.type;
+}
+
+/** Nothing was changed. What was wrong is said: whoever forges knows, and whoever configures needs it. */
+function refuse(rt: Runtime, reason: Refusal): Response {
+  rt.log.warn("skill_event_refused", { reason });
+  rt.metrics.count(`skill_event_refused_${reason}`);
+  return problem("event_refused", undefined, { reason });
+}
+
+/** One D1 batch; before it one read where the token's key is not cached. Throws `StorageFault`: Alexa may try again. */
+async function apply(rt: Runtime, event: Envelope, name: string): Promise<TakenEvent> {
+  const skillId = event.context.System.application.applicationId;
+  const alexaUserId = event.context.System.user?.userId ?? null;
+  const row: EventRow = {
+    requestId: event.request.requestId,
+    claimId: randomId(),
+    skillId,
+    type: name,
+    alexaUserId,
+    // Never after it was sent: an event from the future would end every later link of that customer.
+    eventAt: Math.min(event.request.eventCreationTime ?? event.request.timestamp, event.request.timestamp),
+  };
+  const { user, person } = event.context.System;
+  const named = (token: string | undefined) => grantOfToken(rt, token, skillId);
+  switch (name) {
+    case "SkillDisabled": {
+      const grantId = (await named(event.request.body?.accessToken)) ?? (await named(user?.accessToken));
+      const byUser: EventTarget = alexaUserId === null ? null : { alexaUserId };
+      return takeDisabledEvent(rt.db, row, grantId === undefined ? byUser : { grantId }, rt.now());
+    }
+    case "SkillAccountLinked":
+    case "SkillEnabled": {
+      const linked = await named(event.request.body?.accessToken);
+      const account = await named(user?.accessToken);
+      const speaker = await named(person?.accessToken);
+      const grantId = linked ?? account ?? speaker;
+      const level = levelShown("event", account === grantId, speaker === grantId);
+      return takeLinkedEvent(rt.db, row, grantId === undefined ? undefined : { grantId, level }, rt.now());
+    }
+    default:
+      return takeOtherEvent(rt.db, row, rt.now());
+  }
+}
+
+/** The grant of an access token, ended or not, if we signed it for this skill. */
+async function grantOfToken(rt: Runtime, token: string | undefined, skillId: string): Promise<string | undefined> {
+  const claims = token === undefined ? undefined : await claimsOfEndedToken(rt, token);
+  return claims?.aud === skillId ? claims.grant : undefined;
+}
+
+function note(rt: Runtime, event: Envelope, name: string, taken: TakenEvent): void {
+  const skillId = event.context.System.application.applicationId;
+  if (name === "SkillEnabled") rt.metrics.count("skill_enabled", skillId);
+  if (name === "SkillDisabled") rt.metrics.count("skill_disabled", skillId);
+  if (taken.ended.length > 0) deliverSoon(rt);
+  for (const grantId of taken.ended) {
+    rt.metrics.count("grant_revoked", skillId);
+    rt.log.info("grant_revoked", { grantId, reason: "skill_disabled" });
+  }
+  if (!LATE_EVENTS.has(name)) rt.log.info("skill_event_unknown", { type: name.slice(0, 80) });
+}

@@ -1,0 +1,156 @@
+// Linking that starts in the Alexa app and is decided in the company's app.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { DEMO, seedAccount } from "../../test/support/accounts.ts";
+import { appBearer } from "../../test/support/app-bearer.ts";
+import {
+  ALEXA_CLIENT,
+  ALEXA_REDIRECT_URIS,
+  APP_CLIENT,
+  APP_REDIRECT_URI,
+  challengeOf,
+  exchange,
+  SERVICE_CLIENT,
+  seedAppAndService,
+  seedSkill,
+} from "../../test/support/seeds.ts";
+import { type Service, startService } from "../../test/support/service.ts";
+
+const STATE = "eyJh%3D%2B~%2f";
+const QUERY = `client_id=${ALEXA_CLIENT}&response_type=code&scope=profile&state=${STATE}&redirect_uri=${encodeURIComponent(ALEXA_REDIRECT_URIS[1] ?? "")}`;
+
+let service: Service;
+let bearer: string;
+
+beforeEach(async () => {
+  service = startService();
+  await seedSkill();
+  await seedAppAndService();
+  await seedAccount(service, DEMO);
+  bearer = await appBearer(service, DEMO);
+});
+
+async function post(body: unknown, token = bearer): Promise<{ status: number; json: Record<string, string> }> {
+  const response = await service.request("/api/authorizations", {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  return { status: response.status, json: (await response.json()) as Record<string, string> };
+}
+
+describe("the app asks and decides", () => {
+  it("L6: describes the request, then gives the redirect with code, state and source=app", async () => {
+    const asked = await post({ query: QUERY });
+    expect(asked.status).toBe(200);
+    expect(asked.json).toMatchObject({ skillName: "Acme Home", account: DEMO.email });
+    expect(asked.json.scopes).toEqual([{ name: "profile", description: "What profile allows" }]);
+    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM codes").first("n")).toBe(1);
+    const decided = await post({ query: QUERY, ticket: asked.json.ticket, decision: "allow" });
+    const { redirectTo = "" } = decided.json;
+    expect(redirectTo).toMatch(
+      /^https:\/\/layla\.amazon\.com\/api\/skill\/link\/M0TESTVENDOR00\?code=c0[\w-]{43}&state=/,
+    );
+    expect(redirectTo.endsWith(`&state=${STATE}&source=app`)).toBe(true);
+    const again = await post({ query: QUERY, ticket: asked.json.ticket, decision: "deny" });
+    expect(again.json.redirectTo).toBe(redirectTo);
+    const code = /code=([^&]+)/.exec(redirectTo)?.[1] ?? "";
+    const tokens = await service.request("/token", exchange(code, { redirect_uri: ALEXA_REDIRECT_URIS[1] }));
+    expect(tokens.status).toBe(200);
+    const flow = await env.DB.prepare(
+      "SELECT flow FROM attempts WHERE flow = 'app_authorize' AND outcome = 'linked'",
+    ).first("flow");
+    expect(flow).toBe("app_authorize");
+  });
+
+  it("L6: a denial returns to Alexa too", async () => {
+    const { json } = await post({ query: QUERY });
+    const decided = await post({ query: QUERY, ticket: json.ticket, decision: "deny" });
+    expect(decided.json.redirectTo).toBe(`${ALEXA_REDIRECT_URIS[1]}?error=access_denied&state=${STATE}&source=app`);
+  });
+
+  it("S6: PKCE is carried through", async () => {
+    const verifier = "exampleVerifier-0123456789-abcdefghijklmnopqrstuvwxyz";
+    const query = `${QUERY}&code_challenge=${await challengeOf(verifier)}&code_challenge_method=S256`;
+    const { json } = await post({ query });
+    const { redirectTo = "" } = (await post({ query, ticket: json.ticket, decision: "allow" })).json;
+    const code = /code=([^&]+)/.exec(redirectTo)?.[1] ?? "";
+    const fields = { redirect_uri: ALEXA_REDIRECT_URIS[1] };
+    expect((await service.request("/token", exchange(code, fields))).status).toBe(400);
+    expect((await service.request("/token", exchange(code, { ...fields, code_verifier: verifier }))).status).toBe(200);
+  });
+
+  it("a fault of Alexa's goes back to Alexa at once", async () => {
+    const { status, json } = await post({ query: QUERY.replace("scope=profile", "scope=admin") });
+    expect(status).toBe(200);
+    expect(json.redirectTo).toMatch(/\?error=invalid_scope&.*&source=app$/);
+  });
+
+  it("S2: the ticket is bound to its user, its query and ten minutes", async () => {
+    const other = { ...DEMO, email: "other@example.com" };
+    await seedAccount(service, other);
+    const otherBearer = await appBearer(service, other);
+    const { ticket } = (await post({ query: QUERY })).json;
+    const decide = (query: string, token: string) => post({ query, ticket, decision: "allow" }, token);
+    expect((await decide(QUERY, otherBearer)).json.code).toBe("invalid_ticket");
+    expect((await decide(`${QUERY}&x=1`, bearer)).json.code).toBe("invalid_ticket");
+    expect((await post({ query: QUERY, ticket: `${ticket}x`, decision: "allow" })).json.code).toBe("invalid_ticket");
+    service.clock.advance(10 * 60_000);
+    expect((await decide(QUERY, bearer)).json.code).toBe("invalid_ticket");
+  });
+
+  it("a user deleted between question and decision gets nothing", async () => {
+    const { ticket } = (await post({ query: QUERY })).json;
+    await env.DB.prepare("DELETE FROM users").run();
+    expect((await post({ query: QUERY, ticket, decision: "allow" })).status).toBe(401);
+  });
+
+  it.each([
+    ["client_unknown", QUERY.replace(ALEXA_CLIENT, "nobody")],
+    ["client_unknown", QUERY.replace("client_id", "x")],
+    ["redirect_uri_unregistered", QUERY.replace("layla", "evil")],
+    ["redirect_uri_unregistered", QUERY.replace("redirect_uri", "x")],
+    ["invalid_body", `${QUERY}&state=2`],
+    ["invalid_body", QUERY.replace(STATE, "x".repeat(8193))],
+    ["invalid_body", QUERY.replace(STATE, "\u00e4")],
+  ])("B4: %s is a 400 problem", async (code, query) => {
+    const { status, json } = await post({ query });
+    expect([status, json.code]).toEqual([400, code]);
+  });
+
+  it("B3: takes a query of 16 KB, and not a byte more", async () => {
+    const filled = `${QUERY}&x=`.padEnd(16 * 1024, "y");
+    const { status, json } = await post({ query: filled });
+    expect([status, json.account]).toEqual([200, DEMO.email]);
+    expect((await post({ query: `${filled}y` })).status).toBe(400);
+    expect((await service.request(`/authorize?${filled}`)).status).toBe(200);
+  });
+
+  it("only Alexa's clients: the app's own client cannot be asked for here", async () => {
+    const query = `client_id=${APP_CLIENT}&response_type=code&redirect_uri=${encodeURIComponent(APP_REDIRECT_URI)}&code_challenge=${"a".repeat(43)}&code_challenge_method=S256`;
+    expect((await post({ query })).json.code).toBe("client_unknown");
+    const asService = QUERY.replace(ALEXA_CLIENT, SERVICE_CLIENT);
+    expect((await post({ query: asService })).json.code).toBe("client_unknown");
+  });
+
+  it.each([
+    ["{", 400],
+    ["[]", 400],
+    [{}, 400],
+    [{ query: 1 }, 400],
+    [{ query: "" }, 400],
+    [{ query: QUERY, decision: "allow" }, 400],
+    [{ query: QUERY, ticket: "x" }, 400],
+    [{ query: QUERY, ticket: "x", decision: "maybe" }, 400],
+    [{ query: QUERY, more: true }, 400],
+    [JSON.stringify({ query: "x".repeat(70_000) }), 413],
+  ])("the body %j is answered with %i", async (body, status) => {
+    expect((await post(body)).status).toBe(status);
+  });
+
+  it("without a bearer 401, with another method 405", async () => {
+    expect((await service.request("/api/authorizations", { method: "POST", body: "{}" })).status).toBe(401);
+    const wrong = await service.request("/api/authorizations");
+    expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "POST"]);
+  });
+});

@@ -1,0 +1,157 @@
+// Linking from the Alexa app through the company's app: the app shows the consent, we give the redirect (flow "app to app").
+import { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { sha256 } from "../crypto/hash.ts";
+import { randomId } from "../crypto/random.ts";
+import { openJson, sealJson } from "../crypto/sealed-json.ts";
+import { jsonBody } from "../http/json-body.ts";
+import { problem } from "../http/problem.ts";
+import {
+  checkAuthorizationRequest,
+  errorUri,
+  LONGEST_QUERY,
+  type PageRefusal,
+  type ValidatedAuthorizationRequest,
+} from "../oauth/authorization-request.ts";
+import { noteRefusal } from "../oauth/authorize-refusal.ts";
+import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
+import { decide } from "../oauth/decision.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { messagesFor } from "../ui/messages.ts";
+
+const TICKET_LIFETIME_MS = 10 * 60 * 1000;
+const LARGEST_BODY_BYTES = 64 * 1024;
+
+/** Body of both steps: the query alone asks, with `ticket` and `decision` it decides. */
+export const authorizationBodySchema = z
+  .strictObject({
+    /** The raw query string that Alexa sent, without `?`. */
+    query: z.string().check(z.minLength(1, "must not be empty"), z.maxLength(16 * 1024, "must have at most 16 KB")),
+    /** From the answer of the first step; valid for ten minutes. */
+    ticket: z.optional(z.string().check(z.maxLength(4096, "is not one of ours"))),
+    decision: z.optional(z.enum(["allow", "deny"], "must be allow or deny")),
+  })
+  .check(
+    z.refine(
+      (body) => (body.ticket === undefined) === (body.decision === undefined),
+      "ticket and decision go together",
+    ),
+  );
+
+const ticketSchema = z.object({
+  attemptId: z.string(),
+  traceId: z.string(),
+  grantId: z.string(),
+  queryHash: z.string(),
+});
+
+export const appAuthorizationRoutes = new Hono<AppEnv>()
+  .post("/api/authorizations", (c) => authorizations(c as AppContext))
+  .all("/api/authorizations", () => problem("method_not_allowed", undefined, {}, { allow: "POST" }));
+
+async function authorizations(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const user = await authenticateUser(c);
+  if (user instanceof Response) return user;
+  const body = await jsonBody(c, authorizationBodySchema, { limit: LARGEST_BODY_BYTES });
+  if (body instanceof Response) return body;
+  const request = await checkAuthorizationRequest(rt, body.query, "alexa");
+  if (request.kind === "page") {
+    noteRefusal(rt, request, body.query);
+    return refusal(request);
+  }
+  if (request.kind === "redirect") {
+    const extras = { issuer: rt.issuer, fromApp: true };
+    rt.metrics.refused(request.target.client.id, request.error, request.target.redirectUri);
+    return answer(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });
+  }
+  return body.ticket === undefined || body.decision === undefined
+    ? describe(c, request, user, body.query)
+    : decideWithTicket(c, request, user, { ...body, ticket: body.ticket, decision: body.decision });
+}
+
+function answer(c: AppContext, content: Record<string, unknown>): Response {
+  c.header("cache-control", "no-store");
+  return c.json(content);
+}
+
+function refusal(request: PageRefusal): Response {
+  switch (request.reason) {
+    case "client_missing":
+    case "client_unknown":
+      return problem("client_unknown", "Only Alexa's clients start linking here.");
+    case "redirect_uri_missing":
+    case "redirect_uri_unregistered":
+      return problem("redirect_uri_unregistered");
+    case "parameter_repeated":
+      return problem("invalid_body", `query: ${request.parameter ?? "a parameter"} is given more than once`);
+    case "query_too_long":
+      return problem("invalid_body", `query: must have at most ${LONGEST_QUERY} bytes`);
+    case "state_too_long":
+    case "state_not_printable":
+      return problem("invalid_body", "query: state is too long or has characters that are not allowed");
+  }
+}
+
+async function describe(
+  c: AppContext,
+  request: ValidatedAuthorizationRequest,
+  user: ApiUser,
+  query: string,
+): Promise<Response> {
+  const rt = c.var.runtime;
+  const { client } = request;
+  const { language } = messagesFor(c);
+  const ticket = await sealJson(
+    rt.keyring,
+    "authorization-ticket",
+    user.userId,
+    { attemptId: randomId(), traceId: randomId(), grantId: randomId(), queryHash: await sha256(query) },
+    rt.now() + TICKET_LIFETIME_MS,
+  );
+  rt.metrics.count("app_authorize_shown", client.skillId);
+  return answer(c, {
+    skillName: client.skillName ?? client.name,
+    scopes: request.scopes.map((name) => ({
+      name,
+      description: client.scopeTexts[name]?.[language] ?? client.scopeTexts[name]?.en ?? name,
+    })),
+    account: user.label,
+    ticket,
+  });
+}
+
+async function decideWithTicket(
+  c: AppContext,
+  request: ValidatedAuthorizationRequest,
+  user: ApiUser,
+  body: { readonly query: string; readonly ticket: string; readonly decision: "allow" | "deny" },
+): Promise<Response> {
+  const rt: Runtime = c.var.runtime;
+  const opened = await openJson(rt.keyring, "authorization-ticket", user.userId, body.ticket, ticketSchema, rt.now());
+  if (opened === "expired") return problem("invalid_ticket", "The ticket has expired: ask again with the query alone.");
+  if (opened === "forged" || opened.value.queryHash !== (await sha256(body.query))) return problem("invalid_ticket");
+  const { attemptId, traceId, grantId } = opened.value;
+  const { client } = request;
+  const result = await decide(rt, {
+    request,
+    start: {
+      attemptId,
+      traceId,
+      flow: "app_authorize",
+      skillId: client.skillId,
+      skillStage: client.skillStage,
+      clientId: client.id,
+    },
+    grantId,
+    keyId: opened.keyId,
+    decision: body.decision,
+    userId: user.userId,
+    browserHash: null,
+    actorHolds: { sql: "EXISTS (SELECT 1 FROM users WHERE id = ?)", params: [user.userId] },
+    origin: "app",
+  });
+  if (result === "actor_gone") return problem("unauthenticated", "The user is gone.");
+  if (result === "decided_by_another") return problem("invalid_ticket");
+  return answer(c, { redirectTo: result.redirectTo });
+}

@@ -1,0 +1,31 @@
+// What the company's mobile app claims: the association files of both platforms, and the address Alexa opens it with.
+import { Hono } from "hono/tiny";
+import { problem } from "../http/problem.ts";
+import { rawQueryOf } from "../oauth/raw-query.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { androidStatements, appleAssociation } from "./association-files.ts";
+
+const MAX_AGE_SECONDS = 3600;
+
+export const deepLinkRoutes = new Hono<AppEnv>()
+  .get("/.well-known/apple-app-site-association", (c) => {
+    const { appleAppIds } = c.var.runtime.config;
+    return associationFile(c as AppContext, appleAppIds.length === 0 ? undefined : appleAssociation(appleAppIds));
+  })
+  .get("/.well-known/assetlinks.json", (c) => {
+    const { androidApps } = c.var.runtime.config;
+    return associationFile(c as AppContext, androidApps.size === 0 ? undefined : androidStatements(androidApps));
+  })
+  .get("/app/authorize", (c) => {
+    // No app took the address: the browser goes on with the very same bytes (B1).
+    const query = rawQueryOf(c.req.url);
+    c.header("location", query === "" ? "/authorize" : `/authorize?${query}`);
+    c.header("cache-control", "no-store");
+    return c.body(null, 303);
+  });
+
+function associationFile(c: AppContext, content: unknown): Response {
+  if (content === undefined) return problem("not_found", "No app is configured for this platform.");
+  c.header("cache-control", `public, max-age=${MAX_AGE_SECONDS}`);
+  return c.body(JSON.stringify(content), 200, { "content-type": "application/json" });
+}

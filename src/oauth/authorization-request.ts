@@ -1,0 +1,176 @@
+// The authorization request (RFC 6749 §4.1.1), checked rule by rule. Only what passed the first rules may be redirected to.
+import type { Runtime } from "../runtime.ts";
+import type { Client } from "../storage/clients/clients.ts";
+import { CAPABILITIES } from "./capabilities.ts";
+import { findClient } from "./client-authentication.ts";
+import { isChallenge } from "./pkce.ts";
+import { appendToUri, parseRawQuery, type RawParameter } from "./raw-query.ts";
+
+/** Longest `state` in bytes as it stands in the query string. */
+const LONGEST_STATE = 8192;
+/** Longest query looked at at all, in bytes. */
+export const LONGEST_QUERY = 16 * 1024;
+
+/** Refused on a page of ours: nothing here may be redirected to. */
+export type PageRefusal =
+  | { readonly kind: "page"; readonly reason: "query_too_long" | "parameter_repeated"; readonly parameter?: string }
+  | { readonly kind: "page"; readonly reason: "client_missing" | "client_unknown" | "redirect_uri_missing" }
+  | { readonly kind: "page"; readonly reason: "redirect_uri_unregistered"; readonly redirectUri: string }
+  | { readonly kind: "page"; readonly reason: "state_too_long" | "state_not_printable" };
+
+/** Where an answer may go: a registered redirect URI of a known client, and the state to hand back. */
+export interface AnswerTarget {
+  readonly client: Client;
+  readonly redirectUri: string;
+  /** Percent-encoded, exactly as sent; undefined when there was none. */
+  readonly rawState: string | undefined;
+}
+
+/** Refused by a redirect with an error code of RFC 6749 §4.1.2.1. */
+export interface RedirectRefusal {
+  readonly kind: "redirect";
+  readonly target: AnswerTarget;
+  readonly error: "invalid_request" | "unauthorized_client" | "unsupported_response_type" | "invalid_scope";
+  readonly description: string;
+}
+
+/** Only this carries a redirect URI that a code may be sent to. */
+export interface ValidatedAuthorizationRequest extends AnswerTarget {
+  readonly kind: "valid";
+  readonly scopes: readonly string[];
+  readonly codeChallenge: string | null;
+}
+
+type Query = ReadonlyMap<string, readonly RawParameter[]>;
+
+const NEVER_REPEATED_ON_A_PAGE = ["client_id", "redirect_uri", "state", "code_challenge"];
+const NEVER_REPEATED = ["response_type", "scope", "code_challenge_method", "response_mode"];
+
+function single(query: Query, name: string): string | undefined {
+  const value = query.get(name)?.[0]?.value;
+  return value === "" ? undefined : value;
+}
+
+/**
+ * Checks the raw query of an authorization request. One D1 read when the client is not in the isolate's cache, or when the cached
+ * row would refuse: a cached row may allow, never refuse. With `kind` given, a client of another kind counts as unknown.
+ */
+export async function checkAuthorizationRequest(
+  rt: Runtime,
+  rawQuery: string,
+  kind?: Client["kind"],
+): Promise<ValidatedAuthorizationRequest | RedirectRefusal | PageRefusal> {
+  if (rawQuery.length > LONGEST_QUERY) return { kind: "page", reason: "query_too_long" };
+  const query = parseRawQuery(rawQuery);
+  const repeated = NEVER_REPEATED_ON_A_PAGE.find((name) => (query.get(name)?.length ?? 0) > 1);
+  if (repeated) return { kind: "page", reason: "parameter_repeated", parameter: repeated };
+  const clientId = single(query, "client_id");
+  if (clientId === undefined) return { kind: "page", reason: "client_missing" };
+  const cached = rt.caches.client(clientId, rt.now());
+  const fits = (client: Client) => kind === undefined || client.kind === kind;
+  const verdict = cached && fits(cached) ? checkWithClient(query, cached) : undefined;
+  if (verdict?.kind === "valid") return verdict;
+  const client = await findClient(rt, clientId, true);
+  return client && fits(client) ? checkWithClient(query, client) : { kind: "page", reason: "client_unknown" };
+}
+
+function checkWithClient(query: Query, client: Client): ValidatedAuthorizationRequest | RedirectRefusal | PageRefusal {
+  const target = checkTarget(query, client);
+  if ("kind" in target) return target;
+  const refuse = (error: RedirectRefusal["error"], description: string): RedirectRefusal => ({
+    kind: "redirect",
+    target,
+    error,
+    description,
+  });
+  const repeated = NEVER_REPEATED.find((name) => (query.get(name)?.length ?? 0) > 1);
+  if (repeated) return refuse("invalid_request", `${repeated} is given more than once`);
+  if (client.kind === "service") return refuse("unauthorized_client", "This client has no authorization requests");
+  const responseType = single(query, "response_type");
+  if (responseType === undefined) return refuse("invalid_request", "response_type is missing");
+  if (responseType !== CAPABILITIES.responseTypes[0]) {
+    return refuse("unsupported_response_type", "response_type must be code");
+  }
+  const responseMode = single(query, "response_mode");
+  if (responseMode !== undefined && responseMode !== CAPABILITIES.responseModes[0]) {
+    return refuse("invalid_request", "response_mode must be query");
+  }
+  const pkceProblem = checkPkce(query, client);
+  if (pkceProblem) return refuse("invalid_request", pkceProblem);
+  const scopes = checkScope(query, client);
+  if (!scopes) return refuse("invalid_scope", "A scope is not one of this client's");
+  return { kind: "valid", ...target, scopes, codeChallenge: single(query, "code_challenge") ?? null };
+}
+
+/** Client, redirect URI and state: what must hold before anything may be redirected anywhere. */
+function checkTarget(query: Query, client: Client): AnswerTarget | PageRefusal {
+  const parameter = query.get("redirect_uri")?.[0];
+  if (!parameter || parameter.raw === "") return { kind: "page", reason: "redirect_uri_missing" };
+  const redirectUri = client.redirectUris.find((registered) => registered === parameter.value);
+  if (redirectUri === undefined) {
+    return { kind: "page", reason: "redirect_uri_unregistered", redirectUri: parameter.value ?? parameter.raw };
+  }
+  const rawState = query.get("state")?.[0]?.raw;
+  if (rawState !== undefined && rawState.length > LONGEST_STATE) return { kind: "page", reason: "state_too_long" };
+  if (rawState !== undefined && !/^[\x21-\x7e]*$/.test(rawState)) {
+    return { kind: "page", reason: "state_not_printable" };
+  }
+  return { client, redirectUri, rawState };
+}
+
+/** PKCE (RFC 7636 §4.3): S256 or nothing; never `plain`, never a method that we do not know. */
+function checkPkce(query: Query, client: Client): string | undefined {
+  const challenge = query.get("code_challenge")?.[0];
+  const method = query.get("code_challenge_method")?.[0];
+  if (!challenge) {
+    if (method) return "code_challenge_method without code_challenge";
+    return client.requirePkce || client.kind === "app" ? "code_challenge is required (PKCE, S256)" : undefined;
+  }
+  if (challenge.value === undefined || !isChallenge(challenge.value)) {
+    return "code_challenge must be 43 base64url characters";
+  }
+  // Without a method RFC 7636 means `plain`, which is refused.
+  return method?.value === CAPABILITIES.challengeMethods[0] ? undefined : "code_challenge_method must be S256";
+}
+
+/** The scopes asked for, all of the client's when none; undefined when one is not the client's. */
+function checkScope(query: Query, client: Client): readonly string[] | undefined {
+  const parameter = query.get("scope")?.[0];
+  if (!parameter || parameter.raw === "") return client.scopes;
+  if (parameter.value === undefined) return undefined;
+  const asked = [...new Set(parameter.value.split(" ").filter((name) => name !== ""))];
+  if (asked.length === 0) return client.scopes;
+  return asked.every((name) => client.scopes.includes(name)) ? asked : undefined;
+}
+
+export interface AnswerExtras {
+  /** The issuer, when this client wants `iss` (RFC 9207). */
+  readonly issuer?: string;
+  /** Adds `source=app`: the answer comes from the company's app. */
+  readonly fromApp?: boolean;
+}
+
+function answerUri(target: AnswerTarget, first: readonly string[], extras: AnswerExtras): string {
+  return appendToUri(target.redirectUri, [
+    ...first,
+    ...(target.rawState === undefined ? [] : [`state=${target.rawState}`]),
+    ...(extras.issuer && target.client.issuerInResponse ? [`iss=${encodeURIComponent(extras.issuer)}`] : []),
+    ...(extras.fromApp ? ["source=app"] : []),
+  ]);
+}
+
+/** The redirect that carries a code (RFC 6749 §4.1.2), built by joining strings (B2). */
+export function successUri(request: ValidatedAuthorizationRequest, code: string, extras: AnswerExtras): string {
+  return answerUri(request, [`code=${code}`], extras);
+}
+
+/** The redirect that carries an error (RFC 6749 §4.1.2.1). */
+export function errorUri(
+  target: AnswerTarget,
+  error: string,
+  description: string | undefined,
+  extras: AnswerExtras,
+): string {
+  const described = description === undefined ? [] : [`error_description=${encodeURIComponent(description)}`];
+  return answerUri(target, [`error=${error}`, ...described], extras);
+}

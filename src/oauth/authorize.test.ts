@@ -1,0 +1,278 @@
+// GET /authorize over HTTP: redirect URIs, state, PKCE, scope, and what goes back to Alexa.
+import { env } from "cloudflare:workers";
+import fc from "fast-check";
+import { beforeEach, describe, expect, it } from "vitest";
+import { DEMO, seedAccount } from "../../test/support/accounts.ts";
+import { query, rowCounts, STATE, signedIn } from "../../test/support/authorize.ts";
+import {
+  ALEXA_CLIENT,
+  ALEXA_REDIRECT_URIS,
+  challengeOf,
+  exchange,
+  json,
+  SKILL_ID,
+  seedAppAndService,
+  seedSkill,
+} from "../../test/support/seeds.ts";
+import { ISSUER, type Service, startService } from "../../test/support/service.ts";
+import { Visitor } from "../../test/support/visitor.ts";
+
+let service: Service;
+beforeEach(async () => {
+  service = startService();
+  await seedSkill();
+  await seedAppAndService();
+  await seedAccount(service, DEMO);
+});
+
+describe("linking from the Alexa app", () => {
+  it.each(ALEXA_REDIRECT_URIS)("R1: links through %s, from sign-in to a refreshed token", async (redirectUri) => {
+    const visitor = new Visitor(service);
+    const signInPage = await visitor.open(`/authorize?${query({ redirect_uri: encodeURIComponent(redirectUri) })}`);
+    expect(signInPage.status).toBe(200);
+    const consent = await visitor.submit(signInPage, { email: DEMO.email, password: DEMO.password });
+    expect(consent.status).toBe(200);
+    expect(consent.html).toContain("Acme Home");
+    expect(consent.html).toContain(DEMO.email);
+    const back = await visitor.submit(consent, { decision: "allow" });
+    expect(back.status).toBe(303);
+    expect(back.location).toMatch(new RegExp(`^${redirectUri.replaceAll(".", "\\.")}\\?code=c0[\\w-]{43}&state=`));
+    const code = /code=([^&]+)/.exec(back.location ?? "")?.[1] ?? "";
+    const tokens = await service.request("/token", exchange(code, { redirect_uri: redirectUri }));
+    expect(tokens.status).toBe(200);
+    const attempt = await env.DB.prepare("SELECT outcome, steps FROM attempts").first<{
+      outcome: string;
+      steps: string;
+    }>();
+    expect(attempt?.outcome).toBe("linked");
+    expect((JSON.parse(attempt?.steps ?? "[]") as { name: string }[]).map((step) => step.name)).toEqual([
+      "signed_in",
+      "consent_given",
+      "code_redeemed",
+    ]);
+  });
+
+  it("asks a signed-in customer for one touch, and stores nothing before it", async () => {
+    const visitor = await signedIn(service);
+    const before = await rowCounts();
+    service.meter.clear();
+    await visitor.open(`/authorize?${query()}`);
+    service.meter.clear();
+    const consent = await visitor.open(`/authorize?${query()}`);
+    expect(service.meter.calls()).toEqual([]);
+    expect(await rowCounts()).toEqual(before);
+    service.meter.clear();
+    const back = await visitor.submit(consent, { decision: "allow" });
+    expect(back.status).toBe(303);
+    expect(service.meter.calls().toSorted()).toEqual(["CODES.put", "DB.batch"]);
+  });
+
+  it("denial goes back to Alexa with the same state", async () => {
+    const visitor = await signedIn(service);
+    const back = await visitor.submit(await visitor.open(`/authorize?${query()}`), { decision: "deny" });
+    expect(back.location).toBe(`${ALEXA_REDIRECT_URIS[0]}?error=access_denied&state=${STATE}`);
+    expect(await env.DB.prepare("SELECT outcome FROM attempts").first("outcome")).toBe("cancelled");
+    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM codes").first("n")).toBe(0);
+  });
+
+  it("S2: somebody who consented before is still asked", async () => {
+    const visitor = await signedIn(service);
+    await visitor.submit(await visitor.open(`/authorize?${query()}`), { decision: "allow" });
+    const second = await visitor.open(`/authorize?${query()}`);
+    expect(second.status).toBe(200);
+    expect(second.html).toContain('value="allow"');
+  });
+});
+
+describe("redirect URIs", () => {
+  const registered = ALEXA_REDIRECT_URIS[0] ?? "";
+  it.each([
+    registered.replace("pitangui.amazon.com", "pitangui.amazon.com.evil.test"),
+    registered.replace("pitangui.amazon.com", "pitangui.amazon.com@evil.test"),
+    `${registered}/more`,
+    `${registered}/`,
+    `${registered}?x=1`,
+    `${registered}#x`,
+    registered.replace("M0TESTVENDOR00", "M0OTHERVENDOR0"),
+    registered.replace("/api/", "/API/"),
+    registered.replace("https:", "http:"),
+    registered.replace("amazon", "ama\tzon"),
+    "javascript:alert(1)",
+    "//evil.test",
+    `${ISSUER}/link/callback`,
+    `${ISSUER}/app/callback`,
+  ])("R2, S7: %j gets a page and never a redirect", async (uri) => {
+    const response = await service.request(`/authorize?${query({ redirect_uri: encodeURIComponent(uri) })}`);
+    expect(response.status).toBe(400);
+    expect(response.headers.get("location")).toBeNull();
+    expect(response.headers.get("content-type")).toContain("text/html");
+  });
+
+  it.each([
+    ["client_id", `${query()}&client_id=${ALEXA_CLIENT}`],
+    ["redirect_uri", `${query()}&redirect_uri=https%3A%2F%2Fevil.test`],
+    ["state", `${query()}&state=2`],
+    ["code_challenge", `${query()}&code_challenge=a&code_challenge=b`],
+    ["a missing client_id", query({ client_id: undefined })],
+    ["an unknown client_id", query({ client_id: "nobody" })],
+    ["a missing redirect_uri", query({ redirect_uri: undefined })],
+    ["a broken redirect_uri", query({ redirect_uri: "%zz" })],
+  ])("B4: %s repeated or wrong is a 400 page", async (_, bad) => {
+    const response = await service.request(`/authorize?${bad}`);
+    expect(response.status).toBe(400);
+    expect(response.headers.get("location")).toBeNull();
+  });
+
+  it("R4: an unregistered Amazon address is kept for the operator, with client and exact string", async () => {
+    const uri = "https://layla.amazon.com/api/skill/link/M0OTHERVENDOR0";
+    const counting = startService({ METRICS_FLUSH_MS: "1" });
+    await counting.request(`/authorize?${query({ redirect_uri: encodeURIComponent(uri) })}`);
+    const row = await env.DB.prepare("SELECT client_id, reason, redirect_uri FROM refusals").first();
+    expect(row).toEqual({ client_id: ALEXA_CLIENT, reason: "redirect_uri_unregistered", redirect_uri: uri });
+  });
+
+  it("a client registered a moment ago is found although its absence was seen", async () => {
+    expect((await service.request(`/authorize?${query({ client_id: "later" })}`)).status).toBe(400);
+    await seedSkill({ id: "later", skillId: `${SKILL_ID}-2` });
+    expect((await service.request(`/authorize?${query({ client_id: "later" })}`)).status).toBe(200);
+  });
+});
+
+describe("errors that belong to Alexa go back to Alexa", () => {
+  it.each([
+    ["unsupported_response_type", { response_type: "token" }],
+    ["invalid_request", { response_type: undefined }],
+    ["invalid_scope", { scope: "admin" }],
+    ["invalid_scope", { scope: "%zz" }],
+    ["invalid_request", { code_challenge: "a".repeat(43), code_challenge_method: "plain" }],
+    ["invalid_request", { code_challenge: "a".repeat(43) }],
+    ["invalid_request", { code_challenge: "a".repeat(42), code_challenge_method: "S256" }],
+    ["invalid_request", { code_challenge: `${"a".repeat(42)}%2B`, code_challenge_method: "S256" }],
+    ["invalid_request", { code_challenge_method: "S256" }],
+    ["invalid_request", { response_mode: "fragment" }],
+  ])("S6: %s for %j", async (error, overrides) => {
+    const response = await service.request(`/authorize?${query(overrides)}`);
+    expect(response.status).toBe(303);
+    const location = response.headers.get("location") ?? "";
+    expect(location.startsWith(`${ALEXA_REDIRECT_URIS[0]}?error=${error}&`)).toBe(true);
+    expect(location.endsWith(`&state=${STATE}`)).toBe(true);
+  });
+
+  it("S6: a client that requires PKCE is refused without a challenge, and public apps always", async () => {
+    await seedSkill({ id: "strict", skillId: `${SKILL_ID}-2`, requirePkce: true });
+    for (const [client, redirect] of [
+      ["strict", ALEXA_REDIRECT_URIS[0]],
+      ["test-app", "https://app.example.com/oauth/callback"],
+    ]) {
+      const response = await service.request(
+        `/authorize?${query({ client_id: client, redirect_uri: encodeURIComponent(redirect ?? ""), scope: undefined })}`,
+      );
+      expect(response.headers.get("location")).toContain("error=invalid_request");
+    }
+  });
+
+  it("S2: iss is sent to the clients that want it, and only to them", async () => {
+    await seedSkill({ id: "with-iss", skillId: `${SKILL_ID}-2`, issuerInResponse: true });
+    const visitor = await signedIn(service);
+    const back = await visitor.submit(await visitor.open(`/authorize?${query({ client_id: "with-iss" })}`), {
+      decision: "allow",
+    });
+    expect(back.location).toContain(`&iss=${encodeURIComponent(ISSUER)}`);
+    const plain = await visitor.submit(await visitor.open(`/authorize?${query()}`), { decision: "allow" });
+    expect(plain.location).not.toContain("iss=");
+  });
+
+  it("missing scope means all of the client's; the code carries PKCE through to the exchange", async () => {
+    const verifier = "exampleVerifier-0123456789-abcdefghijklmnopqrstuvwxyz";
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(
+      `/authorize?${query({ scope: undefined, code_challenge: await challengeOf(verifier), code_challenge_method: "S256" })}`,
+    );
+    const back = await visitor.submit(consent, { decision: "allow" });
+    const code = /code=([^&]+)/.exec(back.location ?? "")?.[1] ?? "";
+    expect((await service.request("/token", exchange(code))).status).toBe(400);
+    const tokens = await service.request("/token", exchange(code, { code_verifier: verifier }));
+    expect((await json(tokens)).scope).toBe("profile devices:control");
+  });
+});
+
+describe("state", () => {
+  const hex = fc.constantFrom(..."0123456789abcdefABCDEF");
+  const piece = fc.oneof(
+    fc.constantFrom(..."abcXYZ019-._~!*();:@,/?$+="),
+    fc.tuple(hex, hex).map(([high, low]) => `%${high}${low}`),
+  );
+  it("B1: comes back byte for byte after the whole round trip, whatever it holds", async () => {
+    const visitor = await signedIn(service);
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { minLength: 1, maxLength: 120 }), async (pieces) => {
+        const state = pieces.join("");
+        const back = await visitor.submit(await visitor.open(`/authorize?${query({ state })}`), { decision: "allow" });
+        expect(back.location?.endsWith(`&state=${state}`)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("B3: 8,192 bytes pass, one more is a 400 page; no cookie grows with it", async () => {
+    const visitor = await signedIn(service);
+    const long = "s".repeat(8192);
+    const back = await visitor.submit(await visitor.open(`/authorize?${query({ state: long })}`), {
+      decision: "allow",
+    });
+    expect(back.location?.endsWith(`&state=${long}`)).toBe(true);
+    expect(Math.max(...[...visitor.cookies.values()].map((value) => value.length))).toBeLessThan(1000);
+    expect((await visitor.open(`/authorize?${query({ state: `${long}s` })}`)).status).toBe(400);
+  });
+
+  it("B3: 4 KB of state survive a sign-in on the way", async () => {
+    const visitor = new Visitor(service);
+    const state = "t".repeat(4096);
+    const consent = await visitor.submit(await visitor.open(`/authorize?${query({ state })}`), { ...DEMO });
+    expect((await visitor.submit(consent, { decision: "allow" })).location?.endsWith(`&state=${state}`)).toBe(true);
+  });
+
+  it("B2: a registered URI's own query keeps its bytes and gets one separator", async () => {
+    const uri = "https://app.example.com/cb?x=a%20b~";
+    await seedSkill({ id: "query-client", skillId: `${SKILL_ID}-2`, redirectUris: [uri] });
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(
+      `/authorize?${query({ client_id: "query-client", redirect_uri: encodeURIComponent(uri) })}`,
+    );
+    const back = await visitor.submit(consent, { decision: "deny" });
+    expect(back.location).toBe(`${uri}&error=access_denied&state=${STATE}`);
+  });
+
+  it("B4: raw query strings of any kind never give a 5xx", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: "binary", maxLength: 60 }), async (noise) => {
+        const url = `${ISSUER}/authorize?${query()}&${noise.replaceAll("#", "")}`;
+        if (!URL.canParse(url)) return;
+        expect((await service.request(url)).status).toBeLessThan(500);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it("B4: a backslash, which URL parsers leave in a query, passes through sign-in and back", async () => {
+    const state = "QUJD\\..\\";
+    const visitor = new Visitor(service);
+    const signIn = await visitor.open(`/authorize?${query({ state })}`);
+    const consent = await visitor.submit(signIn, { ...DEMO });
+    expect((await visitor.submit(consent, { decision: "deny" })).location?.endsWith(`&state=${state}`)).toBe(true);
+  });
+});
+
+describe("swapped URLs", () => {
+  it("W5: a token request at /authorize is told so", async () => {
+    const response = await service.request("/authorize", exchange("c"));
+    expect(response.status).toBe(405);
+    expect(await response.text()).toContain("/token");
+  });
+
+  it("W5: an authorization request at /token is told so", async () => {
+    const response = await service.request(`/token?${query()}`);
+    expect(response.status).toBe(405);
+    expect((await json<{ error_description: string }>(response)).error_description).toContain("/authorize");
+  });
+});

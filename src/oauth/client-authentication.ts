@@ -1,0 +1,161 @@
+// Which client is calling: HTTP Basic in both dialects, or credentials in the body, never both (RFC 6749 §2.3).
+import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+import type { Runtime } from "../runtime.ts";
+import {
+  type AuthMethod,
+  type Client,
+  type ClientRow,
+  clientFromRow,
+  clientStatement,
+} from "../storage/clients/clients.ts";
+import { readBesideKeys } from "./keys.ts";
+import type { OAuthError } from "./oauth-error.ts";
+
+/** What a request says about its client, not yet believed. Several candidates when Basic can be read in two ways (A1). */
+export interface PresentedCredentials {
+  readonly candidates: readonly { readonly id: string; readonly secret: string | undefined }[];
+  readonly method: AuthMethod | "none";
+}
+
+/** Either an authenticated client, or for a public one its plain identification. */
+export interface AuthenticatedClient {
+  readonly client: Client;
+  readonly method: AuthMethod | "none";
+  /** Rows of the read that was to be taken along; undefined when D1 was not asked. */
+  readonly alongside?: readonly Record<string, unknown>[];
+}
+
+const LONGEST_BASIC = 4096;
+const CHALLENGE = { "www-authenticate": 'Basic realm="token", charset="UTF-8"' };
+
+function invalidClient(withBasic: boolean): OAuthError {
+  return { status: 401, error: "invalid_client", ...(withBasic ? { headers: CHALLENGE } : {}) };
+}
+
+function formDecode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return undefined;
+  }
+}
+
+function basicCandidates(header: string): PresentedCredentials["candidates"] | undefined {
+  if (header.length > LONGEST_BASIC) return undefined;
+  const encoded = header.slice("basic".length).trim();
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return undefined;
+  let text: string;
+  try {
+    const bytes = Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+  const colon = text.indexOf(":");
+  if (colon <= 0) return undefined;
+  const raw = { id: text.slice(0, colon), secret: text.slice(colon + 1) };
+  const id = formDecode(raw.id);
+  const secret = formDecode(raw.secret);
+  if (id === undefined || secret === undefined || (id === raw.id && secret === raw.secret)) return [raw];
+  return [{ id, secret }, raw];
+}
+
+/**
+ * Reads the credentials of a request to an OAuth endpoint. Malformed Basic is `invalid_client` (A2); two secrets at once, or a body
+ * `client_id` unequal to Basic's, are `invalid_request` (A3).
+ */
+export function presentedCredentials(
+  authorization: string | null,
+  fields: ReadonlyMap<string, string>,
+): PresentedCredentials | OAuthError {
+  const bodyId = fields.get("client_id");
+  const bodySecret = fields.get("client_secret");
+  if (authorization !== null && /^basic(\s|$)/i.test(authorization)) {
+    const candidates = basicCandidates(authorization);
+    if (!candidates) return invalidClient(true);
+    if (bodySecret !== undefined) {
+      return { status: 400, error: "invalid_request", description: "Send the client secret in one place only" };
+    }
+    const named = bodyId === undefined ? candidates : candidates.filter((candidate) => candidate.id === bodyId);
+    if (named.length === 0) {
+      return { status: 400, error: "invalid_request", description: "client_id differs from HTTP Basic" };
+    }
+    return { candidates: named, method: "client_secret_basic" };
+  }
+  if (bodyId === undefined) return invalidClient(false);
+  return {
+    candidates: [{ id: bodyId, secret: bodySecret }],
+    method: bodySecret === undefined ? "none" : "client_secret_post",
+  };
+}
+
+/** Digest that no secret has; compared with when there is no client, so that the work is the same (A4). */
+const NO_SECRET = "-".repeat(43);
+
+async function secretMatches(client: Client | undefined, secret: string | undefined, now: number): Promise<boolean> {
+  const presented = await sha256(secret ?? "");
+  const current = equalInConstantTime(presented, client?.secretHash ?? NO_SECRET);
+  const stillValid = client?.previousSecretExpiresAt != null && now < client.previousSecretExpiresAt;
+  const previous = equalInConstantTime(presented, client?.previousSecretHash ?? NO_SECRET) && stillValid;
+  return secret !== undefined && (current || previous);
+}
+
+async function accepts(client: Client | undefined, secret: string | undefined, method: string, now: number) {
+  const matches = await secretMatches(client, secret, now);
+  if (!client) return false;
+  if (client.kind === "app") return method === "none" && secret === undefined;
+  return matches && client.authMethods.some((allowed) => allowed === method);
+}
+
+/**
+ * Finds and authenticates the client. A cached row may allow, never refuse: on a mismatch D1 is asked once. When D1 is asked, stale
+ * signing keys come in the same trip, and so does `alongside`, a read that the caller would make next.
+ */
+export async function authenticateClient(
+  rt: Runtime,
+  authorization: string | null,
+  fields: ReadonlyMap<string, string>,
+  alongside?: D1PreparedStatement,
+): Promise<AuthenticatedClient | OAuthError> {
+  const presented = presentedCredentials(authorization, fields);
+  if ("error" in presented) return presented;
+  for (const { id, secret } of presented.candidates) {
+    const cached = rt.caches.client(id, rt.now());
+    if (cached && (await accepts(cached, secret, presented.method, rt.now()))) {
+      return { client: cached, method: presented.method };
+    }
+  }
+  const ids = new Set(presented.candidates.map(({ id }) => id));
+  const loaded = await loadClients(rt, [...ids], alongside);
+  for (const { id, secret } of presented.candidates) {
+    const client = loaded.clients.get(id);
+    if ((await accepts(client, secret, presented.method, rt.now())) && client) {
+      return { client, method: presented.method, ...(alongside ? { alongside: loaded.alongside } : {}) };
+    }
+  }
+  return invalidClient(presented.method === "client_secret_basic");
+}
+
+/** Reads clients from D1 and remembers them; stale signing keys, and `alongside`, come in the same trip. */
+async function loadClients(
+  rt: Runtime,
+  ids: readonly string[],
+  alongside?: D1PreparedStatement,
+): Promise<{ clients: ReadonlyMap<string, Client>; alongside: readonly Record<string, unknown>[] }> {
+  const reads = ids.map((id) => clientStatement(rt.db, id));
+  const rows = await readBesideKeys(rt, alongside ? [...reads, alongside] : reads);
+  const clients = new Map<string, Client>();
+  ids.forEach((id, i) => {
+    const row = rows[i]?.[0] as unknown as ClientRow | undefined;
+    const client = row ? clientFromRow(row) : undefined;
+    rt.caches.rememberClient(id, client, rt.now());
+    if (client) clients.set(id, client);
+  });
+  return { clients, alongside: rows[ids.length] ?? [] };
+}
+
+/** The client by id: from the isolate's cache, else D1. `fresh` asks D1 in any case. */
+export async function findClient(rt: Runtime, id: string, fresh = false): Promise<Client | undefined> {
+  const cached = fresh ? undefined : rt.caches.client(id, rt.now());
+  return cached ?? (await loadClients(rt, [id])).clients.get(id);
+}

@@ -1,0 +1,175 @@
+// The consent page's decision: taken once, in the browser and for the account it was drawn for.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { DEMO, seedAccount } from "../../test/support/accounts.ts";
+import { query, rowCounts, STATE, signedIn } from "../../test/support/authorize.ts";
+import { exchange, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
+import { type Service, startService } from "../../test/support/service.ts";
+import { formsOf } from "../../test/support/visitor.ts";
+
+let service: Service;
+beforeEach(async () => {
+  service = startService();
+  await seedSkill();
+  await seedAppAndService();
+  await seedAccount(service, DEMO);
+});
+
+describe("the decision", () => {
+  it("P3: two taps at once get the identical redirect, one code, one grant", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    const [first, second] = await Promise.all([
+      visitor.submit(consent, { decision: "allow" }),
+      visitor.submit(consent, { decision: "allow" }),
+    ]);
+    expect(first.location).toBe(second.location);
+    const code = /code=([^&]+)/.exec(first.location ?? "")?.[1] ?? "";
+    expect((await service.request("/token", exchange(code))).status).toBe(200);
+    expect((await service.request("/token", exchange(code))).status).toBe(400);
+    expect((await rowCounts()).grants).toBe(1);
+  });
+
+  it.each([
+    [20, 0],
+    [20, 10],
+    [20, 40],
+    [50, 0],
+    [50, 10],
+    [50, 40],
+  ])(
+    "P3: %i taps at once, storage %i ms away, get the identical redirect; one code, one grant",
+    async (taps, delayMs) => {
+      const visitor = await signedIn(service);
+      const transaction = formsOf((await visitor.open(`/authorize?${query()}`)).html)[0]?.fields.transaction ?? "";
+      const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+      const init = {
+        method: "POST",
+        headers: { cookie, "content-type": "application/x-www-form-urlencoded" },
+        body: new URLSearchParams({ transaction, decision: "allow" }).toString(),
+      };
+      service.meter.faults.push({ when: () => true, delayMs });
+      const send = () => service.requestOnly("/authorize/decision", init);
+      const answers = await Promise.all(Array.from({ length: taps }, send));
+      await service.settled();
+      const locations = new Set(answers.map((answer) => answer.headers.get("location")));
+      expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([303]));
+      expect(locations.size).toBe(1);
+      const code = /code=([^&]+)/.exec([...locations][0] ?? "")?.[1] ?? "";
+      expect((await service.request("/token", exchange(code))).status).toBe(200);
+      expect(await rowCounts()).toMatchObject({ attempts: 1, codes: 1, grants: 1 });
+    },
+  );
+
+  it("P3: of Approve and Deny the first stands", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    const denied = await visitor.submit(consent, { decision: "deny" });
+    const allowed = await visitor.submit(consent, { decision: "allow" });
+    expect(allowed.location).toBe(denied.location);
+    expect((await rowCounts()).codes).toBe(0);
+  });
+
+  it("P4: two tabs, the older finished first, each with its own state", async () => {
+    const visitor = await signedIn(service);
+    const older = await visitor.open(`/authorize?${query({ state: "older%3D" })}`);
+    const newer = await visitor.open(`/authorize?${query({ state: "newer%3D" })}`);
+    expect((await visitor.submit(older, { decision: "allow" })).location).toMatch(/&state=older%3D$/);
+    expect((await visitor.submit(newer, { decision: "allow" })).location).toMatch(/&state=newer%3D$/);
+  });
+
+  it("P4, S3: a form drawn in one browser is refused in another", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    const other = await signedIn(service);
+    const stolen = await other.submit(consent, { decision: "allow" });
+    expect(stolen.status).toBe(403);
+    expect((await rowCounts()).codes).toBe(0);
+  });
+
+  it("a form drawn for one account is drawn anew for another that signed in meanwhile", async () => {
+    const other = { ...DEMO, email: "other@example.com" };
+    await seedAccount(service, other);
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    const page = await visitor.open("/sign-in");
+    await visitor.submit(page, { email: other.email, password: other.password });
+    const again = await visitor.submit(consent, { decision: "allow" });
+    expect(again.status).toBe(200);
+    expect(again.html).toContain(other.email);
+    expect((await rowCounts()).codes).toBe(0);
+  });
+
+  it("'not you?' keeps the transaction: signing in as somebody else goes on with the same request", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    const signIn = await visitor.submit(consent, { decision: "switch" });
+    expect(signIn.html).toContain('name="password"');
+    const again = await visitor.submit(signIn, { email: DEMO.email, password: DEMO.password });
+    expect((await visitor.submit(again, { decision: "allow" })).location).toContain(`&state=${STATE}`);
+  });
+
+  it("signed out everywhere meanwhile: nothing is decided, sign-in is asked for", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
+    const page = await visitor.submit(consent, { decision: "allow" });
+    expect(page.html).toContain('name="password"');
+    expect((await rowCounts()).codes).toBe(0);
+  });
+
+  it("a user deleted between sign-in and consent gets no code", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    await env.DB.prepare("DELETE FROM users").run();
+    const page = await visitor.submit(consent, { decision: "allow" });
+    expect(page.location).toBeNull();
+    expect((await rowCounts()).codes).toBe(0);
+  });
+
+  it("an expired page says to start again", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    service.clock.advance(61 * 60_000);
+    const page = await visitor.submit(consent, { decision: "allow" });
+    expect(page.status).toBe(400);
+    expect(page.location).toBeNull();
+  });
+
+  it.each([
+    ["missing", {}],
+    ["unknown", { decision: "maybe" }],
+  ])("a %s decision is a clear 400", async (_, more) => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    const transaction = formsOf(consent.html)[0]?.fields.transaction ?? "";
+    expect((await visitor.post("/authorize/decision", { transaction, ...more })).status).toBe(400);
+    expect((await visitor.post("/authorize/decision", { decision: "allow" })).status).toBe(403);
+  });
+
+  it("C1: no code leaves while D1 does not take it; a failing KV put does not matter", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    service.meter.faults.push({ when: (trip) => trip.store === "DB", throws: "before", times: 1 });
+    const failed = await visitor.submit(consent, { decision: "allow" });
+    expect(failed.status).toBe(503);
+    expect(failed.location).toBeNull();
+    service.meter.faults.push({ when: (trip) => trip.call === "put", throws: "before" });
+    const back = await visitor.submit(consent, { decision: "allow" });
+    const code = /code=([^&]+)/.exec(back.location ?? "")?.[1] ?? "";
+    expect((await service.request("/token", exchange(code))).status).toBe(200);
+  });
+
+  it("P2: HEAD, prefetch and repeated GETs change nothing", async () => {
+    const visitor = await signedIn(service);
+    const before = await rowCounts();
+    const path = `/authorize?${query()}`;
+    for (const init of [{ method: "HEAD" }, { headers: { "sec-purpose": "prefetch" } }, {}, {}]) {
+      expect((await visitor.send(path, init)).status).toBe(200);
+    }
+    expect(await rowCounts()).toEqual(before);
+    const back = await visitor.submit(await visitor.open(path), { decision: "allow" });
+    expect(back.location).toContain("code=");
+    expect((await rowCounts()).codes).toBe(1);
+  });
+});

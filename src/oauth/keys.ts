@@ -1,0 +1,205 @@
+// Signing keys: made on first use, published ahead of use, opened once per isolate, replaced without a refused token.
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import type { Runtime } from "../runtime.ts";
+import { batch } from "../storage/d1.ts";
+import {
+  dropSigningKey,
+  forgetOldSigningKeys,
+  insertFirstSigningKey,
+  insertNextSigningKey,
+  type NewSigningKey,
+  readAllSigningKeys,
+  readSigningKey,
+  type SigningKey,
+  type SigningKeys,
+  signingKeysFromRows,
+  signingKeysStatement,
+  signsAt,
+} from "../storage/maintenance/signing-keys.ts";
+
+export const SIGNING_ALGORITHM = "ES256";
+/** How long others may cache our key set. The next key signs after twice this time. */
+export const JWKS_MAX_AGE_SECONDS = 300;
+const PUBLISHED_AHEAD_MS = 2 * JWKS_MAX_AGE_SECONDS * 1000;
+/** A key signs this long before the scheduled work replaces it. */
+const ROTATION_PERIOD_MS = 90 * 24 * 3600 * 1000;
+
+const privateKeys = new WeakMap<SigningKey, Promise<CryptoKey>>();
+const publicKeys = new WeakMap<SigningKey, Promise<CryptoKey>>();
+
+/** A fresh ES256 key pair; `kid` is the start of its thumbprint (RFC 7638), short because every token carries it. */
+async function makeSigningKey(): Promise<NewSigningKey> {
+  const pair = await generateKeyPair(SIGNING_ALGORITHM, { extractable: true });
+  const [publicJwk, privateJwk] = await Promise.all([exportJWK(pair.publicKey), exportJWK(pair.privateKey)]);
+  return { kid: (await calculateJwkThumbprint(publicJwk)).slice(0, 12), publicJwk, privateJwk };
+}
+
+function signerAmong(keys: SigningKeys, now: number): SigningKey | undefined {
+  return keys.all.find((key) => signsAt(key, now));
+}
+
+/** All keys that verify now; from the isolate's cache, else one D1 read. `fresh` asks D1 in any case. */
+async function loadSigningKeys(rt: Runtime, fresh = false): Promise<SigningKeys> {
+  const cached = fresh ? undefined : rt.caches.signingKeys(rt.now());
+  if (cached) return cached;
+  const [rows = []] = await batch(rt.db, [signingKeysStatement(rt.db, rt.now())], true);
+  return rememberSigningKeys(rt, signingKeysFromRows(rows));
+}
+
+/** Runs reads in one trip, which brings the signing keys along when the isolate's copy of them is stale. The rows of each. */
+export async function readBesideKeys(
+  rt: Runtime,
+  reads: readonly D1PreparedStatement[],
+): Promise<Record<string, unknown>[][]> {
+  if (rt.caches.signingKeys(rt.now())) return batch(rt.db, [...reads], true);
+  const [keyRows = [], ...rows] = await batch(rt.db, [signingKeysStatement(rt.db, rt.now()), ...reads], true);
+  await rememberSigningKeys(rt, signingKeysFromRows(keyRows));
+  return rows;
+}
+
+/** Remembers keys that were just read; makes the first key when there is none to sign with. */
+async function rememberSigningKeys(rt: Runtime, read: SigningKeys): Promise<SigningKeys> {
+  let keys = read;
+  if (!signerAmong(keys, rt.now())) {
+    const now = rt.now();
+    keys = await insertFirstSigningKey(rt.db, rt.keyring, await makeSigningKey(), now);
+    rt.log.info("signing_key_made");
+  }
+  rt.caches.rememberSigningKeys(keys, rt.now());
+  return keys;
+}
+
+/** A private key that is ready to sign. */
+export interface Signer {
+  readonly kid: string;
+  readonly key: CryptoKey;
+}
+
+/** The key that signs now, opened. Throws when its master key is gone. */
+export async function currentSigner(rt: Runtime): Promise<Signer> {
+  const signer = signerAmong(await loadSigningKeys(rt), rt.now());
+  if (!signer) throw new Error("no signing key");
+  let key = privateKeys.get(signer);
+  if (!key) {
+    key = rt.keyring.open("signing-key", signer.kid, signer.sealedPrivateJwk).then((opened) => {
+      if (!opened)
+        throw new Error(
+          "the signing key was sealed under another MASTER_KEY: restore it as MASTER_KEY_PREVIOUS, or drop the key",
+        );
+      return importJWK(JSON.parse(opened.plaintext) as JWK, SIGNING_ALGORITHM) as Promise<CryptoKey>;
+    });
+    privateKeys.set(signer, key);
+  }
+  return { kid: signer.kid, key: await key };
+}
+
+function importPublicKey(key: SigningKey): Promise<CryptoKey> {
+  let imported = publicKeys.get(key);
+  if (!imported) {
+    imported = importJWK(key.publicJwk, SIGNING_ALGORITHM) as Promise<CryptoKey>;
+    publicKeys.set(key, imported);
+  }
+  return imported;
+}
+
+/** The public key named `kid`; an unknown name makes us ask D1 once, since another isolate may have rotated. */
+export async function verificationKey(rt: Runtime, kid: string): Promise<CryptoKey | undefined> {
+  const now = rt.now();
+  const among = (keys: SigningKeys) =>
+    keys.all.find((key) => key.kid === kid && (key.verifiesUntil === null || key.verifiesUntil > now));
+  const found = among(await loadSigningKeys(rt)) ?? among(await loadSigningKeys(rt, true));
+  return found && importPublicKey(found);
+}
+
+/**
+ * The public key named `kid` as long as it is on record: for tokens that only name something and may have ended (skill events).
+ * From the isolate's cache, else one D1 read.
+ */
+export async function recordedVerificationKey(rt: Runtime, kid: string): Promise<CryptoKey | undefined> {
+  const known = rt.caches.signingKeys(rt.now())?.all.find((key) => key.kid === kid) ?? rt.caches.recordedKeys.get(kid);
+  const key = known ?? (await readSigningKey(rt.db, kid));
+  if (!key) return undefined;
+  rt.caches.recordedKeys.set(kid, key);
+  return importPublicKey(key);
+}
+
+/** The public key set (RFC 7517): keys that sign, will sign, or signed tokens that still live. */
+export async function publicKeySet(rt: Runtime): Promise<{ keys: JWK[] }> {
+  const { all } = await loadSigningKeys(rt);
+  return { keys: all.map((key) => ({ ...key.publicJwk, kid: key.kid, alg: SIGNING_ALGORITHM, use: "sig" })) };
+}
+
+/** What a rotation did. `pending`: a next key was there already, and nothing was changed. */
+export type KeyRotation = "rotated" | "pending" | "dropped" | "key_unknown";
+
+/**
+ * Publishes a next signing key, which signs after twice the key set's max-age; the present one then verifies until all its tokens have ended.
+ * `compromised`: that key is dropped at once instead, and another signs. Other isolates learn of a drop within their cache's minute.
+ */
+export async function rotateSigningKey(
+  rt: Runtime,
+  options: { readonly compromised?: string | undefined } = {},
+): Promise<KeyRotation> {
+  if (options.compromised !== undefined) return dropCompromised(rt, options.compromised);
+  await loadSigningKeys(rt);
+  return (await publishNext(rt, rt.now())) ? "rotated" : "pending";
+}
+
+/**
+ * Publishes a next key when the present one has signed for 90 days, and forgets keys that nothing can name any more.
+ * True when it published one; of two calls one does.
+ */
+export async function rotateKeysWhenDue(rt: Runtime): Promise<boolean> {
+  await forgetOldSigningKeys(rt.db, rt.now());
+  const startedBefore = rt.now() - ROTATION_PERIOD_MS;
+  const signer = signerAmong(await loadSigningKeys(rt, true), rt.now());
+  if (!signer || signer.signsFrom > startedBefore) return false;
+  return publishNext(rt, startedBefore);
+}
+
+async function publishNext(rt: Runtime, onlyIfOlderThan: number): Promise<boolean> {
+  const now = rt.now();
+  const key = await makeSigningKey();
+  const times = { now, signsFrom: now + PUBLISHED_AHEAD_MS, onlyIfOlderThan };
+  const keys = await insertNextSigningKey(rt.db, rt.keyring, key, times);
+  rt.caches.rememberSigningKeys(keys, now);
+  const published = keys.all.some(({ kid }) => kid === key.kid);
+  if (published) rt.log.info("signing_key_published", { kid: key.kid });
+  return published;
+}
+
+async function dropCompromised(rt: Runtime, kid: string): Promise<KeyRotation> {
+  const now = rt.now();
+  const keys = await dropSigningKey(rt.db, rt.keyring, kid, await makeSigningKey(), now);
+  if (!keys) return "key_unknown";
+  rt.caches.rememberSigningKeys(keys, now);
+  rt.log.alert("signing_key_dropped", { kid });
+  return "dropped";
+}
+
+/** A key as operators see it. Times are milliseconds since 1970; `verifiesUntil` is null as long as no successor is planned. */
+export interface ListedSigningKey {
+  readonly kid: string;
+  readonly status: "next" | "current" | "retired";
+  readonly createdAt: number;
+  readonly signsFrom: number;
+  readonly verifiesUntil: number | null;
+}
+
+/** All keys on record, newest first; `retired` ones may still verify. One D1 read. */
+export async function listSigningKeys(rt: Runtime): Promise<ListedSigningKey[]> {
+  const keys = await readAllSigningKeys(rt.db);
+  const now = rt.now();
+  const current = signerAmong(keys, now);
+  const statusOf = (key: SigningKey) => {
+    if (key === current) return "current";
+    return key.signsFrom > now && key.verifiesUntil === null ? "next" : "retired";
+  };
+  return keys.all.map((key) => ({
+    kid: key.kid,
+    status: statusOf(key),
+    createdAt: key.createdAt,
+    signsFrom: key.signsFrom,
+    verifiesUntil: key.verifiesUntil,
+  }));
+}

@@ -1,0 +1,238 @@
+// Redeeming authorization codes over HTTP: what they are bound to, and linking again.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import {
+  ALEXA_CLIENT,
+  ALEXA_REDIRECT_URIS,
+  basic,
+  challengeOf,
+  exchange,
+  form,
+  json,
+  refresh,
+  seedCode,
+  seedEveryone,
+  seedSkill,
+  seedUser,
+  type TokenAnswer,
+} from "../../test/support/seeds.ts";
+import { START, startService } from "../../test/support/service.ts";
+import {
+  BOTH_SOURCES,
+  countOf,
+  exchangeOfApp,
+  expectInvalidGrant,
+  introspection,
+  isAlive,
+  linkAlexa,
+  MINUTE,
+  OTHER_VERIFIER,
+  putCopy,
+  SECOND,
+  seedAppCode,
+  seedCodeWithCopy,
+  seedFrom,
+  VERIFIER,
+} from "../../test/support/tokens.ts";
+import { revokeGrant } from "../storage/grants/grants.ts";
+
+beforeEach(seedEveryone);
+
+describe("what a code is bound to", () => {
+  const others: Record<string, Record<string, string>> = {
+    "another redirect URI": { redirect_uri: ALEXA_REDIRECT_URIS[1] ?? "" },
+    "the redirect URI with a trailing slash": { redirect_uri: `${ALEXA_REDIRECT_URIS[0]}/` },
+    "the redirect URI in capitals": { redirect_uri: (ALEXA_REDIRECT_URIS[0] ?? "").toUpperCase() },
+    "a redirect URI that only begins alike": { redirect_uri: `${ALEXA_REDIRECT_URIS[0]}.evil.test` },
+    "another verifier": { code_verifier: OTHER_VERIFIER },
+  };
+
+  for (const source of BOTH_SOURCES) {
+    for (const [name, fields] of Object.entries(others)) {
+      it(`C6: ${name} is refused and does not spend the code (from ${source})`, async () => {
+        const service = startService();
+        const code = await seedFrom(source, service)({ codeChallenge: await challengeOf(VERIFIER) });
+        const right = exchange(code, { code_verifier: VERIFIER });
+        await expectInvalidGrant(
+          await service.request("/token", exchange(code, { code_verifier: VERIFIER, ...fields })),
+        );
+        expect((await service.request("/token", right)).status).toBe(200);
+      });
+    }
+
+    it(`C6: another client's code is refused to it and stays good for its owner (from ${source})`, async () => {
+      const service = startService();
+      await seedSkill({
+        id: "other-alexa",
+        skillId: "amzn1.ask.skill.other",
+        secret: "fake-secret-of-the-other-client",
+      });
+      const code = await seedFrom(source, service)();
+      const stranger = form(
+        { grant_type: "authorization_code", code, redirect_uri: ALEXA_REDIRECT_URIS[0] },
+        { authorization: basic("other-alexa", "fake-secret-of-the-other-client") },
+      );
+      await expectInvalidGrant(await service.request("/token", stranger));
+      expect((await service.request("/token", exchange(code))).status).toBe(200);
+      // A stranger who comes after it was spent cannot end the owner's link with it either.
+      service.clock.advance(MINUTE);
+      await expectInvalidGrant(await service.request("/token", stranger));
+      expect(await countOf("grants", "revoked_at IS NOT NULL")).toBe(0);
+    });
+
+    it(`V4: a code is good for 299 s and no longer after 301 s, by our clock (from ${source})`, async () => {
+      const service = startService();
+      const [early, late] = [await seedFrom(source, service)(), await seedFrom(source, service)()];
+      service.clock.advance(299 * SECOND);
+      expect((await service.request("/token", exchange(early))).status).toBe(200);
+      service.clock.advance(2 * SECOND);
+      await expectInvalidGrant(await service.request("/token", exchange(late)));
+    });
+  }
+
+  it("C6: two users who link at once each get tokens of their own", async () => {
+    const service = startService();
+    const users = [
+      await seedUser("0userbbbbbbbbbbbbbbbbbbbbb", "bea@example.com"),
+      await seedUser("0usercccccccccccccccccccc0", "cy@example.com"),
+    ];
+    const answers = await Promise.all(
+      users.map(async (userId) => json(await service.request("/token", exchange(await seedCode({ userId }))))),
+    );
+    for (const [i, answer] of answers.entries()) {
+      expect((await introspection(service, answer.access_token)).sub).toBe(users[i]);
+      expect((await introspection(service, answer.refresh_token)).sub).toBe(users[i]);
+    }
+  });
+
+  it("R5: a code for the enablement call is redeemed with its own redirect URI only, and its verifier is ignored", async () => {
+    const service = startService();
+    const redirectUri = "https://link.example.com/app/callback";
+    const code = await seedCode({ origin: "enablement", redirectUri });
+    await expectInvalidGrant(await service.request("/token", exchange(code)));
+    const right = exchange(code, { redirect_uri: redirectUri, code_verifier: OTHER_VERIFIER });
+    expect((await service.request("/token", right)).status).toBe(200);
+  });
+
+  it("U3: a voided code is refused although KV still shows it", async () => {
+    const service = startService();
+    const code = await seedCodeWithCopy(service);
+    await env.DB.prepare("UPDATE codes SET voided_at = ?").bind(START).run();
+    await expectInvalidGrant(await service.request("/token", exchange(code)));
+    expect(await countOf("grants")).toBe(0);
+  });
+
+  it("C3: a code whose user or client is gone is refused although KV and caches still show them", async () => {
+    const service = startService();
+    await linkAlexa(service);
+    const [ofUser, ofClient] = [await seedCodeWithCopy(service), await seedCodeWithCopy(service)];
+    await env.DB.prepare("DELETE FROM users").run();
+    await expectInvalidGrant(await service.request("/token", exchange(ofUser)));
+    await seedUser();
+    await env.DB.prepare("DELETE FROM clients WHERE id = ?").bind(ALEXA_CLIENT).run();
+    await expectInvalidGrant(await service.request("/token", exchange(ofClient)));
+    expect(await countOf("grants")).toBe(0);
+  });
+});
+
+describe("PKCE", () => {
+  const cases = [
+    ["with a challenge, the right verifier links", true, VERIFIER, {}, 200],
+    ["CVE-2025-4144: with a challenge, leaving the verifier out is refused", true, undefined, {}, 400],
+    ["with a challenge, an empty verifier is refused", true, "", {}, 400],
+    ["with a challenge, another verifier is refused", true, OTHER_VERIFIER, {}, 400],
+    ["PKCE downgrade: the challenge itself as verifier (method plain) is refused", true, "challenge", {}, 400],
+    [
+      "PKCE downgrade: the challenge as verifier with code_challenge_method=plain is refused",
+      true,
+      "challenge",
+      { code_challenge_method: "plain" },
+      400,
+    ],
+    [
+      "a right verifier with stray challenge parameters links: they mean nothing here",
+      true,
+      VERIFIER,
+      { code_challenge: "x", code_challenge_method: "S256" },
+      200,
+    ],
+    ["with a challenge, a verifier of 42 characters is refused", true, "short", {}, 400],
+    ["with a challenge, a verifier of 129 characters is refused", true, "long", {}, 400],
+    ["without a challenge, no verifier links", false, undefined, {}, 200],
+    ["RFC 9700 2.1.1: without a challenge, a verifier is refused", false, VERIFIER, {}, 400],
+  ] as const;
+
+  for (const source of BOTH_SOURCES) {
+    for (const [name, challenged, verifier, extra, status] of cases) {
+      it(`S6: ${name} (from ${source})`, async () => {
+        const service = startService();
+        const special = { short: "s".repeat(42), long: "l".repeat(129), challenge: "" };
+        const secret = verifier === "short" || verifier === "long" ? special[verifier] : VERIFIER;
+        const codeChallenge = challenged ? await challengeOf(secret) : null;
+        const code = await seedFrom(source, service)({ codeChallenge });
+        const sent = verifier === "challenge" ? (codeChallenge ?? "") : secret !== VERIFIER ? secret : verifier;
+        const response = await service.request("/token", exchange(code, { code_verifier: sent, ...extra }));
+        expect(response.status).toBe(status);
+        expect((await json(response)).error).toBe(status === 200 ? undefined : "invalid_grant");
+        expect(await countOf("grants")).toBe(status === 200 ? 1 : 0);
+      });
+    }
+  }
+
+  // workers-oauth-provider and others let a public client redeem what was issued without a challenge.
+  it("S6: a public client's code without a challenge is refused", async () => {
+    const service = startService();
+    const code = await seedAppCode({ codeChallenge: null });
+    await expectInvalidGrant(await service.request("/token", exchangeOfApp(code, { code_verifier: undefined })));
+    await expectInvalidGrant(await service.request("/token", exchangeOfApp(code)));
+  });
+
+  it("S6: where KV's copy lacks the challenge that D1 has, D1 wins", async () => {
+    const service = startService();
+    const code = await seedCode({ codeChallenge: await challengeOf(VERIFIER) });
+    await putCopy(service, code, { codeChallenge: null });
+    await expectInvalidGrant(await service.request("/token", exchange(code)));
+    expect((await service.request("/token", exchange(code, { code_verifier: VERIFIER }))).status).toBe(200);
+  });
+});
+
+describe("relinking", () => {
+  it("U4: ten links in a row, without unlinking, all succeed and all work", async () => {
+    const service = startService();
+    const answers: TokenAnswer[] = [];
+    for (let i = 0; i < 10; i++) answers.push(await linkAlexa(service));
+    for (const answer of answers) expect(await isAlive(service, answer)).toBe(true);
+  });
+
+  it("U5: a second Amazon account is no replacement, and removing one leaves the other", async () => {
+    const service = startService();
+    const [mine, partners] = [await linkAlexa(service), await linkAlexa(service)];
+    for (let i = 0; i < 20; i++) {
+      service.clock.advance(MINUTE);
+      for (const { refresh_token } of [mine, partners]) {
+        expect((await service.request("/token", refresh(refresh_token))).status).toBe(200);
+      }
+    }
+    await revokeGrant(env.DB, mine.refresh_token.slice(3, 29), "unlinked", service.clock.now);
+    expect(await isAlive(service, mine)).toBe(false);
+    expect(await isAlive(service, partners)).toBe(true);
+  });
+
+  it("C8: a code minted seconds before the end of the browser's login is redeemed as any other", async () => {
+    const service = startService();
+    const code = await seedCodeWithCopy(service, { expiresAt: START + 10 * SECOND });
+    service.clock.advance(9 * SECOND);
+    expect((await service.request("/token", exchange(code))).status).toBe(200);
+    expect(() => startService({ CODE_TTL_SECONDS: "59" })).toThrow(/CODE_TTL_SECONDS/);
+  });
+
+  it("O4: a refusal leaves its reason with the attempt, and a success is not overwritten", async () => {
+    const service = startService();
+    const code = await seedCode();
+    await service.request("/token", exchange(code, { redirect_uri: "https://app.example.com/elsewhere" }));
+    const attempt = () => env.DB.prepare("SELECT outcome, reason FROM attempts").first();
+    expect(await attempt()).toEqual({ outcome: "pending", reason: "redirect_uri_mismatch" });
+    await service.request("/token", exchange(code));
+    expect(await attempt()).toMatchObject({ outcome: "linked" });
+  });
+});

@@ -1,0 +1,267 @@
+// Storage that fails at every call of every OAuth endpoint, before and after a write took effect: 503 or the right answer, then success.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { exchange, json, refresh, seedCode, seedEveryone } from "../../test/support/seeds.ts";
+import { type Service, startService } from "../../test/support/service.ts";
+import {
+  anotherIsolate,
+  asAlexa,
+  asService,
+  bodyOf,
+  countOf,
+  exchangeOfApp,
+  expectOneLivingGrant,
+  failing,
+  grantIdOf,
+  HOUR,
+  linkAlexa,
+  linkApp,
+  MINUTE,
+  ok,
+  putCopy,
+  refreshOfApp,
+  SECOND,
+  seedAppCode,
+  seedCodeWithCopy,
+} from "../../test/support/tokens.ts";
+
+beforeEach(seedEveryone);
+
+/** A request whose answer is known, and what must hold once it has been given. */
+interface Attempt {
+  readonly path: string;
+  readonly init: RequestInit;
+  readonly status: number;
+  verify(answer: Record<string, unknown>): Promise<void>;
+}
+
+const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
+  "a code exchange with the copy in KV": async (service) => ({
+    path: "/token",
+    init: exchange(await seedCodeWithCopy(service)),
+    status: 200,
+    verify: (answer) => expectOneLivingGrant(service, answer, refresh),
+  }),
+  "a code exchange from D1": async (service) => ({
+    path: "/token",
+    init: exchange(await seedCode()),
+    status: 200,
+    verify: (answer) => expectOneLivingGrant(service, answer, refresh),
+  }),
+  "a public client's code exchange": async (service) => ({
+    path: "/token",
+    init: exchangeOfApp(await seedAppCode()),
+    status: 200,
+    verify: (answer) => expectOneLivingGrant(service, answer, refreshOfApp),
+  }),
+  "a stable refresh on another day": async (service) => {
+    const { refresh_token } = await linkAlexa(startService());
+    service.clock.advance(25 * HOUR);
+    return {
+      path: "/token",
+      init: refresh(refresh_token),
+      status: 200,
+      verify: async (answer) => {
+        expect(answer.refresh_token).toBe(refresh_token);
+        await ok(service.request("/token", refresh(refresh_token)));
+      },
+    };
+  },
+  "a rotating refresh whose hashes ahead run low": async (service) => {
+    let { refresh_token: token } = await linkApp(service);
+    for (let i = 0; i < 4; i++)
+      token = (await json(await service.request("/token", refreshOfApp(token)))).refresh_token;
+    return {
+      path: "/token",
+      init: refreshOfApp(token),
+      status: 200,
+      verify: async (answer) => {
+        const successor = String(answer.refresh_token);
+        expect((await json(await service.request("/token", refreshOfApp(token)))).refresh_token).toBe(successor);
+        await ok(service.request("/token", refreshOfApp(successor)));
+      },
+    };
+  },
+  "a retired token of a public client": async (service) => {
+    const first = await linkApp(service);
+    const second = await json(await service.request("/token", refreshOfApp(first.refresh_token)));
+    await service.request("/token", refreshOfApp(second.refresh_token));
+    service.clock.advance(2 * MINUTE);
+    return {
+      path: "/token",
+      init: refreshOfApp(first.refresh_token),
+      status: 400,
+      verify: async () => {
+        const grant = grantIdOf(first.refresh_token);
+        expect(await countOf("grants", `id = '${grant}' AND revoked_at IS NOT NULL`)).toBe(1);
+        expect(await countOf("audit", `grant_id = '${grant}' AND alert = 1`)).toBeGreaterThanOrEqual(1);
+      },
+    };
+  },
+  "a replayed code": async (service) => {
+    const code = await seedCodeWithCopy(service);
+    const { refresh_token } = await json(await startService().request("/token", exchange(code)));
+    service.clock.advance(MINUTE);
+    return {
+      path: "/token",
+      init: exchange(code),
+      status: 400,
+      verify: async () => {
+        expect(await countOf("grants", `id = '${grantIdOf(refresh_token)}' AND revoked_at IS NOT NULL`)).toBe(1);
+      },
+    };
+  },
+  "client credentials": async () => ({
+    path: "/token",
+    init: asService({ grant_type: "client_credentials" }),
+    status: 200,
+    verify: async (answer) => expect(answer.token_type).toBe("Bearer"),
+  }),
+  "a revocation": async (service) => {
+    const { refresh_token } = await linkAlexa(startService());
+    return {
+      path: "/revoke",
+      init: asAlexa({ token: refresh_token }),
+      status: 200,
+      verify: async () => {
+        expect(await countOf("audit", `kind = 'grant_revoked' AND grant_id = '${grantIdOf(refresh_token)}'`)).toBe(1);
+        expect((await service.request("/token", refresh(refresh_token))).status).toBe(400);
+      },
+    };
+  },
+  "an introspection": async () => {
+    const { access_token } = await linkAlexa(startService());
+    return {
+      path: "/introspect",
+      init: asAlexa({ token: access_token }),
+      status: 200,
+      verify: async (answer) => expect(answer.active).toBe(true),
+    };
+  },
+  "a userinfo request": async () => {
+    const { access_token } = await linkAlexa(startService());
+    return {
+      path: "/userinfo",
+      init: { headers: { authorization: `Bearer ${access_token}` } },
+      status: 200,
+      verify: async (answer) => expect(answer.sub).toBe("0useraaaaaaaaaaaaaaaaaaaaa"),
+    };
+  },
+};
+
+/** Makes the isolate know client and keys, as one that has served for a while. */
+async function warm(service: Service): Promise<void> {
+  await linkAlexa(service);
+  await service.request("/token", asService({ grant_type: "client_credentials" }));
+  service.meter.clear();
+}
+
+describe("T8, F4, F5: a fault at each storage call", () => {
+  const lost = "Network connection lost.";
+  const overloaded = "D1_ERROR: D1 DB is overloaded. Requests queued for too long.";
+  const faults: (readonly ["before" | "after", string, number | undefined])[] = [
+    ["before", lost, 1],
+    ["after", lost, 1],
+    ["before", overloaded, 1],
+    ["after", overloaded, 1],
+    ["before", overloaded, undefined],
+    ["after", overloaded, undefined],
+  ];
+  for (const [name, prepare] of Object.entries(attempts)) {
+    for (const temperature of ["warm", "cold"] as const) {
+      it(`${name}, ${temperature}: 503 or the right answer, and then success`, { timeout: 60_000 }, async () => {
+        const fresh = async () => {
+          const service = startService();
+          if (temperature === "warm") await warm(service);
+          const attempt = await prepare(service);
+          // What prepared it may have warmed the caches: a cold isolate starts here.
+          const isolate = temperature === "warm" ? service : anotherIsolate(service);
+          isolate.meter.clear();
+          return { isolate, attempt };
+        };
+        const clean = await fresh();
+        const answer = await clean.isolate.request(clean.attempt.path, clean.attempt.init);
+        expect(answer.status).toBe(clean.attempt.status);
+        const trips = clean.isolate.meter.trips.length;
+        await clean.attempt.verify(await bodyOf(answer));
+
+        for (let at = 0; at < trips; at++) {
+          for (const [throws, message, times] of faults) {
+            const what = `trip ${at}, ${throws}, ${message}, ${times ?? "always"}`;
+            const { isolate, attempt } = await fresh();
+            isolate.meter.faults.push(failing((_trip, index) => index >= at, throws, message, times));
+            const first = await isolate.request(attempt.path, attempt.init);
+            expect([attempt.status, 503], what).toContain(first.status);
+            const body = await bodyOf(first);
+            isolate.meter.clear();
+            if (first.status !== 503) {
+              await attempt.verify(body);
+              continue;
+            }
+            expect(body, what).toEqual({ error: "temporarily_unavailable" });
+            expect(first.headers.get("retry-after"), what).not.toBeNull();
+            isolate.clock.advance(3 * SECOND);
+            const second = await isolate.request(attempt.path, attempt.init);
+            expect(second.status, what).toBe(attempt.status);
+            await attempt.verify(await bodyOf(second));
+          }
+        }
+      });
+    }
+  }
+
+  for (const message of [
+    "Network connection lost.",
+    "Internal error in D1 DB storage caused object to be reset.",
+    "D1 DB reset because its code was updated.",
+    "Cannot resolve D1 DB due to transient issue on remote node.",
+  ]) {
+    it(`F5: "${message}" after the claim was committed still gives 200, one grant and one trace`, async () => {
+      const service = startService();
+      const code = await seedCode();
+      service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "after", message, 1));
+      const response = await service.request("/token", exchange(code));
+      expect(response.status).toBe(200);
+      await expectOneLivingGrant(service, await bodyOf(response), refresh);
+      const steps = String(await env.DB.prepare("SELECT steps FROM attempts").first("steps"));
+      expect(steps.match(/code_redeemed/g)).toHaveLength(1);
+    });
+  }
+
+  it("F5: a connection that stays lost is tried three times and then answered with 503", async () => {
+    const service = startService();
+    await warm(service);
+    const code = await seedCode();
+    service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "after", lost));
+    expect((await service.request("/token", exchange(code))).status).toBe(503);
+    expect(service.meter.trips.filter((trip) => trip.sql.includes("UPDATE codes"))).toHaveLength(3);
+    service.meter.clear();
+    await ok(service.request("/token", exchange(code)));
+  });
+
+  it("T8: keys that went stale are asked for before the code is spent, so that nothing can fail between claim and answer", async () => {
+    const service = startService();
+    await linkAlexa(service);
+    service.clock.advance(50 * SECOND);
+    await linkApp(service);
+    service.clock.advance(15 * SECOND);
+    const code = await seedAppCode();
+    await putCopy(service, code);
+    service.meter.clear();
+    service.meter.faults.push(failing((trip) => trip.sql.includes("FROM signing_keys"), "before", overloaded));
+    expect((await service.request("/token", exchangeOfApp(code))).status).toBe(503);
+    expect(await countOf("codes", "spent_at IS NULL")).toBe(1);
+    service.meter.clear();
+    await ok(service.request("/token", exchangeOfApp(code)));
+    expect(service.meter.calls()).toEqual(["CODES.get", "DB.batch", "DB.batch"]);
+  });
+
+  it("F5: what is no lost connection is not tried again by the request itself", async () => {
+    const service = startService();
+    await warm(service);
+    const code = await seedCode();
+    service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "before", "D1_ERROR: overloaded"));
+    expect((await service.request("/token", exchange(code))).status).toBe(503);
+    expect(service.meter.trips.filter((trip) => trip.sql.includes("UPDATE codes"))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,99 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { listRefusals, recordRefusals } from "../storage/attempts/refusals.ts";
+import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
+import { Counters } from "./counters.ts";
+import { createLog } from "./log.ts";
+
+const HOUR = 1_790_000_000_000 - (1_790_000_000_000 % HOUR_MS);
+const range = { from: HOUR - DAY_MS, to: HOUR + DAY_MS, periodMs: HOUR_MS };
+
+function counters(flushMs: number) {
+  const work: Promise<unknown>[] = [];
+  let now = HOUR;
+  const where = {
+    db: env.DB,
+    log: createLog({}),
+    now: () => now,
+    background: (job: Promise<unknown>) => void work.push(job),
+  };
+  return { metrics: new Counters(flushMs).of(where), work, wait: (ms: number) => (now += ms) };
+}
+
+describe("counters", () => {
+  it("F7: many counts of one interval are one write, after the answer", async () => {
+    const { metrics, work } = counters(5);
+    for (let i = 0; i < 50; i++) metrics.count("token_refreshed", "skill-a");
+    metrics.count("authorize_shown", "skill-a");
+    metrics.refused("nobody", "client_unknown", "https://evil.test/");
+    expect(work).toHaveLength(1);
+    expect(await readCounts(env.DB, range, 10)).toEqual([]);
+    await Promise.all(work);
+    expect(await readCounts(env.DB, range, 10)).toEqual([
+      { at: HOUR, skillId: "skill-a", name: "authorize_shown", count: 1 },
+      { at: HOUR, skillId: "skill-a", name: "token_refreshed", count: 50 },
+    ]);
+    expect((await listRefusals(env.DB, undefined, 10)).map((refusal) => refusal.count)).toEqual([1]);
+  });
+
+  it("adds to what other isolates wrote in the same hour, and sums hours into days", async () => {
+    const { metrics, wait } = counters(0);
+    metrics.count("code_issued", "skill-a");
+    await metrics.flush();
+    wait(HOUR_MS / 2);
+    metrics.count("code_issued", "skill-a");
+    metrics.count("code_issued");
+    await metrics.flush();
+    wait(HOUR_MS);
+    metrics.count("code_issued", "skill-a");
+    await metrics.flush();
+    const daily = await readCounts(env.DB, { ...range, periodMs: DAY_MS, skillId: "skill-a" }, 10);
+    expect(daily.map((row) => row.count).reduce((sum, count) => sum + count, 0)).toBe(3);
+    expect(await readCounts(env.DB, { ...range, skillId: "skill-a" }, 10)).toHaveLength(2);
+  });
+
+  it("a flush that died with its request does not stop the next one", () => {
+    const { metrics, work, wait } = counters(2000);
+    metrics.count("code_issued");
+    metrics.count("code_issued");
+    expect(work).toHaveLength(1);
+    wait(60_000);
+    metrics.count("code_issued");
+    expect(work).toHaveLength(2);
+  });
+
+  it("R4: counts a refusal under its exact string, latest first, and pages through them", async () => {
+    const at = (seconds: number) => HOUR + seconds * 1000;
+    const entry = (redirectUri: string, seconds: number) => ({
+      clientId: "alexa",
+      reason: "redirect_uri_unregistered",
+      redirectUri,
+      count: 2,
+      lastSeenAt: at(seconds),
+    });
+    await recordRefusals(env.DB, [entry("https://a.test/\t", 1), entry("https://b.test/", 3)]);
+    await recordRefusals(env.DB, [entry("https://a.test/\t", 2)]);
+    const [first, ...rest] = await listRefusals(env.DB, undefined, 1);
+    expect(first?.redirectUri).toBe("https://b.test/");
+    expect(rest).toEqual([]);
+    const next = await listRefusals(env.DB, first, 5);
+    expect(next).toEqual([{ ...entry("https://a.test/\t", 2), count: 4 }]);
+  });
+
+  it("strangers cannot fill the table of refusals, and what is known is still counted", async () => {
+    const many = Array.from({ length: 1000 }, (_, i) => ({
+      clientId: `client-${i}`,
+      reason: "client_unknown",
+      redirectUri: "",
+      count: 1,
+      lastSeenAt: HOUR + i,
+    }));
+    await recordRefusals(env.DB, many);
+    await recordRefusals(env.DB, [
+      { ...many[0]!, clientId: "another" },
+      { ...many[7]!, lastSeenAt: HOUR + 5000 },
+    ]);
+    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM refusals").first()).toEqual({ n: 1000 });
+    expect((await listRefusals(env.DB, undefined, 1))[0]).toMatchObject({ clientId: "client-7", count: 2 });
+  });
+});

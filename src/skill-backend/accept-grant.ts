@@ -1,0 +1,210 @@
+// POST /alexa/accept-grant: Alexa's permission to send events, forwarded by the skill's backend. A smart-home skill gets it as directive,
+// answered with the event to return; a custom skill as request (ask-sdk-model: Alexa.Authorization.Grant), answered with the response.
+import { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { type GrantCodeOutcome, keepTokensOf } from "../amazon/grant-code.ts";
+import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
+import { gatewayOrigin, REGIONS, type Region, regionOfEndpoint } from "../amazon/regions.ts";
+import { utf8Decode } from "../crypto/encoding.ts";
+import { readBounded } from "../http/form-body.ts";
+import { queryOf, shapeProblem } from "../http/json-body.ts";
+import { parseJson } from "../http/outbound.ts";
+import { type ProblemCode, problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
+import { tolerant } from "../http/tolerant.ts";
+import { verifyAccessToken } from "../oauth/access-tokens.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { findTokenGrant, type GrantChoice, noteGrantRefused, type TokenGrant } from "../storage/amazon/held-tokens.ts";
+import type { Client } from "../storage/clients/clients.ts";
+import { StorageFault } from "../storage/d1.ts";
+import { authenticateServiceClient } from "./service-client.ts";
+
+const LARGEST_BODY_BYTES = 64 * 1024;
+const PURPOSE = "event_gateway";
+
+const querySchema = z.object({
+  region: z.optional(
+    z.pipe(
+      z.pipe(
+        z.string(),
+        z.transform((text) => text.toUpperCase()),
+      ),
+      z.enum(REGIONS),
+    ),
+  ),
+});
+const DEFAULT_REGION = "NA";
+
+const directive = z.object({
+  directive: z.object({
+    header: z.object({ namespace: z.literal("Alexa.Authorization"), name: z.literal("AcceptGrant") }),
+    payload: z.object({
+      grant: z.object({ type: z.literal("OAuth2.AuthorizationCode"), code: z.string() }),
+      grantee: z.object({ type: z.literal("BearerToken"), token: z.string() }),
+    }),
+  }),
+});
+
+const id = z.string().check(z.minLength(1), z.maxLength(255));
+const REQUEST_TYPE = "Alexa.Authorization.Grant";
+const anyRequest = z.object({ request: z.object({ type: z.literal(REQUEST_TYPE) }) });
+
+/** A custom skill's request. It names no grantee: the account's token does, where the customer has linked, else the account's id. */
+export const grantRequestSchema = z.object({
+  context: z.object({
+    System: z.object({
+      application: z.object({ applicationId: id }),
+      user: z.optional(z.object({ userId: z.optional(id), accessToken: z.optional(z.string()) })),
+      apiEndpoint: tolerant(z.string()),
+    }),
+  }),
+  request: z.object({
+    type: z.literal(REQUEST_TYPE),
+    body: z.object({ grant: z.object({ type: z.literal("OAuth2.AuthorizationCode"), code: z.string() }) }),
+  }),
+});
+
+type Refusal =
+  | Exclude<GrantCodeOutcome, "kept">
+  | "directive_malformed"
+  | "code_malformed"
+  /** The token is none of ours or has ended, the account's id is not known, or it is about a skill that this client does not serve. */
+  | "grantee_unknown"
+  | "storage_fault";
+
+/** For the developer who reads the backend's log; Alexa shows the customer nothing of it. */
+const MESSAGES: Readonly<Record<Refusal, string>> = {
+  directive_malformed: "The body is not an AcceptGrant directive.",
+  code_malformed: "The grant's code cannot be one of Amazon's.",
+  grantee_unknown: "The grantee's token belongs to no living link of a skill that this client serves.",
+  credentials_missing: "The skill has no LWA credentials for the event gateway.",
+  code_rejected: "Login with Amazon rejected the code.",
+  amazon_unavailable: "Login with Amazon did not answer.",
+  grant_ended: "The link ended meanwhile.",
+  storage_fault: "Storage did not answer.",
+};
+
+const NOBODY_KNOWN =
+  "No living link of that skill is known by the account's token, or else by Alexa's id of the account.";
+
+/** The same as the answer to a custom skill's backend, whose Lambda throws then. */
+const CODES: Readonly<Record<Exclude<Refusal, "directive_malformed">, ProblemCode>> = {
+  code_malformed: "invalid_body",
+  grantee_unknown: "grant_not_found",
+  grant_ended: "grant_not_found",
+  credentials_missing: "account_linking_not_supported",
+  code_rejected: "amazon_code_rejected",
+  amazon_unavailable: "amazon_unavailable",
+  storage_fault: "temporarily_unavailable",
+};
+
+export const acceptGrantRoutes = new Hono<AppEnv>();
+route(acceptGrantRoutes, "/alexa/accept-grant", { POST: acceptGrant });
+
+/** Once the client is authenticated, every answer about the directive is 200 with an event that the backend returns as it is. */
+async function acceptGrant(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const client = await authenticateServiceClient(c);
+  if (client instanceof Response) return client;
+  const query = queryOf(c, querySchema);
+  if (query instanceof Response) return query;
+  const body = await readBounded(c.req.raw, LARGEST_BODY_BYTES);
+  if (!body) return problem("body_too_large");
+  const given = parseJson(utf8Decode(body));
+  const parsed = directive.safeParse(given);
+  if (!parsed.success && anyRequest.safeParse(given).success) return acceptRequest(c, client, given, query.region);
+  if (!parsed.success) return json(c, eventOf("directive_malformed"));
+  const { grant, grantee } = parsed.data.directive.payload;
+  const { skillIds } = client;
+  return json(
+    c,
+    eventOf(await accept(rt, grant.code, { token: grantee.token, skillIds }, query.region ?? DEFAULT_REGION)),
+  );
+}
+
+async function acceptRequest(c: AppContext, client: Client, given: unknown, asked: Region | undefined) {
+  const rt = c.var.runtime;
+  const parsed = grantRequestSchema.safeParse(given);
+  if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
+  const { context, request } = parsed.data;
+  const { application, user, apiEndpoint = "" } = context.System;
+  const grantee = {
+    token: user?.accessToken,
+    alexaUserId: user?.userId,
+    skillIds: client.skillIds.filter((skillId) => skillId === application.applicationId),
+  };
+  const region = asked ?? regionOfEndpoint(apiEndpoint, rt.config.amazon.apiHosts) ?? DEFAULT_REGION;
+  const refused = await accept(rt, request.body.grant.code, grantee, region);
+  if (refused === undefined) return json(c, { version: "1.0", response: {} });
+  const message = refused === "grantee_unknown" ? NOBODY_KNOWN : MESSAGES[refused];
+  return problem(CODES[refused], message, { reason: refused });
+}
+
+/** Whom a grant is about. The token decides where there is one. */
+interface Grantee {
+  readonly token: string | undefined;
+  readonly alexaUserId?: string | undefined;
+  /** Of which skills the link may be. */
+  readonly skillIds: readonly string[];
+}
+
+/** Undefined when it is accepted, else why not. */
+async function accept(
+  rt: Runtime,
+  givenCode: string,
+  grantee: Grantee,
+  region: Region,
+): Promise<Exclude<Refusal, "directive_malformed"> | undefined> {
+  const code = toAmazonCode(givenCode);
+  if (!code) return refuse(rt, "code_malformed");
+  try {
+    const choice = await choiceOf(rt, grantee);
+    const grant = choice && (await findTokenGrant(rt.db, PURPOSE, choice, grantee.skillIds, rt.now()));
+    return grant ? await keep(rt, code, grant, region) : refuse(rt, "grantee_unknown");
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error;
+    rt.log.warn("storage_fault", { path: "/alexa/accept-grant", message: error.message.slice(0, 300) });
+    return refuse(rt, "storage_fault");
+  }
+}
+
+async function choiceOf(rt: Runtime, { token, alexaUserId }: Grantee): Promise<GrantChoice | undefined> {
+  if (token === undefined) return alexaUserId === undefined ? undefined : { alexaUserId };
+  const claims = await verifyAccessToken(rt, token);
+  return claims?.grant === undefined ? undefined : { grantId: claims.grant };
+}
+
+async function keep(rt: Runtime, code: AmazonCode, grant: TokenGrant, region: Region) {
+  const outcome = await keepTokensOf(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(region) });
+  if (outcome !== "kept") return refuse(rt, outcome, grant);
+  rt.metrics.count("accept_grant_ok", grant.skill_id);
+  return undefined;
+}
+
+function refuse<Reason extends Refusal>(rt: Runtime, reason: Reason, grant?: TokenGrant): Reason {
+  rt.log.warn("accept_grant_failed", { reason, grantId: grant?.grant_id });
+  rt.metrics.count("accept_grant_failed", grant?.skill_id);
+  if (grant) {
+    rt.background(
+      noteGrantRefused(rt.db, grant.grant_id, PURPOSE, reason, rt.now()).catch((error: unknown) =>
+        rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
+      ),
+    );
+  }
+  return reason;
+}
+
+/** The event of Alexa.Authorization, interface version 3. */
+function eventOf(refused: Refusal | undefined): object {
+  return {
+    event: {
+      header: {
+        namespace: "Alexa.Authorization",
+        name: refused === undefined ? "AcceptGrant.Response" : "ErrorResponse",
+        messageId: crypto.randomUUID(),
+        payloadVersion: "3",
+      },
+      payload: refused === undefined ? {} : { type: "ACCEPT_GRANT_FAILED", message: MESSAGES[refused] },
+    },
+  };
+}

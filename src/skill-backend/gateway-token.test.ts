@@ -1,0 +1,348 @@
+// /api/event-gateway/token: a fresh token of Amazon's for the skill's backend, refreshed once however many ask.
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { asBackend, directive, seedGatewayCredentials, startLwa } from "../../test/support/gateway.ts";
+import { runtimeOf } from "../../test/support/runtime.ts";
+import {
+  basic,
+  json,
+  SERVICE_CLIENT,
+  SERVICE_SECRET,
+  SKILL_ID,
+  seedAppAndService,
+  seedSkill,
+  seedUser,
+  type TokenAnswer,
+} from "../../test/support/seeds.ts";
+import { type Service, START, startService } from "../../test/support/service.ts";
+import { link } from "../../test/support/skill-events.ts";
+import { freshHeldToken } from "../amazon/held-token.ts";
+import { keepGrantCodeTokens } from "../storage/amazon/held-tokens.ts";
+
+const USER = "0useraaaaaaaaaaaaaaaaaaaaa";
+const MINUTE_MS = 60_000;
+
+let service: Service;
+let lwa: ReturnType<typeof startLwa>;
+let tokens: TokenAnswer;
+let grantId: string;
+
+interface Given {
+  readonly accessToken: string;
+  readonly expiresAt: string;
+  readonly endpoint: string;
+}
+
+beforeEach(async () => {
+  service = startService();
+  lwa = startLwa();
+  await seedSkill();
+  await seedAppAndService();
+  await seedUser();
+  await seedGatewayCredentials(service);
+  ({ tokens, grantId } = await link(service));
+});
+afterEach(() => vi.restoreAllMocks());
+
+async function accept(token = tokens.access_token, region = "EU"): Promise<void> {
+  const answer = await service.request(`/alexa/accept-grant?region=${region}`, asBackend(directive(lwa.code(), token)));
+  expect(await answer.text()).toContain("AcceptGrant.Response");
+}
+function ask(body: unknown, method = "POST", authorization?: string): Promise<Response> {
+  return service.request("/api/event-gateway/token", asBackend(body, authorization, method));
+}
+async function given(body: unknown): Promise<Given> {
+  const answer = await ask(body);
+  expect(answer.status).toBe(200);
+  return json<Given>(answer);
+}
+async function problemOf(answer: Response): Promise<{ status: number; code: string }> {
+  expect(answer.headers.get("content-type")).toBe("application/problem+json");
+  return json(answer);
+}
+function refreshes(): number {
+  return lwa.seen.filter(({ fields }) => fields.grant_type === "refresh_token").length;
+}
+
+describe("a token for the event gateway", () => {
+  it("is given by the customer's access token, by user, by user and skill, and by grant", async () => {
+    await accept();
+    const expected = {
+      accessToken: "Atza|fake-1",
+      expiresAt: new Date(START + 3600_000).toISOString(),
+      endpoint: "https://api.eu.amazonalexa.com/v3/events",
+    };
+    for (const body of [
+      { accessToken: tokens.access_token },
+      { userId: USER },
+      { userId: USER, skillId: SKILL_ID },
+      { grantId },
+    ]) {
+      expect(await given(body)).toEqual(expected);
+    }
+    expect(refreshes()).toBe(0);
+  });
+
+  it.each([
+    ["NA", "https://api.amazonalexa.com/v3/events"],
+    ["FE", "https://api.fe.amazonalexa.com/v3/events"],
+  ])("names the public gateway of %s, whatever hosts are configured", async (region, endpoint) => {
+    service = startService({ ALEXA_API_HOSTS: "na.example.com,eu.example.com,fe.example.com" });
+    await accept(tokens.access_token, region);
+    expect((await given({ userId: USER })).endpoint).toBe(endpoint);
+  });
+
+  it("of two links of a user, each has its own; by user the newest is given", async () => {
+    await accept();
+    service.clock.advance(1000);
+    const second = await link(service);
+    await accept(second.tokens.access_token, "NA");
+    expect((await given({ grantId })).accessToken).toBe("Atza|fake-1");
+    expect((await given({ accessToken: second.tokens.access_token })).accessToken).toBe("Atza|fake-2");
+    expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
+  });
+
+  it("is refreshed from five minutes before its end on, and the new refresh token is kept", async () => {
+    await accept();
+    service.clock.advance(55 * MINUTE_MS - 1);
+    expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-1");
+    service.clock.advance(1);
+    const fresh = await given({ userId: USER });
+    expect(fresh).toMatchObject({
+      accessToken: "Atza|fake-2",
+      expiresAt: new Date(service.clock.now + 3600_000).toISOString(),
+    });
+    expect(lwa.seen[1]?.fields).toMatchObject({ grant_type: "refresh_token", refresh_token: "Atzr|fake-1" });
+    service.clock.advance(60 * MINUTE_MS);
+    await given({ userId: USER });
+    expect(lwa.seen[2]?.fields).toMatchObject({ refresh_token: "Atzr|fake-2" });
+  });
+
+  it("20 requests at once make one call to Amazon, and all get its token", async () => {
+    await accept();
+    service.clock.advance(60 * MINUTE_MS);
+    lwa.delayMs = 50;
+    const all = await Promise.all(Array.from({ length: 20 }, () => given({ userId: USER })));
+    expect(new Set(all.map(({ accessToken }) => accessToken))).toEqual(new Set(["Atza|fake-2"]));
+    expect(refreshes()).toBe(1);
+  });
+
+  it("20 isolates at once make one call to Amazon, and all get its token", async () => {
+    await accept();
+    service.clock.advance(60 * MINUTE_MS);
+    lwa.delayMs = 50;
+    const isolates = await Promise.all(Array.from({ length: 20 }, () => runtimeOf(service)));
+    const all = await Promise.all(
+      isolates.map((rt) => freshHeldToken(rt, "event_gateway", { userId: USER }, [SKILL_ID])),
+    );
+    expect(all.map((token) => token.outcome === "fresh" && token.accessToken)).toEqual(Array(20).fill("Atza|fake-2"));
+    expect(refreshes()).toBe(1);
+  });
+
+  it("a refresh that died with its isolate is taken over when its time is up", async () => {
+    await accept();
+    service.clock.advance(60 * MINUTE_MS);
+    await env.DB.prepare("UPDATE amazon_tokens SET refreshing_until = ?").bind(service.clock.now).run();
+    expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
+  });
+
+  it("costs one D1 read while it is fresh", async () => {
+    await accept();
+    await given({ userId: USER });
+    service.meter.clear();
+    await given({ userId: USER });
+    await given({ accessToken: tokens.access_token });
+    expect(service.meter.calls()).toEqual(["DB.first", "DB.first"]);
+  });
+
+  it("the queries use their indexes", async () => {
+    await accept();
+    service.meter.clear();
+    await given({ userId: USER, skillId: SKILL_ID });
+    await given({ grantId });
+    for (const { sql } of service.meter.trips) {
+      const count = Math.max(...[...sql.matchAll(/\?(\d+)/g)].map(([, number]) => Number(number)));
+      const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .bind(...Array.from({ length: count }, () => "[]"))
+        .all<{ detail: string }>();
+      const scans = plan.results.map(({ detail }) => detail).filter((detail) => /^SCAN (?!json_each)/.test(detail));
+      expect(scans).toEqual([]);
+    }
+  });
+});
+
+describe("no token", () => {
+  it("Amazon has given none, or the user and the skill are unknown: 404", async () => {
+    for (const body of [{ userId: USER }, { userId: "nobody" }, { userId: USER, skillId: "other" }, { grantId: "x" }]) {
+      expect(await problemOf(await ask(body))).toMatchObject({ status: 404, code: "grant_not_found" });
+    }
+  });
+
+  it("an access token that is foreign or has ended, a link that has: 404", async () => {
+    await accept();
+    expect(await problemOf(await ask({ accessToken: "Atza|x" }))).toMatchObject({ code: "grant_not_found" });
+    service.clock.advance(3601_000);
+    expect(await problemOf(await ask({ accessToken: tokens.access_token }))).toMatchObject({ status: 404 });
+    expect((await ask({ userId: USER })).status).toBe(200);
+    await env.DB.prepare("UPDATE grants SET revoked_at = 1").run();
+    expect(await problemOf(await ask({ userId: USER }))).toMatchObject({ status: 404, code: "grant_not_found" });
+  });
+
+  it("another client's skill: 404, as if it did not exist", async () => {
+    await accept();
+    await env.DB.prepare("UPDATE clients SET skill_ids = '[]' WHERE id = ?").bind(SERVICE_CLIENT).run();
+    service.clock.advance(61_000);
+    for (const body of [{ userId: USER }, { grantId }, { accessToken: tokens.access_token }]) {
+      expect(await problemOf(await ask(body))).toMatchObject({ status: 404, code: "grant_not_found" });
+    }
+  });
+
+  it("Amazon has ended the permission: the tokens are dropped, with an audit row, and it is not asked again", async () => {
+    await accept();
+    service.clock.advance(60 * MINUTE_MS);
+    lwa.refreshTokens.clear();
+    expect(await problemOf(await ask({ userId: USER }))).toMatchObject({ status: 404, code: "grant_not_found" });
+    expect(await problemOf(await ask({ userId: USER }))).toMatchObject({ status: 404 });
+    expect(refreshes()).toBe(1);
+    const audit = await env.DB.prepare("SELECT kind, details, grant_id FROM audit ORDER BY id DESC LIMIT 1").first();
+    expect(audit).toEqual({ kind: "gateway_tokens_dropped", details: "refresh_rejected", grant_id: grantId });
+  });
+
+  it.each([
+    ["down", () => new Response("", { status: 503 })],
+    ["too slow", () => Promise.reject(new DOMException("late", "TimeoutError"))],
+    ["confused", () => new Response("<html></html>")],
+    ["refusing our credentials", () => Response.json({ error: "invalid_client" }, { status: 401 })],
+  ])("Amazon %s: 503, the tokens stay, and the next request works", async (_, answer) => {
+    await accept();
+    service.clock.advance(60 * MINUTE_MS);
+    lwa.answer = answer;
+    const refused = await ask({ userId: USER });
+    expect(refused.headers.get("retry-after")).not.toBeNull();
+    expect(await problemOf(refused)).toMatchObject({ status: 503, code: "amazon_unavailable" });
+    lwa.answer = undefined;
+    expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
+  });
+
+  it("Amazon down while 20 ask: one call, 20 times 503", async () => {
+    await accept();
+    service.clock.advance(60 * MINUTE_MS);
+    lwa.delayMs = 50;
+    lwa.answer = () => new Response("", { status: 503 });
+    const all = await Promise.all(Array.from({ length: 20 }, () => ask({ userId: USER })));
+    expect(all.map(({ status }) => status)).toEqual(Array(20).fill(503));
+    expect(refreshes()).toBe(1);
+  });
+
+  it("Amazon down a little before the end: the present token serves", async () => {
+    await accept();
+    service.clock.advance(57 * MINUTE_MS);
+    lwa.answer = () => new Response("", { status: 503 });
+    expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-1");
+  });
+
+  it.each<[string, Response]>([
+    ["dropped by its refusal", Response.json({ error: "invalid_grant" }, { status: 400 })],
+    [
+      "overwritten by its success",
+      Response.json({ access_token: "Atza|older", refresh_token: "Atzr|older", expires_in: 3600 }),
+    ],
+  ])("a directive that arrives while a refresh runs is not %s", async (_, answer) => {
+    await accept();
+    service.clock.advance(60 * MINUTE_MS);
+    const rt = await runtimeOf(service);
+    lwa.answer = async () => {
+      const newer = { accessToken: "Atza|newer", refreshToken: "Atzr|newer", accessExpiresAt: rt.now() + 3600_000 };
+      const kept = { grantId, purpose: "event_gateway", host: "https://api.amazonalexa.com", codeHash: "x" } as const;
+      await keepGrantCodeTokens(rt.db, rt.keyring, { ...kept, tokens: newer }, rt.now());
+      return answer;
+    };
+    await (await ask({ grantId })).text();
+    expect((await given({ grantId })).accessToken).toBe("Atza|newer");
+  });
+
+  it("our storage failing: 503, then it works", async () => {
+    await accept();
+    await given({ userId: USER });
+    service.clock.advance(60 * MINUTE_MS);
+    await ask({ userId: "nobody" }).then((answer) => answer.text());
+    service.meter.faults.push({ when: (trip) => trip.call === "first", throws: "before", times: 1 });
+    expect(await problemOf(await ask({ userId: USER }))).toMatchObject({
+      status: 503,
+      code: "temporarily_unavailable",
+    });
+    expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
+  });
+
+  it("a refresh whose write is lost once is stored all the same", async () => {
+    await accept();
+    service.clock.advance(60 * MINUTE_MS);
+    service.meter.faults.push({
+      when: (trip) => trip.sql.startsWith("UPDATE amazon_tokens SET tokens"),
+      throws: "after",
+      message: "D1_ERROR: Network connection lost",
+      times: 1,
+    });
+    expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
+    expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
+    expect(refreshes()).toBe(1);
+  });
+});
+
+describe("DELETE drops the tokens after a 403 of the gateway", () => {
+  it("204, again 204, and then there is no token; the link stays", async () => {
+    await accept();
+    expect((await ask({ userId: USER }, "DELETE")).status).toBe(204);
+    expect((await ask({ userId: USER }, "DELETE")).status).toBe(204);
+    expect(await problemOf(await ask({ userId: USER }))).toMatchObject({ status: 404 });
+    const audits = await env.DB.prepare("SELECT details FROM audit WHERE kind = 'gateway_tokens_dropped'").all();
+    expect(audits.results).toEqual([{ details: "gateway_refused" }]);
+    expect(await env.DB.prepare("SELECT revoked_at FROM grants").first("revoked_at")).toBeNull();
+  });
+
+  it("not for another client's skill", async () => {
+    await accept();
+    await env.DB.prepare("UPDATE clients SET skill_ids = '[]' WHERE id = ?").bind(SERVICE_CLIENT).run();
+    service.clock.advance(61_000);
+    expect(await problemOf(await ask({ userId: USER }, "DELETE"))).toMatchObject({ status: 404 });
+    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM amazon_tokens").first("n")).toBe(1);
+  });
+});
+
+describe("bad requests", () => {
+  it.each([
+    ["no JSON", "{"],
+    ["an empty body", ""],
+    ["nothing named", {}],
+    ["two things named", { userId: USER, accessToken: "x" }],
+    ["a skill alone", { skillId: SKILL_ID }],
+    ["a skill beside a token", { accessToken: "x", skillId: SKILL_ID }],
+    ["an unknown field", { userId: USER, sub: "x" }],
+    ["an unknown purpose", { userId: USER, purpose: "enablement" }],
+    ["a number", { userId: 7 }],
+    ["an empty id", { userId: "" }],
+    ["an id of 300 characters", { userId: "x".repeat(300) }],
+  ])("%s: 400", async (_, body) => {
+    expect(await problemOf(await ask(body))).toMatchObject({ status: 400, code: "invalid_body" });
+  });
+
+  it.each([
+    ["no credentials", ""],
+    ["a wrong secret", basic(SERVICE_CLIENT, `${SERVICE_SECRET}x`)],
+  ])("%s: 401, for both methods", async (_, authorization) => {
+    await accept();
+    for (const method of ["POST", "DELETE"]) {
+      expect(await problemOf(await ask({ userId: USER }, method, authorization))).toMatchObject({ status: 401 });
+    }
+    expect((await ask({ userId: USER })).status).toBe(200);
+  });
+
+  it("a customer's token is no credential: 401", async () => {
+    await accept();
+    expect((await ask({ userId: USER }, "POST", `Bearer ${tokens.access_token}`)).status).toBe(401);
+  });
+
+  it("another method: 405", async () => {
+    expect((await ask({}, "PUT")).status).toBe(405);
+  });
+});

@@ -1,0 +1,145 @@
+// POST /api/personalization: for a skill's backend, whose voice it hears, and which account of ours that voice may use.
+import { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { jsonBody } from "../http/json-body.ts";
+import { callForJson } from "../http/outbound.ts";
+import { problem } from "../http/problem.ts";
+import { json, route } from "../http/route.ts";
+import { type AccessTokenClaims, verifyAccessToken } from "../oauth/access-tokens.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { type LivingGrant, readLivingGrants } from "../storage/grants/grants.ts";
+import { type LevelShown, levelShown, noteLevels } from "../storage/grants/link-levels.ts";
+import { authenticateServiceClient } from "./service-client.ts";
+
+const PROFILE_TIMEOUT_MS = 3000;
+const PROFILE_FIELDS = ["name", "givenName"] as const;
+type ProfileField = (typeof PROFILE_FIELDS)[number];
+
+const id = z.string().check(z.minLength(1), z.maxLength(255));
+const token = z.optional(z.string().check(z.maxLength(4096)));
+
+/** A request of Alexa's to the skill, as it came (only `context` is read), and what to ask Alexa about the speaker. */
+export const personalizationBodySchema = z.object({
+  context: z.object({
+    System: z.object({
+      application: z.object({ applicationId: id }),
+      user: z.optional(z.object({ userId: z.optional(id), accessToken: token })),
+      person: z.optional(z.object({ personId: id, accessToken: token })),
+      apiEndpoint: z.optional(z.string().check(z.maxLength(500))),
+      apiAccessToken: token,
+    }),
+  }),
+  profile: z.optional(z.array(z.enum(PROFILE_FIELDS)).check(z.maxLength(PROFILE_FIELDS.length))),
+});
+type System = z.output<typeof personalizationBodySchema>["context"]["System"];
+
+/** `not_linked`: Alexa has no token, so nobody linked. `ended`: it has one that opens nothing any more; ask to link again. */
+type LinkState =
+  | { readonly link: "linked"; readonly userId: string; readonly grantId: string; readonly scopes: readonly string[] }
+  | { readonly link: "not_linked" | "ended" };
+
+export const personalizationRoutes = new Hono<AppEnv>();
+route(personalizationRoutes, "/api/personalization", { POST: personalize });
+
+async function personalize(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const client = await authenticateServiceClient(c);
+  if (client instanceof Response) return client;
+  const body = await jsonBody(c, personalizationBodySchema);
+  if (body instanceof Response) return body;
+  const { System: system } = body.context;
+  const skillId = system.application.applicationId;
+  if (!client.skillIds.includes(skillId)) return problem("skill_not_found", "This client does not serve that skill.");
+  const host = body.profile && hostOf(rt, system);
+  if (body.profile && (!host || !system.apiAccessToken)) {
+    return problem("invalid_body", "profile: needs apiAccessToken and apiEndpoint, the latter one of Alexa's hosts");
+  }
+  const { account, person, living } = await linkStates(rt, skillId, system);
+  noteWhatWasShown(rt, skillId, living, account, person);
+  const profile = host && body.profile ? { profile: await readProfile(rt, host, system, body.profile) } : {};
+  return json(c, {
+    skillId,
+    account: { alexaUserId: system.user?.userId ?? null, ...account },
+    person: system.person ? { personId: system.person.personId, ...person } : null,
+    speaker: speakerOf(account, system.person ? person : undefined),
+    ...profile,
+  });
+}
+
+/** Whose account serves the request. `account`: shared by all who speak to these devices, so only what they all may do. */
+function speakerOf(account: LinkState, person: LinkState | undefined) {
+  if (person?.link === "linked") return { as: "person", userId: person.userId, grantId: person.grantId };
+  return account.link === "linked" ? { as: "account", userId: account.userId, grantId: account.grantId } : null;
+}
+
+/** The states of the account's and the person's link. One D1 read when there is a token of ours. */
+async function linkStates(rt: Runtime, skillId: string, system: System) {
+  const tokens = [system.user?.accessToken, system.person?.accessToken] as const;
+  const [account, person] = await Promise.all(tokens.map((one) => (one ? verifyAccessToken(rt, one) : undefined)));
+  const ids = [account?.grant, person?.grant].filter((one) => one !== undefined);
+  const living = ids.length === 0 ? [] : await readLivingGrants(rt.db, ids, rt.now());
+  const stateOf = (given: string | undefined, claims: AccessTokenClaims | undefined): LinkState => {
+    if (!given) return { link: "not_linked" };
+    const grant = living.find((one: LivingGrant) => one.id === claims?.grant && one.skill_id === skillId);
+    return grant
+      ? { link: "linked", userId: grant.user_id, grantId: grant.id, scopes: grant.scope.split(" ") }
+      : { link: "ended" };
+  };
+  return { account: stateOf(tokens[0], account), person: stateOf(tokens[1], person), living };
+}
+
+/**
+ * Remembers whether a link is a person's or the account's, where this request shows it for the first time: a write after the answer.
+ * The context is unsigned, but only tokens of living links of the client's own skill count, each for itself.
+ */
+function noteWhatWasShown(
+  rt: Runtime,
+  skillId: string,
+  living: readonly LivingGrant[],
+  account: LinkState,
+  person: LinkState,
+): void {
+  const shown = new Map<string, LevelShown>();
+  for (const grant of living) {
+    const names = (state: LinkState) => state.link === "linked" && state.grantId === grant.id;
+    const level = levelShown("request", names(account), names(person));
+    if (level > (grant.level_shown ?? 0)) shown.set(grant.id, level);
+  }
+  if (shown.size === 0) return;
+  rt.background(
+    noteLevels(rt.db, skillId, shown).catch((error: unknown) =>
+      rt.log.warn("link_level_not_noted", { message: String(error).slice(0, 200) }),
+    ),
+  );
+}
+
+/** The configured host that the request names: its token goes nowhere else. */
+function hostOf(rt: Runtime, { apiEndpoint }: System): string | undefined {
+  const named = apiEndpoint?.replace(/\/+$/, "").toLowerCase();
+  return rt.config.amazon.apiHosts.find((host) => host === named);
+}
+
+type ProfileValue =
+  | { readonly status: "known"; readonly value: string }
+  /** The customer has not given it to Alexa; has not given it to this skill; Alexa did not answer. */
+  | { readonly status: "empty" | "not_permitted" | "unavailable" };
+
+/** What Alexa knows about the recognized speaker, else about the account that enabled the skill. Nothing of it is stored. */
+async function readProfile(rt: Runtime, host: string, system: System, fields: readonly ProfileField[]) {
+  const base = system.person ? "/v2/persons/~current/profile/" : "/v2/accounts/~current/settings/Profile.";
+  const read = async (field: ProfileField): Promise<[ProfileField, ProfileValue]> => {
+    const answer = await callForJson(
+      `${host}${base}${field}`,
+      { headers: { authorization: `Bearer ${system.apiAccessToken}`, accept: "application/json" } },
+      { timeoutMs: PROFILE_TIMEOUT_MS },
+    );
+    if (answer.answered && answer.status === 204) return [field, { status: "empty" }];
+    if (answer.answered && [401, 403].includes(answer.status)) return [field, { status: "not_permitted" }];
+    if (answer.answered && answer.status === 200 && typeof answer.json === "string") {
+      return [field, { status: "known", value: answer.json }];
+    }
+    rt.log.warn("profile_unavailable", { field, status: answer.answered ? answer.status : answer.reason });
+    return [field, { status: "unavailable" }];
+  };
+  return Object.fromEntries(await Promise.all([...new Set(fields)].map(read)));
+}

@@ -1,0 +1,81 @@
+// POST /alexa/reciprocal: Alexa hands over a code of Amazon's in the name of a linked customer (baby activity and health skills).
+import { Hono } from "hono/tiny";
+import { type GrantCodeOutcome, keepTokensOf } from "../amazon/grant-code.ts";
+import { toAmazonCode } from "../amazon/lwa.ts";
+import { gatewayOrigin } from "../amazon/regions.ts";
+import { readFormBody } from "../http/form-body.ts";
+import { verifyAccessToken } from "../oauth/access-tokens.ts";
+import { bearerTokenOf } from "../oauth/bearer.ts";
+import { type OAuthError, oauthError, TOKEN_HEADERS } from "../oauth/oauth-error.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { findTokenGrant, noteGrantRefused } from "../storage/amazon/held-tokens.ts";
+
+const PURPOSE = "reciprocal";
+/** The request names no region. */
+const REGION = "NA";
+
+export const reciprocalRoutes = new Hono<AppEnv>()
+  .post("/alexa/reciprocal", (c) => reciprocate(c as AppContext))
+  .all("/alexa/reciprocal", () =>
+    oauthError({
+      status: 405,
+      error: "invalid_request",
+      description: "Reciprocal authorization takes POST",
+      headers: { allow: "POST" },
+    }),
+  );
+
+const INVALID_TOKEN: OAuthError = {
+  status: 401,
+  error: "invalid_token",
+  headers: { "www-authenticate": 'Bearer error="invalid_token"' },
+};
+
+async function reciprocate(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const body = await readFormBody(c.req.raw);
+  if ("problem" in body) return invalidRequest(body.problem);
+  const token = bearerTokenOf(c);
+  const claims = token === undefined ? undefined : await verifyAccessToken(rt, token);
+  if (claims?.grant === undefined) return oauthError(INVALID_TOKEN);
+  const { fields } = body;
+  const grantType = fields.get("grant_type");
+  if (grantType === undefined) return invalidRequest("grant_type is missing");
+  if (grantType !== "reciprocal_authorization_code")
+    return oauthError({ status: 400, error: "unsupported_grant_type" });
+  const code = toAmazonCode(fields.get("code") ?? "");
+  if (!code) return invalidRequest("code is missing or cannot be one of Amazon's");
+  if (fields.get("client_id") !== claims.client_id) {
+    return invalidRequest("client_id is not the client of the access token");
+  }
+  // A token for a skill names it as its audience: those of apps and services open nothing here.
+  const skillIds = [claims.aud].flat();
+  const grant = await findTokenGrant(rt.db, PURPOSE, { grantId: claims.grant }, skillIds, rt.now());
+  if (!grant) return oauthError(INVALID_TOKEN);
+  const outcome = await keepTokensOf(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(REGION) });
+  if (outcome !== "kept") return refuse(rt, outcome, grant.grant_id);
+  return new Response("{}", { status: 200, headers: TOKEN_HEADERS });
+}
+
+function invalidRequest(description: string): Response {
+  return oauthError({ status: 400, error: "invalid_request", description });
+}
+
+function refuse(rt: Runtime, outcome: Exclude<GrantCodeOutcome, "kept">, grantId: string): Response {
+  rt.log.warn("reciprocal_failed", { reason: outcome, grantId });
+  rt.background(
+    noteGrantRefused(rt.db, grantId, PURPOSE, outcome, rt.now()).catch((error: unknown) =>
+      rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
+    ),
+  );
+  switch (outcome) {
+    case "code_rejected":
+      return oauthError({ status: 400, error: "invalid_grant", description: "Login with Amazon rejected the code" });
+    case "amazon_unavailable":
+      return oauthError({ status: 503, error: "temporarily_unavailable" });
+    case "grant_ended":
+      return oauthError(INVALID_TOKEN);
+    case "credentials_missing":
+      return oauthError({ status: 500, error: "server_error" });
+  }
+}

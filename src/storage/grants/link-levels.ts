@@ -1,0 +1,41 @@
+// Whose a link is at Alexa: a recognized speaker's own, or the account's, shared by all who speak to its devices.
+import { batch } from "../d1.ts";
+
+export type LinkLevel = "person" | "account";
+
+/**
+ * What showed a level, in rising weight; never lowered, so that order and repeats do not matter. A spoken request outweighs an event, in
+ * which nobody speaks. Of one kind the account outweighs the person: a token that has served everybody is nobody's alone.
+ */
+const WEIGHTS = {
+  event: { person: 1, account: 2 },
+  request: { person: 3, account: 4 },
+} as const;
+
+/** Column `level_shown` of a grant; 0 for NULL, nothing shown. */
+export type LevelShown = 0 | 1 | 2 | 3 | 4;
+
+/** The weight of a message that has tokens of a grant as `context.System.user.accessToken` and as that of `person`. */
+export function levelShown(source: keyof typeof WEIGHTS, asUser: boolean, asPerson: boolean): LevelShown {
+  if (asUser) return WEIGHTS[source].account;
+  return asPerson ? WEIGHTS[source].person : 0;
+}
+
+/** Column `level` of a SELECT over grants: a `LinkLevel`, or NULL. */
+export const LEVEL = "CASE level_shown % 2 WHEN 1 THEN 'person' WHEN 0 THEN 'account' END AS level";
+
+/** Notes what was shown about grants of this skill, by their ids. One batch that may be repeated; what weighs less than before is dropped. */
+export async function noteLevels(
+  db: D1Database,
+  skillId: string,
+  shown: ReadonlyMap<string, LevelShown>,
+): Promise<void> {
+  const note = db.prepare(
+    "UPDATE grants SET level_shown = ?3 WHERE id = ?1 AND skill_id = ?2 AND revoked_at IS NULL AND COALESCE(level_shown, 0) < ?3",
+  );
+  await batch(
+    db,
+    [...shown].map(([grantId, level]) => note.bind(grantId, skillId, level)),
+    true,
+  );
+}

@@ -1,0 +1,199 @@
+// Values sealed anew after a change of the master key.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { runtimeOf } from "../../../test/support/runtime.ts";
+import { json, refresh, SKILL_ID, seedEveryone } from "../../../test/support/seeds.ts";
+import { startService } from "../../../test/support/service.ts";
+import { anotherIsolate, HOUR, linkAlexa, linkApp, refreshOfApp } from "../../../test/support/tokens.ts";
+import { createKeyring } from "../../crypto/keyring.ts";
+import { openTokens, sealTokens } from "../amazon/amazon-tokens.ts";
+import { insertSkill } from "../skills/skill-admin.ts";
+import { lwaCredentials, readSkill } from "../skills/skills.ts";
+import { resealChunk, SEALED_COLUMNS } from "./reseal.ts";
+
+beforeEach(seedEveryone);
+
+describe("change of the master key", () => {
+  const NEW_KEY = "B".repeat(43);
+  const CHANGED = { MASTER_KEY: NEW_KEY, MASTER_KEY_PREVIOUS: "A".repeat(43) };
+
+  it("seals everything anew in bounded steps, and then the previous key can go", async () => {
+    const service = startService();
+    const old = await service.keyring();
+    const stable = (await linkAlexa(service)).refresh_token;
+    const rotating = [
+      (await linkApp(service)).refresh_token,
+      (await linkApp(service)).refresh_token,
+      (await linkApp(service)).refresh_token,
+    ];
+    const tokens = { accessToken: "Atza-fake", refreshToken: "Atzr-fake", accessExpiresAt: 5 };
+    const grantId = rotating[0]?.slice(3, 29) ?? "";
+    await insertSkill(
+      { keyring: old, db: env.DB, now: () => service.clock.now },
+      {
+        id: "amzn1.ask.skill.second",
+        stage: "live",
+        type: "custom",
+        name: "Second",
+        vendorId: null,
+        scopes: [],
+        returnUrls: [],
+        extraRedirectUris: [],
+        redirectUris: [],
+      },
+      {
+        lwa: { clientId: "lwa-id", clientSecret: "fake-lwa" },
+        eventGateway: { clientId: "e", clientSecret: "fake-event" },
+      },
+      {
+        own: {
+          id: "second",
+          kind: "alexa",
+          name: "Second",
+          secretHash: null,
+          redirectUris: [],
+          scopes: [],
+          skillId: "amzn1.ask.skill.second",
+          skillStage: "live",
+          skillIds: [],
+          authMethods: [],
+          requirePkce: false,
+          rotateRefreshTokens: false,
+          issuerInResponse: false,
+          clientCredentials: false,
+        },
+      },
+      { kind: "skill_added", claimId: "request-1" },
+    );
+    const attemptId = String(await env.DB.prepare("SELECT id FROM attempts LIMIT 1").first("id"));
+    await env.DB.batch([
+      env.DB.prepare(
+        "INSERT INTO identities (method, issuer, subject, user_id, password_hash, created_at) VALUES ('password', '', 'ada@example.com', '0useraaaaaaaaaaaaaaaaaaaaa', ?, 1)",
+      ).bind(await old.seal("password-hash", "ada@example.com", "pbkdf2-fake")),
+      env.DB.prepare(
+        "INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, updated_at) VALUES (?, 'event_gateway', 'h', ?, 1, 1)",
+      ).bind(grantId, await sealTokens(old, { grantId, purpose: "event_gateway" }, tokens)),
+      env.DB.prepare("UPDATE attempts SET amazon_tokens = ? WHERE id = ?").bind(
+        await sealTokens(old, { attemptId }, tokens),
+        attemptId,
+      ),
+      env.DB.prepare(
+        "INSERT INTO pending_unlinks (id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at) VALUES ('g1', ?, 'live', 'h', ?, 1, 1)",
+      ).bind(SKILL_ID, await sealTokens(old, { grantId: "g1", purpose: "enablement" }, tokens)),
+    ]);
+
+    const changed = anotherIsolate(service, CHANGED);
+    const rt = await runtimeOf(changed, CHANGED);
+    // 1 signing key, 3 rotation keys, 2 secrets of a skill, 1 password, 3 sets of tokens.
+    const steps: number[] = [];
+    while (steps.at(-1) !== 0) steps.push(await resealChunk(rt, 4));
+    expect(steps).toEqual([4, 4, 2, 0]);
+    for (const { table, column } of SEALED_COLUMNS) {
+      const left = env.DB.prepare(
+        `SELECT 1 FROM ${table} WHERE ${column} IS NOT NULL AND substr(${column}, 1, 6) <> ?`,
+      );
+      expect((await left.bind(rt.keyring.keyId).all()).results, `${table}.${column}`).toEqual([]);
+    }
+
+    const alone = anotherIsolate(service, { MASTER_KEY: NEW_KEY });
+    const keyring = await alone.keyring();
+    expect((await alone.request("/token", refresh(stable))).status).toBe(200);
+    for (const token of rotating) expect((await alone.request("/token", refreshOfApp(token))).status).toBe(200);
+    const skill = await readSkill(env.DB, "amzn1.ask.skill.second", "live");
+    expect(skill && (await lwaCredentials({ keyring }, skill))).toEqual({
+      clientId: "lwa-id",
+      clientSecret: "fake-lwa",
+    });
+    const stored = async (sql: string) => String(await env.DB.prepare(sql).first("sealed"));
+    expect(
+      await keyring.open(
+        "password-hash",
+        "ada@example.com",
+        await stored("SELECT password_hash AS sealed FROM identities"),
+      ),
+    ).toMatchObject({ plaintext: "pbkdf2-fake" });
+    expect(
+      await openTokens(
+        keyring,
+        { grantId, purpose: "event_gateway" },
+        await stored("SELECT tokens AS sealed FROM amazon_tokens"),
+      ),
+    ).toEqual(tokens);
+    expect(
+      await openTokens(
+        keyring,
+        { attemptId },
+        await stored(`SELECT amazon_tokens AS sealed FROM attempts WHERE id = '${attemptId}'`),
+      ),
+    ).toEqual(tokens);
+    expect(
+      await openTokens(
+        keyring,
+        { grantId: "g1", purpose: "enablement" },
+        await stored("SELECT tokens AS sealed FROM pending_unlinks"),
+      ),
+    ).toEqual(tokens);
+  });
+
+  it("keeps chains alive while values are sealed anew beside refreshes", async () => {
+    const service = startService();
+    let token = (await linkApp(service)).refresh_token;
+    const changed = anotherIsolate(service, CHANGED);
+    const rt = await runtimeOf(changed, CHANGED);
+    for (let i = 0; i < 12; i++) {
+      const isolate = i < 4 ? [service, changed][i % 2] : changed;
+      if (i === 6) await resealChunk(rt, 100);
+      const answer = await isolate?.request("/token", refreshOfApp(token));
+      expect(answer?.status).toBe(200);
+      token = answer ? (await json(answer)).refresh_token : "";
+      service.clock.advance(HOUR);
+    }
+    const alone = anotherIsolate(service, { MASTER_KEY: NEW_KEY });
+    expect((await alone.request("/token", refreshOfApp(token))).status).toBe(200);
+  });
+
+  it("does not overwrite a value that changed since it was read", async () => {
+    const service = startService();
+    (await linkApp(service)).refresh_token;
+    const changed = anotherIsolate(service, CHANGED);
+    const rt = await runtimeOf(changed, CHANGED);
+    const newer = await (await createKeyring(new Uint8Array(32).fill(7))).seal("rotation-key", "x", "newer");
+    const overtaken = new Proxy(env.DB, {
+      get: (db, property) => {
+        if (property === "prepare") return (sql: string) => db.prepare(sql);
+        return async (statements: D1PreparedStatement[]) => {
+          await db.prepare("UPDATE signing_keys SET private_jwk = ?").bind(newer).run();
+          return db.batch(statements);
+        };
+      },
+    });
+    await resealChunk({ ...rt, db: overtaken }, 100);
+    expect(await env.DB.prepare("SELECT private_jwk FROM signing_keys").first("private_jwk")).toBe(newer);
+  });
+
+  it("finds what is left by an index, without looking at every grant", async () => {
+    const changed = startService(CHANGED);
+    await resealChunk(await runtimeOf(changed, CHANGED), 10);
+    expect(changed.meter.trips).toHaveLength(SEALED_COLUMNS.length);
+    for (const { sql } of changed.meter.trips) {
+      if (/FROM (skills|signing_keys|pending_unlinks) /.test(sql)) continue;
+      const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind("x", 1).all<{ detail: string }>();
+      expect(plan.results.map(({ detail }) => detail).join(), sql).toContain("SEARCH");
+    }
+  });
+
+  it("knows every sealed column of the schema but those whose rows live for minutes", () => {
+    const marked = env.TEST_MIGRATIONS.flatMap(({ queries }) => queries.join("\n").split("\n"))
+      .filter((line) => /-- sealed/.test(line))
+      .map((line) => line.trim().split(" ")[0] ?? "");
+    expect(marked.length).toBeGreaterThan(8);
+    const known = new Set([...SEALED_COLUMNS.map(({ column }) => column), "payload"]);
+    expect(marked.filter((column) => !known.has(column))).toEqual([]);
+  });
+
+  it("costs nothing when there is no previous key", async () => {
+    const service = startService();
+    expect(await resealChunk(await runtimeOf(service), 100)).toBe(0);
+    expect(service.meter.calls()).toEqual([]);
+  });
+});

@@ -1,0 +1,98 @@
+// Webhooks: the company's own servers learn of each link made and ended, signed as Standard Webhooks describes, at least once.
+
+import { utf8 } from "../crypto/encoding.ts";
+import type { WebhookConfig } from "../env.ts";
+import { fetchOut, OutboundFault } from "../http/outbound.ts";
+import type { Runtime } from "../runtime.ts";
+import {
+  claimMessages,
+  type OutboxMessage,
+  type Settlement,
+  settleMessages,
+  switchWebhooks,
+} from "../storage/maintenance/webhooks.ts";
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+/** How long after each failed attempt the next one follows; the last goes on. Finer than five minutes only while requests come. */
+const WAITS_MS = [5 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS];
+const GIVE_UP_AFTER_MS = 5 * 24 * HOUR_MS;
+const DELIVERY_LIMITS = { timeoutMs: 5000, maxBytes: 16 * 1024 };
+/** Longer than a delivery and its note take. */
+const CLAIM_MS = 30 * SECOND_MS;
+const AT_ONCE = 10;
+
+/** A link was made or ended in this request: what waits is delivered after the answer. Without webhooks it does nothing. */
+export function deliverSoon(rt: Runtime): void {
+  if (!rt.config.webhook) return;
+  rt.background(
+    deliverWebhooks(rt).catch((error: unknown) => {
+      rt.log.warn("webhooks_waiting", { message: String(error).slice(0, 200) });
+    }),
+  );
+}
+
+/** For an isolate's first request, and for each scheduled run: what is written follows the configuration. */
+export async function followConfiguration(rt: Runtime): Promise<void> {
+  await switchWebhooks(rt.db, rt.config.webhook !== undefined);
+}
+
+/** Delivers what is due, ten at a time, until nothing is or none of ten was taken; the number delivered. Any number may run at once. */
+export async function deliverWebhooks(rt: Runtime, rounds = 1): Promise<number> {
+  const { webhook } = rt.config;
+  if (!webhook) return 0;
+  let delivered = 0;
+  for (let round = 0; round < rounds; round++) {
+    const messages = await claimMessages(rt.db, rt.now(), rt.now() + CLAIM_MS, AT_ONCE);
+    if (messages.length === 0) break;
+    const settlements = await Promise.all(messages.map((message) => deliver(rt, webhook, message)));
+    await settleMessages(rt.db, settlements, rt.now());
+    const taken = settlements.filter(({ next }) => next === "delivered").length;
+    delivered += taken;
+    if (taken === 0 || messages.length < AT_ONCE) break;
+  }
+  return delivered;
+}
+
+async function deliver(rt: Runtime, webhook: WebhookConfig, message: OutboxMessage): Promise<Settlement> {
+  const outcome = await send(webhook, message, rt.now());
+  if (outcome === "delivered") return { message, next: "delivered" };
+  const dead = rt.now() - message.occurred_at > GIVE_UP_AFTER_MS;
+  const fields = { id: message.id, type: message.type, attempts: message.attempts, outcome };
+  if (dead) rt.log.alert("webhook_given_up", fields);
+  else rt.log.warn("webhook_failed", fields);
+  return { message, next: dead ? "dead" : rt.now() + (WAITS_MS[message.attempts - 1] ?? 12 * HOUR_MS) };
+}
+
+/** Any 2xx counts as taken. `outcome` otherwise: the status, or why there was none. */
+async function send(webhook: WebhookConfig, message: OutboxMessage, now: number): Promise<string | number> {
+  const timestamp = Math.floor(now / SECOND_MS);
+  const body = JSON.stringify({
+    type: message.type,
+    timestamp: new Date(message.occurred_at).toISOString(),
+    data: JSON.parse(message.data) as unknown,
+  });
+  const signatures = await Promise.all(
+    webhook.secrets.map((secret) => sign(secret, `${message.id}.${timestamp}.${body}`)),
+  );
+  const headers = {
+    "content-type": "application/json",
+    "webhook-id": message.id,
+    "webhook-timestamp": String(timestamp),
+    "webhook-signature": signatures.join(" "),
+  };
+  try {
+    const { status } = await fetchOut(webhook.url, { method: "POST", headers, body }, DELIVERY_LIMITS);
+    return status >= 200 && status < 300 ? "delivered" : status;
+  } catch (error) {
+    if (!(error instanceof OutboundFault)) throw error;
+    return error.reason;
+  }
+}
+
+/** `v1,` and base64 of HMAC-SHA-256. */
+async function sign(secret: Uint8Array<ArrayBuffer>, content: string): Promise<string> {
+  const key = await crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return `v1,${Buffer.from(await crypto.subtle.sign("HMAC", key, utf8(content))).toString("base64")}`;
+}
