@@ -3,6 +3,7 @@
 import type { Stage } from "../attempts/attempts.ts";
 import { batch, type Condition, readFirst } from "../d1.ts";
 import { auditStatement } from "../maintenance/audit.ts";
+import { type Sql, sql } from "../sql.ts";
 
 /** `authorize`: a consent page of ours; `app`: a decision in the company's app; `enablement`: for the enablement call. */
 export type CodeOrigin = "authorize" | "app" | "enablement";
@@ -63,6 +64,11 @@ export function insertCodeStatement(
       expiresAt,
       ...condition.params,
     );
+}
+
+/** Voids the unspent codes for which `where` holds, a condition on the columns of `codes`: for a batch, and repeatable. */
+export function voidCodes(where: Sql, at: number): Sql {
+  return sql`UPDATE codes SET voided_at = ${at} WHERE spent_at IS NULL AND voided_at IS NULL AND (${where})`;
 }
 
 /** Reads a code's row, as a statement for a batch. */

@@ -3,6 +3,7 @@
 import type { Stage } from "../attempts/attempts.ts";
 import { batch, readAll, readFirst, write } from "../d1.ts";
 import { auditStatement } from "../maintenance/audit.ts";
+import { batch as runBatch, type Sql, sql, sqlName } from "../sql.ts";
 import type { LevelShown } from "./link-levels.ts";
 
 export interface GrantRow {
@@ -55,7 +56,17 @@ export function grantLives(grant: GrantRow, now: number): boolean {
   );
 }
 
-/** `grantLives` in SQL: the first parameter of the statement is the time. */
+/**
+ * In SQL: a grant is live at `now` (milliseconds). It is not revoked, was used within the idle time, and has not reached its absolute end.
+ * `alias`: what the statement calls the table `grants`.
+ */
+export function grantIsLive(now: number, alias = "grants"): Sql {
+  const column = (name: string) => sqlName(`${alias}.${name}`);
+  return sql`(${column("revoked_at")} IS NULL AND ${column("idle_expires_at")} > ${now}
+    AND (${column("expires_at")} IS NULL OR ${column("expires_at")} > ${now}))`;
+}
+
+/** `grantIsLive` for statements that are not made by the tag yet: the first parameter of the statement is the time. */
 export const GRANT_LIVES = "revoked_at IS NULL AND idle_expires_at > ?1 AND (expires_at IS NULL OR expires_at > ?1)";
 
 /** Notes that a stable grant was used. Losing this write loses a day of idle time, nothing else. */
@@ -165,28 +176,21 @@ export type RevocationReason =
   | "idle"
   | "user_deleted";
 
-/** Statements that end a grant and void its unspent codes; the audit row goes with them. */
-function revokeGrantStatements(
-  db: D1Database,
-  grantId: string,
-  reason: RevocationReason,
-  at: number,
-  alert = false,
-): D1PreparedStatement[] {
+/**
+ * Statements that end the live grants for which `where` holds, a condition on the columns of `grants`: an audit row for each, then the
+ * revocation. For a batch; running them again changes nothing more. The last one returns the ids, as `id`. Codes that are not spent yet have no
+ * grant: `voidCodes` is for them.
+ */
+export function endGrants(where: Sql, reason: RevocationReason, at: number, alert = false): [audit: Sql, update: Sql] {
   return [
-    db
-      .prepare(
-        `INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id, details)
-         SELECT ?1, 'grant_revoked', ?2, user_id, client_id, id, attempt_id, ?3 FROM grants WHERE id = ?4 AND revoked_at IS NULL`,
-      )
-      .bind(at, alert ? 1 : 0, reason, grantId),
-    db
-      .prepare("UPDATE grants SET revoked_at = ?, revoked_reason = ? WHERE id = ? AND revoked_at IS NULL")
-      .bind(at, reason, grantId),
+    sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id, details)
+        SELECT ${at}, 'grant_revoked', ${alert}, user_id, client_id, id, attempt_id, ${reason}
+        FROM grants WHERE revoked_at IS NULL AND (${where})`,
+    sql`UPDATE grants SET revoked_at = ${at}, revoked_reason = ${reason} WHERE revoked_at IS NULL AND (${where}) RETURNING id`,
   ];
 }
 
-/** Ends a grant. True when it was alive until now; repeating it is harmless. */
+/** Ends one grant. Running it again changes nothing. */
 export async function revokeGrant(
   db: D1Database,
   grantId: string,
@@ -194,7 +198,7 @@ export async function revokeGrant(
   at: number,
   alert = false,
 ): Promise<void> {
-  await batch(db, revokeGrantStatements(db, grantId, reason, at, alert), true);
+  await runBatch(db, endGrants(sql`id = ${grantId}`, reason, at, alert), true);
 }
 
 /** An alert that a retired token was presented; the grant lives on. */
