@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
+import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { seeOther } from "../http/see-other.ts";
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
@@ -16,7 +17,6 @@ import { readSkill, type Skill } from "../storage/skills/skills.ts";
 import { renderConsentPage } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
-import { LIMIT_SECONDS, withinLimit } from "./limit.ts";
 import { renderBadAddress, renderCancelled } from "./outcome-pages.tsx";
 import { stageSchema } from "./schemas.ts";
 import { amazonAddresses, BROWSER_CALLBACK, start, withQuery } from "./start.ts";
@@ -197,8 +197,8 @@ async function takeDecision(c: AppContext): Promise<Response> {
   }
   // Drawn for one person: another who has signed in meanwhile is asked anew.
   if (!session || session.userId !== userId) return seeOther(c, page);
-  if (decision === "allow" && !(await withinLimit(c, "start", userId))) {
-    c.header("retry-after", String(LIMIT_SECONDS));
+  if (decision === "allow" && !(await isWithinRateLimit(c.env.USER_LIMIT, `start ${userId}`))) {
+    c.header("retry-after", String(RATE_LIMIT_PERIOD_SECONDS));
     return renderErrorPage(c, { status: 429, title: text.unavailableTitle, message: text.unavailableMessage });
   }
   const state = await stateOfTransaction(rt, begun.attemptId, keyId);

@@ -15,7 +15,7 @@ import {
   revokeUnlinkedGrants,
 } from "../storage/grants/links.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
-import { withPatience } from "./patience.ts";
+import { withAmazonDeadline } from "./amazon-deadline.ts";
 
 export interface Link {
   readonly skillId: string;
@@ -82,7 +82,10 @@ export async function linkOf(
   if (!skill) return undefined;
   const asked = ask ? grants.filter(holdsTokens).slice(0, ASKED_AT_ONCE) : [];
   const checks = await Promise.all(
-    asked.map(async (grant) => ({ grant, verdict: await withPatience(rt, check(rt, skill.id, grant), "unknown") })),
+    asked.map(async (grant) => ({
+      grant,
+      verdict: await withAmazonDeadline(rt, check(rt, skill.id, grant), "unknown"),
+    })),
   );
   const gone = checks.filter(({ verdict }) => verdict === "gone").map(({ grant }) => grant);
   if (gone.length > 0) {

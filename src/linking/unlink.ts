@@ -17,7 +17,7 @@ import type { Stage } from "../storage/attempts/attempts.ts";
 import { StorageFault } from "../storage/d1.ts";
 import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills/skills.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
-import { withPatience } from "./patience.ts";
+import { withAmazonDeadline } from "./amazon-deadline.ts";
 
 export type UnlinkOutcome =
   | { readonly outcome: "unlinked"; readonly amazon: "done" | "pending" }
@@ -61,7 +61,7 @@ async function disableNow(
 ): Promise<"done" | "pending"> {
   if (!ask) return pending.length === 0 ? "done" : "pending";
   const ended = await Promise.all(
-    pending.map((row) => withPatience(rt, disable(rt, row, skill, row.created_at < rt.now()), false)),
+    pending.map((row) => withAmazonDeadline(rt, disable(rt, row, skill, row.created_at < rt.now()), false)),
   );
   return ended.every((one) => one) ? "done" : "pending";
 }
