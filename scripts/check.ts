@@ -3,7 +3,6 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-/** With passkeys; without them it was 120. */
 const BUNDLE_LIMIT_BYTES = 160 * 1024;
 
 function step(name: string, command: string, args: string[]): void {

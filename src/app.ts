@@ -48,7 +48,6 @@ const SECURITY_HEADERS = [
 
 function dialectOf(path: string): Dialect {
   if (OAUTH_PATHS.some((oauth) => path === oauth || path.startsWith(`${oauth}/`))) return "oauth";
-  if (/^\/(sign-in\/passkey|account\/passkeys)(\/options)?$/.test(path)) return "problem";
   return /^\/(api|alexa|\.well-known|openapi\.json|healthz)(\/|$)/.test(path) ? "problem" : "page";
 }
 

@@ -61,8 +61,6 @@ describe("a wrong value is refused with the variable's name and without the valu
     ["SIGN_IN_METHODS", ","],
     ["SIGN_IN_METHODS", "password,password"],
     ["SIGN_IN_METHODS", "passkey"],
-    ["SIGN_UP", "maybe"],
-    ["SIGN_UP", "open"],
     ["OIDC_SCOPES", "email profile"],
     ["OIDC_AUDIENCE", "the-api-of-acme"],
     ["APPLE_APP_IDS", "com.acme.other"],
@@ -87,7 +85,7 @@ describe("a wrong value is refused with the variable's name and without the valu
   ])("%s: %s", (name, value) => {
     const message = refusal({ ...PUBLIC, [name]: value });
     expect(message).toContain(name);
-    if (value !== MASTER_KEY && ![",", "open", "passkey"].includes(value)) expect(message).not.toContain(value);
+    if (value !== MASTER_KEY && ![",", "passkey"].includes(value)) expect(message).not.toContain(value);
   });
 
   it.each(URL_VARIABLES)("%s must be https, http only on this machine, and never with a public issuer", (name) => {
@@ -122,8 +120,8 @@ describe("a wrong value is refused with the variable's name and without the valu
 
   it("MASTER_KEY is required, and all problems are named at once", () => {
     expect(refusal({})).toContain("MASTER_KEY is required");
-    const message = refusal({ SIGN_UP: "maybe", CODE_TTL_SECONDS: "5" });
-    for (const name of ["MASTER_KEY", "SIGN_UP", "CODE_TTL_SECONDS"]) expect(message).toContain(name);
+    const message = refusal({ BRAND_COLOR: "blue", CODE_TTL_SECONDS: "5" });
+    for (const name of ["MASTER_KEY", "BRAND_COLOR", "CODE_TTL_SECONDS"]) expect(message).toContain(name);
   });
 
   it.each([
@@ -153,12 +151,11 @@ describe("a wrong value is refused with the variable's name and without the valu
 
 describe("defaults", () => {
   it("are the documented ones; empty strings count as unset", () => {
-    const config = parseConfig({ MASTER_KEY, ISSUER: "", SIGN_UP: "", CODE_TTL_SECONDS: "", UNKNOWN: "x", DB: {} });
+    const config = parseConfig({ MASTER_KEY, ISSUER: "", SIGN_UP_URL: "", CODE_TTL_SECONDS: "", UNKNOWN: "x", DB: {} });
     expect(config).toMatchObject({
       issuer: undefined,
       adminToken: undefined,
       signInMethods: ["password"],
-      signUp: undefined,
       passwordIterations: 100_000,
       accessTokenTtlSeconds: 3600,
       codeTtlSeconds: 300,

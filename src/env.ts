@@ -1,7 +1,7 @@
 // Configuration, parsed once: a wrong value stops the start with the variable's name and the rule.
 import * as z from "zod/mini";
 
-export type SignInMethod = "password" | "oidc" | "amazon" | "passkey";
+export type SignInMethod = "password" | "oidc" | "amazon";
 
 /** The company's identity provider: `clientId` signs customers in, `audience` is what its apps' access tokens carry. */
 export interface OidcConfig {
@@ -36,8 +36,6 @@ export interface Config {
     readonly resetPasswordUrl: string | undefined;
   };
   readonly signInMethods: readonly SignInMethod[];
-  /** undefined: open in development, closed elsewhere. */
-  readonly signUp: "open" | "closed" | undefined;
   readonly passwordIterations: number;
   readonly oidc: OidcConfig | undefined;
   readonly amazonSignIn: { readonly clientId: string; readonly clientSecret: string } | undefined;
@@ -150,16 +148,13 @@ const variables = z.object({
   SIGN_IN_METHODS: z._default(
     z.pipe(
       commaList,
-      z
-        .array(z.enum(["password", "oidc", "amazon", "passkey"], "must list only password, oidc, amazon, passkey"))
-        .check(
-          z.minLength(1, "must name at least one method"),
-          z.refine((list) => new Set(list).size === list.length, "must not repeat a method"),
-        ),
+      z.array(z.enum(["password", "oidc", "amazon"], "must list only password, oidc, amazon")).check(
+        z.minLength(1, "must name at least one method"),
+        z.refine((list) => new Set(list).size === list.length, "must not repeat a method"),
+      ),
     ),
     ["password"],
   ),
-  SIGN_UP: z.optional(z.enum(["open", "closed"], "must be open or closed")),
   OIDC_ISSUER: optionalUrl,
   OIDC_CLIENT_ID: anyText,
   OIDC_CLIENT_SECRET: anyText,
@@ -270,9 +265,6 @@ export function parseConfig(env: object): Config {
 function* crossChecks(v: Variables): Generator<string> {
   const publicIssuer = v.ISSUER !== undefined && !isLoopback(v.ISSUER);
   if (publicIssuer) {
-    if (v.SIGN_UP === "open") {
-      yield "SIGN_UP must not be open with a public ISSUER: addresses cannot be verified, so anyone could register another person's address first";
-    }
     for (const name of AMAZON_VARIABLES) {
       if (v[name].startsWith("http:")) yield `${name} must be https with a public ISSUER`;
     }
@@ -297,9 +289,6 @@ function* crossChecks(v: Variables): Generator<string> {
     if (!v.ANDROID_APPS.every((app) => app.split(":").length === 32)) yield `ANDROID_APPS ${ANDROID_RULE}`;
     if (v.WEBHOOK_URL?.startsWith("http:")) yield "WEBHOOK_URL must be https with a public ISSUER";
     if (v.OIDC_ISSUER?.startsWith("http:")) yield "OIDC_ISSUER must be https with a public ISSUER";
-  }
-  if (v.SIGN_IN_METHODS.includes("passkey") && !v.SIGN_IN_METHODS.includes("password")) {
-    yield "SIGN_IN_METHODS must list password beside passkey: a passkey is added by who signed in with a password";
   }
   if (v.SIGN_IN_METHODS.includes("oidc")) {
     for (const name of ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"] as const) {
@@ -351,7 +340,6 @@ function toConfig(v: Variables): Config {
       resetPasswordUrl: v.RESET_PASSWORD_URL,
     },
     signInMethods: v.SIGN_IN_METHODS,
-    signUp: v.SIGN_UP,
     passwordIterations: v.PASSWORD_ITERATIONS,
     oidc: v.OIDC_ISSUER
       ? {
@@ -394,7 +382,7 @@ export function issuerFor(config: Config, requestUrl: string): string | undefine
   return isLoopback(requestUrl) ? new URL(requestUrl).origin : undefined;
 }
 
-/** Whether development defaults apply for this issuer: open sign-up, http redirect URIs on loopback hosts. */
+/** Whether development defaults apply for this issuer, such as http redirect URIs on loopback hosts. */
 export function isDevelopment(issuer: string): boolean {
   return isLoopback(issuer);
 }

@@ -130,7 +130,7 @@ export const LESSONS: Source = {
     proven("S2", "A code for Alexa always follows from a decision; the response can name its issuer."),
     proven("S3", "Forms and callbacks work only in the browser and session they belong to, once."),
     proven("S4", "Skill events are believed only with a good certificate chain, signature, time and skill id."),
-    proven("S5", "Accounts are never joined by e-mail address; open sign-up with a public issuer does not start."),
+    proven("S5", "Accounts are never joined by e-mail address."),
     proven("S6", "A code with a challenge needs its verifier, a code without refuses one, and only S256 exists."),
     proven("S7", "Nothing redirects to an address that was not registered, and only https can be."),
     documentedOnly(

@@ -1,9 +1,7 @@
 // The account page: who is signed in, what is linked, and the ways out.
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../runtime.ts";
-import { PasskeySection } from "../sign-in/passkey-pages.tsx";
 import type { LinkOfUser } from "../storage/users/account.ts";
-import type { PasskeyView } from "../storage/users/passkeys.ts";
 import type { User } from "../storage/users/users.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
@@ -56,8 +54,6 @@ export interface AccountPageOptions {
   readonly hasPassword: boolean;
   readonly signOutToken: string;
   readonly notice: string | undefined;
-  /** Left out where passkeys are switched off, or the user has no password. */
-  readonly passkeys: { readonly views: readonly PasskeyView[]; readonly token: string | undefined } | undefined;
 }
 
 /** The page of GET /account. */
@@ -70,7 +66,7 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
   const signOut = { form: options.signOutToken };
   return renderPage(
     c,
-    { title: text.accountTitle, passkeyScript: options.passkeys !== undefined },
+    { title: text.accountTitle },
     <section class="card">
       <h1>{text.accountTitle}</h1>
       {options.notice === undefined ? null : (
@@ -110,9 +106,6 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
           </ul>
         </>
       )}
-      {options.passkeys ? (
-        <PasskeySection passkeys={options.passkeys.views} token={options.passkeys.token} text={text} day={day} />
-      ) : null}
       {options.hasPassword ? (
         <p class="actions">
           <a class="button quiet" href="/account/password">

@@ -6,8 +6,6 @@ import { openForm, sealForm } from "../http/form-token.ts";
 import { seeOther } from "../http/see-other.ts";
 import { unlinkGrant } from "../linking/unlink.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { passkeysOn } from "../sign-in/passkey-pages.tsx";
-import { mayAddPasskey, sealAddForm } from "../sign-in/passkey-routes.ts";
 import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession, type Session } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
@@ -37,8 +35,6 @@ function noticeOf(done: string | undefined, text: Messages): string | undefined 
   if (done === "unlinked") return text.unlinked;
   if (done === "pending") return text.unlinkPending;
   if (done === "password-changed") return text.passwordChanged;
-  if (done === "passkey-added") return text.passkeyAdded;
-  if (done === "passkey-removed") return text.passkeyRemoved;
   return done === "gone" ? text.alreadyUnlinked : undefined;
 }
 
@@ -47,14 +43,10 @@ async function showAccount(c: AppContext): Promise<Response> {
   const session = await currentSession(c, browserHash);
   const account = await accountOf(c, session);
   if (!account || !session) return renderSignIn(c, { continueTo: "/account" });
-  const rt = c.var.runtime;
   const { text } = messagesFor(c);
-  const hasPassword = account.passwordSubject !== undefined;
-  const token = mayAddPasskey(session, rt.now()) ? await sealAddForm(c, browserHash, session.userId) : undefined;
   return renderAccount(c, {
     ...account,
-    hasPassword,
-    passkeys: passkeysOn(rt) && hasPassword ? { views: account.passkeys, token } : undefined,
+    hasPassword: account.passwordSubject !== undefined,
     signOutToken: await sealSignOutForm(c.var.runtime, browserHash),
     notice: noticeOf(c.req.query("done"), text) ?? (account.pendingAtAmazon ? text.unlinkPending : undefined),
   });

@@ -69,7 +69,6 @@ async function linkFromApp(app: AppUser, account = "amazon-account-1"): Promise<
 }
 
 const SUBJECT = "subject-of-grace-at-the-provider";
-const CREDENTIAL = "credential-of-grace";
 const SPEAKER = "amzn1.ask.account.of-a-spoken-link";
 
 /** Tables that hold nobody, and those whose entries say nothing without what only the browser has; a new table must be put somewhere. */
@@ -86,7 +85,6 @@ const NOBODYS = [
 ];
 const OPAQUE = [
   "ended_sessions", // a random id
-  "passkey_challenges", // a hash
   "sign_in_attempts", // sealed, ten minutes
   "throttles", // keyed hashes, a day
 ];
@@ -120,12 +118,6 @@ async function live(): Promise<void> {
       userId,
     ),
     one(
-      "INSERT INTO passkeys (id, credential_id, user_id, public_key, algorithm, counter, transports, name, backup_eligible, backed_up, created_at) VALUES ('p', ?, ?, '', 'ES256', 0, '[]', ?, 0, 0, 0)",
-      CREDENTIAL,
-      userId,
-      PERSON.name,
-    ),
-    one(
       "INSERT INTO audit (at, kind, grant_id) SELECT 0, 'gateway_tokens_dropped', id FROM grants WHERE user_id = ? AND skill_id IS NOT NULL",
       userId,
     ),
@@ -150,7 +142,7 @@ describe("erasing a person", () => {
     const alexaUsers = await column("SELECT alexa_user_id AS value FROM grants WHERE alexa_user_id IS NOT NULL");
     const browsers = await column("SELECT browser_hash AS value FROM known_browsers");
     expect([alexaUsers.length, browsers.length]).toEqual([3, 1]);
-    const person = [userId, PERSON.email, PERSON.name, SUBJECT, CREDENTIAL, ...alexaUsers, ...browsers];
+    const person = [userId, PERSON.email, PERSON.name, SUBJECT, ...alexaUsers, ...browsers];
     const attempts = await rows("SELECT id FROM attempts");
 
     const everywhere = await holding(...person, ...grants);
@@ -163,7 +155,6 @@ describe("erasing a person", () => {
       {
         removed: {
           identities: 2,
-          passkeys: 1,
           knownBrowsers: 1,
           links: 4,
           codes: expect.any(Number),

@@ -92,8 +92,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   retired_token_reused:
     "An old token of an app came back: its storage exists twice, or somebody took it. The sign-in was ended.",
   linking_wrong_user: "One person started, another approved: a shared device, or an attempt to link someone else.",
-  passkey_counter_regressed:
-    "The passkey was copied. The sign-in was refused: ask the customer, and remove the passkey.",
   unlink_given_up: "Ended here; Amazon did not take it for 30 days, so the Alexa app still shows the skill as enabled.",
   webhook_given_up: "Your server did not take it for five days. Compare its record with ours: GET /api/links.",
   // Pages

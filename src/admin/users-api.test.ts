@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { exchange, json, refresh, seedCode, seedSkill } from "../../test/support/seeds.ts";
 import { startService } from "../../test/support/service.ts";
+import { visit } from "../../test/support/visitor.ts";
 
 const USER = { email: "Jane.Doe@Example.com", password: "a-password-of-jane", name: "Jane Doe" };
 
@@ -39,13 +40,23 @@ describe("accounts", () => {
       ["email", ""],
       ["email", "jane"],
       ["email", "a@b@c"],
+      ["email", "a@example.com,b@example.com"],
+      ["email", "a b@example.com"],
+      ["email", "gr\u200bace@example.com"],
+      ["email", `${"x".repeat(243)}@example.com`],
       ["email", `${"x".repeat(300)}@example.com`],
       ["email", ["jane@example.com"]],
       ["password", undefined],
       ["password", ""],
       ["password", "short"],
+      ["password", "123456789"],
+      ["password", "😀".repeat(9)],
+      ["password", "x".repeat(1025)],
       ["password", "x".repeat(3000)],
+      ["name", ""],
+      ["name", "   "],
       ["name", "\u0000"],
+      ["name", "Grace\r\nX: y"],
       ["name", "x".repeat(101)],
       ["name", 5],
       ["admin", true],
@@ -59,6 +70,26 @@ describe("accounts", () => {
     for (const query of ["", "?email=", "?email=a&email=b", "?name=x"]) {
       expect((await admin(service, "GET", `users${query}`)).status).toBe(400);
     }
+  });
+
+  it.each([
+    ["10 characters", "1234567890"],
+    ["1,024 bytes", "x".repeat(1024)],
+    ["blanks and controls", " \t\u0001 \u0000 abcdef "],
+    ["ten emoji", "😀".repeat(10)],
+  ])("a password of %s is accepted, and signs in", async (_, password) => {
+    const service = startService();
+    expect((await admin(service, "POST", "users", { ...USER, password })).status).toBe(201);
+    expect((await visit(service).signIn(USER.email, password)).status).toBe(303);
+  });
+
+  it("of two created at once with the same address one wins, and the other is a conflict", async () => {
+    const service = startService();
+    service.meter.faults.push({ when: () => true, delayMs: 20 });
+    const both = await Promise.all([admin(service, "POST", "users", USER), admin(service, "POST", "users", USER)]);
+    service.meter.faults.length = 0;
+    expect(both.map(({ status }) => status).sort()).toEqual([201, 409]);
+    expect((await env.DB.prepare("SELECT 1 FROM users").all()).results).toHaveLength(1);
   });
 
   it("changes what is given; a new password ends every login", async () => {

@@ -34,7 +34,7 @@ const text = (maximum: number) =>
     .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a text") })
     .check(z.maxLength(maximum, `must have at most ${maximum} characters`));
 
-/** Body of `POST /api/admin/users`. Finer rules are those of sign-up. */
+/** Body of `POST /api/admin/users`. `checkAccount` has the finer rules. */
 export const newUserSchema = z.strictObject({
   email: text(500),
   password: text(2000),

@@ -11,7 +11,6 @@ export type Purpose =
   | "linking-result"
   | "linking-state"
   | "lwa-client-secret"
-  | "passkey-challenge"
   | "password-hash"
   | "rotation-key"
   | "session"

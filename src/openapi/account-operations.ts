@@ -97,7 +97,7 @@ export const ACCOUNT_PATHS: Readonly<Record<string, Readonly<Record<string, Oper
           content: {
             shape: erasureAnswer,
             example: {
-              removed: { identities: 1, passkeys: 0, knownBrowsers: 2, links: 1, codes: 0, amazonTokens: 1 },
+              removed: { identities: 1, knownBrowsers: 2, links: 1, codes: 0, amazonTokens: 1 },
               blinded: { attempts: 3, auditRecords: 5, skillEvents: 0 },
               pendingAtAmazon: 1,
             },

@@ -230,7 +230,6 @@ export const restoredAnswer = z.strictObject({
 export const erasureAnswer = z.strictObject({
   removed: z.strictObject({
     identities: z.int(),
-    passkeys: z.int(),
     knownBrowsers: z.int(),
     links: z.int(),
     codes: z.int(),

@@ -1,4 +1,4 @@
-// Password accounts: making, changing and removing them. Used by sign-up and by operators.
+// Password accounts: making, changing and removing them. Operators make them.
 import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
 import { batch } from "../storage/d1.ts";

@@ -19,7 +19,6 @@ const ONE_SOURCE: ThrottleRule = { free: 5, baseMs: 2 * SECOND, capMs: 15 * MINU
 const ONE_ACCOUNT: ThrottleRule = { free: 30, baseMs: 2 * SECOND, capMs: 5 * MINUTE, drainMs: MINUTE };
 /** All accounts from one network: far more, since a whole mobile carrier may be behind one address. */
 const ONE_NETWORK: ThrottleRule = { free: 300, baseMs: 5 * SECOND, capMs: 5 * SECOND, drainMs: 5 * SECOND };
-const SIGN_UPS: ThrottleRule = { free: 60, baseMs: 2 * SECOND, capMs: 10 * SECOND, drainMs: 30 * SECOND };
 
 /** Names of counters are keyed hashes: a copy of the table tells neither addresses nor networks. */
 async function counter(rt: Runtime, rule: ThrottleRule, ...name: readonly string[]): Promise<Throttle> {
@@ -40,11 +39,6 @@ export async function signInThrottles(
     counter(rt, ONE_SOURCE, "browser", subject, browserHash),
   ]);
   return { account, network: networkWide, pair, browser };
-}
-
-/** The counter of sign-ups from a network. */
-export function signUpThrottle(rt: Runtime, network: string): Promise<Throttle> {
-  return counter(rt, SIGN_UPS, "sign-up", network);
 }
 
 /** Whole seconds until a refused try may be repeated, at least 1. */

@@ -1,4 +1,4 @@
-// What travels through the sign-in and sign-up forms, sealed: where to go afterwards, and the linking that waits for it.
+// What travels through the sign-in form, sealed: where to go afterwards, and the linking that waits for it.
 import * as z from "zod/mini";
 import { openForm, sealForm } from "../http/form-token.ts";
 import type { Runtime } from "../runtime.ts";

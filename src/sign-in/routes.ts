@@ -4,14 +4,10 @@ import { accountPages } from "../account/account-routes.ts";
 import { passwordPages } from "../account/change-password.tsx";
 import type { AppEnv } from "../runtime.ts";
 import { externalPages } from "./external-routes.ts";
-import { passkeyRoutes } from "./passkey-routes.ts";
 import { signInPages } from "./sign-in-routes.ts";
-import { signUpPages } from "./sign-up-routes.ts";
 
 export const signInRoutes = new Hono<AppEnv>()
   .route("/", signInPages)
   .route("/", externalPages)
-  .route("/", signUpPages)
   .route("/", accountPages)
-  .route("/", passwordPages)
-  .route("/", passkeyRoutes);
+  .route("/", passwordPages);

@@ -9,7 +9,6 @@ import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, Field, HiddenFields, LinkedPair } from "../ui/parts.tsx";
 import { sealEntry } from "./entry.ts";
-import { PasskeySignIn, passkeysOn } from "./passkey-pages.tsx";
 
 export interface SignInOptions {
   /** Path with query of this origin; where the visitor goes, unchanged, after signing in. */
@@ -28,20 +27,7 @@ export interface SignInOptions {
 }
 
 const ERROR_ID = "form-error";
-/** A sealed entry up to this length travels in the link to sign-up; a longer one would not fit into a URL everywhere. */
-const LONGEST_LINKED_ENTRY = 12_000;
 const LONGEST_ECHO = 320;
-
-/** `path` with the sealed entry, when it fits. */
-export function withEntry(path: "/sign-in" | "/sign-up", entry: string): string {
-  return entry.length <= LONGEST_LINKED_ENTRY ? `${path}?form=${entry}` : path;
-}
-
-/** Whether visitors may create password accounts here. */
-export function signUpOpen(rt: Runtime): boolean {
-  if (!rt.config.signInMethods.includes("password")) return false;
-  return rt.config.signUp === "open" || (rt.config.signUp === undefined && rt.development);
-}
 
 /** The sign-in page. Costs no storage and changes nothing but the browser cookie. */
 export async function renderSignIn(c: AppContext, options: SignInOptions): Promise<Response> {
@@ -59,7 +45,7 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
   const errorId = options.error === undefined || options.email === undefined ? undefined : ERROR_ID;
   return renderPage(
     c,
-    { title, passkeyScript: passkeysOn(rt), ...(options.status === undefined ? {} : { status: options.status }) },
+    { title, ...(options.status === undefined ? {} : { status: options.status }) },
     <section class="card">
       {options.skillName === undefined ? null : <LinkedPair brandName={brand} />}
       <h1>{title}</h1>
@@ -71,8 +57,7 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
       )}
       {options.error === undefined ? null : <ErrorNotice id={ERROR_ID}>{options.error}</ErrorNotice>}
       <SignInMethods rt={rt} text={text} entry={entry} email={options.email} errorId={errorId} />
-      {passkeysOn(rt) ? <PasskeySignIn text={text} /> : null}
-      <SignInLinks rt={rt} entry={entry} forgot={text.forgotPassword} create={text.noAccountYet} />
+      <SignInLinks rt={rt} forgot={text.forgotPassword} create={text.noAccountYet} />
     </section>,
   );
 }
@@ -80,15 +65,9 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
 /** Whose account is asked for: never Amazon's by mistake (P6). */
 function leadOf(rt: Runtime, text: Messages, attempt: boolean): string {
   const brand = brandName(rt);
-  const methods = methodsOffered(rt);
+  const methods = rt.config.signInMethods;
   if (!methods.includes("amazon")) return attempt ? text.signInLeadLinking(brand) : text.signInLead(brand);
   return methods.length === 1 ? text.signInLeadAmazon(brand) : text.signInLead(brand);
-}
-
-type Offered = "password" | "oidc" | "amazon";
-
-function methodsOffered(rt: Runtime): Offered[] {
-  return rt.config.signInMethods.filter((method): method is Offered => method !== "passkey");
 }
 
 interface MethodsProps {
@@ -101,7 +80,7 @@ interface MethodsProps {
 
 /** One form per method, in the configured order. With several, each button names its method. */
 const SignInMethods: FC<MethodsProps> = (props) => {
-  const methods = methodsOffered(props.rt);
+  const methods = props.rt.config.signInMethods;
   const several = methods.length > 1;
   return (
     <>
@@ -121,14 +100,14 @@ const SignInMethods: FC<MethodsProps> = (props) => {
   );
 };
 
-const PasswordForm: FC<MethodsProps & { several: boolean }> = ({ rt, text, entry, email, errorId, several }) => (
+const PasswordForm: FC<MethodsProps & { several: boolean }> = ({ text, entry, email, errorId, several }) => (
   <form method="post" action="/sign-in">
     <HiddenFields fields={{ form: entry }} />
     <Field
       name="email"
       label={text.email}
       type="email"
-      autocomplete={passkeysOn(rt) ? "username webauthn" : "username"}
+      autocomplete="username"
       value={email?.slice(0, LONGEST_ECHO)}
       errorId={errorId}
     />
@@ -154,10 +133,8 @@ const ProviderForm: FC<MethodsProps & { method: "oidc" | "amazon"; several: bool
   );
 };
 
-function SignInLinks(props: { rt: Runtime; entry: string; forgot: string; create: string }) {
-  const { brand } = props.rt.config;
-  const signUp = brand.signUpUrl ?? (signUpOpen(props.rt) ? withEntry("/sign-up", props.entry) : undefined);
-  const reset = props.rt.config.signInMethods.includes("password") ? brand.resetPasswordUrl : undefined;
+function SignInLinks(props: { rt: Runtime; forgot: string; create: string }) {
+  const { signUpUrl: signUp, resetPasswordUrl: reset } = props.rt.config.brand;
   if (reset === undefined && signUp === undefined) return null;
   return (
     <nav class="links">

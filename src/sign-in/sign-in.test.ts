@@ -72,7 +72,7 @@ describe("signing in", () => {
 
   it("P2: showing the page again and again changes nothing in storage", async () => {
     const ada = visit(service);
-    for (const path of ["/sign-in", "/sign-in?continue_to=/account", "/account", "/sign-up"]) await ada.get(path);
+    for (const path of ["/sign-in", "/sign-in?continue_to=/account", "/account"]) await ada.get(path);
     await service.request("/sign-in", { method: "HEAD" });
     expect(service.meter.calls()).toEqual([]);
   });
@@ -123,13 +123,27 @@ describe("signing in", () => {
   });
 });
 
+describe("accounts", () => {
+  it("S5: there is no sign-up: the page links to the company's own pages when they are configured", async () => {
+    const pages = { SIGN_UP_URL: "https://www.example.com/join", RESET_PASSWORD_URL: "https://www.example.com/reset" };
+    const linked = await visit(startService(pages)).get("/sign-in");
+    for (const address of Object.values(pages)) expect(linked.html).toContain(`href="${address}"`);
+    const plain = await visit(service).get("/sign-in");
+    expect(plain.html).not.toContain('class="links"');
+    for (const issuer of ["https://link.example.com", "http://localhost:8787"]) {
+      const visitor = visit(startService({ ISSUER: issuer }));
+      expect((await visitor.get("/sign-up")).status).toBe(404);
+      expect((await visitor.post("/sign-up", { email: EMAIL, password: PASSWORD, name: "Eve" })).status).toBe(404);
+    }
+  });
+});
+
 describe("every page", () => {
   it("P7: carries the headers that keep it from being framed, cached or leaked, and no form-action", async () => {
     const ada = visit(service);
     const broken = { headers: { "content-type": "text/plain" }, body: "x" };
     const pages = [
       await ada.get("/sign-in"),
-      await ada.get("/sign-up"),
       await ada.get("/account"),
       await ada.get("/nowhere"),
       await ada.post("/sign-in", {}),
@@ -143,6 +157,7 @@ describe("every page", () => {
       expect(policy).toContain("frame-ancestors 'none'");
       expect(policy).not.toContain("form-action");
       expect(policy).not.toContain("unsafe");
+      expect(policy).not.toContain("script-src");
       expect(page.headers.get("x-frame-options")).toBe("DENY");
       expect(page.headers.get("cache-control")).toBe("no-store");
       expect(page.headers.get("referrer-policy")).toBe("no-referrer");

@@ -8,9 +8,6 @@ import { brandName } from "./brand.ts";
 import { messagesFor } from "./messages.ts";
 import { styleSheet } from "./style.ts";
 
-/** Where the script of passkeys is served: assets/passkeys.js. */
-export const PASSKEY_SCRIPT_PATH = "/passkeys.js";
-
 export interface PageOptions {
   readonly title: string;
   readonly status?: ContentfulStatusCode;
@@ -18,8 +15,6 @@ export interface PageOptions {
   readonly refreshSeconds?: number;
   /** Style sheet text of this kind of page, a constant, behind the common one. */
   readonly css?: string;
-  /** Loads the script of passkeys: the one exception to pages without script. */
-  readonly passkeyScript?: boolean;
 }
 
 const styles = new Map<string, { css: string; source: string }>();
@@ -45,12 +40,9 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
   const { language, text } = messagesFor(c);
   const style = styleFor(brand.color, options.css ?? "");
   const logoOrigin = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : "";
-  const scripts = options.passkeyScript
-    ? ` script-src ${c.var.runtime.issuer}${PASSKEY_SCRIPT_PATH}; connect-src 'self';`
-    : "";
   c.header(
     "content-security-policy",
-    `default-src 'none'; style-src ${style.source}; img-src 'self'${logoOrigin};${scripts} base-uri 'none'; frame-ancestors 'none'`,
+    `default-src 'none'; style-src ${style.source}; img-src 'self'${logoOrigin}; base-uri 'none'; frame-ancestors 'none'`,
   );
   c.header("x-frame-options", "DENY");
   c.header("cache-control", "no-store");
@@ -68,7 +60,6 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
         )}
         <title>{`${options.title} · ${name}`}</title>
         <style>{raw(style.css)}</style>
-        {options.passkeyScript ? <script src={PASSKEY_SCRIPT_PATH} defer /> : null}
       </head>
       <body>
         <main>

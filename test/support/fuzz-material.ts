@@ -199,10 +199,6 @@ async function sitInBrowser(recorder: Recorder, browser: Visitor): Promise<void>
   const signIn = await operator.open("/admin");
   if (formsOf(signIn.html).length > 0) await operator.submit(signIn, { token: ADMIN_TOKEN });
   noteForms(recorder, operator, await operator.open("/admin"), {});
-  const signUp = await browser.open("/sign-up");
-  if (formsOf(signUp.html).length > 0) {
-    await browser.submit(signUp, { email: "new@example.com", password: "obviously-fake-password-2", name: "New" });
-  }
   for (const method of ["oidc", "amazon"]) {
     const departure = await browser.submit(await browser.open("/sign-in?continue_to=%2Faccount"), { method });
     const state = new URL(departure.location ?? "/", "https://nowhere.example").searchParams.get("state") ?? "none";

@@ -4,10 +4,8 @@ import { afterEach, expect, it, vi } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
 import { admin, SKILL_BODY, SKILL_PATH } from "../support/admin.ts";
 import { appUser, rows, seedLwa } from "../support/app-user.ts";
-import { createAuthenticator } from "../support/authenticator.ts";
 import { dieEverywhere, linkedByAlexa, livingLinks, type World, type WritePath } from "../support/deaths.ts";
 import { link, startAndApprove } from "../support/linking.ts";
-import { add, PASSKEYS_ON, signIn as signInWithPasskey } from "../support/passkeys.ts";
 import { ALEXA_CLIENT, refresh, SKILL_ID, seedUser } from "../support/seeds.ts";
 import { startService } from "../support/service.ts";
 import { asAlexa } from "../support/tokens.ts";
@@ -301,48 +299,6 @@ const changingPassword: WritePath = {
   },
 };
 
-const GRACE = { email: "grace@example.com", password: "graces-password", name: "Grace" };
-
-const signingUp: WritePath = {
-  name: "signing up",
-  variables: { ISSUER: "http://localhost:8787" },
-  async begin(world) {
-    const browser = visit(world.sender);
-    const page = await browser.get("/sign-up");
-    const post = async () => (await browser.post("/sign-up", { ...page.hidden("/sign-up"), ...GRACE })).status;
-    return {
-      step: post,
-      async next(answered) {
-        if (answered !== undefined) expect(answered).toBe(303);
-        expect(await post()).toBe(303);
-        expect(await isSignedIn(browser)).toBe(true);
-        expect(await rows("SELECT 1 FROM users WHERE email = ?", GRACE.email)).toHaveLength(1);
-        expect((await visit(world.sender).signIn(GRACE.email, GRACE.password)).status).toBe(303);
-      },
-    };
-  },
-};
-
-const addingPasskey: WritePath = {
-  name: "adding a passkey",
-  variables: PASSKEYS_ON,
-  async begin(world) {
-    const id = await seedAccount(world.service, DEMO);
-    const browser = visit(world.sender);
-    await browser.signIn(DEMO.email, DEMO.password);
-    const key = await createAuthenticator();
-    return {
-      step: async () => (await add(browser, key)).status,
-      async next(answered) {
-        const again = await add(browser, key);
-        if (answered !== undefined) expect([answered, again.status]).toEqual([201, 409]);
-        expect([201, 409]).toContain(again.status);
-        expect((await signInWithPasskey(visit(world.sender), key, id)).status).toBe(200);
-      },
-    };
-  },
-};
-
 it.each([
   erasure,
   importing,
@@ -354,8 +310,6 @@ it.each([
   signingIn,
   signingOutEverywhere,
   changingPassword,
-  signingUp,
-  addingPasskey,
 ])(
   "F5: killed anywhere in $name, nothing is lost, invented or revived",
   async (path) => {

@@ -54,7 +54,6 @@ async function traffic(month: number, now: number): Promise<void> {
     env.DB.prepare("INSERT INTO skill_events (request_id, received_at) VALUES (?, ?)").bind(`e${month}`, now),
     env.DB.prepare("INSERT INTO oauth_metrics VALUES (?, '', 'token_refreshed', 9)").bind(now - (now % 3_600_000)),
     env.DB.prepare("INSERT INTO sign_in_attempts VALUES (?, 'b', 'sealed', ?)").bind(`a${month}`, now + 1000),
-    env.DB.prepare("INSERT INTO passkey_challenges VALUES (?, 'c', ?)").bind(`p${month}`, now + 1000),
     env.DB.prepare(
       `INSERT INTO pending_unlinks (id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
        VALUES (?, ?, 'development', 'https://api.amazonalexa.com', 'unreadable', ?, ?)`,
@@ -71,7 +70,7 @@ async function traffic(month: number, now: number): Promise<void> {
 }
 
 /** These grow with people, skills and living links only, and go with them. */
-const WITH_THEIR_OWNERS = ["amazon_tokens", "identities", "known_browsers", "passkeys", "settings"];
+const WITH_THEIR_OWNERS = ["amazon_tokens", "identities", "known_browsers", "settings"];
 
 it("F7, U2: after ten years every table is as small as after three, and the faithful customer is still linked", async () => {
   const service = startService();

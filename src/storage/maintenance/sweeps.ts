@@ -74,11 +74,6 @@ export const SWEEPS: readonly Sweep[] = [
   },
   { name: "endedSessions", keptMs: 0, sql: deletion("ended_sessions", "id", "expires_at <= ?1") },
   { name: "signInAttempts", keptMs: 0, sql: deletion("sign_in_attempts", "state_hash", "expires_at <= ?1") },
-  {
-    name: "passkeyChallenges",
-    keptMs: 0,
-    sql: deletion("passkey_challenges", "hash", "expires_at <= ?1"),
-  },
   { name: "throttles", keptMs: KEPT_MS.throttles, sql: deletion("throttles", "key", "updated_at <= ?1") },
   { name: "audit", keptMs: KEPT_MS.audit, sql: deletion("audit", "id", "at <= ?1") },
   { name: "metrics", keptMs: KEPT_MS.metrics, sql: deletion("oauth_metrics", "rowid", "hour_at <= ?1") },

@@ -7,7 +7,6 @@ const MOST_ROWS = 1000;
 
 const KINDS = {
   identities: `SELECT method, issuer, subject, created_at, last_used_at FROM identities WHERE user_id = ?1 ORDER BY created_at DESC`,
-  passkeys: `SELECT name, created_at, last_used_at FROM passkeys WHERE user_id = ?1 ORDER BY created_at DESC`,
   links: `SELECT id, client_id, skill_id, skill_stage, scope, flow, created_at, last_used_at, revoked_at, revoked_reason, alexa_user_id, ${LEVEL}
     FROM grants WHERE user_id = ?1 ORDER BY created_at DESC`,
   attempts: `SELECT id, flow, platform, skill_id, skill_stage, outcome, reason, steps, created_at, finished_at

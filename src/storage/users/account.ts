@@ -3,7 +3,6 @@
 import type { Flow, Stage } from "../attempts/attempts.ts";
 import { batch, type Condition } from "../d1.ts";
 import { LEVEL, type LinkLevel } from "../grants/link-levels.ts";
-import { type PasskeyView, passkeysOfUserStatement, passkeyViewFromRow } from "./passkeys.ts";
 import { type User, userFromRow } from "./users.ts";
 
 export interface LinkOfUser {
@@ -25,7 +24,6 @@ export interface AccountView {
   readonly links: readonly LinkOfUser[];
   /** Address that the user signs in with a password by; undefined when there is no password. */
   readonly passwordSubject: string | undefined;
-  readonly passkeys: readonly PasskeyView[];
   /** A link has ended here, and its skill is still to be disabled at Amazon. */
   readonly pendingAtAmazon: boolean;
 }
@@ -74,7 +72,7 @@ export async function readAccount(
   now: number,
   grantId?: string,
 ): Promise<AccountView | undefined> {
-  const [users = [], links = [], passkeys = []] = await batch(
+  const [users = [], links = []] = await batch(
     db,
     [
       db
@@ -86,7 +84,6 @@ export async function readAccount(
         )
         .bind(userId, ...session.params),
       linksStatement(db, userId, now, grantId),
-      passkeysOfUserStatement(db, userId),
     ],
     true,
   );
@@ -97,7 +94,6 @@ export async function readAccount(
     user: userFromRow(row),
     links: links.map(linkFromRow),
     passwordSubject,
-    passkeys: passkeys.map(passkeyViewFromRow),
     pendingAtAmazon: row.pending_at_amazon === 1,
   };
 }

@@ -10,7 +10,7 @@ export interface User {
 }
 
 export interface IdentityKey {
-  readonly method: "password" | "oidc" | "amazon" | "passkey";
+  readonly method: "password" | "oidc" | "amazon";
   /** Empty for methods of our own. */
   readonly issuer: string;
   readonly subject: string;
