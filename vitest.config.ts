@@ -43,7 +43,6 @@ export default defineConfig({
                   compatibilityDate: "2026-10-01",
                   compatibilityFlags: ["nodejs_compat"],
                   modules: [{ type: "ESModule", path: "simulator.js", contents: simulator.outputFiles[0]!.text }],
-                  bindings: { SERVICE_ORIGIN: "http://localhost:8787" },
                   serviceBindings: { SERVICE: "vitest-plugin-runner-workerd" },
                 },
               ],

@@ -121,7 +121,7 @@ async function main(): Promise<void> {
   try {
     // The simulator first: the service has to know by which root the simulated Alexa signs its events.
     const simulatorArgs = ["--config", "simulator/wrangler.toml", "--persist-to", ".wrangler/state-simulator"];
-    const ports = ["--ip", "127.0.0.1", "--port", String(simulatorPort), "--var", `SERVICE_ORIGIN:${service}`];
+    const ports = ["--ip", "127.0.0.1", "--port", String(simulatorPort)];
     await untilReady(launch("simulator", [...simulatorArgs, ...ports]), `${simulator}/healthz`);
     const certRoot = await (await fetch(`${simulator}/simulator/certificate-root`)).text();
     const variables = serviceVariables(values, simulator, certRoot);

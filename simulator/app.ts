@@ -1,27 +1,30 @@
-// The simulator as one Hono app: Amazon's addresses, the pages, and the JSON that drives it.
+// The simulator as one Hono app: Amazon's addresses, the pages, and the JSON API that drives it.
+//
+// Imports go down this list and never up:
+// testing, index.ts, app.ts, control, company, alexa, amazon, pages, state, library
 import { Hono } from "hono";
+import { serveDiscovery } from "./alexa/discovery.ts";
+import { serveEnablement } from "./alexa/enablement.ts";
+import { serveEventGateway } from "./alexa/event-gateway.ts";
 import { certificatesOf } from "./alexa/events.ts";
 import { addAlexaPages } from "./alexa/pages.tsx";
 import { addConsentPages } from "./amazon/consent-pages.tsx";
-import { answerDiscovery } from "./amazon/discovery.ts";
-import { answerEnablement } from "./amazon/enablement.ts";
-import { answerEventGateway } from "./amazon/event-gateway.ts";
-import { answerLwaToken, answerProfile } from "./amazon/lwa-token.ts";
+import { serveLwaToken, serveProfile } from "./amazon/lwa-token.ts";
 import { addCompanyApp } from "./company/app-pages.tsx";
 import { addCompanyWebsite } from "./company/website.tsx";
 import { addControlRoutes } from "./control/routes.ts";
 import { addRunRoute } from "./control/run.ts";
 import { addFaultPages } from "./pages/faults.tsx";
 import { addOverviewPages } from "./pages/overview.tsx";
-import type { SimulatorEnv } from "./scene.ts";
-import { createWorld } from "./world.ts";
+import type { SimulatorEnv } from "./state/context.ts";
+import { createStore } from "./state/store.ts";
 
 /** A simulator with a memory of its own. Addresses are told apart by path, so any of Amazon's hosts may lead here. */
 export function createSimulator(): Hono<SimulatorEnv> {
-  const world = createWorld();
+  const store = createStore();
   const app = new Hono<SimulatorEnv>();
   app.use(async (c, next) => {
-    c.set("world", world);
+    c.set("store", store);
     await next();
   });
   addControlRoutes(app);
@@ -32,18 +35,18 @@ export function createSimulator(): Hono<SimulatorEnv> {
   addConsentPages(app);
   addCompanyWebsite(app);
   addCompanyApp(app);
-  app.post("/auth/o2/token", (c) => answerLwaToken(c));
-  app.get("/user/profile", (c) => answerProfile(c));
+  app.post("/auth/o2/token", (c) => serveLwaToken(c));
+  app.get("/user/profile", (c) => serveProfile(c));
   for (const region of ["", "/na", "/eu", "/fe"]) {
-    app.get(`${region}/v1/alexaApiEndpoint`, (c) => answerDiscovery(c));
+    app.get(`${region}/v1/alexaApiEndpoint`, (c) => serveDiscovery(c));
     app.on(["GET", "POST", "DELETE"], `${region}/v1/users/~current/skills/:skillId/enablement`, (c) =>
-      answerEnablement(c),
+      serveEnablement(c),
     );
   }
-  for (const region of ["", "/na", "/eu", "/fe"]) app.post(`${region}/v3/events`, (c) => answerEventGateway(c));
+  for (const region of ["", "/na", "/eu", "/fe"]) app.post(`${region}/v3/events`, (c) => serveEventGateway(c));
   app.get("/echo.api/:file", async (c) => {
     const variant = /^echo-api-cert-(\w+)\.pem$/.exec(c.req.param("file"))?.[1];
-    const chains: Record<string, string> = (await certificatesOf(c.var.world)).chains;
+    const chains: Record<string, string> = (await certificatesOf(c.var.store)).chains;
     const pem = chains[variant ?? ""];
     return pem ? c.body(pem, 200, { "content-type": "application/x-pem-file" }) : c.notFound();
   });

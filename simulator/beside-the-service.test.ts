@@ -12,15 +12,15 @@ const USER = { email: "beside@example.com", password: "beside-password-1", name:
 async function admin(path: string, body: unknown): Promise<Record<string, unknown>> {
   const headers = { authorization: `Bearer ${env.ADMIN_TOKEN}`, "content-type": "application/json" };
   const request = new Request(`${SERVICE}/api/admin${path}`, { method: "POST", headers, body: JSON.stringify(body) });
-  const answer = await exports.default.fetch(request);
-  if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
+  const response = await exports.default.fetch(request);
+  if (response.status !== 201) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
 }
 
 async function simulator<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(SIMULATOR + path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
+  const response = await fetch(SIMULATOR + path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
   return (text === "" ? {} : JSON.parse(text)) as T;
 }
 

@@ -21,13 +21,13 @@ async function ask(request: Request): Promise<Response> {
   const { url, method, headers } = request;
   return service.requestOnly(url, { method, headers, ...(body && { body }) });
 }
-const bindings = () => ({ SERVICE: { fetch: ask } as unknown as Fetcher, SERVICE_ORIGIN: SERVICE });
+const bindings = () => ({ SERVICE: { fetch: ask } as unknown as Fetcher });
 
 async function drive<T>(method: string, path: string, body?: unknown): Promise<T> {
   const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
-  const answer = await simulator.request(SIMULATOR + path, init, bindings());
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
+  const response = await simulator.request(SIMULATOR + path, init, bindings());
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
   return (text.startsWith("{") ? JSON.parse(text) : text) as T;
 }
 
@@ -40,9 +40,9 @@ function run(order: Record<string, unknown>) {
 
 async function admin(path: string, body: unknown): Promise<Record<string, unknown>> {
   const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
-  const answer = await service.request(`/api/admin${path}`, { method: "POST", headers, body: JSON.stringify(body) });
-  if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
+  const response = await service.request(`/api/admin${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+  if (response.status !== 201) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
 }
 
 beforeEach(async () => {
@@ -161,7 +161,7 @@ describe("sending events to Alexa", () => {
     expect(items.some((one) => one.request.url.endsWith("/alexa/accept-grant?region=EU"))).toBe(true);
     const { userId } = await latestGrant();
     const credentials = configuration.acceptGrant as { clientId: string; clientSecret: string };
-    const answer = await service.request("/api/event-gateway/token", {
+    const response = await service.request("/api/event-gateway/token", {
       method: "POST",
       headers: {
         authorization: `Basic ${btoa(`${credentials.clientId}:${credentials.clientSecret}`)}`,
@@ -169,7 +169,7 @@ describe("sending events to Alexa", () => {
       },
       body: JSON.stringify({ userId }),
     });
-    const token = await answer.json<{ accessToken: string; endpoint: string }>();
+    const token = await response.json<{ accessToken: string; endpoint: string }>();
     expect(token.endpoint).toBe("https://api.eu.amazonalexa.com/v3/events");
     const headers = { authorization: `Bearer ${token.accessToken}` };
     const report = await simulator.request(token.endpoint, { method: "POST", headers, body: "{}" }, bindings());
@@ -255,13 +255,13 @@ async function latestGrant(): Promise<{ userId: string }> {
 
 describe("faults of Amazon, seen through the real service", () => {
   it.each([
-    ["discovery names every region", { discoveryAnswer: { endpoints: "several" } }],
-    ["discovery answers with https:// before the host", { discoveryAnswer: { https: true } }],
-    ["discovery names a stranger's host", { discoveryAnswer: { endpoints: "foreign" } }],
+    ["discovery names every region", { discoveryResponse: { endpoints: "several" } }],
+    ["discovery answers with https:// before the host", { discoveryResponse: { https: true } }],
+    ["discovery names a stranger's host", { discoveryResponse: { endpoints: "foreign" } }],
     ["discovery is a web page", { discovery: "html" }],
-    ["expires_in is text", { lwaAnswer: { expiresInString: true } }],
+    ["expires_in is text", { lwaResponse: { expiresInString: true } }],
     ["a verifier comes that nobody asked for", { tokenClient: { verifier: "extra" } }],
-    ["the answer of the wrong region is a 400", { wrongRegion: 400, discoveryAnswer: { endpoints: "several" } }],
+    ["the answer of the wrong region is a 400", { wrongRegion: 400, discoveryResponse: { endpoints: "several" } }],
   ])("L2, L5: %s, and linking still works", async (_, faults) => {
     await drive("PUT", "/simulator/faults", faults);
     await expectAllMet({ scenario: "app-to-app", account: "fumi" });
@@ -270,9 +270,9 @@ describe("faults of Amazon, seen through the real service", () => {
   it.each([
     ["Login with Amazon is down", { lwa: 503 }, "amazon_unavailable"],
     ["Login with Amazon answers a web page", { lwa: "html" }, "amazon_unavailable"],
-    ["Amazon refuses its own code", { lwaAnswer: { error: "invalid_grant" } }, "amazon_code_rejected"],
+    ["Amazon refuses its own code", { lwaResponse: { error: "invalid_grant" } }, "amazon_code_rejected"],
     ["enablement is forbidden", { enablement: { all: 403 } }, "enablement_forbidden"],
-    ["the skill is enabled, but not linked", { enablementAnswer: { notLinked: true } }, "enablement_rejected"],
+    ["the skill is enabled, but not linked", { enablementResponse: { notLinked: true } }, "enablement_rejected"],
     ["enablement is throttled", { enablement: { all: 429 } }, "enablement_unavailable"],
   ])("L4, L5: %s, and the customer comes back with a named reason", async (_, faults, reason) => {
     await drive("PUT", "/simulator/faults", faults);

@@ -1,6 +1,6 @@
 // Linking that starts in the Alexa app, against a small company that works, and with Alexa's switches thrown.
 import { describe, expect, it } from "vitest";
-import { setStage, VENDOR } from "../testing/stage.ts";
+import { startSimulator, VENDOR } from "../testing/test-simulator.ts";
 
 describe("linking from the Alexa app", () => {
   it("V8: ends on the success page, with tokens, at the redirect address of the customer's region", async () => {
@@ -9,20 +9,20 @@ describe("linking from the Alexa app", () => {
       ["emil", "layla"],
       ["fumi", "japan"],
     ]) {
-      const stage = await setStage();
-      const { authorizeUrl, returnUrl, text } = await stage.linkFromAlexa({ account: account ?? "" });
+      const simulator = await startSimulator();
+      const { authorizeUrl, returnUrl, text } = await simulator.linkFromAlexa({ account: account ?? "" });
       expect(returnUrl).toContain(`/${host}/api/skill/link/${VENDOR}?code=`);
       expect(new URL(authorizeUrl).searchParams.get("state")?.length).toBeGreaterThan(600);
       expect(text).toContain("Your Acme Home account has been successfully linked");
-      const { items } = await stage.json<{ items: { accountId: string }[] }>("GET", "/simulator/links");
+      const { items } = await simulator.json<{ items: { accountId: string }[] }>("GET", "/simulator/links");
       expect(items.map((link) => link.accountId)).toEqual([account]);
     }
   });
 
   it("shows both sides of each exchange, with secrets hidden and codes shortened", async () => {
-    const stage = await setStage({ accessTokenScheme: "REQUEST_BODY_CREDENTIALS" });
-    await stage.linkFromAlexa();
-    const exchanges = await stage.exchanges();
+    const simulator = await startSimulator({ accessTokenScheme: "REQUEST_BODY_CREDENTIALS" });
+    await simulator.linkFromAlexa();
+    const exchanges = await simulator.exchanges();
     expect(exchanges.map((each) => `${each.from} > ${each.to}`)).toEqual([
       "alexa > company",
       "company > alexa",
@@ -30,41 +30,41 @@ describe("linking from the Alexa app", () => {
     ]);
     const token = exchanges.at(-1);
     expect(token?.request.body).toContain("client_secret=(hidden)");
-    expect(token?.answer?.status).toBe(200);
+    expect(token?.response?.status).toBe(200);
     expect(JSON.stringify(exchanges)).not.toContain("example-secret");
   });
 
   it("L6: a customer's no comes back and counts as cancelled", async () => {
-    const stage = await setStage();
-    const { text } = await stage.linkFromAlexa({ decision: "deny" });
+    const simulator = await startSimulator();
+    const { text } = await simulator.linkFromAlexa({ decision: "deny" });
     expect(text).toContain("We were unable to link Acme Home at this time");
-    const { items } = await stage.json<{ items: { outcome: string }[] }>("GET", "/simulator/linkings");
+    const { items } = await simulator.json<{ items: { outcome: string }[] }>("GET", "/simulator/attempts");
     expect(items[0]?.outcome).toBe("cancelled");
   });
 
   it("a second arrival of the same answer shows the same outcome and redeems nothing", async () => {
-    const stage = await setStage();
-    const { returnUrl } = await stage.linkFromAlexa();
-    const before = (await stage.exchanges()).length;
-    const again = await stage.call(returnUrl ?? "");
+    const simulator = await startSimulator();
+    const { returnUrl } = await simulator.linkFromAlexa();
+    const before = (await simulator.exchanges()).length;
+    const again = await simulator.call(returnUrl ?? "");
     expect(await again.text()).toContain("successfully linked");
-    expect((await stage.exchanges()).length).toBe(before);
+    expect((await simulator.exchanges()).length).toBe(before);
   });
 
   it("an answer that nobody waits for gets a page of its own", async () => {
-    const stage = await setStage();
-    const page = await stage.call(`/pitangui/api/skill/link/${VENDOR}?code=c&state=s`);
+    const simulator = await startSimulator();
+    const page = await simulator.call(`/pitangui/api/skill/link/${VENDOR}?code=c&state=s`);
     expect(page.status).toBe(400);
     expect(await page.text()).toContain("Alexa is not waiting for an answer");
   });
 
   it("also answers at Amazon's own hosts", async () => {
-    const stage = await setStage({ alexaRedirects: "amazon" });
-    const started = await stage.call("/alexa-app/enable", { method: "POST", body: new URLSearchParams() });
+    const simulator = await startSimulator({ alexaRedirects: "amazon" });
+    const started = await simulator.call("/alexa-app/enable", { method: "POST", body: new URLSearchParams() });
     const url = new URL(started.headers.get("location") ?? "");
     expect(url.searchParams.get("redirect_uri")).toBe(`https://pitangui.amazon.com/api/skill/link/${VENDOR}`);
     const state = /state=([^&]*)/.exec(url.href)?.[1];
-    const page = await stage.call(
+    const page = await simulator.call(
       `https://pitangui.amazon.com/api/skill/link/${VENDOR}?error=access_denied&state=${state}`,
     );
     expect(await page.text()).toContain("error=access_denied");
@@ -73,69 +73,69 @@ describe("linking from the Alexa app", () => {
 
 describe("Alexa's switches", () => {
   it("P2: a probe sends HEAD, GET and a prefetch before the customer comes", async () => {
-    const stage = await setStage();
-    await stage.faults({ authorize: { probe: true } });
-    expect((await stage.linkFromAlexa()).text).toContain("successfully linked");
-    const methods = (await stage.exchanges()).slice(0, 3).map((each) => each.request.method);
+    const simulator = await startSimulator();
+    await simulator.faults({ authorize: { probe: true } });
+    expect((await simulator.linkFromAlexa()).text).toContain("successfully linked");
+    const methods = (await simulator.exchanges()).slice(0, 3).map((each) => each.request.method);
     expect(methods).toEqual(["HEAD", "GET", "GET"]);
   });
 
   it("C4: parallel redemption links when exactly one of them succeeds", async () => {
-    const stage = await setStage();
-    await stage.faults({ tokenClient: { parallel: 20, times: 1 } });
-    expect((await stage.linkFromAlexa()).text).toContain("1 of 20 simultaneous redemptions succeeded");
-    expect(await stage.json("GET", "/simulator/faults")).toEqual({});
+    const simulator = await startSimulator();
+    await simulator.faults({ tokenClient: { parallel: 20, times: 1 } });
+    expect((await simulator.linkFromAlexa()).text).toContain("1 of 20 simultaneous redemptions succeeded");
+    expect(await simulator.json("GET", "/simulator/faults")).toEqual({});
   });
 
   it("C7: a code presented again must be refused", async () => {
-    const good = await setStage();
+    const good = await startSimulator();
     await good.faults({ tokenClient: { resend: true } });
     expect((await good.linkFromAlexa()).text).toContain("successfully linked");
-    const bad = await setStage({}, "code_works_twice");
+    const bad = await startSimulator({}, "code_works_twice");
     await bad.faults({ tokenClient: { resend: true } });
     expect((await bad.linkFromAlexa()).text).toContain("the second use was answered 200");
   });
 
   it("W2: an impatient Alexa names the reason", async () => {
-    const stage = await setStage({}, "slow_token");
-    await stage.faults({ tokenClient: { limitMs: 20 } });
-    expect((await stage.linkFromAlexa()).text).toContain("no answer within 0.02 s");
+    const simulator = await startSimulator({}, "slow_token");
+    await simulator.faults({ tokenClient: { limitMs: 20 } });
+    expect((await simulator.linkFromAlexa()).text).toContain("no answer within 0.02 s");
   });
 
   it("S6: a wrong or missing verifier is refused by the company, an unknown redirect URI never left", async () => {
     for (const verifier of ["wrong", "missing"]) {
-      const stage = await setStage();
-      await stage.faults({ tokenClient: { verifier } });
-      expect((await stage.linkFromAlexa()).text).toContain("400 invalid_grant");
+      const simulator = await startSimulator();
+      await simulator.faults({ tokenClient: { verifier } });
+      expect((await simulator.linkFromAlexa()).text).toContain("400 invalid_grant");
     }
-    const stage = await setStage();
-    await stage.faults({ authorize: { wrongRedirectUri: true } });
-    expect((await stage.linkFromAlexa()).page.status).toBe(400);
+    const simulator = await startSimulator();
+    await simulator.faults({ authorize: { wrongRedirectUri: true } });
+    expect((await simulator.linkFromAlexa()).page.status).toBe(400);
   });
 });
 
 describe("refreshing and disabling", () => {
   it("T2: twenty refreshes at once keep the link, and the page counts them", async () => {
-    const stage = await setStage();
-    await stage.linkFromAlexa();
-    await stage.faults({ refresh: { parallel: 20 } });
-    await stage.post("/alexa-app/refresh");
-    expect(await (await stage.call("/alexa-app")).text()).toContain("20 times");
+    const simulator = await startSimulator();
+    await simulator.linkFromAlexa();
+    await simulator.faults({ refresh: { parallel: 20 } });
+    await simulator.post("/alexa-app/refresh");
+    expect(await (await simulator.call("/alexa-app")).text()).toContain("20 times");
   });
 
   it("T3: strict rotation breaks the link as soon as one answer is lost", async () => {
-    const stage = await setStage({}, "strict_rotation");
-    await stage.linkFromAlexa();
-    await stage.faults({ refresh: { lostAnswer: true } });
-    await stage.post("/alexa-app/refresh");
-    expect(await (await stage.call("/alexa-app")).text()).toContain("The customer must link again");
+    const simulator = await startSimulator({}, "strict_rotation");
+    await simulator.linkFromAlexa();
+    await simulator.faults({ refresh: { lostResponse: true } });
+    await simulator.post("/alexa-app/refresh");
+    expect(await (await simulator.call("/alexa-app")).text()).toContain("The customer must link again");
   });
 
   it("disabling forgets the link", async () => {
-    const stage = await setStage();
-    await stage.linkFromAlexa();
-    await stage.post("/alexa-app/disable");
-    expect(await stage.json("GET", "/simulator/links")).toEqual({ items: [] });
-    expect(await (await stage.call("/alexa-app")).text()).toContain("Enable to use");
+    const simulator = await startSimulator();
+    await simulator.linkFromAlexa();
+    await simulator.post("/alexa-app/disable");
+    expect(await simulator.json("GET", "/simulator/links")).toEqual({ items: [] });
+    expect(await (await simulator.call("/alexa-app")).text()).toContain("Enable to use");
   });
 });

@@ -1,42 +1,42 @@
 // Linking that starts in the Alexa app: the authorization request goes out, the answer comes back.
 import { REDIRECT_HOST_OF } from "../amazon/regions.ts";
-import type { AmazonAccount, Skill } from "../configuration.ts";
-import { recordingFetch, recordStep } from "../exchanges.ts";
-import { type Faults, useFault } from "../faults.ts";
-import { readAuthorizationAnswer } from "../library/authorization-answer.ts";
 import { amazonRedirectUri, buildAuthorizationRequest, type RedirectHost } from "../library/authorization-request.ts";
+import { readAuthorizationResponse } from "../library/authorization-response.ts";
 import { firstFailure, must, passed } from "../library/checks.ts";
 import { decodeParameter, rawParameter, rawQuery } from "../library/encoding.ts";
 import { USER_AGENT } from "../library/token.ts";
-import type { Scene } from "../scene.ts";
-import { beginLinking, failLinking, type Linking, type World } from "../world.ts";
-import { completeLinking } from "./link.ts";
+import type { AmazonAccount, Skill } from "../state/configuration.ts";
+import type { RequestContext } from "../state/context.ts";
+import { type Faults, useFault } from "../state/faults.ts";
+import { recordingFetch, recordStep } from "../state/recording.ts";
+import { type Attempt, failAttempt, type Store, startAttempt } from "../state/store.ts";
+import { completeLink } from "./link.ts";
 
 /** Alexa's redirect URI: Amazon's own address, or the simulator's where the browser could not follow to Amazon. */
-export function redirectUriOf(scene: Scene, skill: Skill, host: RedirectHost): string {
+export function redirectUriOf(context: RequestContext, skill: Skill, host: RedirectHost): string {
   const atAmazon =
     skill.alexaRedirects === "amazon" ||
-    (skill.alexaRedirects === "auto" && /\.amazon\.|amazonalexa\.com/.test(scene.origin));
+    (skill.alexaRedirects === "auto" && /\.amazon\.|amazonalexa\.com/.test(context.origin));
   return atAmazon
     ? amazonRedirectUri(host, skill.vendorId)
-    : `${scene.origin}/${host}/api/skill/link/${skill.vendorId}`;
+    : `${context.origin}/${host}/api/skill/link/${skill.vendorId}`;
 }
 
 /** Begins a linking: what Alexa will open, kept beside what it expects back. Nothing of it says that it is for one speaker only. */
 export async function startAuthorization(
-  scene: Scene,
+  context: RequestContext,
   skill: Skill,
   account: AmazonAccount,
   inApp: boolean,
   person?: string,
-): Promise<Linking> {
-  const { world } = scene;
-  const fault = useFault(world.faults, "authorize") ?? {};
+): Promise<Attempt> {
+  const { store } = context;
+  const fault = useFault(store.faults, "authorize") ?? {};
   const { skillId, stage } = skill;
   const flow = inApp ? "alexa_app_to_app" : "alexa_app";
-  const linking = beginLinking(world, { flow, skillId, stage, accountId: account.id, person });
-  const honest = redirectUriOf(scene, skill, fault.redirectHost ?? REDIRECT_HOST_OF[account.region]);
-  linking.request = await buildAuthorizationRequest({
+  const attempt = startAttempt(store, { flow, skillId, stage, accountId: account.id, person });
+  const honest = redirectUriOf(context, skill, fault.redirectHost ?? REDIRECT_HOST_OF[account.region]);
+  attempt.request = await buildAuthorizationRequest({
     authorizationUrl: inApp && skill.appAuthorizationUrl ? skill.appAuthorizationUrl : skill.authorizationUrl,
     clientId: fault.wrongClientId ? `${skill.clientId}-other` : skill.clientId,
     redirectUri: fault.wrongRedirectUri ? honest.replace(skill.vendorId, "M0OTHERVENDOR") : honest,
@@ -44,11 +44,11 @@ export async function startAuthorization(
     pkce: fault.pkce ?? skill.pkce,
     ...(fault.stateLength && { stateLength: fault.stateLength }),
   });
-  if (fault.probe) await probe(scene, linking, fault);
+  if (fault.probe) await probe(context, attempt, fault);
   recordStep(
-    world,
+    store,
     {
-      linkId: linking.linkId,
+      linkId: attempt.linkId,
       from: "alexa",
       to: inApp ? "app" : "company",
       title: inApp ? "The Alexa app opens the company’s app" : "The Alexa app opens the company’s sign-in page",
@@ -56,15 +56,19 @@ export async function startAuthorization(
         ? "The company’s app is installed and claims this address, so the phone opens the app instead of a web page."
         : "The customer signs in to their account at the company, not at Amazon. Alexa adds a state that must come back unchanged.",
     },
-    linking.request.url,
+    attempt.request.url,
   );
-  return linking;
+  return attempt;
 }
 
 /** Requests that come before the customer's browser: a HEAD, a GET and a prefetch. None may have an effect. */
-async function probe(scene: Scene, linking: Linking, _fault: NonNullable<Faults["authorize"]>): Promise<void> {
-  const fetch = recordingFetch(scene.world, scene.send, {
-    linkId: linking.linkId,
+async function probe(
+  context: RequestContext,
+  attempt: Attempt,
+  _fault: NonNullable<Faults["authorize"]>,
+): Promise<void> {
+  const fetch = recordingFetch(context.store, context.send, {
+    linkId: attempt.linkId,
     from: "alexa",
     to: "company",
     title: "Something else opens the address first",
@@ -76,64 +80,69 @@ async function probe(scene: Scene, linking: Linking, _fault: NonNullable<Faults[
     { headers: { "sec-purpose": "prefetch", purpose: "prefetch" } },
   ];
   for (const init of tries) {
-    const answer = await fetch(new Request(linking.request?.url ?? "", { ...init, redirect: "manual" }));
-    linking.checks.push(
-      must("authorize_probe", answer.status < 500, `${init.method ?? "GET"} answered ${answer.status}`),
+    const response = await fetch(new Request(attempt.request?.url ?? "", { ...init, redirect: "manual" }));
+    attempt.checks.push(
+      must("authorize_probe", response.status < 500, `${init.method ?? "GET"} answered ${response.status}`),
     );
   }
 }
 
 /** The linking that an answer at Alexa's redirect URI belongs to, by its state; else the newest one still waiting. */
-export function findLinking(world: World, url: string): Linking | undefined {
+export function findAttempt(store: Store, url: string): Attempt | undefined {
   const state = decodeParameter(rawParameter(rawQuery(url), "state") ?? "");
-  const started = [...world.linkings.values()].filter((linking) => linking.request).reverse();
+  const started = [...store.attempts.values()].filter((attempt) => attempt.request).reverse();
   return (
-    started.find((linking) => linking.request?.state === state) ??
-    started.find((linking) => linking.outcome === "running")
+    started.find((attempt) => attempt.request?.state === state) ??
+    started.find((attempt) => attempt.outcome === "running")
   );
 }
 
 /** Takes the answer that arrived at Alexa's redirect URI and finishes the linking. A second arrival changes nothing. */
-export async function finishAuthorization(scene: Scene, skill: Skill, linking: Linking, url: string): Promise<void> {
-  const { request } = linking;
-  if (!request || linking.outcome !== "running" || linking.answered) return;
-  linking.answered = true;
-  const inApp = linking.flow === "alexa_app_to_app";
-  const answer = readAuthorizationAnswer(request, url, inApp);
+export async function finishAuthorization(
+  context: RequestContext,
+  skill: Skill,
+  attempt: Attempt,
+  url: string,
+): Promise<void> {
+  const { request } = attempt;
+  if (!request || attempt.outcome !== "running" || attempt.redirected) return;
+  attempt.redirected = true;
+  const inApp = attempt.flow === "alexa_app_to_app";
+  const response = readAuthorizationResponse(request, url, inApp);
   recordStep(
-    scene.world,
+    context.store,
     {
-      linkId: linking.linkId,
+      linkId: attempt.linkId,
       from: inApp ? "app" : "company",
       to: "alexa",
-      title: answer.error
-        ? `The company sends the customer back: ${answer.error}`
+      title: response.error
+        ? `The company sends the customer back: ${response.error}`
         : "The company sends the customer back to Alexa with a code",
       why: "The code is worth nothing by itself: only Alexa, with its client secret, can turn it into tokens. state shows that the answer belongs to this request.",
     },
     url,
   );
-  linking.checks.push(...answer.checks, checkRedirectUri(request.redirectUri, url));
-  if (answer.error === "access_denied") {
-    linking.outcome = "cancelled";
-    linking.reason = "The customer, or the company, said no: error=access_denied.";
+  attempt.checks.push(...response.checks, checkRedirectUri(request.redirectUri, url));
+  if (response.error === "access_denied") {
+    attempt.outcome = "cancelled";
+    attempt.reason = "The customer, or the company, said no: error=access_denied.";
     return;
   }
-  if (!passed(linking.checks) || !answer.code) {
-    failLinking(linking, `The answer cannot be used: ${firstFailure(linking.checks)?.detail ?? "no code"}.`);
+  if (!passed(attempt.checks) || !response.code) {
+    failAttempt(attempt, `The answer cannot be used: ${firstFailure(attempt.checks)?.detail ?? "no code"}.`);
     return;
   }
-  await completeLinking(scene, linking, {
+  await completeLink(context, attempt, {
     skill,
-    grant: { code: answer.code, redirectUri: request.redirectUri, codeVerifier: request.codeVerifier },
-    linkId: linking.linkId,
+    grant: { code: response.code, redirectUri: request.redirectUri, codeVerifier: request.codeVerifier },
+    linkId: attempt.linkId,
   });
 }
 
 function checkRedirectUri(expected: string, url: string) {
   const reached = url.split(/[?#]/)[0] ?? "";
   return must(
-    "answer_redirect_uri",
+    "response_redirect_uri",
     reached === expected,
     reached === expected ? "at the redirect URI that was sent" : `the answer came to ${reached}`,
   );

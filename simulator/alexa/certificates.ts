@@ -2,21 +2,12 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { toBase64 } from "../library/encoding.ts";
+import type { Certificates } from "../state/store.ts";
 
 const SIGNING_ALGORITHM = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
 const KEY_ALGORITHM = { ...SIGNING_ALGORITHM, publicExponent: new Uint8Array([1, 0, 1]), modulusLength: 2048 };
 const DAY_MS = 86_400_000;
 const ALEXA_HOST = "echo-api.amazon.com";
-
-export const CHAIN_VARIANTS = ["good", "expired", "wrong_host", "other_root", "missing_intermediate"] as const;
-export type ChainVariant = (typeof CHAIN_VARIANTS)[number];
-
-export interface Certificates {
-  readonly rootPem: string;
-  /** PEM files as served under `/echo.api/`, leaf first. */
-  readonly chains: Readonly<Record<ChainVariant, string>>;
-  readonly signingKey: CryptoKey;
-}
 
 /** Makes a root, an intermediate and a leaf for Alexa's host, and the bad variants. Takes a few hundred milliseconds. */
 export async function makeCertificates(now: number): Promise<Certificates> {

@@ -1,8 +1,9 @@
 // Events and grants: signed by a chain that verifies, bent on request, and AcceptGrant deciding over the linking.
 import { X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { LWA, SERVICE, SIMULATOR, setStage } from "../testing/stage.ts";
-import { CHAIN_VARIANTS, makeCertificates } from "./certificates.ts";
+import { CHAIN_VARIANTS } from "../state/store.ts";
+import { LWA, SERVICE, SIMULATOR, startSimulator } from "../testing/test-simulator.ts";
+import { makeCertificates } from "./certificates.ts";
 
 const EVENTS = { eventsUrl: `${SERVICE}/alexa/events` };
 
@@ -18,27 +19,27 @@ interface Received {
 }
 
 /** A stage whose company also takes events and AcceptGrant as `answer` says, and remembers them. */
-async function stageWithBackend(
+async function simulatorWithBackend(
   changes: Record<string, unknown>,
-  answer: (path: string) => Response = () => new Response(),
+  response: (path: string) => Response = () => new Response(),
 ) {
   const received: Received[] = [];
-  const stage = await setStage(changes);
-  const oauth = stage.company.fetch;
-  stage.company.fetch = async (input, init) => {
+  const simulator = await startSimulator(changes);
+  const oauth = simulator.company.fetch;
+  simulator.company.fetch = async (input, init) => {
     const request = new Request(input, init);
     const { pathname } = new URL(request.url);
     if (!pathname.startsWith("/alexa/")) return oauth(request);
     received.push({ headers: request.headers, body: await request.text() });
-    return answer(pathname);
+    return response(pathname);
   };
-  return { ...stage, received };
+  return { ...simulator, received };
 }
 
-async function verify(stage: Awaited<ReturnType<typeof stageWithBackend>>, one: Received): Promise<boolean> {
+async function verify(simulator: Awaited<ReturnType<typeof simulatorWithBackend>>, one: Received): Promise<boolean> {
   const url = one.headers.get("signaturecertchainurl") ?? "";
-  const [leaf, intermediate] = certificatesIn(await (await stage.call(url)).text());
-  const root = new X509Certificate(await (await stage.call("/simulator/certificate-root")).text());
+  const [leaf, intermediate] = certificatesIn(await (await simulator.call(url)).text());
+  const root = new X509Certificate(await (await simulator.call("/simulator/certificate-root")).text());
   const chained = leaf && intermediate && leaf.verify(intermediate.publicKey) && intermediate.verify(root.publicKey);
   if (!chained || leaf.checkHost("echo-api.amazon.com", { subject: "never" }) === undefined) return false;
   const der = new Uint8Array(leaf.publicKey.export({ type: "spki", format: "der" }));
@@ -63,69 +64,69 @@ describe("certificates", () => {
   });
 
   it("are served under /echo.api/ and nowhere else", async () => {
-    const stage = await setStage();
+    const simulator = await startSimulator();
     for (const variant of CHAIN_VARIANTS) {
-      expect((await stage.call(`/echo.api/echo-api-cert-${variant}.pem`)).status).toBe(200);
+      expect((await simulator.call(`/echo.api/echo-api-cert-${variant}.pem`)).status).toBe(200);
     }
-    expect((await stage.call("/echo.api/other.pem")).status).toBe(404);
+    expect((await simulator.call("/echo.api/other.pem")).status).toBe(404);
   });
 });
 
 describe("skill events", () => {
   it("after linking: enabled and linked, signed, with the access token in the latter", async () => {
-    const stage = await stageWithBackend(EVENTS);
-    await stage.linkFromAlexa();
-    const types = stage.received.map((one) => JSON.parse(one.body).request.type);
+    const simulator = await simulatorWithBackend(EVENTS);
+    await simulator.linkFromAlexa();
+    const types = simulator.received.map((one) => JSON.parse(one.body).request.type);
     expect(types).toEqual(["AlexaSkillEvent.SkillEnabled", "AlexaSkillEvent.SkillAccountLinked"]);
-    for (const one of stage.received) expect(await verify(stage, one)).toBe(true);
-    const linked = JSON.parse(stage.received[1]?.body ?? "{}");
+    for (const one of simulator.received) expect(await verify(simulator, one)).toBe(true);
+    const linked = JSON.parse(simulator.received[1]?.body ?? "{}");
     expect(linked.request.body.accessToken).toMatch(/^at_fake/);
     expect(linked.session).toBeUndefined();
-    expect(stage.received[0]?.headers.get("signaturecertchainurl")).toBe(
+    expect(simulator.received[0]?.headers.get("signaturecertchainurl")).toBe(
       `${SIMULATOR}/echo.api/echo-api-cert-good.pem`,
     );
   });
 
   it("of a speaker's own link: the token is the person's, and the account keeps its own", async () => {
-    const stage = await stageWithBackend(EVENTS);
-    await stage.linkFromAlexa();
-    stage.received.length = 0;
-    const started = await stage.post("/alexa-app/enable", { person: "ada" });
+    const simulator = await simulatorWithBackend(EVENTS);
+    await simulator.linkFromAlexa();
+    simulator.received.length = 0;
+    const started = await simulator.post("/alexa-app/enable", { person: "ada" });
     const authorizeUrl = started.headers.get("location") ?? "";
-    const decided = await stage.company.fetch(authorizeUrl, {
+    const decided = await simulator.company.fetch(authorizeUrl, {
       method: "POST",
       body: new URLSearchParams({ decision: "allow" }),
     });
-    await stage.call(decided.headers.get("location") ?? "");
-    const { items } = await stage.json<{ items: { person?: string; userId: string }[] }>("GET", "/simulator/links");
+    await simulator.call(decided.headers.get("location") ?? "");
+    const { items } = await simulator.json<{ items: { person?: string; userId: string }[] }>("GET", "/simulator/links");
     expect(items.map(({ person }) => person)).toEqual([undefined, "ada"]);
     expect(items[0]?.userId).toBe(items[1]?.userId);
-    const { context, request } = JSON.parse(stage.received[1]?.body ?? "{}");
+    const { context, request } = JSON.parse(simulator.received[1]?.body ?? "{}");
     expect(request.body.accessToken).toBe(context.System.person.accessToken);
     expect(context.System.user.accessToken).toMatch(/^at_fake/);
     expect(context.System.user.accessToken).not.toBe(request.body.accessToken);
-    await stage.post("/alexa-app/disable");
-    expect(await stage.json("GET", "/simulator/links")).toEqual({ items: [] });
+    await simulator.post("/alexa-app/disable");
+    expect(await simulator.json("GET", "/simulator/links")).toEqual({ items: [] });
   });
 
   it("at Amazon's hosts the certificate URL is Amazon's", async () => {
-    const stage = await stageWithBackend({ ...EVENTS, certificateOrigin: "https://s3.amazonaws.com" });
-    await stage.linkFromAlexa();
-    expect(stage.received[0]?.headers.get("signaturecertchainurl")).toMatch(
+    const simulator = await simulatorWithBackend({ ...EVENTS, certificateOrigin: "https://s3.amazonaws.com" });
+    await simulator.linkFromAlexa();
+    expect(simulator.received[0]?.headers.get("signaturecertchainurl")).toMatch(
       /^https:\/\/s3\.amazonaws\.com\/echo\.api\//,
     );
-    expect(await verify(stage, stage.received[0]!)).toBe(true);
+    expect(await verify(simulator, simulator.received[0]!)).toBe(true);
   });
 
   it("U1: can come twice, late and without a token", async () => {
-    const stage = await stageWithBackend(EVENTS);
-    await stage.linkFromAlexa();
-    stage.received.length = 0;
-    await stage.faults({ events: { duplicate: true, lateSeconds: 3000, withoutAccessToken: true } });
-    await stage.post("/alexa-app/disable");
-    const [first, second] = stage.received.map((one) => JSON.parse(one.body));
+    const simulator = await simulatorWithBackend(EVENTS);
+    await simulator.linkFromAlexa();
+    simulator.received.length = 0;
+    await simulator.faults({ events: { duplicate: true, lateSeconds: 3000, withoutAccessToken: true } });
+    await simulator.post("/alexa-app/disable");
+    const [first, second] = simulator.received.map((one) => JSON.parse(one.body));
     expect(second.request.requestId).toBe(first.request.requestId);
-    const sentAt = Date.parse((await stage.exchanges()).at(-1)?.at ?? "");
+    const sentAt = Date.parse((await simulator.exchanges()).at(-1)?.at ?? "");
     expect(sentAt - Date.parse(first.request.timestamp)).toBeGreaterThanOrEqual(3_000_000);
     expect(first.context.System.user).not.toHaveProperty("accessToken");
   });
@@ -137,19 +138,19 @@ describe("skill events", () => {
     ["a certificate of another host", { certificate: "wrong_host" }],
     ["an incomplete chain", { certificate: "missing_intermediate" }],
   ])("S4: %s does not verify", async (_, events) => {
-    const stage = await stageWithBackend(EVENTS);
-    await stage.linkFromAlexa();
-    await stage.faults({ events });
-    stage.received.length = 0;
-    await stage.post("/alexa-app/disable");
-    expect(await verify(stage, stage.received[0]!)).toBe(false);
+    const simulator = await simulatorWithBackend(EVENTS);
+    await simulator.linkFromAlexa();
+    await simulator.faults({ events });
+    simulator.received.length = 0;
+    await simulator.post("/alexa-app/disable");
+    expect(await verify(simulator, simulator.received[0]!)).toBe(false);
   });
 
   it("S4: the events scenario fails a company that takes every event", async () => {
-    const stage = await stageWithBackend(EVENTS);
-    await stage.linkFromAlexa();
+    const simulator = await simulatorWithBackend(EVENTS);
+    await simulator.linkFromAlexa();
     const run = { scenario: "events" };
-    const verdict = await stage.json<{ ok: boolean; checks: { name: string; ok: boolean }[] }>(
+    const verdict = await simulator.json<{ ok: boolean; checks: { name: string; ok: boolean }[] }>(
       "POST",
       "/simulator/run",
       run,
@@ -174,26 +175,26 @@ describe("AcceptGrant", () => {
     });
 
   it("O3: answered badly, linking fails although the tokens were fine", async () => {
-    for (const answer of [
+    for (const response of [
       () => event("ErrorResponse"),
       () => new Response("oops", { status: 500 }),
       () => Response.json({}),
     ]) {
-      const stage = await stageWithBackend(grants, answer);
-      const { text } = await stage.linkFromAlexa();
+      const simulator = await simulatorWithBackend(grants, response);
+      const { text } = await simulator.linkFromAlexa();
       expect(text).toContain("We were unable to link");
       expect(text).toContain("AcceptGrant");
-      expect(await stage.json("GET", "/simulator/links")).toEqual({ items: [] });
+      expect(await simulator.json("GET", "/simulator/links")).toEqual({ items: [] });
     }
   });
 
   it("carries the region, the company's token, and a code that only the gateway client can redeem, without a redirect URI", async () => {
-    const stage = await stageWithBackend(grants, () => event("AcceptGrant.Response"));
-    expect((await stage.linkFromAlexa({ account: "emil" })).text).toContain("successfully linked");
-    const { payload } = JSON.parse(stage.received[0]?.body ?? "{}").directive;
+    const simulator = await simulatorWithBackend(grants, () => event("AcceptGrant.Response"));
+    expect((await simulator.linkFromAlexa({ account: "emil" })).text).toContain("successfully linked");
+    const { payload } = JSON.parse(simulator.received[0]?.body ?? "{}").directive;
     expect(payload.grantee.token).toMatch(/^at_fake/);
     const redeem = (client: { clientId: string; clientSecret: string }) =>
-      stage.post("/auth/o2/token", {
+      simulator.post("/auth/o2/token", {
         grant_type: "authorization_code",
         code: payload.grant.code,
         client_id: client.clientId,
@@ -204,29 +205,29 @@ describe("AcceptGrant", () => {
     expect(redeemed.status).toBe(200);
     const { access_token } = await redeemed.json<{ access_token: string }>();
     const report = (region: string) =>
-      stage.call(`/${region}/v3/events`, {
+      simulator.call(`/${region}/v3/events`, {
         method: "POST",
         headers: { authorization: `Bearer ${access_token}` },
         body: "{}",
       });
     expect((await report("eu")).status).toBe(202);
     expect((await report("na")).status).toBe(403);
-    await stage.post("/accounts", { account: "emil" });
-    await stage.json("PUT", "/simulator/current-account", { id: "emil" });
-    await stage.post("/alexa-app/disable");
+    await simulator.post("/accounts", { account: "emil" });
+    await simulator.json("PUT", "/simulator/current-account", { id: "emil" });
+    await simulator.post("/alexa-app/disable");
     expect((await report("eu")).status).toBe(403);
   });
 
   it("the reciprocal call bears the company's token and a code of Amazon's", async () => {
-    const stage = await stageWithBackend({ reciprocalUrl: `${SERVICE}/alexa/reciprocal` });
-    await stage.linkFromAlexa();
-    const form = new URLSearchParams(stage.received[0]?.body);
+    const simulator = await simulatorWithBackend({ reciprocalUrl: `${SERVICE}/alexa/reciprocal` });
+    await simulator.linkFromAlexa();
+    const form = new URLSearchParams(simulator.received[0]?.body);
     expect(form.get("grant_type")).toBe("reciprocal_authorization_code");
-    expect(stage.received[0]?.headers.get("authorization")).toMatch(/^Bearer at_fake/);
+    expect(simulator.received[0]?.headers.get("authorization")).toMatch(/^Bearer at_fake/);
     const code = form.get("code") ?? "";
     const credentials = { client_id: LWA.clientId, client_secret: LWA.clientSecret };
     expect(
-      (await stage.post("/auth/o2/token", { grant_type: "authorization_code", code, ...credentials })).status,
+      (await simulator.post("/auth/o2/token", { grant_type: "authorization_code", code, ...credentials })).status,
     ).toBe(200);
   });
 });

@@ -1,11 +1,20 @@
 // Skill events: signed requests that tell the skill who enabled, linked or disabled it.
-import type { Skill } from "../configuration.ts";
-import { recordingFetch } from "../exchanges.ts";
-import { type Faults, useFault } from "../faults.ts";
+
 import { type Check, should } from "../library/checks.ts";
-import type { Scene } from "../scene.ts";
-import { type Link, linksOf, now, personIdOf, type World } from "../world.ts";
-import { type Certificates, type ChainVariant, makeCertificates, signBody } from "./certificates.ts";
+import type { Skill } from "../state/configuration.ts";
+import type { RequestContext } from "../state/context.ts";
+import { type Faults, useFault } from "../state/faults.ts";
+import { recordingFetch } from "../state/recording.ts";
+import {
+  type Certificates,
+  type ChainVariant,
+  type Link,
+  linksOf,
+  now,
+  personIdOf,
+  type Store,
+} from "../state/store.ts";
+import { makeCertificates, signBody } from "./certificates.ts";
 
 export type EventName = "SkillEnabled" | "SkillAccountLinked" | "SkillDisabled" | "SkillPermissionAccepted";
 export type EventFault = NonNullable<Faults["events"]>;
@@ -18,40 +27,40 @@ const TITLES: Record<EventName, string> = {
 };
 
 /** The chain of this isolate, made on first use. */
-export async function certificatesOf(world: World): Promise<Certificates> {
-  if (!world.certificates) {
-    const made = await makeCertificates(now(world));
-    world.certificates ??= made;
+export async function certificatesOf(store: Store): Promise<Certificates> {
+  if (!store.certificates) {
+    const made = await makeCertificates(now(store));
+    store.certificates ??= made;
   }
-  return world.certificates;
+  return store.certificates;
 }
 
-export interface EventAnswer {
+export interface EventResponse {
   readonly status: number;
   readonly requestId: string;
 }
 
 /** Sends one signed event, bent as `fault` says. `requestId` repeats an earlier one. */
 export async function sendEvent(
-  scene: Scene,
+  context: RequestContext,
   skill: Skill,
   link: Link,
   name: EventName,
   fault: EventFault = {},
   requestId: string = crypto.randomUUID(),
-): Promise<EventAnswer> {
-  const { signingKey } = await certificatesOf(scene.world);
-  const body = JSON.stringify(eventBody(scene, skill, link, name, fault, requestId));
+): Promise<EventResponse> {
+  const { signingKey } = await certificatesOf(context.store);
+  const body = JSON.stringify(eventBody(context, skill, link, name, fault, requestId));
   const signed = fault.signature === "other_body" ? `${body} ` : body;
   const signature = await signBody(signingKey, signed);
   const headers = new Headers({
     "content-type": "application/json;charset=utf-8",
-    signaturecertchainurl: fault.certificateUrl ?? chainUrl(scene, skill, fault.certificate ?? "good"),
+    signaturecertchainurl: fault.certificateUrl ?? chainUrl(context, skill, fault.certificate ?? "good"),
   });
   if (fault.signature !== "missing") {
     headers.set("signature-256", fault.signature === "wrong" ? `AAAA${signature.slice(4)}` : signature);
   }
-  const fetch = recordingFetch(scene.world, scene.send, {
+  const fetch = recordingFetch(context.store, context.send, {
     linkId: link.linkId,
     from: "alexa",
     to: "company",
@@ -59,33 +68,45 @@ export async function sendEvent(
     why: "Skill events come signed, up to an hour late, perhaps twice. SkillDisabled is the only sign of an unlink in the Alexa app.",
   });
   const request = new Request(skill.eventsUrl ?? "", { method: "POST", headers, body, redirect: "manual" });
-  const answer = await fetch(request).catch(() => undefined);
-  return { status: answer?.status ?? 0, requestId };
+  const response = await fetch(request).catch(() => undefined);
+  return { status: response?.status ?? 0, requestId };
 }
 
 /** Sends an event in the ordinary way, with the event faults that are switched on. */
-export async function announceEvent(scene: Scene, skill: Skill, link: Link, name: EventName): Promise<Check[]> {
+export async function announceEvent(
+  context: RequestContext,
+  skill: Skill,
+  link: Link,
+  name: EventName,
+): Promise<Check[]> {
   if (!skill.eventsUrl) return [];
-  const fault = useFault(scene.world.faults, "events") ?? {};
-  const first = await sendEvent(scene, skill, link, name, fault);
-  const answers = fault.duplicate
-    ? [first, await sendEvent(scene, skill, link, name, fault, first.requestId)]
+  const fault = useFault(context.store.faults, "events") ?? {};
+  const first = await sendEvent(context, skill, link, name, fault);
+  const responses = fault.duplicate
+    ? [first, await sendEvent(context, skill, link, name, fault, first.requestId)]
     : [first];
-  return answers.map(({ status }) =>
+  return responses.map(({ status }) =>
     should("event_accepted", status >= 200 && status < 300, `${name} answered ${status}`),
   );
 }
 
-function chainUrl(scene: Scene, skill: Skill, variant: ChainVariant): string {
-  const { hostname } = new URL(scene.origin);
-  const own = hostname === "127.0.0.1" || hostname === "localhost" ? scene.origin : "https://s3.amazonaws.com";
+function chainUrl(context: RequestContext, skill: Skill, variant: ChainVariant): string {
+  const { hostname } = new URL(context.origin);
+  const own = hostname === "127.0.0.1" || hostname === "localhost" ? context.origin : "https://s3.amazonaws.com";
   return `${skill.certificateOrigin ?? own}/echo.api/echo-api-cert-${variant}.pem`;
 }
 
-function eventBody(scene: Scene, skill: Skill, link: Link, name: EventName, fault: EventFault, requestId: string) {
-  const created = new Date(now(scene.world) - (fault.lateSeconds ?? 0) * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+function eventBody(
+  context: RequestContext,
+  skill: Skill,
+  link: Link,
+  name: EventName,
+  fault: EventFault,
+  requestId: string,
+) {
+  const created = new Date(now(context.store) - (fault.lateSeconds ?? 0) * 1000).toISOString().replace(/\.\d+Z$/, "Z");
   const token = fault.withoutAccessToken ? {} : { accessToken: link.accessToken };
-  const account = link.person === undefined ? link : linksOf(scene.world, link).find((each) => !each.person);
+  const account = link.person === undefined ? link : linksOf(context.store, link).find((each) => !each.person);
   const accountToken = account && !fault.withoutAccessToken ? { accessToken: account.accessToken } : {};
   const bodies: Record<EventName, object | undefined> = {
     SkillEnabled: undefined,

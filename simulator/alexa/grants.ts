@@ -1,24 +1,29 @@
 // Amazon's permission to send events to Alexa: AcceptGrant through the skill, or the reciprocal call.
 import { beginGrant, mintCode } from "../amazon/tokens.ts";
-import type { Skill } from "../configuration.ts";
-import { type About, recordingFetch } from "../exchanges.ts";
-import { useFault } from "../faults.ts";
 import { type Check, must, should } from "../library/checks.ts";
 import { encodeParameters, toBase64 } from "../library/encoding.ts";
-import type { Scene } from "../scene.ts";
-import { type Link, now } from "../world.ts";
+import type { Skill } from "../state/configuration.ts";
+import type { RequestContext } from "../state/context.ts";
+import { useFault } from "../state/faults.ts";
+import { type About, recordingFetch } from "../state/recording.ts";
+import { type Link, now } from "../state/store.ts";
 import { systemContext } from "./speech.ts";
 
 /** How long a smart-home skill has to answer a directive, in milliseconds. */
 const DIRECTIVE_LIMIT_MS = 8000;
 
 /** Sends AcceptGrant with a code for the event gateway. Linking fails unless it is answered well. */
-export async function sendAcceptGrant(scene: Scene, skill: Skill, link: Link, parentId?: number): Promise<Check[]> {
+export async function sendAcceptGrant(
+  context: RequestContext,
+  skill: Skill,
+  link: Link,
+  parentId?: number,
+): Promise<Check[]> {
   if (!skill.sendAlexaEvents) return [];
   if (!skill.acceptGrant)
     return [must("accept_grant", false, "“Send Alexa Events” is on, but no address answers AcceptGrant")];
-  const fault = useFault(scene.world.faults, "acceptGrant");
-  const code = fault?.badCode ? "ANnotAmazonsCode" : mintGrantCode(scene, skill, link, "grant");
+  const fault = useFault(context.store.faults, "acceptGrant");
+  const code = fault?.badCode ? "ANnotAmazonsCode" : mintGrantCode(context, skill, link, "grant");
   const custom = skill.type === "custom";
   const about: About = {
     linkId: link.linkId,
@@ -31,12 +36,12 @@ export async function sendAcceptGrant(scene: Scene, skill: Skill, link: Link, pa
       : "It brings a code with which the company may later tell Alexa about changes, such as a lamp switched by hand. If it is answered badly, the whole linking fails.",
   };
   const { url, clientId, clientSecret } = skill.acceptGrant;
-  const region = scene.world.accounts.get(link.accountId)?.region ?? "NA";
+  const region = context.store.accounts.get(link.accountId)?.region ?? "NA";
   const basic = toBase64(new TextEncoder().encode(`${clientId}:${clientSecret}`));
   // A directive names no region, so that the skill's backend adds its own; a request has its endpoint.
   const target = custom ? url : `${url}${url.includes("?") ? "&" : "?"}region=${region}`;
   const sent = custom
-    ? grantRequest(scene, skill, link, code, fault?.withoutAccessToken ?? false)
+    ? grantRequest(context, skill, link, code, fault?.withoutAccessToken ?? false)
     : directive(code, link.accessToken);
   const request = new Request(target, {
     method: "POST",
@@ -46,9 +51,9 @@ export async function sendAcceptGrant(scene: Scene, skill: Skill, link: Link, pa
     signal: AbortSignal.timeout(DIRECTIVE_LIMIT_MS),
   });
   try {
-    const answer = await recordingFetch(scene.world, scene.send, about)(request);
-    const text = await answer.text();
-    return [custom ? judgeGrantRequest(answer.status, text) : judgeAcceptGrant(answer.status, text)];
+    const response = await recordingFetch(context.store, context.send, about)(request);
+    const text = await response.text();
+    return [custom ? judgeGrantRequest(response.status, text) : judgeAcceptGrant(response.status, text)];
   } catch {
     return [must("accept_grant", false, `no answer to AcceptGrant within ${DIRECTIVE_LIMIT_MS / 1000} s`)];
   }
@@ -66,14 +71,14 @@ function directive(code: string, accessToken: string) {
 }
 
 /** The form in which a custom skill gets it: in the envelope of all its requests, with the account's token if there is one. */
-function grantRequest(scene: Scene, skill: Skill, link: Link, code: string, withoutAccessToken: boolean) {
+function grantRequest(context: RequestContext, skill: Skill, link: Link, code: string, withoutAccessToken: boolean) {
   return {
     version: "1.0",
-    context: systemContext(scene, skill, link, undefined, withoutAccessToken),
+    context: systemContext(context, skill, link, undefined, withoutAccessToken),
     request: {
       type: "Alexa.Authorization.Grant",
       requestId: `amzn1.echo-api.request.${crypto.randomUUID()}`,
-      timestamp: new Date(now(scene.world)).toISOString().replace(/\.\d+Z$/, "Z"),
+      timestamp: new Date(now(context.store)).toISOString().replace(/\.\d+Z$/, "Z"),
       locale: "en-US",
       body: { grant: { type: "OAuth2.AuthorizationCode", code } },
     },
@@ -89,10 +94,10 @@ function judgeGrantRequest(status: number, body: string): Check {
 function judgeAcceptGrant(status: number, body: string): Check {
   let name: string | undefined;
   try {
-    const answer = JSON.parse(body) as {
+    const response = JSON.parse(body) as {
       event?: { header?: { namespace?: string; name?: string; payloadVersion?: string } };
     };
-    const header = answer.event?.header;
+    const header = response.event?.header;
     name = header?.namespace === "Alexa.Authorization" && header.payloadVersion === "3" ? header.name : undefined;
   } catch {
     name = undefined;
@@ -102,7 +107,12 @@ function judgeAcceptGrant(status: number, body: string): Check {
 }
 
 /** Brings Amazon's code to the company's reciprocal address, in the name of the linked user. */
-export async function sendReciprocalCode(scene: Scene, skill: Skill, link: Link, parentId?: number): Promise<Check[]> {
+export async function sendReciprocalCode(
+  context: RequestContext,
+  skill: Skill,
+  link: Link,
+  parentId?: number,
+): Promise<Check[]> {
   if (!skill.reciprocalUrl) return [];
   const about: About = {
     linkId: link.linkId,
@@ -120,19 +130,19 @@ export async function sendReciprocalCode(scene: Scene, skill: Skill, link: Link,
     },
     body: encodeParameters({
       grant_type: "reciprocal_authorization_code",
-      code: mintGrantCode(scene, skill, link, "reciprocal"),
+      code: mintGrantCode(context, skill, link, "reciprocal"),
       client_id: skill.clientId,
     }),
     redirect: "manual",
     signal: AbortSignal.timeout(DIRECTIVE_LIMIT_MS),
   });
-  const answer = await recordingFetch(scene.world, scene.send, about)(request).catch(() => undefined);
+  const response = await recordingFetch(context.store, context.send, about)(request).catch(() => undefined);
   return [
-    should("reciprocal", answer?.ok ?? false, `the reciprocal call was answered ${answer?.status ?? "not at all"}`),
+    should("reciprocal", response?.ok ?? false, `the reciprocal call was answered ${response?.status ?? "not at all"}`),
   ];
 }
 
-function mintGrantCode(scene: Scene, skill: Skill, link: Link, kind: "grant" | "reciprocal"): string {
+function mintGrantCode(context: RequestContext, skill: Skill, link: Link, kind: "grant" | "reciprocal"): string {
   const gateway = skill.eventGateway ?? skill.lwa;
   const grant = beginGrant({
     clientId: gateway.clientId,
@@ -140,7 +150,7 @@ function mintGrantCode(scene: Scene, skill: Skill, link: Link, kind: "grant" | "
     scope: kind === "grant" ? "alexa::async_event:write" : "alexa::health:profile:write",
     linkId: link.linkId,
   });
-  return mintCode(scene.world, {
+  return mintCode(context.store, {
     grant,
     kind,
     clientIds: kind === "grant" ? [gateway.clientId] : [gateway.clientId, skill.lwa.clientId],

@@ -1,11 +1,11 @@
 // The Alexa app's pages: a skill to enable, and the page to which the customer returns.
 import type { Hono } from "hono";
-import type { Skill } from "../configuration.ts";
+import { Checks, Exchanges } from "../pages/exchanges.tsx";
 import { ActionButton, Outcome, Phone, showPage } from "../pages/layout.tsx";
-import { Checks, Wire } from "../pages/wire.tsx";
-import { currentAccount, type SimulatorContext, type SimulatorEnv, sceneOf } from "../scene.ts";
-import { findSkill, firstSkill, type Link, type Linking, linkKey } from "../world.ts";
-import { findLinking, finishAuthorization, startAuthorization } from "./authorize.ts";
+import type { Skill } from "../state/configuration.ts";
+import { contextOf, currentAccount, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
+import { type Attempt, findSkill, firstSkill, type Link, linkKey } from "../state/store.ts";
+import { findAttempt, finishAuthorization, startAuthorization } from "./authorize.ts";
 import { disableSkill } from "./link.ts";
 import { refreshLink } from "./refresh.ts";
 import { speak } from "./speech.ts";
@@ -15,29 +15,29 @@ export function addAlexaPages(app: Hono<SimulatorEnv>): void {
   app.post("/alexa-app/enable", (c) => enable(c));
   app.post("/alexa-app/disable", async (c) => {
     const { skill, link } = await linkOfForm(c);
-    if (skill && link) await disableSkill(sceneOf(c), skill, link);
+    if (skill && link) await disableSkill(contextOf(c), skill, link);
     return c.redirect(skill ? skillPage(skill) : "/alexa-app", 303);
   });
   app.post("/alexa-app/refresh", async (c) => {
     const { skill, link } = await linkOfForm(c);
-    if (skill && link) await refreshLink(sceneOf(c), skill, link);
+    if (skill && link) await refreshLink(contextOf(c), skill, link);
     return c.redirect(skill ? skillPage(skill) : "/alexa-app", 303);
   });
   app.post("/alexa-app/speak", async (c) => {
     const form = await c.req.parseBody();
     const { skill } = await linkOfForm(c);
     if (!skill) return c.redirect("/alexa-app", 303);
-    const { linkId = "" } = await speak(sceneOf(c), skill, currentAccount(c), speakerOf(form.person));
+    const { linkId = "" } = await speak(contextOf(c), skill, currentAccount(c), speakerOf(form.person));
     return c.redirect(`${skillPage(skill)}&shown=${linkId}`, 303);
   });
   app.post("/alexa-app/company-app", async (c) => {
     const form = await c.req.parseBody();
-    c.var.world.appInstalled = form.installed === "yes";
+    c.var.store.appInstalled = form.installed === "yes";
     return c.redirect(typeof form.back === "string" && form.back.startsWith("/") ? form.back : "/alexa-app", 303);
   });
   for (const host of ["pitangui", "layla", "japan"])
-    app.get(`/${host}/api/skill/link/:vendorId`, (c) => receiveAnswer(c));
-  app.get("/api/skill/link/:vendorId", (c) => receiveAnswer(c));
+    app.get(`/${host}/api/skill/link/:vendorId`, (c) => receiveRedirect(c));
+  app.get("/api/skill/link/:vendorId", (c) => receiveRedirect(c));
 }
 
 /** The one voice that Alexa recognizes on these pages. */
@@ -53,32 +53,32 @@ function skillPage(skill: Skill): string {
 
 async function linkOfForm(c: SimulatorContext): Promise<{ skill?: Skill | undefined; link?: Link | undefined }> {
   const form = await c.req.parseBody();
-  const { world } = c.var;
-  const skill = findSkill(world, String(form.skill), String(form.stage)) ?? firstSkill(world);
-  const link = skill && world.links.get(linkKey(currentAccount(c).id, skill.skillId, skill.stage));
+  const { store } = c.var;
+  const skill = findSkill(store, String(form.skill), String(form.stage)) ?? firstSkill(store);
+  const link = skill && store.links.get(linkKey(currentAccount(c).id, skill.skillId, skill.stage));
   return { skill, link };
 }
 
 async function enable(c: SimulatorContext): Promise<Response> {
   const form = await c.req.parseBody();
-  const { world } = c.var;
-  const skill = findSkill(world, String(form.skill), String(form.stage)) ?? firstSkill(world);
+  const { store } = c.var;
+  const skill = findSkill(store, String(form.skill), String(form.stage)) ?? firstSkill(store);
   if (!skill) return c.redirect("/", 303);
-  const account = world.accounts.get(String(form.account)) ?? currentAccount(c);
-  const inApp = world.appInstalled && skill.appAuthorizationUrl !== undefined;
-  const linking = await startAuthorization(sceneOf(c), skill, account, inApp, speakerOf(form.person));
-  const query = linking.request?.query ?? "";
-  return c.redirect(inApp ? `/company/app/authorize?${query}` : (linking.request?.url ?? "/"), 303);
+  const account = store.accounts.get(String(form.account)) ?? currentAccount(c);
+  const inApp = store.appInstalled && skill.appAuthorizationUrl !== undefined;
+  const attempt = await startAuthorization(contextOf(c), skill, account, inApp, speakerOf(form.person));
+  const query = attempt.request?.query ?? "";
+  return c.redirect(inApp ? `/company/app/authorize?${query}` : (attempt.request?.url ?? "/"), 303);
 }
 
 function showSkill(c: SimulatorContext) {
-  const { world } = c.var;
-  const skill = findSkill(world, c.req.query("skill") ?? "", c.req.query("stage") ?? "") ?? firstSkill(world);
+  const { store } = c.var;
+  const skill = findSkill(store, c.req.query("skill") ?? "", c.req.query("stage") ?? "") ?? firstSkill(store);
   if (!skill) return c.redirect("/", 303);
   const account = currentAccount(c);
-  const link = world.links.get(linkKey(account.id, skill.skillId, skill.stage));
-  const others = [...world.skills.values()].filter((each) => each !== skill);
-  const newest = [...world.linkings.values()]
+  const link = store.links.get(linkKey(account.id, skill.skillId, skill.stage));
+  const others = [...store.skills.values()].filter((each) => each !== skill);
+  const newest = [...store.attempts.values()]
     .filter((each) => each.skillId === skill.skillId && each.stage === skill.stage)
     .at(-1);
   return showPage(
@@ -102,11 +102,11 @@ function showSkill(c: SimulatorContext) {
           <Voices
             skill={skill}
             shared={link}
-            own={world.links.get(linkKey(account.id, skill.skillId, skill.stage, SPEAKER))}
+            own={store.links.get(linkKey(account.id, skill.skillId, skill.stage, SPEAKER))}
             open={c.req.query("shown") !== undefined}
           />
         )}
-        {skill.appAuthorizationUrl && <AppSwitch skill={skill} installed={world.appInstalled} />}
+        {skill.appAuthorizationUrl && <AppSwitch skill={skill} installed={store.appInstalled} />}
         {others.length > 0 && (
           <p class="small soft">
             Other skills:{" "}
@@ -120,7 +120,7 @@ function showSkill(c: SimulatorContext) {
           </p>
         )}
       </Phone>
-      <Wire world={world} linkId={c.req.query("shown") || (link?.linkId ?? newest?.linkId ?? "none")} />
+      <Exchanges store={store} linkId={c.req.query("shown") || (link?.linkId ?? newest?.linkId ?? "none")} />
     </div>,
   );
 }
@@ -224,11 +224,11 @@ function AppSwitch({ skill, installed }: { skill: Skill; installed: boolean }) {
   );
 }
 
-async function receiveAnswer(c: SimulatorContext): Promise<Response> {
-  const { world } = c.var;
-  const linking = findLinking(world, c.req.url);
-  const skill = linking && findSkill(world, linking.skillId, linking.stage);
-  if (!linking || !skill) {
+async function receiveRedirect(c: SimulatorContext): Promise<Response> {
+  const { store } = c.var;
+  const attempt = findAttempt(store, c.req.url);
+  const skill = attempt && findSkill(store, attempt.skillId, attempt.stage);
+  if (!attempt || !skill) {
     return showPage(
       c,
       "No linking",
@@ -246,13 +246,13 @@ async function receiveAnswer(c: SimulatorContext): Promise<Response> {
       400,
     );
   }
-  if (c.req.method === "GET") await finishAuthorization(sceneOf(c), skill, linking, c.req.url);
-  return showOutcome(c, skill, linking);
+  if (c.req.method === "GET") await finishAuthorization(contextOf(c), skill, attempt, c.req.url);
+  return showOutcome(c, skill, attempt);
 }
 
-function showOutcome(c: SimulatorContext, skill: Skill, linking: Linking) {
-  const { world } = c.var;
-  const linked = linking.outcome === "linked";
+function showOutcome(c: SimulatorContext, skill: Skill, attempt: Attempt) {
+  const { store } = c.var;
+  const linked = attempt.outcome === "linked";
   return showPage(
     c,
     linked ? "Linked" : "Not linked",
@@ -265,7 +265,7 @@ function showOutcome(c: SimulatorContext, skill: Skill, linking: Linking) {
           </Outcome>
         ) : (
           <Outcome
-            kind={linking.outcome === "running" ? "warn" : "bad"}
+            kind={attempt.outcome === "running" ? "warn" : "bad"}
             title={`We were unable to link ${skill.name} at this time`}
           >
             <p class="soft">This is all that a customer gets to see.</p>
@@ -273,15 +273,15 @@ function showOutcome(c: SimulatorContext, skill: Skill, linking: Linking) {
         )}
         {!linked && (
           <div class="note bad">
-            <strong>Why, as only this simulator tells:</strong> {linking.reason ?? "the linking is still running."}
+            <strong>Why, as only this simulator tells:</strong> {attempt.reason ?? "the linking is still running."}
           </div>
         )}
         <a class="button" href={skillPage(skill)}>
           {linked ? "Open the skill" : "Back to the skill"}
         </a>
-        <Checks checks={linking.checks} />
+        <Checks checks={attempt.checks} />
       </Phone>
-      <Wire world={world} linkId={linking.linkId} />
+      <Exchanges store={store} linkId={attempt.linkId} />
     </div>,
   );
 }

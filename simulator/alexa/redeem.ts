@@ -1,7 +1,5 @@
 // Alexa redeems the company's code at the token URL, with every misbehaviour that was asked for.
-import type { Skill } from "../configuration.ts";
-import { recordingFetch } from "../exchanges.ts";
-import { type Faults, useFault } from "../faults.ts";
+
 import { type Check, must } from "../library/checks.ts";
 import { randomText } from "../library/encoding.ts";
 import {
@@ -12,7 +10,10 @@ import {
   type TokenClient,
   type TokenOutcome,
 } from "../library/token.ts";
-import type { Scene } from "../scene.ts";
+import type { Skill } from "../state/configuration.ts";
+import type { RequestContext } from "../state/context.ts";
+import { type Faults, useFault } from "../state/faults.ts";
+import { recordingFetch } from "../state/recording.ts";
 
 type TokenFault = NonNullable<Faults["tokenClient"]>;
 
@@ -37,19 +38,19 @@ export function tokenClientOf(skill: Skill, fault: TokenFault = {}): TokenClient
 }
 
 /** A recording `fetch` to the company's token URL. */
-export function tokenFetch(scene: Scene, linkId: string, title: string, parentId?: number): Fetch {
+export function tokenFetch(context: RequestContext, linkId: string, title: string, parentId?: number): Fetch {
   const why = `Alexa’s servers talk to the company’s server directly: the code becomes an access token for the skill and a refresh token for later. They wait ${TOKEN_LIMIT_MS / 1000} seconds.`;
-  return recordingFetch(scene.world, scene.send, { linkId, parentId, from: "alexa", to: "company", title, why });
+  return recordingFetch(context.store, context.send, { linkId, parentId, from: "alexa", to: "company", title, why });
 }
 
 /** Redeems a code. What the fault switches provoke is judged too: a code works once, whatever happens to the answer. */
-export async function redeemCode(scene: Scene, redemption: Redemption): Promise<TokenOutcome> {
-  const fault = useFault(scene.world.faults, "tokenClient") ?? {};
+export async function redeemCode(context: RequestContext, redemption: Redemption): Promise<TokenOutcome> {
+  const fault = useFault(context.store.faults, "tokenClient") ?? {};
   const client = tokenClientOf(redemption.skill, fault);
   const grant = bendGrant(redemption.grant, fault);
   const send = (title: string) =>
-    exchangeCode(tokenFetch(scene, redemption.linkId, title, redemption.parentId), client, grant, fault.limitMs);
-  if (fault.lostAnswer) await send("Alexa redeems the code, and the answer gets lost");
+    exchangeCode(tokenFetch(context, redemption.linkId, title, redemption.parentId), client, grant, fault.limitMs);
+  if (fault.lostResponse) await send("Alexa redeems the code, and the answer gets lost");
   if (fault.parallel) return redeemInParallel(send, fault.parallel);
   const outcome = await send("Alexa redeems the company’s code");
   if (!outcome.ok || !fault.resend) return outcome;

@@ -1,10 +1,11 @@
 // Alexa refreshes its tokens, now and for years.
-import type { Skill } from "../configuration.ts";
-import { useFault } from "../faults.ts";
+
 import { type Check, must } from "../library/checks.ts";
 import { explainOutcome, refreshTokens, type TokenOutcome } from "../library/token.ts";
-import type { Scene } from "../scene.ts";
-import { type Link, now } from "../world.ts";
+import type { Skill } from "../state/configuration.ts";
+import type { RequestContext } from "../state/context.ts";
+import { useFault } from "../state/faults.ts";
+import { type Link, now } from "../state/store.ts";
 import { tokenClientOf, tokenFetch } from "./redeem.ts";
 
 export interface RefreshReport {
@@ -14,19 +15,19 @@ export interface RefreshReport {
 }
 
 /** Refreshes a link as the fault switches say, keeps the newest tokens, and gives the link up on `invalid_grant` only. */
-export async function refreshLink(scene: Scene, skill: Skill, link: Link): Promise<RefreshReport> {
-  const fault = useFault(scene.world.faults, "refresh") ?? {};
+export async function refreshLink(context: RequestContext, skill: Skill, link: Link): Promise<RefreshReport> {
+  const fault = useFault(context.store.faults, "refresh") ?? {};
   const old = link.oldRefreshTokens.at(-1);
   const token = fault.oldToken && old ? old : link.refreshToken;
-  const send = (title: string) => refreshTokens(tokenFetch(scene, link.linkId, title), tokenClientOf(skill), token);
-  if (fault.lostAnswer) await send("Alexa refreshes, and the answer gets lost");
+  const send = (title: string) => refreshTokens(tokenFetch(context, link.linkId, title), tokenClientOf(skill), token);
+  if (fault.lostResponse) await send("Alexa refreshes, and the answer gets lost");
   const count = fault.parallel ?? 1;
   const suffix = (index: number) =>
     count > 1 ? ` (${index + 1} of ${count} at once)` : fault.oldToken ? " with an older refresh token" : "";
   const outcomes = await Promise.all(
     Array.from({ length: count }, (_, index) => send(`Alexa refreshes its tokens${suffix(index)}`)),
   );
-  for (const outcome of outcomes) keepTokens(scene, link, outcome);
+  for (const outcome of outcomes) keepTokens(context, link, outcome);
   const good = outcomes.filter((outcome) => outcome.ok).length;
   const bad = outcomes.find((outcome) => !outcome.ok);
   if (good === 0 && outcomes.some((outcome) => outcome.error === "invalid_grant")) link.alive = false;
@@ -34,12 +35,12 @@ export async function refreshLink(scene: Scene, skill: Skill, link: Link): Promi
   return { ok: good === count, checks: [must("refresh_succeeds", good === count, detail)], outcomes };
 }
 
-function keepTokens(scene: Scene, link: Link, outcome: TokenOutcome): void {
+function keepTokens(context: RequestContext, link: Link, outcome: TokenOutcome): void {
   if (!outcome.tokens) return;
   if (outcome.tokens.refreshToken !== link.refreshToken) link.oldRefreshTokens.push(link.refreshToken);
   link.accessToken = outcome.tokens.accessToken;
   link.refreshToken = outcome.tokens.refreshToken;
-  link.expiresAt = now(scene.world) + outcome.tokens.expiresIn * 1000;
+  link.expiresAt = now(context.store) + outcome.tokens.expiresIn * 1000;
   link.refreshes += 1;
   link.alive = true;
 }

@@ -1,15 +1,15 @@
 // Somebody says something to the skill: what Alexa sends its backend about the account and the voice, and what the backend learns from it.
 import { endpointOf } from "../amazon/regions.ts";
-import type { AmazonAccount, Skill } from "../configuration.ts";
-import { recordingFetch } from "../exchanges.ts";
 import { type Check, must } from "../library/checks.ts";
 import { toBase64 } from "../library/encoding.ts";
-import type { Scene } from "../scene.ts";
-import { type Link, linkKey, personIdOf } from "../world.ts";
+import type { AmazonAccount, Skill } from "../state/configuration.ts";
+import type { RequestContext } from "../state/context.ts";
+import { recordingFetch } from "../state/recording.ts";
+import { type Link, linkKey, personIdOf } from "../state/store.ts";
 
 /** Where Alexa says that its API is for this account. */
-function apiEndpointOf(scene: Scene, accountId: string): string {
-  const endpoint = endpointOf(scene.world.accounts.get(accountId)?.region ?? "NA", scene.origin);
+function apiEndpointOf(context: RequestContext, accountId: string): string {
+  const endpoint = endpointOf(context.store.accounts.get(accountId)?.region ?? "NA", context.origin);
   return endpoint.startsWith("http") ? endpoint : `https://${endpoint}`;
 }
 
@@ -18,14 +18,14 @@ function apiEndpointOf(scene: Scene, accountId: string): string {
  * recognized and has the token of their own link. Without a link the token is absent.
  */
 export function systemContext(
-  scene: Scene,
+  context: RequestContext,
   skill: Skill,
   of: Pick<Link, "accountId" | "userId">,
   speaker: string | undefined,
   withoutAccessToken = false,
 ) {
   const tokenOf = (person?: string) => {
-    const link = scene.world.links.get(linkKey(of.accountId, skill.skillId, skill.stage, person));
+    const link = context.store.links.get(linkKey(of.accountId, skill.skillId, skill.stage, person));
     return link && !withoutAccessToken ? { accessToken: link.accessToken } : {};
   };
   const person = speaker && { personId: personIdOf(of.accountId, speaker), ...tokenOf(speaker) };
@@ -34,7 +34,7 @@ export function systemContext(
       application: { applicationId: skill.skillId },
       user: { userId: of.userId, ...tokenOf() },
       ...(person ? { person } : {}),
-      apiEndpoint: apiEndpointOf(scene, of.accountId),
+      apiEndpoint: apiEndpointOf(context, of.accountId),
       apiAccessToken: "eyJ0eXAi.simulated",
     },
   };
@@ -46,20 +46,20 @@ interface Told {
 
 /** Somebody speaks: `person`, if Alexa recognizes the voice. The skill's backend asks the company whose account that is. */
 export async function speak(
-  scene: Scene,
+  context: RequestContext,
   skill: Skill,
   account: AmazonAccount,
   person: string | undefined,
 ): Promise<{ checks: Check[]; linkId?: string | undefined }> {
   if (!skill.personalization)
     return { checks: [must("personalization_url", false, "the skill has no personalization")] };
-  const { links } = scene.world;
+  const { links } = context.store;
   const shared = links.get(linkKey(account.id, skill.skillId, skill.stage));
   const own = person && links.get(linkKey(account.id, skill.skillId, skill.stage, person));
   const link = own || shared;
   const userId = link?.userId ?? "amzn1.ask.account.NOT.LINKED";
   const { url, clientId, clientSecret } = skill.personalization;
-  const fetch = recordingFetch(scene.world, scene.send, {
+  const fetch = recordingFetch(context.store, context.send, {
     linkId: link?.linkId,
     from: "alexa",
     to: "company",
@@ -68,21 +68,21 @@ export async function speak(
       : "Alexa hears a voice that it does not know",
     why: "The backend passes on the context of Alexa’s request. Where Alexa puts a token shows whose link it is: one speaker’s, or everybody’s.",
   });
-  const answer = await fetch(
+  const response = await fetch(
     new Request(url, {
       method: "POST",
       headers: {
         "content-type": "application/json",
         authorization: `Basic ${toBase64(new TextEncoder().encode(`${clientId}:${clientSecret}`))}`,
       },
-      body: JSON.stringify({ context: systemContext(scene, skill, { accountId: account.id, userId }, person) }),
+      body: JSON.stringify({ context: systemContext(context, skill, { accountId: account.id, userId }, person) }),
       redirect: "manual",
     }),
   ).catch(() => undefined);
-  const told = (await answer?.json().catch(() => undefined)) as Told | undefined;
+  const told = (await response?.json().catch(() => undefined)) as Told | undefined;
   const wanted = own ? "person" : shared ? "account" : "nobody";
   const as = told?.speaker === null ? "nobody" : told?.speaker?.as;
-  const ok = answer?.status === 200 && as === wanted;
-  const detail = `answered ${answer?.status ?? "not at all"}, speaker as ${as ?? "nothing"}; ${wanted} expected`;
+  const ok = response?.status === 200 && as === wanted;
+  const detail = `answered ${response?.status ?? "not at all"}, speaker as ${as ?? "nothing"}; ${wanted} expected`;
   return { linkId: link?.linkId, checks: [must("speaker", ok, detail)] };
 }

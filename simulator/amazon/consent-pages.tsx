@@ -1,15 +1,14 @@
 // Amazon's consent: the Alexa app opened by its address, and the Login with Amazon page for browsers.
 import type { Hono } from "hono";
-import { companyOrigin } from "../company/website.tsx";
-import type { Skill } from "../configuration.ts";
-import { recordStep } from "../exchanges.ts";
-import { useFault } from "../faults.ts";
 import { encodeParameters, rawQuery } from "../library/encoding.ts";
+import { Exchanges } from "../pages/exchanges.tsx";
 import { Outcome, Phone, REGION_NAMES, showPage } from "../pages/layout.tsx";
-import { Wire } from "../pages/wire.tsx";
-import { currentAccount, type SimulatorContext, type SimulatorEnv } from "../scene.ts";
-import { beginLinking, type Linking, type World } from "../world.ts";
-import { answerUrl, type ConsentPlace, type ConsentRequest, checkConsentRequest } from "./consent-request.ts";
+import type { Skill } from "../state/configuration.ts";
+import { companyOrigin, currentAccount, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
+import { useFault } from "../state/faults.ts";
+import { recordStep } from "../state/recording.ts";
+import { type Attempt, type Store, startAttempt } from "../state/store.ts";
+import { type ConsentPlace, type ConsentRequest, checkConsentRequest, redirectUrl } from "./consent-request.ts";
 import { beginGrant, mintCode } from "./tokens.ts";
 
 export function addConsentPages(app: Hono<SimulatorEnv>): void {
@@ -24,11 +23,11 @@ export function addConsentPages(app: Hono<SimulatorEnv>): void {
 }
 
 function showConsent(c: SimulatorContext, place: ConsentPlace) {
-  const checked = checkConsentRequest(c.var.world, rawQuery(c.req.url), place);
+  const checked = checkConsentRequest(c.var.store, rawQuery(c.req.url), place);
   if (checked.kind === "redirect") return c.redirect(checked.url, 302);
   if (checked.kind === "page") return showRefusal(c, checked.title, checked.detail);
   const { request } = checked;
-  const linking = request.skill && linkingOf(c, request, place);
+  const attempt = request.skill && attemptOf(c, request, place);
   const account = currentAccount(c);
   const app = place === "alexa_app";
   const asker = request.skill?.company.name ?? "This company";
@@ -72,7 +71,7 @@ function showConsent(c: SimulatorContext, place: ConsentPlace) {
           <p class="note warn">{line}</p>
         ))}
       </Phone>
-      <Wire world={c.var.world} linkId={linking?.linkId ?? "none"} title="On the wire so far" />
+      <Exchanges store={c.var.store} linkId={attempt?.linkId ?? "none"} title="On the wire so far" />
     </div>,
   );
 }
@@ -97,19 +96,19 @@ function showRefusal(c: SimulatorContext, title: string, detail: string) {
 }
 
 /** The linking that this consent belongs to: begun when the page is first drawn, found again by its state. */
-function linkingOf(c: SimulatorContext, request: ConsentRequest, place: ConsentPlace): Linking {
-  const { world } = c.var;
+function attemptOf(c: SimulatorContext, request: ConsentRequest, place: ConsentPlace): Attempt {
+  const { store } = c.var;
   const state = `${request.clientId} ${request.rawState ?? ""}`;
-  const known = request.rawState && [...world.linkings.values()].find((each) => each.amazonState === state);
+  const known = request.rawState && [...store.attempts.values()].find((each) => each.amazonState === state);
   if (known) return known;
   const { skillId, stage } = request.skill!;
-  const linking = beginLinking(world, { flow: "company", skillId, stage, accountId: currentAccount(c).id });
-  linking.amazonState = state;
+  const attempt = startAttempt(store, { flow: "company", skillId, stage, accountId: currentAccount(c).id });
+  attempt.amazonState = state;
   const where = place === "alexa_app" ? "the Alexa app" : "Login with Amazon";
   recordStep(
-    world,
+    store,
     {
-      linkId: linking.linkId,
+      linkId: attempt.linkId,
       from: "company",
       to: place === "alexa_app" ? "alexa" : "amazon",
       title: `The company opens ${where} on the customer’s phone`,
@@ -117,23 +116,23 @@ function linkingOf(c: SimulatorContext, request: ConsentRequest, place: ConsentP
     },
     c.req.url,
   );
-  return linking;
+  return attempt;
 }
 
 async function decide(c: SimulatorContext, place: ConsentPlace): Promise<Response> {
-  const { world } = c.var;
-  const checked = checkConsentRequest(world, rawQuery(c.req.url), place);
+  const { store } = c.var;
+  const checked = checkConsentRequest(store, rawQuery(c.req.url), place);
   if (checked.kind === "redirect") return c.redirect(checked.url, 303);
   if (checked.kind === "page") return showRefusal(c, checked.title, checked.detail);
   const form = await c.req.parseBody();
-  const account = world.accounts.get(String(form.account)) ?? currentAccount(c);
-  const linking = checked.request.skill && linkingOf(c, checked.request, place);
-  if (linking) linking.accountId = account.id;
-  const url = answerOf(world, checked.request, account.id, linking, form.decision === "allow");
+  const account = store.accounts.get(String(form.account)) ?? currentAccount(c);
+  const attempt = checked.request.skill && attemptOf(c, checked.request, place);
+  if (attempt) attempt.accountId = account.id;
+  const url = responseOf(store, checked.request, account.id, attempt, form.decision === "allow");
   recordStep(
-    world,
+    store,
     {
-      linkId: linking?.linkId,
+      linkId: attempt?.linkId,
       from: place === "alexa_app" ? "alexa" : "amazon",
       to: "company",
       title:
@@ -150,39 +149,39 @@ async function decide(c: SimulatorContext, place: ConsentPlace): Promise<Respons
 
 /** Whether the phone opens the company's app instead of the redirect address: it is installed and claims that address. */
 function claimedByApp(c: SimulatorContext, skill: Skill, redirectUri: string): boolean {
-  const claimed = skill.company.appCallbackUrl ?? `${companyOrigin(c, skill)}/app/callback`;
-  return c.var.world.appInstalled && redirectUri === claimed;
+  const claimed = skill.company.appCallbackUrl ?? `${companyOrigin(skill)}/app/callback`;
+  return c.var.store.appInstalled && redirectUri === claimed;
 }
 
-function answerOf(
-  world: World,
+function responseOf(
+  store: Store,
   request: ConsentRequest,
   accountId: string,
-  linking: Linking | undefined,
+  attempt: Attempt | undefined,
   allowed: boolean,
 ): string {
-  const fault = allowed ? useFault(world.faults, "consent") : undefined;
+  const fault = allowed ? useFault(store.faults, "consent") : undefined;
   const state = { changed: `${request.rawState ?? ""}x`, missing: undefined };
   const rawState = fault?.state ? state[fault.state] : request.rawState;
   if (!allowed || fault?.error) {
-    if (linking) linking.outcome = "cancelled";
+    if (attempt) attempt.outcome = "cancelled";
     const error = fault?.error ?? "access_denied";
     const error_description = fault?.errorDescription ?? (allowed ? undefined : "Access not permitted.");
-    return answerUrl(request.redirectUri, rawState, encodeParameters({ error, error_description }));
+    return redirectUrl(request.redirectUri, rawState, encodeParameters({ error, error_description }));
   }
   const grant = beginGrant({
     clientId: request.clientId,
     accountId,
     scope: request.scope,
-    linkId: linking?.linkId ?? null,
+    linkId: attempt?.linkId ?? null,
   });
-  const code = mintCode(world, {
+  const code = mintCode(store, {
     grant,
     kind: "authorization",
     clientIds: [request.clientId],
     redirectUri: request.redirectUri,
     challenge: request.challenge,
   });
-  const url = answerUrl(request.redirectUri, rawState, encodeParameters({ code }));
+  const url = redirectUrl(request.redirectUri, rawState, encodeParameters({ code }));
   return fault?.omitScope ? url : `${url}&${encodeParameters({ scope: request.scope })}`;
 }

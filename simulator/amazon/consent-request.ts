@@ -1,7 +1,8 @@
 // The request that opens Amazon's consent page, checked as Login with Amazon checks it.
-import type { Skill } from "../configuration.ts";
+
 import { appendQuery, countParameter, decodeParameter, encodeParameters, rawParameter } from "../library/encoding.ts";
-import type { World } from "../world.ts";
+import type { Skill } from "../state/configuration.ts";
+import type { Store } from "../state/store.ts";
 import { ACCOUNT_LINKING_SCOPE, findSecurityProfile } from "./security-profiles.ts";
 
 /** The Alexa app opened by its address, or the Login with Amazon page in a browser. */
@@ -29,12 +30,12 @@ export type ConsentCheck =
  * Checks a consent request. An unknown client or an unlisted redirect URI ends on a page; later faults go back to the
  * company with `error` (RFC 6749 §4.1.2.1).
  */
-export function checkConsentRequest(world: World, query: string, place: ConsentPlace): ConsentCheck {
+export function checkConsentRequest(store: Store, query: string, place: ConsentPlace): ConsentCheck {
   const value = (name: string) => decodeParameter(rawParameter(query, name) ?? "") || undefined;
   const repeated = ["client_id", "redirect_uri", "scope", "state"].find((name) => countParameter(query, name) > 1);
   if (repeated) return page("Repeated parameter", `“${repeated}” stands more than once in the address.`);
   const clientId = value("client_id");
-  const profile = clientId ? findSecurityProfile(world, clientId) : undefined;
+  const profile = clientId ? findSecurityProfile(store, clientId) : undefined;
   if (!clientId || !profile) {
     return page(
       "Unknown client",
@@ -51,18 +52,18 @@ export function checkConsentRequest(world: World, query: string, place: ConsentP
   const rawState = rawParameter(query, "state");
   const refuse = (error: string, error_description: string): ConsentCheck => ({
     kind: "redirect",
-    url: answerUrl(redirectUri, rawState, encodeParameters({ error, error_description })),
+    url: redirectUrl(redirectUri, rawState, encodeParameters({ error, error_description })),
   });
   if (value("response_type") !== "code") return refuse("unsupported_response_type", "response_type must be code");
   const scope = value("scope");
   const unknown = (scope ?? "").split(" ").find((each) => !profile.scopes.includes(each));
   if (!scope || unknown !== undefined) return refuse("invalid_scope", "An unknown scope was requested");
-  const linking = scope.split(" ").includes(ACCOUNT_LINKING_SCOPE);
+  const attempt = scope.split(" ").includes(ACCOUNT_LINKING_SCOPE);
   const missing = place === "alexa_app" ? ["fragment", "skill_stage", "state"].find((name) => !value(name)) : undefined;
   if (missing) return refuse("invalid_request", `${missing} is missing`);
   const stage = value("skill_stage");
-  const skill = linking ? (profile.skills.find((each) => !stage || each.stage === stage) ?? undefined) : undefined;
-  if (linking && !skill) return refuse("invalid_request", `the skill has no stage ${stage}`);
+  const skill = attempt ? (profile.skills.find((each) => !stage || each.stage === stage) ?? undefined) : undefined;
+  if (attempt && !skill) return refuse("invalid_request", `the skill has no stage ${stage}`);
   const method = value("code_challenge_method") ?? "plain";
   if (method !== "S256" && method !== "plain")
     return refuse("invalid_request", "code_challenge_method is S256 or plain");
@@ -91,6 +92,6 @@ function page(title: string, detail: string): ConsentCheck {
 }
 
 /** The address that brings Amazon's answer to the company, `state` unchanged. */
-export function answerUrl(redirectUri: string, rawState: string | undefined, answer: string): string {
-  return appendQuery(redirectUri, rawState === undefined ? answer : `${answer}&state=${rawState}`);
+export function redirectUrl(redirectUri: string, rawState: string | undefined, response: string): string {
+  return appendQuery(redirectUri, rawState === undefined ? response : `${response}&state=${rawState}`);
 }

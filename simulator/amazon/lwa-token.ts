@@ -1,29 +1,30 @@
 // `POST /auth/o2/token` and `GET /user/profile` of Login with Amazon.
-import type { Exchange } from "../exchanges.ts";
-import { playAnswerFault, useFault } from "../faults.ts";
+
 import { fromBase64 } from "../library/encoding.ts";
 import { challengeOf } from "../library/pkce.ts";
-import { answering, type SimulatorContext } from "../scene.ts";
-import { type AmazonGrant, now, type World } from "../world.ts";
+import { recordIncoming, type SimulatorContext } from "../state/context.ts";
+import type { Exchange } from "../state/exchange.ts";
+import { playResponseFault, useFault } from "../state/faults.ts";
+import { type AmazonGrant, now, type Store } from "../state/store.ts";
 import { findSecurityProfile, type SecurityProfile } from "./security-profiles.ts";
 import { findAccessToken, mintTokens } from "./tokens.ts";
 
 /** The token endpoint: codes and refresh tokens of Amazon's own, redeemed by the company. */
-export function answerLwaToken(c: SimulatorContext): Promise<Response> {
+export function serveLwaToken(c: SimulatorContext): Promise<Response> {
   const about = {
     from: "company",
     to: "amazon",
     title: "The company’s server redeems Amazon’s code or refresh token",
     why: "Only the server knows the client secret, so the app never holds Amazon’s tokens.",
   } as const;
-  return answering(c, about, async (body, exchange) => {
-    const bad = await playAnswerFault(useFault(c.var.world.faults, "lwa"));
-    return bad ?? (await grantTokens(c.var.world, c.req.raw, new URLSearchParams(body), exchange));
+  return recordIncoming(c, about, async (body, exchange) => {
+    const bad = await playResponseFault(useFault(c.var.store.faults, "lwa"));
+    return bad ?? (await grantTokens(c.var.store, c.req.raw, new URLSearchParams(body), exchange));
   });
 }
 
 async function grantTokens(
-  world: World,
+  store: Store,
   request: Request,
   form: URLSearchParams,
   exchange: Exchange,
@@ -31,28 +32,28 @@ async function grantTokens(
   if (!/^application\/x-www-form-urlencoded/i.test(request.headers.get("content-type") ?? "")) {
     return refuse(exchange, 400, "invalid_request", "The body must be form-encoded");
   }
-  const profile = authenticate(world, request, form);
+  const profile = authenticate(store, request, form);
   if (!profile) return refuse(exchange, 401, "invalid_client", "Client authentication failed");
   const grantType = form.get("grant_type") ?? "";
-  const shape = world.faults.lwaAnswer;
+  const shape = store.faults.lwaResponse;
   const applies = shape !== undefined && (shape.grant === undefined || shape.grant === grantType);
-  const fault = applies ? useFault(world.faults, "lwaAnswer") : undefined;
+  const fault = applies ? useFault(store.faults, "lwaResponse") : undefined;
   if (fault?.error) {
     const status = fault.error === "ServerError" ? 500 : fault.error === "invalid_client" ? 401 : 400;
     return refuse(exchange, status, fault.error, "A fault that was asked for");
   }
   const found =
     grantType === "authorization_code"
-      ? await spendCode(world, profile, form)
+      ? await spendCode(store, profile, form)
       : grantType === "refresh_token"
-        ? findRefreshToken(world, profile, form)
+        ? findRefreshToken(store, profile, form)
         : { error: "unsupported_grant_type", description: `No such grant type: ${grantType}` };
   if ("error" in found) return refuse(exchange, 400, found.error, found.description);
   exchange.linkId = found.grant.linkId;
   const presented = form.get("refresh_token") ?? undefined;
   const keep = grantType === "refresh_token" && !fault?.newRefreshToken ? presented : undefined;
-  const tokens = mintTokens(world, found.grant, keep);
-  if (fault?.newRefreshToken && presented) world.refreshTokens.delete(presented);
+  const tokens = mintTokens(store, found.grant, keep);
+  if (fault?.newRefreshToken && presented) store.refreshTokens.delete(presented);
   return Response.json(
     {
       access_token: tokens.accessToken,
@@ -70,13 +71,13 @@ function invalidGrant(description: string): Found {
   return { error: "invalid_grant", description };
 }
 
-async function spendCode(world: World, profile: SecurityProfile, form: URLSearchParams): Promise<Found> {
-  const code = world.codes.get(form.get("code") ?? "");
+async function spendCode(store: Store, profile: SecurityProfile, form: URLSearchParams): Promise<Found> {
+  const code = store.codes.get(form.get("code") ?? "");
   if (!code)
     return invalidGrant("Amazon never issued this code; a code of the company’s own belongs into the enablement call");
   if (!code.clientIds.includes(profile.clientId)) return invalidGrant("The code was issued to another client");
   if (code.used) return invalidGrant("The code was used already");
-  if (code.expiresAt <= now(world)) return invalidGrant("The code is older than five minutes");
+  if (code.expiresAt <= now(store)) return invalidGrant("The code is older than five minutes");
   if (code.kind === "authorization" && form.get("redirect_uri") !== code.redirectUri) {
     return invalidGrant("redirect_uri is not the one that the code was sent to");
   }
@@ -91,20 +92,20 @@ async function spendCode(world: World, profile: SecurityProfile, form: URLSearch
   return { grant: code.grant };
 }
 
-function findRefreshToken(world: World, profile: SecurityProfile, form: URLSearchParams): Found {
-  const grant = world.refreshTokens.get(form.get("refresh_token") ?? "");
+function findRefreshToken(store: Store, profile: SecurityProfile, form: URLSearchParams): Found {
+  const grant = store.refreshTokens.get(form.get("refresh_token") ?? "");
   if (!grant) return invalidGrant("Unknown refresh token");
   if (grant.clientId !== profile.clientId) return invalidGrant("The refresh token belongs to another client");
   return grant.revoked ? invalidGrant("The customer withdrew the permission") : { grant };
 }
 
-function authenticate(world: World, request: Request, form: URLSearchParams): SecurityProfile | undefined {
+function authenticate(store: Store, request: Request, form: URLSearchParams): SecurityProfile | undefined {
   const [scheme = "", credentials = ""] = (request.headers.get("authorization") ?? "").split(" ");
   const basic = scheme.toLowerCase() === "basic" ? (fromBase64(credentials) ?? "") : undefined;
   const split = basic?.indexOf(":") ?? -1;
   const clientId = basic === undefined ? form.get("client_id") : basic.slice(0, split);
   const secret = basic === undefined ? form.get("client_secret") : basic.slice(split + 1);
-  const profile = findSecurityProfile(world, clientId ?? "");
+  const profile = findSecurityProfile(store, clientId ?? "");
   return profile && profile.clientSecret === secret ? profile : undefined;
 }
 
@@ -115,20 +116,20 @@ function refuse(exchange: Exchange, status: number, error: string, error_descrip
 }
 
 /** The profile of the customer who allowed the scope `profile`. */
-export function answerProfile(c: SimulatorContext): Promise<Response> {
+export function serveProfile(c: SimulatorContext): Promise<Response> {
   const about = {
     from: "company",
     to: "amazon",
     title: "The company’s server asks who the Amazon customer is",
     why: "Signing in with Amazon: the profile’s user_id identifies the customer.",
   } as const;
-  return answering(c, about, async () => {
-    const { world } = c.var;
-    const bad = await playAnswerFault(useFault(world.faults, "profile"));
+  return recordIncoming(c, about, async () => {
+    const { store } = c.var;
+    const bad = await playResponseFault(useFault(store.faults, "profile"));
     if (bad) return bad;
     const bearer = /^bearer (.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
     const found = findAccessToken(
-      world,
+      store,
       bearer ?? c.req.header("x-amz-access-token") ?? c.req.query("access_token") ?? "",
     );
     if ("problem" in found) {
@@ -138,7 +139,7 @@ export function answerProfile(c: SimulatorContext): Promise<Response> {
       );
     }
     const { grant } = found.token;
-    const account = world.accounts.get(grant.accountId);
+    const account = store.accounts.get(grant.accountId);
     if (!account || !/(^| )profile(:user_id)?( |$)/.test(grant.scope)) {
       return Response.json(
         { error: "insufficient_scope", error_description: "The scope profile was not allowed" },

@@ -1,5 +1,5 @@
 // Alexa's three regions: which one a request is for, and how discovery names them.
-import { REGIONS, type Region } from "../configuration.ts";
+import { REGIONS, type Region } from "../state/configuration.ts";
 
 const API_HOSTS: Record<Region, string> = {
   NA: "api.amazonalexa.com",

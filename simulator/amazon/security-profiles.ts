@@ -1,6 +1,6 @@
 // The clients that Login with Amazon knows, gathered from the registered skills.
-import type { Skill } from "../configuration.ts";
-import type { World } from "../world.ts";
+import type { Skill } from "../state/configuration.ts";
+import type { Store } from "../state/store.ts";
 
 export const ACCOUNT_LINKING_SCOPE = "alexa::skills:account_linking";
 const PROFILE_SCOPES = ["profile", "profile:user_id", "postal_code"];
@@ -14,7 +14,7 @@ export interface SecurityProfile {
 }
 
 /** The client of that id, merged over every skill that names it; undefined when unknown. */
-export function findSecurityProfile(world: World, clientId: string): SecurityProfile | undefined {
+export function findSecurityProfile(store: Store, clientId: string): SecurityProfile | undefined {
   let profile: SecurityProfile | undefined;
   const add = (skill: Skill, secret: string, scopes: readonly string[], returnUrls: readonly string[]) => {
     profile = {
@@ -25,7 +25,7 @@ export function findSecurityProfile(world: World, clientId: string): SecurityPro
       skills: [...(profile?.skills ?? []), skill],
     };
   };
-  for (const skill of world.skills.values()) {
+  for (const skill of store.skills.values()) {
     if (skill.lwa.clientId === clientId)
       add(skill, skill.lwa.clientSecret, [ACCOUNT_LINKING_SCOPE], skill.redirectUrls);
     if (skill.eventGateway?.clientId === clientId) add(skill, skill.eventGateway.clientSecret, [], []);

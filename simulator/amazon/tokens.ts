@@ -1,6 +1,6 @@
 // Codes and tokens of Login with Amazon: minting, finding, revoking.
 import { randomText } from "../library/encoding.ts";
-import { type AmazonCode, type AmazonGrant, type AmazonToken, now, type World } from "../world.ts";
+import { type AmazonCode, type AmazonGrant, type AmazonToken, now, type Store } from "../state/store.ts";
 
 const CODE_LIFE_MS = 5 * 60_000;
 const TOKEN_LIFE_MS = 60 * 60_000;
@@ -12,9 +12,9 @@ export interface AmazonTokens {
 }
 
 /** A fresh code of 20 characters, good for five minutes and one use. */
-export function mintCode(world: World, code: Omit<AmazonCode, "expiresAt" | "used">): string {
+export function mintCode(store: Store, code: Omit<AmazonCode, "expiresAt" | "used">): string {
   const text = `AN${randomText(14).replaceAll(/[-_]/g, "x").slice(0, 18)}`;
-  world.codes.set(text, { ...code, expiresAt: now(world) + CODE_LIFE_MS, used: false });
+  store.codes.set(text, { ...code, expiresAt: now(store) + CODE_LIFE_MS, used: false });
   return text;
 }
 
@@ -24,22 +24,22 @@ export function beginGrant(grant: Omit<AmazonGrant, "id" | "revoked">): AmazonGr
 }
 
 /** An access token for one hour and, unless one is kept, a refresh token. */
-export function mintTokens(world: World, grant: AmazonGrant, keepRefreshToken?: string): AmazonTokens {
+export function mintTokens(store: Store, grant: AmazonGrant, keepRefreshToken?: string): AmazonTokens {
   const accessToken = `Atza|${randomText(270)}`;
   const refreshToken = keepRefreshToken ?? `Atzr|${randomText(270)}`;
-  world.accessTokens.set(accessToken, { grant, expiresAt: now(world) + TOKEN_LIFE_MS });
-  world.refreshTokens.set(refreshToken, grant);
+  store.accessTokens.set(accessToken, { grant, expiresAt: now(store) + TOKEN_LIFE_MS });
+  store.refreshTokens.set(refreshToken, grant);
   return { accessToken, refreshToken, expiresIn: TOKEN_LIFE_MS / 1000 };
 }
 
 export type TokenState = { readonly token: AmazonToken } | { readonly problem: "unknown" | "expired" | "revoked" };
 
 /** The grant behind an access token, or why there is none. */
-export function findAccessToken(world: World, text: string): TokenState {
-  const token = world.accessTokens.get(text);
+export function findAccessToken(store: Store, text: string): TokenState {
+  const token = store.accessTokens.get(text);
   if (!token) return { problem: "unknown" };
   if (token.grant.revoked) return { problem: "revoked" };
-  return token.expiresAt <= now(world) ? { problem: "expired" } : { token };
+  return token.expiresAt <= now(store) ? { problem: "expired" } : { token };
 }
 
 /**
@@ -51,8 +51,8 @@ export function statusOfBadToken(problem: "unknown" | "expired" | "revoked", tex
 }
 
 /** Ends everything that a customer allowed the given clients. */
-export function revokeGrants(world: World, accountId: string, clientIds: readonly string[]): void {
-  const grants = [...world.refreshTokens.values(), ...[...world.accessTokens.values()].map((token) => token.grant)];
+export function revokeGrants(store: Store, accountId: string, clientIds: readonly string[]): void {
+  const grants = [...store.refreshTokens.values(), ...[...store.accessTokens.values()].map((token) => token.grant)];
   for (const grant of grants) {
     if (grant.accountId === accountId && clientIds.includes(grant.clientId)) grant.revoked = true;
   }

@@ -1,16 +1,17 @@
 // The company's app links, completes and unlinks through the company's API.
-import type { Skill } from "../configuration.ts";
-import { recordStep } from "../exchanges.ts";
+
 import { rawParameter, rawQuery } from "../library/encoding.ts";
-import { currentAccount, type SimulatorContext, sceneOf } from "../scene.ts";
-import { beginLinking, type Linking, type World } from "../world.ts";
-import { callApi, type Device } from "./device.ts";
+import type { Skill } from "../state/configuration.ts";
+import { contextOf, currentAccount, type SimulatorContext } from "../state/context.ts";
+import { recordStep } from "../state/recording.ts";
+import { type Attempt, type Device, type Store, startAttempt } from "../state/store.ts";
+import { callApi } from "./device.ts";
 
 export type Platform = "ios" | "android" | "web";
 
 /** Where results come back to the app when a browser caught Amazon's answer. */
 export function appReturnUrl(c: SimulatorContext, skill: Skill): string {
-  return skill.company.appReturnUrl ?? `${sceneOf(c).origin}/company/app/return`;
+  return skill.company.appReturnUrl ?? `${contextOf(c).origin}/company/app/return`;
 }
 
 /** Starts a linking and answers the Amazon address to open, or undefined when the API refused (the device says why). */
@@ -20,25 +21,25 @@ export async function startFromApp(
   device: Device,
   choice: { readonly platform: Platform; readonly via: "alexa_app" | "lwa" },
 ): Promise<string | undefined> {
-  const answer = await callApi(c, skill, device, {
+  const response = await callApi(c, skill, device, {
     method: "POST",
     path: "/api/links",
     body: { skillId: skill.skillId, stage: skill.stage, returnTo: appReturnUrl(c, skill), platform: choice.platform },
     title: "The app asks its server to start linking",
     why: "The server makes state and PKCE and answers two addresses: one opens the Alexa app, the other Login with Amazon.",
   });
-  const url = answer.body[choice.via === "alexa_app" ? "alexaAppUrl" : "loginWithAmazonUrl"];
-  if (answer.status !== 201 || typeof url !== "string") {
-    device.message = problem("Linking could not start", answer.status, answer.body);
+  const url = response.body[choice.via === "alexa_app" ? "alexaAppUrl" : "loginWithAmazonUrl"];
+  if (response.status !== 201 || typeof url !== "string") {
+    device.message = problem("Linking could not start", response.status, response.body);
     return undefined;
   }
-  const linking = beginAt(c, skill, url);
-  device.linkId = linking.linkId;
-  if (answer.exchange) answer.exchange.linkId = linking.linkId;
+  const attempt = beginAt(c, skill, url);
+  device.linkId = attempt.linkId;
+  if (response.exchange) response.exchange.linkId = attempt.linkId;
   recordStep(
-    c.var.world,
+    c.var.store,
     {
-      linkId: linking.linkId,
+      linkId: attempt.linkId,
       from: "app",
       to: choice.via === "alexa_app" ? "alexa" : "amazon",
       title:
@@ -50,12 +51,12 @@ export async function startFromApp(
   return here(c, url);
 }
 
-function beginAt(c: SimulatorContext, skill: Skill, url: string): Linking {
+function beginAt(c: SimulatorContext, skill: Skill, url: string): Attempt {
   const query = rawQuery(url);
   const { skillId, stage } = skill;
-  const linking = beginLinking(c.var.world, { flow: "company", skillId, stage, accountId: currentAccount(c).id });
-  linking.amazonState = `${decodeURIComponent(rawParameter(query, "client_id") ?? "")} ${rawParameter(query, "state") ?? ""}`;
-  return linking;
+  const attempt = startAttempt(c.var.store, { flow: "company", skillId, stage, accountId: currentAccount(c).id });
+  attempt.amazonState = `${decodeURIComponent(rawParameter(query, "client_id") ?? "")} ${rawParameter(query, "state") ?? ""}`;
+  return attempt;
 }
 
 /** An address of Amazon's, opened at this simulator when it names a host that only Amazon has. */
@@ -69,13 +70,13 @@ export async function completeFromApp(
   c: SimulatorContext,
   skill: Skill,
   device: Device,
-  answer: Record<string, string>,
+  response: Record<string, string>,
 ): Promise<void> {
-  const linkId = device.linkId ?? linkOfState(c.var.world, answer.state)?.linkId;
+  const linkId = device.linkId ?? linkOfState(c.var.store, response.state)?.linkId;
   const completed = await callApi(c, skill, device, {
     method: "POST",
     path: "/api/links/complete",
-    body: answer,
+    body: response,
     linkId,
     title: "The app hands Amazon’s answer to its server",
     why: "Only the customer who began may finish, and only with what Amazon answered. The server does the rest: tokens, region, enablement.",
@@ -86,13 +87,13 @@ export async function completeFromApp(
     : problem("Linking did not work", completed.status, completed.body);
 }
 
-function linkOfState(world: World, state: string | undefined): Linking | undefined {
-  return [...world.linkings.values()].reverse().find((linking) => state && linking.amazonState?.endsWith(` ${state}`));
+function linkOfState(store: Store, state: string | undefined): Attempt | undefined {
+  return [...store.attempts.values()].reverse().find((attempt) => state && attempt.amazonState?.endsWith(` ${state}`));
 }
 
 /** Unlinks the skill for the signed-in customer. */
 export async function unlinkFromApp(c: SimulatorContext, skill: Skill, device: Device): Promise<void> {
-  const answer = await callApi(c, skill, device, {
+  const response = await callApi(c, skill, device, {
     method: "DELETE",
     path: `/api/links/${encodeURIComponent(skill.skillId)}?stage=${skill.stage}`,
     linkId: device.linkId,
@@ -100,13 +101,13 @@ export async function unlinkFromApp(c: SimulatorContext, skill: Skill, device: D
     why: "The server ends its own tokens first, then disables the skill at Amazon.",
   });
   const detail =
-    answer.status === 202
+    response.status === 202
       ? "Amazon does not answer now; its part follows later."
       : "Nothing of the link is left, here or at Amazon.";
   device.message =
-    answer.status === 204 || answer.status === 202
+    response.status === 204 || response.status === 202
       ? { kind: "ok", title: "Unlinked", detail }
-      : problem("Unlinking did not work", answer.status, answer.body);
+      : problem("Unlinking did not work", response.status, response.body);
 }
 
 /** A problem of the API in words (RFC 9457: `code`, `title`, `detail`). */

@@ -1,14 +1,14 @@
 // The company's mobile app, played by the simulator: its home screen, and its answer when the Alexa app opens it.
 import type { Hono } from "hono";
-import { findLinking } from "../alexa/authorize.ts";
-import type { Skill } from "../configuration.ts";
+import { findAttempt } from "../alexa/authorize.ts";
 import { rawQuery } from "../library/encoding.ts";
+import { Exchanges } from "../pages/exchanges.tsx";
 import { ActionButton, Outcome, Phone, showPage } from "../pages/layout.tsx";
-import { Wire } from "../pages/wire.tsx";
-import type { SimulatorContext, SimulatorEnv } from "../scene.ts";
+import type { Skill } from "../state/configuration.ts";
+import { type SimulatorContext, type SimulatorEnv, skillOf } from "../state/context.ts";
+import type { Device } from "../state/store.ts";
 import { completeFromApp, type Platform, problem, startFromApp, unlinkFromApp } from "./app-linking.ts";
-import { type ApiAnswer, callApi, type Device, deviceOf, finishSignIn, signInUrl } from "./device.ts";
-import { skillOf } from "./website.tsx";
+import { type ApiResponse, callApi, deviceOf, finishSignIn, signInUrl } from "./device.ts";
 
 type Step = (c: SimulatorContext, skill: Skill, device: Device) => Promise<Response>;
 
@@ -50,12 +50,12 @@ export function addCompanyApp(app: Hono<SimulatorEnv>): void {
   // The phone hands the app the redirect address that it claims: Amazon's answer never reaches a browser.
   app.get(
     `${home}/opened`,
-    on((c, skill, device) => receiveAnswer(c, skill, device, ["state", "code", "error"])),
+    on((c, skill, device) => receiveRedirect(c, skill, device, ["state", "code", "error"])),
   );
   // A browser caught Amazon's answer; the server sent it on, sealed.
   app.get(
     `${home}/return`,
-    on((c, skill, device) => receiveAnswer(c, skill, device, ["state", "result", "status", "reason"])),
+    on((c, skill, device) => receiveRedirect(c, skill, device, ["state", "result", "status", "reason"])),
   );
   app.get(
     `${home}/authorize`,
@@ -78,20 +78,20 @@ async function receiveSignIn(c: SimulatorContext, skill: Skill, device: Device):
   return c.redirect(expected.then, 303);
 }
 
-async function receiveAnswer(
+async function receiveRedirect(
   c: SimulatorContext,
   skill: Skill,
   device: Device,
   names: readonly string[],
 ): Promise<Response> {
   const query = Object.fromEntries(names.flatMap((name) => (c.req.query(name) ? [[name, c.req.query(name)!]] : [])));
-  const { status, reason, ...answer } = query;
+  const { status, reason, ...response } = query;
   if (status && status !== "parked") {
     const titles: Record<string, string> = { linked: `${skill.name} is linked`, cancelled: "You did not link" };
     const kind = status === "linked" ? "ok" : status === "cancelled" ? "warn" : "bad";
     device.message = { kind, title: titles[status] ?? "Linking did not work", detail: reason ?? `status=${status}` };
   } else {
-    await completeFromApp(c, skill, device, answer);
+    await completeFromApp(c, skill, device, response);
   }
   return c.redirect("/company/app", 303);
 }
@@ -119,12 +119,12 @@ async function showHome(c: SimulatorContext, skill: Skill, device: Device): Prom
         )}
         {status ? <Assistants skill={skill} status={status} /> : <SignIn company={company} />}
       </Phone>
-      <Wire world={c.var.world} linkId={device.linkId} of="app" />
+      <Exchanges store={c.var.store} linkId={device.linkId} of="app" />
     </div>,
   );
 }
 
-function askStatus(c: SimulatorContext, skill: Skill, device: Device): Promise<ApiAnswer> {
+function askStatus(c: SimulatorContext, skill: Skill, device: Device): Promise<ApiResponse> {
   return callApi(c, skill, device, {
     method: "GET",
     path: `/api/links/${encodeURIComponent(skill.skillId)}?stage=${skill.stage}`,
@@ -143,7 +143,7 @@ function SignIn({ company }: { company: string }) {
   );
 }
 
-function Assistants({ skill, status }: { skill: Skill; status: ApiAnswer }) {
+function Assistants({ skill, status }: { skill: Skill; status: ApiResponse }) {
   const linked = status.body.status === "linked";
   const word = status.status === 200 ? String(status.body.status).replace("_", " ") : `${status.status}`;
   return (
@@ -209,8 +209,8 @@ function authorizationCall(linkId: string | undefined, body: unknown, decided: b
 async function showRequest(c: SimulatorContext, skill: Skill, device: Device): Promise<Response> {
   const query = rawQuery(c.req.url);
   if (!device.accessToken) return c.redirect(await signInUrl(c, skill, device, `/company/app/authorize?${query}`), 303);
-  const linking = findLinking(c.var.world, c.req.url);
-  const asked = await callApi(c, skill, device, authorizationCall(linking?.linkId, { query }, false));
+  const attempt = findAttempt(c.var.store, c.req.url);
+  const asked = await callApi(c, skill, device, authorizationCall(attempt?.linkId, { query }, false));
   if (typeof asked.body.redirectTo === "string") return c.redirect(asked.body.redirectTo, 303);
   if (asked.status === 401)
     return c.redirect(await signInUrl(c, skill, device, `/company/app/authorize?${query}`), 303);
@@ -229,7 +229,7 @@ async function showRequest(c: SimulatorContext, skill: Skill, device: Device): P
           </Outcome>
         )}
       </Phone>
-      <Wire world={c.var.world} linkId={linking?.linkId} />
+      <Exchanges store={c.var.store} linkId={attempt?.linkId} />
     </div>,
     asked.status === 200 ? 200 : 400,
   );
@@ -271,9 +271,9 @@ function accountName(account: unknown): string {
 async function decideRequest(c: SimulatorContext, skill: Skill, device: Device): Promise<Response> {
   const query = rawQuery(c.req.url);
   const form = await c.req.parseBody();
-  const linking = findLinking(c.var.world, c.req.url);
+  const attempt = findAttempt(c.var.store, c.req.url);
   const body = { query, ticket: String(form.ticket ?? ""), decision: form.decision === "allow" ? "allow" : "deny" };
-  const decided = await callApi(c, skill, device, authorizationCall(linking?.linkId, body, true));
+  const decided = await callApi(c, skill, device, authorizationCall(attempt?.linkId, body, true));
   if (typeof decided.body.redirectTo === "string") return c.redirect(decided.body.redirectTo, 303);
   device.message = problem("Alexa could not be answered", decided.status, decided.body);
   return c.redirect("/company/app", 303);

@@ -2,19 +2,19 @@
 import { describe, expect, it } from "vitest";
 import { createBrowser } from "../library/browser.ts";
 import type { Check } from "../library/checks.ts";
-import { SERVICE, SIMULATOR, setStage, VENDOR } from "../testing/stage.ts";
+import { SERVICE, SIMULATOR, startSimulator, VENDOR } from "../testing/test-simulator.ts";
 
-type Stage = Awaited<ReturnType<typeof setStage>>;
+type TestSimulator = Awaited<ReturnType<typeof startSimulator>>;
 const APP = { appAuthorizationUrl: `${SIMULATOR}/company/app/authorize` };
 
-function run(stage: Stage, order: Record<string, unknown>) {
-  return stage.json<{ ok: boolean; checks: Check[]; linkId: string }>("POST", "/simulator/run", order);
+function run(simulator: TestSimulator, order: Record<string, unknown>) {
+  return simulator.json<{ ok: boolean; checks: Check[]; linkId: string }>("POST", "/simulator/run", order);
 }
 
 /** A browser on which the simulator and the company are both reachable. */
-function browserOf(stage: Stage) {
+function browserOf(simulator: TestSimulator) {
   const { request } = createBrowser(async (sent) =>
-    new URL(sent.url).origin === SIMULATOR ? stage.call(sent.url, sent) : stage.company.fetch(sent),
+    new URL(sent.url).origin === SIMULATOR ? simulator.call(sent.url, sent) : simulator.company.fetch(sent),
   );
   return {
     /** Opens or posts and follows redirects to the first page. */
@@ -34,11 +34,11 @@ function browserOf(stage: Stage) {
 describe("linking from the company's website", () => {
   it("V9: links for each of the three regions, with the token call inside the enablement call", async () => {
     for (const account of ["nora", "emil", "fumi"]) {
-      const stage = await setStage();
-      const { ok, checks, linkId } = await run(stage, { scenario: "app-to-app", account });
+      const simulator = await startSimulator();
+      const { ok, checks, linkId } = await run(simulator, { scenario: "app-to-app", account });
       expect(checks.filter((check) => !check.ok)).toEqual([]);
       expect(ok).toBe(true);
-      const steps = (await stage.exchanges()).filter((exchange) => exchange.linkId === linkId);
+      const steps = (await simulator.exchanges()).filter((exchange) => exchange.linkId === linkId);
       expect(steps.map((step) => `${step.from} > ${step.to}`)).toEqual([
         "company > amazon",
         "amazon > company",
@@ -51,37 +51,37 @@ describe("linking from the company's website", () => {
   });
 
   it("a refusal at the company and a fault at Amazon both come back with their status", async () => {
-    const stage = await setStage();
-    expect(await run(stage, { scenario: "app-to-app", decision: "deny" })).toMatchObject({ ok: true });
-    await stage.faults({ enablement: { all: 403 } });
-    const { ok, checks } = await run(stage, { scenario: "app-to-app" });
+    const simulator = await startSimulator();
+    expect(await run(simulator, { scenario: "app-to-app", decision: "deny" })).toMatchObject({ ok: true });
+    await simulator.faults({ enablement: { all: 403 } });
+    const { ok, checks } = await run(simulator, { scenario: "app-to-app" });
     expect(ok).toBe(false);
     expect(checks[0]?.detail).toContain("status=failed, reason=enablement_rejected");
   });
 
   it("the website's button leads to the service with its return address, and the return page tells the outcome", async () => {
-    const stage = await setStage();
-    const page = await (await stage.call("/company")).text();
+    const simulator = await startSimulator();
+    const page = await (await simulator.call("/company")).text();
     expect(page).toContain(
       `${SERVICE}/link/amzn1.ask.skill.0000-test?return_to=${encodeURIComponent(`${SIMULATOR}/company/done`)}`,
     );
-    const done = await (await stage.call("/company/done?status=failed&reason=enablement_forbidden&state=s")).text();
+    const done = await (await simulator.call("/company/done?status=failed&reason=enablement_forbidden&state=s")).text();
     expect(done).toMatch(/Linking did not work[\s\S]*enablement_forbidden/);
   });
 });
 
 describe("the company's app", () => {
   it("V9: the whole life through the API, in both directions", async () => {
-    const stage = await setStage(APP);
-    const { ok, checks } = await run(stage, { scenario: "company-app", account: "emil" });
+    const simulator = await startSimulator(APP);
+    const { ok, checks } = await run(simulator, { scenario: "company-app", account: "emil" });
     expect(checks.filter((check) => !check.ok)).toEqual([]);
     expect(ok).toBe(true);
     expect(checks.map((check) => check.name)).toContain("app_answers_alexa");
   });
 
   it("by hand: signs in, links through a browser, sees the status, unlinks", async () => {
-    const stage = await setStage(APP);
-    const browser = browserOf(stage);
+    const simulator = await startSimulator(APP);
+    const browser = browserOf(simulator);
     expect((await browser.go("/company/app")).text).toContain("Sign in to");
     const asked = await browser.go("/company/app/sign-in", {});
     expect((await browser.go(asked.url, { decision: "allow" })).text).toContain("Link with Alexa");
@@ -90,19 +90,19 @@ describe("the company's app", () => {
     const back = await browser.go(amazon.url, { decision: "allow" });
     expect(back.text).toMatch(/Acme Home is linked[\s\S]*Unlink/);
     expect((await browser.go("/company/app/unlink", {})).text).toContain("Nothing of the link is left");
-    const steps = (await stage.exchanges()).map((step) => step.title);
+    const steps = (await simulator.exchanges()).map((step) => step.title);
     expect(steps).toContain("The app hands Amazon’s answer to its server");
   });
 
   it("installed on the phone, it catches Amazon's answer itself", async () => {
-    const stage = await setStage(APP);
-    const browser = browserOf(stage);
+    const simulator = await startSimulator(APP);
+    const browser = browserOf(simulator);
     const asked = await browser.go("/company/app/sign-in", {});
     await browser.go(asked.url, { decision: "allow" });
-    await stage.json("PUT", "/simulator/phone", { appInstalled: true });
+    await simulator.json("PUT", "/simulator/phone", { appInstalled: true });
     const amazon = await browser.go("/company/app/link", { via: "alexa_app", platform: "ios" });
     expect((await browser.go(amazon.url, { decision: "allow" })).text).toContain("Acme Home is linked");
-    const completion = (await stage.exchanges()).find((step) => step.request.url.endsWith("/api/links/complete"));
+    const completion = (await simulator.exchanges()).find((step) => step.request.url.endsWith("/api/links/complete"));
     expect(completion?.request.body).toMatch(/"code"/);
   });
 
@@ -111,9 +111,9 @@ describe("the company's app", () => {
       ["allow", "successfully linked"],
       ["deny", "We were unable to link"],
     ] as const) {
-      const stage = await setStage(APP);
-      await stage.json("PUT", "/simulator/phone", { appInstalled: true });
-      const browser = browserOf(stage);
+      const simulator = await startSimulator(APP);
+      await simulator.json("PUT", "/simulator/phone", { appInstalled: true });
+      const browser = browserOf(simulator);
       const signIn = await browser.go("/alexa-app/enable", {});
       const consent = await browser.go(signIn.url, { decision: "allow" });
       expect(consent.text).toContain("See your name");

@@ -1,27 +1,18 @@
 // The company's app on one phone: what it remembers, how it signs in, and how it calls the company's API.
 import { getCookie, setCookie } from "hono/cookie";
-import type { Skill } from "../configuration.ts";
-import { type Exchange, recordingFetch } from "../exchanges.ts";
 import { appendQuery, encodeParameters, randomText } from "../library/encoding.ts";
 import { makePkcePair } from "../library/pkce.ts";
-import { type SimulatorContext, sceneOf } from "../scene.ts";
-import { companyOrigin } from "./website.tsx";
-
-export interface Device {
-  accessToken?: string;
-  refreshToken?: string;
-  signIn?: { readonly state: string; readonly codeVerifier: string; readonly then: string };
-  /** What the app shows next: the outcome of the last step. */
-  message?: { readonly kind: "ok" | "bad" | "warn"; readonly title: string; readonly detail: string };
-  /** The linking that the app started last. */
-  linkId?: string;
-}
+import type { Skill } from "../state/configuration.ts";
+import { companyOrigin, contextOf, type SimulatorContext } from "../state/context.ts";
+import type { Exchange } from "../state/exchange.ts";
+import { recordingFetch } from "../state/recording.ts";
+import type { Device } from "../state/store.ts";
 
 const DEVICE_COOKIE = "company-app";
 
 /** The phone of this browser. */
 export function deviceOf(c: SimulatorContext): Device {
-  const { devices } = c.var.world;
+  const { devices } = c.var.store;
   const id = getCookie(c, DEVICE_COOKIE) ?? randomText(12);
   const known = devices.get(id);
   if (known) return known;
@@ -32,7 +23,7 @@ export function deviceOf(c: SimulatorContext): Device {
 }
 
 function callbackUri(c: SimulatorContext): string {
-  return `${sceneOf(c).origin}/company/app/callback`;
+  return `${contextOf(c).origin}/company/app/callback`;
 }
 
 /** Where the app's browser tab goes to sign in: an ordinary public OAuth client with PKCE (RFC 8252). */
@@ -49,12 +40,12 @@ export async function signInUrl(c: SimulatorContext, skill: Skill, device: Devic
     code_challenge: codeChallenge,
     code_challenge_method: "S256",
   });
-  return appendQuery(`${companyOrigin(c, skill)}/authorize`, query);
+  return appendQuery(`${companyOrigin(skill)}/authorize`, query);
 }
 
 /** Redeems the app's own code; true when the app is signed in afterwards. */
 export async function finishSignIn(c: SimulatorContext, skill: Skill, device: Device, code: string): Promise<boolean> {
-  const answer = await tokenCall(c, skill, "The company’s app signs its customer in", {
+  const response = await tokenCall(c, skill, "The company’s app signs its customer in", {
     grant_type: "authorization_code",
     code,
     redirect_uri: callbackUri(c),
@@ -62,22 +53,22 @@ export async function finishSignIn(c: SimulatorContext, skill: Skill, device: De
     code_verifier: device.signIn?.codeVerifier,
   });
   delete device.signIn;
-  return keepTokens(device, answer);
+  return keepTokens(device, response);
 }
 
 async function refresh(c: SimulatorContext, skill: Skill, device: Device): Promise<boolean> {
   if (!device.refreshToken) return false;
-  const answer = await tokenCall(c, skill, "The company’s app refreshes its own token", {
+  const response = await tokenCall(c, skill, "The company’s app refreshes its own token", {
     grant_type: "refresh_token",
     refresh_token: device.refreshToken,
     client_id: skill.company.appClientId,
   });
-  return keepTokens(device, answer);
+  return keepTokens(device, response);
 }
 
 async function tokenCall(c: SimulatorContext, skill: Skill, title: string, form: Record<string, string | undefined>) {
-  const scene = sceneOf(c);
-  const request = new Request(`${companyOrigin(c, skill)}/token`, {
+  const context = contextOf(c);
+  const request = new Request(`${companyOrigin(skill)}/token`, {
     method: "POST",
     headers: { "content-type": "application/x-www-form-urlencoded;charset=UTF-8" },
     body: encodeParameters(form),
@@ -85,18 +76,18 @@ async function tokenCall(c: SimulatorContext, skill: Skill, title: string, form:
   });
   const why =
     "The app is a public client: no secret, PKCE instead. Its token opens the company’s API and nothing else.";
-  return recordingFetch(scene.world, scene.send, { from: "app", to: "company", title, why })(request);
+  return recordingFetch(context.store, context.send, { from: "app", to: "company", title, why })(request);
 }
 
-async function keepTokens(device: Device, answer: Response): Promise<boolean> {
-  const tokens = (await answer.json().catch(() => ({}))) as { access_token?: string; refresh_token?: string };
-  if (!answer.ok || !tokens.access_token) return false;
+async function keepTokens(device: Device, response: Response): Promise<boolean> {
+  const tokens = (await response.json().catch(() => ({}))) as { access_token?: string; refresh_token?: string };
+  if (!response.ok || !tokens.access_token) return false;
   device.accessToken = tokens.access_token;
   if (tokens.refresh_token) device.refreshToken = tokens.refresh_token;
   return true;
 }
 
-export interface ApiAnswer {
+export interface ApiResponse {
   readonly status: number;
   readonly body: Record<string, unknown>;
   readonly exchange: Exchange | undefined;
@@ -112,7 +103,7 @@ export interface ApiCall {
 }
 
 /** Calls the company's API as its app; an expired token is refreshed once. */
-export async function callApi(c: SimulatorContext, skill: Skill, device: Device, call: ApiCall): Promise<ApiAnswer> {
+export async function callApi(c: SimulatorContext, skill: Skill, device: Device, call: ApiCall): Promise<ApiResponse> {
   const first = await callOnce(c, skill, device, call);
   if (first.status !== 401) return first;
   if (await refresh(c, skill, device)) return callOnce(c, skill, device, call);
@@ -121,22 +112,22 @@ export async function callApi(c: SimulatorContext, skill: Skill, device: Device,
   return first;
 }
 
-async function callOnce(c: SimulatorContext, skill: Skill, device: Device, call: ApiCall): Promise<ApiAnswer> {
-  const scene = sceneOf(c);
+async function callOnce(c: SimulatorContext, skill: Skill, device: Device, call: ApiCall): Promise<ApiResponse> {
+  const context = contextOf(c);
   let exchange: Exchange | undefined;
   const about = { linkId: call.linkId, from: "app", to: "company", title: call.title, why: call.why } as const;
-  const fetch = recordingFetch(scene.world, scene.send, about, (begun) => {
+  const fetch = recordingFetch(context.store, context.send, about, (begun) => {
     exchange = begun;
   });
   const headers = new Headers({ authorization: `Bearer ${device.accessToken ?? ""}` });
   if (call.body !== undefined) headers.set("content-type", "application/json");
-  const request = new Request(`${companyOrigin(c, skill)}${call.path}`, {
+  const request = new Request(`${companyOrigin(skill)}${call.path}`, {
     method: call.method,
     headers,
     redirect: "manual",
     ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
   });
-  const answer = await fetch(request);
-  const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
-  return { status: answer.status, body, exchange };
+  const response = await fetch(request);
+  const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  return { status: response.status, body, exchange };
 }

@@ -1,42 +1,26 @@
 // The company's website, played by the simulator: where linking can start, and where it ends.
 import type { Hono } from "hono";
-import type { Skill } from "../configuration.ts";
+import { Exchanges } from "../pages/exchanges.tsx";
 import { Outcome, Phone, showPage } from "../pages/layout.tsx";
-import { Wire } from "../pages/wire.tsx";
-import { type SimulatorContext, type SimulatorEnv, sceneOf } from "../scene.ts";
-import { findSkill, firstSkill } from "../world.ts";
+import type { Skill } from "../state/configuration.ts";
+import { companyOrigin, contextOf, type SimulatorContext, type SimulatorEnv, skillOf } from "../state/context.ts";
 
 export function addCompanyWebsite(app: Hono<SimulatorEnv>): void {
   app.get("/company", (c) => showWebsite(c));
   app.get("/company/done", (c) => showDone(c));
 }
 
-/** The skill that a page names, or the first one. */
-export function skillOf(c: SimulatorContext): Skill | undefined {
-  const { world } = c.var;
-  return findSkill(world, c.req.query("skill") ?? "", c.req.query("stage") ?? "") ?? firstSkill(world);
-}
-
-/** Origin of the company's linking service, as browsers reach it. */
-export function companyOrigin(c: SimulatorContext, skill: Skill): string {
-  return (
-    skill.company.serviceOrigin?.replace(/\/$/, "") ??
-    new URL(skill.authorizationUrl).origin ??
-    sceneOf(c).serviceOrigin
-  );
-}
-
 function returnUrl(c: SimulatorContext, skill: Skill): string {
-  return skill.company.returnUrl ?? `${sceneOf(c).origin}/company/done`;
+  return skill.company.returnUrl ?? `${contextOf(c).origin}/company/done`;
 }
 
 function showWebsite(c: SimulatorContext) {
   const skill = skillOf(c);
   if (!skill) return c.redirect("/", 303);
-  const origin = companyOrigin(c, skill);
+  const origin = companyOrigin(skill);
   const page = `${origin}/link/${encodeURIComponent(skill.skillId)}`;
   const query = `return_to=${encodeURIComponent(returnUrl(c, skill))}&stage=${skill.stage}`;
-  const newest = [...c.var.world.linkings.values()].filter((linking) => linking.flow === "company").at(-1);
+  const newest = [...c.var.store.attempts.values()].filter((attempt) => attempt.flow === "company").at(-1);
   return showPage(
     c,
     skill.company.name,
@@ -64,7 +48,7 @@ function showWebsite(c: SimulatorContext) {
           <a href={`${origin}/account`}>Your linked assistants</a>
         </p>
       </Phone>
-      <Wire world={c.var.world} linkId={newest?.linkId ?? "none"} />
+      <Exchanges store={c.var.store} linkId={newest?.linkId ?? "none"} />
     </div>,
   );
 }
@@ -84,7 +68,7 @@ function showDone(c: SimulatorContext) {
     cancelled: "You did not link",
     failed: "Linking did not work",
   };
-  const newest = [...c.var.world.linkings.values()].filter((linking) => linking.flow === "company").at(-1);
+  const newest = [...c.var.store.attempts.values()].filter((attempt) => attempt.flow === "company").at(-1);
   return showPage(
     c,
     "Back at the company",
@@ -118,7 +102,7 @@ function showDone(c: SimulatorContext) {
           See it in the Alexa app
         </a>
       </Phone>
-      <Wire world={c.var.world} linkId={newest?.linkId ?? "none"} />
+      <Exchanges store={c.var.store} linkId={newest?.linkId ?? "none"} />
     </div>,
   );
 }

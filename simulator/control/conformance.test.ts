@@ -2,12 +2,12 @@
 import { describe, expect, it } from "vitest";
 import type { Check } from "../library/checks.ts";
 import type { Breakage } from "../testing/fake-company.ts";
-import { setStage } from "../testing/stage.ts";
+import { startSimulator } from "../testing/test-simulator.ts";
 
 async function conformance(broken?: Breakage, changes: Record<string, unknown> = {}) {
-  const stage = await setStage(changes, broken);
-  if (broken === "slow_token") await stage.faults({ tokenClient: { limitMs: 100 } });
-  return stage.json<{ ok: boolean; checks: Check[] }>("POST", "/simulator/run", { scenario: "conformance" });
+  const simulator = await startSimulator(changes, broken);
+  if (broken === "slow_token") await simulator.faults({ tokenClient: { limitMs: 100 } });
+  return simulator.json<{ ok: boolean; checks: Check[] }>("POST", "/simulator/run", { scenario: "conformance" });
 }
 
 function unmet(checks: readonly Check[]): string[] {
@@ -31,9 +31,9 @@ describe("V8: a server broken on purpose fails", () => {
   const cases: [lesson: string, broken: Breakage, check: string][] = [
     ["R1: it knows two of Alexa's three hosts", "knows_two_hosts", "links_in_every_region"],
     ["R2: it redirects anywhere", "accepts_any_redirect_uri", "foreign_redirects_refused"],
-    ["B1: a plus in state becomes a space", "plus_becomes_space", "answer_state"],
-    ["B1: the padding of state is lost", "padding_lost", "answer_state"],
-    ["B3: state is cut at 512 characters", "state_cut_at_512", "answer_state"],
+    ["B1: a plus in state becomes a space", "plus_becomes_space", "response_state"],
+    ["B1: the padding of state is lost", "padding_lost", "response_state"],
+    ["B3: state is cut at 512 characters", "state_cut_at_512", "response_state"],
     ["P2: a GET uses the request up", "get_mints_the_code", "stray_openings_harmless"],
     ["L6: a refusal does not come back", "denial_dead_end", "denial_returns_to_alexa"],
     ["W1: the token answer says text/html", "html_content_type", "token_content_type"],
@@ -67,25 +67,29 @@ describe("V8: a server broken on purpose fails", () => {
 
 describe("the authorize scenario", () => {
   it("links without a person and says what was checked", async () => {
-    const stage = await setStage();
+    const simulator = await startSimulator();
     const run = { scenario: "authorize", account: "fumi" };
-    const verdict = await stage.json<{ ok: boolean; linkId: string; checks: Check[] }>("POST", "/simulator/run", run);
+    const verdict = await simulator.json<{ ok: boolean; linkId: string; checks: Check[] }>(
+      "POST",
+      "/simulator/run",
+      run,
+    );
     expect(verdict.checks.filter((check) => !check.ok)).toEqual([]);
     expect(verdict.ok).toBe(true);
-    expect((await stage.exchanges()).every((exchange) => exchange.linkId === verdict.linkId)).toBe(true);
-    const refresh = await stage.json<{ ok: boolean }>("POST", "/simulator/run", { scenario: "refresh", count: 20 });
+    expect((await simulator.exchanges()).every((exchange) => exchange.linkId === verdict.linkId)).toBe(true);
+    const refresh = await simulator.json<{ ok: boolean }>("POST", "/simulator/run", { scenario: "refresh", count: 20 });
     expect(refresh.ok).toBe(true);
   });
 
   it("counts a wanted refusal as success", async () => {
-    const stage = await setStage();
-    const verdict = await stage.json("POST", "/simulator/run", { scenario: "authorize", decision: "deny" });
+    const simulator = await startSimulator();
+    const verdict = await simulator.json("POST", "/simulator/run", { scenario: "authorize", decision: "deny" });
     expect(verdict).toMatchObject({ ok: true });
   });
 
   it("says where the customer got stuck", async () => {
-    const stage = await setStage({}, "denial_dead_end");
-    const verdict = await stage.json<{ checks: Check[] }>("POST", "/simulator/run", {
+    const simulator = await startSimulator({}, "denial_dead_end");
+    const verdict = await simulator.json<{ checks: Check[] }>("POST", "/simulator/run", {
       scenario: "authorize",
       decision: "deny",
     });
@@ -93,8 +97,8 @@ describe("the authorize scenario", () => {
   });
 
   it("refuses an unknown scenario by name", async () => {
-    const stage = await setStage();
-    const answer = await stage.call("/simulator/run", { method: "POST", body: '{"scenario":"dance"}' });
-    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining("scenario")]);
+    const simulator = await startSimulator();
+    const response = await simulator.call("/simulator/run", { method: "POST", body: '{"scenario":"dance"}' });
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("scenario")]);
   });
 });

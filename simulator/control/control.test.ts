@@ -1,71 +1,71 @@
 // Driving the simulator as JSON: clear refusals, masked secrets, a reset that forgets.
 import { describe, expect, it } from "vitest";
-import { SERVICE, setStage, skill } from "../testing/stage.ts";
+import { SERVICE, skill, startSimulator } from "../testing/test-simulator.ts";
 
 describe("configuration", () => {
   it("reads skills back without secrets", async () => {
-    const stage = await setStage();
-    const text = await (await stage.call("/simulator/skill")).text();
+    const simulator = await startSimulator();
+    const text = await (await simulator.call("/simulator/skill")).text();
     expect(text).toContain("amzn1.ask.skill.0000-test");
     expect(text).not.toMatch(/example-secret|example-lwa-secret/);
   });
 
   it("names every wrong field", async () => {
-    const stage = await setStage();
+    const simulator = await startSimulator();
     const body = JSON.stringify({ ...skill(), stage: "beta", tokenUrl: "ftp://x", extra: 1 });
-    const answer = await stage.call("/simulator/skill", { method: "PUT", body });
-    const { problems } = await answer.json<{ problems: string[] }>();
-    expect(answer.status).toBe(400);
+    const response = await simulator.call("/simulator/skill", { method: "PUT", body });
+    const { problems } = await response.json<{ problems: string[] }>();
+    expect(response.status).toBe(400);
     expect(problems.join("\n")).toMatch(/stage:[\s\S]*tokenUrl:[\s\S]*extra/);
-    const garbage = await stage.call("/simulator/skill", { method: "PUT", body: "{" });
+    const garbage = await simulator.call("/simulator/skill", { method: "PUT", body: "{" });
     expect(garbage.status).toBe(400);
   });
 
   it("refuses unknown faults and takes the short forms", async () => {
-    const stage = await setStage();
-    expect(await stage.faults({ lwa: 503, enablement: { EU: "html" } })).toEqual({
+    const simulator = await startSimulator();
+    expect(await simulator.faults({ lwa: 503, enablement: { EU: "html" } })).toEqual({
       lwa: { mode: "status", status: 503 },
       enablement: { EU: { mode: "html" } },
     });
-    const wrong = await stage.call("/simulator/faults", { method: "PUT", body: '{"enablment":{}}' });
+    const wrong = await simulator.call("/simulator/faults", { method: "PUT", body: '{"enablment":{}}' });
     expect(wrong.status).toBe(400);
-    expect(await stage.json("GET", "/simulator/faults")).toHaveProperty("lwa");
+    expect(await simulator.json("GET", "/simulator/faults")).toHaveProperty("lwa");
   });
 });
 
 describe("reset", () => {
   it("forgets links, faults and exchanges; skills only when asked", async () => {
-    const stage = await setStage();
-    await stage.linkFromAlexa();
-    await stage.faults({ lwa: 503 });
-    expect((await stage.call("/simulator/reset", { method: "POST" })).status).toBe(204);
-    expect(await stage.json("GET", "/simulator/links")).toEqual({ items: [] });
-    expect(await stage.exchanges()).toEqual([]);
-    expect(await stage.json("GET", "/simulator/faults")).toEqual({});
-    expect((await stage.json<{ items: unknown[] }>("GET", "/simulator/skill")).items).toHaveLength(1);
-    await stage.call("/simulator/reset", { method: "POST", body: '{"skills":true}' });
-    expect((await stage.json<{ items: unknown[] }>("GET", "/simulator/skill")).items).toHaveLength(0);
+    const simulator = await startSimulator();
+    await simulator.linkFromAlexa();
+    await simulator.faults({ lwa: 503 });
+    expect((await simulator.call("/simulator/reset", { method: "POST" })).status).toBe(204);
+    expect(await simulator.json("GET", "/simulator/links")).toEqual({ items: [] });
+    expect(await simulator.exchanges()).toEqual([]);
+    expect(await simulator.json("GET", "/simulator/faults")).toEqual({});
+    expect((await simulator.json<{ items: unknown[] }>("GET", "/simulator/skill")).items).toHaveLength(1);
+    await simulator.call("/simulator/reset", { method: "POST", body: '{"skills":true}' });
+    expect((await simulator.json<{ items: unknown[] }>("GET", "/simulator/skill")).items).toHaveLength(0);
   });
 });
 
 describe("speaking", () => {
   const personalization = { url: `${SERVICE}/api/personalization`, clientId: "service", clientSecret: "example" };
-  const played = async (answer: () => Response, configuration: object = { personalization }) => {
-    const stage = await setStage({ ...configuration });
-    const oauth = stage.company.fetch;
-    stage.company.fetch = async (input, init) => {
+  const played = async (response: () => Response, configuration: object = { personalization }) => {
+    const simulator = await startSimulator({ ...configuration });
+    const oauth = simulator.company.fetch;
+    simulator.company.fetch = async (input, init) => {
       const request = new Request(input, init);
-      return new URL(request.url).pathname === "/api/personalization" ? answer() : oauth(request);
+      return new URL(request.url).pathname === "/api/personalization" ? response() : oauth(request);
     };
-    await stage.linkFromAlexa();
-    return stage.json<{ ok: boolean }>("POST", "/simulator/run", { scenario: "speak", person: "ada" });
+    await simulator.linkFromAlexa();
+    return simulator.json<{ ok: boolean }>("POST", "/simulator/run", { scenario: "speak", person: "ada" });
   };
 
   it("fails a company that names the wrong speaker, or none, or does not answer", async () => {
     expect(await played(() => Response.json({ speaker: { as: "account" } }))).toMatchObject({ ok: true });
     const wrong = [{ speaker: { as: "person" } }, { speaker: null }, {}].map((body) => () => Response.json(body));
-    for (const answer of [...wrong, () => Response.json({ speaker: { as: "account" } }, { status: 500 })]) {
-      expect(await played(answer)).toMatchObject({ ok: false });
+    for (const response of [...wrong, () => Response.json({ speaker: { as: "account" } }, { status: 500 })]) {
+      expect(await played(response)).toMatchObject({ ok: false });
     }
     expect(await played(() => new Response(), {})).toMatchObject({ ok: false });
   });
@@ -73,8 +73,8 @@ describe("speaking", () => {
 
 describe("pages", () => {
   it("every place answers with a page, with and without a skill", async () => {
-    const stage = await setStage();
-    await stage.linkFromAlexa();
+    const simulator = await startSimulator();
+    await simulator.linkFromAlexa();
     for (const path of [
       "/",
       "/alexa-app",
@@ -84,28 +84,28 @@ describe("pages", () => {
       "/exchanges",
       "/faults",
     ]) {
-      const page = await stage.call(path);
+      const page = await simulator.call(path);
       expect([path, page.status]).toEqual([path, 200]);
       expect(await page.text()).toContain('name="viewport"');
     }
-    await stage.call("/simulator/reset", { method: "POST", body: '{"skills":true}' });
-    expect(await (await stage.call("/")).text()).toContain("No skill is registered yet");
+    await simulator.call("/simulator/reset", { method: "POST", body: '{"skills":true}' });
+    expect(await (await simulator.call("/")).text()).toContain("No skill is registered yet");
   });
 
   it("the Amazon account is chosen per browser, and back leads nowhere else", async () => {
-    const stage = await setStage();
-    const chosen = await stage.post("/accounts", { account: "fumi", back: "//evil.test" });
+    const simulator = await startSimulator();
+    const chosen = await simulator.post("/accounts", { account: "fumi", back: "//evil.test" });
     expect(chosen.headers.get("location")).toBe("/");
     const cookie = chosen.headers.get("set-cookie")?.split(";")[0] ?? "";
-    const page = await stage.call("/", { headers: { cookie } });
+    const page = await simulator.call("/", { headers: { cookie } });
     expect(await page.text()).toContain("Far East");
   });
 
   it("a fault can be switched on and off by hand", async () => {
-    const stage = await setStage();
-    await stage.post("/faults", { preset: "lwa-down" });
-    expect(await stage.json("GET", "/simulator/faults")).toEqual({ lwa: { mode: "status", status: 503 } });
-    await stage.post("/faults", { preset: "" });
-    expect(await stage.json("GET", "/simulator/faults")).toEqual({});
+    const simulator = await startSimulator();
+    await simulator.post("/faults", { preset: "lwa-down" });
+    expect(await simulator.json("GET", "/simulator/faults")).toEqual({ lwa: { mode: "status", status: 503 } });
+    await simulator.post("/faults", { preset: "" });
+    expect(await simulator.json("GET", "/simulator/faults")).toEqual({});
   });
 });

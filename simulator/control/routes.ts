@@ -2,10 +2,10 @@
 import type { Hono } from "hono";
 import * as z from "zod";
 import { certificatesOf } from "../alexa/events.ts";
-import { accountSchema, explainProblems, type Skill, skillKey, skillSchema } from "../configuration.ts";
-import { faultsSchema } from "../faults.ts";
-import type { SimulatorContext, SimulatorEnv } from "../scene.ts";
-import { now, resetWorld } from "../world.ts";
+import { accountSchema, explainProblems, type Skill, skillKey, skillSchema } from "../state/configuration.ts";
+import type { SimulatorContext, SimulatorEnv } from "../state/context.ts";
+import { faultsSchema } from "../state/faults.ts";
+import { now, resetStore } from "../state/store.ts";
 
 export function addControlRoutes(app: Hono<SimulatorEnv>): void {
   app.get("/healthz", (c) => c.json({ status: "ok" }));
@@ -13,42 +13,42 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
   app.put("/simulator/skill", async (c) => {
     const parsed = await readBody(c, skillSchema);
     if (parsed instanceof Response) return parsed;
-    c.var.world.skills.set(skillKey(parsed.skillId, parsed.stage), parsed);
+    c.var.store.skills.set(skillKey(parsed.skillId, parsed.stage), parsed);
     return c.json(maskSkill(parsed));
   });
-  app.get("/simulator/skill", (c) => c.json({ items: [...c.var.world.skills.values()].map(maskSkill) }));
+  app.get("/simulator/skill", (c) => c.json({ items: [...c.var.store.skills.values()].map(maskSkill) }));
 
-  app.get("/simulator/faults", (c) => c.json(c.var.world.faults));
+  app.get("/simulator/faults", (c) => c.json(c.var.store.faults));
   app.put("/simulator/faults", async (c) => {
     const parsed = await readBody(c, faultsSchema);
     if (parsed instanceof Response) return parsed;
-    c.var.world.faults = parsed;
+    c.var.store.faults = parsed;
     return c.json(parsed);
   });
 
   app.post("/simulator/reset", async (c) => {
     const parsed = await readBody(c, z.strictObject({ skills: z.boolean().optional() }));
     if (parsed instanceof Response) return parsed;
-    resetWorld(c.var.world);
-    if (parsed.skills) c.var.world.skills.clear();
+    resetStore(c.var.store);
+    if (parsed.skills) c.var.store.skills.clear();
     return c.body(null, 204);
   });
 
   app.get("/simulator/exchanges", (c) => {
     const linkId = c.req.query("linkId");
-    const items = c.var.world.exchanges.filter((exchange) => !linkId || exchange.linkId === linkId);
+    const items = c.var.store.exchanges.filter((exchange) => !linkId || exchange.linkId === linkId);
     return c.json({ items });
   });
-  app.get("/simulator/linkings", (c) => {
-    const items = [...c.var.world.linkings.values()].map(({ request, amazonState: _, ...linking }) => ({
-      ...linking,
-      startedAt: new Date(linking.startedAt).toISOString(),
+  app.get("/simulator/attempts", (c) => {
+    const items = [...c.var.store.attempts.values()].map(({ request, amazonState: _, ...attempt }) => ({
+      ...attempt,
+      startedAt: new Date(attempt.startedAt).toISOString(),
       redirectUri: request?.redirectUri,
     }));
     return c.json({ items });
   });
   app.get("/simulator/links", (c) => {
-    const items = [...c.var.world.links.values()].map(
+    const items = [...c.var.store.links.values()].map(
       ({ accessToken: _, refreshToken: __, oldRefreshTokens, ...link }) => ({
         ...link,
         expiresAt: new Date(link.expiresAt).toISOString(),
@@ -60,36 +60,36 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
   });
 
   app.get("/simulator/accounts", (c) =>
-    c.json({ items: [...c.var.world.accounts.values()], current: c.var.world.currentAccountId }),
+    c.json({ items: [...c.var.store.accounts.values()], current: c.var.store.currentAccountId }),
   );
   app.put("/simulator/accounts", async (c) => {
     const parsed = await readBody(c, accountSchema);
     if (parsed instanceof Response) return parsed;
-    c.var.world.accounts.set(parsed.id, parsed);
+    c.var.store.accounts.set(parsed.id, parsed);
     return c.json(parsed);
   });
   app.put("/simulator/current-account", async (c) => {
     const parsed = await readBody(c, z.strictObject({ id: z.string() }));
     if (parsed instanceof Response) return parsed;
-    if (!c.var.world.accounts.has(parsed.id)) return refuse(c, [`id: no account ${parsed.id}`]);
-    c.var.world.currentAccountId = parsed.id;
+    if (!c.var.store.accounts.has(parsed.id)) return refuse(c, [`id: no account ${parsed.id}`]);
+    c.var.store.currentAccountId = parsed.id;
     return c.json(parsed);
   });
 
   app.put("/simulator/phone", async (c) => {
     const parsed = await readBody(c, z.strictObject({ appInstalled: z.boolean() }));
     if (parsed instanceof Response) return parsed;
-    c.var.world.appInstalled = parsed.appInstalled;
+    c.var.store.appInstalled = parsed.appInstalled;
     return c.json(parsed);
   });
 
-  app.get("/simulator/certificate-root", async (c) => c.text((await certificatesOf(c.var.world)).rootPem));
+  app.get("/simulator/certificate-root", async (c) => c.text((await certificatesOf(c.var.store)).rootPem));
 
   app.post("/simulator/clock", async (c) => {
     const parsed = await readBody(c, z.strictObject({ advanceSeconds: z.number() }));
     if (parsed instanceof Response) return parsed;
-    c.var.world.clockOffsetMs += parsed.advanceSeconds * 1000;
-    return c.json({ now: new Date(now(c.var.world)).toISOString() });
+    c.var.store.clockOffsetMs += parsed.advanceSeconds * 1000;
+    return c.json({ now: new Date(now(c.var.store)).toISOString() });
   });
 }
 

@@ -1,11 +1,12 @@
-// `POST /simulator/run`: a scenario from beginning to end without a person, and a verdict of named checks.
+// `POST /simulator/run`: runs a scenario without a person and returns a verdict of named checks.
 import type { Hono } from "hono";
 import * as z from "zod";
 import { passed } from "../library/checks.ts";
-import { type SimulatorContext, type SimulatorEnv, sceneOf } from "../scene.ts";
-import { findSkill, firstSkill } from "../world.ts";
+import { contextOf, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
+import { findSkill, firstSkill } from "../state/store.ts";
 import { readBody, refuse } from "./routes.ts";
-import { runAuthorize, runConformance, runDisable, runEvents, runRefresh, runSpeak, type Stage } from "./scenarios.ts";
+import { scenarioOptions } from "./scenario.ts";
+import { runAuthorize, runConformance, runDisable, runEvents, runRefresh, runSpeak } from "./scenarios.ts";
 import { runAppToApp, runCompanyApp } from "./scenarios-company.ts";
 import { customerBrowser } from "./visitor.ts";
 
@@ -14,58 +15,39 @@ const SCENARIOS = {
   authorize: runAuthorize,
   /** Links from the company's website. */
   "app-to-app": runAppToApp,
-  /** Signs in, links, asks, unlinks as the company's app through its API; then answers the Alexa app. */
+  /** Signs in, links, reads the status and unlinks as the company's app; then responds to the Alexa app. */
   "company-app": runCompanyApp,
   /** Refreshes every stored link, `count` times at once. */
   refresh: runRefresh,
-  /** Says something to the skill, as a recognized speaker or as anybody. */
+  /** Says something to the skill, as a recognised or an unknown speaker. */
   speak: runSpeak,
-  /** Sends the skill events, good and forged. */
+  /** Sends skill events, genuine and forged. */
   events: runEvents,
-  /** Disables the skill as the customer does by voice. */
+  /** Disables the skill, as a customer does by voice. */
   disable: runDisable,
-  /** Everything that the field has seen, against the company's OAuth endpoints. */
+  /** Tests the company's OAuth endpoints against everything that Alexa is known to send. */
   conformance: runConformance,
 } as const;
 
-const runSchema = z.strictObject({
+const runSchema = scenarioOptions.extend({
   scenario: z.enum(Object.keys(SCENARIOS) as (keyof typeof SCENARIOS)[]),
-  skillId: z.string().optional(),
-  stage: z.string().optional(),
-  /** Amazon account; left out, the current one. */
-  account: z.string().optional(),
-  signIn: z
-    .strictObject({ email: z.string(), password: z.string() })
-    .default({ email: "demo@example.com", password: "demo-password-1" }),
-  /** `authorize`: who links for their own voice; `speak`: whose voice is recognized. Left out: the account, and nobody. */
-  person: z
-    .string()
-    .regex(/^[a-z0-9-]{1,40}$/, "lower-case letters, digits and hyphens")
-    .optional(),
-  decision: z.enum(["allow", "deny"]).default("allow"),
-  via: z.enum(["alexa_app", "lwa"]).optional(),
-  count: z.int().min(1).max(100).default(1),
-  /** `events`: only these, only well signed. */
-  events: z
-    .array(z.enum(["SkillEnabled", "SkillAccountLinked", "SkillDisabled", "SkillPermissionAccepted"]))
-    .optional(),
 });
-export type RunOrder = z.infer<typeof runSchema>;
 
 export function addRunRoute(app: Hono<SimulatorEnv>): void {
-  app.post("/simulator/run", (c) => run(app, c));
+  app.post("/simulator/run", (c) => runScenario(app, c));
 }
 
-async function run(app: Hono<SimulatorEnv>, c: SimulatorContext): Promise<Response> {
-  const order = await readBody(c, runSchema);
-  if (order instanceof Response) return order;
-  const { world } = c.var;
-  const skill = order.skillId ? findSkill(world, order.skillId, order.stage ?? "development") : firstSkill(world);
-  const account = world.accounts.get(order.account ?? world.currentAccountId);
+async function runScenario(app: Hono<SimulatorEnv>, c: SimulatorContext): Promise<Response> {
+  const options = await readBody(c, runSchema);
+  if (options instanceof Response) return options;
+  const { scenario } = options;
+  const { store } = c.var;
+  const skill = options.skillId ? findSkill(store, options.skillId, options.stage ?? "development") : firstSkill(store);
+  const account = store.accounts.get(options.account ?? store.currentAccountId);
   if (!skill) return refuse(c, ["skillId: no such skill is registered"]);
-  if (!account) return refuse(c, [`account: no account ${order.account}`]);
-  const scene = sceneOf(c);
-  const stage: Stage = { c, scene, skill, account, order, browser: customerBrowser(app, c, scene) };
-  const { checks, linkId } = await SCENARIOS[order.scenario](stage);
-  return c.json({ ok: checks.length > 0 && passed(checks), scenario: order.scenario, linkId: linkId ?? null, checks });
+  if (!account) return refuse(c, [`account: there is no account ${options.account}`]);
+  const context = contextOf(c);
+  const browser = customerBrowser(app, c, context);
+  const { checks, linkId } = await SCENARIOS[scenario]({ c, context, skill, account, options, browser });
+  return c.json({ ok: checks.length > 0 && passed(checks), scenario, linkId: linkId ?? null, checks });
 }

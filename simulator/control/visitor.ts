@@ -2,7 +2,7 @@
 import type { Context, Hono } from "hono";
 import { createBrowser } from "../library/browser.ts";
 import type { Fetch } from "../library/token.ts";
-import type { Scene, SimulatorContext, SimulatorEnv } from "../scene.ts";
+import type { RequestContext, SimulatorContext, SimulatorEnv } from "../state/context.ts";
 
 export interface SignIn {
   readonly email: string;
@@ -12,10 +12,10 @@ export interface SignIn {
 const AMAZON_HOSTS = /(^|\.)(amazon\.com|amazon\.co\.jp|amazonalexa\.com)$/;
 
 /** A browser for which Amazon's addresses lead to this simulator and all others to the company. */
-export function customerBrowser(app: Hono<SimulatorEnv>, c: SimulatorContext, scene: Scene) {
+export function customerBrowser(app: Hono<SimulatorEnv>, c: SimulatorContext, context: RequestContext) {
   const fetch: Fetch = async (request) => {
     const { hostname, origin } = new URL(request.url);
-    if (origin !== scene.origin && !AMAZON_HOSTS.test(hostname)) return scene.send(request);
+    if (origin !== context.origin && !AMAZON_HOSTS.test(hostname)) return context.send(request);
     return app.fetch(request, c.env, executionContext(c));
   };
   return createBrowser(fetch);

@@ -60,14 +60,14 @@ export async function checkMalformedRequests(target: ConformanceTarget): Promise
   ];
   const checks: Check[] = [];
   for (const [what, statuses, error, init] of cases) {
-    const answer = await target.fetch(
+    const response = await target.fetch(
       new Request(target.client.tokenUrl, { method: "POST", redirect: "manual", ...init }),
     );
-    const body = (await answer.json().catch(() => ({}))) as { error?: string };
-    const ok = statuses.includes(answer.status) && body.error === error;
+    const body = (await response.json().catch(() => ({}))) as { error?: string };
+    const ok = statuses.includes(response.status) && body.error === error;
     const level = what === "an unknown refresh token" || what === "a wrong secret" ? must : should;
     checks.push(
-      level("refusals_by_the_book", ok, `${what} is answered ${answer.status} ${body.error ?? "without a code"}`),
+      level("refusals_by_the_book", ok, `${what} is answered ${response.status} ${body.error ?? "without a code"}`),
     );
   }
   return checks;

@@ -1,6 +1,7 @@
 // Everything that Alexa may do to an account-linking server, done on purpose: each check names what users would suffer.
-import { readAuthorizationAnswer } from "./authorization-answer.ts";
+
 import { type AuthorizationRequest, buildAuthorizationRequest } from "./authorization-request.ts";
+import { readAuthorizationResponse } from "./authorization-response.ts";
 import { type Check, firstFailure, must, passed, should } from "./checks.ts";
 import { checkClientDialects, checkMalformedRequests, checkRefreshes } from "./conformance-token.ts";
 import { randomText } from "./encoding.ts";
@@ -68,10 +69,10 @@ export async function obtainCode(
   const request = await makeRequest(target, redirectUri, stateLength);
   const url = await target.decide(request, "allow");
   if (url === undefined)
-    return { request, checks: [must("answer_returns", false, `nothing came back to ${redirectUri}`)] };
-  const answer = readAuthorizationAnswer(request, url);
-  const grant = answer.code ? { code: answer.code, redirectUri, codeVerifier: request.codeVerifier } : undefined;
-  return { request, checks: answer.checks, ...(grant && passed(answer.checks) && { grant }) };
+    return { request, checks: [must("response_returns", false, `nothing came back to ${redirectUri}`)] };
+  const response = readAuthorizationResponse(request, url);
+  const grant = response.code ? { code: response.code, redirectUri, codeVerifier: request.codeVerifier } : undefined;
+  return { request, checks: response.checks, ...(grant && passed(response.checks) && { grant }) };
 }
 
 async function linkOnce(
@@ -118,13 +119,13 @@ async function checkStrayOpenings(target: ConformanceTarget, redirectUri: string
     { headers: { "sec-purpose": "prefetch", purpose: "prefetch" } },
   ];
   for (const init of strays) {
-    const answer = await target.fetch(new Request(request.url, { ...init, redirect: "manual" }));
-    await answer.body?.cancel();
-    if (answer.status >= 500)
-      return must("stray_openings_harmless", false, `${init.method ?? "GET"} was answered ${answer.status}`);
+    const response = await target.fetch(new Request(request.url, { ...init, redirect: "manual" }));
+    await response.body?.cancel();
+    if (response.status >= 500)
+      return must("stray_openings_harmless", false, `${init.method ?? "GET"} was answered ${response.status}`);
   }
   const url = await target.decide(request, "allow");
-  const code = url && readAuthorizationAnswer(request, url).code;
+  const code = url && readAuthorizationResponse(request, url).code;
   return must(
     "stray_openings_harmless",
     Boolean(code),
@@ -137,9 +138,9 @@ async function checkStrayOpenings(target: ConformanceTarget, redirectUri: string
 async function checkDenial(target: ConformanceTarget, redirectUri: string): Promise<Check> {
   const request = await makeRequest(target, redirectUri);
   const url = await target.decide(request, "deny");
-  const answer = url === undefined ? undefined : readAuthorizationAnswer(request, url);
-  const state = answer?.checks.find((check) => check.name === "answer_state")?.ok === true;
-  const ok = answer?.error === "access_denied" && state;
+  const response = url === undefined ? undefined : readAuthorizationResponse(request, url);
+  const state = response?.checks.find((check) => check.name === "response_state")?.ok === true;
+  const ok = response?.error === "access_denied" && state;
   return must(
     "denial_returns_to_alexa",
     ok,

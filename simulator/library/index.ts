@@ -1,6 +1,7 @@
 // The simulator as a library: Alexa's side of account linking as functions over any `fetch`.
-export * from "./authorization-answer.ts";
+
 export * from "./authorization-request.ts";
+export * from "./authorization-response.ts";
 export * from "./browser.ts";
 export * from "./checks.ts";
 export * from "./conformance.ts";

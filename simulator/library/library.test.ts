@@ -1,16 +1,16 @@
 // The library: what Alexa sends, and how strictly it reads what comes back.
 import { describe, expect, it } from "vitest";
-import { readText } from "../exchanges.ts";
+import { readText } from "../state/recording.ts";
 import {
   amazonRedirectUri,
   buildAuthorizationRequest,
   buildState,
   challengeOf,
+  checkTokenResponse,
   codeExchangeRequest,
   firstFailure,
-  judgeTokenAnswer,
   passed,
-  readAuthorizationAnswer,
+  readAuthorizationResponse,
   refreshRequest,
   sendTokenRequest,
 } from "./index.ts";
@@ -35,7 +35,7 @@ function request() {
 function judge(body: unknown, init: ResponseInit = {}) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const headers = { "content-type": "application/json;charset=UTF-8", "cache-control": "no-store" };
-  return judgeTokenAnswer(new Response(text, { headers, ...init }), new TextEncoder().encode(text));
+  return checkTokenResponse(new Response(text, { headers, ...init }), new TextEncoder().encode(text));
 }
 
 describe("the authorization request", () => {
@@ -68,9 +68,9 @@ describe("the authorization request", () => {
 describe("the answer at the redirect URI", () => {
   it("takes a code with the same state", async () => {
     const sent = await request();
-    const answer = readAuthorizationAnswer(sent, `${sent.redirectUri}?code=c_1&state=${sent.encodedState}`);
-    expect(answer.code).toBe("c_1");
-    expect(answer.checks.filter((check) => !check.ok)).toEqual([]);
+    const response = readAuthorizationResponse(sent, `${sent.redirectUri}?code=c_1&state=${sent.encodedState}`);
+    expect(response.code).toBe("c_1");
+    expect(response.checks.filter((check) => !check.ok)).toEqual([]);
   });
 
   it.each([
@@ -81,30 +81,30 @@ describe("the answer at the redirect URI", () => {
     ["another value", () => "other", /another state/],
   ])("B1: refuses a state with %s, and says so", async (_, change, message) => {
     const sent = await request();
-    const { checks } = readAuthorizationAnswer(sent, `${sent.redirectUri}?code=c&state=${change(sent.encodedState)}`);
-    expect(firstFailure(checks)?.name).toBe("answer_state");
+    const { checks } = readAuthorizationResponse(sent, `${sent.redirectUri}?code=c&state=${change(sent.encodedState)}`);
+    expect(firstFailure(checks)?.name).toBe("response_state");
     expect(firstFailure(checks)?.detail).toMatch(message);
   });
 
   it("B1: another encoding of the same state links, but is noted", async () => {
     const sent = await request();
     const raw = sent.encodedState.replaceAll("%3D", "=");
-    const { checks } = readAuthorizationAnswer(sent, `${sent.redirectUri}?code=c&state=${raw}`);
+    const { checks } = readAuthorizationResponse(sent, `${sent.redirectUri}?code=c&state=${raw}`);
     expect(passed(checks)).toBe(true);
-    expect(checks.find((check) => check.name === "answer_state_bytes")?.ok).toBe(false);
+    expect(checks.find((check) => check.name === "response_state_bytes")?.ok).toBe(false);
   });
 
   it("L6: an answer from the app must carry source=app", async () => {
     const sent = await request();
     const url = `${sent.redirectUri}?code=c&state=${sent.encodedState}`;
-    expect(passed(readAuthorizationAnswer(sent, url, true).checks)).toBe(false);
-    expect(passed(readAuthorizationAnswer(sent, `${url}&source=app`, true).checks)).toBe(true);
+    expect(passed(readAuthorizationResponse(sent, url, true).checks)).toBe(false);
+    expect(passed(readAuthorizationResponse(sent, `${url}&source=app`, true).checks)).toBe(true);
   });
 
   it("refuses repeated parameters", async () => {
     const sent = await request();
-    const { checks } = readAuthorizationAnswer(sent, `${sent.redirectUri}?code=a&code=b&state=${sent.encodedState}`);
-    expect(firstFailure(checks)?.name).toBe("answer_parameters_once");
+    const { checks } = readAuthorizationResponse(sent, `${sent.redirectUri}?code=a&code=b&state=${sent.encodedState}`);
+    expect(firstFailure(checks)?.name).toBe("response_parameters_once");
   });
 });
 

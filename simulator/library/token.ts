@@ -95,7 +95,7 @@ export async function sendTokenRequest(
       const response = await fetch(new Request(request, { signal }));
       return { response, body: new Uint8Array(await response.arrayBuffer()) };
     });
-    return { ...judgeTokenAnswer(response, body), millis: millis() };
+    return { ...checkTokenResponse(response, body), millis: millis() };
   } catch (error) {
     const late = error instanceof DOMException && error.name === "TimeoutError";
     const detail = late ? `no answer within ${limitMs / 1000} s` : `no answer: ${String(error)}`;
@@ -131,7 +131,7 @@ export function refreshTokens(fetch: Fetch, client: TokenClient, refreshToken: s
 }
 
 /** Judges a token answer as strictly as Alexa does, and a little beyond where RFC 6749 §5.1 asks more. */
-export function judgeTokenAnswer(response: Response, body: Uint8Array): Omit<TokenOutcome, "millis"> {
+export function checkTokenResponse(response: Response, body: Uint8Array): Omit<TokenOutcome, "millis"> {
   const status = response.status;
   const type = response.headers.get("content-type") ?? "";
   const checks: Check[] = [must("token_in_time", true, `answered within ${TOKEN_LIMIT_MS / 1000} s`)];

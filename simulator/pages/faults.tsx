@@ -1,7 +1,7 @@
 // Faults to switch on by hand: what goes wrong in the field, one tap each.
 import type { Hono } from "hono";
-import { type Faults, faultsSchema } from "../faults.ts";
-import type { SimulatorContext, SimulatorEnv } from "../scene.ts";
+import type { SimulatorContext, SimulatorEnv } from "../state/context.ts";
+import { type Faults, faultsSchema } from "../state/faults.ts";
 import { ActionButton, showPage } from "./layout.tsx";
 
 interface Preset {
@@ -67,7 +67,7 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
         id: "refresh-lost",
         label: "The refresh answer gets lost",
         expect: "The same refresh token works again.",
-        faults: { refresh: { lostAnswer: true } },
+        faults: { refresh: { lostResponse: true } },
       },
       {
         id: "events-forged",
@@ -108,19 +108,19 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
         id: "expires-text",
         label: "expires_in as text",
         expect: "Linking works.",
-        faults: { lwaAnswer: { expiresInString: true } },
+        faults: { lwaResponse: { expiresInString: true } },
       },
       {
         id: "several",
         label: "Discovery names every region",
         expect: "One after the other is tried, each with a fresh code.",
-        faults: { discoveryAnswer: { endpoints: "several" } },
+        faults: { discoveryResponse: { endpoints: "several" } },
       },
       {
         id: "foreign",
         label: "Discovery names a stranger’s host",
         expect: "No token is ever sent there.",
-        faults: { discoveryAnswer: { endpoints: "foreign" } },
+        faults: { discoveryResponse: { endpoints: "foreign" } },
       },
       {
         id: "forbidden",
@@ -144,7 +144,7 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
         id: "not-linked",
         label: "Enabled, but not linked",
         expect: "Counts as a failure.",
-        faults: { enablementAnswer: { notLinked: true } },
+        faults: { enablementResponse: { notLinked: true } },
       },
     ],
   },
@@ -155,13 +155,13 @@ export function addFaultPages(app: Hono<SimulatorEnv>): void {
   app.post("/faults", async (c) => {
     const form = await c.req.parseBody();
     const preset = GROUPS.flatMap((group) => group.presets).find((each) => each.id === form.preset);
-    c.var.world.faults = preset ? faultsSchema.parse(preset.faults) : {};
+    c.var.store.faults = preset ? faultsSchema.parse(preset.faults) : {};
     return c.redirect("/faults", 303);
   });
 }
 
 function showFaults(c: SimulatorContext) {
-  const { faults } = c.var.world;
+  const { faults } = c.var.store;
   const active = Object.keys(faults).length > 0;
   return showPage(
     c,

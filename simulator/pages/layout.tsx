@@ -1,9 +1,9 @@
 // The frame of every page: who plays, which Amazon account is signed in, and where else to go.
 import { html, raw } from "hono/html";
 import type { Child } from "hono/jsx";
-import type { AmazonAccount } from "../configuration.ts";
-import { currentAccount, type SimulatorContext } from "../scene.ts";
-import { firstSkill } from "../world.ts";
+import type { AmazonAccount } from "../state/configuration.ts";
+import { currentAccount, type SimulatorContext } from "../state/context.ts";
+import { firstSkill } from "../state/store.ts";
 import { STYLES } from "./styles.ts";
 
 export type Tab = "overview" | "alexa-app" | "company" | "company-app" | "exchanges" | "faults" | "none";
@@ -14,7 +14,7 @@ export const REGION_NAMES = { NA: "America", EU: "Europe", FE: "Far East" } as c
 /** Answers with a page in the simulator's frame. */
 export function showPage(c: SimulatorContext, title: string, tab: Tab, children: Child, status: 200 | 400 | 404 = 200) {
   const account = currentAccount(c);
-  const company = firstSkill(c.var.world)?.company.name ?? "Company";
+  const company = firstSkill(c.var.store)?.company.name ?? "Company";
   const tabs: [Tab, string, string][] = [
     ["overview", "/", "Overview"],
     ["alexa-app", "/alexa-app", "Alexa app"],

@@ -1,16 +1,16 @@
 // The first page: what account linking is, what can be tried, and how things stand.
 import type { Hono } from "hono";
 import { setCookie } from "hono/cookie";
-import type { Skill } from "../configuration.ts";
-import { ACCOUNT_COOKIE, currentAccount, type SimulatorContext, type SimulatorEnv } from "../scene.ts";
-import { firstSkill, type Linking, resetWorld, type World } from "../world.ts";
+import type { Skill } from "../state/configuration.ts";
+import { ACCOUNT_COOKIE, currentAccount, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
+import { type Attempt, firstSkill, resetStore, type Store } from "../state/store.ts";
+import { actorName, Exchanges } from "./exchanges.tsx";
 import { ActionButton, REGION_NAMES, showPage } from "./layout.tsx";
-import { actorName, Wire } from "./wire.tsx";
 
 export function addOverviewPages(app: Hono<SimulatorEnv>): void {
   app.get("/", (c) => showOverview(c));
   app.post("/reset", (c) => {
-    resetWorld(c.var.world);
+    resetStore(c.var.store);
     return c.redirect("/", 303);
   });
   app.get("/accounts", (c) => showAccounts(c));
@@ -28,8 +28,8 @@ function localPath(back: unknown): string {
 }
 
 function showOverview(c: SimulatorContext) {
-  const { world } = c.var;
-  const skill = firstSkill(world);
+  const { store } = c.var;
+  const skill = firstSkill(store);
   return showPage(
     c,
     "Overview",
@@ -45,8 +45,8 @@ function showOverview(c: SimulatorContext) {
       {skill ? <Flows skill={skill} /> : <NoSkill origin={new URL(c.req.url).origin} />}
       {skill && (
         <div class="grid two">
-          <State world={world} skill={skill} />
-          <Parties world={world} />
+          <State store={store} skill={skill} />
+          <Parties store={store} />
         </div>
       )}
     </div>,
@@ -95,8 +95,8 @@ function NoSkill({ origin }: { origin: string }) {
   );
 }
 
-function State({ world, skill }: { world: World; skill: Skill }) {
-  const faults = Object.keys(world.faults);
+function State({ store, skill }: { store: Store; skill: Skill }) {
+  const faults = Object.keys(store.faults);
   return (
     <div class="card stack">
       <h2>How things stand</h2>
@@ -121,15 +121,15 @@ function State({ world, skill }: { world: World; skill: Skill }) {
         <dd>{faults.length === 0 ? "none" : <a href="/faults">{faults.join(", ")}</a>}</dd>
       </dl>
       <h3>Links now</h3>
-      {world.links.size === 0 ? (
+      {store.links.size === 0 ? (
         <p class="small soft">Nobody has linked yet.</p>
       ) : (
         <ul class="list small">
-          {[...world.links.values()].map((link) => (
+          {[...store.links.values()].map((link) => (
             <li class="row ends">
               <span>
-                {world.accounts.get(link.accountId)?.name}
-                {link.person && `, ${link.person}’s voice`} · {world.skills.get(`${link.skillId}/${link.stage}`)?.name}
+                {store.accounts.get(link.accountId)?.name}
+                {link.person && `, ${link.person}’s voice`} · {store.skills.get(`${link.skillId}/${link.stage}`)?.name}
               </span>
               <span class={`pill ${link.alive ? "ok" : "bad"}`}>{link.alive ? "linked" : "broken"}</span>
             </li>
@@ -141,7 +141,7 @@ function State({ world, skill }: { world: World; skill: Skill }) {
   );
 }
 
-function Parties({ world }: { world: World }) {
+function Parties({ store }: { store: Store }) {
   const roles = [
     ["alexa", "The Alexa app and Alexa’s servers. They hold the tokens once linked."],
     ["amazon", "Amazon’s own sign-in. Used only when linking starts at the company."],
@@ -154,7 +154,7 @@ function Parties({ world }: { world: World }) {
       <ul class="list small">
         {roles.map(([actor, role]) => (
           <li class="tight">
-            <span class={`pill ${actor}`}>{actorName(world, actor)}</span>
+            <span class={`pill ${actor}`}>{actorName(store, actor)}</span>
             <p class="soft">{role}</p>
           </li>
         ))}
@@ -164,7 +164,7 @@ function Parties({ world }: { world: World }) {
 }
 
 function showAccounts(c: SimulatorContext) {
-  const { world } = c.var;
+  const { store } = c.var;
   const current = currentAccount(c);
   const back = localPath(c.req.query("back"));
   return showPage(
@@ -179,7 +179,7 @@ function showAccounts(c: SimulatorContext) {
       </p>
       <form method="post" action="/accounts" class="stack">
         <input type="hidden" name="back" value={back} />
-        {[...world.accounts.values()].map((account) => (
+        {[...store.accounts.values()].map((account) => (
           <button
             type="submit"
             class="person"
@@ -209,9 +209,9 @@ const FLOWS = {
 } as const;
 
 function showExchanges(c: SimulatorContext, linkId?: string) {
-  const { world } = c.var;
-  const linkings = [...world.linkings.values()].reverse();
-  const open = linkId ?? linkings[0]?.linkId;
+  const { store } = c.var;
+  const attempts = [...store.attempts.values()].reverse();
+  const open = linkId ?? attempts[0]?.linkId;
   return showPage(
     c,
     "Exchanges",
@@ -224,13 +224,13 @@ function showExchanges(c: SimulatorContext, linkId?: string) {
         </p>
         <LiveSwitch on={c.req.query("live") === "on"} path={new URL(c.req.url).pathname} />
         <div class="grid">
-          {linkings.map((linking) => (
-            <LinkingCard linking={linking} world={world} open={linking.linkId === open} />
+          {attempts.map((attempt) => (
+            <AttemptCard attempt={attempt} store={store} open={attempt.linkId === open} />
           ))}
-          {linkings.length === 0 && <p class="note">No attempts yet.</p>}
+          {attempts.length === 0 && <p class="note">No attempts yet.</p>}
         </div>
       </section>
-      <Wire world={world} linkId={open} />
+      <Exchanges store={store} linkId={open} />
     </div>,
   );
 }
@@ -249,18 +249,18 @@ function LiveSwitch({ on, path }: { on: boolean; path: string }) {
   );
 }
 
-function LinkingCard({ linking, world, open }: { linking: Linking; world: World; open: boolean }) {
+function AttemptCard({ attempt, store, open }: { attempt: Attempt; store: Store; open: boolean }) {
   return (
-    <a class="card tight" href={`/exchanges/${linking.linkId}`} style={open ? "border-color:#14b0d4" : ""}>
+    <a class="card tight" href={`/exchanges/${attempt.linkId}`} style={open ? "border-color:#14b0d4" : ""}>
       <div class="row ends">
-        <strong>{FLOWS[linking.flow]}</strong>
-        <span class={`pill ${LOOKS[linking.outcome]}`}>{linking.outcome}</span>
+        <strong>{FLOWS[attempt.flow]}</strong>
+        <span class={`pill ${LOOKS[attempt.outcome]}`}>{attempt.outcome}</span>
       </div>
       <p class="small soft">
-        {world.accounts.get(linking.accountId)?.name} · {new Date(linking.startedAt).toISOString().slice(11, 19)} UTC ·{" "}
-        <code>{linking.linkId}</code>
+        {store.accounts.get(attempt.accountId)?.name} · {new Date(attempt.startedAt).toISOString().slice(11, 19)} UTC ·{" "}
+        <code>{attempt.linkId}</code>
       </p>
-      {linking.reason && <p class="small">{linking.reason}</p>}
+      {attempt.reason && <p class="small">{attempt.reason}</p>}
     </a>
   );
 }

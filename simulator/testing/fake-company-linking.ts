@@ -55,10 +55,10 @@ export function createFakeLinking(company: LinkingCompany) {
     const credentials = { client_id: company.lwa.clientId, client_secret: company.lwa.clientSecret };
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     const body = encodeParameters({ ...form, ...credentials });
-    const answer = await company.amazon(
+    const response = await company.amazon(
       new Request(`${company.amazonOrigin}/auth/o2/token`, { method: "POST", headers, body }),
     );
-    const { access_token: token } = (await answer.json()) as { access_token?: string };
+    const { access_token: token } = (await response.json()) as { access_token?: string };
     if (!token) return false;
     const bearer = { authorization: `Bearer ${token}` };
     const discovery = await company.amazon(
@@ -129,8 +129,8 @@ export function createFakeLinking(company: LinkingCompany) {
         ticket: "t",
       });
     const state = rawParameter(query, "state");
-    const answer = decision === "allow" ? `code=${company.mintCode(redirectUri)}` : "error=access_denied";
-    return Response.json({ redirectTo: `${redirectUri}?${answer}&state=${state}&source=app` });
+    const response = decision === "allow" ? `code=${company.mintCode(redirectUri)}` : "error=access_denied";
+    return Response.json({ redirectTo: `${redirectUri}?${response}&state=${state}&source=app` });
   }
 
   return async (request: Request): Promise<Response | undefined> => {

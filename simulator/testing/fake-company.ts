@@ -1,6 +1,7 @@
 // A company's OAuth server in one small file, correct by default and breakable on purpose: it tests the simulator.
-import { readText } from "../exchanges.ts";
+
 import { challengeOf } from "../library/pkce.ts";
+import { readText } from "../state/recording.ts";
 
 export interface FakeCompanyOptions {
   readonly clientId: string;
@@ -113,7 +114,7 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
     if (broken === "new_link_kills_old") refreshTokens.clear();
     const refreshToken = `rt_fake${++sequence}`;
     refreshTokens.add(refreshToken);
-    return answer(refreshToken, false);
+    return response(refreshToken, false);
   }
 
   function authenticated(request: Request, form: URLSearchParams): boolean {
@@ -127,14 +128,14 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
   function refresh(presented: string): Response {
     if (!refreshTokens.has(presented)) return Response.json({ error: "invalid_grant" }, { status: 400 });
     if (broken === "fault_is_invalid_grant") return Response.json({ error: "invalid_grant" }, { status: 400 });
-    if (broken !== "strict_rotation") return answer(presented, true);
+    if (broken !== "strict_rotation") return response(presented, true);
     refreshTokens.delete(presented);
     const next = `rt_fake${++sequence}`;
     refreshTokens.add(next);
-    return answer(next, true);
+    return response(next, true);
   }
 
-  function answer(refreshToken: string, again: boolean): Response {
+  function response(refreshToken: string, again: boolean): Response {
     const fresh = broken === "same_access_token" && lastAccessToken ? lastAccessToken : `at_fake${++sequence}`;
     lastAccessToken = fresh;
     const body = JSON.stringify({

@@ -33,10 +33,6 @@ export async function raiseServers(variables: Readonly<Record<string, string>> =
   const serviceUrl = (await serviceHarness.listen()).url;
   serviceUrl.hostname = "localhost";
   const service = serviceUrl.origin;
-  // Each has to know the other: both are told once their ports are known. The simulator makes its certificates anew with that.
-  await simulatorHarness.update({
-    workers: [{ configPath: "simulator/wrangler.toml", vars: { SERVICE_ORIGIN: service } }],
-  });
   const certRoot = await (await fetch(`${simulator}/simulator/certificate-root`)).text();
   await serviceHarness.update({ workers: [worker({ ...simulatedAmazon(simulator, certRoot), ...variables })] });
   await serviceHarness.getWorker("alexa-link-test").applyD1Migrations("DB");

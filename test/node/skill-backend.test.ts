@@ -134,7 +134,7 @@ async function link(type: SkillType, faults: object = {}): Promise<{ outcome: st
   });
   if (!visit.arrived) throw new Error(visit.why);
   await (await browser.request(visit.url, {})).text();
-  const attempts = (await simulator("GET", "/simulator/linkings")) as { items: { outcome: string; checks: Json[] }[] };
+  const attempts = (await simulator("GET", "/simulator/attempts")) as { items: { outcome: string; checks: Json[] }[] };
   const token = JSON.stringify(received.at(-1)).match(/"(?:token|accessToken)":"(eyJ[^"]+)"/)?.[1] ?? "";
   return { outcome: "none", checks: [], ...attempts.items.at(-1), token };
 }

@@ -3,7 +3,7 @@ import type { AuthorizationRequest } from "./authorization-request.ts";
 import { type Check, must, should } from "./checks.ts";
 import { countParameter, decodeParameter, rawParameter, rawQuery } from "./encoding.ts";
 
-export interface AuthorizationAnswer {
+export interface AuthorizationResponse {
   readonly code?: string;
   readonly error?: string;
   readonly checks: readonly Check[];
@@ -13,18 +13,18 @@ export interface AuthorizationAnswer {
  * Reads the URL that the customer's browser (or the company's app) opened at Alexa's redirect URI (RFC 6749 §4.1.2).
  * `fromApp` expects the `source=app` that an app-to-app answer carries.
  */
-export function readAuthorizationAnswer(
+export function readAuthorizationResponse(
   request: AuthorizationRequest,
   url: string,
   fromApp = false,
-): AuthorizationAnswer {
+): AuthorizationResponse {
   const query = rawQuery(url);
   const code = decodeParameter(rawParameter(query, "code") ?? "") || undefined;
   const error = decodeParameter(rawParameter(query, "error") ?? "") || undefined;
   const checks: Check[] = [];
   const repeated = ["code", "state", "error"].filter((name) => countParameter(query, name) > 1);
   checks.push(
-    must("answer_parameters_once", repeated.length === 0, repeated.length ? `repeated: ${repeated}` : "no repeats"),
+    must("response_parameters_once", repeated.length === 0, repeated.length ? `repeated: ${repeated}` : "no repeats"),
   );
   checks.push(...checkState(request, rawParameter(query, "state")));
   if (fromApp) {
@@ -32,32 +32,32 @@ export function readAuthorizationAnswer(
     const detail = source === "app" ? "source=app" : "source=app is missing from an answer that came from the app";
     checks.push(
       error
-        ? should("answer_source_app", source === "app", detail)
-        : must("answer_source_app", source === "app", detail),
+        ? should("response_source_app", source === "app", detail)
+        : must("response_source_app", source === "app", detail),
     );
   }
   if (error) {
-    checks.push(must("answer_code", false, `the server answered error=${error}`));
+    checks.push(must("response_code", false, `the server answered error=${error}`));
     return { error, checks };
   }
   checks.push(
-    must("answer_code", code !== undefined, code ? `a code of ${code.length} characters` : "no code came back"),
+    must("response_code", code !== undefined, code ? `a code of ${code.length} characters` : "no code came back"),
   );
   return { ...(code && { code }), checks };
 }
 
 function checkState(request: AuthorizationRequest, raw: string | undefined): Check[] {
-  if (raw === undefined) return [must("answer_state", false, "state did not come back at all")];
+  if (raw === undefined) return [must("response_state", false, "state did not come back at all")];
   const same = raw === request.encodedState;
   const equal = same || decodeParameter(raw) === request.state;
   return [
     must(
-      "answer_state",
+      "response_state",
       equal,
       equal ? `the same ${request.state.length} characters` : explainStateChange(request, raw),
     ),
     should(
-      "answer_state_bytes",
+      "response_state_bytes",
       same,
       same ? "byte for byte as sent" : "same value, but encoded differently than sent",
     ),

@@ -1,18 +1,16 @@
 // Everything this Amazon remembers, in the memory of one isolate.
-import type { Certificates } from "./alexa/certificates.ts";
-import type { Device } from "./company/device.ts";
+import type { AuthorizationRequest } from "../library/authorization-request.ts";
+import type { Check } from "../library/checks.ts";
+import { randomText } from "../library/encoding.ts";
 import { type AmazonAccount, BUILT_IN_ACCOUNTS, type Skill, type SkillStage, skillKey } from "./configuration.ts";
-import type { Exchange } from "./exchanges.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Faults } from "./faults.ts";
-import type { AuthorizationRequest } from "./library/authorization-request.ts";
-import type { Check } from "./library/checks.ts";
-import { randomText } from "./library/encoding.ts";
 
 /** How a linking started: in the Alexa app with a web page, in the Alexa app with the company's app, or at the company. */
 export type Flow = "alexa_app" | "alexa_app_to_app" | "company";
 
 /** One attempt to link, from the first tap to the outcome. */
-export interface Linking {
+export interface Attempt {
   readonly linkId: string;
   readonly flow: Flow;
   readonly skillId: string;
@@ -25,7 +23,7 @@ export interface Linking {
   /** `state` of the company's request to Amazon, when it started there. */
   amazonState?: string;
   /** An answer arrived at the redirect URI. */
-  answered?: boolean;
+  redirected?: boolean;
   outcome: "running" | "linked" | "failed" | "cancelled";
   /** Why it failed, for people. */
   reason?: string;
@@ -79,12 +77,32 @@ export interface AmazonToken {
   readonly expiresAt: number;
 }
 
-export interface World {
+export interface Device {
+  accessToken?: string;
+  refreshToken?: string;
+  signIn?: { readonly state: string; readonly codeVerifier: string; readonly then: string };
+  /** What the app shows next: the outcome of the last step. */
+  message?: { readonly kind: "ok" | "bad" | "warn"; readonly title: string; readonly detail: string };
+  /** The linking that the app started last. */
+  linkId?: string;
+}
+
+export const CHAIN_VARIANTS = ["good", "expired", "wrong_host", "other_root", "missing_intermediate"] as const;
+export type ChainVariant = (typeof CHAIN_VARIANTS)[number];
+
+export interface Certificates {
+  readonly rootPem: string;
+  /** PEM files as served under `/echo.api/`, leaf first. */
+  readonly chains: Readonly<Record<ChainVariant, string>>;
+  readonly signingKey: CryptoKey;
+}
+
+export interface Store {
   readonly skills: Map<string, Skill>;
   readonly accounts: Map<string, AmazonAccount>;
   /** Who is signed in at Amazon in browsers that did not choose. */
   currentAccountId: string;
-  readonly linkings: Map<string, Linking>;
+  readonly attempts: Map<string, Attempt>;
   readonly links: Map<string, Link>;
   readonly codes: Map<string, AmazonCode>;
   readonly accessTokens: Map<string, AmazonToken>;
@@ -100,12 +118,12 @@ export interface World {
   certificates?: Certificates;
 }
 
-export function createWorld(): World {
+export function createStore(): Store {
   return {
     skills: new Map(),
     accounts: new Map(BUILT_IN_ACCOUNTS.map((account) => [account.id, account])),
     currentAccountId: "nora",
-    linkings: new Map(),
+    attempts: new Map(),
     links: new Map(),
     codes: new Map(),
     accessTokens: new Map(),
@@ -120,28 +138,28 @@ export function createWorld(): World {
 }
 
 /** Forgets every linking, link, token, exchange and fault; skills and accounts stay. */
-export function resetWorld(world: World): void {
-  const { linkings, links, codes, accessTokens, refreshTokens, devices } = world;
-  for (const map of [linkings, links, codes, accessTokens, refreshTokens, devices]) map.clear();
-  world.exchanges = [];
-  world.faults = {};
-  world.clockOffsetMs = 0;
-  world.currentAccountId = "nora";
-  world.appInstalled = false;
+export function resetStore(store: Store): void {
+  const { attempts, links, codes, accessTokens, refreshTokens, devices } = store;
+  for (const map of [attempts, links, codes, accessTokens, refreshTokens, devices]) map.clear();
+  store.exchanges = [];
+  store.faults = {};
+  store.clockOffsetMs = 0;
+  store.currentAccountId = "nora";
+  store.appInstalled = false;
 }
 
 /** The simulator's own time in milliseconds since 1970; `POST /simulator/clock` moves it. */
-export function now(world: World): number {
-  return Date.now() + world.clockOffsetMs;
+export function now(store: Store): number {
+  return Date.now() + store.clockOffsetMs;
 }
 
-export function findSkill(world: World, skillId: string, stage: string): Skill | undefined {
-  return world.skills.get(skillKey(skillId, stage));
+export function findSkill(store: Store, skillId: string, stage: string): Skill | undefined {
+  return store.skills.get(skillKey(skillId, stage));
 }
 
 /** The skill that pages show when none is named: the one registered first. */
-export function firstSkill(world: World): Skill | undefined {
-  return world.skills.values().next().value;
+export function firstSkill(store: Store): Skill | undefined {
+  return store.skills.values().next().value;
 }
 
 /** Key of the account's link, or of one speaker's. */
@@ -150,8 +168,8 @@ export function linkKey(accountId: string, skillId: string, stage: string, perso
 }
 
 /** All links of one enablement: the account's and its speakers'. */
-export function linksOf(world: World, of: Pick<Link, "accountId" | "skillId" | "stage">): Link[] {
-  return [...world.links.values()].filter(
+export function linksOf(store: Store, of: Pick<Link, "accountId" | "skillId" | "stage">): Link[] {
+  return [...store.links.values()].filter(
     ({ accountId, skillId, stage }) => accountId === of.accountId && skillId === of.skillId && stage === of.stage,
   );
 }
@@ -162,25 +180,25 @@ export function personIdOf(accountId: string, person: string): string {
 }
 
 /** Begins a linking and remembers it, newest last; only the newest hundred are kept. */
-export function beginLinking(
-  world: World,
-  start: Pick<Linking, "flow" | "skillId" | "stage" | "accountId" | "person">,
-): Linking {
-  const linking: Linking = {
+export function startAttempt(
+  store: Store,
+  start: Pick<Attempt, "flow" | "skillId" | "stage" | "accountId" | "person">,
+): Attempt {
+  const attempt: Attempt = {
     ...start,
     linkId: `lk_${randomText(6)}`,
-    startedAt: now(world),
+    startedAt: now(store),
     outcome: "running",
     checks: [],
   };
-  world.linkings.set(linking.linkId, linking);
-  if (world.linkings.size > 100) world.linkings.delete(world.linkings.keys().next().value ?? "");
-  return linking;
+  store.attempts.set(attempt.linkId, attempt);
+  if (store.attempts.size > 100) store.attempts.delete(store.attempts.keys().next().value ?? "");
+  return attempt;
 }
 
 /** Ends a linking without success. */
-export function failLinking(linking: Linking, reason: string, checks: readonly Check[] = []): void {
-  linking.outcome = "failed";
-  linking.reason = reason;
-  linking.checks.push(...checks);
+export function failAttempt(attempt: Attempt, reason: string, checks: readonly Check[] = []): void {
+  attempt.outcome = "failed";
+  attempt.reason = reason;
+  attempt.checks.push(...checks);
 }

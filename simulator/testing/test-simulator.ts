@@ -1,7 +1,7 @@
 // A simulator with a registered skill and a fake company behind it, for the simulator's own tests.
 import { createSimulator } from "../app.ts";
-import type { Exchange } from "../exchanges.ts";
-import type { Faults } from "../faults.ts";
+import type { Exchange } from "../state/exchange.ts";
+import type { Faults } from "../state/faults.ts";
 import { type Breakage, createFakeCompany } from "./fake-company.ts";
 import { createFakeLinking } from "./fake-company-linking.ts";
 
@@ -32,10 +32,10 @@ export function skill(changes: Record<string, unknown> = {}) {
 }
 
 /** Sets the stage; `broken` names what is wrong with the company. */
-export async function setStage(changes: Record<string, unknown> = {}, broken?: Breakage) {
+export async function startSimulator(changes: Record<string, unknown> = {}, broken?: Breakage) {
   const company = createFakeCompany({ ...COMPANY, redirectUris: REDIRECT_URIS }, broken);
   const simulator = createSimulator();
-  const env = { SERVICE: company as unknown as Fetcher, SERVICE_ORIGIN: SERVICE };
+  const env = { SERVICE: company as unknown as Fetcher };
 
   async function call(url: string, init?: RequestInit): Promise<Response> {
     return simulator.request(url.startsWith("/") ? `${SIMULATOR}${url}` : url, init, env);

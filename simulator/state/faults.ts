@@ -4,7 +4,7 @@ import * as z from "zod";
 const times = z.int().positive().optional();
 
 /** A bad answer in place of (or, for `slow`, before) the real one. A number is short for that status, a word for that mode. */
-const answerObject = z.strictObject({
+const responseObject = z.strictObject({
   mode: z.enum(["status", "html", "empty", "slow", "timeout", "redirect"]).default("status"),
   status: z.int().min(200).max(599).optional(),
   /** Seconds of a `Retry-After` header. */
@@ -17,23 +17,23 @@ const answerObject = z.strictObject({
   /** How often; left out, until changed. */
   times,
 });
-export type AnswerFault = z.infer<typeof answerObject>;
+export type ResponseFault = z.infer<typeof responseObject>;
 
-const answerFault = z.union([
-  answerObject,
+const responseFault = z.union([
+  responseObject,
   z
     .int()
     .min(200)
     .max(599)
-    .transform((status): AnswerFault => ({ mode: "status", status })),
-  z.enum(["html", "empty", "slow", "timeout", "redirect"]).transform((mode): AnswerFault => ({ mode })),
+    .transform((status): ResponseFault => ({ mode: "status", status })),
+  z.enum(["html", "empty", "slow", "timeout", "redirect"]).transform((mode): ResponseFault => ({ mode })),
 ]);
 
 export const faultsSchema = z.strictObject({
   /** `POST /auth/o2/token` as a whole. */
-  lwa: answerFault.optional(),
+  lwa: responseFault.optional(),
   /** What a good answer of `POST /auth/o2/token` looks like, or a refusal with the given OAuth error. */
-  lwaAnswer: z
+  lwaResponse: z
     .strictObject({
       /** `expires_in` as text, as one of Amazon's pages shows it. */
       expiresInString: z.boolean().optional(),
@@ -46,7 +46,7 @@ export const faultsSchema = z.strictObject({
       times,
     })
     .optional(),
-  profile: answerFault.optional(),
+  profile: responseFault.optional(),
   /** What Amazon's consent page sends back although the customer taps "Allow". */
   consent: z
     .strictObject({
@@ -60,9 +60,9 @@ export const faultsSchema = z.strictObject({
       times,
     })
     .optional(),
-  discovery: answerFault.optional(),
+  discovery: responseFault.optional(),
   /** What a good answer of discovery holds. */
-  discoveryAnswer: z
+  discoveryResponse: z
     .strictObject({
       endpoints: z.enum(["several", "none", "foreign", "wrong"]).optional(),
       /** `https://` before each host. */
@@ -72,13 +72,13 @@ export const faultsSchema = z.strictObject({
     .optional(),
   enablement: z
     .strictObject({
-      NA: answerFault.optional(),
-      EU: answerFault.optional(),
-      FE: answerFault.optional(),
-      all: answerFault.optional(),
+      NA: responseFault.optional(),
+      EU: responseFault.optional(),
+      FE: responseFault.optional(),
+      all: responseFault.optional(),
     })
     .optional(),
-  enablementAnswer: z
+  enablementResponse: z
     .strictObject({
       /** 201 (and GET 200) whose `accountLink.status` is not LINKED. */
       notLinked: z.boolean().optional(),
@@ -118,7 +118,7 @@ export const faultsSchema = z.strictObject({
       /** The code presented once more after the good answer. */
       resend: z.boolean().optional(),
       /** The first answer never arrives; the same request is sent again. */
-      lostAnswer: z.boolean().optional(),
+      lostResponse: z.boolean().optional(),
       verifier: z.enum(["missing", "wrong", "extra"]).optional(),
       wrongSecret: z.boolean().optional(),
       wrongRedirectUri: z.boolean().optional(),
@@ -134,7 +134,7 @@ export const faultsSchema = z.strictObject({
       /** So many refreshes at once. */
       parallel: z.int().min(2).max(50).optional(),
       /** The first answer never arrives; the same refresh token is presented again. */
-      lostAnswer: z.boolean().optional(),
+      lostResponse: z.boolean().optional(),
       /** The refresh token before the newest one. */
       oldToken: z.boolean().optional(),
       times,
@@ -178,7 +178,7 @@ export function useEnablementFault(
   faults: Faults,
   region: "NA" | "EU" | "FE",
   method: string,
-): AnswerFault | undefined {
+): ResponseFault | undefined {
   const regions = faults.enablement;
   if (!regions) return undefined;
   for (const name of [region, "all"] as const) {
@@ -198,7 +198,7 @@ function countDown(fault: unknown): boolean {
 }
 
 /** Plays an answer fault: the bad answer, or undefined (after its delay) when the real one should follow. */
-export async function playAnswerFault(fault: AnswerFault | undefined): Promise<Response | undefined> {
+export async function playResponseFault(fault: ResponseFault | undefined): Promise<Response | undefined> {
   if (!fault) return undefined;
   const headers = new Headers(fault.retryAfter === undefined ? {} : { "retry-after": String(fault.retryAfter) });
   switch (fault.mode) {

@@ -1,19 +1,20 @@
 // `POST /v3/events`: Alexa's event gateway, where the company reports changes.
-import { answering, type SimulatorContext } from "../scene.ts";
-import { regionOf } from "./regions.ts";
-import { findAccessToken } from "./tokens.ts";
 
-export function answerEventGateway(c: SimulatorContext): Promise<Response> {
+import { regionOf } from "../amazon/regions.ts";
+import { findAccessToken } from "../amazon/tokens.ts";
+import { recordIncoming, type SimulatorContext } from "../state/context.ts";
+
+export function serveEventGateway(c: SimulatorContext): Promise<Response> {
   const about = {
     from: "company",
     to: "alexa",
     title: "The company tells Alexa about a change",
     why: "With the token from AcceptGrant, so that Alexa knows for which customer.",
   } as const;
-  return answering(c, about, async (body, exchange) => {
-    const { world } = c.var;
+  return recordIncoming(c, about, async (body, exchange) => {
+    const { store } = c.var;
     const bearer = /^Bearer (.+)$/.exec(c.req.header("authorization") ?? "")?.[1] ?? bearerInScope(body);
-    const found = findAccessToken(world, bearer);
+    const found = findAccessToken(store, bearer);
     if ("problem" in found) {
       const [status, code] =
         found.problem === "revoked"
@@ -29,7 +30,7 @@ export function answerEventGateway(c: SimulatorContext): Promise<Response> {
     }
     const { grant } = found.token;
     exchange.linkId = grant.linkId;
-    const home = world.accounts.get(grant.accountId)?.region;
+    const home = store.accounts.get(grant.accountId)?.region;
     if (home !== regionOf(c.req.url))
       exchange.note = `This customer lives in ${home}; the event went to ${regionOf(c.req.url)}.`;
     return new Response(null, { status: home === regionOf(c.req.url) ? 202 : 403 });

@@ -1,11 +1,11 @@
 // The exchange as it happens: each request and answer as a step that opens.
 
-import type { Actor, Exchange, Message } from "../exchanges.ts";
 import type { Check } from "../library/checks.ts";
-import { firstSkill, type World } from "../world.ts";
+import type { Actor, Exchange, Message } from "../state/exchange.ts";
+import { firstSkill, type Store } from "../state/store.ts";
 
-interface WireProps {
-  readonly world: World;
+interface ExchangesProps {
+  readonly store: Store;
   readonly linkId?: string | undefined;
   readonly title?: string;
   /** Without a linking: only the steps of this party. */
@@ -13,10 +13,10 @@ interface WireProps {
 }
 
 /** The steps of one linking (or the newest of all), oldest first, with an explanation for newcomers. */
-export function Wire({ world, linkId, title, of }: WireProps) {
+export function Exchanges({ store, linkId, title, of }: ExchangesProps) {
   const all = linkId
-    ? world.exchanges.filter((exchange) => exchange.linkId === linkId)
-    : world.exchanges.filter((exchange) => !of || exchange.from === of || exchange.to === of).slice(-40);
+    ? store.exchanges.filter((exchange) => exchange.linkId === linkId)
+    : store.exchanges.filter((exchange) => !of || exchange.from === of || exchange.to === of).slice(-40);
   return (
     <aside class="wire">
       <h2>{title ?? "On the wire"}</h2>
@@ -32,7 +32,7 @@ export function Wire({ world, linkId, title, of }: WireProps) {
           </p>
           <ol class="steps">
             {all.map((exchange) => (
-              <Step exchange={exchange} world={world} />
+              <Step exchange={exchange} store={store} />
             ))}
           </ol>
         </>
@@ -42,8 +42,8 @@ export function Wire({ world, linkId, title, of }: WireProps) {
 }
 
 /** What people call a party. */
-export function actorName(world: World, actor: Actor): string {
-  const company = firstSkill(world)?.company.name ?? "Company";
+export function actorName(store: Store, actor: Actor): string {
+  const company = firstSkill(store)?.company.name ?? "Company";
   const names = {
     browser: "Customer’s phone",
     alexa: "Alexa",
@@ -54,16 +54,16 @@ export function actorName(world: World, actor: Actor): string {
   return names[actor];
 }
 
-function Step({ exchange, world }: { exchange: Exchange; world: World }) {
-  const { request, answer } = exchange;
+function Step({ exchange, store }: { exchange: Exchange; store: Store }) {
+  const { request, response } = exchange;
   const path = readablePath(request.url);
   return (
     <li class={`${exchange.from} ${exchange.parentId === null ? "" : "inner"}`}>
       <details class="step">
         <summary>
           <div class="who">
-            <span class={`pill ${exchange.from}`}>{actorName(world, exchange.from)}</span>→
-            <span class={`pill ${exchange.to}`}>{actorName(world, exchange.to)}</span>
+            <span class={`pill ${exchange.from}`}>{actorName(store, exchange.from)}</span>→
+            <span class={`pill ${exchange.to}`}>{actorName(store, exchange.to)}</span>
           </div>
           <div class="what">{exchange.title}</div>
           <div class="line">
@@ -71,7 +71,7 @@ function Step({ exchange, world }: { exchange: Exchange; world: World }) {
               {request.method} {path}
             </code>
             <span class="ms">
-              {answer && <span class={`pill ${statusLook(answer.status)}`}>{answer.status}</span>}
+              {response && <span class={`pill ${statusLook(response.status)}`}>{response.status}</span>}
               {exchange.error && <span class="pill bad">{exchange.error}</span>}
               {exchange.durationMs !== null && ` ${exchange.durationMs} ms`}
             </span>
@@ -79,8 +79,8 @@ function Step({ exchange, world }: { exchange: Exchange; world: World }) {
         </summary>
         <div class="inside">
           <p class="small soft">{exchange.why}</p>
-          {exchange.note && <p class={`note ${answer && answer.status < 400 ? "" : "warn"}`}>{exchange.note}</p>}
-          <h4>{answer || exchange.error ? "Request" : "Address"}</h4>
+          {exchange.note && <p class={`note ${response && response.status < 400 ? "" : "warn"}`}>{exchange.note}</p>}
+          <h4>{response || exchange.error ? "Request" : "Address"}</h4>
           <pre>
             <b>
               {request.method} {request.url.split("?")[0]}
@@ -88,12 +88,12 @@ function Step({ exchange, world }: { exchange: Exchange; world: World }) {
             {spellQuery(request.url)}
             {spellMessage(request)}
           </pre>
-          {answer && (
+          {response && (
             <>
               <h4>Answer</h4>
               <pre>
-                <b>{answer.status}</b>
-                {spellMessage(answer)}
+                <b>{response.status}</b>
+                {spellMessage(response)}
               </pre>
             </>
           )}

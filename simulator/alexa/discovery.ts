@@ -1,23 +1,24 @@
 // `GET /v1/alexaApiEndpoint`: which region serves a customer.
-import { REGIONS, type Region } from "../configuration.ts";
-import { playAnswerFault, useFault } from "../faults.ts";
-import { answering, type SimulatorContext } from "../scene.ts";
-import { endpointOf } from "./regions.ts";
-import { findAccessToken, statusOfBadToken } from "./tokens.ts";
 
-export function answerDiscovery(c: SimulatorContext): Promise<Response> {
+import { endpointOf } from "../amazon/regions.ts";
+import { findAccessToken, statusOfBadToken } from "../amazon/tokens.ts";
+import { REGIONS, type Region } from "../state/configuration.ts";
+import { recordIncoming, type SimulatorContext } from "../state/context.ts";
+import { playResponseFault, useFault } from "../state/faults.ts";
+
+export function serveDiscovery(c: SimulatorContext): Promise<Response> {
   const about = {
     from: "company",
     to: "alexa",
     title: "The company’s server asks which region serves this customer",
     why: "Skills are enabled where the customer’s Amazon account lives: America, Europe or the Far East.",
   } as const;
-  return answering(c, about, async (_, exchange) => {
-    const { world } = c.var;
+  return recordIncoming(c, about, async (_, exchange) => {
+    const { store } = c.var;
     const bearer = /^Bearer (.+)$/.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
-    const found = findAccessToken(world, bearer);
+    const found = findAccessToken(store, bearer);
     if ("token" in found) exchange.linkId = found.token.grant.linkId;
-    const bad = await playAnswerFault(useFault(world.faults, "discovery"));
+    const bad = await playResponseFault(useFault(store.faults, "discovery"));
     if (bad) return bad;
     if ("problem" in found) {
       return Response.json(
@@ -25,8 +26,8 @@ export function answerDiscovery(c: SimulatorContext): Promise<Response> {
         { status: statusOfBadToken(found.problem, bearer) },
       );
     }
-    const home: Region = world.accounts.get(found.token.grant.accountId)?.region ?? "NA";
-    const fault = useFault(world.faults, "discoveryAnswer");
+    const home: Region = store.accounts.get(found.token.grant.accountId)?.region ?? "NA";
+    const fault = useFault(store.faults, "discoveryResponse");
     const regions: Record<string, readonly Region[]> = {
       several: REGIONS,
       none: [],

@@ -1,14 +1,14 @@
 // The Skill Enablement API as a customer's token sees it: POST links, GET tells, DELETE ends.
 import * as z from "zod";
-import { completeLinking, disableSkill } from "../alexa/link.ts";
-import type { Skill } from "../configuration.ts";
-import type { Exchange } from "../exchanges.ts";
-import { playAnswerFault, useEnablementFault, useFault } from "../faults.ts";
-import { answering, type Scene, type SimulatorContext, sceneOf } from "../scene.ts";
-import { type AmazonToken, beginLinking, findSkill, type Link, type Linking, linkKey } from "../world.ts";
-import { regionOf } from "./regions.ts";
-import { ACCOUNT_LINKING_SCOPE } from "./security-profiles.ts";
-import { findAccessToken, statusOfBadToken } from "./tokens.ts";
+import { regionOf } from "../amazon/regions.ts";
+import { ACCOUNT_LINKING_SCOPE } from "../amazon/security-profiles.ts";
+import { findAccessToken, statusOfBadToken } from "../amazon/tokens.ts";
+import type { Skill } from "../state/configuration.ts";
+import { contextOf, type RequestContext, recordIncoming, type SimulatorContext } from "../state/context.ts";
+import type { Exchange } from "../state/exchange.ts";
+import { playResponseFault, useEnablementFault, useFault } from "../state/faults.ts";
+import { type AmazonToken, type Attempt, findSkill, type Link, linkKey, startAttempt } from "../state/store.ts";
+import { completeLink, disableSkill } from "./link.ts";
 
 const TITLES: Record<string, readonly [title: string, why: string]> = {
   POST: [
@@ -35,16 +35,16 @@ const bodySchema = z.object({
 });
 
 /** `/v1/users/~current/skills/{skillId}/enablement`, in the region that the address names. */
-export function answerEnablement(c: SimulatorContext): Promise<Response> {
+export function serveEnablement(c: SimulatorContext): Promise<Response> {
   const [title, why] = TITLES[c.req.method] ?? [c.req.method, ""];
-  return answering(c, { from: "company", to: "alexa", title, why }, async (body, exchange) => {
-    const scene = sceneOf(c);
+  return recordIncoming(c, { from: "company", to: "alexa", title, why }, async (body, exchange) => {
+    const context = contextOf(c);
     const authorization = c.req.header("authorization") ?? "";
     const bearer = authorization.slice("Bearer ".length);
-    const token = findAccessToken(scene.world, bearer);
+    const token = findAccessToken(context.store, bearer);
     if ("token" in token) exchange.linkId = token.token.grant.linkId;
     const region = regionOf(c.req.url);
-    const bad = await playAnswerFault(useEnablementFault(scene.world.faults, region, c.req.method));
+    const bad = await playResponseFault(useEnablementFault(context.store.faults, region, c.req.method));
     if (bad) return bad;
     if (!authorization.startsWith("Bearer ")) {
       return refuse(
@@ -58,37 +58,37 @@ export function answerEnablement(c: SimulatorContext): Promise<Response> {
       const status = statusOfBadToken(token.problem, bearer);
       return refuse(exchange, status, "Invalid customer token", `The customer’s Amazon token is ${token.problem}.`);
     }
-    const refusal = checkCustomer(scene, token.token, region, c.req.param("skillId") ?? "", exchange);
+    const refusal = checkCustomer(context, token.token, region, c.req.param("skillId") ?? "", exchange);
     if (refusal) return refusal;
     const skillId = c.req.param("skillId") ?? "";
-    if (c.req.method === "POST") return enable(scene, token.token, skillId, body, exchange);
+    if (c.req.method === "POST") return enable(context, token.token, skillId, body, exchange);
     return c.req.method === "GET"
-      ? tell(scene, token.token, skillId, exchange)
-      : end(scene, token.token, skillId, exchange);
+      ? tell(context, token.token, skillId, exchange)
+      : end(context, token.token, skillId, exchange);
   });
 }
 
 function checkCustomer(
-  scene: Scene,
+  context: RequestContext,
   token: AmazonToken,
   region: string,
   skillId: string,
   exchange: Exchange,
 ): Response | undefined {
-  const { world } = scene;
+  const { store } = context;
   if (!token.grant.scope.split(" ").includes(ACCOUNT_LINKING_SCOPE)) {
     return refuse(exchange, 403, "Insufficient scope", `The token lacks the scope ${ACCOUNT_LINKING_SCOPE}.`);
   }
-  const home = world.accounts.get(token.grant.accountId)?.region;
-  if (home !== region && world.faults.wrongRegion !== "accept") {
+  const home = store.accounts.get(token.grant.accountId)?.region;
+  if (home !== region && store.faults.wrongRegion !== "accept") {
     return refuse(
       exchange,
-      world.faults.wrongRegion ?? 404,
+      store.faults.wrongRegion ?? 404,
       "Not found",
       `This customer lives in ${home}; the call went to ${region}.`,
     );
   }
-  const skills = [...world.skills.values()].filter((skill) => skill.skillId === skillId);
+  const skills = [...store.skills.values()].filter((skill) => skill.skillId === skillId);
   if (skills.length === 0) return refuse(exchange, 404, "Not found", `There is no skill ${skillId}.`);
   if (!skills.some((skill) => skill.lwa.clientId === token.grant.clientId)) {
     return refuse(exchange, 403, "Not allowed", "The token was issued to the client of another skill.");
@@ -97,7 +97,7 @@ function checkCustomer(
 }
 
 async function enable(
-  scene: Scene,
+  context: RequestContext,
   token: AmazonToken,
   skillId: string,
   body: string,
@@ -109,7 +109,7 @@ async function enable(
     return refuse(exchange, 400, "Invalid request", `Missing or wrong in the body: ${fields.join(", ")}.`);
   }
   const { stage, accountLinkRequest } = parsed.data;
-  const skill = findSkill(scene.world, skillId, stage);
+  const skill = findSkill(context.store, skillId, stage);
   if (!skill) return refuse(exchange, 404, "Not found", `The skill has no stage ${stage}.`);
   if (!skill.redirectUrls.includes(accountLinkRequest.redirectUri)) {
     return refuse(
@@ -119,48 +119,53 @@ async function enable(
       `redirectUri is not one of the skill’s redirect URLs: ${skill.redirectUrls.join(", ")}.`,
     );
   }
-  const linking = linkingOf(scene, token, skill);
-  const fault = useFault(scene.world.faults, "enablementAnswer");
+  const attempt = attemptOf(context, token, skill);
+  const fault = useFault(context.store.faults, "enablementResponse");
   if (fault?.withoutToken) return Response.json(describe(skill, undefined, "LINKED"), { status: 201 });
-  const amazons = fault?.amazonCode ? [...scene.world.codes.keys()].at(-1) : undefined;
+  const amazons = fault?.amazonCode ? [...context.store.codes.keys()].at(-1) : undefined;
   const code = amazons ?? accountLinkRequest.authCode;
-  const link = await completeLinking(scene, linking, {
+  const link = await completeLink(context, attempt, {
     skill,
     grant: { code, redirectUri: accountLinkRequest.redirectUri },
-    linkId: linking.linkId,
+    linkId: attempt.linkId,
     parentId: exchange.id,
   });
   if (!link) {
-    const swapped = scene.world.codes.has(code) ? " authCode is Amazon’s code; the company’s own is needed." : "";
-    return refuse(exchange, 400, "Invalid account linking credentials", `${linking.reason}${swapped}`);
+    const swapped = context.store.codes.has(code) ? " authCode is Amazon’s code; the company’s own is needed." : "";
+    return refuse(exchange, 400, "Invalid account linking credentials", `${attempt.reason}${swapped}`);
   }
   return Response.json(describe(skill, link, fault?.notLinked ? "NOT_LINKED" : "LINKED"), { status: 201 });
 }
 
-function linkingOf(scene: Scene, token: AmazonToken, skill: Skill): Linking {
-  const known = scene.world.linkings.get(token.grant.linkId ?? "");
+function attemptOf(context: RequestContext, token: AmazonToken, skill: Skill): Attempt {
+  const known = context.store.attempts.get(token.grant.linkId ?? "");
   const { skillId, stage } = skill;
-  return known ?? beginLinking(scene.world, { flow: "company", skillId, stage, accountId: token.grant.accountId });
+  return known ?? startAttempt(context.store, { flow: "company", skillId, stage, accountId: token.grant.accountId });
 }
 
-function linksOf(scene: Scene, token: AmazonToken, skillId: string): { skill: Skill; link: Link }[] {
-  return [...scene.world.skills.values()].flatMap((skill) => {
-    const link = scene.world.links.get(linkKey(token.grant.accountId, skillId, skill.stage));
+function linksOf(context: RequestContext, token: AmazonToken, skillId: string): { skill: Skill; link: Link }[] {
+  return [...context.store.skills.values()].flatMap((skill) => {
+    const link = context.store.links.get(linkKey(token.grant.accountId, skillId, skill.stage));
     return skill.skillId === skillId && skill.lwa.clientId === token.grant.clientId && link ? [{ skill, link }] : [];
   });
 }
 
-function tell(scene: Scene, token: AmazonToken, skillId: string, exchange: Exchange): Response {
-  const found = linksOf(scene, token, skillId)[0];
+function tell(context: RequestContext, token: AmazonToken, skillId: string, exchange: Exchange): Response {
+  const found = linksOf(context, token, skillId)[0];
   if (!found) return refuse(exchange, 404, "Not found", "The customer has not enabled the skill.");
-  const fault = useFault(scene.world.faults, "enablementAnswer");
+  const fault = useFault(context.store.faults, "enablementResponse");
   return Response.json(describe(found.skill, found.link, fault?.notLinked ? "NOT_LINKED" : "LINKED"));
 }
 
-async function end(scene: Scene, token: AmazonToken, skillId: string, exchange: Exchange): Promise<Response> {
-  const found = linksOf(scene, token, skillId);
+async function end(
+  context: RequestContext,
+  token: AmazonToken,
+  skillId: string,
+  exchange: Exchange,
+): Promise<Response> {
+  const found = linksOf(context, token, skillId);
   if (found.length === 0) return refuse(exchange, 404, "Not found", "The customer has not enabled the skill.");
-  for (const { skill, link } of found) await disableSkill(scene, skill, link);
+  for (const { skill, link } of found) await disableSkill(context, skill, link);
   return new Response(null, { status: 204 });
 }
 
