@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-describe("S1, cross-user session fixation (IEEE S&P 2026): whoever started it completes it, and holds what Amazon answered", () => {
+describe("S1: cross-user session fixation (IEEE S&P 2026): whoever started it completes it, and holds what Amazon answered", () => {
   /** The callback reaches a browser instead of the app: the redirect to the app's return URL. */
   async function park(callback: URL): Promise<{ state: string; result: string }> {
     const response = await service.request(callback.pathname + callback.search);

@@ -237,7 +237,7 @@ describe("client credentials", () => {
     expect(decodeJwt(String(answer.access_token))).not.toHaveProperty("grant");
   });
 
-  it("RFC 8707: resource becomes the audience, several of them all", async () => {
+  it("RFC8707-2: resource becomes the audience, several of them all", async () => {
     const service = startService();
     const body = (resources: string[]) =>
       post(

@@ -366,7 +366,7 @@ describe("revocation", () => {
     });
   }
 
-  it("RFC 7009 2.2: a token that is none is answered with 200", async () => {
+  it("RFC7009-2.2: a token that is none is answered with 200", async () => {
     const service = startService();
     for (const token of ["x", "rt_x", "a.b.c", "x".repeat(9000), `rt_${"0".repeat(26)}_${"A".repeat(70)}`]) {
       expect((await service.request("/revoke", asAlexa({ token }))).status).toBe(200);

@@ -176,7 +176,7 @@ describe("stable refresh tokens", () => {
     for (const secret of secrets) expect(dump).not.toContain(secret);
   });
 
-  it("RFC 6749 6: a smaller scope may be asked for, a larger one not, and the grant keeps its own", async () => {
+  it("RFC6749-6: a smaller scope may be asked for, a larger one not, and the grant keeps its own", async () => {
     const service = startService();
     const { refresh_token } = await linkAlexa(service, { scope: "profile devices:control" });
     const smaller = await refreshed(service, refresh(refresh_token, { scope: "profile" }));
@@ -319,7 +319,7 @@ describe("rotating refresh tokens", () => {
     expect(await statusOf(service, refreshOfApp(tokens[4] ?? ""))).toBe(200);
   });
 
-  it("RFC 9700 4.14: a public client's chain ends 180 days after it began, however much it is used; Alexa's does not", async () => {
+  it("RFC9700-4.14: a public client's chain ends 180 days after it began, however much it is used; Alexa's does not", async () => {
     const service = startService();
     const alexa = (await linkAlexa(service)).refresh_token;
     let token = (await linkApp(service)).refresh_token;

@@ -283,7 +283,7 @@ describe("the company's identity provider", () => {
   it.each([
     ["another's", { iss: "https://evil.test" }],
     ["empty", { iss: "" }],
-  ])("RFC 9207: refuses an answer whose issuer is %s", async (_, change) => {
+  ])("RFC9207-2.4: refuses an answer whose issuer is %s", async (_, change) => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
@@ -291,7 +291,7 @@ describe("the company's identity provider", () => {
     expect(providers.asked.some((one) => one.path === "id.example.com/token")).toBe(false);
   });
 
-  it("RFC 9207: wants the issuer where the provider promises it", async () => {
+  it("RFC9207-2.4: wants the issuer where the provider promises it", async () => {
     providers.answers[DISCOVERY] = () =>
       Response.json({ ...metadata(), authorization_response_iss_parameter_supported: true });
     const ada = visit(service);

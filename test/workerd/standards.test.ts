@@ -39,6 +39,25 @@ async function introspect(token: string, headers: Record<string, string>, more: 
   return { status: response.status, body: await json<Record<string, unknown>>(response) };
 }
 
+describe("the token endpoint", () => {
+  it("RFC6749-3.2: takes no parameter and no credential from the query", async () => {
+    const fields = { grant_type: "refresh_token", refresh_token: tokens.refresh_token, client_id: ALEXA_CLIENT };
+    const query = new URLSearchParams({ ...fields, client_secret: ALEXA_SECRET });
+    const cases: [Record<string, string>, Record<string, string>, number, string][] = [
+      [{}, {}, 400, "invalid_request"],
+      [{ grant_type: "refresh_token", refresh_token: tokens.refresh_token }, {}, 401, "invalid_client"],
+      [fields, {}, 401, "invalid_client"],
+      [{}, alexa, 400, "invalid_request"],
+      [{ grant_type: "refresh_token" }, alexa, 400, "invalid_request"],
+    ];
+    for (const [body, headers, status, error] of cases) {
+      const response = await service.request(`/token?${query}`, form(body, headers));
+      expect([response.status, (await json(response)).error]).toEqual([status, error]);
+    }
+    expect(await refreshStatus()).toBe(200);
+  });
+});
+
 describe("bearer tokens", () => {
   it("RFC6750-2.1: userinfo knows the user of the token in the header, whatever the scheme's case", async () => {
     for (const scheme of ["Bearer", "bearer"]) {
