@@ -80,7 +80,6 @@ const NOBODYS = [
   "signing_keys",
   "skills",
   "d1_migrations",
-  "endings",
   "webhook_outbox",
 ];
 const OPAQUE = [
@@ -146,7 +145,7 @@ describe("erasing a person", () => {
     const attempts = await rows("SELECT id FROM attempts");
 
     const everywhere = await holding(...person, ...grants);
-    expect(everywhere.filter((table) => NOBODYS.includes(table) || OPAQUE.includes(table))).toEqual(["endings"]);
+    expect(everywhere.filter((table) => NOBODYS.includes(table) || OPAQUE.includes(table))).toEqual([]);
     expect([...new Set([...everywhere, ...NOBODYS, ...OPAQUE])].sort()).toEqual((await tables()).sort());
 
     const erased = await admin(service, "POST", `users/${userId}/erase`);
@@ -172,12 +171,10 @@ describe("erasing a person", () => {
     expect(await rows("SELECT id FROM attempts")).toEqual(attempts);
     expect(await rows("SELECT id FROM attempts WHERE outcome = 'linked'")).not.toEqual([]);
 
-    // Beside D1: copies of codes, sealed under what only the code's holder has, and what ended, by the random id alone.
+    // KV holds codes only, sealed under what only the code's holder has.
     const { keys } = await env.CODES.list();
     const stored = await Promise.all(keys.map(async ({ name }) => [name, await env.CODES.get(name)]));
-    const naming = stored.filter((entry) => person.some((text) => JSON.stringify(entry).includes(text)));
-    expect(naming.map(([name]) => name?.split(":")[0])).toEqual(["ended"]);
-    expect(naming.map(([, value]) => value)).toEqual([expect.stringContaining(`["user","${userId}"]`)]);
+    expect(stored.filter((entry) => person.some((text) => JSON.stringify(entry).includes(text)))).toEqual([]);
   });
 
   it("only a webhook's message still names the person, by the random id, until it is delivered: that is what it tells", async () => {
@@ -340,16 +337,6 @@ describe("erasing a person", () => {
     expect(erased.status).toBe(200);
     expect(erased.body.removed).toMatchObject({ identities: 2, links: 4 });
     expect(await rows("SELECT id FROM audit WHERE kind = 'user_deleted'")).toHaveLength(1);
-  });
-
-  it("works while KV is away: the list of endings goes with the next scheduled run", async () => {
-    await live();
-    service.meter.faults.push({ when: (trip) => trip.call === "put", throws: "before" });
-    expect((await admin(service, "DELETE", `users/${userId}`)).status).toBe(204);
-    expect(await holding(userId)).toEqual(["endings"]);
-    service.meter.faults.length = 0;
-    expect((await admin(service, "POST", "maintenance")).body).toMatchObject({ failed: [] });
-    expect(await holding(userId)).toEqual([]);
   });
 
   it("an unknown person is 404; a body with fields is 400; a second time there is nothing", async () => {

@@ -4,7 +4,6 @@ import { abandonExpiredAttempts } from "../linking/complete.ts";
 import { finishPendingUnlinks } from "../linking/unlink.ts";
 import { rotateKeysWhenDue } from "../oauth/keys.ts";
 import type { Runtime } from "../runtime.ts";
-import { ENDINGS_AT_ONCE, exportEndings } from "../storage/maintenance/endings.ts";
 import { resealChunk } from "../storage/maintenance/reseal.ts";
 import { SWEEPS, sweep } from "../storage/maintenance/sweeps.ts";
 import { deliverWebhooks, followConfiguration } from "../webhooks/webhooks.ts";
@@ -30,8 +29,6 @@ export interface MaintenanceReport {
   readonly finishedUnlinks: number;
   readonly deliveredWebhooks: number;
   readonly resealed: number;
-  /** Ended links, erased people and ended logins that are now on record where a restore of D1 does not reach. */
-  readonly exportedEndings: number;
   readonly keyRotated: boolean;
   /** Work is left for the next run. */
   readonly more: boolean;
@@ -54,7 +51,6 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   await part("metrics", undefined, () => rt.metrics.flush());
   const abandoned = await part("attempts", 0, () => abandonExpiredAttempts(rt, limits.unlinks));
   const swept = await part("sweep", { counts: {}, more: true }, () => sweepAll(rt, limits));
-  const exportedEndings = await part("endings", 0, () => exportEndings(rt));
   const resealed = await part("reseal", 0, () => resealChunk(rt, limits.reseals));
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
   const deliveredWebhooks = await part("webhooks", 0, async () => {
@@ -69,9 +65,8 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
     finishedUnlinks,
     deliveredWebhooks,
     resealed,
-    exportedEndings,
     keyRotated,
-    more: swept.more || exportedEndings >= ENDINGS_AT_ONCE || resealed >= limits.reseals || abandoned >= limits.unlinks,
+    more: swept.more || resealed >= limits.reseals || abandoned >= limits.unlinks,
     failed,
   };
   const total = Object.values(report.swept).reduce((sum, count) => sum + count, 0);

@@ -8,16 +8,14 @@ import { listSigningKeys, rotateSigningKey } from "../oauth/keys.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { write } from "../storage/d1.ts";
 import { auditStatement } from "../storage/maintenance/audit.ts";
-import { reapplyEndings } from "../storage/maintenance/endings.ts";
 import { LIMITS, runMaintenance } from "./maintenance.ts";
 import { rfc3339 } from "./paging.ts";
 
-/** Mounts signing keys, the scheduled work and what follows a restore. The guard stands before it. */
+/** Mounts signing keys and the scheduled work. The guard stands before it. */
 export function upkeepApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/keys", { GET: list });
   route(app, "/api/admin/keys/rotate", { POST: rotate });
   route(app, "/api/admin/maintenance", { POST: maintain });
-  route(app, "/api/admin/restored", { POST: restored });
 }
 
 /** Body of `POST /api/admin/keys/rotate`; may be empty. */
@@ -26,14 +24,6 @@ export const rotateKeysSchema = z.strictObject({
   compromised: z.optional(
     z.string({ error: "must be a kid" }).check(z.regex(/^[A-Za-z0-9_-]{1,100}$/, "must be a kid")),
   ),
-});
-
-/** Body of `POST /api/admin/restored`. */
-export const restoredSchema = z.strictObject({
-  /** The time that D1 was put back to. */
-  backupTakenAt: z.iso.datetime({ offset: true, error: "must be a time such as 2026-10-01T12:00:00Z" }),
-  /** `next` of the answer before. */
-  after: z.optional(z.string().check(z.regex(/^\d{13}:[A-Za-z0-9_-]{1,40}$/, "is not one of ours"))),
 });
 
 async function keyItems(c: AppContext): Promise<object[]> {
@@ -65,15 +55,4 @@ async function maintain(c: AppContext): Promise<Response> {
   const body = await jsonBody(c, z.strictObject({}), { emptyAsObject: true });
   if (body instanceof Response) return body;
   return json(c, await runMaintenance(c.var.runtime, { ...LIMITS, unlinksAtOnce: true }));
-}
-
-/** One step of ending again what ended since the backup; the caller goes on until there is no `next`. */
-async function restored(c: AppContext): Promise<Response> {
-  const rt = c.var.runtime;
-  const body = await jsonBody(c, restoredSchema);
-  if (body instanceof Response) return body;
-  const since = Date.parse(body.backupTakenAt);
-  if (since > rt.now()) return problem("invalid_body", "backupTakenAt: must not be in the future");
-  const { next, ...done } = await reapplyEndings(rt, since, body.after);
-  return json(c, { ...done, ...(next === undefined ? {} : { next }) });
 }

@@ -15,7 +15,6 @@ import {
 } from "../sign-in/accounts.ts";
 import { write } from "../storage/d1.ts";
 import { auditStatement } from "../storage/maintenance/audit.ts";
-import { exportEndings } from "../storage/maintenance/endings.ts";
 import { readLinksOfUser } from "../storage/users/account.ts";
 import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";
 import type { User } from "../storage/users/users.ts";
@@ -141,10 +140,7 @@ async function eraseWithReport(c: AppContext): Promise<Response> {
   return report ? json(c, report) : problem("not_found");
 }
 
-async function erase(c: AppContext): Promise<ErasureReport | null> {
+function erase(c: AppContext): Promise<ErasureReport | null> {
   const rt = c.var.runtime;
-  const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.requestId, rt.now());
-  // The list of what ended is the last place here that names them. If KV fails, the scheduled work tries again.
-  if (report) await exportEndings(rt).catch(() => rt.log.warn("endings_not_exported"));
-  return report;
+  return eraseUser(rt.db, c.req.param("id") ?? "", rt.requestId, rt.now());
 }

@@ -213,18 +213,9 @@ export const maintenanceAnswer = z.strictObject({
   finishedUnlinks: z.int(),
   deliveredWebhooks: z.int(),
   resealed: z.int(),
-  exportedEndings: z.int(),
   keyRotated: z.boolean(),
   more: z.boolean(),
   failed: strings,
-});
-
-export const restoredAnswer = z.strictObject({
-  entries: z.int(),
-  revokedLinks: z.int(),
-  erasedUsers: z.int(),
-  endedLogins: z.int(),
-  next: z.optional(z.string()),
 });
 
 export const erasureAnswer = z.strictObject({

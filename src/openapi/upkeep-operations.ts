@@ -3,9 +3,9 @@ import * as z from "zod/mini";
 import { importsSchema } from "../admin/imports-api.ts";
 import { auditQuery, linkingsQuery, metricsQuery } from "../admin/insight-api.ts";
 import { pageQuery } from "../admin/paging.ts";
-import { restoredSchema, rotateKeysSchema } from "../admin/upkeep-api.ts";
+import { rotateKeysSchema } from "../admin/upkeep-api.ts";
 import { at, countsExample, keyExample } from "./admin-examples.ts";
-import { importsAnswer, maintenanceAnswer, metricsAnswer, restoredAnswer, rotationAnswer } from "./answers.ts";
+import { importsAnswer, maintenanceAnswer, metricsAnswer, rotationAnswer } from "./answers.ts";
 import type { Operation } from "./describe.ts";
 
 const INSIGHT = "Operators: what happened";
@@ -131,31 +131,10 @@ export const UPKEEP_PATHS: Readonly<Record<string, Readonly<Record<string, Opera
               finishedUnlinks: 0,
               deliveredWebhooks: 0,
               resealed: 0,
-              exportedEndings: 0,
               keyRotated: false,
               more: false,
               failed: [],
             },
-          },
-        },
-      },
-    },
-  },
-  "/api/admin/restored": {
-    POST: {
-      id: "reapplyEndings",
-      tag: UPKEEP,
-      summary: "After a restore of the database: end again what has ended since the backup",
-      description:
-        "Links, people and logins that ended are on record in KV for as long as an unused link lives. One bounded step: repeat with `after` until there is no `next`.",
-      security: "admin",
-      body: { shape: restoredSchema, example: { backupTakenAt: at } },
-      answers: {
-        200: {
-          description: "What was ended again.",
-          content: {
-            shape: restoredAnswer,
-            example: { entries: 12, revokedLinks: 40, erasedUsers: 1, endedLogins: 3 },
           },
         },
       },

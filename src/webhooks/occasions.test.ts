@@ -154,14 +154,4 @@ describe("ended", () => {
     expect(await rows("SELECT id FROM grants WHERE skill_id IS NOT NULL")).toEqual([]);
     expect(told).toHaveLength(2);
   });
-
-  it("again, after a restore brought it back", async () => {
-    await link(amazon, ada);
-    await ada.call("DELETE", LINK);
-    await maintain();
-    await service.env.DB.prepare("UPDATE grants SET revoked_at = NULL, revoked_reason = NULL").run();
-    const backupTakenAt = new Date(service.clock.now).toISOString();
-    expect((await admin(service, "POST", "restored", { backupTakenAt })).body).toMatchObject({ revokedLinks: 1 });
-    expect(told).toEqual([made, "removed app_to_app unlinked", "removed app_to_app ended_before_restore"]);
-  });
 });

@@ -60,7 +60,7 @@ async function emptyStorage(): Promise<void> {
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf*' AND name NOT GLOB 'sqlite*' AND name NOT GLOB 'd1*'",
   );
   // What triggers write goes last.
-  const last = (name: string) => Number(["endings", "webhook_outbox"].includes(name));
+  const last = (name: string) => Number(name === "webhook_outbox");
   const names = tables.map(({ name }) => name).sort((a, b) => last(a) - last(b));
   await env.DB.batch([
     env.DB.prepare("PRAGMA defer_foreign_keys = true"),

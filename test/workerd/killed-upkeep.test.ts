@@ -1,5 +1,3 @@
-// The service is killed at each trip of what operators, the scheduled work and people with an account do; a fresh one carries on.
-import { env } from "cloudflare:workers";
 import { afterEach, expect, it, vi } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
 import { admin, SKILL_BODY, SKILL_PATH } from "../support/admin.ts";
@@ -8,7 +6,6 @@ import { dieEverywhere, linkedByAlexa, livingLinks, type World, type WritePath }
 import { link, startAndApprove } from "../support/linking.ts";
 import { ALEXA_CLIENT, refresh, SKILL_ID, seedUser } from "../support/seeds.ts";
 import { startService } from "../support/service.ts";
-import { asAlexa } from "../support/tokens.ts";
 import { type Visitor, visit } from "../support/visitor.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -74,44 +71,6 @@ const importing: WritePath = {
   },
 };
 
-const afterRestore: WritePath = {
-  name: "ending again what had ended before a restore",
-  async begin(world) {
-    const kept = await linkedByAlexa(world);
-    const ended = await linkedByAlexa(world);
-    const other = String((await admin(world.service, "POST", "users", { ...DEMO, name: "Grace" })).body.id);
-    const [user] = await rows<Record<string, string | number>>("SELECT * FROM users WHERE id = ?", other);
-    const takenAt = new Date(world.service.clock.now).toISOString();
-    await world.service.request("/revoke", asAlexa({ token: ended.refresh_token }));
-    await admin(world.service, "DELETE", `users/${other}`);
-    await admin(world.service, "POST", "maintenance");
-    // What a restore of D1 brings back.
-    const columns = Object.keys(user ?? {});
-    await env.DB.batch([
-      env.DB.prepare("UPDATE grants SET revoked_at = NULL, revoked_reason = NULL"),
-      env.DB.prepare(`INSERT INTO users (${columns}) VALUES (${columns.map(() => "?")})`).bind(
-        ...Object.values(user ?? {}),
-      ),
-    ]);
-    world.tokens.delete(ended.refresh_token);
-    const tell = () => admin(world.sender, "POST", "restored", { backupTakenAt: takenAt });
-    const done = async () => {
-      expect(await rows("SELECT id FROM users WHERE id = ?", other)).toEqual([]);
-      expect([await statusOf(world, kept.refresh_token), await statusOf(world, ended.refresh_token)]).toEqual([
-        200, 400,
-      ]);
-    };
-    return {
-      step: async () => (await tell()).status,
-      async next(answered) {
-        if (answered !== undefined) await done();
-        expect((await tell()).status).toBe(200);
-        await done();
-      },
-    };
-  },
-};
-
 const PREVIOUS_KEY = { MASTER_KEY: "B".repeat(43), MASTER_KEY_PREVIOUS: "A".repeat(43) };
 
 /** Something for every part of the scheduled work. */
@@ -151,11 +110,6 @@ const scheduledWork: WritePath = {
         const keys = await rows<{ verifies_until: number | null }>("SELECT verifies_until FROM signing_keys");
         expect(keys.filter((key) => key.verifies_until === null)).toHaveLength(1);
         expect(await rows("SELECT 1 FROM codes")).toEqual([]);
-        const { keys: entries } = await env.CODES.list({ prefix: "ended:" });
-        const ended = await Promise.all(entries.map(({ name }) => env.CODES.get(name)));
-        expect(ended.join()).toContain(
-          [...world.tokens].find((token) => token !== faithful.refresh_token)?.slice(3, 29),
-        );
       },
     };
   },
@@ -302,7 +256,6 @@ const changingPassword: WritePath = {
 it.each([
   erasure,
   importing,
-  afterRestore,
   scheduledWork,
   keyRotation,
   newSkill,

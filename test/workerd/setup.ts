@@ -11,7 +11,7 @@ beforeAll(async () => {
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name <> 'd1_migrations'",
   ).all<{ name: string }>();
   // Last what triggers write to when the others are emptied.
-  const late = ["webhook_outbox", "endings", "sqlite_sequence"];
+  const late = ["webhook_outbox", "sqlite_sequence"];
   tables = results.map(({ name }) => name).toSorted((a, b) => late.indexOf(a) - late.indexOf(b));
 });
 

@@ -1,0 +1,145 @@
+// The commands in docs/operations.md that back up the database, restore it, and carry over what was revoked and erased since.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const SINCE = Date.parse("2026-10-01T12:00:00Z");
+const MINUTE = 60_000;
+const root = resolve(import.meta.dirname, "../..");
+let folder: string;
+
+/** The shell commands of the section, in the order of the page. */
+const commands = (() => {
+  const page = readFileSync(join(root, "docs/operations.md"), "utf8");
+  const section = page.slice(page.indexOf("## Backup and restore"), page.indexOf("| after a restore |"));
+  return [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+})();
+const [exporting = "", writingDown = "", timeTravel = "", importing = "", applying = ""] = commands;
+
+/** Runs commands of the page in the test's folder, against the local database `database` instead of the deployed one. */
+function shell(database: string, script: string): string {
+  const local = script
+    .replaceAll("npx wrangler", `wrangler --config ${database}/wrangler.toml`)
+    .replaceAll("--remote", "--local --env test");
+  const run = spawnSync("bash", ["-euo", "pipefail", "-c", local], {
+    cwd: folder,
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      PATH: `${folder}:${process.env.PATH}`,
+      ADMIN_TOKEN: "test",
+      CI: "1",
+      WRANGLER_SEND_METRICS: "false",
+      // At "error", `--json` prints nothing.
+      WRANGLER_LOG: "log",
+    },
+  });
+  if (run.status !== 0) throw new Error(`${script}\n${run.stdout}${run.stderr}`);
+  return run.stdout;
+}
+
+/** The rows of each statement. */
+function query(database: string, sql: string): Record<string, unknown>[][] {
+  const output = shell(database, `npx wrangler d1 execute DB --remote --json --command "${sql}"`);
+  return (JSON.parse(output) as { results: Record<string, unknown>[] }[]).map(({ results }) => results);
+}
+
+function execute(database: string, statements: readonly string[]): void {
+  writeFileSync(join(folder, "statements.sql"), statements.join(";\n"));
+  shell(database, "npx wrangler d1 execute DB --remote --file statements.sql");
+}
+
+/** An INSERT with the given values and something of the right type in each other column that must have a value. */
+function insertion(columns: Record<string, unknown>[], table: string, values: Record<string, string | number>): string {
+  const row: Record<string, string | number> = {};
+  for (const { name, type, required } of columns.filter((column) => column.tbl === table)) {
+    if (required === 1) row[String(name)] = type === "INTEGER" ? 0 : "[]";
+  }
+  Object.assign(row, values);
+  const literals = Object.values(row).map((value) => (typeof value === "number" ? value : `'${value}'`));
+  return `INSERT INTO ${table} (${Object.keys(row).join(", ")}) VALUES (${literals.join(", ")})`;
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "alexa-link-restore-"));
+  // `wrangler d1 export` finds its local database beside the configuration file, and nowhere else.
+  const configuration = readFileSync(join(root, "wrangler.toml"), "utf8");
+  for (const database of ["old", "restored"]) {
+    mkdirSync(join(folder, database));
+    writeFileSync(
+      join(folder, database, "wrangler.toml"),
+      configuration.replace('migrations_dir = "migrations"', `migrations_dir = "${join(root, "migrations")}"`),
+    );
+  }
+  // Stands for curl: what it would call.
+  writeFileSync(join(folder, "curl"), `#!/bin/sh\necho "$*" >> "${join(folder, "calls.txt")}"\n`, { mode: 0o755 });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it("what was revoked, erased and signed out since the restore point stays so; everything else lives on", () => {
+  expect(commands).toHaveLength(5);
+  expect(timeTravel).toContain("wrangler d1 time-travel restore alexa-link");
+  shell("old", "npx wrangler d1 migrations apply DB --remote");
+  const [columns = []] = query(
+    "old",
+    "SELECT m.name AS tbl, c.name, c.type, (c.[notnull] = 1 OR c.pk > 0) AND c.dflt_value IS NULL AS required FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.name IN ('clients', 'users', 'grants', 'amazon_tokens', 'codes')",
+  );
+  const insert = (table: string, values: Record<string, string | number>) => insertion(columns, table, values);
+  const user = (id: string) => insert("users", { id, created_at: SINCE - 9 * MINUTE, updated_at: 0 });
+  const grant = (id: string, userId: string) =>
+    insert("grants", { id, user_id: userId, client_id: "alexa", idle_expires_at: SINCE * 2, flow: "alexa_app" });
+  const token = (grantId: string) =>
+    insert("amazon_tokens", { grant_id: grantId, purpose: "enablement", host: "h", tokens: "sealed" });
+  execute("old", [
+    insert("clients", { id: "alexa", kind: "alexa", name: "Alexa" }),
+    ...["ada", "bob", "eve"].map(user),
+    ...[grant("kept", "ada"), grant("revoked", "ada"), grant("of_bob", "bob"), token("kept"), token("revoked")],
+    insert("codes", { code_hash: "unspent", origin: "authorize", expires_at: SINCE + MINUTE }),
+  ]);
+  shell("old", exporting);
+
+  // Since the restore point:
+  execute("old", [
+    `UPDATE grants SET revoked_at = ${SINCE + MINUTE}, revoked_reason = 'unlinked' WHERE id = 'revoked'`,
+    "UPDATE users SET session_epoch = 3 WHERE id = 'eve'",
+    `INSERT INTO ended_sessions (id, expires_at) VALUES ('signed_out', ${SINCE * 2})`,
+    "DELETE FROM users WHERE id = 'bob'",
+    user("new"),
+  ]);
+  shell("old", writingDown);
+
+  shell("restored", importing);
+  expect(query("restored", "SELECT id FROM grants WHERE revoked_at IS NULL")[0]).toHaveLength(3);
+  // Came between the restore and the last step.
+  execute("restored", [insert("users", { id: "late", created_at: SINCE + 5 * MINUTE, updated_at: 0 })]);
+  const variables = writingDown.slice(0, writingDown.indexOf('lines "'));
+  shell("restored", variables + applying);
+
+  const carriedOver = query(
+    "restored",
+    `SELECT id, revoked_at, revoked_reason FROM grants ORDER BY id; SELECT id, session_epoch FROM users ORDER BY id;
+     SELECT grant_id FROM amazon_tokens; SELECT id FROM ended_sessions; SELECT code_hash FROM codes`,
+  );
+  expect(carriedOver).toEqual([
+    [
+      { id: "kept", revoked_at: null, revoked_reason: null },
+      { id: "of_bob", revoked_at: null, revoked_reason: null },
+      { id: "revoked", revoked_at: SINCE + MINUTE, revoked_reason: "unlinked" },
+    ],
+    [
+      { id: "ada", session_epoch: 0 },
+      { id: "bob", session_epoch: 0 },
+      { id: "eve", session_epoch: 3 },
+      { id: "late", session_epoch: 0 },
+    ],
+    [{ grant_id: "kept" }],
+    [{ id: "signed_out" }],
+    [],
+  ]);
+  // Bob is erased through the API, and nobody else is.
+  expect(readFileSync(join(folder, "calls.txt"), "utf8")).toBe(
+    "-X DELETE https://link.example.com/api/admin/users/bob -H authorization: Bearer test\n",
+  );
+}, 180_000);
