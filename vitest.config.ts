@@ -1,6 +1,7 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { build } from "esbuild";
 import { defineConfig } from "vitest/config";
+import "./scripts/openapi.ts";
 
 process.env.WRANGLER_LOG ??= "error";
 process.env.WRANGLER_SEND_METRICS ??= "false";
@@ -51,7 +52,11 @@ export default defineConfig({
         ],
         test: {
           name: "workerd",
-          include: ["src/**/*.test.{ts,tsx}", "simulator/**/*.test.{ts,tsx}", "test/workerd/**/*.test.{ts,tsx}"],
+          include: [
+            "{src,openapi}/**/*.test.{ts,tsx}",
+            "simulator/**/*.test.{ts,tsx}",
+            "test/workerd/**/*.test.{ts,tsx}",
+          ],
           setupFiles: ["test/workerd/setup.ts"],
           testTimeout: 20_000,
         },

@@ -1,26 +1,25 @@
-// `npm run openapi`: writes assets/openapi.json from the schemas that validate requests. `--check` only compares.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// `npm run openapi`: renders openapi/ into assets/openapi.json, docs.html and docs.css, which the Worker serves.
+// Wrangler runs it before every build ([build] in wrangler.toml), and the tests import it.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-const FILE = "assets/openapi.json";
+const ASSETS = "assets";
 
-/** JSON with a line for each value `levels` down: a diff shows what changed, and the Worker carries no indentation. */
-function inLines(value: unknown, levels: number): string {
-  if (levels === 0 || typeof value !== "object" || value === null || Array.isArray(value)) return JSON.stringify(value);
-  const members = Object.entries(value).map(
-    ([name, member]) => `${JSON.stringify(name)}:${inLines(member, levels - 1)}`,
-  );
-  return `{\n${members.join(",\n")}\n}`;
+/** Leaves a file alone whose text stays the same: wrangler dev watches it. */
+function writeAsset(name: string, text: string): void {
+  const path = join(ASSETS, name);
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
 }
 
 const folder = mkdtempSync(join(tmpdir(), "openapi-"));
-const bundle = join(folder, "document.mjs");
+const bundle = join(folder, "openapi.mjs");
 try {
+  // Node does not read JSX.
   await build({
-    entryPoints: ["src/openapi/document.ts"],
+    stdin: { contents: 'export * from "./document.ts"; export * from "./page.tsx";', resolveDir: "openapi" },
     bundle: true,
     outfile: bundle,
     format: "esm",
@@ -29,15 +28,12 @@ try {
     jsxImportSource: "hono/jsx",
     logLevel: "error",
   });
-  const { openApiDocument } = (await import(pathToFileURL(bundle).href)) as { openApiDocument: () => object };
-  const made = `${inLines(openApiDocument(), 3)}\n`;
-  if (!process.argv.includes("--check")) {
-    writeFileSync(FILE, made);
-    console.log(`Wrote ${FILE}, ${Math.round(made.length / 1024)} KB.`);
-  } else if (readFileSync(FILE, "utf8") !== made) {
-    console.error(`${FILE} is behind the schemas. Run: npm run openapi`);
-    process.exitCode = 1;
-  }
+  const { openApiDocument, docsPage, docsStyleSheet } = await import(pathToFileURL(bundle).href);
+  const document = openApiDocument();
+  mkdirSync(ASSETS, { recursive: true });
+  writeAsset("openapi.json", JSON.stringify(document));
+  writeAsset("docs.html", await docsPage(document));
+  writeAsset("docs.css", docsStyleSheet());
 } finally {
   rmSync(folder, { recursive: true });
 }

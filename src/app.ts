@@ -7,6 +7,7 @@ import { createKeyring, type Keyring } from "./crypto/keyring.ts";
 import { randomSecret } from "./crypto/random.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
 import { skillEventRoutes } from "./events/skill-events.ts";
+import { apiDescriptionRoutes } from "./http/api-description.ts";
 import { problem } from "./http/problem.ts";
 import { linksApiRoutes } from "./linking/api.ts";
 import { appAuthorizationRoutes } from "./linking/app-authorizations.ts";
@@ -22,7 +23,7 @@ import { tokenRoutes } from "./oauth/token.ts";
 import { userinfoRoutes } from "./oauth/userinfo.ts";
 import { Counters } from "./observability/counters.ts";
 import { createLog } from "./observability/log.ts";
-import { openApiRoutes } from "./openapi/routes.ts";
+
 import type { AppContext, AppEnv, Runtime } from "./runtime.ts";
 import { signInRoutes } from "./sign-in/routes.ts";
 import { acceptGrantRoutes } from "./skill-backend/accept-grant.ts";
@@ -124,7 +125,7 @@ export function createService(config: Config, now: () => number = () => Date.now
   app.route("/", deepLinkRoutes);
   app.route("/", signInRoutes);
   app.route("/", operationsRoutes);
-  app.route("/", openApiRoutes);
+  app.route("/", apiDescriptionRoutes);
   app.route("/", linksApiRoutes);
   app.route("/", callbackRoutes);
   app.route("/", linkPageRoutes);

@@ -1,0 +1,192 @@
+// /api/admin/linkings, refusals, audit and metrics: what happened.
+import * as z from "zod/mini";
+import { auditQuery, linkingsQuery, metricsQuery } from "../src/admin/insight-api.ts";
+import { pageQuery } from "../src/admin/paging.ts";
+import { OUTCOMES } from "../src/storage/attempts/list.ts";
+import type { Resource } from "./describe.ts";
+import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, stage, time } from "./shapes.ts";
+
+/** A link attempt as the admin API shows it. */
+export const linkingResponse = z.strictObject({
+  id: z.string(),
+  traceId: z.string(),
+  flow: z.string(),
+  platform: z.nullable(z.string()),
+  skillId: z.nullable(z.string()),
+  stage: z.nullable(stage),
+  clientId: z.nullable(z.string()),
+  userId: z.nullable(z.string()),
+  outcome: z.enum(OUTCOMES),
+  reason: z.nullable(z.string()),
+  remedy: z.optional(z.string()),
+  steps: z.array(z.strictObject({ name: z.string(), at: time })),
+  createdAt: time,
+});
+
+export const refusalResponse = z.strictObject({
+  clientId: z.string(),
+  reason: z.string(),
+  redirectUri: z.string(),
+  count: z.int(),
+  lastSeenAt: time,
+});
+
+export const auditResponse = z.strictObject({
+  at: time,
+  kind: z.string(),
+  alert: z.boolean(),
+  userId: z.nullable(z.string()),
+  clientId: z.nullable(z.string()),
+  grantId: z.nullable(z.string()),
+  attemptId: z.nullable(z.string()),
+  traceId: z.nullable(z.string()),
+  details: z.nullable(z.string()),
+});
+
+const activation = z.strictObject({
+  initiations: z.int(),
+  completions: z.int(),
+  completionRate: z.nullable(z.number()),
+});
+const activationFields = {
+  counts: z.record(z.string(), z.int()),
+  alexaApp: activation,
+  appToApp: activation,
+  total: activation,
+};
+
+export const metricsResponse = z.strictObject({
+  from: time,
+  to: time,
+  period: z.enum(["hour", "day"]),
+  totals: z.strictObject(activationFields),
+  items: z.array(z.strictObject({ from: time, to: time, skillId: z.nullable(z.string()), ...activationFields })),
+  truncated: z.optional(z.literal(true)),
+});
+
+const activationExample = { initiations: 100, completions: 80, completionRate: 0.8 };
+const countsExample = {
+  counts: { authorize_shown: 100, code_redeemed_authorize: 80 },
+  alexaApp: activationExample,
+  appToApp: { initiations: 0, completions: 0, completionRate: null },
+  total: activationExample,
+};
+
+export const insight: Resource = {
+  tag: "Operators: what happened",
+  description: "With ADMIN_TOKEN: link attempts, refused requests, the audit log, metrics.",
+  components: {
+    Linking: {
+      schema: linkingResponse,
+      io: "output",
+      example: {
+        id: "01examplelinkingaaaaaaaaaa",
+        traceId: "01exampletraceaaaaaaaaaaaa",
+        flow: "alexa_app",
+        platform: null,
+        skillId: EXAMPLE_SKILL_ID,
+        stage: "development",
+        clientId: "alexa-acme-home",
+        userId: EXAMPLE_USER_ID,
+        outcome: "linked",
+        reason: null,
+        steps: [{ name: "consent_given", at: EXAMPLE_TIME }],
+        createdAt: EXAMPLE_TIME,
+      },
+    },
+    Refusal: {
+      schema: refusalResponse,
+      io: "output",
+      example: {
+        clientId: "alexa-acme-home",
+        reason: "redirect_uri_unregistered",
+        redirectUri: "https://pitangui.amazon.com/api/skill/link/M0OTHER",
+        count: 3,
+        lastSeenAt: EXAMPLE_TIME,
+      },
+    },
+    AuditRecord: {
+      schema: auditResponse,
+      io: "output",
+      example: {
+        at: EXAMPLE_TIME,
+        kind: "code_replayed",
+        alert: true,
+        userId: EXAMPLE_USER_ID,
+        clientId: "alexa-acme-home",
+        grantId: EXAMPLE_GRANT_ID,
+        attemptId: null,
+        traceId: null,
+        details: null,
+      },
+    },
+  },
+  paths: {
+    "/api/admin/linkings": {
+      GET: {
+        id: "listAttempts",
+        summary: "Link attempts, with their steps and the reason why they failed",
+        security: "admin",
+        query: linkingsQuery,
+        responses: {
+          200: {
+            description: "Newest first.",
+            content: { shape: { listOf: "Linking" } },
+          },
+        },
+      },
+    },
+    "/api/admin/refusals": {
+      GET: {
+        id: "listRefusals",
+        summary: "Authorization requests that got an error page",
+        description: "Invisible characters are written as `\\u{9}`.",
+        security: "admin",
+        query: z.object(pageQuery),
+        responses: {
+          200: {
+            description: "Most recent first.",
+            content: { shape: { listOf: "Refusal" } },
+          },
+        },
+      },
+    },
+    "/api/admin/audit": {
+      GET: {
+        id: "listAudit",
+        summary: "The audit log: changes, and alerts",
+        security: "admin",
+        query: auditQuery,
+        responses: {
+          200: {
+            description: "Newest first.",
+            content: { shape: { listOf: "AuditRecord" } },
+          },
+        },
+      },
+    },
+    "/api/admin/metrics": {
+      GET: {
+        id: "metrics",
+        summary: "Counters per period and skill, with the completion rate as Amazon defines it",
+        security: "admin",
+        query: metricsQuery,
+        responses: {
+          200: {
+            description: "Oldest first.",
+            content: {
+              shape: metricsResponse,
+              example: {
+                from: "2026-09-01T00:00:00.000Z",
+                to: EXAMPLE_TIME,
+                period: "day",
+                totals: countsExample,
+                items: [],
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};

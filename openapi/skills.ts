@@ -1,0 +1,214 @@
+// /api/admin/skills
+import * as z from "zod/mini";
+import { newSkillSchema, rotateSecretSchema, skillChangesSchema } from "../src/admin/admin-schemas.ts";
+import { pageQuery } from "../src/admin/paging.ts";
+import { SKILL_TYPES } from "../src/storage/skills/skills.ts";
+import type { FieldTexts, Resource } from "./describe.ts";
+import { EXAMPLE_SKILL_ID, EXAMPLE_TIME, stage, strings, time } from "./shapes.ts";
+
+const pair = z.nullable(z.strictObject({ clientId: z.string() }));
+
+/** A skill as the admin API shows it. */
+export const skillResponse = z.strictObject({
+  id: z.string(),
+  stage,
+  name: z.string(),
+  type: z.enum(SKILL_TYPES),
+  vendorId: z.nullable(z.string()),
+  extraRedirectUris: strings,
+  scopes: z.array(
+    z.union([z.string(), z.strictObject({ name: z.string(), descriptions: z.record(z.string(), z.string()) })]),
+  ),
+  returnUrls: strings,
+  lwa: pair,
+  eventGateway: pair,
+  client: z.strictObject({
+    id: z.string(),
+    stages: z.optional(z.array(stage)),
+    secret: z.optional(z.string()),
+    requirePkce: z.boolean(),
+    rotateRefreshTokens: z.boolean(),
+    issuerInResponse: z.boolean(),
+    authMethods: strings,
+    redirectUris: strings,
+    previousSecretExpiresAt: z.optional(time),
+  }),
+  previousSecretExpiresAt: z.optional(time),
+  createdAt: time,
+  updatedAt: time,
+});
+
+export const linkingRequestResponse = z.strictObject({ accountLinkingRequest: z.record(z.string(), z.unknown()) });
+
+const SCOPES = ["profile", { name: "devices:control", descriptions: { en: "Control your devices" } }];
+
+const newSkillExample = {
+  id: EXAMPLE_SKILL_ID,
+  stage: "development",
+  name: "Acme Home",
+  type: "smart_home",
+  vendorId: "M2EXAMPLEVENDOR",
+  scopes: SCOPES,
+  returnUrls: ["https://app.example.com/alexa/done"],
+  lwa: { clientId: "amzn1.application-oa2-client.example", clientSecret: "example-secret" },
+  client: { id: "alexa-acme-home" },
+};
+
+const skillExample = {
+  id: EXAMPLE_SKILL_ID,
+  stage: "development",
+  name: "Acme Home",
+  type: "smart_home",
+  vendorId: "M2EXAMPLEVENDOR",
+  extraRedirectUris: [],
+  scopes: SCOPES,
+  returnUrls: ["https://app.example.com/alexa/done"],
+  lwa: { clientId: "amzn1.application-oa2-client.example" },
+  eventGateway: null,
+  client: {
+    id: "alexa-acme-home",
+    requirePkce: false,
+    rotateRefreshTokens: false,
+    issuerInResponse: false,
+    authMethods: ["client_secret_basic", "client_secret_post"],
+    redirectUris: [
+      "https://pitangui.amazon.com/api/skill/link/M2EXAMPLEVENDOR",
+      "https://layla.amazon.com/api/skill/link/M2EXAMPLEVENDOR",
+      "https://alexa.amazon.co.jp/api/skill/link/M2EXAMPLEVENDOR",
+    ],
+  },
+  createdAt: EXAMPLE_TIME,
+  updatedAt: EXAMPLE_TIME,
+};
+const withSecret = { ...skillExample, client: { ...skillExample.client, secret: "example-client-secret" } };
+
+const SKILL_TEXTS: FieldTexts = {
+  vendorId: "The last part of the Alexa Redirect URLs in the developer console. Amazon's redirect URIs follow from it.",
+  redirectUris: "Instead of `vendorId`: Amazon's redirect URIs, in full.",
+  extraRedirectUris: "More redirect URIs.",
+  scopes: "Names, or names with a description per language for the consent page.",
+  returnUrls: "Where the customer returns to your app or site. Compared character by character.",
+  lwa: "Alexa Client Id and Alexa Client Secret of the developer console. Without them, your app cannot start linking.",
+  eventGateway: "The client id and secret of Send Alexa Events. Default: `lwa`.",
+  force: "Accepts fewer than Amazon's redirect URIs.",
+  "client.requirePkce": "Refuses authorization requests without PKCE. Always on for `add_on`.",
+  "client.rotateRefreshTokens": "Leave this off.",
+};
+
+const skillPath = { id: "The skill's id, `amzn1.ask.skill.…`.", stage: "`development` or `live`." };
+const skill = (example?: object) => ({ shape: { component: "Skill" }, example });
+
+export const skills: Resource = {
+  tag: "Operators: skills",
+  description: "With ADMIN_TOKEN: skills, and the clients with which Alexa calls us.",
+  components: {
+    NewSkill: {
+      schema: newSkillSchema(false),
+      io: "input",
+      texts: {
+        ...SKILL_TEXTS,
+        "client.id": "Default: a new one. With the id of the skill's other stage, both share that client.",
+        "client.secret": "To keep the secret of an existing set-up. Default: a new one.",
+      },
+    },
+    SkillChanges: { schema: skillChangesSchema(false), io: "input", texts: SKILL_TEXTS },
+    Skill: {
+      schema: skillResponse,
+      io: "output",
+      texts: {
+        "client.secret": "Only in the response that created it.",
+        "client.stages": "Present if both stages share this client.",
+      },
+      example: skillExample,
+    },
+  },
+  paths: {
+    "/api/admin/skills": {
+      POST: {
+        id: "addSkill",
+        summary: "Register a skill, and the client with which Alexa calls us",
+        description:
+          "A skill is identified by id and stage. With the `client.id` of the skill's other stage, both share that client, because certification copies it from development to live. Otherwise the response contains `client.secret`, which is shown only once.",
+        security: "admin",
+        body: { shape: { component: "NewSkill" }, example: newSkillExample },
+        responses: { 201: { description: "Registered.", content: skill(withSecret) } },
+        problems: ["conflict", "account_linking_not_supported", "redirect_uris_incomplete", "scope_reserved"],
+      },
+      GET: {
+        id: "listSkills",
+        summary: "The registered skills",
+        security: "admin",
+        query: z.object(pageQuery),
+        responses: {
+          200: {
+            description: "Ordered by id and stage.",
+            content: { shape: { listOf: "Skill" } },
+          },
+        },
+      },
+    },
+    "/api/admin/skills/{id}/{stage}": {
+      GET: {
+        id: "showSkill",
+        summary: "One skill",
+        security: "admin",
+        path: skillPath,
+        responses: { 200: { description: "The skill.", content: skill() } },
+        problems: ["skill_not_found"],
+      },
+      PATCH: {
+        id: "changeSkill",
+        summary: "Change a skill",
+        description: "Only the fields that are sent change. `null` removes `lwa`, `eventGateway` or `vendorId`.",
+        security: "admin",
+        path: skillPath,
+        body: { shape: { component: "SkillChanges" }, example: { name: "Acme Home 2" } },
+        responses: { 200: { description: "The changed skill.", content: skill() } },
+        problems: ["skill_not_found", "account_linking_not_supported", "redirect_uris_incomplete", "scope_reserved"],
+      },
+      DELETE: {
+        id: "removeSkill",
+        summary: "Remove a skill and revoke all its links",
+        description: "Also removes its client, unless the other stage shares it.",
+        security: "admin",
+        path: skillPath,
+        responses: { 204: { description: "Removed." } },
+        problems: ["skill_not_found"],
+      },
+    },
+    "/api/admin/skills/{id}/{stage}/rotate-secret": {
+      POST: {
+        id: "rotateSkillSecret",
+        summary: "Create a new client secret. The previous one stays valid for a while",
+        security: "admin",
+        path: skillPath,
+        body: { shape: rotateSecretSchema, example: { overlapSeconds: 604800 }, optional: true },
+        responses: {
+          200: {
+            description: "The new secret is shown only once.",
+            content: skill({ ...withSecret, previousSecretExpiresAt: EXAMPLE_TIME }),
+          },
+        },
+        problems: ["skill_not_found"],
+      },
+    },
+    "/api/admin/skills/{id}/{stage}/account-linking-request": {
+      GET: {
+        id: "accountLinkingRequest",
+        summary: "The account linking configuration for Amazon, as SMAPI and ask-cli accept it",
+        security: "admin",
+        path: skillPath,
+        responses: {
+          200: {
+            description: "With a placeholder for the client secret.",
+            content: {
+              shape: linkingRequestResponse,
+              example: { accountLinkingRequest: { type: "AUTH_CODE", clientId: "alexa-acme-home" } },
+            },
+          },
+        },
+        problems: ["skill_not_found"],
+      },
+    },
+  },
+};

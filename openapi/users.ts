@@ -1,0 +1,163 @@
+// /api/admin/users: password accounts, a user's links, and erasure.
+import * as z from "zod/mini";
+import { findQuery, newUserSchema, userChangesSchema } from "../src/admin/users-api.ts";
+import type { Resource } from "./describe.ts";
+import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, stage, time } from "./shapes.ts";
+
+/** A user as the admin API shows it. */
+export const userResponse = z.strictObject({
+  id: z.string(),
+  email: z.nullable(z.string()),
+  name: z.nullable(z.string()),
+  createdAt: time,
+});
+
+const userLink = z.strictObject({
+  id: z.string(),
+  flow: z.string(),
+  skillId: z.nullable(z.string()),
+  stage: z.nullable(stage),
+  name: z.string(),
+  level: z.nullable(z.enum(["person", "account"])),
+  createdAt: time,
+  lastUsedAt: time,
+});
+
+export const erasureResponse = z.strictObject({
+  removed: z.strictObject({
+    identities: z.int(),
+    knownBrowsers: z.int(),
+    links: z.int(),
+    codes: z.int(),
+    amazonTokens: z.int(),
+  }),
+  blinded: z.strictObject({ attempts: z.int(), auditRecords: z.int(), skillEvents: z.int() }),
+  pendingAtAmazon: z.int(),
+});
+
+const userPath = { id: "The user's id: the `sub` of the user's tokens." };
+const user = { shape: { component: "User" } };
+
+export const users: Resource = {
+  tag: "Operators: accounts",
+  description: "With ADMIN_TOKEN: accounts that sign in with a password, a user's links, and erasing a user.",
+  components: {
+    User: {
+      schema: userResponse,
+      io: "output",
+      texts: { id: "The `sub` of the user's tokens." },
+      example: { id: EXAMPLE_USER_ID, email: "ada@example.com", name: "Ada Example", createdAt: EXAMPLE_TIME },
+    },
+    UserLink: {
+      schema: userLink,
+      io: "output",
+      texts: {
+        skillId: "null for your own apps.",
+        level:
+          "`person`: the link of one recognized speaker. `account`: shared by everyone who speaks to the account's devices. null until a request from Alexa has shown which.",
+      },
+      example: {
+        id: EXAMPLE_GRANT_ID,
+        flow: "alexa_app",
+        skillId: EXAMPLE_SKILL_ID,
+        stage: "live",
+        name: "Acme Home",
+        level: "account",
+        createdAt: EXAMPLE_TIME,
+        lastUsedAt: EXAMPLE_TIME,
+      },
+    },
+  },
+  paths: {
+    "/api/admin/users": {
+      POST: {
+        id: "addUser",
+        summary: "Create an account that signs in with a password",
+        security: "admin",
+        body: {
+          shape: newUserSchema,
+          example: { email: "ada@example.com", password: "an-example-password", name: "Ada Example" },
+        },
+        responses: { 201: { description: "Created.", content: user } },
+        problems: ["conflict"],
+      },
+      GET: {
+        id: "findUsers",
+        summary: "Find accounts by e-mail address",
+        description: "Several accounts may have the same address if an identity provider reported it for each of them.",
+        security: "admin",
+        query: findQuery,
+        responses: {
+          200: {
+            description: "Oldest first.",
+            content: { shape: { listOf: "User" } },
+          },
+        },
+      },
+    },
+    "/api/admin/users/{id}": {
+      GET: {
+        id: "showUser",
+        summary: "One account",
+        security: "admin",
+        path: userPath,
+        responses: { 200: { description: "The account.", content: user } },
+        problems: ["not_found"],
+      },
+      PATCH: {
+        id: "changeUser",
+        summary: "Change name, e-mail address or password",
+        description: "A new password ends all sessions.",
+        security: "admin",
+        path: userPath,
+        body: { shape: userChangesSchema, example: { name: "Ada E. Example" } },
+        responses: { 200: { description: "The changed account.", content: user } },
+        problems: ["not_found", "conflict"],
+      },
+      DELETE: {
+        id: "removeUser",
+        summary: "Erase a user and revoke all links",
+        security: "admin",
+        path: userPath,
+        responses: { 204: { description: "Erased." } },
+        problems: ["not_found"],
+      },
+    },
+    "/api/admin/users/{id}/links": {
+      GET: {
+        id: "listLinksOfUser",
+        summary: "A user's links",
+        description: "Links with skills, and sign-ins to your own apps.",
+        security: "admin",
+        path: userPath,
+        responses: { 200: { description: "Newest first, at most 100.", content: { shape: { listOf: "UserLink" } } } },
+        problems: ["not_found"],
+      },
+    },
+    "/api/admin/users/{id}/erase": {
+      POST: {
+        id: "eraseUser",
+        summary: "Same as DELETE, and returns what was done",
+        description:
+          "Removes the account and its links, and anonymises the rows that are kept for statistics. The scheduled maintenance disables skills that were enabled through Amazon's API.",
+        security: "admin",
+        path: userPath,
+        body: { shape: z.strictObject({}), example: {}, optional: true },
+        responses: {
+          200: {
+            description: "The number of rows of each kind.",
+            content: {
+              shape: erasureResponse,
+              example: {
+                removed: { identities: 1, knownBrowsers: 2, links: 1, codes: 0, amazonTokens: 1 },
+                blinded: { attempts: 3, auditRecords: 5, skillEvents: 0 },
+                pendingAtAmazon: 1,
+              },
+            },
+          },
+        },
+        problems: ["not_found"],
+      },
+    },
+  },
+};
