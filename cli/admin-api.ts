@@ -104,6 +104,6 @@ export async function call<T>(service: Service, method: string, path: string, bo
 }
 
 /** The path of a skill. */
-export function skillPath(id: string, stage: string): string {
-  return `/skills/${encodeURIComponent(id)}/${encodeURIComponent(stage)}`;
+export function skillPath(id: string): string {
+  return `/skills/${encodeURIComponent(id)}`;
 }

@@ -16,7 +16,7 @@ export function consoleSheet(skill: SkillView, request: LinkingRequest, secret: 
   const r = request.accountLinkingRequest;
   const platforms = r.authorizationUrlsByPlatform ?? [];
   return [
-    `Alexa developer console > ${skill.name} > Build > Account Linking (${skill.stage})`,
+    `Alexa developer console > ${skill.name} > Build > Account Linking`,
     "",
     field("Do you allow users to … link", "yes"),
     field("Auth Code Grant", "chosen"),

@@ -27,18 +27,17 @@ Where
 
 Which skill
   --id ID                  amzn1.ask.skill.…
-  --stage STAGE            development (default) or live; each is registered apart
 
 What (add, set)
   --name NAME              what customers call it
+  --stage STAGE            development (default) or live: the stage that linking from your app or website enables
   --type TYPE              smart_home, video, meetings, education, custom, music, baby_activity, add_on
   --vendor-id ID           the developer account's vendor id: letters and digits at the end of the
                            console's "Alexa Redirect URLs". All three addresses follow from it
   --scope NAME[=TEXT]      a scope, with what it allows in words for customers; repeat for more
   --return-url URL         where your app or site takes the customer back; repeat for more
   --extra-redirect-uri URL a further redirect URI; repeat for more
-  --client-id ID           for a client id that exists elsewhere (add), its secret in CLIENT_SECRET; or, for
-                           the live stage, that of development, which certification copies to live
+  --client-id ID           a client id that Amazon knows already (add), its secret in CLIENT_SECRET
   --require-pkce           refuse authorize requests without PKCE
   --lwa-client-id ID       the console's "Alexa Client Id" for app-to-app linking; secret in LWA_CLIENT_SECRET
   --event-client-id ID     the pair of "Send Alexa Events", when it is another; secret in EVENT_CLIENT_SECRET
@@ -126,9 +125,9 @@ export async function run(
   }
 }
 
-function named(values: Values): { id: string; stage: string } {
+function skillIdOf(values: Values): string {
   if (values.id === undefined) throw new CommandError("--id is required: the skill's id, amzn1.ask.skill.…");
-  return { id: values.id, stage: values.stage ?? "development" };
+  return values.id;
 }
 
 function scopeOf(text: string): string | { name: string; descriptions: { en: string } } {
@@ -161,6 +160,7 @@ function bodyFrom(values: Values, environment: NodeJS.ProcessEnv): Record<string
     if (value !== undefined) body[field] = value;
   };
   give("name", values.name);
+  give("stage", values.stage);
   give("type", values.type);
   give("vendorId", values["vendor-id"]);
   give("scopes", values.scope?.map(scopeOf));
@@ -178,8 +178,8 @@ function bodyFrom(values: Values, environment: NodeJS.ProcessEnv): Record<string
   return body;
 }
 
-function linkingRequestOf(service: Service, skill: { id: string; stage: string }): Promise<LinkingRequest> {
-  return call<LinkingRequest>(service, "GET", `${skillPath(skill.id, skill.stage)}/account-linking-request`);
+function linkingRequestOf(service: Service, skillId: string): Promise<LinkingRequest> {
+  return call<LinkingRequest>(service, "GET", `${skillPath(skillId)}/account-linking-request`);
 }
 
 function withSecret(request: LinkingRequest, secret: string | undefined): LinkingRequest {
@@ -193,21 +193,22 @@ function writePrivately(file: string, content: object): void {
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: "wx" });
 }
 
-function askLine(skill: { id: string; stage: string }, file: string): string {
-  const line = `ask smapi update-account-linking-info -s ${skill.id} -g development --account-linking-request "file:${file}"`;
-  const stage =
-    skill.stage === "live"
-      ? "\n  Amazon takes changes of the development stage only; they go live with certification."
-      : "";
-  return `Or enter all of it at once, with Amazon's ask-cli:\n\n  ${line}${stage}`;
+function askLine(skillId: string, file: string): string {
+  const line = `ask smapi update-account-linking-info -s ${skillId} -g development --account-linking-request "file:${file}"`;
+  return [
+    "Or enter all of it at once, with Amazon's ask-cli:",
+    "",
+    `  ${line}`,
+    "",
+    "  Amazon accepts changes of the development stage only; certification copies them to the live stage.",
+  ].join("\n");
 }
 
 async function add({ service, values, environment, print }: Invocation): Promise<void> {
   const body = bodyFrom(values, environment);
   const id = values.id ?? body.id;
-  const stage = values.stage ?? body.stage ?? "development";
   if (id === undefined) throw new CommandError("--id is required: the skill's id, amzn1.ask.skill.…");
-  const skill = await call<SkillView>(service, "POST", "/skills", { scopes: [], returnUrls: [], ...body, id, stage });
+  const skill = await call<SkillView>(service, "POST", "/skills", { scopes: [], returnUrls: [], ...body, id });
   await printSecretSheet({ service, values, environment, print }, skill, "Registered");
 }
 
@@ -218,8 +219,7 @@ async function printSecretSheet(
   done: "Registered" | "Made a new secret for",
 ): Promise<void> {
   const { secret } = skill.client;
-  if (secret === undefined) return printShared({ service, values, print }, skill);
-  const request = await linkingRequestOf(service, skill);
+  const request = await linkingRequestOf(service, skill.id);
   const file = values.out ?? "accountLinking.json";
   writePrivately(file, withSecret(request, secret));
   if (values.json) {
@@ -228,41 +228,27 @@ async function printSecretSheet(
   }
   print(
     [
-      `${done} ${skill.name} (${skill.id}, ${skill.stage}) at ${service.origin}.`,
+      `${done} ${skill.name} (${skill.id}) at ${service.origin}.`,
       ...(skill.previousSecretExpiresAt ? [`The secret of before works until ${skill.previousSecretExpiresAt}.`] : []),
       "",
       consoleSheet(skill, request, secret),
       "",
-      askLine(skill, file),
+      askLine(skill.id, file),
       "",
       `${file} holds the secret, which is not shown again. Only you can read it; delete it when it is entered.`,
     ].join("\n"),
   );
 }
 
-/** The other stage has this client already, and Amazon its secret: nothing is to be entered or kept. */
-function printShared(
-  { service, values, print }: Pick<Invocation, "service" | "values" | "print">,
-  skill: SkillView,
-): void {
-  print(
-    values.json
-      ? JSON.stringify(skill, null, 2)
-      : `Registered ${skill.name} (${skill.id}, ${skill.stage}) at ${service.origin}.\n` +
-          `It shares the client ${skill.client.id} with the other stage: the secret is the same, nothing is new at Amazon.`,
-  );
-}
-
 async function set({ service, values, environment, print }: Invocation): Promise<void> {
   if (values["client-id"] !== undefined) throw new CommandError("--client-id cannot be changed; add takes it.");
-  const { id: fileId, stage: fileStage, ...body } = bodyFrom(values, environment);
+  const { id: fileId, ...body } = bodyFrom(values, environment);
   const id = values.id ?? fileId;
-  const stage = values.stage ?? fileStage ?? "development";
-  if (typeof id !== "string" || typeof stage !== "string") throw new CommandError("--id is required.");
-  const skill = await call<SkillView>(service, "PATCH", skillPath(id, stage), body);
+  if (typeof id !== "string") throw new CommandError("--id is required.");
+  const skill = await call<SkillView>(service, "PATCH", skillPath(id), body);
   if (values.json) return print(JSON.stringify(skill, null, 2));
   print(
-    `Changed ${skill.name} (${skill.id}, ${skill.stage}).\n\n${consoleSheet(skill, await linkingRequestOf(service, skill), undefined)}`,
+    `Changed ${skill.name} (${skill.id}).\n\n${consoleSheet(skill, await linkingRequestOf(service, skill.id), undefined)}`,
   );
 }
 
@@ -303,25 +289,25 @@ async function list({ service, values, print }: Invocation): Promise<void> {
 
 async function rotateSecret(invocation: Invocation): Promise<void> {
   const { service, values } = invocation;
-  const { id, stage } = named(values);
+  const id = skillIdOf(values);
   const overlap = values["overlap-seconds"];
   if (overlap !== undefined && !/^\d{1,8}$/.test(overlap)) {
     throw new CommandError("--overlap-seconds must be a whole number");
   }
   const body = overlap === undefined ? {} : { overlapSeconds: Number(overlap) };
-  const skill = await call<SkillView>(service, "POST", `${skillPath(id, stage)}/rotate-secret`, body);
+  const skill = await call<SkillView>(service, "POST", `${skillPath(id)}/rotate-secret`, body);
   await printSecretSheet(invocation, skill, "Made a new secret for");
 }
 
 async function printLinkingRequest({ service, values, environment, print }: Invocation): Promise<void> {
-  const skill = named(values);
-  const request = withSecret(await linkingRequestOf(service, skill), environment.CLIENT_SECRET || undefined);
+  const id = skillIdOf(values);
+  const request = withSecret(await linkingRequestOf(service, id), environment.CLIENT_SECRET || undefined);
   if (values.out === undefined) return print(JSON.stringify(request, null, 2));
   writePrivately(values.out, request);
   const missing = environment.CLIENT_SECRET
     ? ""
     : "\nPut the client secret in, or set CLIENT_SECRET and run this again.";
-  print(`Wrote ${values.out}.${missing}\n\n${askLine(skill, values.out)}`);
+  print(`Wrote ${values.out}.${missing}\n\n${askLine(id, values.out)}`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -1,8 +1,9 @@
 -- Times are integer milliseconds since 1970. Bearer values are stored as SHA-256 only; what must be read back is sealed.
 
+-- The registered skills, with what we present to Amazon for them. The redirect URIs are those of the skill's client.
 CREATE TABLE skills (
-  id TEXT NOT NULL,
-  stage TEXT NOT NULL CHECK (stage IN ('development', 'live')),
+  id TEXT PRIMARY KEY,
+  stage TEXT NOT NULL CHECK (stage IN ('development', 'live')), -- enabled by attempts started by us that name none
   type TEXT NOT NULL,
   name TEXT NOT NULL,
   vendor_id TEXT,
@@ -13,14 +14,11 @@ CREATE TABLE skills (
   lwa_client_secret TEXT,            -- sealed
   event_client_id TEXT,
   event_client_secret TEXT,          -- sealed
-  redirect_uris TEXT NOT NULL,       -- JSON: [url], all that this stage needs; its client's are the union
-  client_id TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL,
-  PRIMARY KEY (id, stage)
+  updated_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX skills_by_client ON skills (client_id);
 
+-- The OAuth clients that call us: one of Alexa's for each skill, the company's apps, and the skills' backends.
 CREATE TABLE clients (
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('alexa', 'app', 'service')),
@@ -29,9 +27,8 @@ CREATE TABLE clients (
   previous_secret_hash TEXT,
   previous_secret_expires_at INTEGER,
   redirect_uris TEXT NOT NULL,       -- JSON: [url], compared byte for byte
-  scopes TEXT NOT NULL,              -- JSON: [name]
-  skill_id TEXT,
-  skill_stage TEXT,
+  scopes TEXT NOT NULL,              -- JSON: [name]; of an 'alexa' client empty: its skill has them
+  skill_id TEXT UNIQUE REFERENCES skills (id) ON DELETE CASCADE, -- kind 'alexa' only
   skill_ids TEXT NOT NULL,           -- JSON: [skill id], kind 'service' only
   auth_methods TEXT NOT NULL,        -- JSON: [method]
   require_pkce INTEGER NOT NULL,
@@ -39,10 +36,8 @@ CREATE TABLE clients (
   issuer_in_response INTEGER NOT NULL,
   client_credentials INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL,
-  FOREIGN KEY (skill_id, skill_stage) REFERENCES skills (id, stage) ON DELETE CASCADE
+  updated_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX clients_by_skill ON clients (skill_id, skill_stage);
 
 CREATE TABLE users (
   id TEXT PRIMARY KEY,
@@ -97,7 +92,7 @@ CREATE TABLE attempts (
   flow TEXT NOT NULL CHECK (flow IN ('alexa_app', 'app_to_app', 'website', 'app_authorize', 'oauth')),
   platform TEXT,
   skill_id TEXT,
-  skill_stage TEXT,
+  stage TEXT,                        -- of the enablement call, where we make it
   client_id TEXT,
   user_id TEXT,
   browser_hash TEXT,
@@ -155,7 +150,6 @@ CREATE TABLE grants (
   user_id TEXT NOT NULL,
   client_id TEXT NOT NULL,
   skill_id TEXT,
-  skill_stage TEXT,
   scope TEXT NOT NULL,
   flow TEXT NOT NULL,
   attempt_id TEXT,
@@ -208,7 +202,6 @@ CREATE TABLE pending_unlinks (
   id TEXT PRIMARY KEY,
   user_id TEXT,
   skill_id TEXT NOT NULL,
-  skill_stage TEXT NOT NULL,
   host TEXT NOT NULL,
   tokens TEXT NOT NULL,              -- sealed
   attempts INTEGER NOT NULL DEFAULT 0,
@@ -304,7 +297,7 @@ WHEN NEW.skill_id IS NOT NULL AND EXISTS (SELECT 1 FROM settings WHERE name = 'w
 BEGIN
   INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
     'msg_' || lower(hex(randomblob(16))), 'link.created',
-    json_object('grantId', NEW.id, 'userId', NEW.user_id, 'skillId', NEW.skill_id, 'stage', NEW.skill_stage, 'flow', NEW.flow),
+    json_object('grantId', NEW.id, 'userId', NEW.user_id, 'skillId', NEW.skill_id, 'flow', NEW.flow),
     COALESCE(NEW.imported_at, NEW.created_at)
   );
 END;
@@ -315,7 +308,7 @@ WHEN NEW.skill_id IS NOT NULL AND OLD.revoked_at IS NULL AND NEW.revoked_at IS N
 BEGIN
   INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
     'msg_' || lower(hex(randomblob(16))), 'link.removed',
-    json_object('grantId', NEW.id, 'userId', NEW.user_id, 'skillId', NEW.skill_id, 'stage', NEW.skill_stage, 'flow', NEW.flow,
+    json_object('grantId', NEW.id, 'userId', NEW.user_id, 'skillId', NEW.skill_id, 'flow', NEW.flow,
       'reason', COALESCE(NEW.revoked_reason, 'unknown')),
     NEW.revoked_at
   );
@@ -327,7 +320,7 @@ WHEN OLD.skill_id IS NOT NULL AND OLD.revoked_at IS NULL AND EXISTS (SELECT 1 FR
 BEGIN
   INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
     'msg_' || lower(hex(randomblob(16))), 'link.removed',
-    json_object('grantId', OLD.id, 'userId', OLD.user_id, 'skillId', OLD.skill_id, 'stage', OLD.skill_stage, 'flow', OLD.flow,
+    json_object('grantId', OLD.id, 'userId', OLD.user_id, 'skillId', OLD.skill_id, 'flow', OLD.flow,
       'reason', CASE WHEN EXISTS (SELECT 1 FROM users WHERE id = OLD.user_id) THEN 'deleted' ELSE 'user_deleted' END),
     CAST(unixepoch('subsec') * 1000 AS INTEGER)
   );

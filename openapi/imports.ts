@@ -36,7 +36,6 @@ export const imports: Resource = {
             items: [
               {
                 skillId: EXAMPLE_SKILL_ID,
-                stage: "live",
                 user: { email: "ada@example.com" },
                 refreshTokenSha256: "0".repeat(64),
                 scope: "profile devices:control",

@@ -1,11 +1,9 @@
 // /api/links: starting, completing, showing and ending links, for the company's app and site.
 import * as z from "zod/mini";
-import { completeBody, stageSchema, startBody } from "../src/linking/schemas.ts";
+import { completeBody, startBody } from "../src/linking/schemas.ts";
 import type { Resource } from "./describe.ts";
-import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, stage, time } from "./shapes.ts";
+import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, time } from "./shapes.ts";
 
-const stageQuery = z.object({ stage: z.optional(stageSchema) });
-const STAGE = "Without `stage`: the only stage of the skill, or live if it has both.";
 const skillPath = { skillId: "The skill's id, `amzn1.ask.skill.…`." };
 
 const startedLinking = z.object({
@@ -19,7 +17,6 @@ const startedLinking = z.object({
 
 const link = z.object({
   skillId: z.string(),
-  stage,
   name: z.string(),
   status: z.enum(["linked", "not_linked", "unknown"]),
   checkedAt: z.nullable(time),
@@ -36,7 +33,6 @@ const link = z.object({
 
 const linkExample = {
   skillId: EXAMPLE_SKILL_ID,
-  stage: "live",
   name: "Acme Home",
   status: "linked",
   checkedAt: "2026-10-01T12:00:00.000Z",
@@ -92,7 +88,7 @@ export const links: Resource = {
       POST: {
         id: "startAttempt",
         summary: "Start linking the user with a skill",
-        description: `The app must have shown its own consent screen. Open \`alexaAppUrl\`, or \`loginWithAmazonUrl\` if the Alexa app is not installed. ${STAGE}`,
+        description: `The app must have shown its own consent screen. Open \`alexaAppUrl\`, or \`loginWithAmazonUrl\` if the Alexa app is not installed. Without \`stage\`, the skill's own is enabled.`,
         security: "user",
         body: {
           shape: startBody,
@@ -120,9 +116,8 @@ export const links: Resource = {
       GET: {
         id: "listLinks",
         summary: "The user's links with all skills",
-        description: `Does not ask Alexa: \`checkedAt\` is null. ${STAGE}`,
+        description: `Does not ask Alexa: \`checkedAt\` is null.`,
         security: "user",
-        query: stageQuery,
         responses: {
           200: {
             description: "All skills of this server.",
@@ -168,10 +163,9 @@ export const links: Resource = {
       GET: {
         id: "showLink",
         summary: "The user's link with one skill",
-        description: `Asks Alexa if we hold a token from Amazon, and revokes links that Alexa no longer has. ${STAGE}`,
+        description: `Asks Alexa if we hold a token from Amazon, and revokes links that Alexa no longer has.`,
         security: "user",
         path: skillPath,
-        query: stageQuery,
         responses: {
           200: { description: "The link.", content: { shape: { component: "Link" }, example: linkExample } },
         },
@@ -180,10 +174,9 @@ export const links: Resource = {
       DELETE: {
         id: "unlink",
         summary: "Unlink the user from a skill",
-        description: `Revokes all of the user's grants for the skill. Can be repeated. ${STAGE}`,
+        description: `Revokes all of the user's grants for the skill. Can be repeated.`,
         security: "user",
         path: skillPath,
-        query: stageQuery,
         responses: unlinked,
         problems: ["skill_not_found"],
       },

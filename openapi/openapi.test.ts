@@ -79,7 +79,7 @@ describe("the document", () => {
 
   it("requires what the schemas require, and allows no other fields", () => {
     const { NewSkill } = openApiDocument().components.schemas;
-    expect(NewSkill?.required).toEqual(["name", "type", "scopes", "returnUrls", "id", "stage"]);
+    expect(NewSkill?.required).toEqual(["name", "type", "scopes", "returnUrls", "id"]);
     expect(NewSkill?.additionalProperties).toBe(false);
     expect(NewSkill?.properties?.scopes).toMatchObject({ minItems: 1, maxItems: 15 });
     expect(NewSkill?.properties?.scopes).toHaveProperty("items.anyOf.length", 2);

@@ -24,7 +24,6 @@ export const skillResponse = z.strictObject({
   eventGateway: pair,
   client: z.strictObject({
     id: z.string(),
-    stages: z.optional(z.array(stage)),
     secret: z.optional(z.string()),
     requirePkce: z.boolean(),
     rotateRefreshTokens: z.boolean(),
@@ -84,6 +83,8 @@ const withSecret = { ...skillExample, client: { ...skillExample.client, secret: 
 
 const SKILL_TEXTS: FieldTexts = {
   vendorId: "The last part of the Alexa Redirect URLs in the developer console. Amazon's redirect URIs follow from it.",
+  stage:
+    "The stage that linking from your app or site enables, unless its start call names another. Default: `development`.",
   redirectUris: "Instead of `vendorId`: Amazon's redirect URIs, in full.",
   extraRedirectUris: "More redirect URIs.",
   scopes: "Names, or names with a description per language for the consent page.",
@@ -95,7 +96,7 @@ const SKILL_TEXTS: FieldTexts = {
   "client.rotateRefreshTokens": "Leave this off.",
 };
 
-const skillPath = { id: "The skill's id, `amzn1.ask.skill.…`.", stage: "`development` or `live`." };
+const skillPath = { id: "The skill's id, `amzn1.ask.skill.…`." };
 const skill = (example?: object) => ({ shape: { component: "Skill" }, example });
 
 export const skills: Resource = {
@@ -107,7 +108,7 @@ export const skills: Resource = {
       io: "input",
       texts: {
         ...SKILL_TEXTS,
-        "client.id": "Default: a new one. With the id of the skill's other stage, both share that client.",
+        "client.id": "Default: a new one.",
         "client.secret": "To keep the secret of an existing set-up. Default: a new one.",
       },
     },
@@ -117,7 +118,6 @@ export const skills: Resource = {
       io: "output",
       texts: {
         "client.secret": "Only in the response that created it.",
-        "client.stages": "Present if both stages share this client.",
       },
       example: skillExample,
     },
@@ -128,7 +128,7 @@ export const skills: Resource = {
         id: "addSkill",
         summary: "Register a skill, and the client with which Alexa calls us",
         description:
-          "A skill is identified by id and stage. With the `client.id` of the skill's other stage, both share that client, because certification copies it from development to live. Otherwise the response contains `client.secret`, which is shown only once.",
+          "A skill has one client, with which Alexa calls this server. The response has `client.secret`, shown this once.",
         security: "admin",
         body: { shape: { component: "NewSkill" }, example: newSkillExample },
         responses: { 201: { description: "Registered.", content: skill(withSecret) } },
@@ -141,13 +141,13 @@ export const skills: Resource = {
         query: z.object(pageQuery),
         responses: {
           200: {
-            description: "Ordered by id and stage.",
+            description: "Ordered by id.",
             content: { shape: { listOf: "Skill" } },
           },
         },
       },
     },
-    "/api/admin/skills/{id}/{stage}": {
+    "/api/admin/skills/{id}": {
       GET: {
         id: "showSkill",
         summary: "One skill",
@@ -169,14 +169,14 @@ export const skills: Resource = {
       DELETE: {
         id: "removeSkill",
         summary: "Remove a skill and revoke all its links",
-        description: "Also removes its client, unless the other stage shares it.",
+        description: "Also removes its client, and revokes its grants.",
         security: "admin",
         path: skillPath,
         responses: { 204: { description: "Removed." } },
         problems: ["skill_not_found"],
       },
     },
-    "/api/admin/skills/{id}/{stage}/rotate-secret": {
+    "/api/admin/skills/{id}/rotate-secret": {
       POST: {
         id: "rotateSkillSecret",
         summary: "Create a new client secret. The previous one stays valid for a while",
@@ -192,7 +192,7 @@ export const skills: Resource = {
         problems: ["skill_not_found"],
       },
     },
-    "/api/admin/skills/{id}/{stage}/account-linking-request": {
+    "/api/admin/skills/{id}/account-linking-request": {
       GET: {
         id: "accountLinkingRequest",
         summary: "The account linking configuration for Amazon, as SMAPI and ask-cli accept it",

@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { findQuery, newUserSchema, userChangesSchema } from "../src/admin/users-api.ts";
 import type { Resource } from "./describe.ts";
-import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, stage, time } from "./shapes.ts";
+import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, time } from "./shapes.ts";
 
 /** A user as the admin API shows it. */
 export const userResponse = z.strictObject({
@@ -16,7 +16,6 @@ const userLink = z.strictObject({
   id: z.string(),
   flow: z.string(),
   skillId: z.nullable(z.string()),
-  stage: z.nullable(stage),
   name: z.string(),
   level: z.nullable(z.enum(["person", "account"])),
   createdAt: time,
@@ -60,7 +59,6 @@ export const users: Resource = {
         id: EXAMPLE_GRANT_ID,
         flow: "alexa_app",
         skillId: EXAMPLE_SKILL_ID,
-        stage: "live",
         name: "Acme Home",
         level: "account",
         createdAt: EXAMPLE_TIME,

@@ -81,7 +81,7 @@ export async function registerDemo(options: DemoOptions): Promise<void> {
 }
 
 async function registerSkill(options: DemoOptions): Promise<void> {
-  const path = `/skills/${encodeURIComponent(DEMO_SKILL_ID)}/${DEMO_STAGE}`;
+  const path = `/skills/${encodeURIComponent(DEMO_SKILL_ID)}`;
   const wanted = skillOf(options);
   const present = await call(options, "GET", path);
   expectStatus(present, "looking for the demo skill", 200, 404);

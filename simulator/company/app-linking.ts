@@ -95,7 +95,7 @@ function linkOfState(store: Store, state: string | undefined): Attempt | undefin
 export async function unlinkFromApp(c: SimulatorContext, skill: Skill, device: Device): Promise<void> {
   const response = await callApi(c, skill, device, {
     method: "DELETE",
-    path: `/api/links/${encodeURIComponent(skill.skillId)}?stage=${skill.stage}`,
+    path: `/api/links/${encodeURIComponent(skill.skillId)}`,
     linkId: device.linkId,
     title: "The app asks its server to unlink",
     why: "The server ends its own tokens first, then disables the skill at Amazon.",

@@ -127,7 +127,7 @@ async function showHome(c: SimulatorContext, skill: Skill, device: Device): Prom
 function askStatus(c: SimulatorContext, skill: Skill, device: Device): Promise<ApiResponse> {
   return callApi(c, skill, device, {
     method: "GET",
-    path: `/api/links/${encodeURIComponent(skill.skillId)}?stage=${skill.stage}`,
+    path: `/api/links/${encodeURIComponent(skill.skillId)}`,
     linkId: device.linkId,
     title: "The app asks its server: is the skill linked?",
     why: "The server asks Amazon, so that the button says Link or Unlink as things really stand.",

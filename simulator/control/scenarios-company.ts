@@ -84,7 +84,7 @@ async function linkAndUnlink(run: ScenarioRun, device: Device, caught: boolean):
 }
 
 function api({ c, skill }: ScenarioRun, device: Device, method: "GET" | "DELETE"): Promise<ApiResponse> {
-  const path = `/api/links/${encodeURIComponent(skill.skillId)}?stage=${skill.stage}`;
+  const path = `/api/links/${encodeURIComponent(skill.skillId)}`;
   const title = method === "GET" ? "The app asks for the status" : "The app unlinks";
   return callApi(c, skill, device, { method, path, title, why: "A scenario of the simulator.", linkId: device.linkId });
 }

@@ -39,7 +39,6 @@ const LinkFacts: FC<LinkProps> = ({ link, text, day }) => (
 const LinkRow: FC<LinkProps> = ({ link, text, day }) => (
   <li>
     <strong>{link.name}</strong>
-    {link.stage === "development" ? <span class="hint">{text.stageDevelopment}</span> : null}
     <LinkFacts link={link} text={text} day={day} />
     <a class="button quiet" href={`/account/links/${link.grantId}`} aria-label={`${text.unlink}: ${link.name}`}>
       {text.unlink}

@@ -106,8 +106,8 @@ describe("methods and bodies", () => {
     for (const [method, path, allow] of [
       ["PUT", "skills", "GET, HEAD, POST"],
       ["DELETE", "linkings", "GET, HEAD"],
-      ["GET", "skills/a/development/rotate-secret", "POST"],
-      ["POST", "skills/a/development", "GET, HEAD, PATCH, DELETE"],
+      ["GET", "skills/a/rotate-secret", "POST"],
+      ["POST", "skills/a", "GET, HEAD, PATCH, DELETE"],
     ] as const) {
       const answer = await admin(service, method, path);
       expect([method, path, answer.status, answer.body.code]).toEqual([method, path, 405, "method_not_allowed"]);
@@ -165,10 +165,10 @@ describe("storage that does not answer", () => {
     const routes: [string, string, unknown?][] = [
       ["GET", "skills"],
       ["POST", "skills", SKILL_BODY],
-      ["GET", `skills/${SKILL_ID}/development`],
-      ["PATCH", `skills/${SKILL_ID}/development`, { name: "Acme" }],
-      ["POST", `skills/${SKILL_ID}/development/rotate-secret`],
-      ["GET", `skills/${SKILL_ID}/development/account-linking-request`],
+      ["GET", `skills/${SKILL_ID}`],
+      ["PATCH", `skills/${SKILL_ID}`, { name: "Acme" }],
+      ["POST", `skills/${SKILL_ID}/rotate-secret`],
+      ["GET", `skills/${SKILL_ID}/account-linking-request`],
       ["GET", "clients"],
       ["POST", "clients", { kind: "service", name: "Backend" }],
       ["GET", "users?email=jane@example.com"],

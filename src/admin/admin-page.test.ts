@@ -131,7 +131,7 @@ describe("the API called from the signed-in browser", () => {
       201,
       undefined,
     ]);
-    const path = `/api/admin/skills/${SKILL_BODY.id}/development`;
+    const path = `/api/admin/skills/${SKILL_BODY.id}`;
     expect(await call("DELETE", { "x-csrf-token": csrf }, path)).toEqual([415, "unsupported_media_type"]);
     expect(await call("DELETE", { "x-csrf-token": csrf, ...json }, path)).toEqual([204, undefined]);
     const other = await signedIn(service);

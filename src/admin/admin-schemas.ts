@@ -127,7 +127,7 @@ export function newSkillSchema(development: boolean) {
   return z.strictObject({
     ...fields,
     id: skillId,
-    stage: stageSchema,
+    stage: z._default(stageSchema, "development"),
     vendorId: z.optional(fields.vendorId),
     redirectUris: z.optional(fields.redirectUris),
     extraRedirectUris: z._default(fields.extraRedirectUris, []),
@@ -142,11 +142,12 @@ export function newSkillSchema(development: boolean) {
 }
 export type NewSkillBody = z.output<ReturnType<typeof newSkillSchema>>;
 
-/** Body of `PATCH /api/admin/skills/{id}/{stage}`: only what is given changes. */
+/** Body of `PATCH /api/admin/skills/{id}`: only what is given changes. */
 export function skillChangesSchema(development: boolean) {
   const fields = skillFields(development);
   return z.strictObject({
     name: z.optional(fields.name),
+    stage: z.optional(stageSchema),
     type: z.optional(fields.type),
     vendorId: z.optional(z.nullable(fields.vendorId)),
     redirectUris: z.optional(fields.redirectUris),

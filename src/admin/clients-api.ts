@@ -9,12 +9,12 @@ import { json, noContent, route } from "../http/route.ts";
 import { LINKS_SCOPE } from "../oauth/bearer.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import {
-  changeClient,
   deleteClient,
   insertClient,
   listClients,
   type NewClient,
   rotateClientSecret,
+  updateClient,
 } from "../storage/clients/client-admin.ts";
 import { type Client, readClient } from "../storage/clients/clients.ts";
 import { clientChangesSchema, listsReservedScope, newClientSchema, rotateSecretSchema } from "./admin-schemas.ts";
@@ -76,7 +76,6 @@ async function create(c: AppContext): Promise<Response> {
     redirectUris: body.redirectUris,
     scopes,
     skillId: null,
-    skillStage: null,
     skillIds: body.skillIds,
     authMethods: app ? [] : ["client_secret_basic", "client_secret_post"],
     requirePkce: app,
@@ -84,11 +83,7 @@ async function create(c: AppContext): Promise<Response> {
     issuerInResponse: false,
     clientCredentials: !app,
   };
-  const added = await insertClient(rt.db, client, rt.now(), {
-    kind: "client_created",
-    clientId: client.id,
-    claimId: rt.requestId,
-  });
+  const added = await insertClient(rt.db, client, rt.now(), { kind: "client_created", clientId: client.id });
   if (!added) return problem("conflict", `The client id ${client.id} is taken.`);
   rt.caches.forgetClients();
   c.header("location", `/api/admin/clients/${encodeURIComponent(client.id)}`);
@@ -137,14 +132,14 @@ async function change(c: AppContext): Promise<Response> {
   }
   const fault = ownCallback(c, body.redirectUris ?? []);
   if (fault) return fault;
-  const changed: NewClient = {
-    ...client,
+  const changed = {
+    id: client.id,
     name: body.name ?? client.name,
     redirectUris: body.redirectUris ?? client.redirectUris,
     scopes: body.scopes ?? client.scopes,
     skillIds: body.skillIds ?? client.skillIds,
   };
-  await changeClient(rt.db, changed, rt.now(), {
+  await updateClient(rt.db, changed, rt.now(), {
     kind: "client_changed",
     clientId: client.id,
     details: Object.keys(body).join(", "),
@@ -176,7 +171,7 @@ async function rotate(c: AppContext): Promise<Response> {
     rt.db,
     client.id,
     { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
-    { kind: "client_secret_rotated", clientId: client.id, claimId: rt.requestId },
+    { kind: "client_secret_rotated", clientId: client.id },
   );
   rt.caches.forgetClients();
   const stored = await readClient(rt.db, client.id);

@@ -134,7 +134,7 @@ export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
         {links.map((link) => (
           <tr>
             <td>
-              <strong>{link.name}</strong> {link.stage} {FLOWS[link.flow]}
+              <strong>{link.name}</strong> {FLOWS[link.flow]}
             </td>
             <td>
               <code>{link.grantId}</code>

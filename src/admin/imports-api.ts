@@ -8,8 +8,8 @@ import { json, route } from "../http/route.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { normalizeEmail } from "../sign-in/email.ts";
 import { type ImportedLink, type ImportedPerson, importLinks, resolvePeople } from "../storage/grants/imports.ts";
-import { readSkill, type Skill } from "../storage/skills/skills.ts";
-import { skillId, stageSchema } from "./admin-schemas.ts";
+import { readSkills, type Skill } from "../storage/skills/skills.ts";
+import { skillId } from "./admin-schemas.ts";
 
 const MOST_ITEMS = 100;
 const DAY_MS = 24 * 3_600_000;
@@ -26,7 +26,6 @@ const text = (maximum: number) =>
 
 const item = z.strictObject({
   skillId,
-  stage: stageSchema,
   user: z.union(
     [
       z.strictObject({ id: text(255) }),
@@ -55,7 +54,7 @@ export const importsSchema = z.strictObject({
 
 /** Why an item was not taken; the others were. */
 export const IMPORT_REFUSALS = {
-  skill_not_found: "No such skill in this stage.",
+  skill_not_found: "No such skill.",
   scope_unknown: "The skill does not have all of these scopes.",
   created_in_future: "createdAt lies in the future.",
   oidc_not_configured: "OIDC_ISSUER is not set: people are known by id or email only.",
@@ -74,7 +73,7 @@ async function importAll(c: AppContext): Promise<Response> {
   const body = await jsonBody(c, importsSchema, { limit: 256 * 1024 });
   if (body instanceof Response) return body;
   const skills = await skillsOf(rt, body.items);
-  const checked = body.items.map((one) => check(rt, one, skills.get(`${one.skillId} ${one.stage}`)));
+  const checked = body.items.map((one) => check(rt, one, skills.get(one.skillId)));
   const results: (Refusal | { readonly outcome: "imported" | "exists" | "ended"; readonly grantId: string })[] = [];
   const unresolved: { readonly position: number; readonly link: Omit<ImportedLink, "id"> }[] = [];
   const candidates = checked.flatMap((one, position) => (typeof one === "string" ? [] : [{ ...one, position }]));
@@ -117,9 +116,8 @@ async function importAll(c: AppContext): Promise<Response> {
 }
 
 async function skillsOf(rt: Runtime, items: readonly Item[]): Promise<Map<string, Skill>> {
-  const named = new Map(items.map((one) => [`${one.skillId} ${one.stage}`, one]));
-  const found = await Promise.all([...named.values()].map((one) => readSkill(rt.db, one.skillId, one.stage)));
-  return new Map(found.flatMap((skill) => (skill ? [[`${skill.id} ${skill.stage}`, skill]] : [])));
+  const skills = await readSkills(rt.db, [...new Set(items.map((one) => one.skillId))]);
+  return new Map(skills.map((skill) => [skill.id, skill]));
 }
 
 function check(rt: Runtime, one: Item, skill: Skill | undefined): Checked {
@@ -155,7 +153,6 @@ function linkOf(rt: Runtime, one: Item, skill: Skill, scope: string, userId: str
     userId,
     clientId: skill.clientId,
     skillId: skill.id,
-    stage: skill.stage,
     scope,
     tokenHash:
       given.length === 43

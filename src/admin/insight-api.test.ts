@@ -19,7 +19,7 @@ async function seedLinkings(count: number): Promise<void> {
     at: START + Math.floor(i / 2) * 1000,
   }));
   await env.DB.prepare(
-    `INSERT INTO attempts (id, trace_id, flow, platform, skill_id, skill_stage, client_id, user_id, outcome, reason, steps, created_at, expires_at)
+    `INSERT INTO attempts (id, trace_id, flow, platform, skill_id, stage, client_id, user_id, outcome, reason, steps, created_at, expires_at)
      SELECT value ->> 'id', 'trace-' || (value ->> 'id'), 'alexa_app', NULL, value ->> 'skill', 'development', 'alexa', 'user-1', value ->> 'outcome',
        CASE WHEN value ->> 'outcome' = 'failed' THEN 'code_expired' END,
        json_array(json_object('name', 'consent_shown', 'at', value ->> 'at')), value ->> 'at', value ->> 'at' FROM json_each(?)`,

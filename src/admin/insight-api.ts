@@ -41,7 +41,7 @@ function linkingView(attempt: ListedAttempt): object {
     flow: attempt.flow,
     platform: attempt.platform,
     skillId: attempt.skillId,
-    stage: attempt.skillStage,
+    stage: attempt.stage,
     clientId: attempt.clientId,
     userId: attempt.userId,
     outcome: attempt.outcome,

@@ -72,7 +72,12 @@ describe("addresses", () => {
     });
     expect(made.status).toBe(201);
     expect(clientOf(made).redirectUris).toEqual([...redirectUrisOf("M2EXAMPLEVENDOR"), simulator]);
-    const other = { ...SKILL_BODY, stage: "live", client: {}, extraRedirectUris: ["http://192.168.0.2/"] };
+    const other = {
+      ...SKILL_BODY,
+      id: "amzn1.ask.skill.0000-other",
+      client: {},
+      extraRedirectUris: ["http://192.168.0.2/"],
+    };
     expect((await admin(local, "POST", "skills", other)).status).toBe(400);
     const remote = startService();
     expect((await admin(remote, "POST", "skills", { ...SKILL_BODY, extraRedirectUris: [simulator] })).status).toBe(400);

@@ -130,7 +130,7 @@ describe("registering a skill", () => {
     expect(clientOf(forced).redirectUris).toEqual(two);
     const all = await admin(service, "POST", "skills", {
       ...byHand,
-      stage: "live",
+      id: "amzn1.ask.skill.0000-other",
       client: {},
       redirectUris: redirectUrisOf("M2EXAMPLEVENDOR"),
     });
@@ -163,7 +163,6 @@ describe("registering a skill", () => {
       ["name", "x".repeat(101)],
       ["type", undefined],
       ["type", "toaster"],
-      ["stage", undefined],
       ["stage", "certified"],
       ["scopes", undefined],
       ["scopes", []],

@@ -1,31 +1,18 @@
 // /api/admin/skills: registering skills, each with the OAuth client that Alexa uses for it.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
 import { jsonBody, queryOf, rawJson, shapeProblem } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
 import { json, noContent, route } from "../http/route.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { readClients, rotateClientSecret } from "../storage/clients/client-admin.ts";
+import { type NewClient, readClients, rotateClientSecret } from "../storage/clients/client-admin.ts";
 import { type AuthMethod, type Client, readClient } from "../storage/clients/clients.ts";
-import {
-  deleteSkill,
-  insertSkill,
-  type SkillClient,
-  type SkillContent,
-  updateSkill,
-} from "../storage/skills/skill-admin.ts";
+import { deleteSkill, insertSkill, type SkillContent, updateSkill } from "../storage/skills/skill-admin.ts";
 import { listSkills, readSkill, type Skill, type SkillType } from "../storage/skills/skills.ts";
 import { accountLinkingRequest } from "./account-linking-request.ts";
-import {
-  listsReservedScope,
-  type NewSkillBody,
-  newSkillSchema,
-  rotateSecretSchema,
-  skillChangesSchema,
-  stageSchema,
-} from "./admin-schemas.ts";
+import { listsReservedScope, newSkillSchema, rotateSecretSchema, skillChangesSchema } from "./admin-schemas.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 import { amazonRedirectUris, missingAmazonRedirectUris } from "./web-address.ts";
 
@@ -34,9 +21,9 @@ const BOTH_METHODS: readonly AuthMethod[] = ["client_secret_basic", "client_secr
 /** Mounts `/api/admin/skills`. The guard stands before it. */
 export function skillsApi(app: Hono<AppEnv>): void {
   route(app, "/api/admin/skills", { GET: list, POST: create });
-  route(app, "/api/admin/skills/:id/:stage", { GET: show, PATCH: change, DELETE: remove });
-  route(app, "/api/admin/skills/:id/:stage/rotate-secret", { POST: rotate });
-  route(app, "/api/admin/skills/:id/:stage/account-linking-request", { GET: linkingRequest });
+  route(app, "/api/admin/skills/:id", { GET: show, PATCH: change, DELETE: remove });
+  route(app, "/api/admin/skills/:id/rotate-secret", { POST: rotate });
+  route(app, "/api/admin/skills/:id/account-linking-request", { GET: linkingRequest });
 }
 
 /** A skill as the API shows it. Secrets of Amazon's pairs are never shown, ours only in the answer that made it. */
@@ -54,7 +41,6 @@ function skillView(skill: Skill, client: Client, secret?: string): object {
     eventGateway: skill.eventGateway && { clientId: skill.eventGateway.clientId },
     client: {
       id: client.id,
-      ...(client.sharedWith === null ? {} : { stages: ["development", "live"] }),
       ...(secret === undefined ? {} : { secret }),
       requirePkce: client.requirePkce,
       rotateRefreshTokens: client.rotateRefreshTokens,
@@ -77,9 +63,8 @@ interface SkillAndClient {
 
 /** The skill of the path with its client, or 404. */
 async function ofPath(c: AppContext): Promise<SkillAndClient | Response> {
-  const stage = stageSchema.safeParse(c.req.param("stage"));
   const { db } = c.var.runtime;
-  const skill = stage.success ? await readSkill(db, c.req.param("id") ?? "", stage.data) : undefined;
+  const skill = await readSkill(db, c.req.param("id") ?? "");
   const client = skill && (await readClient(db, skill.clientId));
   return skill && client ? { skill, client } : problem("skill_not_found");
 }
@@ -135,8 +120,23 @@ async function create(c: AppContext): Promise<Response> {
   const fault = incompleteRedirectUris(given, body.force) ?? ownCallback(c, redirectUris);
   if (fault) return fault;
 
-  const client = await clientFor(c, body);
-  if (client instanceof Response) return client;
+  const { id = `alexa-${randomId()}`, secret = randomSecret(), ...settings } = body.client;
+  const addOn = body.type === "add_on";
+  const client: NewClient = {
+    id,
+    kind: "alexa",
+    name: body.name,
+    secretHash: await sha256(secret),
+    redirectUris,
+    scopes: [],
+    skillId: body.id,
+    skillIds: [],
+    authMethods: settings.authMethods ?? BOTH_METHODS,
+    requirePkce: addOn || (settings.requirePkce ?? false),
+    rotateRefreshTokens: settings.rotateRefreshTokens ?? false,
+    issuerInResponse: settings.issuerInResponse ?? false,
+    clientCredentials: addOn,
+  };
   const content: SkillContent = {
     id: body.id,
     stage: body.stage,
@@ -146,87 +146,31 @@ async function create(c: AppContext): Promise<Response> {
     scopes: body.scopes,
     returnUrls: body.returnUrls,
     extraRedirectUris: body.extraRedirectUris,
-    redirectUris,
   };
-  const clientId = "own" in client.use ? client.use.own.id : client.use.shared.id;
-  const outcome = await insertSkill(rt, content, body, client.use, {
+  const outcome = await insertSkill(rt, content, body, client, {
     kind: "skill_created",
-    clientId,
-    details: `${body.id} ${body.stage}`,
-    claimId: rt.requestId,
+    clientId: id,
+    details: body.id,
   });
   switch (outcome) {
     case "skill_exists":
-      return problem("conflict", `${body.id} (${body.stage}) is registered already.`);
+      return problem("conflict", `${body.id} is registered already.`);
     case "client_exists":
-      return problem("conflict", `The client id ${clientId} is taken.`);
-    case "client_missing":
-      return problem("conflict", `The client ${clientId} has just been removed. Try again.`);
+      return problem("conflict", `The client id ${id} is taken.`);
     case "inserted":
       rt.caches.forgetClients();
-      c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}/${body.stage}`);
-      return shown(c, body.id, body.stage, { secret: client.secret, status: 201 });
+      c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}`);
+      return shown(c, body.id, { secret, status: 201 });
   }
-}
-
-/** The client that a new skill gets, and its secret if it is made now. */
-interface ChosenClient {
-  readonly use: SkillClient;
-  readonly secret?: string | undefined;
-}
-
-/** The client of the skill's other stage, if the body names that; else one of its own. */
-async function clientFor(c: AppContext, body: NewSkillBody): Promise<ChosenClient | Response> {
-  const rt = c.var.runtime;
-  const { id, secret: given, ...policy } = body.client;
-  const existing = id === undefined ? undefined : await readClient(rt.db, id);
-  if (existing?.kind === "alexa" && existing.skillId === body.id) {
-    if (given !== undefined && !(await isSecretOf(existing, given, rt.now()))) {
-      return problem(
-        "conflict",
-        `client.secret: is not the secret that ${existing.id} has in the other stage. Leave it out, or give another client.id.`,
-      );
-    }
-    return { use: { shared: { id: existing.id, policy } } };
-  }
-  const secret = given ?? randomSecret();
-  return {
-    secret,
-    use: {
-      own: {
-        id: id ?? `alexa-${randomId()}`,
-        kind: "alexa",
-        name: body.name,
-        secretHash: await sha256(secret),
-        redirectUris: [],
-        scopes: [],
-        skillId: body.id,
-        skillStage: body.stage,
-        skillIds: [],
-        authMethods: policy.authMethods ?? BOTH_METHODS,
-        requirePkce: policy.requirePkce ?? false,
-        rotateRefreshTokens: policy.rotateRefreshTokens ?? false,
-        issuerInResponse: policy.issuerInResponse ?? false,
-        clientCredentials: false,
-      },
-    },
-  };
-}
-
-async function isSecretOf(client: Client, secret: string, now: number): Promise<boolean> {
-  const hash = await sha256(secret);
-  const previous = (client.previousSecretExpiresAt ?? 0) > now ? client.previousSecretHash : null;
-  return [client.secretHash, previous].some((known) => known !== null && equalInConstantTime(hash, known));
 }
 
 async function shown(
   c: AppContext,
   id: string,
-  stage: Skill["stage"],
   answer: { readonly secret?: string | undefined; readonly status?: 200 | 201; readonly more?: object } = {},
 ): Promise<Response> {
   const { db } = c.var.runtime;
-  const skill = await readSkill(db, id, stage);
+  const skill = await readSkill(db, id);
   const client = skill && (await readClient(db, skill.clientId));
   if (!skill || !client) return problem("skill_not_found");
   return json(c, { ...skillView(skill, client, answer.secret), ...answer.more }, answer.status);
@@ -236,7 +180,7 @@ function joined(...lists: readonly (readonly string[])[]): string[] {
   return [...new Set(lists.flat())];
 }
 
-const skillPosition = z.object({ id: z.string(), stage: z.string() });
+const skillPosition = z.string();
 
 async function list(c: AppContext): Promise<Response> {
   const query = queryOf(c, z.strictObject(pageQuery));
@@ -244,7 +188,7 @@ async function list(c: AppContext): Promise<Response> {
   const after = positionOf(query.cursor, skillPosition);
   if (after instanceof Response) return after;
   const { db } = c.var.runtime;
-  const skills = await listSkills(db, { ...(after ? { after } : {}), limit: query.limit + 1 });
+  const skills = await listSkills(db, { after, limit: query.limit + 1 });
   const rows = await readClients(
     db,
     skills.map((skill) => skill.clientId),
@@ -256,7 +200,7 @@ async function list(c: AppContext): Promise<Response> {
       skills.filter((skill) => clients.has(skill.clientId)),
       query.limit,
       (skill) => skillView(skill, clients.get(skill.clientId)!),
-      ({ id, stage }) => ({ id, stage }),
+      (skill) => skill.id,
     ),
   );
 }
@@ -287,7 +231,7 @@ async function change(c: AppContext): Promise<Response> {
 
   const extra = body.extraRedirectUris ?? skill.extraRedirectUris;
   const vendorId = body.vendorId === undefined ? skill.vendorId : body.vendorId;
-  const byHand = body.redirectUris ?? handWritten(skill);
+  const byHand = body.redirectUris ?? handWritten(skill, client);
   if (vendorId === null && (body.redirectUris !== undefined || body.vendorId !== undefined)) {
     const incomplete = incompleteRedirectUris(byHand, body.force);
     if (incomplete) return incomplete;
@@ -298,41 +242,38 @@ async function change(c: AppContext): Promise<Response> {
 
   const content: SkillContent = {
     id: skill.id,
-    stage: skill.stage,
+    stage: body.stage ?? skill.stage,
     type,
     name: body.name ?? skill.name,
     vendorId,
     scopes,
     returnUrls: body.returnUrls ?? skill.returnUrls,
     extraRedirectUris: extra,
-    redirectUris,
   };
-  const changed = { id: client.id, policy: body.client };
-  const written = await updateSkill(rt, content, body, changed, {
+  const settings = { redirectUris, requirePkce: type === "add_on" || (body.client.requirePkce ?? client.requirePkce) };
+  const written = await updateSkill(rt, content, body, settings, {
     kind: "skill_changed",
     clientId: client.id,
-    details: `${skill.id} ${skill.stage}: ${Object.keys(raw.value as object).join(", ")}`.slice(0, 300),
+    details: `${skill.id}: ${Object.keys(raw.value as object).join(", ")}`.slice(0, 300),
   });
   if (!written) return problem("skill_not_found");
   rt.caches.forgetClients();
-  return shown(c, skill.id, skill.stage);
+  return shown(c, skill.id);
 }
 
 /** The redirect URIs that neither the vendor id nor the extra list accounts for: those given by hand. */
-function handWritten(skill: Skill): string[] {
+function handWritten(skill: Skill, client: Client): string[] {
   const accounted = new Set([
     ...(skill.vendorId === null ? [] : amazonRedirectUris(skill.vendorId)),
     ...skill.extraRedirectUris,
   ]);
-  return skill.redirectUris.filter((uri) => !accounted.has(uri));
+  return client.redirectUris.filter((uri) => !accounted.has(uri));
 }
 
 async function remove(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const stage = stageSchema.safeParse(c.req.param("stage"));
   const id = c.req.param("id") ?? "";
-  if (!stage.success || !(await readSkill(rt.db, id, stage.data))) return problem("skill_not_found");
-  await deleteSkill(rt, id, stage.data, { kind: "skill_deleted", details: `${id} ${stage.data}` });
+  if (!(await deleteSkill(rt, id, { kind: "skill_deleted", details: id }))) return problem("skill_not_found");
   rt.caches.forgetClients();
   return noContent(c);
 }
@@ -349,10 +290,10 @@ async function rotate(c: AppContext): Promise<Response> {
     rt.db,
     found.client.id,
     { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
-    { kind: "client_secret_rotated", clientId: found.client.id, claimId: rt.requestId },
+    { kind: "client_secret_rotated", clientId: found.client.id },
   );
   rt.caches.forgetClients();
-  return shown(c, found.skill.id, found.skill.stage, {
+  return shown(c, found.skill.id, {
     secret,
     more: { previousSecretExpiresAt: rfc3339(previousExpiresAt) },
   });

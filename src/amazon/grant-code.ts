@@ -38,7 +38,7 @@ export async function credentialsFor(
   grant: TokenGrant,
   purpose: TokenPurpose,
 ): Promise<LwaCredentials | undefined> {
-  const skill = await readSkill(rt.db, grant.skill_id, grant.skill_stage);
+  const skill = await readSkill(rt.db, grant.skill_id);
   try {
     const credentials =
       skill && (await (purpose === "enablement" ? lwaCredentials : eventGatewayCredentials)(rt, skill));

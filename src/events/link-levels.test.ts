@@ -265,7 +265,6 @@ describe("where it is said", () => {
       id: ada.grantId,
       flow: "alexa_app",
       skillId: SKILL_ID,
-      stage: "development",
       name: "Acme Home",
       level: "person",
       createdAt: expect.stringMatching(/Z$/),

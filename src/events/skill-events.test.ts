@@ -202,8 +202,8 @@ describe("SkillDisabled", () => {
       insert.bind(mine.grantId, "event_gateway"),
       insert.bind(other.grantId, "enablement"),
       env.DB.prepare(
-        `INSERT INTO pending_unlinks (id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
-         VALUES (?, ?, 'development', 'h', 'sealed', 0, 0)`,
+        `INSERT INTO pending_unlinks (id, skill_id, host, tokens, next_attempt_at, created_at)
+         VALUES (?, ?, 'h', 'sealed', 0, 0)`,
       ).bind(mine.grantId, SKILL_ID),
     ]);
     await tell(service, { accessToken: mine.tokens.access_token });

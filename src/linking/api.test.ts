@@ -77,7 +77,7 @@ describe("starting", () => {
       { skillId: "amzn1.ask.skill.other", returnTo: RETURN_URL, platform: "ios" },
       "skill_not_found",
     ],
-    ["another stage", { skillId: SKILL_ID, stage: "live", returnTo: RETURN_URL, platform: "ios" }, "skill_not_found"],
+    ["an unknown stage", { skillId: SKILL_ID, stage: "beta", returnTo: RETURN_URL, platform: "ios" }, "invalid_body"],
     [
       "S7: a return URL off the list",
       { skillId: SKILL_ID, returnTo: `${RETURN_URL}/x`, platform: "ios" },

@@ -7,11 +7,10 @@ import { problem } from "../http/problem.ts";
 import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import type { Stage } from "../storage/attempts/attempts.ts";
 import { readAttemptByState } from "../storage/attempts/started.ts";
 import { type Completion, presentCode, presentError, refuseWrongUser } from "./complete.ts";
 import { publicReason } from "./reasons.ts";
-import { completeBody, stageSchema, startBody } from "./schemas.ts";
+import { completeBody, startBody } from "./schemas.ts";
 import { APP_CALLBACK, amazonAddresses, BROWSER_CALLBACK, start } from "./start.ts";
 import { hashOfState, newState, openResult, toLinkingState } from "./state.ts";
 import { type Link, linkOf, linksOf } from "./status.ts";
@@ -22,7 +21,7 @@ const LARGEST_BODY_BYTES = 16 * 1024;
 export const linksApiRoutes = new Hono<AppEnv>();
 
 linksApiRoutes.post("/api/links", (c) => asUser(c, (rt, user) => startFromApi(c, rt, user)));
-linksApiRoutes.get("/api/links", (c) => asUser(c, (rt, user) => list(c, rt, user)));
+linksApiRoutes.get("/api/links", (c) => asUser(c, (rt, user) => list(rt, user)));
 only("/api/links", "GET, HEAD, POST");
 linksApiRoutes.post("/api/links/complete", (c) => asUser(c, (rt, user) => complete(c, rt, user)));
 only("/api/links/complete", "POST");
@@ -144,18 +143,9 @@ function answer(skillId: string, completion: Completion): Response {
   }
 }
 
-/** The stage in the query; undefined when left out; a problem when it is none. */
-function stageOf(c: AppContext): Stage | undefined | Response {
-  const values = c.req.queries("stage");
-  if (!values) return undefined;
-  const parsed = stageSchema.safeParse(values.length === 1 ? values[0] : undefined);
-  return parsed.success ? parsed.data : problem("invalid_query", "stage is development or live.");
-}
-
 function describe(link: Link) {
   return {
     skillId: link.skillId,
-    stage: link.stage,
     name: link.name,
     status: link.status,
     checkedAt: link.checkedAt === null ? null : isoTime(link.checkedAt),
@@ -169,26 +159,20 @@ function describe(link: Link) {
   };
 }
 
-async function list(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
-  const stage = stageOf(c);
-  if (stage instanceof Response) return stage;
-  return json({ links: (await linksOf(rt, user.userId, stage)).map(describe) });
+async function list(rt: Runtime, user: ApiUser): Promise<Response> {
+  return json({ links: (await linksOf(rt, user.userId)).map(describe) });
 }
 
 async function show(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
-  const stage = stageOf(c);
-  if (stage instanceof Response) return stage;
-  const target = { userId: user.userId, skillId: c.req.param("skillId") ?? "", stage };
+  const target = { userId: user.userId, skillId: c.req.param("skillId") ?? "" };
   const link = await linkOf(rt, target, await mayAskAlexa(c, user));
   return link ? json(describe(link)) : problem("skill_not_found");
 }
 
 async function unlinkAll(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
-  const stage = stageOf(c);
-  if (stage instanceof Response) return stage;
   const skillId = c.req.param("skillId") ?? "";
   const ask = await mayAskAlexa(c, user);
-  return unlinked(rt, skillId, await unlinkSkill(rt, { userId: user.userId, skillId, stage }, ask));
+  return unlinked(rt, skillId, await unlinkSkill(rt, { userId: user.userId, skillId }, ask));
 }
 
 async function unlinkOne(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {

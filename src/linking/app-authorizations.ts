@@ -140,7 +140,6 @@ async function decideWithTicket(
       traceId,
       flow: "app_authorize",
       skillId: client.skillId,
-      skillStage: client.skillStage,
       clientId: client.id,
     },
     grantId,

@@ -85,7 +85,7 @@ export async function enableAnywhere(
       {
         accessToken,
         skillId: attempt.skill_id,
-        stage: attempt.skill_stage,
+        stage: attempt.stage,
         redirectUri: attempt.redirect_uri,
         code,
       },

@@ -12,13 +12,12 @@ import { postedConsent, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession, type Session } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
 import { signOutHere } from "../sign-in/sign-in-routes.ts";
-import type { AttemptStart, Stage } from "../storage/attempts/attempts.ts";
+import type { AttemptStart } from "../storage/attempts/attempts.ts";
 import { readSkill, type Skill } from "../storage/skills/skills.ts";
 import { renderConsentPage } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import { renderBadAddress, renderCancelled } from "./outcome-pages.tsx";
-import { stageSchema } from "./schemas.ts";
 import { amazonAddresses, BROWSER_CALLBACK, start, withQuery } from "./start.ts";
 import { stateOfTransaction } from "./state.ts";
 
@@ -36,7 +35,6 @@ const startSchema = z.object({
   traceId: z.string(),
   flow: z.literal("website"),
   skillId: z.string(),
-  skillStage: z.enum(["development", "live"]),
   clientId: z.string(),
 });
 const transactionSchema = z.object({
@@ -56,7 +54,6 @@ export const linkPageRoutes = new Hono<AppEnv>()
 interface LinkQuery {
   readonly returnTo: string | null;
   readonly via: z.infer<typeof viaSchema> | undefined;
-  readonly stage: Stage | undefined;
 }
 
 /** The page's parameters; undefined when one is repeated, broken or none of the values it may have. */
@@ -70,9 +67,8 @@ function parseQuery(query: string): LinkQuery | undefined {
   };
   const returnTo = single("return_to");
   const via = z.nullable(viaSchema).safeParse(single("via"));
-  const stage = z.nullable(stageSchema).safeParse(single("stage"));
-  if (returnTo === undefined || !via.success || !stage.success) return undefined;
-  return { returnTo, via: via.data ?? undefined, stage: stage.data ?? undefined };
+  if (returnTo === undefined || !via.success) return undefined;
+  return { returnTo, via: via.data ?? undefined };
 }
 
 function onPhone(c: AppContext): "alexa_app" | undefined {
@@ -86,7 +82,7 @@ async function showLinkPage(c: AppContext): Promise<Response> {
   const { query, attempt } = splitAttempt(rawQueryOf(c.req.url));
   const parsed = parseQuery(query);
   if (!parsed) return renderBadAddress(c);
-  const skill = await readSkill(rt.db, c.req.param("skillId") ?? "", parsed.stage);
+  const skill = await readSkill(rt.db, c.req.param("skillId") ?? "");
   if (!skill) {
     return renderErrorPage(c, {
       status: 404,
@@ -99,7 +95,7 @@ async function showLinkPage(c: AppContext): Promise<Response> {
     return renderBadAddress(c, text.linkReturnToMessage);
   }
   if (!skill.lwa) {
-    rt.log.warn("lwa_credentials_missing", { skillId: skill.id, stage: skill.stage });
+    rt.log.warn("lwa_credentials_missing", { skillId: skill.id });
     return renderErrorPage(c, { status: 404, title: text.linkFailedTitle, message: text.linkNotOfferedMessage });
   }
   const page = new URL(c.req.url).pathname + (query === "" ? "" : `?${query}`);
@@ -132,7 +128,7 @@ async function openAttempt(
   skill: Skill,
 ): Promise<z.infer<typeof startSchema>> {
   const opened = sealed === undefined ? "forged" : await openForm(rt, ATTEMPT_FORM, browserHash, sealed, startSchema);
-  if (typeof opened !== "string" && opened.value.skillId === skill.id && opened.value.skillStage === skill.stage) {
+  if (typeof opened !== "string" && opened.value.skillId === skill.id) {
     return opened.value;
   }
   return {
@@ -140,7 +136,6 @@ async function openAttempt(
     traceId: randomId(),
     flow: "website",
     skillId: skill.id,
-    skillStage: skill.stage,
     clientId: skill.clientId,
   };
 }
@@ -208,7 +203,6 @@ async function takeDecision(c: AppContext): Promise<Response> {
     flow: "website",
     platform: "web",
     skillId: begun.skillId,
-    stage: begun.skillStage,
     userId,
     browser: { hash: browserHash, session },
     decision,
@@ -229,9 +223,8 @@ async function takeDecision(c: AppContext): Promise<Response> {
       const { attempt, skill } = started;
       if (attempt.decision === "deny") {
         rt.metrics.count("consent_denied", skill.id);
-        const skillHere = { skill_id: skill.id, skill_stage: skill.stage };
         return returnTo === null
-          ? renderCancelled(c, skillHere)
+          ? renderCancelled(c, attempt)
           : seeOther(c, withQuery(returnTo, { status: "cancelled" }));
       }
       rt.metrics.count("linking_started", skill.id);

@@ -11,7 +11,7 @@ import { publicReason } from "./reasons.ts";
 type Final = Extract<Completion, { outcome: "linked" | "ended" | "expired" }>;
 
 /** What was to be linked: where "start again" leads. */
-type Linked = Pick<StartedAttempt, "skill_id" | "skill_stage">;
+type Linked = Pick<StartedAttempt, "skill_id">;
 
 /** For attempts that were started without a return URL. */
 export function renderOutcome(c: AppContext, attempt: Linked, completion: Final): Promise<Response> {
@@ -41,7 +41,7 @@ function card(c: AppContext, title: string, message: string, again?: Linked): Pr
       <p class="hint">{text.closePage}</p>
       <ButtonRow>
         {again === undefined ? null : (
-          <a class="button" href={`/link/${encodeURIComponent(again.skill_id)}?stage=${again.skill_stage}`}>
+          <a class="button" href={`/link/${encodeURIComponent(again.skill_id)}`}>
             {text.startAgain}
           </a>
         )}

@@ -126,7 +126,6 @@ async function succeed(
       runId: attempt.run_id,
       userId: attempt.user_id,
       skillId: attempt.skill_id,
-      stage: attempt.skill_stage,
       grantId,
       host: enabled.host,
       alexaUserId: enabled.alexaUserId,
@@ -239,10 +238,8 @@ export function unlinksOf(
   hosts: readonly string[],
 ): Promise<D1PreparedStatement[]> {
   if (!tokens) return Promise.resolve([]);
-  const { id: attemptId, skill_id: skillId, skill_stage: stage } = attempt;
+  const { id: attemptId, skill_id: skillId } = attempt;
   return Promise.all(
-    hosts.map((host) =>
-      pendingUnlinkStatement(rt.db, rt.keyring, { attemptId, skillId, stage, host, tokens }, rt.now()),
-    ),
+    hosts.map((host) => pendingUnlinkStatement(rt.db, rt.keyring, { attemptId, skillId, host, tokens }, rt.now())),
   );
 }

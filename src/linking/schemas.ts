@@ -5,7 +5,7 @@ const text = (maximum: number) => z.string().check(z.minLength(1), z.maxLength(m
 const skillId = text(255);
 export const stageSchema = z.enum(["development", "live"]);
 
-/** Body of `POST /api/links`. Without `stage`: the only stage of the skill, or live if it has both. */
+/** Body of `POST /api/links`. Without `stage`: the skill's own. */
 export const startBody = z.strictObject({
   skillId,
   stage: z.optional(stageSchema),

@@ -21,7 +21,8 @@ export interface StartRequest {
   readonly flow: "app_to_app" | "website";
   readonly platform: Platform | null;
   readonly skillId: string;
-  readonly stage: Stage | undefined;
+  /** Left out: the skill's own. */
+  readonly stage?: Stage | undefined;
   readonly userId: string;
   readonly browser?: { readonly hash: string; readonly session: Session };
   readonly decision: "allow" | "deny";
@@ -91,7 +92,7 @@ export async function amazonAddresses(
   return {
     alexaAppUrl: withQuery(alexaAppUrl, {
       fragment: "skill-account-linking-consent",
-      skill_stage: attempt.skill_stage,
+      skill_stage: attempt.stage,
       ...common,
     }),
     loginWithAmazonUrl: withQuery(authorizeUrl, common),

@@ -47,7 +47,6 @@ describe("L8: the true state", () => {
     service.clock.advance(5000);
     expect(await status()).toEqual({
       skillId: SKILL_ID,
-      stage: "development",
       name: "Acme Home",
       status: "linked",
       checkedAt: "2026-01-15T12:00:05.000Z",
@@ -155,9 +154,9 @@ describe("L8: the true state", () => {
 
   it("F4: lists 150 links without harm", async () => {
     await service.env.DB.prepare(
-      `INSERT INTO grants (id, user_id, client_id, skill_id, skill_stage, scope, flow, created_at, last_used_at, idle_expires_at)
+      `INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, created_at, last_used_at, idle_expires_at)
        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)
-       SELECT 'g' || i, ?, ?, ?, 'development', '', 'alexa_app', ?, ?, ? FROM n`,
+       SELECT 'g' || i, ?, ?, ?, '', 'alexa_app', ?, ?, ? FROM n`,
     )
       .bind(ada.userId, ALEXA_CLIENT, SKILL_ID, service.clock.now, service.clock.now, service.clock.now + HOUR_MS)
       .run();
@@ -165,31 +164,6 @@ describe("L8: the true state", () => {
     expect(all.links[0]?.grants).toHaveLength(150);
     expect((await status()).status).toBe("linked");
     expect((await ada.call("DELETE", LINK)).status).toBe(204);
-  });
-
-  it("keeps stages apart, and takes live when both exist", async () => {
-    await service.env.DB.batch([
-      service.env.DB.prepare(
-        `INSERT INTO skills (id, stage, type, name, scopes, return_urls, extra_redirect_uris, client_id, created_at, updated_at)
-         SELECT id, 'live', type, 'Acme Home live', scopes, return_urls, '[]', 'alexa-live', 0, 0 FROM skills WHERE id = ?`,
-      ).bind(SKILL_ID),
-      service.env.DB.prepare(
-        `INSERT INTO clients (id, kind, name, redirect_uris, scopes, skill_id, skill_stage, skill_ids, auth_methods, require_pkce,
-           rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
-         VALUES ('alexa-live', 'alexa', 'x', '[]', '[]', ?, 'live', '[]', '[]', 0, 0, 0, 0, 0, 0)`,
-      ).bind(SKILL_ID),
-    ]);
-    await linkFromAlexa(ada);
-    expect(await status()).toMatchObject({ name: "Acme Home live", status: "not_linked" });
-    expect(await status(ada, "?stage=development")).toMatchObject({ name: "Acme Home", status: "linked" });
-    expect((await ada.call("DELETE", LINK)).status).toBe(204);
-    expect(await status(ada, "?stage=development")).toMatchObject({ status: "linked" });
-    expect((await ada.call("DELETE", `${LINK}?stage=development`)).status).toBe(204);
-    expect(await status(ada, "?stage=development")).toMatchObject({ status: "not_linked" });
-  });
-
-  it.each(["?stage=beta", "?stage=live&stage=live"])("refuses %s", async (query) => {
-    expect((await ada.call("GET", LINK + query)).status).toBe(400);
   });
 
   it("does not know other skills", async () => {

@@ -4,7 +4,6 @@ import { freshHeldToken } from "../amazon/held-token.ts";
 import { EXPIRY_MARGIN_MS } from "../amazon/lwa.ts";
 import type { Runtime } from "../runtime.ts";
 import { openTokens } from "../storage/amazon/amazon-tokens.ts";
-import type { Stage } from "../storage/attempts/attempts.ts";
 import type { LinkLevel } from "../storage/grants/link-levels.ts";
 import {
   type LinkedGrant,
@@ -19,7 +18,6 @@ import { withAmazonDeadline } from "./amazon-deadline.ts";
 
 export interface Link {
   readonly skillId: string;
-  readonly stage: Stage;
   readonly name: string;
   readonly status: "linked" | "not_linked" | "unknown";
   /** Milliseconds; null where Alexa was not asked. */
@@ -35,9 +33,9 @@ export interface Link {
 }
 
 /** Every skill of the deployment, as our rows say. One read; Alexa is not asked. */
-export async function linksOf(rt: Runtime, userId: string, stage: Stage | undefined): Promise<Link[]> {
-  const rows = await listLinks(rt.db, userId, stage, rt.now());
-  const bySkill = Map.groupBy(rows, (row) => `${row.skill_id} ${row.skill_stage}`);
+export async function linksOf(rt: Runtime, userId: string): Promise<Link[]> {
+  const rows = await listLinks(rt.db, userId, rt.now());
+  const bySkill = Map.groupBy(rows, (row) => row.skill_id);
   return [...bySkill.values()].map((ofSkill) => {
     const first = ofSkill[0] as ListedLink;
     const grants = ofSkill.flatMap((row) =>
@@ -55,7 +53,6 @@ export async function linksOf(rt: Runtime, userId: string, stage: Stage | undefi
     );
     return {
       skillId: first.skill_id,
-      stage: first.skill_stage,
       name: first.skill_name,
       status: grants.length > 0 ? "linked" : "not_linked",
       checkedAt: null,
@@ -75,7 +72,7 @@ const ASKED_AT_ONCE = 10;
  */
 export async function linkOf(
   rt: Runtime,
-  target: { readonly userId: string; readonly skillId: string; readonly stage: Stage | undefined },
+  target: { readonly userId: string; readonly skillId: string },
   ask = true,
 ): Promise<Link | undefined> {
   const { skill, grants } = await readLinks(rt.db, target, rt.now());
@@ -101,7 +98,6 @@ export async function linkOf(
   const known = left.some((grant) => verdicts.get(grant.id) !== "unknown");
   return {
     skillId: skill.id,
-    stage: skill.stage,
     name: skill.name,
     status: known ? "linked" : left.length > 0 ? "unknown" : "not_linked",
     checkedAt: asked.length > 0 ? rt.now() : null,

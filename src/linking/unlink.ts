@@ -13,7 +13,6 @@ import {
   replacePendingTokens,
   revokeLinks,
 } from "../storage/amazon/unlinks.ts";
-import type { Stage } from "../storage/attempts/attempts.ts";
 import { StorageFault } from "../storage/d1.ts";
 import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills/skills.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
@@ -24,12 +23,11 @@ export type UnlinkOutcome =
   | { readonly outcome: "skill_not_found" | "grant_not_found" };
 
 /**
- * Ends all of a user's links with a skill; with none there it is done already. `stage` left out: the only one, or live. `ask` false: Amazon
- * is left to the scheduled work.
+ * Ends all of a user's links with a skill; with none there it is done already. `ask` false: Amazon is left to the scheduled work.
  */
 export async function unlinkSkill(
   rt: Runtime,
-  target: { readonly userId: string; readonly skillId: string; readonly stage?: Stage | undefined },
+  target: { readonly userId: string; readonly skillId: string },
   ask = true,
 ): Promise<UnlinkOutcome> {
   const rows = await revokeLinks(rt.db, target, rt.now());
@@ -48,7 +46,7 @@ export async function unlinkGrant(
   if (!rows.found) return { outcome: "grant_not_found" };
   deliverSoon(rt);
   const [first] = rows.pending;
-  const skill = first ? await readSkill(rt.db, first.skill_id, first.skill_stage) : undefined;
+  const skill = first ? await readSkill(rt.db, first.skill_id) : undefined;
   return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, skill, ask) };
 }
 
@@ -137,7 +135,7 @@ export async function finishPendingUnlinks(rt: Runtime, limit: number, dueAt = r
   for (const row of await duePendingUnlinks(rt.db, dueAt, limit)) {
     const wait = Math.min(MINUTE_MS * 2 ** Math.min(row.attempts, 12), LONGEST_WAIT_MS);
     if (!(await claimPendingUnlink(rt.db, row, rt.now() + wait))) continue;
-    const skill = await readSkill(rt.db, row.skill_id, row.skill_stage);
+    const skill = await readSkill(rt.db, row.skill_id);
     if (await disable(rt, row, skill, true)) done++;
     else if (rt.now() - row.created_at > GIVE_UP_AFTER_MS) {
       await giveUpPendingUnlink(rt.db, row, "amazon_out_of_reach", rt.now());

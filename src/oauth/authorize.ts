@@ -32,7 +32,6 @@ const startSchema = z.object({
   traceId: z.string(),
   flow: z.enum(["alexa_app", "oauth"]),
   skillId: z.nullable(z.string()),
-  skillStage: z.nullable(z.enum(["development", "live"])),
   clientId: z.nullable(z.string()),
 });
 
@@ -81,7 +80,6 @@ function newStart(request: ValidatedAuthorizationRequest): AttemptStart {
     traceId: randomId(),
     flow: client.kind === "alexa" ? "alexa_app" : "oauth",
     skillId: client.skillId,
-    skillStage: client.skillStage,
     clientId: client.id,
   };
 }

@@ -1,13 +1,8 @@
 // Which client is calling: HTTP Basic in both dialects, or credentials in the body, never both (RFC 6749 §2.3).
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import type { Runtime } from "../runtime.ts";
-import {
-  type AuthMethod,
-  type Client,
-  type ClientRow,
-  clientFromRow,
-  clientStatement,
-} from "../storage/clients/clients.ts";
+import { type AuthMethod, type Client, clientFromRow, clientStatement } from "../storage/clients/clients.ts";
+import { prepared } from "../storage/d1.ts";
 import { readBesideKeys } from "./keys.ts";
 import type { OAuthError } from "./oauth-error.ts";
 
@@ -142,11 +137,11 @@ async function loadClients(
   ids: readonly string[],
   alongside?: D1PreparedStatement,
 ): Promise<{ clients: ReadonlyMap<string, Client>; alongside: readonly Record<string, unknown>[] }> {
-  const reads = ids.map((id) => clientStatement(rt.db, id));
+  const reads = ids.map((id) => prepared(rt.db, clientStatement(id)));
   const rows = await readBesideKeys(rt, alongside ? [...reads, alongside] : reads);
   const clients = new Map<string, Client>();
   ids.forEach((id, i) => {
-    const row = rows[i]?.[0] as unknown as ClientRow | undefined;
+    const row = rows[i]?.[0];
     const client = row ? clientFromRow(row) : undefined;
     rt.caches.rememberClient(id, client, rt.now());
     if (client) clients.set(id, client);

@@ -143,7 +143,6 @@ async function redeem(
       redirectUri: bound.redirectUri,
       codeChallenge: bound.codeChallenge,
       skillId: client.skillId,
-      skillStage: client.skillStage,
       refresh: { hash: refresh.hash, sealedRotationKey: refresh.sealedRotationKey, nextHashes: refresh.nextHashes },
       now,
       idleExpiresAt: now + rt.config.refreshIdleDays * DAY_MS,

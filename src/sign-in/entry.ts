@@ -12,7 +12,6 @@ const attemptSchema = z.object({
   traceId: z.string(),
   flow: z.enum(["alexa_app", "app_to_app", "website", "app_authorize", "oauth"]),
   skillId: z.nullable(z.string()),
-  skillStage: z.nullable(z.enum(["development", "live"])),
   clientId: z.nullable(z.string()),
 }) satisfies z.ZodMiniType<AttemptStart>;
 

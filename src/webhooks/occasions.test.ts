@@ -54,7 +54,7 @@ describe("made", () => {
 
   it("moved in from another server: told as of now, and not given up for its age", async () => {
     const hash = "ab".repeat(32);
-    const item = { skillId: SKILL_ID, stage: "development", user: { id: ada.userId }, refreshTokenSha256: hash };
+    const item = { skillId: SKILL_ID, user: { id: ada.userId }, refreshTokenSha256: hash };
     let down = true;
     amazon.faults.unshift((seen) => (down && seen.url === URL_OF_HOOK ? jsonAnswer({}, 503) : undefined));
     const answer = await admin(service, "POST", "imports", { items: [{ ...item, createdAt: "2020-05-01T00:00:00Z" }] });
@@ -133,7 +133,7 @@ describe("ended", () => {
 
   it("with the skill", async () => {
     await link(amazon, ada);
-    await admin(service, "DELETE", `skills/${SKILL_ID}/development`);
+    await admin(service, "DELETE", `skills/${SKILL_ID}`);
     expect(told).toEqual([made, "removed app_to_app deleted"]);
   });
 

@@ -83,7 +83,7 @@ describe("a webhook", () => {
       {
         type: "link.created",
         timestamp: new Date(START).toISOString(),
-        data: { grantId, userId: USER, skillId: SKILL_ID, stage: "development", flow: "alexa_app" },
+        data: { grantId, userId: USER, skillId: SKILL_ID, flow: "alexa_app" },
       },
     ]);
     expect(await waiting()).toBe(0);
@@ -191,7 +191,7 @@ describe("each way in which a link ends is told, once", () => {
 
   it("the skill is removed", async () => {
     await link(service);
-    expect((await admin(service, "DELETE", `skills/${SKILL_ID}/development`)).status).toBe(204);
+    expect((await admin(service, "DELETE", `skills/${SKILL_ID}`)).status).toBe(204);
     await maintain();
     expect(types()[1]).toBe("link.removed deleted");
   });

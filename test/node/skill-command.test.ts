@@ -88,19 +88,13 @@ describe("npm run skill", () => {
     expect(out).toContain(`ask smapi update-account-linking-info -s ${SKILL_ID}-${counter} -g development`);
   });
 
-  it("add for the live stage with the client of development says that it is shared, and leaves the file of before alone", async () => {
-    const made = JSON.parse((await skill(addition(["--json"]))).out) as { client: { id: string } };
-    const file = join(folder, "accountLinking.json");
-    const before = readFileSync(file, "utf8");
-    const { code, out, errors } = await skill(addition(["--stage", "live", "--client-id", made.client.id]));
-    expect([code, errors]).toEqual([0, ""]);
-    expect(out).toContain(`It shares the client ${made.client.id} with the other stage`);
-    expect(readFileSync(file, "utf8")).toBe(before);
-    const wrong = await skill(addition(["--stage", "live", "--client-id", made.client.id]), {
-      CLIENT_SECRET: "obviously-another-secret",
-    });
-    expect(wrong.code).toBe(1);
-    expect(wrong.errors).not.toContain("obviously-another-secret");
+  it("set changes the stage that linking from the app enables; nothing is new at Amazon", async () => {
+    await skill(addition(["--stage", "development"]));
+    const changed = await skill(["set", "--id", `${SKILL_ID}-${counter}`, "--stage", "live", "--json"]);
+    expect([changed.code, changed.errors]).toEqual([0, ""]);
+    expect(JSON.parse(changed.out)).toMatchObject({ stage: "live", client: { id: expect.stringMatching(/^alexa-/) } });
+    const again = await skill(addition(["--stage", "live"]));
+    expect([again.code, again.errors]).toEqual([1, expect.stringContaining("registered already")]);
   });
 
   it("O2: what add wrote is what the running server accepts", async () => {

@@ -53,7 +53,7 @@ export const SKILL_BODY = {
   client: { id: "alexa-acme-home" },
 };
 
-export const SKILL_PATH = "skills/amzn1.ask.skill.0000-admin/development";
+export const SKILL_PATH = "skills/amzn1.ask.skill.0000-admin";
 
 export interface ClientView {
   readonly id: string;

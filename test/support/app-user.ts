@@ -8,11 +8,11 @@ export const RETURN_URL = "https://app.example.com/alexa/done";
 const VERIFIER = "verifier-of-the-test-app-0000000000000000000";
 
 /** Gives a skill its Login with Amazon credentials. */
-export async function seedLwa(service: Service, skillId = SKILL_ID, stage = "development"): Promise<void> {
+export async function seedLwa(service: Service, skillId = SKILL_ID): Promise<void> {
   const keyring = await service.keyring();
-  const sealed = await keyring.seal("lwa-client-secret", `${skillId}/${stage}/lwa`, LWA_CLIENT_SECRET);
-  await env.DB.prepare("UPDATE skills SET lwa_client_id = ?, lwa_client_secret = ? WHERE id = ? AND stage = ?")
-    .bind(LWA_CLIENT_ID, sealed, skillId, stage)
+  const sealed = await keyring.seal("lwa-client-secret", `${skillId}/lwa`, LWA_CLIENT_SECRET);
+  await env.DB.prepare("UPDATE skills SET lwa_client_id = ?, lwa_client_secret = ? WHERE id = ?")
+    .bind(LWA_CLIENT_ID, sealed, skillId)
     .run();
 }
 

@@ -150,7 +150,7 @@ async function operate(recorder: Recorder): Promise<void> {
   await recorder.request("/api/admin/clients", admin("POST", app));
   await recorder.request("/api/admin/clients", admin("POST", backend));
   const user = await recorder.json("/api/admin/users", admin("POST", CUSTOMER));
-  const skillPath = `/api/admin/skills/${SKILL_ID}/development`;
+  const skillPath = `/api/admin/skills/${SKILL_ID}`;
   for (const path of [
     "/api/admin/skills",
     skillPath,
@@ -179,7 +179,7 @@ async function operate(recorder: Recorder): Promise<void> {
   recorder.note("/api/admin/maintenance", admin("POST", {}));
   recorder.note("/api/admin/clients/nobody", admin("DELETE"));
   recorder.note("/api/admin/users/nobody", admin("DELETE"));
-  recorder.note("/api/admin/skills/nobody/live", admin("DELETE"));
+  recorder.note("/api/admin/skills/nobody", admin("DELETE"));
 }
 
 function cookieOf(browser: Visitor): string {
@@ -274,7 +274,7 @@ async function useApp(recorder: Recorder, browser: Visitor): Promise<void> {
   const { ticket } = await recorder.json("/api/authorizations", call("POST", bearer, { query }));
   await recorder.request("/api/authorizations", call("POST", bearer, { query, ticket, decision: "deny" }));
   await recorder.request("/api/links", call("GET", bearer));
-  await recorder.request(`/api/links/${SKILL_ID}?stage=development`, call("GET", bearer));
+  await recorder.request(`/api/links/${SKILL_ID}`, call("GET", bearer));
   const start = { skillId: SKILL_ID, stage: "development", returnTo: RETURN_URL, platform: "ios" };
   const link = await recorder.json("/api/links", call("POST", bearer, start));
   await recorder.request("/api/links", call("POST", bearer, { ...start, platform: "web" }));
@@ -285,7 +285,7 @@ async function useApp(recorder: Recorder, browser: Visitor): Promise<void> {
   recorder.note(`/api/links/${SKILL_ID}`, call("DELETE", bearer));
   recorder.note(`/api/links/${SKILL_ID}/grants/0grant`, call("DELETE", bearer));
   await recorder.request(`/app/callback?state=${state}&code=ANobviouslyfakecode`);
-  const page = await browser.open(`/link/${SKILL_ID}?stage=development&return_to=${encodeURIComponent(RETURN_URL)}`);
+  const page = await browser.open(`/link/${SKILL_ID}&return_to=${encodeURIComponent(RETURN_URL)}`);
   const back = formsOf(page.html).length > 0 ? await browser.submit(page, { decision: "allow" }) : page;
   const started = new URL(back.location ?? "/", "https://nowhere.example").searchParams.get("state") ?? state;
   const cookie = cookieOf(browser);

@@ -67,7 +67,7 @@ export async function seedGatewayCredentials(
   skillId = SKILL_ID,
 ): Promise<void> {
   const keyring = await service.keyring();
-  const context = secretSealContext({ id: skillId, stage: "development" }, use === "event" ? EVENT_GATEWAY : LWA);
+  const context = secretSealContext(skillId, use === "event" ? EVENT_GATEWAY : LWA);
   const sealed = await keyring.seal("lwa-client-secret", context, GATEWAY_SECRET);
   await env.DB.prepare(`UPDATE skills SET ${use}_client_id = ?, ${use}_client_secret = ? WHERE id = ?`)
     .bind(GATEWAY_CLIENT_ID, sealed, skillId)

@@ -35,29 +35,26 @@ export async function seedSkill(seed: ClientSeed = {}): Promise<void> {
   const scopes = seed.scopes ?? ["profile", "devices:control"];
   await env.DB.batch([
     env.DB.prepare(
-      `INSERT INTO skills (id, stage, type, name, vendor_id, scopes, return_urls, extra_redirect_uris, redirect_uris, client_id,
+      `INSERT INTO skills (id, stage, type, name, vendor_id, scopes, return_urls, extra_redirect_uris,
          created_at, updated_at)
-       VALUES (?, 'development', ?, 'Acme Home', ?, ?, ?, '[]', ?, ?, ?, ?)`,
+       VALUES (?, 'development', ?, 'Acme Home', ?, ?, ?, '[]', ?, ?)`,
     ).bind(
       skillId,
       seed.type ?? "smart_home",
       VENDOR_ID,
       JSON.stringify(scopes.map((name) => ({ name, descriptions: { en: `What ${name} allows` } }))),
       JSON.stringify(["https://app.example.com/alexa/done"]),
-      JSON.stringify(seed.redirectUris ?? ALEXA_REDIRECT_URIS),
-      seed.id ?? ALEXA_CLIENT,
       START,
       START,
     ),
     env.DB.prepare(
-      `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_stage, skill_ids, auth_methods, require_pkce,
+      `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, auth_methods, require_pkce,
          rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
-       VALUES (?, 'alexa', 'Acme Home', ?, ?, ?, ?, 'development', '[]', ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, 'alexa', 'Acme Home', ?, ?, '[]', ?, '[]', ?, ?, ?, ?, ?, ?, ?)`,
     ).bind(
       seed.id ?? ALEXA_CLIENT,
       await sha256(seed.secret ?? ALEXA_SECRET),
       JSON.stringify(seed.redirectUris ?? ALEXA_REDIRECT_URIS),
-      JSON.stringify(scopes),
       skillId,
       JSON.stringify(["client_secret_basic", "client_secret_post"]),
       seed.requirePkce ? 1 : 0,
@@ -145,8 +142,8 @@ export async function seedCode(seed: CodeSeed = {}): Promise<string> {
   const attemptId = `0linking${number}aaaaaa`;
   await env.DB.batch([
     env.DB.prepare(
-      `INSERT INTO attempts (id, trace_id, flow, skill_id, skill_stage, client_id, user_id, outcome, steps, decision, decided_at, created_at, expires_at)
-       VALUES (?, ?, 'alexa_app', ?, 'development', ?, ?, 'pending', '[]', 'allow', ?, ?, ?)`,
+      `INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, outcome, steps, decision, decided_at, created_at, expires_at)
+       VALUES (?, ?, 'alexa_app', ?, ?, ?, 'pending', '[]', 'allow', ?, ?, ?)`,
     ).bind(
       attemptId,
       `trace-${number}`,

@@ -52,7 +52,6 @@ const importing: WritePath = {
   async begin(world) {
     const item = async (token: string, user: object) => ({
       skillId: SKILL_ID,
-      stage: "development",
       user,
       refreshTokenSha256: await sha256Hex(token),
     });

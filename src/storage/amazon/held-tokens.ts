@@ -1,6 +1,5 @@
 // Amazon's tokens in D1: found with their grant, kept after an exchange, refreshed by one at a time, dropped.
 import type { Keyring } from "../../crypto/keyring.ts";
-import type { Stage } from "../attempts/attempts.ts";
 import { batch, readFirst, write } from "../d1.ts";
 import { type AmazonTokens, sealTokens, type TokenPurpose } from "./amazon-tokens.ts";
 
@@ -21,7 +20,6 @@ export interface TokenGrant {
   readonly user_id: string;
   readonly client_id: string;
   readonly skill_id: string;
-  readonly skill_stage: Stage;
   /** Where the tokens are used: the region's public gateway, or its API. null, as the next four, when no tokens are held. */
   readonly host: string | null;
   readonly tokens: string | null;
@@ -45,7 +43,7 @@ export function findTokenGrant(
   return readFirst<TokenGrant>(
     db
       .prepare(
-        `SELECT g.id AS grant_id, g.user_id, g.client_id, g.skill_id, g.skill_stage,
+        `SELECT g.id AS grant_id, g.user_id, g.client_id, g.skill_id,
            t.host, t.tokens, t.access_expires_at, t.code_hash, t.refreshing_until
          FROM grants g LEFT JOIN amazon_tokens t ON t.grant_id = g.id AND t.purpose = ?2
          WHERE ${condition} AND g.skill_id IN (SELECT value FROM json_each(?3)) AND ${LIVES}

@@ -1,7 +1,6 @@
 // Unlinking in D1: ours first, in one batch that also moves Amazon's tokens to where the scheduled work finds them.
 import type { Keyring } from "../../crypto/keyring.ts";
-import type { Stage } from "../attempts/attempts.ts";
-import { batch, readAll, readFirst, write } from "../d1.ts";
+import { batch, prepared, readAll, readFirst, write } from "../d1.ts";
 import { auditStatement } from "../maintenance/audit.ts";
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { type AmazonTokens, sealTokens } from "./amazon-tokens.ts";
@@ -17,7 +16,6 @@ export interface PendingUnlink {
   /** null: of a person who was erased. */
   readonly user_id: string | null;
   readonly skill_id: string;
-  readonly skill_stage: Stage;
   readonly host: string;
   readonly tokens: string;
   readonly attempts: number;
@@ -25,22 +23,19 @@ export interface PendingUnlink {
   readonly created_at: number;
 }
 
-/** Which grants: all of a user for a skill (`stage` left out: the only one, or live), or one, if it is of that skill. */
+/** Which grants: all of a user for a skill, or one, if it is of that skill. */
 export type UnlinkTarget =
-  | { readonly userId: string; readonly skillId: string; readonly stage?: Stage | undefined }
+  | { readonly userId: string; readonly skillId: string }
   | { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined };
 
 export interface UnlinkedRows {
-  /** Only for a skill; undefined: no such skill or stage. */
+  /** Only for a skill; undefined: no such skill. */
   readonly skill: Skill | undefined;
   /** Whether the user has such a grant, alive or ended. */
   readonly found: boolean;
   /** Enablements to be ended at Amazon, older ones that failed included. */
   readonly pending: readonly PendingUnlink[];
 }
-
-/** The stage asked for, else the only one, or live. */
-const STAGE_HERE = "COALESCE(?3, (SELECT MAX(stage) FROM skills WHERE id = ?2))";
 
 /**
  * In SQL: grant `o` lives and shares an Alexa account with grant `g`, whoever's they are, so that disabling the skill would end it. An older
@@ -57,18 +52,16 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
   const one = "grantId" in target;
   const grantsHere = one
     ? "SELECT id FROM grants WHERE user_id = ?1 AND id = ?2 AND skill_id = COALESCE(?3, skill_id)"
-    : `SELECT id FROM grants WHERE user_id = ?1 AND skill_id = ?2 AND skill_stage = ${STAGE_HERE}`;
-  const which = one
-    ? [target.userId, target.grantId, target.skillId ?? null]
-    : [target.userId, target.skillId, target.stage ?? null];
+    : "SELECT id FROM grants WHERE user_id = ?1 AND skill_id = ?2 AND ?3 IS NULL";
+  const which = one ? [target.userId, target.grantId, target.skillId ?? null] : [target.userId, target.skillId, null];
   const [skills = [], , , , , , found = [], pending = []] = await batch(
     db,
     [
-      skillStatement(db, one ? "" : target.skillId, one ? undefined : target.stage),
+      prepared(db, skillStatement(one ? "" : target.skillId)),
       db
         .prepare(
-          `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
-           SELECT g.id, g.user_id, g.skill_id, g.skill_stage, t.host, t.tokens, ?4, ?5
+          `INSERT INTO pending_unlinks (id, user_id, skill_id, host, tokens, next_attempt_at, created_at)
+           SELECT g.id, g.user_id, g.skill_id, t.host, t.tokens, ?4, ?5
            FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
            WHERE t.purpose = 'enablement' AND t.grant_id IN (${grantsHere})
              AND NOT EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.id NOT IN (${grantsHere}))
@@ -92,8 +85,8 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
         : db
             .prepare(
               `UPDATE codes SET voided_at = ?4 WHERE user_id = ?1 AND spent_at IS NULL AND voided_at IS NULL
-                 AND client_id IN (SELECT client_id FROM skills WHERE id = ?2 AND stage = ${STAGE_HERE})
-                 AND COALESCE((SELECT l.skill_stage FROM attempts l WHERE l.id = codes.attempt_id), ${STAGE_HERE}) = ${STAGE_HERE}`,
+                 AND ?3 IS NULL
+                 AND client_id IN (SELECT id FROM clients WHERE skill_id = ?2)`,
             )
             .bind(...which, now),
       db
@@ -126,7 +119,6 @@ export async function pendingUnlinkStatement(
   unlink: {
     readonly attemptId: string;
     readonly skillId: string;
-    readonly stage: Stage;
     readonly host: string;
     readonly tokens: AmazonTokens;
   },
@@ -137,13 +129,13 @@ export async function pendingUnlinkStatement(
   const sealed = await sealTokens(keyring, { grantId: id, purpose: "enablement" }, unlink.tokens);
   return db
     .prepare(
-      `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
-       SELECT ?1, l.user_id, ?3, ?4, ?5, ?6, ?7, ?7 FROM attempts l
+      `INSERT INTO pending_unlinks (id, user_id, skill_id, host, tokens, next_attempt_at, created_at)
+       SELECT ?1, l.user_id, ?3, ?4, ?5, ?6, ?6 FROM attempts l
        WHERE l.id = ?2 AND l.outcome IN ('failed', 'cancelled', 'abandoned')
          AND (l.user_id IS NULL OR EXISTS (SELECT 1 FROM grants WHERE attempt_id = l.id))
        ON CONFLICT (id) DO NOTHING`,
     )
-    .bind(id, unlink.attemptId, unlink.skillId, unlink.stage, unlink.host, sealed, now);
+    .bind(id, unlink.attemptId, unlink.skillId, unlink.host, sealed, now);
 }
 
 /** The enablements whose turn has come, the longest waiting first. */
@@ -200,10 +192,10 @@ export async function hasSuccessor(db: D1Database, row: PendingUnlink, alexaUser
            COALESCE((SELECT created_at FROM grants WHERE id = ?1),
              (SELECT MAX(created_at) FROM grants WHERE attempt_id = substr(?1, 1, instr(?1, ' ') - 1)), 0))
          SELECT 1 FROM g JOIN grants o ON ${SHARES_ALEXA_ACCOUNT}
-         UNION ALL SELECT 1 FROM grants WHERE user_id = ?4 AND skill_id = ?2 AND skill_stage = ?5 AND alexa_user_id IS NULL
-           AND revoked_at IS NULL AND created_at >= ?6 LIMIT 1`,
+         UNION ALL SELECT 1 FROM grants WHERE user_id = ?4 AND skill_id = ?2 AND alexa_user_id IS NULL
+           AND revoked_at IS NULL AND created_at >= ?5 LIMIT 1`,
       )
-      .bind(row.id, row.skill_id, alexaUserId, row.user_id, row.skill_stage, row.created_at),
+      .bind(row.id, row.skill_id, alexaUserId, row.user_id, row.created_at),
   );
   return found !== null;
 }

@@ -9,7 +9,6 @@ export interface AttemptStart {
   readonly traceId: string;
   readonly flow: Flow;
   readonly skillId: string | null;
-  readonly skillStage: Stage | null;
   readonly clientId: string | null;
 }
 
@@ -29,12 +28,12 @@ export function stepStatement(
 ): D1PreparedStatement {
   return db
     .prepare(
-      `INSERT INTO attempts (id, trace_id, flow, skill_id, skill_stage, client_id, user_id, browser_hash, outcome, steps, created_at, expires_at)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', json_array(json_object('name', ?9, 'at', ?10)), ?10, ?11)
+      `INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, steps, created_at, expires_at)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', json_array(json_object('name', ?8, 'at', ?9)), ?9, ?10)
        ON CONFLICT (id) DO UPDATE SET
          user_id = COALESCE(excluded.user_id, user_id),
          steps = CASE WHEN json_array_length(steps) < 40
-           THEN json_insert(steps, '$[#]', json_object('name', ?9, 'at', ?10)) ELSE steps END
+           THEN json_insert(steps, '$[#]', json_object('name', ?8, 'at', ?9)) ELSE steps END
        WHERE decided_at IS NULL`,
     )
     .bind(
@@ -42,7 +41,6 @@ export function stepStatement(
       start.traceId,
       start.flow,
       start.skillId,
-      start.skillStage,
       start.clientId,
       who.userId ?? null,
       who.browserHash ?? null,

@@ -37,13 +37,13 @@ export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise
     [
       db
         .prepare(
-          `INSERT INTO attempts (id, trace_id, flow, skill_id, skill_stage, client_id, user_id, browser_hash, outcome, reason, steps,
+          `INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, reason, steps,
              decision, decided_at, created_at, expires_at, finished_at)
-           SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, json_array(json_object('name', ?11, 'at', ?12)), ?13, ?12, ?12, ?14, ?15
-           WHERE ${numbered(actorHolds, 16)}
+           SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, json_array(json_object('name', ?10, 'at', ?11)), ?12, ?11, ?11, ?13, ?14
+           WHERE ${numbered(actorHolds, 15)}
            ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, outcome = excluded.outcome, reason = excluded.reason,
              decision = excluded.decision, decided_at = excluded.decided_at, finished_at = excluded.finished_at,
-             steps = json_insert(steps, '$[#]', json_object('name', ?11, 'at', ?12))
+             steps = json_insert(steps, '$[#]', json_object('name', ?10, 'at', ?11))
            WHERE decided_at IS NULL`,
         )
         .bind(
@@ -51,7 +51,6 @@ export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise
           start.traceId,
           start.flow,
           start.skillId,
-          start.skillStage,
           start.clientId,
           c.userId,
           c.browserHash,

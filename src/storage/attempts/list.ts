@@ -12,7 +12,7 @@ export interface ListedAttempt {
   readonly flow: Flow;
   readonly platform: string | null;
   readonly skillId: string | null;
-  readonly skillStage: Stage | null;
+  readonly stage: Stage | null;
   readonly clientId: string | null;
   readonly userId: string | null;
   readonly outcome: Outcome;
@@ -38,7 +38,7 @@ interface Row {
   readonly flow: Flow;
   readonly platform: string | null;
   readonly skill_id: string | null;
-  readonly skill_stage: Stage | null;
+  readonly stage: Stage | null;
   readonly client_id: string | null;
   readonly user_id: string | null;
   readonly outcome: Outcome;
@@ -49,8 +49,7 @@ interface Row {
 
 const stepList = z.array(z.object({ name: z.string(), at: z.number() }));
 
-const COLUMNS =
-  "id, trace_id, flow, platform, skill_id, skill_stage, client_id, user_id, outcome, reason, steps, created_at";
+const COLUMNS = "id, trace_id, flow, platform, skill_id, stage, client_id, user_id, outcome, reason, steps, created_at";
 
 /** The list's statement, apart so that its query plan can be looked at. Each index ends with time and id: nothing is sorted. */
 export function attemptListStatement(
@@ -84,7 +83,7 @@ export async function listAttempts(
     flow: row.flow,
     platform: row.platform,
     skillId: row.skill_id,
-    skillStage: row.skill_stage,
+    stage: row.stage,
     clientId: row.client_id,
     userId: row.user_id,
     outcome: row.outcome,

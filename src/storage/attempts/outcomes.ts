@@ -2,7 +2,6 @@
 
 import { batch, type Condition, readAll } from "../d1.ts";
 import type { AuditEntry } from "../maintenance/audit.ts";
-import type { Stage } from "./attempts.ts";
 import type { Outcome, StartedAttempt } from "./started.ts";
 
 export interface CandidateGrant {
@@ -14,12 +13,11 @@ export interface CandidateGrant {
 }
 
 /**
- * Grants of a user at a skill's client: the ones of this linking first, revoked ones too, then the living ones, newest first. Of the
- * skill's other stage, which may share the client, only those that came through the Alexa app: they do not say which stage it was.
+ * Grants of a user at a skill's client: the ones of this attempt first, revoked ones too, then the live ones, newest first.
  */
 export function readCandidateGrants(
   db: D1Database,
-  attempt: Pick<StartedAttempt, "id" | "user_id" | "client_id" | "skill_stage">,
+  attempt: Pick<StartedAttempt, "id" | "user_id" | "client_id">,
 ): Promise<CandidateGrant[]> {
   return readAll<CandidateGrant>(
     db
@@ -27,10 +25,9 @@ export function readCandidateGrants(
         `SELECT g.id, g.attempt_id, g.alexa_user_id, g.revoked_at,
            EXISTS (SELECT 1 FROM amazon_tokens t WHERE t.grant_id = g.id AND t.purpose = 'enablement') AS has_tokens
          FROM grants g WHERE g.user_id = ? AND g.client_id = ? AND (g.revoked_at IS NULL OR g.attempt_id = ?)
-           AND (g.skill_stage IS ? OR g.flow IN ('alexa_app', 'app_authorize'))
          ORDER BY g.attempt_id IS ? DESC, g.created_at DESC LIMIT 50`,
       )
-      .bind(attempt.user_id, attempt.client_id, attempt.id, attempt.skill_stage, attempt.id),
+      .bind(attempt.user_id, attempt.client_id, attempt.id, attempt.id),
   );
 }
 
@@ -39,7 +36,6 @@ export interface LinkedEnd {
   readonly runId: string;
   readonly userId: string;
   readonly skillId: string;
-  readonly stage: Stage;
   readonly grantId: string;
   readonly host: string;
   readonly alexaUserId: string | null;
@@ -75,11 +71,8 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
         )
         .bind(end.grantId, end.host, end.sealedTokens, end.accessExpiresAt, now, ...ours),
       db
-        .prepare(
-          `UPDATE grants SET alexa_user_id = COALESCE(?, alexa_user_id),
-             skill_stage = COALESCE((SELECT skill_stage FROM attempts WHERE id = ?), skill_stage) WHERE id = ? AND ${isEnd}`,
-        )
-        .bind(end.alexaUserId, end.attemptId, end.grantId, ...ours),
+        .prepare(`UPDATE grants SET alexa_user_id = COALESCE(?, alexa_user_id) WHERE id = ? AND ${isEnd}`)
+        .bind(end.alexaUserId, end.grantId, ...ours),
       db
         .prepare(
           `UPDATE grants SET revoked_at = ?, revoked_reason = 'superseded_attempt'
@@ -95,11 +88,11 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
       // Amazon account, where both are known, goes on.
       db
         .prepare(
-          `DELETE FROM pending_unlinks WHERE user_id = ?1 AND skill_id = ?2 AND skill_stage = ?3
-             AND COALESCE((SELECT alexa_user_id FROM grants WHERE id = pending_unlinks.id) = ?4, TRUE)
-             AND EXISTS (SELECT 1 FROM attempts WHERE id = ?5 AND outcome = 'linked' AND run_id = ?6 AND grant_id = ?7)`,
+          `DELETE FROM pending_unlinks WHERE user_id = ?1 AND skill_id = ?2
+             AND COALESCE((SELECT alexa_user_id FROM grants WHERE id = pending_unlinks.id) = ?3, TRUE)
+             AND EXISTS (SELECT 1 FROM attempts WHERE id = ?4 AND outcome = 'linked' AND run_id = ?5 AND grant_id = ?6)`,
         )
-        .bind(end.userId, end.skillId, end.stage, end.alexaUserId, ...ours),
+        .bind(end.userId, end.skillId, end.alexaUserId, ...ours),
       db.prepare(`SELECT 1 AS ended WHERE ${isEnd}`).bind(...ours),
     ],
     true,

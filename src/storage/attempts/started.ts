@@ -1,6 +1,6 @@
 // Linkings that start on our side: started once, claimed for one run at a time, ended once. No lock is held across Amazon (L3).
 
-import { batch, type Condition, readAll, readFirst, write } from "../d1.ts";
+import { batch, type Condition, prepared, readAll, readFirst, write } from "../d1.ts";
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { type SessionKey, sessionHolds } from "../users/sessions.ts";
 import type { AttemptStart, Flow, Stage } from "./attempts.ts";
@@ -16,7 +16,7 @@ export interface StartedAttempt {
   readonly trace_id: string;
   readonly flow: Flow;
   readonly skill_id: string;
-  readonly skill_stage: Stage;
+  readonly stage: Stage;
   readonly client_id: string;
   readonly user_id: string;
   /** Of the browser that started it; null when it was started through the API. */
@@ -39,7 +39,7 @@ export interface StartedAttempt {
   readonly remembered_host: string | null;
 }
 
-const SELECT_ATTEMPT = `SELECT l.id, l.trace_id, l.flow, l.skill_id, l.skill_stage, l.client_id, l.user_id, l.browser_hash, l.session_id,
+const SELECT_ATTEMPT = `SELECT l.id, l.trace_id, l.flow, l.skill_id, l.stage, l.client_id, l.user_id, l.browser_hash, l.session_id,
     l.outcome, l.reason, l.decision, l.redirect_uri, l.return_to, l.amazon_code_hash, l.amazon_tokens, l.amazon_host,
     l.running_until, l.run_id, l.expires_at,
     (SELECT w.amazon_host FROM attempts w WHERE w.user_id = l.user_id AND +w.outcome = 'linked' AND w.amazon_host IS NOT NULL
@@ -50,6 +50,7 @@ export interface AttemptOrder {
   readonly start: Pick<AttemptStart, "attemptId" | "traceId" | "flow">;
   readonly platform: Platform | null;
   readonly skillId: string;
+  /** Left out: the skill's own. */
   readonly stage: Stage | undefined;
   readonly userId: string;
   /** The browser and session that must complete it; undefined: started through the API. */
@@ -61,7 +62,7 @@ export interface AttemptOrder {
 }
 
 export interface StartedRows {
-  /** undefined: no such skill or stage. */
+  /** undefined: no such skill. */
   readonly skill: Skill | undefined;
   /** The row of this attempt, made now or by an earlier post of the same form; undefined: a condition did not hold. */
   readonly attempt: StartedAttempt | undefined;
@@ -77,18 +78,17 @@ export async function startAttempt(db: D1Database, order: AttemptOrder, now: num
   const [skills = [], , rows = []] = await batch(
     db,
     [
-      skillStatement(db, order.skillId, order.stage),
+      prepared(db, skillStatement(order.skillId)),
       db
         .prepare(
-          `INSERT INTO attempts (id, trace_id, flow, platform, skill_id, skill_stage, client_id, user_id, browser_hash, session_id,
+          `INSERT INTO attempts (id, trace_id, flow, platform, skill_id, stage, client_id, user_id, browser_hash, session_id,
              outcome, steps, decision, decided_at, state_hash, redirect_uri, return_to, created_at, expires_at, finished_at)
-           SELECT ?, ?, ?, ?, s.id, s.stage, c.id, ?, ?, ?, ?, json_array(json_object('name', ?, 'at', ?)), ?, ?, ?, ?, ?, ?, ?, ?
-           FROM skills s JOIN clients c ON c.id = s.client_id
-           WHERE s.id = ? AND s.stage = COALESCE(?, (SELECT MAX(stage) FROM skills WHERE id = s.id))
-             AND s.lwa_client_id IS NOT NULL AND s.lwa_client_secret IS NOT NULL
+           SELECT ?, ?, ?, ?, s.id, COALESCE(?, s.stage), c.id, ?, ?, ?, ?, json_array(json_object('name', ?, 'at', ?)), ?, ?, ?, ?, ?, ?, ?, ?
+           FROM skills s JOIN clients c ON c.skill_id = s.id
+           WHERE s.id = ? AND s.lwa_client_id IS NOT NULL AND s.lwa_client_secret IS NOT NULL
              AND (? IS NULL OR EXISTS (SELECT 1 FROM json_each(s.return_urls) WHERE value = ?)) AND ${session.sql}
            ON CONFLICT (id) DO UPDATE SET
-             platform = excluded.platform, skill_id = excluded.skill_id, skill_stage = excluded.skill_stage, client_id = excluded.client_id,
+             platform = excluded.platform, skill_id = excluded.skill_id, stage = excluded.stage, client_id = excluded.client_id,
              user_id = excluded.user_id, browser_hash = excluded.browser_hash, session_id = excluded.session_id,
              outcome = excluded.outcome, decision = excluded.decision, decided_at = excluded.decided_at, state_hash = excluded.state_hash,
              redirect_uri = excluded.redirect_uri, return_to = excluded.return_to, expires_at = excluded.expires_at,
@@ -101,6 +101,7 @@ export async function startAttempt(db: D1Database, order: AttemptOrder, now: num
           order.start.traceId,
           order.start.flow,
           order.platform,
+          order.stage ?? null,
           order.userId,
           order.browser?.hash ?? null,
           order.browser?.session.sessionId ?? null,
@@ -116,7 +117,6 @@ export async function startAttempt(db: D1Database, order: AttemptOrder, now: num
           now + STARTED_ATTEMPT_LIFETIME_MS,
           denied ? now : null,
           order.skillId,
-          order.stage ?? null,
           order.returnTo,
           order.returnTo,
           ...session.params,
@@ -191,7 +191,7 @@ export async function claimAttempt(
           ...condition.params,
         ),
       db.prepare(`${SELECT_ATTEMPT} WHERE l.id = ?`).bind(claim.attemptId),
-      skillStatement(db, attempt.skill_id, attempt.skill_stage),
+      prepared(db, skillStatement(attempt.skill_id)),
     ],
     true,
   );

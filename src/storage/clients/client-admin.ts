@@ -1,177 +1,98 @@
-// Making, changing and listing OAuth clients: what operators do. Reading one for a request is in clients.ts.
+// Creating, changing, listing and deleting OAuth clients: what operators do. Reading one for a request is in clients.ts.
 
-import type { Stage } from "../attempts/attempts.ts";
-import { batch, type Condition, readAll } from "../d1.ts";
-import { type AuditEntry, auditStatement, type Claim, claimedBy, claimStatement } from "../maintenance/audit.ts";
-import {
-  type AuthMethod,
-  type Client,
-  type ClientKind,
-  type ClientRow,
-  clientFromRow,
-  SELECT_CLIENT,
-} from "./clients.ts";
+import { type AuditEntry, auditIfChanged } from "../maintenance/audit.ts";
+import { batch, readAll, type Sql, sql } from "../sql.ts";
+import { type Client, clientFromRow, SELECT_CLIENT } from "./clients.ts";
 
-export interface NewClient {
-  readonly id: string;
-  readonly kind: ClientKind;
-  readonly name: string;
-  /** SHA-256 of the secret, base64url; null for public clients. Not changed by an update. */
-  readonly secretHash: string | null;
-  readonly redirectUris: readonly string[];
-  readonly scopes: readonly string[];
-  readonly skillId: string | null;
-  readonly skillStage: Stage | null;
-  readonly skillIds: readonly string[];
-  readonly authMethods: readonly AuthMethod[];
-  readonly requirePkce: boolean;
-  readonly rotateRefreshTokens: boolean;
-  readonly issuerInResponse: boolean;
-  readonly clientCredentials: boolean;
+/** A client as it is written. */
+export type NewClient = Omit<
+  Client,
+  "previousSecretHash" | "previousSecretExpiresAt" | "createdAt" | "skillName" | "scopeTexts"
+>;
+
+/** Inserts a client where `condition` holds and the id is not taken; returns its id then. */
+export function insertClientStatement(client: NewClient, now: number, condition: Sql): Sql {
+  return sql`INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, auth_methods, require_pkce,
+      rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
+    SELECT ${client.id}, ${client.kind}, ${client.name}, ${client.secretHash}, ${JSON.stringify(client.redirectUris)},
+      ${JSON.stringify(client.scopes)}, ${client.skillId}, ${JSON.stringify(client.skillIds)}, ${JSON.stringify(client.authMethods)},
+      ${client.requirePkce}, ${client.rotateRefreshTokens}, ${client.issuerInResponse}, ${client.clientCredentials}, ${now}, ${now}
+    WHERE ${condition} ON CONFLICT DO NOTHING RETURNING id`;
 }
 
-/** An INSERT of one client where `condition` holds; none when the id is taken. */
-export function insertClientStatement(
+/** Adds an `app` or `service` client. Returns false when its id is taken. */
+export async function insertClient(
   db: D1Database,
   client: NewClient,
   now: number,
-  condition: Condition,
-): D1PreparedStatement {
-  return db
-    .prepare(
-      `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_stage, skill_ids, auth_methods,
-         require_pkce, rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
-       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE ${condition.sql} ON CONFLICT DO NOTHING`,
-    )
-    .bind(
-      client.id,
-      client.kind,
-      client.name,
-      client.secretHash,
-      JSON.stringify(client.redirectUris),
-      JSON.stringify(client.scopes),
-      client.skillId,
-      client.skillStage,
-      JSON.stringify(client.skillIds),
-      JSON.stringify(client.authMethods),
-      client.requirePkce ? 1 : 0,
-      client.rotateRefreshTokens ? 1 : 0,
-      client.issuerInResponse ? 1 : 0,
-      client.clientCredentials ? 1 : 0,
-      now,
-      now,
-      ...condition.params,
-    );
-}
-
-/** An UPDATE of everything that may change in a client: all but its id, kind, skill and secret. */
-function updateClientStatement(db: D1Database, client: NewClient, now: number): D1PreparedStatement {
-  return db
-    .prepare(
-      `UPDATE clients SET name = ?2, redirect_uris = ?3, scopes = ?4, skill_ids = ?5, auth_methods = ?6, require_pkce = ?7,
-         rotate_refresh_tokens = ?8, issuer_in_response = ?9, client_credentials = ?10, updated_at = ?11 WHERE id = ?1`,
-    )
-    .bind(
-      client.id,
-      client.name,
-      JSON.stringify(client.redirectUris),
-      JSON.stringify(client.scopes),
-      JSON.stringify(client.skillIds),
-      JSON.stringify(client.authMethods),
-      client.requirePkce ? 1 : 0,
-      client.rotateRefreshTokens ? 1 : 0,
-      client.issuerInResponse ? 1 : 0,
-      client.clientCredentials ? 1 : 0,
-      now,
-    );
-}
-
-/** Adds an `app` or `service` client, in one batch that may be repeated (F5). Returns false when its id is taken. */
-export async function insertClient(db: D1Database, client: NewClient, now: number, claim: Claim): Promise<boolean> {
-  const mine = claimedBy(claim.claimId, now);
-  const results = await batch(
-    db,
-    [
-      claimStatement(db, now, claim, {
-        sql: "NOT EXISTS (SELECT 1 FROM clients WHERE id = ?)",
-        params: [client.id],
-      }),
-      insertClientStatement(db, client, now, mine),
-      db.prepare(`SELECT ${mine.sql} AS mine`).bind(...mine.params),
-    ],
-    true,
-  );
-  return results.at(-1)?.[0]?.mine === 1;
+  audit: AuditEntry,
+): Promise<boolean> {
+  const statements = [insertClientStatement(client, now, sql`TRUE`), auditIfChanged(now, audit)];
+  const [inserted = []] = await batch(db, statements, false);
+  return inserted.length === 1;
 }
 
 /** `app` and `service` clients in the order of their ids, from behind `after` on. */
 export async function listClients(db: D1Database, after: string, limit: number): Promise<Client[]> {
-  const rows = await readAll<ClientRow>(
-    db.prepare(`${SELECT_CLIENT} WHERE c.id > ? AND c.kind <> 'alexa' ORDER BY c.id LIMIT ?`).bind(after, limit),
+  const rows = await readAll<Record<string, unknown>>(
+    db,
+    sql`${SELECT_CLIENT} WHERE c.id > ${after} AND c.kind <> 'alexa' ORDER BY c.id LIMIT ${limit}`,
   );
   return rows.map(clientFromRow);
 }
 
-/** Removes an `app` or `service` client with its grants and codes. Returns false when there is none of this id. */
+/** Clients by id, at most `ids.length`, in the order of their ids. */
+export async function readClients(db: D1Database, ids: readonly string[]): Promise<Client[]> {
+  if (ids.length === 0) return [];
+  const rows = await readAll<Record<string, unknown>>(
+    db,
+    sql`${SELECT_CLIENT} WHERE c.id IN (SELECT value FROM json_each(${JSON.stringify(ids)})) ORDER BY c.id`,
+  );
+  return rows.map(clientFromRow);
+}
+
+/** Changes the name, redirect URIs, scopes and skills of an `app` or `service` client. Returns false when it has gone. */
+export async function updateClient(
+  db: D1Database,
+  client: Pick<Client, "id" | "name" | "redirectUris" | "scopes" | "skillIds">,
+  now: number,
+  audit: AuditEntry,
+): Promise<boolean> {
+  const update = sql`UPDATE clients SET name = ${client.name}, redirect_uris = ${JSON.stringify(client.redirectUris)},
+      scopes = ${JSON.stringify(client.scopes)}, skill_ids = ${JSON.stringify(client.skillIds)}, updated_at = ${now}
+    WHERE id = ${client.id} AND kind <> 'alexa' RETURNING id`;
+  const [updated = []] = await batch(db, [update, auditIfChanged(now, audit)], false);
+  return updated.length === 1;
+}
+
+/** Deletes an `app` or `service` client with its grants and codes. Returns false when there is none of this id. */
 export async function deleteClient(db: D1Database, id: string, now: number, audit: AuditEntry): Promise<boolean> {
-  const [, rows = []] = await batch(
+  const [, deleted = []] = await batch(
     db,
     [
-      db
-        .prepare("DELETE FROM codes WHERE client_id IN (SELECT id FROM clients WHERE id = ? AND kind <> 'alexa')")
-        .bind(id),
-      db.prepare("DELETE FROM clients WHERE id = ? AND kind <> 'alexa' RETURNING id").bind(id),
-      auditStatement(db, now, audit),
+      // Codes have no foreign key: a client created later under the same id must not find them.
+      sql`DELETE FROM codes WHERE client_id IN (SELECT id FROM clients WHERE id = ${id} AND kind <> 'alexa')`,
+      sql`DELETE FROM clients WHERE id = ${id} AND kind <> 'alexa' RETURNING id`,
+      auditIfChanged(now, audit),
     ],
     false,
   );
-  return rows.length === 1;
+  return deleted.length === 1;
 }
 
 /**
- * Gives a confidential client a new secret; the present one stays valid until `previousExpiresAt` (milliseconds), and one
- * that was still in its own overlap ends now: two secrets live at a time. Repeating the batch changes nothing more (F5): a secret that was
- * made and never shown would be lost. Returns false when the client has gone.
+ * Gives a confidential client a new secret. The present one stays valid until `previousExpiresAt` (milliseconds); one that was still in its
+ * own overlap ends now, since at most two secrets are valid at a time. Returns false when the client has gone.
  */
 export async function rotateClientSecret(
   db: D1Database,
   clientId: string,
   change: { readonly secretHash: string; readonly previousExpiresAt: number; readonly now: number },
-  claim: Claim,
+  audit: AuditEntry,
 ): Promise<boolean> {
-  const mine = claimedBy(claim.claimId, change.now);
-  const results = await batch(
-    db,
-    [
-      claimStatement(db, change.now, claim, {
-        sql: "EXISTS (SELECT 1 FROM clients WHERE id = ? AND secret_hash IS NOT NULL AND secret_hash <> ?)",
-        params: [clientId, change.secretHash],
-      }),
-      db
-        .prepare(
-          `UPDATE clients SET previous_secret_hash = secret_hash, previous_secret_expires_at = ?, secret_hash = ?, updated_at = ?
-           WHERE id = ? AND secret_hash <> ? AND ${mine.sql}`,
-        )
-        .bind(change.previousExpiresAt, change.secretHash, change.now, clientId, change.secretHash, ...mine.params),
-      db.prepare(`SELECT ${mine.sql} AS mine`).bind(...mine.params),
-    ],
-    true,
-  );
-  return results.at(-1)?.[0]?.mine === 1;
-}
-
-/** Clients by id, at most `ids.length`; the order is that of the ids in storage. */
-export async function readClients(db: D1Database, ids: readonly string[]): Promise<Client[]> {
-  if (ids.length === 0) return [];
-  const rows = await readAll<ClientRow>(
-    db
-      .prepare(`${SELECT_CLIENT} WHERE c.id IN (SELECT value FROM json_each(?)) ORDER BY c.id`)
-      .bind(JSON.stringify(ids)),
-  );
-  return rows.map(clientFromRow);
-}
-
-/** Writes a changed client. */
-export async function changeClient(db: D1Database, client: NewClient, now: number, audit: AuditEntry): Promise<void> {
-  await batch(db, [updateClientStatement(db, client, now), auditStatement(db, now, audit)], true);
+  const update = sql`UPDATE clients SET previous_secret_hash = secret_hash, previous_secret_expires_at = ${change.previousExpiresAt},
+      secret_hash = ${change.secretHash}, updated_at = ${change.now}
+    WHERE id = ${clientId} AND secret_hash IS NOT NULL RETURNING id`;
+  const [rotated = []] = await batch(db, [update, auditIfChanged(change.now, audit)], false);
+  return rotated.length === 1;
 }

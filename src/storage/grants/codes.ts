@@ -1,6 +1,5 @@
 // Authorization codes in D1: inserted with what they are bound to, spent by one conditional UPDATE.
 
-import type { Stage } from "../attempts/attempts.ts";
 import { batch, type Condition, readFirst } from "../d1.ts";
 import { auditStatement } from "../maintenance/audit.ts";
 import { type Sql, sql } from "../sql.ts";
@@ -98,8 +97,6 @@ export interface Redemption {
   readonly redirectUri: string;
   readonly codeChallenge: string | null;
   readonly skillId: string | null;
-  /** For codes whose linking names none: two stages may share the client, and only the linking knows which of them it was. */
-  readonly skillStage: Stage | null;
   readonly refresh: NewRefreshToken;
   readonly now: number;
   readonly idleExpiresAt: number;
@@ -135,18 +132,17 @@ export async function redeemCode(db: D1Database, r: Redemption): Promise<Redempt
         .bind(r.now, r.claimId, r.codeHash, r.unansweredClaimId, r.clientId, r.redirectUri, r.codeChallenge),
       db
         .prepare(
-          `INSERT INTO grants (id, user_id, client_id, skill_id, skill_stage, scope, flow, attempt_id, trace_id, refresh_hash, rotation_key,
+          `INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, attempt_id, trace_id, refresh_hash, rotation_key,
              next_hashes, created_at, last_used_at, idle_expires_at, expires_at)
-           SELECT c.grant_id, c.user_id, c.client_id, ?1,
-             IIF(l.skill_id = ?1, COALESCE(l.skill_stage, ?2), ?2), c.scope, COALESCE(l.flow, 'alexa_app'), c.attempt_id, l.trace_id, ?3, ?4, ?5, ?6, ?6, ?7, ?8
+           SELECT c.grant_id, c.user_id, c.client_id, ?1, c.scope, COALESCE(l.flow, 'alexa_app'), c.attempt_id,
+             l.trace_id, ?2, ?3, ?4, ?5, ?5, ?6, ?7
            FROM codes c LEFT JOIN attempts l ON l.id = c.attempt_id
-           WHERE c.code_hash = ?9 AND c.claim_id = ?10
+           WHERE c.code_hash = ?8 AND c.claim_id = ?9
            ON CONFLICT (id) DO UPDATE SET refresh_hash = excluded.refresh_hash, rotation_key = excluded.rotation_key,
-             next_hashes = excluded.next_hashes WHERE refresh_hash <> excluded.refresh_hash AND ?11 IS NOT NULL`,
+             next_hashes = excluded.next_hashes WHERE refresh_hash <> excluded.refresh_hash AND ?10 IS NOT NULL`,
         )
         .bind(
           r.skillId,
-          r.skillStage,
           r.refresh.hash,
           r.refresh.sealedRotationKey,
           r.refresh.nextHashes,

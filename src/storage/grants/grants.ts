@@ -1,6 +1,5 @@
 // Grants: one row per redeemed consent. Every function is one state transition in one trip.
 
-import type { Stage } from "../attempts/attempts.ts";
 import { batch, readAll, readFirst, write } from "../d1.ts";
 import { auditStatement } from "../maintenance/audit.ts";
 import { batch as runBatch, type Sql, sql, sqlName } from "../sql.ts";
@@ -11,7 +10,6 @@ export interface GrantRow {
   readonly user_id: string;
   readonly client_id: string;
   readonly skill_id: string | null;
-  readonly skill_stage: Stage | null;
   readonly scope: string;
   readonly flow: string;
   readonly trace_id: string | null;

@@ -1,6 +1,5 @@
 // Links that another account-linking server made: taken over with the hash of the refresh token that Alexa holds already.
 
-import type { Stage } from "../attempts/attempts.ts";
 import { batch } from "../d1.ts";
 
 /** Whom a link belongs to: one of our accounts, or a person of the company's identity provider, who may not have come yet. */
@@ -57,7 +56,6 @@ export interface ImportedLink {
   readonly userId: string;
   readonly clientId: string;
   readonly skillId: string;
-  readonly stage: Stage;
   readonly scope: string;
   /** SHA-256 of the whole token, base64url. */
   readonly tokenHash: string;
@@ -91,9 +89,9 @@ export async function importLinks(
     [
       db
         .prepare(
-          `INSERT INTO grants (id, user_id, client_id, skill_id, skill_stage, scope, flow, refresh_hash, created_at, last_used_at,
+          `INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, refresh_hash, created_at, last_used_at,
              idle_expires_at, alexa_user_id, imported_at)
-           SELECT j.value ->> 'id', j.value ->> 'userId', j.value ->> 'clientId', j.value ->> 'skillId', j.value ->> 'stage',
+           SELECT j.value ->> 'id', j.value ->> 'userId', j.value ->> 'clientId', j.value ->> 'skillId',
              j.value ->> 'scope', 'alexa_app', j.value ->> 'tokenHash', j.value ->> 'createdAt', ?2, ?3, j.value ->> 'alexaUserId', ?2
            FROM json_each(?1) j WHERE EXISTS (SELECT 1 FROM users WHERE id = j.value ->> 'userId')
              AND EXISTS (SELECT 1 FROM clients WHERE id = j.value ->> 'clientId') ON CONFLICT DO NOTHING`,
@@ -108,7 +106,7 @@ export async function importLinks(
         .bind(now, claimId, given),
       db
         .prepare(
-          `SELECT j.key AS position, g.id, g.user_id, g.client_id, g.skill_stage, g.revoked_at,
+          `SELECT j.key AS position, g.id, g.user_id, g.client_id, g.revoked_at,
              g.imported_at = ?1 AND ${importOnRecord("a.trace_id = ?2")} AS made
            FROM json_each(?3) j JOIN grants g ON g.refresh_hash = j.value ->> 'tokenHash' AND g.imported_at IS NOT NULL`,
         )
@@ -119,7 +117,7 @@ export async function importLinks(
   return links.map((link, position) => {
     const row = rows.find((one) => one.position === position);
     if (!row) return { outcome: "gone" };
-    if (row.user_id !== link.userId || row.client_id !== link.clientId || row.skill_stage !== link.stage) {
+    if (row.user_id !== link.userId || row.client_id !== link.clientId) {
       return { outcome: "token_taken" };
     }
     const grantId = String(row.id);

@@ -1,7 +1,6 @@
 // What a user has linked: living grants of a skill, with Amazon's tokens where we hold some.
 
-import type { Stage } from "../attempts/attempts.ts";
-import { batch, readAll, write } from "../d1.ts";
+import { batch, prepared, readAll, write } from "../d1.ts";
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { LEVEL, type LinkLevel } from "./link-levels.ts";
 
@@ -20,24 +19,24 @@ export interface LinkedGrant {
 const LIVING = `g.user_id = ?1 AND g.revoked_at IS NULL AND g.idle_expires_at > ?2 AND (g.expires_at IS NULL OR g.expires_at > ?2)
   AND NOT EXISTS (SELECT 1 FROM attempts l WHERE l.id = g.attempt_id AND l.state_hash IS NOT NULL AND l.outcome <> 'linked')`;
 
-/** A user's living grants of one skill, newest first, at most 50. One trip. `stage` left out: the only one, or live. */
+/** A user's living grants of one skill, newest first, at most 50. One round trip. */
 export async function readLinks(
   db: D1Database,
-  target: { readonly userId: string; readonly skillId: string; readonly stage: Stage | undefined },
+  target: { readonly userId: string; readonly skillId: string },
   now: number,
 ): Promise<{ skill: Skill | undefined; grants: LinkedGrant[] }> {
   const [skills = [], grants = []] = await batch(
     db,
     [
-      skillStatement(db, target.skillId, target.stage),
+      prepared(db, skillStatement(target.skillId)),
       db
         .prepare(
           `SELECT g.id, g.created_at, g.last_used_at, g.flow, ${LEVEL}, t.host, t.tokens, t.access_expires_at
            FROM grants g LEFT JOIN amazon_tokens t ON t.grant_id = g.id AND t.purpose = 'enablement'
-           WHERE ${LIVING} AND g.skill_id = ?3 AND g.skill_stage = COALESCE(?4, (SELECT MAX(stage) FROM skills WHERE id = ?3))
+           WHERE ${LIVING} AND g.skill_id = ?3
            ORDER BY g.created_at DESC, g.id LIMIT 50`,
         )
-        .bind(target.userId, now, target.skillId, target.stage ?? null),
+        .bind(target.userId, now, target.skillId),
     ],
     true,
   );
@@ -46,7 +45,6 @@ export async function readLinks(
 
 export interface ListedLink {
   readonly skill_id: string;
-  readonly skill_stage: Stage;
   readonly skill_name: string;
   readonly grant_id: string | null;
   readonly created_at: number | null;
@@ -55,23 +53,17 @@ export interface ListedLink {
   readonly level: LinkLevel | null;
 }
 
-/** Every skill of the deployment with the user's living grants, a row each. One read. Stage as in `readLinks`. */
-export function listLinks(
-  db: D1Database,
-  userId: string,
-  stage: Stage | undefined,
-  now: number,
-): Promise<ListedLink[]> {
+/** Every skill of the deployment with the user's living grants, a row each. One read. */
+export function listLinks(db: D1Database, userId: string, now: number): Promise<ListedLink[]> {
   return readAll<ListedLink>(
     db
       .prepare(
-        `SELECT s.id AS skill_id, s.stage AS skill_stage, s.name AS skill_name,
+        `SELECT s.id AS skill_id, s.name AS skill_name,
            g.id AS grant_id, g.created_at, g.last_used_at, g.flow, ${LEVEL}
-         FROM skills s LEFT JOIN grants g ON g.skill_id = s.id AND g.skill_stage = s.stage AND ${LIVING}
-         WHERE s.stage = COALESCE(?3, (SELECT MAX(stage) FROM skills x WHERE x.id = s.id))
+         FROM skills s LEFT JOIN grants g ON g.skill_id = s.id AND ${LIVING}
          ORDER BY s.name, s.id, g.created_at DESC, g.id LIMIT 2000`,
       )
-      .bind(userId, now, stage ?? null),
+      .bind(userId, now),
   );
 }
 

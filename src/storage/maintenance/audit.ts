@@ -1,5 +1,6 @@
 // Audit rows. They travel in the batch of what they record, so that one is never there without the other.
-import type { Condition } from "../d1.ts";
+import { type Condition, prepared } from "../d1.ts";
+import { type Sql, sql } from "../sql.ts";
 
 export interface AuditEntry {
   /** What happened, for instance `code_replayed`. */
@@ -15,23 +16,21 @@ export interface AuditEntry {
   readonly details?: string | null;
 }
 
-/** An INSERT for one audit row at `at` (milliseconds). */
+/** Inserts one audit row at `at` (milliseconds). */
+export function auditRow(at: number, entry: AuditEntry, condition: Sql = sql`TRUE`): Sql {
+  return sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id, trace_id, details)
+    SELECT ${at}, ${entry.kind}, ${entry.alert ?? false}, ${entry.userId}, ${entry.clientId}, ${entry.grantId}, ${entry.attemptId},
+      ${entry.traceId}, ${entry.details} WHERE ${condition}`;
+}
+
+/** Inserts one audit row where the previous statement of the batch, an INSERT, UPDATE or DELETE, changed something. */
+export function auditIfChanged(at: number, entry: AuditEntry): Sql {
+  return auditRow(at, entry, sql`changes() > 0`);
+}
+
+/** For the move to `sql.ts`: `auditRow` for batches that are not made by the tag yet. */
 export function auditStatement(db: D1Database, at: number, entry: AuditEntry): D1PreparedStatement {
-  return db
-    .prepare(
-      "INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id, trace_id, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(
-      at,
-      entry.kind,
-      entry.alert ? 1 : 0,
-      entry.userId ?? null,
-      entry.clientId ?? null,
-      entry.grantId ?? null,
-      entry.attemptId ?? null,
-      entry.traceId ?? null,
-      entry.details ?? null,
-    );
+  return prepared(db, auditRow(at, entry));
 }
 
 /** An audit row under the random id of the request that it is for. */

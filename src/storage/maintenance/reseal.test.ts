@@ -39,31 +39,27 @@ describe("change of the master key", () => {
         scopes: [],
         returnUrls: [],
         extraRedirectUris: [],
-        redirectUris: [],
       },
       {
         lwa: { clientId: "lwa-id", clientSecret: "fake-lwa" },
         eventGateway: { clientId: "e", clientSecret: "fake-event" },
       },
       {
-        own: {
-          id: "second",
-          kind: "alexa",
-          name: "Second",
-          secretHash: null,
-          redirectUris: [],
-          scopes: [],
-          skillId: "amzn1.ask.skill.second",
-          skillStage: "live",
-          skillIds: [],
-          authMethods: [],
-          requirePkce: false,
-          rotateRefreshTokens: false,
-          issuerInResponse: false,
-          clientCredentials: false,
-        },
+        id: "second",
+        kind: "alexa",
+        name: "Second",
+        secretHash: null,
+        redirectUris: [],
+        scopes: [],
+        skillId: "amzn1.ask.skill.second",
+        skillIds: [],
+        authMethods: [],
+        requirePkce: false,
+        rotateRefreshTokens: false,
+        issuerInResponse: false,
+        clientCredentials: false,
       },
-      { kind: "skill_added", claimId: "request-1" },
+      { kind: "skill_added" },
     );
     const attemptId = String(await env.DB.prepare("SELECT id FROM attempts LIMIT 1").first("id"));
     await env.DB.batch([
@@ -78,7 +74,7 @@ describe("change of the master key", () => {
         attemptId,
       ),
       env.DB.prepare(
-        "INSERT INTO pending_unlinks (id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at) VALUES ('g1', ?, 'live', 'h', ?, 1, 1)",
+        "INSERT INTO pending_unlinks (id, skill_id, host, tokens, next_attempt_at, created_at) VALUES ('g1', ?, 'h', ?, 1, 1)",
       ).bind(SKILL_ID, await sealTokens(old, { grantId: "g1", purpose: "enablement" }, tokens)),
     ]);
 
@@ -99,7 +95,7 @@ describe("change of the master key", () => {
     const keyring = await alone.keyring();
     expect((await alone.request("/token", refresh(stable))).status).toBe(200);
     for (const token of rotating) expect((await alone.request("/token", refreshOfApp(token))).status).toBe(200);
-    const skill = await readSkill(env.DB, "amzn1.ask.skill.second", "live");
+    const skill = await readSkill(env.DB, "amzn1.ask.skill.second");
     expect(skill && (await lwaCredentials({ keyring }, skill))).toEqual({
       clientId: "lwa-id",
       clientSecret: "fake-lwa",

@@ -2,7 +2,6 @@
 import type { Keyring, Purpose } from "../../crypto/keyring.ts";
 import type { Runtime } from "../../runtime.ts";
 import { type TokenPurpose, tokensSealContext } from "../amazon/amazon-tokens.ts";
-import type { Stage } from "../attempts/attempts.ts";
 import { batch, readAll } from "../d1.ts";
 import { EVENT_GATEWAY, LWA, secretSealContext } from "../skills/skills.ts";
 
@@ -62,10 +61,10 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
 function secretOfSkill(column: string, use: string): SealedColumn {
   return {
     table: "skills",
-    key: ["id", "stage"],
+    key: ["id"],
     column,
     purpose: "lwa-client-secret",
-    context: ({ id = "", stage }) => secretSealContext({ id, stage: stage as Stage }, use),
+    context: ({ id = "" }) => secretSealContext(id, use),
   };
 }
 

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createKeyring } from "../../crypto/keyring.ts";
+import { readClient } from "../clients/clients.ts";
 import { deleteSkill, insertSkill, type SkillContent } from "./skill-admin.ts";
 import { eventGatewayCredentials, listSkills, lwaCredentials, readSkill, UnreadableSecret } from "./skills.ts";
 
@@ -11,73 +12,87 @@ async function runtime() {
   return { keyring: await keyring(), db: env.DB, now: () => NOW };
 }
 
-function content(stage: "development" | "live"): SkillContent {
+const SKILL_ID = "amzn1.ask.skill.0000-test";
+
+function content(id: string): SkillContent {
   return {
-    id: "amzn1.ask.skill.0000-test",
-    stage,
+    id,
+    stage: "development",
     type: "smart_home",
-    name: `Acme ${stage}`,
+    name: "Acme",
     vendorId: "M2EXAMPLEVENDOR",
-    scopes: [{ name: "profile", descriptions: {} }],
+    scopes: [{ name: "profile", descriptions: { en: "See your name" } }],
     returnUrls: ["https://app.example.com/done"],
     extraRedirectUris: [],
-    redirectUris: [],
   };
 }
 
-async function add(stage: "development" | "live", clientId = `alexa-${stage}`, lwa = true) {
+async function add(id = SKILL_ID, clientId = "alexa-acme", lwa = true) {
   const credentials = { clientId: "amzn1.application-oa2-client.example", clientSecret: "example-secret" };
   return insertSkill(
     await runtime(),
-    content(stage),
+    content(id),
     lwa ? { lwa: credentials } : {},
     {
-      own: {
-        id: clientId,
-        kind: "alexa",
-        name: "Acme",
-        secretHash: "x",
-        redirectUris: [],
-        scopes: ["profile"],
-        skillId: "amzn1.ask.skill.0000-test",
-        skillStage: stage,
-        skillIds: [],
-        authMethods: ["client_secret_basic"],
-        requirePkce: false,
-        rotateRefreshTokens: false,
-        issuerInResponse: false,
-        clientCredentials: false,
-      },
+      id: clientId,
+      kind: "alexa",
+      name: "Acme",
+      secretHash: "x",
+      redirectUris: ["https://pitangui.amazon.com/api/skill/link/M2EXAMPLEVENDOR"],
+      scopes: [],
+      skillId: id,
+      skillIds: [],
+      authMethods: ["client_secret_basic"],
+      requirePkce: false,
+      rotateRefreshTokens: false,
+      issuerInResponse: false,
+      clientCredentials: false,
     },
-    { kind: "skill_created", claimId: crypto.randomUUID() },
+    { kind: "skill_created" },
   );
 }
 
 describe("skills in storage", () => {
-  it("a stage left out means the only stage, and live when both exist", async () => {
-    await add("development");
-    expect((await readSkill(env.DB, "amzn1.ask.skill.0000-test"))?.stage).toBe("development");
-    await add("live");
-    expect((await readSkill(env.DB, "amzn1.ask.skill.0000-test"))?.stage).toBe("live");
-    expect((await readSkill(env.DB, "amzn1.ask.skill.0000-test", "development"))?.clientId).toBe("alexa-development");
+  it("a skill is one row with one client, which has the skill's scopes", async () => {
+    await add();
+    expect(await readSkill(env.DB, SKILL_ID)).toMatchObject({ ...content(SKILL_ID), clientId: "alexa-acme" });
+    expect(await readClient(env.DB, "alexa-acme")).toMatchObject({
+      skillId: SKILL_ID,
+      skillName: "Acme",
+      redirectUris: ["https://pitangui.amazon.com/api/skill/link/M2EXAMPLEVENDOR"],
+      scopes: ["profile"],
+      scopeTexts: { profile: { en: "See your name" } },
+      clientCredentials: false,
+    });
     expect(await readSkill(env.DB, "amzn1.ask.skill.unknown")).toBeUndefined();
-    expect((await listSkills(env.DB)).map((skill) => skill.stage)).toEqual(["development", "live"]);
   });
 
-  it("tells which of the two ids is taken, and then stores nothing", async () => {
-    expect(await add("development")).toBe("inserted");
-    expect(await add("development", "another")).toBe("skill_exists");
-    expect(await add("live", "alexa-development")).toBe("client_exists");
+  it("lists skills in the order of their ids, from behind one of them on", async () => {
+    for (const [id, clientId] of [
+      ["b", "client-1"],
+      ["a", "client-2"],
+      ["c", "client-3"],
+    ] as const)
+      await add(id, clientId);
+    expect((await listSkills(env.DB)).map((skill) => skill.id)).toEqual(["a", "b", "c"]);
+    expect((await listSkills(env.DB, { after: "a", limit: 1 })).map((skill) => skill.id)).toEqual(["b"]);
+  });
+
+  it("names the id that is taken, and then stores nothing", async () => {
+    expect(await add()).toBe("inserted");
+    expect(await add(SKILL_ID, "another")).toBe("skill_exists");
+    expect(await add()).toBe("skill_exists");
+    expect(await add("amzn1.ask.skill.0000-other")).toBe("client_exists");
     expect(await listSkills(env.DB)).toHaveLength(1);
     const audit = await env.DB.prepare("SELECT COUNT(*) AS n FROM audit").first<{ n: number }>();
     expect(audit?.n).toBe(1);
   });
 
   it("L1: keeps Amazon's credentials sealed, and uses one pair for both when only one is given", async () => {
-    await add("development");
+    await add();
     const row = await env.DB.prepare("SELECT lwa_client_secret FROM skills").first<{ lwa_client_secret: string }>();
     expect(row?.lwa_client_secret).not.toContain("example-secret");
-    const skill = (await readSkill(env.DB, "amzn1.ask.skill.0000-test"))!;
+    const skill = (await readSkill(env.DB, SKILL_ID))!;
     const rt = await runtime();
     expect(await lwaCredentials(rt, skill)).toEqual({
       clientId: "amzn1.application-oa2-client.example",
@@ -89,18 +104,16 @@ describe("skills in storage", () => {
   });
 
   it("a skill without credentials has none to call Amazon with", async () => {
-    await add("development", "alexa-development", false);
-    const skill = (await readSkill(env.DB, "amzn1.ask.skill.0000-test"))!;
+    await add(SKILL_ID, "alexa-acme", false);
+    const skill = (await readSkill(env.DB, SKILL_ID))!;
     expect(await lwaCredentials(await runtime(), skill)).toBeUndefined();
     expect(await eventGatewayCredentials(await runtime(), skill)).toBeUndefined();
   });
 
   it("deleting a skill takes its client with it", async () => {
-    await add("development");
-    expect(
-      await deleteSkill(await runtime(), "amzn1.ask.skill.0000-test", "development", { kind: "skill_deleted" }),
-    ).toBe(true);
+    await add();
+    expect(await deleteSkill(await runtime(), SKILL_ID, { kind: "skill_deleted" })).toBe(true);
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM clients").first()).toEqual({ n: 0 });
-    expect(await deleteSkill(await runtime(), "amzn1.ask.skill.0000-test", "development", { kind: "x" })).toBe(false);
+    expect(await deleteSkill(await runtime(), SKILL_ID, { kind: "skill_deleted" })).toBe(false);
   });
 });

@@ -1,8 +1,7 @@
-// Skills as Alexa knows them: one row per skill id and stage, with the sealed credentials we present to Amazon.
-import * as z from "zod/mini";
+// Skills as Alexa knows them: one row each, with the sealed credentials we present to Amazon.
 import type { Keyring } from "../../crypto/keyring.ts";
 import type { Stage } from "../attempts/attempts.ts";
-import { readAll, readFirst } from "../d1.ts";
+import { decodeRow, readAll, readFirst, type Sql, sql } from "../sql.ts";
 
 export const SKILL_TYPES = [
   "smart_home",
@@ -22,7 +21,7 @@ export interface SkillScope {
   readonly descriptions: Readonly<Record<string, string>>;
 }
 
-/** What we present to Login with Amazon. Not to be confused with `Client`, which is who calls us. */
+/** What we present to Login with Amazon. Not to be confused with `Client`, which calls us. */
 export interface LwaCredentials {
   readonly clientId: string;
   readonly clientSecret: string;
@@ -35,6 +34,7 @@ export interface SealedLwaCredentials {
 
 export interface Skill {
   readonly id: string;
+  /** The stage that link attempts started by us enable, unless the start call names another. */
   readonly stage: Stage;
   readonly type: SkillType;
   readonly name: string;
@@ -42,91 +42,58 @@ export interface Skill {
   readonly scopes: readonly SkillScope[];
   readonly returnUrls: readonly string[];
   readonly extraRedirectUris: readonly string[];
-  /** All that this stage needs: Amazon's, those given by hand, and the extra ones. */
-  readonly redirectUris: readonly string[];
   /** For app-to-app linking; null: this skill cannot be linked from our side. */
   readonly lwa: SealedLwaCredentials | null;
   /** For AcceptGrant; null: `lwa` serves for both. */
   readonly eventGateway: SealedLwaCredentials | null;
-  /** Id of the OAuth client with which Alexa calls us for this skill; both stages may have the same. */
+  /** Id of the OAuth client with which Alexa calls us for this skill. Redirect URIs are kept there. */
   readonly clientId: string;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
 
-interface SkillRow {
-  readonly id: string;
-  readonly stage: Stage;
-  readonly type: SkillType;
-  readonly name: string;
-  readonly vendor_id: string | null;
-  readonly scopes: string;
-  readonly return_urls: string;
-  readonly extra_redirect_uris: string;
-  readonly redirect_uris: string;
-  readonly lwa_client_id: string | null;
-  readonly lwa_client_secret: string | null;
-  readonly event_client_id: string | null;
-  readonly event_client_secret: string | null;
-  readonly created_at: number;
-  readonly updated_at: number;
-  readonly client_id: string;
+/** The columns of `Skill`; takes a WHERE on `s`. Decode the rows with `skillFromRow`. */
+const SELECT_SKILL = sql`SELECT s.id, s.stage, s.type, s.name, s.vendor_id AS "vendorId", s.scopes, s.return_urls AS "returnUrls",
+    s.extra_redirect_uris AS "extraRedirectUris", c.id AS "clientId", s.created_at AS "createdAt", s.updated_at AS "updatedAt",
+    IIF(s.lwa_client_secret IS NULL, NULL,
+      json_object('clientId', s.lwa_client_id, 'sealedClientSecret', s.lwa_client_secret)) AS lwa,
+    IIF(s.event_client_secret IS NULL, NULL,
+      json_object('clientId', s.event_client_id, 'sealedClientSecret', s.event_client_secret)) AS "eventGateway"
+  FROM skills s JOIN clients c ON c.skill_id = s.id`;
+
+/** Reads one skill, for a batch. */
+export function skillStatement(id: string): Sql {
+  return sql`${SELECT_SKILL} WHERE s.id = ${id}`;
 }
 
-const strings = z.array(z.string());
-const scopeList = z.array(z.object({ name: z.string(), descriptions: z.record(z.string(), z.string()) }));
-
-const SELECT_SKILL = `SELECT s.* FROM skills s
-  JOIN clients c ON c.id = s.client_id`;
-
-function credentials(id: string | null, secret: string | null): SealedLwaCredentials | null {
-  return id === null || secret === null ? null : { clientId: id, sealedClientSecret: secret };
-}
-
-/** The skill of a row that `skillStatement` read. */
+/** A row that `skillStatement` read. Throws when a JSON column does not hold JSON. */
 export function skillFromRow(row: Record<string, unknown>): Skill {
-  const r = row as unknown as SkillRow;
-  return {
-    id: r.id,
-    stage: r.stage,
-    type: r.type,
-    name: r.name,
-    vendorId: r.vendor_id,
-    scopes: scopeList.parse(JSON.parse(r.scopes)),
-    returnUrls: strings.parse(JSON.parse(r.return_urls)),
-    extraRedirectUris: strings.parse(JSON.parse(r.extra_redirect_uris)),
-    redirectUris: strings.parse(JSON.parse(r.redirect_uris)),
-    lwa: credentials(r.lwa_client_id, r.lwa_client_secret),
-    eventGateway: credentials(r.event_client_id, r.event_client_secret),
-    clientId: r.client_id,
-    createdAt: r.created_at,
-    updatedAt: r.updated_at,
-  };
+  return decodeRow<Skill>(row, { json: ["scopes", "returnUrls", "extraRedirectUris", "lwa", "eventGateway"] });
 }
 
-/** Reads one skill, as a statement for a batch. Without a stage: the only one, or `live` when both exist. */
-export function skillStatement(db: D1Database, id: string, stage?: Stage): D1PreparedStatement {
-  // 'live' sorts after 'development'.
-  return stage === undefined
-    ? db.prepare(`${SELECT_SKILL} WHERE s.id = ? ORDER BY s.stage DESC LIMIT 1`).bind(id)
-    : db.prepare(`${SELECT_SKILL} WHERE s.id = ? AND s.stage = ?`).bind(id, stage);
-}
-
-/** The skill, or undefined. One read. Stage as in `skillStatement`. */
-export async function readSkill(db: D1Database, id: string, stage?: Stage): Promise<Skill | undefined> {
-  const row = await readFirst<Record<string, unknown>>(skillStatement(db, id, stage));
+/** The skill, or undefined. One read. */
+export async function readSkill(db: D1Database, id: string): Promise<Skill | undefined> {
+  const row = await readFirst<Record<string, unknown>>(db, skillStatement(id));
   return row ? skillFromRow(row) : undefined;
 }
 
-/** Skills in the order of id and stage, from behind `after` on; at most `limit` (all that a deployment has, by default). */
+/** Skills in the order of their ids, from behind `after` on; at most `limit` (all that a deployment has, by default). */
 export async function listSkills(
   db: D1Database,
-  page: { readonly after?: { readonly id: string; readonly stage: string }; readonly limit?: number } = {},
+  page: { readonly after?: string | undefined; readonly limit?: number } = {},
 ): Promise<Skill[]> {
   const rows = await readAll<Record<string, unknown>>(
-    db
-      .prepare(`${SELECT_SKILL} WHERE (s.id, s.stage) > (?, ?) ORDER BY s.id, s.stage LIMIT ?`)
-      .bind(page.after?.id ?? "", page.after?.stage ?? "", page.limit ?? 1000),
+    db,
+    sql`${SELECT_SKILL} WHERE s.id > ${page.after ?? ""} ORDER BY s.id LIMIT ${page.limit ?? 1000}`,
+  );
+  return rows.map(skillFromRow);
+}
+
+/** The skills among these ids that exist. */
+export async function readSkills(db: D1Database, ids: readonly string[]): Promise<Skill[]> {
+  const rows = await readAll<Record<string, unknown>>(
+    db,
+    sql`${SELECT_SKILL} WHERE s.id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
   );
   return rows.map(skillFromRow);
 }
@@ -135,11 +102,11 @@ export const LWA = "lwa";
 export const EVENT_GATEWAY = "event";
 
 /** What a sealed client secret is bound to besides its purpose. */
-export function secretSealContext(skill: { readonly id: string; readonly stage: Stage }, use: string): string {
-  return `${skill.id}/${skill.stage}/${use}`;
+export function secretSealContext(skillId: string, use: string): string {
+  return `${skillId}/${use}`;
 }
 
-/** Raised when a sealed secret does not open: its master key is gone. */
+/** Thrown when a sealed secret does not open: its master key is gone. */
 export class UnreadableSecret extends Error {
   override readonly name = "UnreadableSecret";
 }
@@ -150,8 +117,9 @@ async function unseal(
   use: string,
   sealed: SealedLwaCredentials,
 ): Promise<LwaCredentials> {
-  const opened = await rt.keyring.open("lwa-client-secret", secretSealContext(skill, use), sealed.sealedClientSecret);
-  if (!opened) throw new UnreadableSecret(`The LWA client secret of ${skill.id} (${skill.stage}) does not open`);
+  const context = secretSealContext(skill.id, use);
+  const opened = await rt.keyring.open("lwa-client-secret", context, sealed.sealedClientSecret);
+  if (!opened) throw new UnreadableSecret(`The LWA client secret of ${skill.id} does not open`);
   return { clientId: sealed.clientId, clientSecret: opened.plaintext };
 }
 

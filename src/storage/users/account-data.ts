@@ -7,9 +7,9 @@ const MOST_ROWS = 1000;
 
 const KINDS = {
   identities: `SELECT method, issuer, subject, created_at, last_used_at FROM identities WHERE user_id = ?1 ORDER BY created_at DESC`,
-  links: `SELECT id, client_id, skill_id, skill_stage, scope, flow, created_at, last_used_at, revoked_at, revoked_reason, alexa_user_id, ${LEVEL}
+  links: `SELECT id, client_id, skill_id, scope, flow, created_at, last_used_at, revoked_at, revoked_reason, alexa_user_id, ${LEVEL}
     FROM grants WHERE user_id = ?1 ORDER BY created_at DESC`,
-  attempts: `SELECT id, flow, platform, skill_id, skill_stage, outcome, reason, steps, created_at, finished_at
+  attempts: `SELECT id, flow, platform, skill_id, stage, outcome, reason, steps, created_at, finished_at
     FROM attempts WHERE user_id = ?1 ORDER BY created_at DESC`,
   events: `SELECT at, kind, client_id, grant_id, attempt_id, details FROM audit WHERE user_id = ?1 ORDER BY at DESC`,
 } as const;

@@ -1,6 +1,6 @@
 // A user and the links that live: what the account page shows, and what operators see of it.
 
-import type { Flow, Stage } from "../attempts/attempts.ts";
+import type { Flow } from "../attempts/attempts.ts";
 import { batch, type Condition } from "../d1.ts";
 import { LEVEL, type LinkLevel } from "../grants/link-levels.ts";
 import { type User, userFromRow } from "./users.ts";
@@ -10,7 +10,6 @@ export interface LinkOfUser {
   readonly flow: Flow;
   /** null for the company's own apps. */
   readonly skillId: string | null;
-  readonly stage: Stage | null;
   /** The skill's name, else the client's. */
   readonly name: string;
   readonly createdAt: number;
@@ -31,8 +30,8 @@ export interface AccountView {
 /** More links than one person has; the newest are shown. */
 const MOST_LINKS = 100;
 
-const LINKS = `SELECT g.id, g.flow, g.skill_id, g.skill_stage, COALESCE(s.name, c.name) AS name, g.created_at, g.last_used_at, ${LEVEL}
-  FROM grants g JOIN clients c ON c.id = g.client_id LEFT JOIN skills s ON s.id = g.skill_id AND s.stage = g.skill_stage
+const LINKS = `SELECT g.id, g.flow, g.skill_id, COALESCE(s.name, c.name) AS name, g.created_at, g.last_used_at, ${LEVEL}
+  FROM grants g JOIN clients c ON c.id = g.client_id LEFT JOIN skills s ON s.id = g.skill_id
   WHERE g.user_id = ?1 AND g.revoked_at IS NULL AND g.idle_expires_at > ?2 AND (g.expires_at IS NULL OR g.expires_at > ?2)`;
 
 function linkFromRow(row: Record<string, unknown>): LinkOfUser {
@@ -40,7 +39,6 @@ function linkFromRow(row: Record<string, unknown>): LinkOfUser {
     grantId: row.id as string,
     flow: row.flow as Flow,
     skillId: row.skill_id as string | null,
-    stage: row.skill_stage as Stage | null,
     name: row.name as string,
     createdAt: row.created_at as number,
     lastUsedAt: row.last_used_at as number,

@@ -30,7 +30,7 @@ const AUDIT = `user_id = ?1 OR grant_id IN (${GRANTS})`;
 const SKILL_EVENTS = `alexa_user_id IN (SELECT g.alexa_user_id FROM grants g WHERE g.user_id = ?1 AND g.alexa_user_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.alexa_user_id = g.alexa_user_id AND o.user_id <> ?1))`;
 const PENDING = `SELECT g.id FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
-  WHERE t.purpose = 'enablement' AND g.user_id = ?1 AND g.skill_id IS NOT NULL AND g.skill_stage IS NOT NULL
+  WHERE t.purpose = 'enablement' AND g.user_id = ?1 AND g.skill_id IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.user_id <> ?1)`;
 
 /** What the batch is about to do, counted inside it: a repeat after a lost connection would find nothing to count. */
@@ -72,8 +72,8 @@ export async function eraseUser(
         .bind(userId, now, claimId),
       db
         .prepare(
-          `INSERT INTO pending_unlinks (id, user_id, skill_id, skill_stage, host, tokens, next_attempt_at, created_at)
-           SELECT g.id, NULL, g.skill_id, g.skill_stage, t.host, t.tokens, ?2, ?2
+          `INSERT INTO pending_unlinks (id, user_id, skill_id, host, tokens, next_attempt_at, created_at)
+           SELECT g.id, NULL, g.skill_id, t.host, t.tokens, ?2, ?2
            FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.grant_id IN (${PENDING}) AND t.purpose = 'enablement'
            ON CONFLICT (id) DO NOTHING`,
         )

@@ -149,7 +149,6 @@ export const es: Messages = {
   },
   accountLevel: "Quién puede usarla",
   accountLevels: { person: "Solo tu voz", account: "Todas las personas que usan estos dispositivos" },
-  stageDevelopment: "versión de prueba",
   unlink: "Desvincular",
   unlinkTitle: (skill) => `¿Desvincular ${skill}?`,
   unlinkMessage: (skill) =>

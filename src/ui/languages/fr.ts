@@ -148,7 +148,6 @@ export const fr: Messages = {
   },
   accountLevel: "Qui peut l’utiliser",
   accountLevels: { person: "Votre voix seulement", account: "Toutes les personnes qui utilisent ces appareils" },
-  stageDevelopment: "version de test",
   unlink: "Dissocier",
   unlinkTitle: (skill) => `Dissocier ${skill} ?`,
   unlinkMessage: (skill) =>

@@ -145,7 +145,6 @@ export const it: Messages = {
   },
   accountLevel: "Chi può usarlo",
   accountLevels: { person: "Solo la tua voce", account: "Tutti quelli che usano questi dispositivi" },
-  stageDevelopment: "versione di prova",
   unlink: "Scollega",
   unlinkTitle: (skill) => `Scollegare ${skill}?`,
   unlinkMessage: (skill) =>

@@ -144,7 +144,6 @@ export const ja: Messages = {
   },
   accountLevel: "利用できる人",
   accountLevels: { person: "あなたの声のみ", account: "これらのデバイスを使うすべての人" },
-  stageDevelopment: "テスト版",
   unlink: "リンクを解除",
   unlinkTitle: (skill) => `${skill}のリンクを解除しますか？`,
   unlinkMessage: (skill) => `Alexaは${skill}を通じてアカウントにアクセスできなくなります。いつでも再びリンクできます。`,

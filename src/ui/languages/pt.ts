@@ -142,7 +142,6 @@ export const pt: Messages = {
   },
   accountLevel: "Quem pode usar",
   accountLevels: { person: "Somente a sua voz", account: "Todas as pessoas que usam estes dispositivos" },
-  stageDevelopment: "versão de teste",
   unlink: "Desvincular",
   unlinkTitle: (skill) => `Desvincular ${skill}?`,
   unlinkMessage: (skill) =>

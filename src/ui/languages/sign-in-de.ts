@@ -55,7 +55,6 @@ export const signInDe: SignInMessages = {
   },
   accountLevel: "Wer sie nutzen kann",
   accountLevels: { person: "Nur Ihre Stimme", account: "Alle, die diese Geräte benutzen" },
-  stageDevelopment: "Testversion",
   unlink: "Trennen",
   unlinkTitle: (skill) => `${skill} trennen?`,
   unlinkMessage: (skill) =>

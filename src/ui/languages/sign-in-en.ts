@@ -51,7 +51,6 @@ export const signInEn = {
   },
   accountLevel: "Who can use it",
   accountLevels: { person: "Your voice only", account: "Everyone who uses these devices" },
-  stageDevelopment: "test version",
   unlink: "Unlink",
   unlinkTitle: (skill: string) => `Unlink ${skill}?`,
   unlinkMessage: (skill: string) =>

@@ -1,0 +1,47 @@
+// An operator's write whose connection to the database was lost after it: 503, and looking or trying again says what happened.
+import { describe, expect, it } from "vitest";
+import { admin, clientOf, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
+import { rows } from "../../test/support/app-user.ts";
+import { type Service, startService } from "../../test/support/service.ts";
+
+function loseConnectionAfter(service: Service, sql: string): void {
+  service.meter.faults.push({
+    when: (trip) => trip.sql.includes(sql),
+    throws: "after",
+    message: "D1_ERROR: Network connection lost.",
+    times: 1,
+  });
+}
+
+const audited = (kind: string) => rows("SELECT id FROM audit WHERE kind = ?", kind);
+
+describe("a connection lost after the write of an operator (F5)", () => {
+  it("a skill is there though the response was 503; a second POST is a conflict, and a new secret can be made", async () => {
+    const service = startService();
+    loseConnectionAfter(service, "INSERT INTO skills");
+    const first = await admin(service, "POST", "skills", SKILL_BODY);
+    expect([first.status, first.headers.has("retry-after")]).toEqual([503, true]);
+    expect((await admin(service, "POST", "skills", SKILL_BODY)).status).toBe(409);
+    expect(await audited("skill_created")).toHaveLength(1);
+    const rotated = await admin(service, "POST", `${SKILL_PATH}/rotate-secret`, { overlapSeconds: 0 });
+    expect([rotated.status, typeof clientOf(rotated).secret]).toEqual([200, "string"]);
+  });
+
+  it("a client likewise", async () => {
+    const service = startService();
+    loseConnectionAfter(service, "INSERT INTO clients");
+    const body = { id: "backend", kind: "service", name: "Backend" };
+    expect((await admin(service, "POST", "clients", body)).status).toBe(503);
+    expect((await admin(service, "POST", "clients", body)).status).toBe(409);
+    expect(await audited("client_created")).toHaveLength(1);
+  });
+
+  it("a rotation is done once: the secret that nobody saw is followed by another one", async () => {
+    const service = startService();
+    await admin(service, "POST", "skills", SKILL_BODY);
+    loseConnectionAfter(service, "UPDATE clients");
+    expect((await admin(service, "POST", `${SKILL_PATH}/rotate-secret`, {})).status).toBe(503);
+    expect(await audited("client_secret_rotated")).toHaveLength(1);
+    expect((await admin(service, "POST", `${SKILL_PATH}/rotate-secret`, {})).status).toBe(200);
+  });
+});
