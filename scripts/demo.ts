@@ -1,4 +1,5 @@
-// The demo: one skill, its clients and a user, registered through the admin API as an operator would. Repeating it changes nothing.
+// The demo: one skill, its clients and a user, registered through the admin API as an operator would. Repeating it
+// changes nothing.
 
 export const DEMO_SKILL_ID = "amzn1.ask.skill.0000-demo";
 const DEMO_STAGE = "development";
@@ -68,7 +69,10 @@ function skillOf({ simulator, secrets }: DemoOptions) {
   };
 }
 
-/** Registers what is missing at the service, and tells the simulator about the skill. Throws with the answer that was not expected. */
+/**
+ * Registers what is missing at the service, and tells the simulator about the skill. Throws with the answer that was
+ * not expected.
+ */
 export async function registerDemo(options: DemoOptions): Promise<void> {
   await registerSkill(options);
   await registerClients(options);

@@ -1,4 +1,5 @@
-// `npm run dev`: local secrets, migrations, the service and the simulator side by side, and the demo registered. No network needed.
+// `npm run dev`: local secrets, migrations, the service and the simulator side by side, and the demo registered. No
+// network needed.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";

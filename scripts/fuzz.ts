@@ -1,4 +1,5 @@
-// `npm run fuzz -- --requests 100000 --seed 7`: malformed requests against the service in workerd. Exit 1 at the first answer that is wrong.
+// `npm run fuzz -- --requests 100000 --seed 7`: malformed requests against the service in workerd. Exit 1 at the first
+// answer that is wrong.
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";

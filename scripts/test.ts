@@ -7,7 +7,8 @@ const chromium = findChromium();
 if (!chromium) {
   console.warn("No Chromium found (CHROMIUM_PATH, /usr/bin/chromium, …): the browser tests are LEFT OUT.");
 }
-// Vitest leaves one core idle; one worker more than cores uses the time that others spend waiting. Each is a workerd of its own, so not too many.
+// Vitest leaves one core idle; one worker more than cores uses the time that others spend waiting. Each is a workerd of
+// its own, so not too many.
 const workers = `--maxWorkers=${Math.min(4, availableParallelism() + 1)}`;
 const result = spawnSync("vitest", ["run", workers, ...process.argv.slice(2)], {
   stdio: "inherit",

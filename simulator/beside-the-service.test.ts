@@ -1,4 +1,4 @@
-// The simulator as the test configuration runs it: a Worker of its own that every outbound request reaches, with the real service behind it.
+// The simulator as a Worker of its own that receives every outbound request of the real service.
 import { env, exports } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Check } from "./library/checks.ts";
@@ -77,7 +77,7 @@ describe("the simulator beside the real service", () => {
     expect(checks.length).toBeGreaterThan(50);
   });
 
-  it("answers at Amazon's real addresses", async () => {
+  it("serves Amazon's real URLs", async () => {
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     const token = await fetch("https://api.amazon.com/auth/o2/token", {
       method: "POST",

@@ -1,4 +1,5 @@
-// The simulator in the same isolate as the real service: both clocks agree, and skill events are believed by the simulator's own root.
+// The simulator in the same isolate as the real service, so that both share a clock and the simulator's root
+// certificate.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ADMIN_TOKEN, type Service, START, startService } from "../test/support/service.ts";
 import { createSimulator } from "./app.ts";
@@ -11,7 +12,7 @@ const VENDOR = "M0ISOLATEVENDOR";
 const SIGN_IN = { email: "isolate@example.com", password: "isolate-password-1" };
 const LWA = { clientId: "amzn1.application-oa2-client.isolate", clientSecret: "example-lwa-secret" };
 
-/** One for the whole file, since its certificates take a while to make; each test resets it. */
+/** One simulator for the whole file, since its certificates take a while to generate; each test resets it. */
 const simulator = createSimulator();
 let service: Service;
 let configuration: Record<string, unknown>;
@@ -132,16 +133,16 @@ describe("every scenario against the real service", () => {
     await expectAllMet({ scenario: "refresh", count: 20 });
   });
 
-  it("V9: the company's app lives its whole life through the API, in both directions", async () => {
+  it("V9: the company's app links, reads the status and unlinks through the API, in both directions", async () => {
     await expectAllMet({ scenario: "company-app", account: "emil" });
   });
 
-  it("S4: events signed by the simulator are believed, ten forgeries are not, SkillDisabled ends the grant", async () => {
+  it("S4: events signed by the simulator are accepted, ten forgeries are not, SkillDisabled revokes the grant", async () => {
     await expectAllMet({ scenario: "authorize" });
     await expectAllMet({ scenario: "events" });
   });
 
-  it("U1: disabling by voice ends the grant, and linking again just works", async () => {
+  it("U1: disabling by voice revokes the grant, and linking again works", async () => {
     await expectAllMet({ scenario: "authorize" });
     await expectAllMet({ scenario: "disable" });
     await expectAllMet({ scenario: "authorize" });
@@ -151,7 +152,7 @@ describe("every scenario against the real service", () => {
 describe("sending events to Alexa", () => {
   const withGrants = () => drive("PUT", "/simulator/skill", { ...configuration, sendAlexaEvents: true });
 
-  it("O3: linking stands with AcceptGrant answered, and the backend's token opens the gateway of the customer's region", async () => {
+  it("O3: linking succeeds when AcceptGrant does, and the backend's token works at the gateway of the customer's region", async () => {
     await withGrants();
     await expectAllMet({ scenario: "authorize", account: "emil" });
     const { items } = await drive<{ items: { request: { url: string; body: string } }[] }>(
@@ -176,7 +177,7 @@ describe("sending events to Alexa", () => {
     expect(report.status).toBe(202);
   });
 
-  it("O3: with a code that Amazon never issued the linking fails, and the simulator says where", async () => {
+  it("O3: linking fails with a code that Amazon never issued, and the simulator shows where", async () => {
     await withGrants();
     await drive("PUT", "/simulator/faults", { acceptGrant: { badCode: true } });
     const { ok, checks } = await run({ scenario: "authorize" });
@@ -184,7 +185,7 @@ describe("sending events to Alexa", () => {
     expect(checks.find((check) => check.name === "accept_grant")?.detail).toContain("ErrorResponse");
   });
 
-  it("the reciprocal call is taken", async () => {
+  it("the reciprocal call is accepted", async () => {
     await drive("PUT", "/simulator/skill", { ...configuration, reciprocalUrl: `${SERVICE}/alexa/reciprocal` });
     await expectAllMet({ scenario: "authorize" });
   });
@@ -198,7 +199,7 @@ describe("a speaker with a link of their own", () => {
     return results;
   };
 
-  it("the service learns from events and from speech which link is shared, and says whose account serves whom", async () => {
+  it("the service learns from events and speech which link is shared, and returns the account of the speaker", async () => {
     await expectAllMet({ scenario: "authorize" });
     await expectAllMet({ scenario: "authorize", person: "ada" });
     await service.settled();
@@ -212,7 +213,7 @@ describe("a speaker with a link of their own", () => {
     expect((await levels()).map(({ shown }) => shown)).toEqual([4, 3]);
   });
 
-  it("only the speaker linked, then nobody: others are served as nobody", async () => {
+  it("unknown speakers have no account while only one speaker has linked", async () => {
     await expectAllMet({ scenario: "speak", person: "ada" });
     await expectAllMet({ scenario: "authorize", person: "ada" });
     await expectAllMet({ scenario: "speak", person: "ada" });
@@ -220,12 +221,12 @@ describe("a speaker with a link of their own", () => {
   });
 });
 
-describe("a custom skill that may send events", () => {
+describe("a custom skill with permission to send events", () => {
   it.each([
     ["the account's token", {}],
     ["Alexa's id of the account, as events told it", { acceptGrant: { withoutAccessToken: true } }],
   ])(
-    "gives Alexa.Authorization.Grant, and its link is found by %s, its region by the request's endpoint",
+    "sends Alexa.Authorization.Grant, and its link is found by %s, its region by the request's endpoint",
     async (_, faults) => {
       await drive("PUT", "/simulator/skill", { ...configuration, type: "custom", sendAlexaEvents: true });
       await drive("PUT", "/simulator/faults", faults);
@@ -235,13 +236,13 @@ describe("a custom skill that may send events", () => {
     },
   );
 
-  it("a code that Amazon never issued is a problem", async () => {
+  it("a code that Amazon never issued is refused", async () => {
     await drive("PUT", "/simulator/skill", { ...configuration, type: "custom", sendAlexaEvents: true });
     await drive("PUT", "/simulator/faults", { acceptGrant: { badCode: true } });
     const { checks } = await run({ scenario: "authorize" });
     expect(checks.find((check) => check.name === "accept_grant")).toMatchObject({
       ok: false,
-      detail: "Alexa.Authorization.Grant was answered 422",
+      detail: "Alexa.Authorization.Grant returned 422",
     });
   });
 });
@@ -253,7 +254,7 @@ async function latestGrant(): Promise<{ userId: string }> {
   return row ?? { userId: "" };
 }
 
-describe("faults of Amazon, seen through the real service", () => {
+describe("Amazon's errors, seen through the real service", () => {
   it.each([
     ["discovery names every region", { discoveryResponse: { endpoints: "several" } }],
     ["discovery answers with https:// before the host", { discoveryResponse: { https: true } }],
@@ -280,7 +281,7 @@ describe("faults of Amazon, seen through the real service", () => {
     expect(checks[0]?.detail).toBe(`came back with status=failed, reason=${reason}`);
   });
 
-  it("L5: the customer says no at Amazon", async () => {
+  it("L5: the customer declines at Amazon", async () => {
     await drive("PUT", "/simulator/faults", { consent: { error: "access_denied" } });
     const { checks } = await run({ scenario: "app-to-app" });
     expect(checks[0]?.detail).toBe("came back with status=cancelled");

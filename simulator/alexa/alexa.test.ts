@@ -1,9 +1,9 @@
-// Linking that starts in the Alexa app, against a small company that works, and with Alexa's switches thrown.
+// Linking that starts in the Alexa app, against a fake company, with and without injected faults.
 import { describe, expect, it } from "vitest";
 import { startSimulator, VENDOR } from "../testing/test-simulator.ts";
 
 describe("linking from the Alexa app", () => {
-  it("V8: ends on the success page, with tokens, at the redirect address of the customer's region", async () => {
+  it("V8: ends on the success page, with tokens, at the redirect URI of the customer's region", async () => {
     for (const [account, host] of [
       ["nora", "pitangui"],
       ["emil", "layla"],
@@ -34,7 +34,7 @@ describe("linking from the Alexa app", () => {
     expect(JSON.stringify(exchanges)).not.toContain("example-secret");
   });
 
-  it("L6: a customer's no comes back and counts as cancelled", async () => {
+  it("L6: a denial is returned to Alexa and counts as cancelled", async () => {
     const simulator = await startSimulator();
     const { text } = await simulator.linkFromAlexa({ decision: "deny" });
     expect(text).toContain("We were unable to link Acme Home at this time");
@@ -42,7 +42,7 @@ describe("linking from the Alexa app", () => {
     expect(items[0]?.outcome).toBe("cancelled");
   });
 
-  it("a second arrival of the same answer shows the same outcome and redeems nothing", async () => {
+  it("a repeated response shows the same outcome and redeems no code", async () => {
     const simulator = await startSimulator();
     const { returnUrl } = await simulator.linkFromAlexa();
     const before = (await simulator.exchanges()).length;
@@ -51,14 +51,14 @@ describe("linking from the Alexa app", () => {
     expect((await simulator.exchanges()).length).toBe(before);
   });
 
-  it("an answer that nobody waits for gets a page of its own", async () => {
+  it("an unexpected response shows an error page", async () => {
     const simulator = await startSimulator();
     const page = await simulator.call(`/pitangui/api/skill/link/${VENDOR}?code=c&state=s`);
     expect(page.status).toBe(400);
-    expect(await page.text()).toContain("Alexa is not waiting for an answer");
+    expect(await page.text()).toContain("Alexa is not expecting this response");
   });
 
-  it("also answers at Amazon's own hosts", async () => {
+  it("also serves Amazon's own hosts", async () => {
     const simulator = await startSimulator({ alexaRedirects: "amazon" });
     const started = await simulator.call("/alexa-app/enable", { method: "POST", body: new URLSearchParams() });
     const url = new URL(started.headers.get("location") ?? "");
@@ -71,8 +71,8 @@ describe("linking from the Alexa app", () => {
   });
 });
 
-describe("Alexa's switches", () => {
-  it("P2: a probe sends HEAD, GET and a prefetch before the customer comes", async () => {
+describe("faults of Alexa", () => {
+  it("P2: a probe sends HEAD, GET and a prefetch before the customer's request", async () => {
     const simulator = await startSimulator();
     await simulator.faults({ authorize: { probe: true } });
     expect((await simulator.linkFromAlexa()).text).toContain("successfully linked");
@@ -93,16 +93,16 @@ describe("Alexa's switches", () => {
     expect((await good.linkFromAlexa()).text).toContain("successfully linked");
     const bad = await startSimulator({}, "code_works_twice");
     await bad.faults({ tokenClient: { resend: true } });
-    expect((await bad.linkFromAlexa()).text).toContain("the second use was answered 200");
+    expect((await bad.linkFromAlexa()).text).toContain("the second use returned 200");
   });
 
-  it("W2: an impatient Alexa names the reason", async () => {
+  it("W2: after a time-out Alexa names the reason", async () => {
     const simulator = await startSimulator({}, "slow_token");
     await simulator.faults({ tokenClient: { limitMs: 20 } });
-    expect((await simulator.linkFromAlexa()).text).toContain("no answer within 0.02 s");
+    expect((await simulator.linkFromAlexa()).text).toContain("no response within 0.02 s");
   });
 
-  it("S6: a wrong or missing verifier is refused by the company, an unknown redirect URI never left", async () => {
+  it("S6: the company refuses a wrong or missing verifier, and does not redirect to an unknown redirect URI", async () => {
     for (const verifier of ["wrong", "missing"]) {
       const simulator = await startSimulator();
       await simulator.faults({ tokenClient: { verifier } });
@@ -123,7 +123,7 @@ describe("refreshing and disabling", () => {
     expect(await (await simulator.call("/alexa-app")).text()).toContain("20 times");
   });
 
-  it("T3: strict rotation breaks the link as soon as one answer is lost", async () => {
+  it("T3: strict rotation breaks the link as soon as one response is lost", async () => {
     const simulator = await startSimulator({}, "strict_rotation");
     await simulator.linkFromAlexa();
     await simulator.faults({ refresh: { lostResponse: true } });
@@ -131,7 +131,7 @@ describe("refreshing and disabling", () => {
     expect(await (await simulator.call("/alexa-app")).text()).toContain("The customer must link again");
   });
 
-  it("disabling forgets the link", async () => {
+  it("disabling removes the link", async () => {
     const simulator = await startSimulator();
     await simulator.linkFromAlexa();
     await simulator.post("/alexa-app/disable");

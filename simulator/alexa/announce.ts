@@ -1,4 +1,4 @@
-// What Alexa tells the skill when a customer links or disables it.
+// What Alexa sends to the skill when a customer links or disables it.
 
 import type { Check } from "../library/checks.ts";
 import type { Skill } from "../state/configuration.ts";
@@ -7,7 +7,7 @@ import type { Link } from "../state/store.ts";
 import { announceEvent } from "./events.ts";
 import { sendAcceptGrant, sendReciprocalCode } from "./grants.ts";
 
-/** Events and grants after a token answer; an AcceptGrant answered badly fails the linking. */
+/** Sends the events and grants that follow a token response. Linking fails if AcceptGrant fails. */
 export async function announceLinked(
   context: RequestContext,
   skill: Skill,
@@ -21,7 +21,7 @@ export async function announceLinked(
   return [...enabled, ...linked, ...granted, ...reciprocal];
 }
 
-/** The event after a customer disabled the skill. */
+/** Sends the event that follows when a customer disables the skill. */
 export async function announceDisabled(context: RequestContext, skill: Skill, link: Link): Promise<void> {
   await announceEvent(context, skill, link, "SkillDisabled");
 }

@@ -1,4 +1,4 @@
-// Linking that starts in the Alexa app: the authorization request goes out, the answer comes back.
+// Linking that starts in the Alexa app: sends the authorization request and reads its response.
 import { REDIRECT_HOST_OF } from "../amazon/regions.ts";
 import { amazonRedirectUri, buildAuthorizationRequest, type RedirectHost } from "../library/authorization-request.ts";
 import { readAuthorizationResponse } from "../library/authorization-response.ts";
@@ -12,7 +12,7 @@ import { recordingFetch, recordStep } from "../state/recording.ts";
 import { type Attempt, failAttempt, type Store, startAttempt } from "../state/store.ts";
 import { completeLink } from "./link.ts";
 
-/** Alexa's redirect URI: Amazon's own address, or the simulator's where the browser could not follow to Amazon. */
+/** Alexa's redirect URI: Amazon's own, or the simulator's when the browser cannot reach Amazon. */
 export function redirectUriOf(context: RequestContext, skill: Skill, host: RedirectHost): string {
   const atAmazon =
     skill.alexaRedirects === "amazon" ||
@@ -22,7 +22,7 @@ export function redirectUriOf(context: RequestContext, skill: Skill, host: Redir
     : `${context.origin}/${host}/api/skill/link/${skill.vendorId}`;
 }
 
-/** Begins a linking: what Alexa will open, kept beside what it expects back. Nothing of it says that it is for one speaker only. */
+/** Starts an attempt with its authorization request. The request does not show whether it is for one speaker only. */
 export async function startAuthorization(
   context: RequestContext,
   skill: Skill,
@@ -53,7 +53,7 @@ export async function startAuthorization(
       to: inApp ? "app" : "company",
       title: inApp ? "The Alexa app opens the company’s app" : "The Alexa app opens the company’s sign-in page",
       why: inApp
-        ? "The company’s app is installed and claims this address, so the phone opens the app instead of a web page."
+        ? "The company’s app is installed and claims this URL, so the phone opens the app instead of a web page."
         : "The customer signs in to their account at the company, not at Amazon. Alexa adds a state that must come back unchanged.",
     },
     attempt.request.url,
@@ -61,7 +61,7 @@ export async function startAuthorization(
   return attempt;
 }
 
-/** Requests that come before the customer's browser: a HEAD, a GET and a prefetch. None may have an effect. */
+/** Requests that arrive before the customer's browser: a HEAD, a GET and a prefetch. They must not change anything. */
 async function probe(
   context: RequestContext,
   attempt: Attempt,
@@ -71,8 +71,8 @@ async function probe(
     linkId: attempt.linkId,
     from: "alexa",
     to: "company",
-    title: "Something else opens the address first",
-    why: "Link previews, prefetching browsers and Amazon’s own servers may get there before the customer.",
+    title: "Another program opens the URL first",
+    why: "Link previews, prefetching browsers and Amazon’s own servers may open the URL before the customer does.",
   });
   const tries: RequestInit[] = [
     { method: "HEAD", headers: { "user-agent": USER_AGENT } },
@@ -82,12 +82,15 @@ async function probe(
   for (const init of tries) {
     const response = await fetch(new Request(attempt.request?.url ?? "", { ...init, redirect: "manual" }));
     attempt.checks.push(
-      must("authorize_probe", response.status < 500, `${init.method ?? "GET"} answered ${response.status}`),
+      must("authorize_probe", response.status < 500, `${init.method ?? "GET"} returned ${response.status}`),
     );
   }
 }
 
-/** The linking that an answer at Alexa's redirect URI belongs to, by its state; else the newest one still waiting. */
+/**
+ * The attempt that a response at Alexa's redirect URI belongs to: found by its state, else the newest one that is still
+ * running.
+ */
 export function findAttempt(store: Store, url: string): Attempt | undefined {
   const state = decodeParameter(rawParameter(rawQuery(url), "state") ?? "");
   const started = [...store.attempts.values()].filter((attempt) => attempt.request).reverse();
@@ -97,7 +100,10 @@ export function findAttempt(store: Store, url: string): Attempt | undefined {
   );
 }
 
-/** Takes the answer that arrived at Alexa's redirect URI and finishes the linking. A second arrival changes nothing. */
+/**
+ * Reads the response that arrived at Alexa's redirect URI and finishes the attempt. A repeated response changes
+ * nothing.
+ */
 export async function finishAuthorization(
   context: RequestContext,
   skill: Skill,
@@ -118,18 +124,18 @@ export async function finishAuthorization(
       title: response.error
         ? `The company sends the customer back: ${response.error}`
         : "The company sends the customer back to Alexa with a code",
-      why: "The code is worth nothing by itself: only Alexa, with its client secret, can turn it into tokens. state shows that the answer belongs to this request.",
+      why: "The code is useless on its own: only Alexa, which has the client secret, can exchange it for tokens. The state shows that the response belongs to this request.",
     },
     url,
   );
   attempt.checks.push(...response.checks, checkRedirectUri(request.redirectUri, url));
   if (response.error === "access_denied") {
     attempt.outcome = "cancelled";
-    attempt.reason = "The customer, or the company, said no: error=access_denied.";
+    attempt.reason = "The customer or the company declined: error=access_denied.";
     return;
   }
   if (!passed(attempt.checks) || !response.code) {
-    failAttempt(attempt, `The answer cannot be used: ${firstFailure(attempt.checks)?.detail ?? "no code"}.`);
+    failAttempt(attempt, `The response cannot be used: ${firstFailure(attempt.checks)?.detail ?? "no code"}.`);
     return;
   }
   await completeLink(context, attempt, {
@@ -144,6 +150,6 @@ function checkRedirectUri(expected: string, url: string) {
   return must(
     "response_redirect_uri",
     reached === expected,
-    reached === expected ? "at the redirect URI that was sent" : `the answer came to ${reached}`,
+    reached === expected ? "at the redirect URI that was sent" : `the response came to ${reached}`,
   );
 }

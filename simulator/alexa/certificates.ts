@@ -9,7 +9,9 @@ const KEY_ALGORITHM = { ...SIGNING_ALGORITHM, publicExponent: new Uint8Array([1,
 const DAY_MS = 86_400_000;
 const ALEXA_HOST = "echo-api.amazon.com";
 
-/** Makes a root, an intermediate and a leaf for Alexa's host, and the bad variants. Takes a few hundred milliseconds. */
+/**
+ * Makes a root, an intermediate and a leaf for Alexa's host, and the bad variants. Takes a few hundred milliseconds.
+ */
 export async function makeCertificates(now: number): Promise<Certificates> {
   x509.cryptoProvider.set(crypto);
   const rootKeys = await makeKeys();

@@ -1,24 +1,24 @@
-// `GET /v1/alexaApiEndpoint`: which region serves a customer.
+// Endpoint discovery (`GET /v1/alexaApiEndpoint`): which region serves a customer.
 
 import { endpointOf } from "../amazon/regions.ts";
 import { findAccessToken, statusOfBadToken } from "../amazon/tokens.ts";
 import { REGIONS, type Region } from "../state/configuration.ts";
 import { recordIncoming, type SimulatorContext } from "../state/context.ts";
-import { playResponseFault, useFault } from "../state/faults.ts";
+import { applyResponseFault, useFault } from "../state/faults.ts";
 
 export function serveDiscovery(c: SimulatorContext): Promise<Response> {
   const about = {
     from: "company",
     to: "alexa",
     title: "The company’s server asks which region serves this customer",
-    why: "Skills are enabled where the customer’s Amazon account lives: America, Europe or the Far East.",
+    why: "A skill is enabled in the region of the customer’s Amazon account: America, Europe or the Far East.",
   } as const;
   return recordIncoming(c, about, async (_, exchange) => {
     const { store } = c.var;
     const bearer = /^Bearer (.+)$/.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
     const found = findAccessToken(store, bearer);
     if ("token" in found) exchange.linkId = found.token.grant.linkId;
-    const bad = await playResponseFault(useFault(store.faults, "discovery"));
+    const bad = await applyResponseFault(useFault(store.faults, "discovery"));
     if (bad) return bad;
     if ("problem" in found) {
       return Response.json(

@@ -1,4 +1,4 @@
-// The Skill Enablement API as a customer's token sees it: POST links, GET tells, DELETE ends.
+// The Skill Enablement API, called with a customer's token: POST enables, GET reads, DELETE disables.
 import * as z from "zod";
 import { regionOf } from "../amazon/regions.ts";
 import { ACCOUNT_LINKING_SCOPE } from "../amazon/security-profiles.ts";
@@ -6,22 +6,22 @@ import { findAccessToken, statusOfBadToken } from "../amazon/tokens.ts";
 import type { Skill } from "../state/configuration.ts";
 import { contextOf, type RequestContext, recordIncoming, type SimulatorContext } from "../state/context.ts";
 import type { Exchange } from "../state/exchange.ts";
-import { playResponseFault, useEnablementFault, useFault } from "../state/faults.ts";
+import { applyResponseFault, useEnablementFault, useFault } from "../state/faults.ts";
 import { type AmazonToken, type Attempt, findSkill, type Link, linkKey, startAttempt } from "../state/store.ts";
 import { completeLink, disableSkill } from "./link.ts";
 
 const TITLES: Record<string, readonly [title: string, why: string]> = {
   POST: [
     "The company’s server enables the skill for the customer",
-    "It brings a fresh code of the company’s own. Before Alexa answers, it redeems that code at the company’s token URL.",
+    "The request carries a new code of the company’s own. Alexa redeems that code at the company’s token URL before it responds.",
   ],
   GET: [
     "The company’s server asks whether the skill is linked",
-    "Alexa’s own answer decides, not what the company remembers.",
+    "Alexa’s response decides, not the company’s own record.",
   ],
   DELETE: [
     "The company’s server disables the skill for the customer",
-    "This unlinks, and ends Amazon’s tokens as well.",
+    "This unlinks the account and revokes Amazon’s tokens.",
   ],
 };
 
@@ -34,7 +34,7 @@ const bodySchema = z.object({
   }),
 });
 
-/** `/v1/users/~current/skills/{skillId}/enablement`, in the region that the address names. */
+/** `/v1/users/~current/skills/{skillId}/enablement`, in the region that the URL names. */
 export function serveEnablement(c: SimulatorContext): Promise<Response> {
   const [title, why] = TITLES[c.req.method] ?? [c.req.method, ""];
   return recordIncoming(c, { from: "company", to: "alexa", title, why }, async (body, exchange) => {
@@ -44,14 +44,14 @@ export function serveEnablement(c: SimulatorContext): Promise<Response> {
     const token = findAccessToken(context.store, bearer);
     if ("token" in token) exchange.linkId = token.token.grant.linkId;
     const region = regionOf(c.req.url);
-    const bad = await playResponseFault(useEnablementFault(context.store.faults, region, c.req.method));
+    const bad = await applyResponseFault(useEnablementFault(context.store.faults, region, c.req.method));
     if (bad) return bad;
     if (!authorization.startsWith("Bearer ")) {
       return refuse(
         exchange,
         400,
         "Invalid request",
-        "The header must read “Bearer ”, with a capital B and one space.",
+        "The Authorization header must start with “Bearer ”: a capital B, then one space.",
       );
     }
     if ("problem" in token) {
@@ -63,8 +63,8 @@ export function serveEnablement(c: SimulatorContext): Promise<Response> {
     const skillId = c.req.param("skillId") ?? "";
     if (c.req.method === "POST") return enable(context, token.token, skillId, body, exchange);
     return c.req.method === "GET"
-      ? tell(context, token.token, skillId, exchange)
-      : end(context, token.token, skillId, exchange);
+      ? readLink(context, token.token, skillId, exchange)
+      : disable(context, token.token, skillId, exchange);
   });
 }
 
@@ -85,7 +85,7 @@ function checkCustomer(
       exchange,
       store.faults.wrongRegion ?? 404,
       "Not found",
-      `This customer lives in ${home}; the call went to ${region}.`,
+      `This customer’s region is ${home}; the call went to ${region}.`,
     );
   }
   const skills = [...store.skills.values()].filter((skill) => skill.skillId === skillId);
@@ -106,7 +106,7 @@ async function enable(
   const parsed = bodySchema.safeParse(parseJson(body));
   if (!parsed.success) {
     const fields = parsed.error.issues.map((issue) => issue.path.join(".") || "body");
-    return refuse(exchange, 400, "Invalid request", `Missing or wrong in the body: ${fields.join(", ")}.`);
+    return refuse(exchange, 400, "Invalid request", `Missing or invalid in the body: ${fields.join(", ")}.`);
   }
   const { stage, accountLinkRequest } = parsed.data;
   const skill = findSkill(context.store, skillId, stage);
@@ -122,8 +122,8 @@ async function enable(
   const attempt = attemptOf(context, token, skill);
   const fault = useFault(context.store.faults, "enablementResponse");
   if (fault?.withoutToken) return Response.json(describe(skill, undefined, "LINKED"), { status: 201 });
-  const amazons = fault?.amazonCode ? [...context.store.codes.keys()].at(-1) : undefined;
-  const code = amazons ?? accountLinkRequest.authCode;
+  const amazonsCode = fault?.amazonCode ? [...context.store.codes.keys()].at(-1) : undefined;
+  const code = amazonsCode ?? accountLinkRequest.authCode;
   const link = await completeLink(context, attempt, {
     skill,
     grant: { code, redirectUri: accountLinkRequest.redirectUri },
@@ -131,7 +131,9 @@ async function enable(
     parentId: exchange.id,
   });
   if (!link) {
-    const swapped = context.store.codes.has(code) ? " authCode is Amazon’s code; the company’s own is needed." : "";
+    const swapped = context.store.codes.has(code)
+      ? " authCode is Amazon’s code; it must be the company’s own code."
+      : "";
     return refuse(exchange, 400, "Invalid account linking credentials", `${attempt.reason}${swapped}`);
   }
   return Response.json(describe(skill, link, fault?.notLinked ? "NOT_LINKED" : "LINKED"), { status: 201 });
@@ -150,14 +152,14 @@ function linksOf(context: RequestContext, token: AmazonToken, skillId: string): 
   });
 }
 
-function tell(context: RequestContext, token: AmazonToken, skillId: string, exchange: Exchange): Response {
+function readLink(context: RequestContext, token: AmazonToken, skillId: string, exchange: Exchange): Response {
   const found = linksOf(context, token, skillId)[0];
   if (!found) return refuse(exchange, 404, "Not found", "The customer has not enabled the skill.");
   const fault = useFault(context.store.faults, "enablementResponse");
   return Response.json(describe(found.skill, found.link, fault?.notLinked ? "NOT_LINKED" : "LINKED"));
 }
 
-async function end(
+async function disable(
   context: RequestContext,
   token: AmazonToken,
   skillId: string,

@@ -1,4 +1,4 @@
-// `POST /v3/events`: Alexa's event gateway, where the company reports changes.
+// Alexa's event gateway (`POST /v3/events`), to which the company reports changes.
 
 import { regionOf } from "../amazon/regions.ts";
 import { findAccessToken } from "../amazon/tokens.ts";
@@ -8,8 +8,8 @@ export function serveEventGateway(c: SimulatorContext): Promise<Response> {
   const about = {
     from: "company",
     to: "alexa",
-    title: "The company tells Alexa about a change",
-    why: "With the token from AcceptGrant, so that Alexa knows for which customer.",
+    title: "The company reports a change to Alexa",
+    why: "The token from AcceptGrant identifies the customer.",
   } as const;
   return recordIncoming(c, about, async (body, exchange) => {
     const { store } = c.var;
@@ -32,7 +32,7 @@ export function serveEventGateway(c: SimulatorContext): Promise<Response> {
     exchange.linkId = grant.linkId;
     const home = store.accounts.get(grant.accountId)?.region;
     if (home !== regionOf(c.req.url))
-      exchange.note = `This customer lives in ${home}; the event went to ${regionOf(c.req.url)}.`;
+      exchange.note = `This customer’s region is ${home}; the event went to ${regionOf(c.req.url)}.`;
     return new Response(null, { status: home === regionOf(c.req.url) ? 202 : 403 });
   });
 }

@@ -1,4 +1,4 @@
-// Events and grants: signed by a chain that verifies, bent on request, and AcceptGrant deciding over the linking.
+// Skill events and grants: signatures, injected faults, and AcceptGrant as a condition of linking.
 import { X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { CHAIN_VARIANTS } from "../state/store.ts";
@@ -18,7 +18,7 @@ interface Received {
   readonly body: string;
 }
 
-/** A stage whose company also takes events and AcceptGrant as `answer` says, and remembers them. */
+/** A simulator whose company also receives events and AcceptGrant, records them, and returns `response`. */
 async function simulatorWithBackend(
   changes: Record<string, unknown>,
   response: (path: string) => Response = () => new Response(),
@@ -50,7 +50,7 @@ async function verify(simulator: Awaited<ReturnType<typeof simulatorWithBackend>
 }
 
 describe("certificates", () => {
-  it("S4: the good chain ends at the root, each bad one has its own fault", async () => {
+  it("S4: the good chain ends at the root, and each bad chain has its own defect", async () => {
     const now = Date.parse("2026-11-01T12:00:00Z");
     const { rootPem, chains } = await makeCertificates(now);
     const root = new X509Certificate(rootPem);
@@ -73,7 +73,7 @@ describe("certificates", () => {
 });
 
 describe("skill events", () => {
-  it("after linking: enabled and linked, signed, with the access token in the latter", async () => {
+  it("SkillEnabled and SkillAccountLinked are sent after linking, signed, the latter with the access token", async () => {
     const simulator = await simulatorWithBackend(EVENTS);
     await simulator.linkFromAlexa();
     const types = simulator.received.map((one) => JSON.parse(one.body).request.type);
@@ -87,7 +87,7 @@ describe("skill events", () => {
     );
   });
 
-  it("of a speaker's own link: the token is the person's, and the account keeps its own", async () => {
+  it("a speaker's own link has the person's token, and the account keeps its own", async () => {
     const simulator = await simulatorWithBackend(EVENTS);
     await simulator.linkFromAlexa();
     simulator.received.length = 0;
@@ -109,7 +109,7 @@ describe("skill events", () => {
     expect(await simulator.json("GET", "/simulator/links")).toEqual({ items: [] });
   });
 
-  it("at Amazon's hosts the certificate URL is Amazon's", async () => {
+  it("the certificate URL is Amazon's when the simulator serves Amazon's hosts", async () => {
     const simulator = await simulatorWithBackend({ ...EVENTS, certificateOrigin: "https://s3.amazonaws.com" });
     await simulator.linkFromAlexa();
     expect(simulator.received[0]?.headers.get("signaturecertchainurl")).toMatch(
@@ -118,7 +118,7 @@ describe("skill events", () => {
     expect(await verify(simulator, simulator.received[0]!)).toBe(true);
   });
 
-  it("U1: can come twice, late and without a token", async () => {
+  it("U1: events can arrive twice, late and without a token", async () => {
     const simulator = await simulatorWithBackend(EVENTS);
     await simulator.linkFromAlexa();
     simulator.received.length = 0;
@@ -146,7 +146,7 @@ describe("skill events", () => {
     expect(await verify(simulator, simulator.received[0]!)).toBe(false);
   });
 
-  it("S4: the events scenario fails a company that takes every event", async () => {
+  it("S4: the events scenario fails a company that accepts every event", async () => {
     const simulator = await simulatorWithBackend(EVENTS);
     await simulator.linkFromAlexa();
     const run = { scenario: "events" };
@@ -174,7 +174,7 @@ describe("AcceptGrant", () => {
       event: { header: { namespace: "Alexa.Authorization", name, messageId: "1", payloadVersion: "3" }, payload: {} },
     });
 
-  it("O3: answered badly, linking fails although the tokens were fine", async () => {
+  it("O3: linking fails if AcceptGrant fails, although the tokens were valid", async () => {
     for (const response of [
       () => event("ErrorResponse"),
       () => new Response("oops", { status: 500 }),
@@ -188,7 +188,7 @@ describe("AcceptGrant", () => {
     }
   });
 
-  it("carries the region, the company's token, and a code that only the gateway client can redeem, without a redirect URI", async () => {
+  it("has the region, the company's token, and a code that only the gateway client can redeem, without a redirect URI", async () => {
     const simulator = await simulatorWithBackend(grants, () => event("AcceptGrant.Response"));
     expect((await simulator.linkFromAlexa({ account: "emil" })).text).toContain("successfully linked");
     const { payload } = JSON.parse(simulator.received[0]?.body ?? "{}").directive;
@@ -218,7 +218,7 @@ describe("AcceptGrant", () => {
     expect((await report("eu")).status).toBe(403);
   });
 
-  it("the reciprocal call bears the company's token and a code of Amazon's", async () => {
+  it("the reciprocal call has the company's token and a code of Amazon's", async () => {
     const simulator = await simulatorWithBackend({ reciprocalUrl: `${SERVICE}/alexa/reciprocal` });
     await simulator.linkFromAlexa();
     const form = new URLSearchParams(simulator.received[0]?.body);

@@ -20,13 +20,13 @@ export type EventName = "SkillEnabled" | "SkillAccountLinked" | "SkillDisabled" 
 export type EventFault = NonNullable<Faults["events"]>;
 
 const TITLES: Record<EventName, string> = {
-  SkillEnabled: "Alexa tells the skill: somebody enabled it",
-  SkillAccountLinked: "Alexa tells the skill: an account is linked",
-  SkillDisabled: "Alexa tells the skill: somebody disabled it",
-  SkillPermissionAccepted: "Alexa tells the skill: a permission was given",
+  SkillEnabled: "Alexa notifies the skill: a customer enabled it",
+  SkillAccountLinked: "Alexa notifies the skill: an account is linked",
+  SkillDisabled: "Alexa notifies the skill: a customer disabled it",
+  SkillPermissionAccepted: "Alexa notifies the skill: a permission was granted",
 };
 
-/** The chain of this isolate, made on first use. */
+/** The certificates of this isolate, generated on first use. */
 export async function certificatesOf(store: Store): Promise<Certificates> {
   if (!store.certificates) {
     const made = await makeCertificates(now(store));
@@ -40,7 +40,7 @@ export interface EventResponse {
   readonly requestId: string;
 }
 
-/** Sends one signed event, bent as `fault` says. `requestId` repeats an earlier one. */
+/** Sends one signed event, with the given fault. Pass a `requestId` to repeat an earlier event. */
 export async function sendEvent(
   context: RequestContext,
   skill: Skill,
@@ -65,14 +65,14 @@ export async function sendEvent(
     from: "alexa",
     to: "company",
     title: TITLES[name],
-    why: "Skill events come signed, up to an hour late, perhaps twice. SkillDisabled is the only sign of an unlink in the Alexa app.",
+    why: "Skill events are signed, and may arrive up to an hour late or twice. SkillDisabled is the only notice of an unlink in the Alexa app.",
   });
   const request = new Request(skill.eventsUrl ?? "", { method: "POST", headers, body, redirect: "manual" });
   const response = await fetch(request).catch(() => undefined);
   return { status: response?.status ?? 0, requestId };
 }
 
-/** Sends an event in the ordinary way, with the event faults that are switched on. */
+/** Sends an event with the event faults that are switched on. */
 export async function announceEvent(
   context: RequestContext,
   skill: Skill,
@@ -86,7 +86,7 @@ export async function announceEvent(
     ? [first, await sendEvent(context, skill, link, name, fault, first.requestId)]
     : [first];
   return responses.map(({ status }) =>
-    should("event_accepted", status >= 200 && status < 300, `${name} answered ${status}`),
+    should("event_accepted", status >= 200 && status < 300, `${name} returned ${status}`),
   );
 }
 

@@ -1,4 +1,4 @@
-// Amazon's permission to send events to Alexa: AcceptGrant through the skill, or the reciprocal call.
+// Amazon's permission to send events to Alexa: AcceptGrant through the skill, and the reciprocal call.
 import { beginGrant, mintCode } from "../amazon/tokens.ts";
 import { type Check, must, should } from "../library/checks.ts";
 import { encodeParameters, toBase64 } from "../library/encoding.ts";
@@ -9,10 +9,10 @@ import { type About, recordingFetch } from "../state/recording.ts";
 import { type Link, now } from "../state/store.ts";
 import { systemContext } from "./speech.ts";
 
-/** How long a smart-home skill has to answer a directive, in milliseconds. */
+/** The time limit for a smart-home skill's response to a directive, in milliseconds. */
 const DIRECTIVE_LIMIT_MS = 8000;
 
-/** Sends AcceptGrant with a code for the event gateway. Linking fails unless it is answered well. */
+/** Sends AcceptGrant with a code for the event gateway. Linking fails unless the skill accepts it. */
 export async function sendAcceptGrant(
   context: RequestContext,
   skill: Skill,
@@ -21,7 +21,7 @@ export async function sendAcceptGrant(
 ): Promise<Check[]> {
   if (!skill.sendAlexaEvents) return [];
   if (!skill.acceptGrant)
-    return [must("accept_grant", false, "“Send Alexa Events” is on, but no address answers AcceptGrant")];
+    return [must("accept_grant", false, "“Send Alexa Events” is on, but no URL for AcceptGrant is set")];
   const fault = useFault(context.store.faults, "acceptGrant");
   const code = fault?.badCode ? "ANnotAmazonsCode" : mintGrantCode(context, skill, link, "grant");
   const custom = skill.type === "custom";
@@ -32,13 +32,13 @@ export async function sendAcceptGrant(
     to: "company",
     title: `Alexa asks the skill to accept a grant (${custom ? "Alexa.Authorization.Grant" : "AcceptGrant"})`,
     why: custom
-      ? "It brings a code with which the company may later send events of its own. It names no grantee: the token in the context does, or Alexa’s id of the account."
-      : "It brings a code with which the company may later tell Alexa about changes, such as a lamp switched by hand. If it is answered badly, the whole linking fails.",
+      ? "It carries a code with which the company may later send events. It has no grantee: the token in the context identifies the customer, or else Alexa’s user id."
+      : "It carries a code with which the company may later report changes to Alexa, such as a lamp that was switched by hand. If the skill does not accept it, linking fails.",
   };
   const { url, clientId, clientSecret } = skill.acceptGrant;
   const region = context.store.accounts.get(link.accountId)?.region ?? "NA";
   const basic = toBase64(new TextEncoder().encode(`${clientId}:${clientSecret}`));
-  // A directive names no region, so that the skill's backend adds its own; a request has its endpoint.
+  // A directive does not name a region, so the skill's backend adds its own. A custom skill's request has an endpoint.
   const target = custom ? url : `${url}${url.includes("?") ? "&" : "?"}region=${region}`;
   const sent = custom
     ? grantRequest(context, skill, link, code, fault?.withoutAccessToken ?? false)
@@ -55,7 +55,7 @@ export async function sendAcceptGrant(
     const text = await response.text();
     return [custom ? judgeGrantRequest(response.status, text) : judgeAcceptGrant(response.status, text)];
   } catch {
-    return [must("accept_grant", false, `no answer to AcceptGrant within ${DIRECTIVE_LIMIT_MS / 1000} s`)];
+    return [must("accept_grant", false, `no response to AcceptGrant within ${DIRECTIVE_LIMIT_MS / 1000} s`)];
   }
 }
 
@@ -70,7 +70,7 @@ function directive(code: string, accessToken: string) {
   return { directive: { header, payload: { grant, grantee: { type: "BearerToken", token: accessToken } } } };
 }
 
-/** The form in which a custom skill gets it: in the envelope of all its requests, with the account's token if there is one. */
+/** The same for a custom skill: a request like all its others, with the account's token if there is one. */
 function grantRequest(context: RequestContext, skill: Skill, link: Link, code: string, withoutAccessToken: boolean) {
   return {
     version: "1.0",
@@ -85,10 +85,10 @@ function grantRequest(context: RequestContext, skill: Skill, link: Link, code: s
   };
 }
 
-/** Whether a badly answered one fails the linking of a custom skill is not documented: it is advice here. */
+/** Amazon does not document whether an error fails the linking of a custom skill, so this check is advice only. */
 function judgeGrantRequest(status: number, body: string): Check {
   const ok = status === 200 && /^\s*\{\s*"version"\s*:\s*"1\.0"/.test(body);
-  return should("accept_grant", ok, `Alexa.Authorization.Grant was answered ${status}`);
+  return should("accept_grant", ok, `Alexa.Authorization.Grant returned ${status}`);
 }
 
 function judgeAcceptGrant(status: number, body: string): Check {
@@ -103,10 +103,10 @@ function judgeAcceptGrant(status: number, body: string): Check {
     name = undefined;
   }
   const ok = status === 200 && name === "AcceptGrant.Response";
-  return must("accept_grant", ok, `AcceptGrant was answered ${status} ${name ?? "without a valid event"}`);
+  return must("accept_grant", ok, `AcceptGrant returned ${status} ${name ?? "without a valid event"}`);
 }
 
-/** Brings Amazon's code to the company's reciprocal address, in the name of the linked user. */
+/** Sends Amazon's code to the company's reciprocal URL, with the linked user's access token. */
 export async function sendReciprocalCode(
   context: RequestContext,
   skill: Skill,
@@ -119,8 +119,8 @@ export async function sendReciprocalCode(
     parentId,
     from: "alexa",
     to: "company",
-    title: "Alexa hands over a code of Amazon’s (reciprocal authorization)",
-    why: "The other way round: now the company may act at Amazon for this customer. Used by health skills.",
+    title: "Alexa sends a code of Amazon’s (reciprocal authorization)",
+    why: "The reverse direction: the company may now call Amazon for this customer. Health skills use it.",
   };
   const request = new Request(skill.reciprocalUrl, {
     method: "POST",
@@ -138,7 +138,7 @@ export async function sendReciprocalCode(
   });
   const response = await recordingFetch(context.store, context.send, about)(request).catch(() => undefined);
   return [
-    should("reciprocal", response?.ok ?? false, `the reciprocal call was answered ${response?.status ?? "not at all"}`),
+    should("reciprocal", response?.ok ?? false, `the reciprocal call returned ${response?.status ?? "no response"}`),
   ];
 }
 

@@ -1,4 +1,4 @@
-// What Alexa does once it holds tokens: remember the link, tell the skill, and end it again.
+// What Alexa does with a link: redeem the code, store the tokens, notify the skill, and disable it again.
 import { revokeGrants } from "../amazon/tokens.ts";
 import { passed } from "../library/checks.ts";
 import { randomText } from "../library/encoding.ts";
@@ -9,7 +9,7 @@ import { type Attempt, failAttempt, type Link, linkKey, linksOf, now } from "../
 import { announceDisabled, announceLinked } from "./announce.ts";
 import { type Redemption, redeemCode } from "./redeem.ts";
 
-/** Redeems the code, remembers the link, and tells the skill; the linking then stands as linked or failed. */
+/** Redeems the code, stores the link and notifies the skill. The attempt is then linked or failed. */
 export async function completeLink(
   context: RequestContext,
   attempt: Attempt,
@@ -18,17 +18,17 @@ export async function completeLink(
   const outcome = await redeemCode(context, redemption);
   attempt.checks.push(...outcome.checks);
   if (!outcome.tokens || !passed(outcome.checks)) {
-    failAttempt(attempt, `The token URL did not give Alexa what it needs: ${explainOutcome(outcome)}.`);
+    failAttempt(attempt, `The token URL did not return what Alexa needs: ${explainOutcome(outcome)}.`);
     return undefined;
   }
-  const link = rememberLink(context, attempt, redemption.skill, outcome);
+  const link = storeLink(context, attempt, redemption.skill, outcome);
   const announced = await announceLinked(context, redemption.skill, link, redemption.parentId);
   attempt.checks.push(...announced);
   if (!passed(announced)) {
     context.store.links.delete(linkKey(link.accountId, link.skillId, link.stage, link.person));
     failAttempt(
       attempt,
-      "Tokens were fine, but the skill did not answer AcceptGrant well. With “Send Alexa Events” on, that fails the linking.",
+      "The tokens were valid, but the skill did not accept AcceptGrant. With “Send Alexa Events” on, linking then fails.",
     );
     return undefined;
   }
@@ -37,7 +37,7 @@ export async function completeLink(
   return link;
 }
 
-function rememberLink(context: RequestContext, attempt: Attempt, skill: Skill, outcome: TokenOutcome): Link {
+function storeLink(context: RequestContext, attempt: Attempt, skill: Skill, outcome: TokenOutcome): Link {
   const tokens = outcome.tokens!;
   const { accountId, person } = attempt;
   const { skillId, stage } = skill;
@@ -63,7 +63,9 @@ function rememberLink(context: RequestContext, attempt: Attempt, skill: Skill, o
   return link;
 }
 
-/** Disables the skill for a customer: the link, those of the account's speakers, and Amazon's tokens end, and the skill is told. */
+/**
+ * Disables the skill: removes the account's link and its speakers' links, revokes Amazon's tokens, notifies the skill.
+ */
 export async function disableSkill(context: RequestContext, skill: Skill, link: Link): Promise<void> {
   for (const each of linksOf(context.store, link)) {
     context.store.links.delete(linkKey(each.accountId, each.skillId, each.stage, each.person));

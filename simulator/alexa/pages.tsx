@@ -1,4 +1,4 @@
-// The Alexa app's pages: a skill to enable, and the page to which the customer returns.
+// The Alexa app's pages: the skill, and the page to which the customer returns after linking.
 import type { Hono } from "hono";
 import { Checks, Exchanges } from "../pages/exchanges.tsx";
 import { ActionButton, Outcome, Phone, showPage } from "../pages/layout.tsx";
@@ -40,7 +40,7 @@ export function addAlexaPages(app: Hono<SimulatorEnv>): void {
   app.get("/api/skill/link/:vendorId", (c) => receiveRedirect(c));
 }
 
-/** The one voice that Alexa recognizes on these pages. */
+/** The speaker whose voice Alexa recognises on these pages. */
 const SPEAKER = "ada";
 
 function speakerOf(field: unknown): string | undefined {
@@ -127,23 +127,23 @@ function showSkill(c: SimulatorContext) {
 
 interface VoicesProps {
   readonly skill: Skill;
-  /** The link that everybody shares. */
+  /** The link that all speakers share. */
   readonly shared: Link | undefined;
-  /** The speaker's own. */
+  /** The speaker's own link. */
   readonly own: Link | undefined;
   readonly open: boolean;
 }
 
-/** Personalization: a recognized speaker may have a link of their own, beside the one that everybody shares. */
+/** Personalization: a recognised speaker may have a link of their own, beside the shared one. */
 function Voices({ skill, shared, own, open }: VoicesProps) {
   const asSpeaker = { ...fieldsOf(skill), person: SPEAKER };
   return (
     <details class="fold" open={open || own !== undefined}>
-      <summary>Whose voice?</summary>
+      <summary>Voice profiles</summary>
       <div class="stack">
-        <p class="small soft">A voice that Alexa recognizes may link an account of its own, beside the shared one.</p>
+        <p class="small soft">A speaker whom Alexa recognises may link a personal account beside the shared one.</p>
         {own ? (
-          <div class="note ok">Ada’s voice has a link of its own.</div>
+          <div class="note ok">Ada’s voice is linked to her own account.</div>
         ) : (
           <ActionButton action="/alexa-app/enable" label="Link Ada’s voice" look="plain" fields={asSpeaker} />
         )}
@@ -168,7 +168,7 @@ function EnableButton({ skill }: { skill: Skill }) {
     <div class="stack">
       <ActionButton action="/alexa-app/enable" label="Enable to use" look="alexa" fields={fieldsOf(skill)} />
       <p class="small soft">
-        Next, {skill.company.name} asks you to sign in and to allow Alexa. Then you come back here.
+        Next, {skill.company.name} asks you to sign in and to allow the link. Then you return here.
       </p>
     </div>
   );
@@ -189,12 +189,12 @@ function LinkCard({ skill, link, accountName }: { skill: Skill; link: Link; acco
       <div class={`note ${link.alive ? "ok" : "bad"}`}>
         {link.alive
           ? `Enabled and linked for ${accountName}.`
-          : "The company refused to refresh. The customer must link again."}
+          : "The company refused the refresh. The customer must link again."}
       </div>
       <dl class="facts">
         <dt>Started</dt>
         <dd>{from[link.flow]}</dd>
-        <dt>Access token until</dt>
+        <dt>Access token valid until</dt>
         <dd>{new Date(link.expiresAt).toISOString().slice(11, 19)} UTC</dd>
         <dt>Refreshed</dt>
         <dd>{link.refreshes === 1 ? "once" : `${link.refreshes} times`}</dd>
@@ -231,12 +231,12 @@ async function receiveRedirect(c: SimulatorContext): Promise<Response> {
   if (!attempt || !skill) {
     return showPage(
       c,
-      "No linking",
+      "No attempt",
       "alexa-app",
       <div class="split">
         <Phone place="alexa" name="Alexa app">
-          <Outcome kind="warn" title="Alexa is not waiting for an answer">
-            <p class="soft">No linking with this state was started here, or the simulator has forgotten it.</p>
+          <Outcome kind="warn" title="Alexa is not expecting this response">
+            <p class="soft">No attempt with this state was started here, or the simulator was reset since.</p>
           </Outcome>
           <a class="button plain" href="/alexa-app">
             Back to the skill
@@ -268,12 +268,12 @@ function showOutcome(c: SimulatorContext, skill: Skill, attempt: Attempt) {
             kind={attempt.outcome === "running" ? "warn" : "bad"}
             title={`We were unable to link ${skill.name} at this time`}
           >
-            <p class="soft">This is all that a customer gets to see.</p>
+            <p class="soft">This is all that a customer would see.</p>
           </Outcome>
         )}
         {!linked && (
           <div class="note bad">
-            <strong>Why, as only this simulator tells:</strong> {attempt.reason ?? "the linking is still running."}
+            <strong>Reason, shown only by this simulator:</strong> {attempt.reason ?? "the attempt is still running."}
           </div>
         )}
         <a class="button" href={skillPage(skill)}>

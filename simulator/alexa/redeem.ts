@@ -1,4 +1,4 @@
-// Alexa redeems the company's code at the token URL, with every misbehaviour that was asked for.
+// Alexa redeems the company's code at the token URL, with the injected faults.
 
 import { type Check, must } from "../library/checks.ts";
 import { randomText } from "../library/encoding.ts";
@@ -25,7 +25,7 @@ export interface Redemption {
   readonly parentId?: number;
 }
 
-/** How Alexa presents itself at the company's token URL. */
+/** How Alexa authenticates at the company's token URL. */
 export function tokenClientOf(skill: Skill, fault: TokenFault = {}): TokenClient {
   const other = skill.accessTokenScheme === "HTTP_BASIC" ? "REQUEST_BODY_CREDENTIALS" : "HTTP_BASIC";
   return {
@@ -39,18 +39,18 @@ export function tokenClientOf(skill: Skill, fault: TokenFault = {}): TokenClient
 
 /** A recording `fetch` to the company's token URL. */
 export function tokenFetch(context: RequestContext, linkId: string, title: string, parentId?: number): Fetch {
-  const why = `Alexa’s servers talk to the company’s server directly: the code becomes an access token for the skill and a refresh token for later. They wait ${TOKEN_LIMIT_MS / 1000} seconds.`;
+  const why = `Alexa’s servers call the company’s server directly and exchange the code for an access token and a refresh token. They wait ${TOKEN_LIMIT_MS / 1000} seconds.`;
   return recordingFetch(context.store, context.send, { linkId, parentId, from: "alexa", to: "company", title, why });
 }
 
-/** Redeems a code. What the fault switches provoke is judged too: a code works once, whatever happens to the answer. */
+/** Redeems a code. Checks the effect of the faults too: a code works once, even if its response is lost. */
 export async function redeemCode(context: RequestContext, redemption: Redemption): Promise<TokenOutcome> {
   const fault = useFault(context.store.faults, "tokenClient") ?? {};
   const client = tokenClientOf(redemption.skill, fault);
   const grant = bendGrant(redemption.grant, fault);
   const send = (title: string) =>
     exchangeCode(tokenFetch(context, redemption.linkId, title, redemption.parentId), client, grant, fault.limitMs);
-  if (fault.lostResponse) await send("Alexa redeems the code, and the answer gets lost");
+  if (fault.lostResponse) await send("Alexa redeems the code, and the response is lost");
   if (fault.parallel) return redeemInParallel(send, fault.parallel);
   const outcome = await send("Alexa redeems the company’s code");
   if (!outcome.ok || !fault.resend) return outcome;
@@ -59,7 +59,7 @@ export async function redeemCode(context: RequestContext, redemption: Redemption
     must(
       "code_single_use",
       second.status === 400 && second.error === "invalid_grant",
-      `the second use was answered ${second.status} ${second.error ?? ""}`,
+      `the second use returned ${second.status} ${second.error ?? ""}`,
     ),
   ]);
 }

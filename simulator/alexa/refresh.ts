@@ -1,4 +1,4 @@
-// Alexa refreshes its tokens, now and for years.
+// Alexa refreshes its tokens.
 
 import { type Check, must } from "../library/checks.ts";
 import { explainOutcome, refreshTokens, type TokenOutcome } from "../library/token.ts";
@@ -14,13 +14,13 @@ export interface RefreshReport {
   readonly outcomes: readonly TokenOutcome[];
 }
 
-/** Refreshes a link as the fault switches say, keeps the newest tokens, and gives the link up on `invalid_grant` only. */
+/** Refreshes a link with the injected faults and stores the newest tokens. Only `invalid_grant` ends the link. */
 export async function refreshLink(context: RequestContext, skill: Skill, link: Link): Promise<RefreshReport> {
   const fault = useFault(context.store.faults, "refresh") ?? {};
   const old = link.oldRefreshTokens.at(-1);
   const token = fault.oldToken && old ? old : link.refreshToken;
   const send = (title: string) => refreshTokens(tokenFetch(context, link.linkId, title), tokenClientOf(skill), token);
-  if (fault.lostResponse) await send("Alexa refreshes, and the answer gets lost");
+  if (fault.lostResponse) await send("Alexa refreshes, and the response is lost");
   const count = fault.parallel ?? 1;
   const suffix = (index: number) =>
     count > 1 ? ` (${index + 1} of ${count} at once)` : fault.oldToken ? " with an older refresh token" : "";

@@ -1,4 +1,4 @@
-// Somebody says something to the skill: what Alexa sends its backend about the account and the voice, and what the backend learns from it.
+// Speech: what Alexa sends to the skill's backend about account and speaker, and what the company's service responds.
 import { endpointOf } from "../amazon/regions.ts";
 import { type Check, must } from "../library/checks.ts";
 import { toBase64 } from "../library/encoding.ts";
@@ -7,15 +7,16 @@ import type { RequestContext } from "../state/context.ts";
 import { recordingFetch } from "../state/recording.ts";
 import { type Link, linkKey, personIdOf } from "../state/store.ts";
 
-/** Where Alexa says that its API is for this account. */
+/** The `apiEndpoint` of this account's region. */
 function apiEndpointOf(context: RequestContext, accountId: string): string {
   const endpoint = endpointOf(context.store.accounts.get(accountId)?.region ?? "NA", context.origin);
   return endpoint.startsWith("http") ? endpoint : `https://${endpoint}`;
 }
 
 /**
- * `context` of a request to a custom skill. `user` is the account that enabled it and has the shared link's token; `person` is whom Alexa
- * recognized and has the token of their own link. Without a link the token is absent.
+ * `context` of a request to a custom skill. `user` is the account that enabled the skill, with the token of the shared
+ * link.
+ * `person` is the recognised speaker, with the token of their own link. Without a link there is no token.
  */
 export function systemContext(
   context: RequestContext,
@@ -40,11 +41,14 @@ export function systemContext(
   };
 }
 
-interface Told {
+interface Personalization {
   readonly speaker?: { readonly as?: string } | null;
 }
 
-/** Somebody speaks: `person`, if Alexa recognizes the voice. The skill's backend asks the company whose account that is. */
+/**
+ * Simulates a spoken request, by `person` if Alexa recognises the voice. The skill's backend asks the company for the
+ * account.
+ */
 export async function speak(
   context: RequestContext,
   skill: Skill,
@@ -64,9 +68,9 @@ export async function speak(
     from: "alexa",
     to: "company",
     title: person
-      ? `Alexa hears ${person[0]?.toUpperCase()}${person.slice(1)}, and the skill asks who that is`
-      : "Alexa hears a voice that it does not know",
-    why: "The backend passes on the context of Alexa’s request. Where Alexa puts a token shows whose link it is: one speaker’s, or everybody’s.",
+      ? `Alexa hears ${person[0]?.toUpperCase()}${person.slice(1)}, and the skill asks who is speaking`
+      : "Alexa hears an unknown voice",
+    why: "The backend forwards the context of Alexa’s request. The place of the token shows whose link it is: one speaker’s, or the shared one.",
   });
   const response = await fetch(
     new Request(url, {
@@ -79,10 +83,10 @@ export async function speak(
       redirect: "manual",
     }),
   ).catch(() => undefined);
-  const told = (await response?.json().catch(() => undefined)) as Told | undefined;
-  const wanted = own ? "person" : shared ? "account" : "nobody";
-  const as = told?.speaker === null ? "nobody" : told?.speaker?.as;
+  const result = (await response?.json().catch(() => undefined)) as Personalization | undefined;
+  const wanted = own ? "person" : shared ? "account" : "none";
+  const as = result?.speaker === null ? "none" : result?.speaker?.as;
   const ok = response?.status === 200 && as === wanted;
-  const detail = `answered ${response?.status ?? "not at all"}, speaker as ${as ?? "nothing"}; ${wanted} expected`;
+  const detail = `returned ${response?.status ?? "no response"}, speaker as ${as ?? "undefined"}; expected ${wanted}`;
   return { linkId: link?.linkId, checks: [must("speaker", ok, detail)] };
 }

@@ -1,4 +1,4 @@
-// Login with Amazon, discovery and enablement: what the company's server meets when linking starts at the company.
+// Login with Amazon, discovery and enablement: what the company's server calls when linking starts at the company.
 import { describe, expect, it } from "vitest";
 import { challengeOf } from "../library/pkce.ts";
 import { LWA, SERVICE, SIMULATOR, SKILL_ID, startSimulator } from "../testing/test-simulator.ts";
@@ -70,7 +70,7 @@ function enablement(
 }
 
 describe("Amazon's consent page", () => {
-  it("L5: an unknown client and an unlisted redirect URI end on a page, a wrong scope goes back", async () => {
+  it("L5: an unknown client and an unlisted redirect URI show a page, a wrong scope is returned as an error", async () => {
     const simulator = await startSimulator();
     const unknown = await simulator.call(await consentUrl({ client_id: "nobody" }));
     expect([unknown.status, unknown.headers.has("location")]).toEqual([400, false]);
@@ -98,7 +98,7 @@ describe("Amazon's consent page", () => {
     ]);
   });
 
-  it("the Alexa app's page wants fragment, stage and state", async () => {
+  it("the Alexa app's page requires fragment, stage and state", async () => {
     const simulator = await startSimulator();
     const path = "/spa/skill-account-linking-consent";
     const full = { fragment: "skill-account-linking-consent", skill_stage: "development" };
@@ -111,14 +111,14 @@ describe("Amazon's consent page", () => {
     expect(live.headers.get("location")).toContain("error=invalid_request");
   });
 
-  it("drawing the page twice begins one linking", async () => {
+  it("opening the page twice starts one attempt", async () => {
     const simulator = await startSimulator();
     await simulator.call(await consentUrl());
     await simulator.call(await consentUrl());
     expect((await simulator.json<{ items: unknown[] }>("GET", "/simulator/attempts")).items).toHaveLength(1);
   });
 
-  it("can be told to answer something else", async () => {
+  it("can return an injected error", async () => {
     const simulator = await startSimulator();
     await simulator.faults({ consent: { error: "server_error", errorDescription: "Call this number", times: 1 } });
     expect(await allow(simulator)).toContain("error=server_error&error_description=Call%20this%20number&state=");
@@ -128,7 +128,7 @@ describe("Amazon's consent page", () => {
 });
 
 describe("Login with Amazon's token endpoint", () => {
-  it("gives long tokens for a code, once, and refreshes", async () => {
+  it("returns long tokens for a code, once, and refreshes them", async () => {
     const simulator = await startSimulator();
     const code = new URL(await allow(simulator)).searchParams.get("code") ?? "";
     const tokens = await (await redeem(simulator, code)).json<Record<string, string>>();
@@ -158,14 +158,14 @@ describe("Login with Amazon's token endpoint", () => {
     expect((await redeem(simulator, code)).status).toBe(200);
   });
 
-  it("codes end after five minutes", async () => {
+  it("codes expire after five minutes", async () => {
     const simulator = await startSimulator();
     const code = new URL(await allow(simulator)).searchParams.get("code") ?? "";
     await simulator.json("POST", "/simulator/clock", { advanceSeconds: 301 });
     expect((await redeem(simulator, code)).status).toBe(400);
   });
 
-  it("faults: down, HTML, text for a number, another refresh token", async () => {
+  it("faults: unavailable, HTML, a string for a number, another refresh token", async () => {
     const simulator = await startSimulator();
     await simulator.faults({ lwa: { mode: "html", times: 1 } });
     const html = await redeem(simulator, "x");
@@ -176,7 +176,7 @@ describe("Login with Amazon's token endpoint", () => {
     expect((await redeem(simulator, "x")).status).toBe(503);
   });
 
-  it("tells the profile only when it was allowed", async () => {
+  it("returns the profile only if it was allowed", async () => {
     const signIn = {
       clientId: "amzn1.application-oa2-client.signin",
       clientSecret: "example-2",
@@ -202,7 +202,7 @@ describe("discovery", () => {
   const ask = (simulator: TestSimulator, token: string, origin = SIMULATOR) =>
     simulator.call(`${origin}/v1/alexaApiEndpoint`, { headers: { authorization: `Bearer ${token}` } });
 
-  it("L2: names the customer's region, as a host at Amazon and as an address here", async () => {
+  it("L2: names the customer's region, as a host at Amazon and as a URL at the simulator", async () => {
     const simulator = await startSimulator();
     const { access_token } = await amazonTokens(simulator, "emil");
     expect(await (await ask(simulator, access_token)).json()).toEqual({ endpoints: [`${SIMULATOR}/eu`] });
@@ -211,7 +211,7 @@ describe("discovery", () => {
     expect((await ask(simulator, "nothing")).status).toBe(400);
   });
 
-  it("faults: several, with https, a stranger's host, an error", async () => {
+  it("faults: several hosts, with https, a foreign host, an error", async () => {
     const simulator = await startSimulator();
     const { access_token } = await amazonTokens(simulator, "fumi");
     const at = async () => (await ask(simulator, access_token, "https://api.amazonalexa.com")).json();
@@ -227,7 +227,7 @@ describe("discovery", () => {
 });
 
 describe("enablement", () => {
-  it("L3: redeems the company's code at its token URL before it answers 201", async () => {
+  it("L3: redeems the company's code at its token URL before it returns 201", async () => {
     const simulator = await startSimulator();
     const { access_token } = await amazonTokens(simulator, "emil");
     const response = await enablement(simulator, access_token, "POST", "eu", simulator.company.mintCode(REDIRECT));
@@ -243,7 +243,7 @@ describe("enablement", () => {
     expect((await enablement(simulator, access_token, "GET", "eu")).status).toBe(200);
   });
 
-  it("L2: another region answers 404, or whatever was asked for", async () => {
+  it("L2: another region returns 404, or the injected status", async () => {
     const simulator = await startSimulator();
     const { access_token } = await amazonTokens(simulator, "emil");
     const code = simulator.company.mintCode(REDIRECT);
@@ -267,7 +267,7 @@ describe("enablement", () => {
     expect([elsewhere.status, await elsewhere.json()]).toEqual([400, refused]);
   });
 
-  it("L4: bearer in lower case 400, unknown stage 400 or 404, other client's token 403, dead token 401", async () => {
+  it("L4: lowercase bearer 400, unknown stage 400 or 404, other client's token 403, dead token 401", async () => {
     const simulator = await startSimulator();
     const { access_token } = await amazonTokens(simulator);
     const path = `/na/v1/users/~current/skills/${SKILL_ID}/enablement`;

@@ -1,4 +1,4 @@
-// Amazon's consent: the Alexa app opened by its address, and the Login with Amazon page for browsers.
+// Amazon's consent pages: in the Alexa app, opened by its URL, and at Login with Amazon, for browsers.
 import type { Hono } from "hono";
 import { encodeParameters, rawQuery } from "../library/encoding.ts";
 import { Exchanges } from "../pages/exchanges.tsx";
@@ -71,7 +71,7 @@ function showConsent(c: SimulatorContext, place: ConsentPlace) {
           <p class="note warn">{line}</p>
         ))}
       </Phone>
-      <Exchanges store={c.var.store} linkId={attempt?.linkId ?? "none"} title="On the wire so far" />
+      <Exchanges store={c.var.store} linkId={attempt?.linkId ?? "none"} title="Requests so far" />
     </div>,
   );
 }
@@ -84,7 +84,7 @@ function showRefusal(c: SimulatorContext, title: string, detail: string) {
     <div class="split">
       <Phone place="amazon" name="Login with Amazon">
         <Outcome kind="bad" title="We’re sorry! An error occurred when we tried to process your request">
-          <p class="soft">Amazon shows this page and sends nobody back: the request cannot be trusted.</p>
+          <p class="soft">Amazon shows this page and does not redirect, because the request cannot be trusted.</p>
         </Outcome>
         <div class="note bad">
           <strong>{title}.</strong> {detail}
@@ -95,7 +95,9 @@ function showRefusal(c: SimulatorContext, title: string, detail: string) {
   );
 }
 
-/** The linking that this consent belongs to: begun when the page is first drawn, found again by its state. */
+/**
+ * The attempt that this consent belongs to. It starts when the page is first shown, and is found again by its state.
+ */
 function attemptOf(c: SimulatorContext, request: ConsentRequest, place: ConsentPlace): Attempt {
   const { store } = c.var;
   const state = `${request.clientId} ${request.rawState ?? ""}`;
@@ -112,7 +114,7 @@ function attemptOf(c: SimulatorContext, request: ConsentRequest, place: ConsentP
       from: "company",
       to: place === "alexa_app" ? "alexa" : "amazon",
       title: `The company opens ${where} on the customer’s phone`,
-      why: "Here the company is the client and Amazon the server: the customer allows the company to enable its skill. PKCE and state tie the answer to this customer.",
+      why: "Here the company is the client and Amazon the authorization server: the customer allows the company to enable its skill. PKCE and state bind the response to this customer.",
     },
     c.req.url,
   );
@@ -138,8 +140,8 @@ async function decide(c: SimulatorContext, place: ConsentPlace): Promise<Respons
       title:
         form.decision === "allow"
           ? "Amazon sends the customer back with its code"
-          : "Amazon sends the customer back: not allowed",
-      why: "This is Amazon’s code, good for five minutes. The company’s server redeems it at Login with Amazon; it never goes into the enablement call.",
+          : "Amazon sends the customer back: access denied",
+      why: "This is Amazon’s code, valid for five minutes. The company’s server redeems it at Login with Amazon; it is never used in the enablement call.",
     },
     url,
   );
@@ -147,7 +149,7 @@ async function decide(c: SimulatorContext, place: ConsentPlace): Promise<Respons
   return c.redirect(claimed ? `/company/app/opened?${rawQuery(url)}` : url, 303);
 }
 
-/** Whether the phone opens the company's app instead of the redirect address: it is installed and claims that address. */
+/** Whether the phone opens the company's app for this redirect URI: the app is installed and claims it. */
 function claimedByApp(c: SimulatorContext, skill: Skill, redirectUri: string): boolean {
   const claimed = skill.company.appCallbackUrl ?? `${companyOrigin(skill)}/app/callback`;
   return c.var.store.appInstalled && redirectUri === claimed;

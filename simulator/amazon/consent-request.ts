@@ -1,23 +1,23 @@
-// The request that opens Amazon's consent page, checked as Login with Amazon checks it.
+// Validates the request that opens Amazon's consent page, as Login with Amazon does.
 
 import { appendQuery, countParameter, decodeParameter, encodeParameters, rawParameter } from "../library/encoding.ts";
 import type { Skill } from "../state/configuration.ts";
 import type { Store } from "../state/store.ts";
 import { ACCOUNT_LINKING_SCOPE, findSecurityProfile } from "./security-profiles.ts";
 
-/** The Alexa app opened by its address, or the Login with Amazon page in a browser. */
+/** The Alexa app, opened by its URL, or the Login with Amazon page in a browser. */
 export type ConsentPlace = "alexa_app" | "lwa";
 
 export interface ConsentRequest {
   readonly clientId: string;
   readonly redirectUri: string;
-  /** `state` as it stands in the query. */
+  /** `state`, still percent-encoded. */
   readonly rawState: string | undefined;
   readonly scope: string;
   readonly challenge: { readonly value: string; readonly method: "S256" | "plain" } | undefined;
-  /** The skill to link; undefined when the customer only signs in to the company with Amazon. */
+  /** The skill to link; undefined if the customer only signs in to the company with Amazon. */
   readonly skill: Skill | undefined;
-  /** Advice on what is allowed but unwise. */
+  /** What is allowed but not recommended. */
   readonly advice: readonly string[];
 }
 
@@ -27,13 +27,13 @@ export type ConsentCheck =
   | { readonly kind: "redirect"; readonly url: string };
 
 /**
- * Checks a consent request. An unknown client or an unlisted redirect URI ends on a page; later faults go back to the
- * company with `error` (RFC 6749 §4.1.2.1).
+ * Checks a consent request. An unknown client or redirect URI shows an error page; all other errors are sent to the
+ * redirect URI (RFC 6749 §4.1.2.1).
  */
 export function checkConsentRequest(store: Store, query: string, place: ConsentPlace): ConsentCheck {
   const value = (name: string) => decodeParameter(rawParameter(query, name) ?? "") || undefined;
   const repeated = ["client_id", "redirect_uri", "scope", "state"].find((name) => countParameter(query, name) > 1);
-  if (repeated) return page("Repeated parameter", `“${repeated}” stands more than once in the address.`);
+  if (repeated) return page("Repeated parameter", `“${repeated}” appears more than once in the URL.`);
   const clientId = value("client_id");
   const profile = clientId ? findSecurityProfile(store, clientId) : undefined;
   if (!clientId || !profile) {
@@ -46,7 +46,7 @@ export function checkConsentRequest(store: Store, query: string, place: ConsentP
   if (!redirectUri || !profile.returnUrls.includes(redirectUri)) {
     return page(
       "Redirect URI not allowed",
-      `“${redirectUri ?? ""}” is not on this client’s list: ${profile.returnUrls.join(", ") || "(empty)"}. The whole address is compared, character by character.`,
+      `“${redirectUri ?? ""}” is not on this client’s list: ${profile.returnUrls.join(", ") || "(empty)"}. The whole URL must match, character for character.`,
     );
   }
   const rawState = rawParameter(query, "state");
@@ -66,12 +66,12 @@ export function checkConsentRequest(store: Store, query: string, place: ConsentP
   if (attempt && !skill) return refuse("invalid_request", `the skill has no stage ${stage}`);
   const method = value("code_challenge_method") ?? "plain";
   if (method !== "S256" && method !== "plain")
-    return refuse("invalid_request", "code_challenge_method is S256 or plain");
+    return refuse("invalid_request", "code_challenge_method must be S256 or plain");
   const challenge = value("code_challenge");
   const advice = [
-    ...(challenge ? [] : ["No code_challenge: Amazon advises PKCE."]),
-    ...(challenge && method === "plain" ? ["code_challenge_method is not S256; left out, it means plain."] : []),
-    ...(rawState ? [] : ["No state: the answer cannot be tied to this customer."]),
+    ...(challenge ? [] : ["There is no code_challenge: Amazon recommends PKCE."]),
+    ...(challenge && method === "plain" ? ["code_challenge_method is not S256; the default is plain."] : []),
+    ...(rawState ? [] : ["There is no state: the response cannot be bound to this customer."]),
   ];
   return {
     kind: "ok",
@@ -91,7 +91,7 @@ function page(title: string, detail: string): ConsentCheck {
   return { kind: "page", title, detail };
 }
 
-/** The address that brings Amazon's answer to the company, `state` unchanged. */
+/** The URL that returns Amazon's response to the company, with `state` unchanged. */
 export function redirectUrl(redirectUri: string, rawState: string | undefined, response: string): string {
   return appendQuery(redirectUri, rawState === undefined ? response : `${response}&state=${rawState}`);
 }

@@ -4,12 +4,12 @@ import { fromBase64 } from "../library/encoding.ts";
 import { challengeOf } from "../library/pkce.ts";
 import { recordIncoming, type SimulatorContext } from "../state/context.ts";
 import type { Exchange } from "../state/exchange.ts";
-import { playResponseFault, useFault } from "../state/faults.ts";
+import { applyResponseFault, useFault } from "../state/faults.ts";
 import { type AmazonGrant, now, type Store } from "../state/store.ts";
 import { findSecurityProfile, type SecurityProfile } from "./security-profiles.ts";
 import { findAccessToken, mintTokens } from "./tokens.ts";
 
-/** The token endpoint: codes and refresh tokens of Amazon's own, redeemed by the company. */
+/** The token endpoint: the company redeems Amazon's codes and refresh tokens here. */
 export function serveLwaToken(c: SimulatorContext): Promise<Response> {
   const about = {
     from: "company",
@@ -18,7 +18,7 @@ export function serveLwaToken(c: SimulatorContext): Promise<Response> {
     why: "Only the server knows the client secret, so the app never holds Amazon’s tokens.",
   } as const;
   return recordIncoming(c, about, async (body, exchange) => {
-    const bad = await playResponseFault(useFault(c.var.store.faults, "lwa"));
+    const bad = await applyResponseFault(useFault(c.var.store.faults, "lwa"));
     return bad ?? (await grantTokens(c.var.store, c.req.raw, new URLSearchParams(body), exchange));
   });
 }
@@ -40,7 +40,7 @@ async function grantTokens(
   const fault = applies ? useFault(store.faults, "lwaResponse") : undefined;
   if (fault?.error) {
     const status = fault.error === "ServerError" ? 500 : fault.error === "invalid_client" ? 401 : 400;
-    return refuse(exchange, status, fault.error, "A fault that was asked for");
+    return refuse(exchange, status, fault.error, "Injected fault");
   }
   const found =
     grantType === "authorization_code"
@@ -74,9 +74,9 @@ function invalidGrant(description: string): Found {
 async function spendCode(store: Store, profile: SecurityProfile, form: URLSearchParams): Promise<Found> {
   const code = store.codes.get(form.get("code") ?? "");
   if (!code)
-    return invalidGrant("Amazon never issued this code; a code of the company’s own belongs into the enablement call");
+    return invalidGrant("Amazon never issued this code; the company’s own code belongs in the enablement call");
   if (!code.clientIds.includes(profile.clientId)) return invalidGrant("The code was issued to another client");
-  if (code.used) return invalidGrant("The code was used already");
+  if (code.used) return invalidGrant("The code has already been used");
   if (code.expiresAt <= now(store)) return invalidGrant("The code is older than five minutes");
   if (code.kind === "authorization" && form.get("redirect_uri") !== code.redirectUri) {
     return invalidGrant("redirect_uri is not the one that the code was sent to");
@@ -85,7 +85,7 @@ async function spendCode(store: Store, profile: SecurityProfile, form: URLSearch
     const verifier = form.get("code_verifier");
     if (!verifier) return invalidGrant("code_verifier is missing");
     const computed = code.challenge.method === "S256" ? await challengeOf(verifier) : verifier;
-    if (computed !== code.challenge.value) return invalidGrant("code_verifier does not fit the code_challenge");
+    if (computed !== code.challenge.value) return invalidGrant("code_verifier does not match the code_challenge");
   }
   if (code.grant.revoked) return invalidGrant("The customer withdrew the permission");
   code.used = true;
@@ -115,7 +115,7 @@ function refuse(exchange: Exchange, status: number, error: string, error_descrip
   return Response.json(body, { status, headers: { "cache-control": "no-store", pragma: "no-cache" } });
 }
 
-/** The profile of the customer who allowed the scope `profile`. */
+/** The profile of a customer who allowed the scope `profile`. */
 export function serveProfile(c: SimulatorContext): Promise<Response> {
   const about = {
     from: "company",
@@ -125,7 +125,7 @@ export function serveProfile(c: SimulatorContext): Promise<Response> {
   } as const;
   return recordIncoming(c, about, async () => {
     const { store } = c.var;
-    const bad = await playResponseFault(useFault(store.faults, "profile"));
+    const bad = await applyResponseFault(useFault(store.faults, "profile"));
     if (bad) return bad;
     const bearer = /^bearer (.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
     const found = findAccessToken(

@@ -1,4 +1,4 @@
-// Alexa's three regions: which one a request is for, and how discovery names them.
+// Alexa's three regions: which one a request addresses, and how discovery names it.
 import { REGIONS, type Region } from "../state/configuration.ts";
 
 const API_HOSTS: Record<Region, string> = {
@@ -19,7 +19,7 @@ export function regionOf(url: string): Region {
   );
 }
 
-/** How discovery names a region to whoever asked at `url`: a bare host at Amazon, an origin with a path here. */
+/** How discovery, called at `url`, names a region: a host name at Amazon, an origin with a path at the simulator. */
 export function endpointOf(region: Region, url: string): string {
   const { hostname, origin } = new URL(url);
   return hostname.endsWith("amazonalexa.com") ? API_HOSTS[region] : `${origin}/${region.toLowerCase()}`;

@@ -1,4 +1,4 @@
-// The clients that Login with Amazon knows, gathered from the registered skills.
+// The clients of Login with Amazon, collected from the registered skills.
 import type { Skill } from "../state/configuration.ts";
 import type { Store } from "../state/store.ts";
 
@@ -13,7 +13,7 @@ export interface SecurityProfile {
   readonly skills: readonly Skill[];
 }
 
-/** The client of that id, merged over every skill that names it; undefined when unknown. */
+/** The client with that id, merged from every skill that uses it; undefined if unknown. */
 export function findSecurityProfile(store: Store, clientId: string): SecurityProfile | undefined {
   let profile: SecurityProfile | undefined;
   const add = (skill: Skill, secret: string, scopes: readonly string[], returnUrls: readonly string[]) => {

@@ -1,4 +1,4 @@
-// Codes and tokens of Login with Amazon: minting, finding, revoking.
+// Issues, finds and revokes codes and tokens of Login with Amazon.
 import { randomText } from "../library/encoding.ts";
 import { type AmazonCode, type AmazonGrant, type AmazonToken, now, type Store } from "../state/store.ts";
 
@@ -11,19 +11,19 @@ export interface AmazonTokens {
   readonly expiresIn: number;
 }
 
-/** A fresh code of 20 characters, good for five minutes and one use. */
+/** Issues a code of 20 characters, which works once within five minutes. */
 export function mintCode(store: Store, code: Omit<AmazonCode, "expiresAt" | "used">): string {
   const text = `AN${randomText(14).replaceAll(/[-_]/g, "x").slice(0, 18)}`;
   store.codes.set(text, { ...code, expiresAt: now(store) + CODE_LIFE_MS, used: false });
   return text;
 }
 
-/** What a customer allows a client: root of one family of tokens. */
+/** What a customer allows a client; all tokens issued for it share this grant. */
 export function beginGrant(grant: Omit<AmazonGrant, "id" | "revoked">): AmazonGrant {
   return { ...grant, id: randomText(9), revoked: false };
 }
 
-/** An access token for one hour and, unless one is kept, a refresh token. */
+/** Issues an access token for one hour and, unless one is passed in, a refresh token. */
 export function mintTokens(store: Store, grant: AmazonGrant, keepRefreshToken?: string): AmazonTokens {
   const accessToken = `Atza|${randomText(270)}`;
   const refreshToken = keepRefreshToken ?? `Atzr|${randomText(270)}`;
@@ -43,14 +43,14 @@ export function findAccessToken(store: Store, text: string): TokenState {
 }
 
 /**
- * HTTP status for a token that is no good: 400 for what never was a customer's token, 401 for what was one once.
- * A token of this Amazon's make that it does not know dates from before a restart, so it counts as revoked.
+ * HTTP status for an unusable token: 400 if it never was a customer's token, 401 if it once was.
+ * An unknown token in Amazon's format was issued before a restart, so it counts as revoked.
  */
 export function statusOfBadToken(problem: "unknown" | "expired" | "revoked", text: string): 400 | 401 {
   return problem === "unknown" && !text.startsWith("Atza|") ? 400 : 401;
 }
 
-/** Ends everything that a customer allowed the given clients. */
+/** Revokes everything that a customer allowed the given clients. */
 export function revokeGrants(store: Store, accountId: string, clientIds: readonly string[]): void {
   const grants = [...store.refreshTokens.values(), ...[...store.accessTokens.values()].map((token) => token.grant)];
   for (const grant of grants) {

@@ -9,12 +9,14 @@ import { callApi } from "./device.ts";
 
 export type Platform = "ios" | "android" | "web";
 
-/** Where results come back to the app when a browser caught Amazon's answer. */
+/** The return URL of the app, for results that reached a browser instead of the app. */
 export function appReturnUrl(c: SimulatorContext, skill: Skill): string {
   return skill.company.appReturnUrl ?? `${contextOf(c).origin}/company/app/return`;
 }
 
-/** Starts a linking and answers the Amazon address to open, or undefined when the API refused (the device says why). */
+/**
+ * Starts linking. Returns the Amazon URL to open, or undefined if the API refused (the reason is in `device.message`).
+ */
 export async function startFromApp(
   c: SimulatorContext,
   skill: Skill,
@@ -26,7 +28,7 @@ export async function startFromApp(
     path: "/api/links",
     body: { skillId: skill.skillId, stage: skill.stage, returnTo: appReturnUrl(c, skill), platform: choice.platform },
     title: "The app asks its server to start linking",
-    why: "The server makes state and PKCE and answers two addresses: one opens the Alexa app, the other Login with Amazon.",
+    why: "The server generates state and PKCE and returns two URLs: one for the Alexa app, one for Login with Amazon.",
   });
   const url = response.body[choice.via === "alexa_app" ? "alexaAppUrl" : "loginWithAmazonUrl"];
   if (response.status !== 201 || typeof url !== "string") {
@@ -44,7 +46,7 @@ export async function startFromApp(
       to: choice.via === "alexa_app" ? "alexa" : "amazon",
       title:
         choice.via === "alexa_app" ? "The app opens the Alexa app" : "The app opens Login with Amazon in a browser tab",
-      why: "Here the company is the client and Amazon the server: the customer allows the company to enable its skill.",
+      why: "Here the company is the client and Amazon the authorization server: the customer allows the company to enable its skill.",
     },
     url,
   );
@@ -59,13 +61,13 @@ function beginAt(c: SimulatorContext, skill: Skill, url: string): Attempt {
   return attempt;
 }
 
-/** An address of Amazon's, opened at this simulator when it names a host that only Amazon has. */
+/** Opens Amazon's URLs at this simulator. */
 function here(c: SimulatorContext, url: string): string {
   const { hostname, pathname, search } = new URL(url);
   return /(^|\.)amazon\.com$/.test(hostname) && !/amazon/.test(new URL(c.req.url).hostname) ? pathname + search : url;
 }
 
-/** Hands Amazon's answer to the server: a code that reached the app, a result that came by the browser, or an error. */
+/** Sends Amazon's response to the server: a code that reached the app, a result from a browser, or an error. */
 export async function completeFromApp(
   c: SimulatorContext,
   skill: Skill,
@@ -78,13 +80,13 @@ export async function completeFromApp(
     path: "/api/links/complete",
     body: response,
     linkId,
-    title: "The app hands Amazon’s answer to its server",
-    why: "Only the customer who began may finish, and only with what Amazon answered. The server does the rest: tokens, region, enablement.",
+    title: "The app sends Amazon’s response to its server",
+    why: "Only the customer who started can complete it, and only with Amazon’s response. The server does the rest: tokens, region, enablement.",
   });
   const linked = completed.status === 200 && completed.body.status === "linked";
   device.message = linked
     ? { kind: "ok", title: `${skill.name} is linked`, detail: "The server enabled the skill, and Amazon confirmed it." }
-    : problem("Linking did not work", completed.status, completed.body);
+    : problem("Linking failed", completed.status, completed.body);
 }
 
 function linkOfState(store: Store, state: string | undefined): Attempt | undefined {
@@ -98,19 +100,19 @@ export async function unlinkFromApp(c: SimulatorContext, skill: Skill, device: D
     path: `/api/links/${encodeURIComponent(skill.skillId)}`,
     linkId: device.linkId,
     title: "The app asks its server to unlink",
-    why: "The server ends its own tokens first, then disables the skill at Amazon.",
+    why: "The server revokes its own grant first, then disables the skill at Amazon.",
   });
   const detail =
     response.status === 202
-      ? "Amazon does not answer now; its part follows later."
-      : "Nothing of the link is left, here or at Amazon.";
+      ? "Amazon cannot be reached now; the skill will be disabled there later."
+      : "The link is removed here and at Amazon.";
   device.message =
     response.status === 204 || response.status === 202
       ? { kind: "ok", title: "Unlinked", detail }
-      : problem("Unlinking did not work", response.status, response.body);
+      : problem("Unlinking failed", response.status, response.body);
 }
 
-/** A problem of the API in words (RFC 9457: `code`, `title`, `detail`). */
+/** A message for the app from a problem of the API (RFC 9457: `code`, `title`, `detail`). */
 export function problem(title: string, status: number, body: Record<string, unknown>): NonNullable<Device["message"]> {
   const text = [body.code, body.title, body.detail].filter((part) => typeof part === "string").join(" · ");
   return { kind: "bad", title, detail: `${status} ${text}`.trim() };

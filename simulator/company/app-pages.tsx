@@ -1,4 +1,4 @@
-// The company's mobile app, played by the simulator: its home screen, and its answer when the Alexa app opens it.
+// The company's simulated mobile app: its home screen, and its consent screen for the Alexa app.
 import type { Hono } from "hono";
 import { findAttempt } from "../alexa/authorize.ts";
 import { rawQuery } from "../library/encoding.ts";
@@ -47,12 +47,12 @@ export function addCompanyApp(app: Hono<SimulatorEnv>): void {
       return c.redirect(home, 303);
     }),
   );
-  // The phone hands the app the redirect address that it claims: Amazon's answer never reaches a browser.
+  // The phone opens the app for the redirect URI that it claims: Amazon's response does not reach a browser.
   app.get(
     `${home}/opened`,
     on((c, skill, device) => receiveRedirect(c, skill, device, ["state", "code", "error"])),
   );
-  // A browser caught Amazon's answer; the server sent it on, sealed.
+  // Amazon's response reached a browser; the server forwarded it, sealed.
   app.get(
     `${home}/return`,
     on((c, skill, device) => receiveRedirect(c, skill, device, ["state", "result", "status", "reason"])),
@@ -71,8 +71,8 @@ async function receiveSignIn(c: SimulatorContext, skill: Skill, device: Device):
   const { state, code = "", error } = c.req.query();
   const expected = device.signIn;
   if (error || !expected || expected.state !== state || !(await finishSignIn(c, skill, device, code))) {
-    const detail = error ?? (expected?.state === state ? "the server refused the code" : "another state came back");
-    device.message = { kind: "bad", title: "Signing in did not work", detail };
+    const detail = error ?? (expected?.state === state ? "the server refused the code" : "the state does not match");
+    device.message = { kind: "bad", title: "Signing in failed", detail };
     return c.redirect("/company/app", 303);
   }
   return c.redirect(expected.then, 303);
@@ -87,9 +87,9 @@ async function receiveRedirect(
   const query = Object.fromEntries(names.flatMap((name) => (c.req.query(name) ? [[name, c.req.query(name)!]] : [])));
   const { status, reason, ...response } = query;
   if (status && status !== "parked") {
-    const titles: Record<string, string> = { linked: `${skill.name} is linked`, cancelled: "You did not link" };
+    const titles: Record<string, string> = { linked: `${skill.name} is linked`, cancelled: "Linking was cancelled" };
     const kind = status === "linked" ? "ok" : status === "cancelled" ? "warn" : "bad";
-    device.message = { kind, title: titles[status] ?? "Linking did not work", detail: reason ?? `status=${status}` };
+    device.message = { kind, title: titles[status] ?? "Linking failed", detail: reason ?? `status=${status}` };
   } else {
     await completeFromApp(c, skill, device, response);
   }
@@ -130,14 +130,14 @@ function askStatus(c: SimulatorContext, skill: Skill, device: Device): Promise<A
     path: `/api/links/${encodeURIComponent(skill.skillId)}`,
     linkId: device.linkId,
     title: "The app asks its server: is the skill linked?",
-    why: "The server asks Amazon, so that the button says Link or Unlink as things really stand.",
+    why: "The server asks Amazon, so that the app offers the right button, Link or Unlink.",
   });
 }
 
 function SignIn({ company }: { company: string }) {
   return (
     <div class="stack">
-      <p class="hero">Sign in once; afterwards linking with Alexa takes two taps.</p>
+      <p class="hero">Sign in once. After that, linking with Alexa takes two taps.</p>
       <ActionButton action="/company/app/sign-in" label={`Sign in to ${company}`} look="app" />
     </div>
   );
@@ -174,7 +174,7 @@ function LinkForm() {
         Link with Alexa
       </button>
       <details class="fold small">
-        <summary>Another way</summary>
+        <summary>Other options</summary>
         <div class="stack">
           <p class="row">
             {platforms.map(([value, label], index) => (
@@ -184,7 +184,7 @@ function LinkForm() {
             ))}
           </p>
           <button type="submit" class="button plain" name="via" value="lwa">
-            Link by Login with Amazon
+            Link with Login with Amazon
           </button>
           <p class="soft">For phones without the Alexa app, and for websites.</p>
         </div>
@@ -199,10 +199,10 @@ function authorizationCall(linkId: string | undefined, body: unknown, decided: b
     path: "/api/authorizations",
     body,
     linkId,
-    title: decided ? "The app tells its server the decision" : "The app asks its server what Alexa wants",
+    title: decided ? "The app sends the decision to its server" : "The app asks its server about Alexa’s request",
     why: decided
-      ? "The server answers the address that brings Alexa its code, or the refusal."
-      : "Any app could open this address, so the server checks client and redirect URI before the app shows anything.",
+      ? "The server returns the URL that sends Alexa the code or the error."
+      : "Any app could open this URL, so the server checks client and redirect URI before the app shows anything.",
   } as const;
 }
 
@@ -255,7 +255,7 @@ function Consent({ company, query, asked }: { company: string; query: string; as
           Allow
         </button>
         <button type="submit" class="button quiet" name="decision" value="deny">
-          Do not allow
+          Cancel
         </button>
       </form>
     </div>
@@ -275,6 +275,6 @@ async function decideRequest(c: SimulatorContext, skill: Skill, device: Device):
   const body = { query, ticket: String(form.ticket ?? ""), decision: form.decision === "allow" ? "allow" : "deny" };
   const decided = await callApi(c, skill, device, authorizationCall(attempt?.linkId, body, true));
   if (typeof decided.body.redirectTo === "string") return c.redirect(decided.body.redirectTo, 303);
-  device.message = problem("Alexa could not be answered", decided.status, decided.body);
+  device.message = problem("The decision could not be sent", decided.status, decided.body);
   return c.redirect("/company/app", 303);
 }

@@ -1,4 +1,4 @@
-// The company's website and app as the simulator plays them, against a small company that links in both directions.
+// The company's simulated website and app, against a fake company that links in both directions.
 import { describe, expect, it } from "vitest";
 import { createBrowser } from "../library/browser.ts";
 import type { Check } from "../library/checks.ts";
@@ -11,13 +11,13 @@ function run(simulator: TestSimulator, order: Record<string, unknown>) {
   return simulator.json<{ ok: boolean; checks: Check[]; linkId: string }>("POST", "/simulator/run", order);
 }
 
-/** A browser on which the simulator and the company are both reachable. */
+/** A browser that reaches both the simulator and the company. */
 function browserOf(simulator: TestSimulator) {
   const { request } = createBrowser(async (sent) =>
     new URL(sent.url).origin === SIMULATOR ? simulator.call(sent.url, sent) : simulator.company.fetch(sent),
   );
   return {
-    /** Opens or posts and follows redirects to the first page. */
+    /** Sends a GET or POST request and follows redirects to the first page. */
     async go(url: string, form?: Record<string, string>): Promise<{ url: string; text: string }> {
       let address = url.startsWith("/") ? SIMULATOR + url : url;
       let response = await request(address, form ? { method: "POST", body: new URLSearchParams(form) } : {});
@@ -50,7 +50,7 @@ describe("linking from the company's website", () => {
     }
   });
 
-  it("a refusal at the company and a fault at Amazon both come back with their status", async () => {
+  it("a denial at the company and an error at Amazon are both returned with their status", async () => {
     const simulator = await startSimulator();
     expect(await run(simulator, { scenario: "app-to-app", decision: "deny" })).toMatchObject({ ok: true });
     await simulator.faults({ enablement: { all: 403 } });
@@ -59,24 +59,24 @@ describe("linking from the company's website", () => {
     expect(checks[0]?.detail).toContain("status=failed, reason=enablement_rejected");
   });
 
-  it("the website's button leads to the service with its return address, and the return page tells the outcome", async () => {
+  it("the website's button opens the service with its return URL, and the return page shows the outcome", async () => {
     const simulator = await startSimulator();
     const page = await (await simulator.call("/company")).text();
     expect(page).toContain(
       `${SERVICE}/link/amzn1.ask.skill.0000-test?return_to=${encodeURIComponent(`${SIMULATOR}/company/done`)}`,
     );
     const done = await (await simulator.call("/company/done?status=failed&reason=enablement_forbidden&state=s")).text();
-    expect(done).toMatch(/Linking did not work[\s\S]*enablement_forbidden/);
+    expect(done).toMatch(/Linking failed[\s\S]*enablement_forbidden/);
   });
 });
 
 describe("the company's app", () => {
-  it("V9: the whole life through the API, in both directions", async () => {
+  it("V9: links, reads the status and unlinks through the API, in both directions", async () => {
     const simulator = await startSimulator(APP);
     const { ok, checks } = await run(simulator, { scenario: "company-app", account: "emil" });
     expect(checks.filter((check) => !check.ok)).toEqual([]);
     expect(ok).toBe(true);
-    expect(checks.map((check) => check.name)).toContain("app_answers_alexa");
+    expect(checks.map((check) => check.name)).toContain("app_responds_to_alexa");
   });
 
   it("by hand: signs in, links through a browser, sees the status, unlinks", async () => {
@@ -89,12 +89,12 @@ describe("the company's app", () => {
     expect(amazon.text).toContain("Link Acme Home with Alexa?");
     const back = await browser.go(amazon.url, { decision: "allow" });
     expect(back.text).toMatch(/Acme Home is linked[\s\S]*Unlink/);
-    expect((await browser.go("/company/app/unlink", {})).text).toContain("Nothing of the link is left");
+    expect((await browser.go("/company/app/unlink", {})).text).toContain("The link is removed here and at Amazon");
     const steps = (await simulator.exchanges()).map((step) => step.title);
-    expect(steps).toContain("The app hands Amazon’s answer to its server");
+    expect(steps).toContain("The app sends Amazon’s response to its server");
   });
 
-  it("installed on the phone, it catches Amazon's answer itself", async () => {
+  it("receives Amazon's response itself when it is installed on the phone", async () => {
     const simulator = await startSimulator(APP);
     const browser = browserOf(simulator);
     const asked = await browser.go("/company/app/sign-in", {});
@@ -106,7 +106,7 @@ describe("the company's app", () => {
     expect(completion?.request.body).toMatch(/"code"/);
   });
 
-  it("L6: opened by the Alexa app it signs in, asks, and both decisions go back to Alexa", async () => {
+  it("L6: signs in and asks when the Alexa app opens it, and returns both decisions to Alexa", async () => {
     for (const [decision, expected] of [
       ["allow", "successfully linked"],
       ["deny", "We were unable to link"],

@@ -1,4 +1,4 @@
-// The company's app on one phone: what it remembers, how it signs in, and how it calls the company's API.
+// The company's app on one phone: its storage, its sign-in, and its calls of the company's API.
 import { getCookie, setCookie } from "hono/cookie";
 import { appendQuery, encodeParameters, randomText } from "../library/encoding.ts";
 import { makePkcePair } from "../library/pkce.ts";
@@ -10,7 +10,7 @@ import type { Device } from "../state/store.ts";
 
 const DEVICE_COOKIE = "company-app";
 
-/** The phone of this browser. */
+/** The storage of this browser's phone. */
 export function deviceOf(c: SimulatorContext): Device {
   const { devices } = c.var.store;
   const id = getCookie(c, DEVICE_COOKIE) ?? randomText(12);
@@ -26,7 +26,7 @@ function callbackUri(c: SimulatorContext): string {
   return `${contextOf(c).origin}/company/app/callback`;
 }
 
-/** Where the app's browser tab goes to sign in: an ordinary public OAuth client with PKCE (RFC 8252). */
+/** The URL at which the app signs in: it is an ordinary public OAuth client with PKCE (RFC 8252). */
 export async function signInUrl(c: SimulatorContext, skill: Skill, device: Device, then: string): Promise<string> {
   const { codeVerifier, codeChallenge } = await makePkcePair();
   const state = randomText(24);
@@ -43,7 +43,7 @@ export async function signInUrl(c: SimulatorContext, skill: Skill, device: Devic
   return appendQuery(`${companyOrigin(skill)}/authorize`, query);
 }
 
-/** Redeems the app's own code; true when the app is signed in afterwards. */
+/** Redeems the app's own code. Returns true if the app is signed in. */
 export async function finishSignIn(c: SimulatorContext, skill: Skill, device: Device, code: string): Promise<boolean> {
   const response = await tokenCall(c, skill, "The company’s app signs its customer in", {
     grant_type: "authorization_code",
@@ -75,7 +75,7 @@ async function tokenCall(c: SimulatorContext, skill: Skill, title: string, form:
     redirect: "manual",
   });
   const why =
-    "The app is a public client: no secret, PKCE instead. Its token opens the company’s API and nothing else.";
+    "The app is a public client: it uses PKCE instead of a secret. Its token is valid only for the company’s API.";
   return recordingFetch(context.store, context.send, { from: "app", to: "company", title, why })(request);
 }
 

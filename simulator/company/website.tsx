@@ -1,4 +1,4 @@
-// The company's website, played by the simulator: where linking can start, and where it ends.
+// The company's simulated website: the page on which linking starts, and the page to which it returns.
 import type { Hono } from "hono";
 import { Exchanges } from "../pages/exchanges.tsx";
 import { Outcome, Phone, showPage } from "../pages/layout.tsx";
@@ -32,13 +32,13 @@ function showWebsite(c: SimulatorContext) {
             <div class="logo">{skill.company.name[0]}</div>
             <h1>Use {skill.company.name} with Alexa</h1>
           </div>
-          <p>“Alexa, turn on the kitchen light.” Link once, then speak.</p>
+          <p>“Alexa, turn on the kitchen light.” Link once, then just ask.</p>
         </div>
         <a class="button company" href={`${page}?${query}`}>
           Link with Alexa
         </a>
         <details class="small soft">
-          <summary>Choose where Amazon asks</summary>
+          <summary>Choose where Amazon asks for consent</summary>
           <p class="row">
             <a href={`${page}?${query}&via=alexa_app`}>in the Alexa app</a>
             <a href={`${page}?${query}&via=lwa`}>at Login with Amazon</a>
@@ -54,9 +54,9 @@ function showWebsite(c: SimulatorContext) {
 }
 
 const REASONS: Record<string, string> = {
-  linked: "Amazon confirmed it: the skill is enabled and connected.",
+  linked: "Amazon has confirmed it: the skill is enabled and linked.",
   cancelled: "Nothing was linked. You can start again at any time.",
-  failed: "Nothing was linked. The service’s record of this linking tells more than this page may.",
+  failed: "Nothing was linked. The operator’s page of the service shows the exact reason.",
 };
 
 function showDone(c: SimulatorContext) {
@@ -65,8 +65,8 @@ function showDone(c: SimulatorContext) {
   const reason = c.req.query("reason");
   const titles: Record<string, string> = {
     linked: `${skill?.name ?? "The skill"} is linked with Alexa`,
-    cancelled: "You did not link",
-    failed: "Linking did not work",
+    cancelled: "Linking was cancelled",
+    failed: "Linking failed",
   };
   const newest = [...c.var.store.attempts.values()].filter((attempt) => attempt.flow === "company").at(-1);
   return showPage(
@@ -77,10 +77,11 @@ function showDone(c: SimulatorContext) {
       <Phone place="company" name={`Back at ${skill?.company.name ?? "the company"}`}>
         <Outcome
           kind={status === "linked" ? "ok" : status === "cancelled" ? "warn" : "bad"}
-          title={titles[status] ?? "No status came back"}
+          title={titles[status] ?? "There is no status"}
         >
           <p class="soft">
-            {REASONS[status] ?? "The service returns here with status, state and, after a failure, a reason."}
+            {REASONS[status] ??
+              "The service returns to this page with a status, a state and, after a failure, a reason."}
           </p>
         </Outcome>
         <dl class="facts">
@@ -99,7 +100,7 @@ function showDone(c: SimulatorContext) {
           Back to the website
         </a>
         <a class="button plain" href="/alexa-app">
-          See it in the Alexa app
+          Open the Alexa app
         </a>
       </Phone>
       <Exchanges store={c.var.store} linkId={newest?.linkId ?? "none"} />

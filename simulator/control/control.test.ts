@@ -1,4 +1,4 @@
-// Driving the simulator as JSON: clear refusals, masked secrets, a reset that forgets.
+// The JSON API: clear errors, masked secrets, reset.
 import { describe, expect, it } from "vitest";
 import { SERVICE, skill, startSimulator } from "../testing/test-simulator.ts";
 
@@ -21,7 +21,7 @@ describe("configuration", () => {
     expect(garbage.status).toBe(400);
   });
 
-  it("refuses unknown faults and takes the short forms", async () => {
+  it("refuses unknown faults and accepts the short forms", async () => {
     const simulator = await startSimulator();
     expect(await simulator.faults({ lwa: 503, enablement: { EU: "html" } })).toEqual({
       lwa: { mode: "status", status: 503 },
@@ -34,7 +34,7 @@ describe("configuration", () => {
 });
 
 describe("reset", () => {
-  it("forgets links, faults and exchanges; skills only when asked", async () => {
+  it("deletes links, faults and exchanges, and skills only on request", async () => {
     const simulator = await startSimulator();
     await simulator.linkFromAlexa();
     await simulator.faults({ lwa: 503 });
@@ -48,7 +48,7 @@ describe("reset", () => {
   });
 });
 
-describe("speaking", () => {
+describe("speech", () => {
   const personalization = { url: `${SERVICE}/api/personalization`, clientId: "service", clientSecret: "example" };
   const played = async (response: () => Response, configuration: object = { personalization }) => {
     const simulator = await startSimulator({ ...configuration });
@@ -61,7 +61,7 @@ describe("speaking", () => {
     return simulator.json<{ ok: boolean }>("POST", "/simulator/run", { scenario: "speak", person: "ada" });
   };
 
-  it("fails a company that names the wrong speaker, or none, or does not answer", async () => {
+  it("fails a company that returns the wrong speaker, or none, or does not respond", async () => {
     expect(await played(() => Response.json({ speaker: { as: "account" } }))).toMatchObject({ ok: true });
     const wrong = [{ speaker: { as: "person" } }, { speaker: null }, {}].map((body) => () => Response.json(body));
     for (const response of [...wrong, () => Response.json({ speaker: { as: "account" } }, { status: 500 })]) {
@@ -72,7 +72,7 @@ describe("speaking", () => {
 });
 
 describe("pages", () => {
-  it("every place answers with a page, with and without a skill", async () => {
+  it("every page is served, with and without a skill", async () => {
     const simulator = await startSimulator();
     await simulator.linkFromAlexa();
     for (const path of [
@@ -92,7 +92,7 @@ describe("pages", () => {
     expect(await (await simulator.call("/")).text()).toContain("No skill is registered yet");
   });
 
-  it("the Amazon account is chosen per browser, and back leads nowhere else", async () => {
+  it("the Amazon account is chosen per browser, and back leads only to this origin", async () => {
     const simulator = await startSimulator();
     const chosen = await simulator.post("/accounts", { account: "fumi", back: "//evil.test" });
     expect(chosen.headers.get("location")).toBe("/");

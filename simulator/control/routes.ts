@@ -1,4 +1,4 @@
-// The JSON side: programs configure the simulator, break it, read what happened and reset it.
+// The JSON API: configures the simulator, injects faults, reads what happened, and resets it.
 import type { Hono } from "hono";
 import * as z from "zod";
 import { certificatesOf } from "../alexa/events.ts";
@@ -71,7 +71,7 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
   app.put("/simulator/current-account", async (c) => {
     const parsed = await readBody(c, z.strictObject({ id: z.string() }));
     if (parsed instanceof Response) return parsed;
-    if (!c.var.store.accounts.has(parsed.id)) return refuse(c, [`id: no account ${parsed.id}`]);
+    if (!c.var.store.accounts.has(parsed.id)) return refuse(c, [`id: there is no account ${parsed.id}`]);
     c.var.store.currentAccountId = parsed.id;
     return c.json(parsed);
   });
@@ -93,7 +93,7 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
   });
 }
 
-/** The body as the schema reads it (an empty one counts as `{}`), or a 400 that names each wrong field. */
+/** The parsed body (an empty one counts as `{}`), or a 400 response that names each invalid field. */
 export async function readBody<T>(c: SimulatorContext, schema: z.ZodType<T>): Promise<T | Response> {
   const text = await c.req.text();
   let json: unknown;
@@ -106,6 +106,7 @@ export async function readBody<T>(c: SimulatorContext, schema: z.ZodType<T>): Pr
   return parsed.success ? parsed.data : refuse(c, explainProblems(parsed.error));
 }
 
+/** A 400 response with one line per problem. */
 export function refuse(c: SimulatorContext, problems: readonly string[]): Response {
   return c.json({ error: "invalid_body", problems }, 400);
 }

@@ -20,7 +20,7 @@ export const scenarioOptions = z.strictObject({
    */
   person: z
     .string()
-    .regex(/^[a-z0-9-]{1,40}$/, "lower-case letters, digits and hyphens")
+    .regex(/^[a-z0-9-]{1,40}$/, "lowercase letters, digits and hyphens")
     .optional(),
   decision: z.enum(["allow", "deny"]).default("allow"),
   via: z.enum(["alexa_app", "lwa"]).optional(),

@@ -9,7 +9,7 @@ import { companyOrigin } from "../state/context.ts";
 import { type Device, linkKey } from "../state/store.ts";
 import type { ScenarioRun, Verdict } from "./scenario.ts";
 
-/** Links from the company's website in one browser: sign in, allow there, allow at Amazon, come back. */
+/** Links from the company's website in one browser: signs in, allows the link there and at Amazon, and comes back. */
 export async function runAppToApp(run: ScenarioRun): Promise<Verdict> {
   const { context, skill, account, options, browser } = run;
   context.store.currentAccountId = account.id;
@@ -31,7 +31,10 @@ export async function runAppToApp(run: ScenarioRun): Promise<Verdict> {
   return { checks, linkId: attempt?.linkId };
 }
 
-/** Signs in as the app, links by a claimed address and by a caught one, unlinks, and answers the Alexa app. */
+/**
+ * Signs in as the app, links once with a claimed URL and once through a browser, unlinks, and responds to the Alexa
+ * app.
+ */
 export async function runCompanyApp(run: ScenarioRun): Promise<Verdict> {
   const { context, account } = run;
   context.store.currentAccountId = account.id;
@@ -78,7 +81,7 @@ async function linkAndUnlink(run: ScenarioRun, device: Device, caught: boolean):
   const checks = [must(name, device.message?.kind === "ok", device.message?.detail ?? "")];
   checks.push(await expectStatus(run, device, "linked"));
   const gone = await api(run, device, "DELETE");
-  checks.push(must("app_unlinks", gone.status === 204, `unlinking is answered ${gone.status}`));
+  checks.push(must("app_unlinks", gone.status === 204, `unlinking returns ${gone.status}`));
   checks.push(await expectStatus(run, device, "not_linked"));
   return checks;
 }
@@ -86,7 +89,13 @@ async function linkAndUnlink(run: ScenarioRun, device: Device, caught: boolean):
 function api({ c, skill }: ScenarioRun, device: Device, method: "GET" | "DELETE"): Promise<ApiResponse> {
   const path = `/api/links/${encodeURIComponent(skill.skillId)}`;
   const title = method === "GET" ? "The app asks for the status" : "The app unlinks";
-  return callApi(c, skill, device, { method, path, title, why: "A scenario of the simulator.", linkId: device.linkId });
+  return callApi(c, skill, device, {
+    method,
+    path,
+    title,
+    why: "A scenario of the simulator runs this.",
+    linkId: device.linkId,
+  });
 }
 
 async function expectStatus(run: ScenarioRun, device: Device, wanted: string): Promise<Check> {
@@ -100,7 +109,7 @@ async function expectStatus(run: ScenarioRun, device: Device, wanted: string): P
 
 async function respondToAlexa(run: ScenarioRun, device: Device): Promise<Check> {
   const { c, context, skill, account } = run;
-  if (!skill.appAuthorizationUrl) return must("app_answers_alexa", true, "not configured: no appAuthorizationUrl");
+  if (!skill.appAuthorizationUrl) return must("app_responds_to_alexa", true, "not configured: no appAuthorizationUrl");
   const attempt = await startAuthorization(context, skill, account, true);
   const request = attempt.request!;
   const call = (body: unknown) =>
@@ -109,17 +118,17 @@ async function respondToAlexa(run: ScenarioRun, device: Device): Promise<Check> 
       path: "/api/authorizations",
       body,
       linkId: attempt.linkId,
-      title: "The app answers the Alexa app",
+      title: "The app responds to the Alexa app",
       why: "Alexa opened the app with an authorization request.",
     });
   const asked = await call({ query: request.query });
   const decided = await call({ query: request.query, ticket: asked.body.ticket, decision: "allow" });
   const url = decided.body.redirectTo;
   if (typeof url !== "string")
-    return must("app_answers_alexa", false, `answered ${asked.status}, then ${decided.status}`);
+    return must("app_responds_to_alexa", false, `returned ${asked.status}, then ${decided.status}`);
   const { checks } = readAuthorizationResponse(request, url, true);
   await run.browser.request(url, {});
   const bad = checks.find((check) => !check.ok);
   const ok = !bad && attempt.outcome === "linked";
-  return must("app_answers_alexa", ok, bad?.detail ?? attempt.reason ?? attempt.outcome);
+  return must("app_responds_to_alexa", ok, bad?.detail ?? attempt.reason ?? attempt.outcome);
 }

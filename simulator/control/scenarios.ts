@@ -51,7 +51,7 @@ export async function runRefresh({ context, options }: ScenarioRun): Promise<Ver
   return { checks: checks.length > 0 ? checks : [must("links", false, "no link is stored")] };
 }
 
-/** Something is said to the skill; its backend must be told the speaker's own account, else the shared one, else none. */
+/** Simulates a spoken request. The service must return the speaker's own account, else the shared one, else none. */
 export async function runSpeak({ context, skill, account, options }: ScenarioRun): Promise<Verdict> {
   return speak(context, skill, account, options.person);
 }
@@ -85,7 +85,7 @@ export async function runEvents(run: ScenarioRun): Promise<Verdict> {
     const response = await sendEvent(context, skill, link, name, fault, requestId);
     return {
       response,
-      check: must("event_accepted", response.status === 200, `${label} is answered ${response.status}`),
+      check: must("event_accepted", response.status === 200, `${label} returns ${response.status}`),
     };
   };
   const checks: Check[] = [];
@@ -98,11 +98,15 @@ export async function runEvents(run: ScenarioRun): Promise<Verdict> {
   }
   for (const [name, fault] of FORGERIES) {
     const { status } = await sendEvent(context, skill, link, "SkillDisabled", fault);
-    checks.push(must(`refuses_${name}`, status === 400, `${name.replaceAll("_", " ")} is answered ${status}`));
+    checks.push(must(`refuses_${name}`, status === 400, `${name.replaceAll("_", " ")} returns ${status}`));
   }
   const alive = await refreshLink(context, skill, link);
   checks.push(
-    must("forgeries_change_nothing", alive.ok, alive.ok ? "the link still refreshes" : "a forged event ended the link"),
+    must(
+      "forgeries_change_nothing",
+      alive.ok,
+      alive.ok ? "the link still refreshes" : "a forged event revoked the link",
+    ),
   );
   const late = await accepted("SkillDisabled", "SkillDisabled, 50 minutes late", { lateSeconds: 3000 });
   const twice = await accepted("SkillDisabled", "the same event again", { lateSeconds: 3000 }, late.response.requestId);
@@ -117,7 +121,7 @@ async function checkRevoked(context: RequestContext, skill: Skill, link: Link): 
   return must(
     "disabled_ends_the_grant",
     ok,
-    `after SkillDisabled a refresh is answered ${outcome.status} ${outcome.error ?? ""}`,
+    `after SkillDisabled a refresh returns ${outcome.status} ${outcome.error ?? ""}`,
   );
 }
 
@@ -128,7 +132,7 @@ export async function runDisable(run: ScenarioRun): Promise<Verdict> {
   await disableSkill(context, skill, link);
   const told = context.store.exchanges.filter((each) => each.linkId === link.linkId).at(-1);
   if (!skill.eventsUrl) {
-    const detail = "the skill has no eventsUrl, so the company cannot know";
+    const detail = "the skill has no eventsUrl, so the company cannot be notified";
     return {
       linkId: link.linkId,
       checks: [must("disabled", true, "disabled at Amazon"), should("event_accepted", false, detail)],
@@ -136,7 +140,7 @@ export async function runDisable(run: ScenarioRun): Promise<Verdict> {
   }
   const status = told?.response?.status ?? 0;
   const checks = [
-    must("event_accepted", status === 200, `SkillDisabled is answered ${status}`),
+    must("event_accepted", status === 200, `SkillDisabled returns ${status}`),
     await checkRevoked(context, skill, link),
   ];
   return { linkId: link.linkId, checks };

@@ -1,17 +1,12 @@
-// The customer of the scenarios: a browser without a screen, signed in at Amazon, with an account at the company.
+// The customer of the scenarios: a headless browser that reaches both Amazon and the company.
 import type { Context, Hono } from "hono";
 import { createBrowser } from "../library/browser.ts";
 import type { Fetch } from "../library/token.ts";
 import type { RequestContext, SimulatorContext, SimulatorEnv } from "../state/context.ts";
 
-export interface SignIn {
-  readonly email: string;
-  readonly password: string;
-}
-
 const AMAZON_HOSTS = /(^|\.)(amazon\.com|amazon\.co\.jp|amazonalexa\.com)$/;
 
-/** A browser for which Amazon's addresses lead to this simulator and all others to the company. */
+/** A browser that sends requests for Amazon's hosts to this simulator and all others to the company. */
 export function customerBrowser(app: Hono<SimulatorEnv>, c: SimulatorContext, context: RequestContext) {
   const fetch: Fetch = async (request) => {
     const { hostname, origin } = new URL(request.url);

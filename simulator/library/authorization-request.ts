@@ -2,7 +2,7 @@
 import { appendQuery, encodeParameters, randomText, toBase64 } from "./encoding.ts";
 import { makePkcePair } from "./pkce.ts";
 
-/** The three hosts to which Alexa returns, by where the customer's Amazon account lives. */
+/** The hosts of Alexa's redirect URIs, one for each region. */
 export const REDIRECT_HOSTS = {
   pitangui: "pitangui.amazon.com",
   layla: "layla.amazon.com",
@@ -10,17 +10,18 @@ export const REDIRECT_HOSTS = {
 } as const;
 export type RedirectHost = keyof typeof REDIRECT_HOSTS;
 
-/** Amazon's redirect URI of a developer account at one of the three hosts. */
+/** Amazon's redirect URI of a developer account at one of these hosts. */
 export function amazonRedirectUri(host: RedirectHost, vendorId: string): string {
   return `https://${REDIRECT_HOSTS[host]}/api/skill/link/${vendorId}`;
 }
 
 /**
- * A `state` as Alexa sends it: base64 of an encrypted-looking JSON blob, at least `length` characters,
- * always with `=` padding and with both `+` and `/` in it, so that careless decoding shows.
+ * A `state` like Alexa's: the base64 of a JSON object, at least `length` characters. It always contains `+`, `/` and
+ * `=`
+ * padding, so that wrong decoding is noticed.
  */
 export function buildState(length = 640): string {
-  // Three `?` and three `~` in a row give one `/` and one `+` in base64, wherever they stand.
+  // Three `?` and three `~` in a row give one `/` and one `+` in base64, at any position.
   const blob = { initVector: randomText(12), mac: "???~~~", encryptedData: "" };
   const room = Math.max(Math.ceil((length * 3) / 4) - JSON.stringify(blob).length, 1);
   blob.encryptedData = randomText(room).slice(0, room);
@@ -42,13 +43,13 @@ export interface AuthorizationRequest {
   readonly url: string;
   readonly query: string;
   readonly state: string;
-  /** `state` exactly as it stands in `url`. */
+  /** `state` exactly as in `url`. */
   readonly encodedState: string;
   readonly redirectUri: string;
   readonly codeVerifier?: string;
 }
 
-/** Everything Alexa keeps about one authorization request (RFC 6749 §4.1.1, with PKCE when the skill has it on). */
+/** Builds an authorization request (RFC 6749 §4.1.1), with PKCE if the skill uses it. */
 export async function buildAuthorizationRequest(options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
   const state = buildState(options.stateLength);
   const pkce = options.pkce ? await makePkcePair() : undefined;

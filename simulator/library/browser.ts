@@ -1,12 +1,12 @@
-// A browser without a screen: cookies, redirects and plain forms, enough to sign in and to allow.
+// A headless browser without a DOM: cookies, redirects and plain forms, enough to sign in and to give consent.
 import type { Fetch } from "./token.ts";
 
 export interface Form {
   readonly action: string;
   readonly method: "GET" | "POST";
-  /** Values of inputs as the page drew them. */
+  /** Initial values of the inputs. */
   readonly values: ReadonlyMap<string, string>;
-  /** Names and values of submit buttons, in order. */
+  /** Names and values of the submit buttons, in order. */
   readonly buttons: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -18,11 +18,11 @@ export interface VisitedPage {
 }
 
 export interface Visitor {
-  /** What to type into fields, by their names. */
+  /** What to type into fields, by field name. */
   readonly fields: Readonly<Record<string, string>>;
-  /** Which value of a `decision` button to press. */
+  /** The value of the `decision` button to press. */
   readonly decision: "allow" | "deny";
-  /** True for the address at which the visit is over; it is not opened. */
+  /** Returns true for the URL at which the visit ends; it is not opened. */
   readonly until: (url: string) => boolean;
 }
 
@@ -47,7 +47,7 @@ export function createBrowser(fetch: Fetch) {
     return response;
   }
 
-  /** Opens an address and, page by page, fills the forms and presses the buttons until the visit is over. */
+  /** Opens a URL, then fills in forms and presses buttons, page by page, until the visit ends. */
   async function visit(url: string, visitor: Visitor): Promise<Visit> {
     const pages: VisitedPage[] = [];
     let address = url;
@@ -78,7 +78,7 @@ export function createBrowser(fetch: Fetch) {
   return { request, visit };
 }
 
-/** An address that a browser would go to next; absolute ones stay byte for byte. */
+/** The URL that a browser would open next. Absolute URLs stay byte for byte the same. */
 function resolveLocation(location: string, base: string): string {
   return /^[a-z][a-z0-9+.-]*:/i.test(location) ? location : new URL(location, base).href;
 }
@@ -112,7 +112,7 @@ function chooseForm(page: VisitedPage, visitor: Visitor, pages: readonly Visited
   return { address: form.action, init: { method: "POST", body, headers } };
 }
 
-/** The forms of a page, read without a DOM. */
+/** Reads the forms of a page. */
 export function readForms(html: string, base: string): Form[] {
   return [...html.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)].map((match) => {
     const attributes = readAttributes(match[1] ?? "");

@@ -1,4 +1,4 @@
-// Conformance of the token endpoint: dialects of authentication, malformed requests, and years of refreshing.
+// Checks of the token endpoint: client authentication, malformed requests, refreshing.
 import { type Check, must, should } from "./checks.ts";
 import type { ConformanceTarget } from "./conformance.ts";
 import { encodeParameters, toBase64 } from "./encoding.ts";
@@ -12,7 +12,7 @@ import {
   type Tokens,
 } from "./token.ts";
 
-/** Both ways of presenting the secret, since developers switch between them in the console. */
+/** Both ways of presenting the secret, because developers switch between them in the console. */
 export async function checkClientDialects(
   target: ConformanceTarget,
   obtain: () => Promise<{ grant?: CodeGrant }>,
@@ -37,7 +37,7 @@ export async function checkClientDialects(
   return checks;
 }
 
-/** Requests that no honest Alexa sends. Each has one right answer, in JSON, and never a server error. */
+/** Malformed requests. Each has one correct error response, in JSON, and is never a server error. */
 export async function checkMalformedRequests(target: ConformanceTarget): Promise<Check[]> {
   const { clientId, clientSecret } = target.client;
   const form = { "content-type": "application/x-www-form-urlencoded" };
@@ -67,13 +67,13 @@ export async function checkMalformedRequests(target: ConformanceTarget): Promise
     const ok = statuses.includes(response.status) && body.error === error;
     const level = what === "an unknown refresh token" || what === "a wrong secret" ? must : should;
     checks.push(
-      level("refusals_by_the_book", ok, `${what} is answered ${response.status} ${body.error ?? "without a code"}`),
+      level("refusals_by_the_book", ok, `${what} returns ${response.status} ${body.error ?? "without a code"}`),
     );
   }
   return checks;
 }
 
-/** Refreshing as it happens in the field: at once from many servers, with lost answers, with the token of last time. */
+/** Refreshing as seen in production: in parallel, with lost responses, with the previous token. */
 export async function checkRefreshes(target: ConformanceTarget, tokens: Tokens): Promise<Check[]> {
   const send = (token: string) => refreshTokens(target.fetch, target.client, token, target.limitMs);
   const lost = await send(tokens.refreshToken);
@@ -81,7 +81,7 @@ export async function checkRefreshes(target: ConformanceTarget, tokens: Tokens):
   const checks = [
     ...lost.checks.map((check) => ({ ...check, name: check.name.replace("token_", "refresh_") })),
     must(
-      "refresh_survives_a_lost_answer",
+      "refresh_survives_a_lost_response",
       again.ok,
       again.ok ? "the same refresh token works again" : `the second try: ${explainOutcome(again)}`,
     ),
@@ -102,17 +102,17 @@ export async function checkRefreshes(target: ConformanceTarget, tokens: Tokens):
   return checks;
 }
 
-/** Whatever was handed out must work: a token that is dead on arrival unlinks somebody. */
+/** Every refresh token that was issued must work: one that does not unlinks a customer. */
 async function checkHandedOut(
   good: readonly TokenOutcome[],
   send: (token: string) => Promise<TokenOutcome>,
 ): Promise<Check> {
-  const handedOut = [...new Set(good.map((outcome) => outcome.tokens?.refreshToken ?? ""))];
-  const outcomes = await Promise.all(handedOut.map(send));
+  const issued = [...new Set(good.map((outcome) => outcome.tokens?.refreshToken ?? ""))];
+  const outcomes = await Promise.all(issued.map(send));
   const dead = outcomes.filter((outcome) => !outcome.ok).length;
   return must(
     "refresh_tokens_alive",
-    dead === 0 && handedOut.length > 0,
-    `${dead} of ${handedOut.length} refresh tokens handed out are dead`,
+    dead === 0 && issued.length > 0,
+    `${dead} of ${issued.length} of the issued refresh tokens do not work`,
   );
 }

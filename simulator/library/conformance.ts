@@ -1,4 +1,4 @@
-// Everything that Alexa may do to an account-linking server, done on purpose: each check names what users would suffer.
+// Conformance checks: everything that Alexa may send to an account-linking server.
 
 import { type AuthorizationRequest, buildAuthorizationRequest } from "./authorization-request.ts";
 import { readAuthorizationResponse } from "./authorization-response.ts";
@@ -24,9 +24,9 @@ export interface ConformanceTarget {
   readonly pkce: boolean;
   /** Alexa's redirect URIs, one for each region. */
   readonly redirectUris: readonly string[];
-  /** The customer: opens the address, signs in if asked, decides; answers the address to which Alexa's side is sent. */
+  /** Acts as the customer: opens the URL, signs in if asked, decides; returns the URL of the redirect to Alexa. */
   readonly decide: (request: AuthorizationRequest, decision: "allow" | "deny") => Promise<string | undefined>;
-  /** Alexa's patience in milliseconds; left out, 4,500. */
+  /** Alexa's time limit in milliseconds (default 4,500). */
   readonly limitMs?: number;
 }
 
@@ -35,7 +35,7 @@ export interface CodeInHand {
   readonly grant: CodeGrant;
 }
 
-/** Runs every check against a server. Takes one sign-in and about a dozen linkings. */
+/** Runs every check against a server: one sign-in and about a dozen link attempts. */
 export async function checkConformance(target: ConformanceTarget): Promise<Check[]> {
   const first = await linkOnce(target, target.redirectUris[0] ?? "");
   if (!first.tokens) return first.checks;
@@ -60,7 +60,7 @@ function makeRequest(target: ConformanceTarget, redirectUri: string, stateLength
   });
 }
 
-/** One code, as it comes back through the customer's browser. */
+/** Gets one code through the customer's browser. */
 export async function obtainCode(
   target: ConformanceTarget,
   redirectUri = target.redirectUris[0] ?? "",
@@ -68,8 +68,7 @@ export async function obtainCode(
 ) {
   const request = await makeRequest(target, redirectUri, stateLength);
   const url = await target.decide(request, "allow");
-  if (url === undefined)
-    return { request, checks: [must("response_returns", false, `nothing came back to ${redirectUri}`)] };
+  if (url === undefined) return { request, checks: [must("response_returns", false, `no redirect to ${redirectUri}`)] };
   const response = readAuthorizationResponse(request, url);
   const grant = response.code ? { code: response.code, redirectUri, codeVerifier: request.codeVerifier } : undefined;
   return { request, checks: response.checks, ...(grant && passed(response.checks) && { grant }) };
@@ -100,7 +99,7 @@ async function checkAuthorizePage(target: ConformanceTarget): Promise<Check[]> {
   const redirectUri = target.redirectUris[0] ?? "";
   const long = await linkOnce(target, redirectUri, 4000);
   const longDetail = long.tokens
-    ? "a state of 4,000 characters survives"
+    ? "a state of 4,000 characters is returned unchanged"
     : `a state of 4,000 characters: ${firstFailure(long.checks)?.detail}`;
   return [
     must("long_state", long.tokens !== undefined, longDetail),
@@ -110,7 +109,7 @@ async function checkAuthorizePage(target: ConformanceTarget): Promise<Check[]> {
   ];
 }
 
-/** Previews, prefetches and Amazon's own servers open the address before the customer does; that must cost nothing. */
+/** Link previews, prefetches and Amazon's servers open the URL before the customer does. That must have no effect. */
 async function checkStrayOpenings(target: ConformanceTarget, redirectUri: string): Promise<Check> {
   const request = await makeRequest(target, redirectUri);
   const strays: RequestInit[] = [
@@ -122,7 +121,7 @@ async function checkStrayOpenings(target: ConformanceTarget, redirectUri: string
     const response = await target.fetch(new Request(request.url, { ...init, redirect: "manual" }));
     await response.body?.cancel();
     if (response.status >= 500)
-      return must("stray_openings_harmless", false, `${init.method ?? "GET"} was answered ${response.status}`);
+      return must("stray_openings_harmless", false, `${init.method ?? "GET"} returned ${response.status}`);
   }
   const url = await target.decide(request, "allow");
   const code = url && readAuthorizationResponse(request, url).code;
@@ -130,7 +129,7 @@ async function checkStrayOpenings(target: ConformanceTarget, redirectUri: string
     "stray_openings_harmless",
     Boolean(code),
     code
-      ? "HEAD, GET and a prefetch before the customer cost nothing"
+      ? "HEAD, GET and a prefetch before the customer have no effect"
       : "after HEAD, GET and a prefetch the customer could not link",
   );
 }
@@ -145,12 +144,12 @@ async function checkDenial(target: ConformanceTarget, redirectUri: string): Prom
     "denial_returns_to_alexa",
     ok,
     ok
-      ? "a refusal comes back with error and state"
-      : "a refusal does not come back to Alexa with error=access_denied and state",
+      ? "a denial comes back with error and state"
+      : "a denial does not come back to Alexa with error=access_denied and state",
   );
 }
 
-/** Addresses that only look like Alexa's. A redirect to any of them would hand codes to strangers. */
+/** URLs that only look like Alexa's. A redirect to any of them would leak codes. */
 async function checkForeignRedirects(target: ConformanceTarget, redirectUri: string): Promise<Check[]> {
   const { host } = new URL(redirectUri);
   const foreign = [
@@ -172,7 +171,9 @@ async function checkForeignRedirects(target: ConformanceTarget, redirectUri: str
     must(
       "foreign_redirects_refused",
       followed.length === 0,
-      followed.length ? `sends customers to ${followed.join(", ")}` : `${foreign.length} foreign redirect URIs refused`,
+      followed.length
+        ? `redirects customers to ${followed.join(", ")}`
+        : `${foreign.length} foreign redirect URIs refused`,
     ),
   ];
 }
@@ -208,7 +209,7 @@ async function checkCodes(target: ConformanceTarget): Promise<Check[]> {
       must(
         name,
         !refused.ok && refused.status >= 400 && refused.status < 500,
-        `${what} is answered ${refused.status} ${refused.error ?? ""}`,
+        `${what} returns ${refused.status} ${refused.error ?? ""}`,
       ),
     );
     const honest = await exchangeCode(target.fetch, target.client, grant, target.limitMs);
@@ -216,7 +217,7 @@ async function checkCodes(target: ConformanceTarget): Promise<Check[]> {
       should(
         "mistake_spends_no_code",
         honest.ok,
-        honest.ok ? `after ${what} the right request still works` : `${what} spent the code`,
+        honest.ok ? `after ${what} the correct request still works` : `${what} spent the code`,
       ),
     );
   }
@@ -229,24 +230,24 @@ async function checkSingleUse(target: ConformanceTarget): Promise<Check[]> {
   const send = () => exchangeCode(target.fetch, target.client, grant, target.limitMs);
   const outcomes = await Promise.all(Array.from({ length: 20 }, send));
   const winners = outcomes.filter((outcome) => outcome.ok).length;
-  const trouble = outcomes.find((outcome) => outcome.status >= 500);
+  const failure = outcomes.find((outcome) => outcome.status >= 500);
   const later = await send();
   return [
     must("code_won_once_in_parallel", winners === 1, `${winners} of 20 simultaneous redemptions succeeded`),
     should(
       "code_race_without_errors",
-      !trouble,
-      trouble ? `a simultaneous redemption was answered ${trouble.status}` : "no server error in the race",
+      !failure,
+      failure ? `a simultaneous redemption returned ${failure.status}` : "no server error in the race",
     ),
     must(
       "code_works_once",
       later.status === 400 && later.error === "invalid_grant",
-      `a later redemption is answered ${later.status} ${later.error ?? ""}`,
+      `a later redemption returns ${later.status} ${later.error ?? ""}`,
     ),
   ];
 }
 
-/** A partner's phone links too: the first link must not notice. */
+/** A second link, such as a partner's phone, must not affect the first. */
 async function checkSecondAccount(target: ConformanceTarget): Promise<Check[]> {
   const first = await linkOnce(target, target.redirectUris[0] ?? "");
   const second = await linkOnce(target, target.redirectUris.at(-1) ?? "");
@@ -257,7 +258,7 @@ async function checkSecondAccount(target: ConformanceTarget): Promise<Check[]> {
       "links_side_by_side",
       refreshed.ok,
       refreshed.ok
-        ? "the first link survives a second one"
+        ? "a second link does not affect the first"
         : `a second link ended the first: ${explainOutcome(refreshed)}`,
     ),
   ];

@@ -1,4 +1,4 @@
-// Bytes to text and back, as the protocols of account linking spell them.
+// Encodings of the account-linking protocols: base64, query parameters, random text.
 
 /** `length` random bytes in base64url without padding. */
 export function randomText(length: number): string {
@@ -15,7 +15,7 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
-/** Text of base64 or base64url, read as UTF-8; undefined when it is neither. */
+/** Decodes base64 or base64url to UTF-8 text; undefined if it is neither. */
 export function fromBase64(text: string): string | undefined {
   try {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
@@ -27,7 +27,7 @@ export function fromBase64(text: string): string | undefined {
   }
 }
 
-/** A parameter of a URL query as it stands there, still percent-encoded; undefined when absent, the first when repeated. */
+/** A query parameter, still percent-encoded: the first if repeated, undefined if absent. */
 export function rawParameter(query: string, name: string): string | undefined {
   for (const pair of query.replace(/^\?/, "").split("&")) {
     const [key, ...rest] = pair.split("=");
@@ -36,7 +36,7 @@ export function rawParameter(query: string, name: string): string | undefined {
   return undefined;
 }
 
-/** How often a parameter stands in a URL query. */
+/** How often a parameter appears in a query. */
 export function countParameter(query: string, name: string): number {
   return query
     .replace(/^\?/, "")
@@ -44,14 +44,14 @@ export function countParameter(query: string, name: string): number {
     .filter((pair) => pair.split("=")[0] === name).length;
 }
 
-/** The query of a URL without `?` and fragment, untouched by any parser. */
+/** The query of a URL without `?` and fragment, byte for byte. */
 export function rawQuery(url: string): string {
   const withoutFragment = url.split("#")[0] ?? "";
   const start = withoutFragment.indexOf("?");
   return start < 0 ? "" : withoutFragment.slice(start + 1);
 }
 
-/** Percent-decoding of one query value (`+` is a space there); undefined when it is malformed. */
+/** Percent-decodes one query value (`+` is a space); undefined if it is malformed. */
 export function decodeParameter(raw: string): string | undefined {
   try {
     return decodeURIComponent(raw.replaceAll("+", "%20"));
@@ -60,7 +60,7 @@ export function decodeParameter(raw: string): string | undefined {
   }
 }
 
-/** `name=value` pairs joined for a query or a form body; spaces become `%20`, and undefined values are left out. */
+/** Joins `name=value` pairs for a query or a form body. Spaces become `%20`; undefined values are omitted. */
 export function encodeParameters(parameters: Record<string, string | undefined>): string {
   return Object.entries(parameters)
     .filter((entry): entry is [string, string] => entry[1] !== undefined)

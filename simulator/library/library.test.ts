@@ -1,4 +1,4 @@
-// The library: what Alexa sends, and how strictly it reads what comes back.
+// The library: what Alexa sends, and how strictly it checks the responses.
 import { describe, expect, it } from "vitest";
 import { readText } from "../state/recording.ts";
 import {
@@ -65,8 +65,8 @@ describe("the authorization request", () => {
   });
 });
 
-describe("the answer at the redirect URI", () => {
-  it("takes a code with the same state", async () => {
+describe("the response at the redirect URI", () => {
+  it("accepts a code with the same state", async () => {
     const sent = await request();
     const response = readAuthorizationResponse(sent, `${sent.redirectUri}?code=c_1&state=${sent.encodedState}`);
     expect(response.code).toBe("c_1");
@@ -74,12 +74,12 @@ describe("the answer at the redirect URI", () => {
   });
 
   it.each([
-    ["a plus turned into a space", (state: string) => state.replaceAll("%2B", "%20"), /space/],
+    ["a plus changed to a space", (state: string) => state.replaceAll("%2B", "%20"), /space/],
     ["lost padding", (state: string) => state.replaceAll("%3D", ""), /padding/],
     ["a cut", (state: string) => state.slice(0, 300).replace(/%.?$/, ""), /cut/],
-    ["broken encoding", (state: string) => `${state}%`, /broken percent-encoding/],
-    ["another value", () => "other", /another state/],
-  ])("B1: refuses a state with %s, and says so", async (_, change, message) => {
+    ["invalid encoding", (state: string) => `${state}%`, /percent-encoding of state is invalid/],
+    ["another value", () => "other", /different state/],
+  ])("B1: refuses a state with %s, and explains it", async (_, change, message) => {
     const sent = await request();
     const { checks } = readAuthorizationResponse(sent, `${sent.redirectUri}?code=c&state=${change(sent.encodedState)}`);
     expect(firstFailure(checks)?.name).toBe("response_state");
@@ -94,7 +94,7 @@ describe("the answer at the redirect URI", () => {
     expect(checks.find((check) => check.name === "response_state_bytes")?.ok).toBe(false);
   });
 
-  it("L6: an answer from the app must carry source=app", async () => {
+  it("L6: a response from the app must have source=app", async () => {
     const sent = await request();
     const url = `${sent.redirectUri}?code=c&state=${sent.encodedState}`;
     expect(passed(readAuthorizationResponse(sent, url, true).checks)).toBe(false);
@@ -111,7 +111,7 @@ describe("the answer at the redirect URI", () => {
 describe("token requests", () => {
   const grant = { code: "c_1", redirectUri: "https://layla.amazon.com/api/skill/link/M0", codeVerifier: "v" };
 
-  it("W3: come from a Java client with client_id in the body even beside Basic", async () => {
+  it("W3: come from a Java client with client_id in the body even with HTTP Basic", async () => {
     const sent = codeExchangeRequest({ ...CLIENT, accessTokenScheme: "HTTP_BASIC" }, grant);
     expect(sent.headers.get("user-agent")).toContain("Apache-HttpClient");
     expect(sent.headers.get("authorization")).toBe(`Basic ${btoa("alexa:example-secret")}`);
@@ -125,7 +125,7 @@ describe("token requests", () => {
     });
   });
 
-  it("A3: carry the secret in the body when the skill says so, and refresh without a scope", async () => {
+  it("A3: have the secret in the body if the skill is configured so, and refresh without a scope", async () => {
     const sent = refreshRequest({ ...CLIENT, accessTokenScheme: "REQUEST_BODY_CREDENTIALS" }, "rt_1");
     expect(sent.headers.has("authorization")).toBe(false);
     expect(await readText(sent)).toBe(
@@ -143,7 +143,7 @@ describe("token requests", () => {
     expect(codeExchangeRequest(client, grant).headers.get("authorization")).toBe(`Basic ${btoa("alexa:a%2Bb%2Fc")}`);
   });
 
-  it("W2: an answer after the limit counts as none", async () => {
+  it("W2: a response after the time limit is ignored", async () => {
     const slow = () => new Promise<Response>((resolve) => setTimeout(() => resolve(Response.json(GOOD)), 500));
     const sent = refreshRequest({ ...CLIENT, accessTokenScheme: "HTTP_BASIC" }, "rt_1");
     const outcome = await sendTokenRequest(slow, sent, 20);
@@ -152,8 +152,8 @@ describe("token requests", () => {
   });
 });
 
-describe("token answers", () => {
-  it("W1: a complete answer passes every check", () => {
+describe("token responses", () => {
+  it("W1: a complete response passes every check", () => {
     const { ok, checks, tokens } = judge(GOOD);
     expect(checks.filter((check) => !check.ok)).toEqual([]);
     expect(ok).toBe(true);
@@ -184,7 +184,7 @@ describe("token answers", () => {
     expect(refused).toMatchObject({ ok: false, status: 400, error: "invalid_grant" });
   });
 
-  it("should not be cached; a missing header alone does not stop Alexa", () => {
+  it("should not be cached, but Alexa links without the header", () => {
     const { ok, checks } = judge(GOOD, { headers: { "content-type": "application/json" } });
     expect(ok).toBe(true);
     expect(checks.find((check) => check.name === "token_no_store")?.ok).toBe(false);

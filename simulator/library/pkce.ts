@@ -12,7 +12,7 @@ export async function challengeOf(codeVerifier: string): Promise<string> {
   return toBase64Url(new Uint8Array(digest));
 }
 
-/** A fresh verifier (64 characters) and its challenge. */
+/** A new verifier (64 characters) and its challenge. */
 export async function makePkcePair(): Promise<PkcePair> {
   const codeVerifier = randomText(48);
   return { codeVerifier, codeChallenge: await challengeOf(codeVerifier) };

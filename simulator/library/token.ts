@@ -1,13 +1,13 @@
-// Alexa's side of the token endpoint: the exchange, the refresh, and what counts as a usable answer.
+// Alexa's side of the token endpoint: code exchange, refresh, and the checks on the token response.
 import { type Check, firstFailure, must, passed, should } from "./checks.ts";
 import { encodeParameters, toBase64 } from "./encoding.ts";
 
 /** A `fetch` that takes a whole request; the caller decides where it goes. */
 export type Fetch = (request: Request) => Promise<Response>;
 
-/** How long Alexa waits for a token answer, in milliseconds. */
+/** How long Alexa waits for a token response, in milliseconds. */
 export const TOKEN_LIMIT_MS = 4500;
-/** The shortest life of an access token that Alexa accepts, in seconds. */
+/** The shortest access token lifetime that Alexa accepts, in seconds. */
 export const SHORTEST_TOKEN_LIFE_SECONDS = 360;
 /** Alexa's token client is a Java server, not a browser. */
 export const USER_AGENT = "Apache-HttpClient/4.5.13 (Java/1.8.0_372)";
@@ -19,7 +19,7 @@ export interface TokenClient {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly accessTokenScheme: AccessTokenScheme;
-  /** `form`: id and secret are form-encoded before base64, as RFC 6749 §2.3.1 says; `raw`: as they are. */
+  /** `form`: id and secret are form-encoded before base64, as in RFC 6749 §2.3.1; `raw`: they are not. */
   readonly basicEncoding?: "raw" | "form";
 }
 
@@ -31,11 +31,11 @@ export interface Tokens {
 
 export interface TokenOutcome {
   readonly ok: boolean;
-  /** HTTP status; 0 when no answer came in time. */
+  /** HTTP status; 0 if there was no response in time. */
   readonly status: number;
   readonly checks: readonly Check[];
   readonly tokens?: Tokens;
-  /** The OAuth error code of a refusal. */
+  /** The OAuth error code of an error response. */
   readonly error?: string;
   readonly millis: number;
 }
@@ -46,7 +46,7 @@ export interface CodeGrant {
   readonly codeVerifier?: string | undefined;
 }
 
-/** The request that redeems a code, as Alexa sends it: `client_id` in the body even beside HTTP Basic. */
+/** Alexa's request to redeem a code: `client_id` is in the body even with HTTP Basic. */
 export function codeExchangeRequest(client: TokenClient, grant: CodeGrant): Request {
   return tokenRequest(client, {
     grant_type: "authorization_code",
@@ -56,7 +56,7 @@ export function codeExchangeRequest(client: TokenClient, grant: CodeGrant): Requ
   });
 }
 
-/** The request that refreshes, as Alexa sends it: without a scope. */
+/** Alexa's refresh request: it has no scope. */
 export function refreshRequest(client: TokenClient, refreshToken: string): Request {
   return tokenRequest(client, { grant_type: "refresh_token", refresh_token: refreshToken });
 }
@@ -82,7 +82,7 @@ function basicCredentials(client: TokenClient): string {
   return `Basic ${toBase64(new TextEncoder().encode(pair))}`;
 }
 
-/** Sends a token request within Alexa's limit and judges the answer. Never throws. */
+/** Sends a token request within Alexa's time limit and checks the response. Never throws. */
 export async function sendTokenRequest(
   fetch: Fetch,
   request: Request,
@@ -98,7 +98,7 @@ export async function sendTokenRequest(
     return { ...checkTokenResponse(response, body), millis: millis() };
   } catch (error) {
     const late = error instanceof DOMException && error.name === "TimeoutError";
-    const detail = late ? `no answer within ${limitMs / 1000} s` : `no answer: ${String(error)}`;
+    const detail = late ? `no response within ${limitMs / 1000} s` : `no response: ${String(error)}`;
     return { ok: false, status: 0, checks: [must("token_in_time", false, detail)], millis: millis() };
   }
 }
@@ -130,11 +130,11 @@ export function refreshTokens(fetch: Fetch, client: TokenClient, refreshToken: s
   return sendTokenRequest(fetch, refreshRequest(client, refreshToken), limitMs);
 }
 
-/** Judges a token answer as strictly as Alexa does, and a little beyond where RFC 6749 §5.1 asks more. */
+/** Checks a token response as strictly as Alexa does, with advice where RFC 6749 §5.1 asks for more. */
 export function checkTokenResponse(response: Response, body: Uint8Array): Omit<TokenOutcome, "millis"> {
   const status = response.status;
   const type = response.headers.get("content-type") ?? "";
-  const checks: Check[] = [must("token_in_time", true, `answered within ${TOKEN_LIMIT_MS / 1000} s`)];
+  const checks: Check[] = [must("token_in_time", true, `responded within ${TOKEN_LIMIT_MS / 1000} s`)];
   const { json, problem } = readJsonObject(body);
   const error = typeof json?.error === "string" ? json.error : undefined;
   checks.push(must("token_status", status === 200, explainStatus(status, error)));
@@ -177,7 +177,7 @@ function judgeFields(json: Record<string, unknown>): Check[] {
     must(
       "token_life",
       Number(life) >= SHORTEST_TOKEN_LIFE_SECONDS,
-      `lives ${String(life)} s, at least ${SHORTEST_TOKEN_LIFE_SECONDS} s are asked`,
+      `valid for ${String(life)} s; at least ${SHORTEST_TOKEN_LIFE_SECONDS} s are required`,
     ),
     should("token_life_plausible", !whole || life <= 366 * 86_400, `${String(life)} s: seconds, not milliseconds`),
   ];
@@ -189,7 +189,7 @@ function readJsonObject(body: Uint8Array): { json?: Record<string, unknown>; pro
     return { problem: "the body starts with a byte order mark" };
   try {
     const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
-    if (typeof json !== "object" || json === null || Array.isArray(json)) return { problem: "JSON, but no object" };
+    if (typeof json !== "object" || json === null || Array.isArray(json)) return { problem: "JSON, but not an object" };
     return { json: json as Record<string, unknown> };
   } catch {
     return { problem: "the body is not JSON" };
@@ -201,7 +201,7 @@ function explainStatus(status: number, error: string | undefined): string {
   return error ? `${status} ${error}` : `${status}`;
 }
 
-/** One sentence on why a token answer cannot be used. */
+/** One sentence on why a token response cannot be used. */
 export function explainOutcome(outcome: TokenOutcome): string {
-  return firstFailure(outcome.checks)?.detail ?? "the answer is good";
+  return firstFailure(outcome.checks)?.detail ?? "the response is valid";
 }

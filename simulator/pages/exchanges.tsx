@@ -1,5 +1,4 @@
-// The exchange as it happens: each request and answer as a step that opens.
-
+// The list of recorded requests: each one is a step that opens to its request and response.
 import type { Check } from "../library/checks.ts";
 import type { Actor, Exchange, Message } from "../state/exchange.ts";
 import { firstSkill, type Store } from "../state/store.ts";
@@ -8,27 +7,27 @@ interface ExchangesProps {
   readonly store: Store;
   readonly linkId?: string | undefined;
   readonly title?: string;
-  /** Without a linking: only the steps of this party. */
+  /** If no attempt is given: only the steps of this party. */
   readonly of?: Actor;
 }
 
-/** The steps of one linking (or the newest of all), oldest first, with an explanation for newcomers. */
+/** The steps of one attempt (or the newest steps of all attempts), oldest first. */
 export function Exchanges({ store, linkId, title, of }: ExchangesProps) {
   const all = linkId
     ? store.exchanges.filter((exchange) => exchange.linkId === linkId)
     : store.exchanges.filter((exchange) => !of || exchange.from === of || exchange.to === of).slice(-40);
   return (
     <aside class="wire">
-      <h2>{title ?? "On the wire"}</h2>
+      <h2>{title ?? "Requests"}</h2>
       {all.length === 0 ? (
         <p class="soft small">
-          Nothing has been sent yet. Every request and its answer will appear here, in order; tap one to open it.
+          No requests yet. Every request and its response will appear here, in order; tap one to open it.
         </p>
       ) : (
         <>
           <p class="soft small">
-            {all.length} step{all.length === 1 ? "" : "s"}, in order. Tap one to see the request and its answer. Secrets
-            are hidden, codes and tokens shortened.
+            {all.length} step{all.length === 1 ? "" : "s"}, in order. Tap one to see the request and its response.
+            Secrets are hidden, codes and tokens shortened.
           </p>
           <ol class="steps">
             {all.map((exchange) => (
@@ -41,7 +40,7 @@ export function Exchanges({ store, linkId, title, of }: ExchangesProps) {
   );
 }
 
-/** What people call a party. */
+/** The display name of a party. */
 export function actorName(store: Store, actor: Actor): string {
   const company = firstSkill(store)?.company.name ?? "Company";
   const names = {
@@ -90,7 +89,7 @@ function Step({ exchange, store }: { exchange: Exchange; store: Store }) {
           </pre>
           {response && (
             <>
-              <h4>Answer</h4>
+              <h4>Response</h4>
               <pre>
                 <b>{response.status}</b>
                 {spellMessage(response)}
@@ -125,7 +124,7 @@ function spellMessage(message: Message): string {
   return `${headers.length ? `\n${headers.join("\n")}` : ""}${body ? `\n\n${body}` : ""}`;
 }
 
-/** What Alexa looked at: what was not met stands open, the rest folds away. */
+/** What Alexa checked: failed checks are shown, passed ones are collapsed. */
 export function Checks({ checks }: { checks: readonly Check[] }) {
   const met = checks.filter((check) => check.ok);
   const unmet = checks.filter((check) => !check.ok);
@@ -140,7 +139,7 @@ export function Checks({ checks }: { checks: readonly Check[] }) {
       {met.length > 0 && (
         <details class="fold">
           <summary>
-            {met.length} check{met.length === 1 ? "" : "s"} met
+            {met.length} check{met.length === 1 ? "" : "s"} passed
           </summary>
           <CheckList checks={met} />
         </details>

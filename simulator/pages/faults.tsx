@@ -1,4 +1,4 @@
-// Faults to switch on by hand: what goes wrong in the field, one tap each.
+// The page on which faults are switched on: what goes wrong in production, one tap each.
 import type { Hono } from "hono";
 import type { SimulatorContext, SimulatorEnv } from "../state/context.ts";
 import { type Faults, faultsSchema } from "../state/faults.ts";
@@ -17,20 +17,20 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
     presets: [
       {
         id: "probe",
-        label: "Something opens the link first",
-        expect: "A HEAD, a GET and a prefetch come before the customer. Linking still works.",
+        label: "Another program opens the link first",
+        expect: "A HEAD, a GET and a prefetch arrive before the customer. Linking still works.",
         faults: { authorize: { probe: true } },
       },
       {
         id: "long-state",
         label: "A state of 4,096 characters",
-        expect: "It comes back unchanged.",
+        expect: "It is returned unchanged.",
         faults: { authorize: { stateLength: 4096 } },
       },
       {
         id: "wrong-redirect",
         label: "An unknown redirect URI",
-        expect: "The company shows a page and sends nobody back.",
+        expect: "The company shows an error page and does not redirect.",
         faults: { authorize: { wrongRedirectUri: true } },
       },
       {
@@ -41,20 +41,20 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       },
       {
         id: "resend",
-        label: "The code a second time",
-        expect: "Refused; the first tokens live on.",
+        label: "The code is presented twice",
+        expect: "The second redemption is refused, and the first tokens keep working.",
         faults: { tokenClient: { resend: true } },
       },
       {
         id: "impatient",
         label: "Alexa waits only 50 ms",
-        expect: "Linking fails unless the token URL is very quick.",
+        expect: "Linking fails unless the token URL is very fast.",
         faults: { tokenClient: { limitMs: 50 } },
       },
       {
         id: "wrong-secret",
-        label: "Alexa has another client secret",
-        expect: "Nobody can link. The operator’s page counts the refusals.",
+        label: "Alexa uses a wrong client secret",
+        expect: "No customer can link. The operator’s page counts the refusals.",
         faults: { tokenClient: { wrongSecret: true } },
       },
       {
@@ -65,26 +65,26 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       },
       {
         id: "refresh-lost",
-        label: "The refresh answer gets lost",
+        label: "The refresh response is lost",
         expect: "The same refresh token works again.",
         faults: { refresh: { lostResponse: true } },
       },
       {
         id: "events-forged",
         label: "Skill events with a wrong signature",
-        expect: "Answered 400, and nothing changes.",
+        expect: "They are refused with 400, and nothing changes.",
         faults: { events: { signature: "wrong" } },
       },
       {
         id: "events-late",
-        label: "Skill events half an hour late, and twice",
-        expect: "Taken once.",
+        label: "Skill events arrive half an hour late, and twice",
+        expect: "They take effect once.",
         faults: { events: { lateSeconds: 1800, duplicate: true } },
       },
       {
         id: "accept-grant",
         label: "AcceptGrant with a bad code",
-        expect: "The tokens were fine, and linking fails all the same.",
+        expect: "The tokens are valid, but linking fails.",
         faults: { acceptGrant: { badCode: true } },
       },
     ],
@@ -95,55 +95,55 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       {
         id: "lwa-down",
         label: "Login with Amazon is down",
-        expect: "Nothing is lost; the customer may try again.",
+        expect: "Nothing is lost; the customer can try again.",
         faults: { lwa: 503 },
       },
       {
         id: "lwa-html",
         label: "A web page instead of JSON",
-        expect: "A clear failure, no crash.",
+        expect: "A clear error, no crash.",
         faults: { lwa: "html" },
       },
       {
         id: "expires-text",
-        label: "expires_in as text",
+        label: "expires_in as a string",
         expect: "Linking works.",
         faults: { lwaResponse: { expiresInString: true } },
       },
       {
         id: "several",
         label: "Discovery names every region",
-        expect: "One after the other is tried, each with a fresh code.",
+        expect: "They are tried in turn, each with a new code.",
         faults: { discoveryResponse: { endpoints: "several" } },
       },
       {
         id: "foreign",
-        label: "Discovery names a stranger’s host",
-        expect: "No token is ever sent there.",
+        label: "Discovery names a foreign host",
+        expect: "No token is ever sent to it.",
         faults: { discoveryResponse: { endpoints: "foreign" } },
       },
       {
         id: "forbidden",
-        label: "Enablement answers 403",
-        expect: "The customer hears that it did not work, the operator why.",
+        label: "Enablement returns 403",
+        expect: "The customer sees that linking failed, the operator sees why.",
         faults: { enablement: { all: 403 } },
       },
       {
         id: "busy",
-        label: "Enablement answers 429",
-        expect: "Told to try again later.",
+        label: "Enablement returns 429",
+        expect: "The customer is asked to try again later.",
         faults: { enablement: { all: { mode: "status", status: 429, retryAfter: 5 } } },
       },
       {
         id: "api-down",
         label: "Alexa’s API is down",
-        expect: "Linking fails with a reason. Unlinking works here, and is finished at Amazon later.",
+        expect: "Linking fails with a reason. Unlinking works, and is completed at Amazon later.",
         faults: { enablement: { all: 503 } },
       },
       {
         id: "not-linked",
         label: "Enabled, but not linked",
-        expect: "Counts as a failure.",
+        expect: "The attempt fails.",
         faults: { enablementResponse: { notLinked: true } },
       },
     ],
@@ -168,11 +168,11 @@ function showFaults(c: SimulatorContext) {
     "Faults",
     "faults",
     <div class="stack">
-      <h1>Make it go wrong</h1>
+      <h1>Inject faults</h1>
       <p class="soft">
-        Each switch plays something that happens in the field. Turn one on, link again, and read the exchange; the
-        operator’s page (<code>/admin</code>) of the service must say why it failed. Programs set all of them, and
-        finer, with <code>PUT /simulator/faults</code>.
+        Each switch simulates something that happens in production. Turn one on, link again and read the requests. If
+        linking fails, the operator’s page (<code>/admin</code>) of the service shows why. Programs can set these and
+        more with <code>PUT /simulator/faults</code>.
       </p>
       {active && <Active faults={faults} />}
       <div class="grid two">
@@ -210,7 +210,7 @@ function showFaults(c: SimulatorContext) {
 function Active({ faults }: { faults: Faults }) {
   return (
     <div class="card stack">
-      <h2>On now</h2>
+      <h2>Active faults</h2>
       <pre>{JSON.stringify(faults, null, 2)}</pre>
       <ActionButton action="/faults" label="Turn all off" look="plain slim" name="preset" value="" />
     </div>

@@ -1,4 +1,4 @@
-// The frame of every page: who plays, which Amazon account is signed in, and where else to go.
+// The frame of every page: navigation, the current Amazon account, and shared elements.
 import { html, raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { AmazonAccount } from "../state/configuration.ts";
@@ -11,7 +11,7 @@ export type Place = "alexa" | "amazon" | "company" | "app";
 
 export const REGION_NAMES = { NA: "America", EU: "Europe", FE: "Far East" } as const;
 
-/** Answers with a page in the simulator's frame. */
+/** Renders a page in the simulator's frame. */
 export function showPage(c: SimulatorContext, title: string, tab: Tab, children: Child, status: 200 | 400 | 404 = 200) {
   const account = currentAccount(c);
   const company = firstSkill(c.var.store)?.company.name ?? "Company";
@@ -42,7 +42,7 @@ export function showPage(c: SimulatorContext, title: string, tab: Tab, children:
               Alexa simulator
             </a>
             <AccountChip account={account} back={c.req.url} />
-            <nav class="nav" aria-label="Places">
+            <nav class="nav" aria-label="Pages">
               {tabs.map(([id, href, label]) => (
                 <a href={href} class={id} aria-current={id === tab ? "page" : undefined}>
                   {label}
@@ -64,7 +64,7 @@ function AccountChip({ account, back }: { account: AmazonAccount; back: string }
     <a
       class="account"
       href={`/accounts?back=${encodeURIComponent(pathname + search)}`}
-      title="The Amazon account signed in here"
+      title="The Amazon account that is signed in"
     >
       <span class="avatar">{account.name[0]}</span>
       {account.name} · {REGION_NAMES[account.region]}
@@ -72,7 +72,7 @@ function AccountChip({ account, back }: { account: AmazonAccount; back: string }
   );
 }
 
-/** A phone's screen that plays one party; the strip on top says which. */
+/** A phone screen of one party, named in the strip on top. */
 export function Phone({ place, name, children }: { place: Place; name: string; children: Child }) {
   return (
     <section class="phone">
@@ -85,7 +85,7 @@ export function Phone({ place, name, children }: { place: Place; name: string; c
   );
 }
 
-/** The outcome of something at a glance. */
+/** A large mark and heading that show how a step ended. */
 export function Outcome({ kind, title, children }: { kind: "ok" | "bad" | "warn"; title: string; children?: Child }) {
   const sign = { ok: "✓", bad: "✗", warn: "!" }[kind];
   return (

@@ -1,4 +1,4 @@
-// The first page: what account linking is, what can be tried, and how things stand.
+// The overview with the flows to try, the Amazon accounts, and the list of attempts.
 import type { Hono } from "hono";
 import { setCookie } from "hono/cookie";
 import type { Skill } from "../state/configuration.ts";
@@ -38,8 +38,8 @@ function showOverview(c: SimulatorContext) {
       <div class="stack">
         <h1>See account linking happen</h1>
         <p class="soft">
-          This plays Alexa, Login with Amazon and the company’s app, so that you can link an account on your own machine
-          and read every request and answer. No Amazon account, nothing leaves this computer.
+          This simulates Alexa, Login with Amazon and the company’s app, so that you can link an account on your own
+          machine and read every request and response. You need no Amazon account, and nothing leaves this computer.
         </p>
       </div>
       {skill ? <Flows skill={skill} /> : <NoSkill origin={new URL(c.req.url).origin} />}
@@ -61,21 +61,23 @@ function Flows({ skill }: { skill: Skill }) {
         <div class="logo alexa">1</div>
         <h3>Start in the Alexa app</h3>
         <p class="small soft">
-          Enable the skill, sign in at {company}, allow, come back. Alexa’s servers then fetch their tokens.
+          Enable the skill, sign in at {company} and allow the link. Back in the Alexa app, Alexa’s servers get their
+          tokens.
         </p>
       </a>
       <a class="card flow" href="/company">
         <div class="logo">2</div>
         <h3>Start on {company}’s website</h3>
         <p class="small soft">
-          One tap there, one at Amazon. {company}’s server enables the skill, and Amazon calls it back in the middle.
+          Tap once at {company} and once at Amazon. {company}’s server enables the skill, and Amazon calls it back
+          during that request.
         </p>
       </a>
       <a class="card flow" href="/company/app">
         <div class="logo app">3</div>
         <h3>Use {company}’s app</h3>
         <p class="small soft">
-          The app starts linking itself, or is opened by the Alexa app to decide without a password.
+          The app starts linking, or the Alexa app opens it, so that the customer needs no password.
         </p>
       </a>
     </div>
@@ -87,9 +89,9 @@ function NoSkill({ origin }: { origin: string }) {
     <div class="card stack">
       <h2>No skill is registered yet</h2>
       <p>
-        <code>npm run dev</code> registers a demo skill; start it again after the simulator was reloaded, which forgets
-        it. By hand: <code>PUT {origin}/simulator/skill</code> with the values that the Alexa developer console would
-        hold.
+        <code>npm run dev</code> registers a demo skill. The simulator loses it when it reloads; start the command again
+        then. To register a skill yourself, call <code>PUT {origin}/simulator/skill</code> with the values of the Alexa
+        developer console.
       </p>
     </div>
   );
@@ -99,7 +101,7 @@ function State({ store, skill }: { store: Store; skill: Skill }) {
   const faults = Object.keys(store.faults);
   return (
     <div class="card stack">
-      <h2>How things stand</h2>
+      <h2>Current state</h2>
       <dl class="facts">
         <dt>Skill</dt>
         <dd>
@@ -113,16 +115,16 @@ function State({ store, skill }: { store: Store; skill: Skill }) {
         <dd class="wide">
           <code>{skill.tokenUrl}</code>
         </dd>
-        <dt>Alexa identifies by</dt>
+        <dt>Client authentication</dt>
         <dd>{skill.accessTokenScheme === "HTTP_BASIC" ? "HTTP Basic" : "secret in the body"}</dd>
         <dt>PKCE</dt>
         <dd>{skill.pkce ? "on" : "off"}</dd>
         <dt>Faults on</dt>
         <dd>{faults.length === 0 ? "none" : <a href="/faults">{faults.join(", ")}</a>}</dd>
       </dl>
-      <h3>Links now</h3>
+      <h3>Links</h3>
       {store.links.size === 0 ? (
-        <p class="small soft">Nobody has linked yet.</p>
+        <p class="small soft">No account is linked yet.</p>
       ) : (
         <ul class="list small">
           {[...store.links.values()].map((link) => (
@@ -136,17 +138,17 @@ function State({ store, skill }: { store: Store; skill: Skill }) {
           ))}
         </ul>
       )}
-      <ActionButton action="/reset" label="Forget everything" look="plain slim" />
+      <ActionButton action="/reset" label="Reset" look="plain slim" />
     </div>
   );
 }
 
 function Parties({ store }: { store: Store }) {
   const roles = [
-    ["alexa", "The Alexa app and Alexa’s servers. They hold the tokens once linked."],
-    ["amazon", "Amazon’s own sign-in. Used only when linking starts at the company."],
-    ["company", "The service under test: sign-in, consent, tokens."],
-    ["app", "The company’s mobile app, which has the customer signed in already."],
+    ["alexa", "The Alexa app and Alexa’s servers. They hold the tokens of linked accounts."],
+    ["amazon", "Amazon’s sign-in. Used only when linking starts at the company."],
+    ["company", "The service under test: sign-in, consent and tokens."],
+    ["app", "The company’s mobile app, in which the customer is already signed in."],
   ] as const;
   return (
     <div class="card stack">
@@ -172,10 +174,10 @@ function showAccounts(c: SimulatorContext) {
     "Amazon account",
     "none",
     <div class="stack" style="max-width:34rem">
-      <h1>Whose Amazon account?</h1>
+      <h1>Choose an Amazon account</h1>
       <p class="soft">
-        The customer signed in at Amazon in this browser. Where the account lives decides which of Alexa’s three regions
-        serves it, and to which address Alexa returns.
+        This browser is signed in to Amazon with this account. The account’s region decides which of Alexa’s three
+        regions serves it, and which redirect URI Alexa uses.
       </p>
       <form method="post" action="/accounts" class="stack">
         <input type="hidden" name="back" value={back} />
@@ -220,7 +222,7 @@ function showExchanges(c: SimulatorContext, linkId?: string) {
       <section class="stack">
         <h1>Exchanges</h1>
         <p class="soft">
-          One entry for each attempt to link. As JSON: <a href="/simulator/exchanges">/simulator/exchanges</a>
+          One entry for each link attempt. As JSON: <a href="/simulator/exchanges">/simulator/exchanges</a>
         </p>
         <LiveSwitch on={c.req.query("live") === "on"} path={new URL(c.req.url).pathname} />
         <div class="grid">
@@ -242,8 +244,8 @@ function LiveSwitch({ on, path }: { on: boolean; path: string }) {
       <br />
       <span class="soft">
         {on
-          ? "This page renews itself every two seconds. Stop it to open steps."
-          : "Keep this page beside the one on which you link."}
+          ? "This page reloads every two seconds. Turn it off to open steps."
+          : "Keep this page open beside the one on which you link."}
       </span>
     </a>
   );

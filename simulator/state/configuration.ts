@@ -1,4 +1,4 @@
-// What can be configured: skills as they stand in the Alexa developer console, and Amazon accounts.
+// What can be configured: skills, with the values of the Alexa developer console, and Amazon accounts.
 import * as z from "zod";
 
 const webUrl = z.url({ protocol: /^https?$/ });
@@ -7,55 +7,55 @@ const credentials = z.strictObject({ clientId: z.string().min(1).max(100), clien
 export const skillSchema = z.strictObject({
   skillId: z.string().min(1).max(255),
   stage: z.enum(["development", "live"]),
-  /** Name shown to the customer. */
+  /** The name that customers see. */
   name: z.string().min(1),
-  /** In which form the skill gets AcceptGrant. */
+  /** Decides in which form AcceptGrant is sent. */
   type: z.enum(["smart_home", "custom"]).default("smart_home"),
   authorizationUrl: webUrl,
-  /** Address that the company's app claims as universal or app link; with it the Alexa app can open that app. */
+  /** The URL that the company's app claims as a universal link or app link, so that the Alexa app can open it. */
   appAuthorizationUrl: webUrl.optional(),
   tokenUrl: webUrl,
-  /** The company's OAuth client: what Alexa presents to the company. */
+  /** The OAuth client that Alexa presents to the company. */
   clientId: z.string().min(1),
   clientSecret: z.string().min(1),
   accessTokenScheme: z.enum(["HTTP_BASIC", "REQUEST_BODY_CREDENTIALS"]).default("HTTP_BASIC"),
   scopes: z.array(z.string().min(1)).max(15).default([]),
   pkce: z.boolean().default(false),
   vendorId: z.string().regex(/^[A-Za-z0-9]+$/, "letters and digits only"),
-  /** Alexa's redirect addresses: Amazon's own, the simulator's own, or whichever fits the request's host. */
+  /** Which redirect URIs Alexa uses: Amazon's, the simulator's, or whichever matches the request's host. */
   alexaRedirects: z.enum(["auto", "amazon", "simulator"]).default("auto"),
-  /** Amazon's client for linking that starts at the company: what the company presents to Login with Amazon. */
+  /** Amazon's client, which the company presents to Login with Amazon for linking that it starts. */
   lwa: credentials,
-  /** Amazon's client for the event gateway; left out, `lwa` serves for both. */
+  /** Amazon's client for the event gateway (default: `lwa`). */
   eventGateway: credentials.optional(),
-  /** "Your Redirect URLs": where Login with Amazon may send a code, exactly. */
+  /** "Your Redirect URLs": the exact URLs to which Login with Amazon may send a code. */
   redirectUrls: z.array(webUrl).default([]),
   /** A security profile for signing in to the company with an Amazon account (scope `profile`). */
   loginWithAmazon: credentials.extend({ returnUrls: z.array(webUrl).min(1) }).optional(),
-  /** Where signed skill events go; left out, none are sent. */
+  /** Where signed skill events are sent; if omitted, none are sent. */
   eventsUrl: webUrl.optional(),
-  /** Origin of the certificates that sign them; left out, the simulator's own on loopback, else `https://s3.amazonaws.com`. */
+  /** Origin of their certificates (default: the simulator's own on loopback, else `https://s3.amazonaws.com`). */
   certificateOrigin: webUrl.optional(),
-  /** "Send Alexa Events": linking needs an AcceptGrant that is answered well. */
+  /** "Send Alexa Events": linking fails unless AcceptGrant succeeds. */
   sendAlexaEvents: z.boolean().default(false),
-  /** Where AcceptGrant goes (the skill's backend), with HTTP Basic. */
+  /** Where AcceptGrant is sent (the skill's backend), with HTTP Basic. */
   acceptGrant: credentials.extend({ url: webUrl }).optional(),
   reciprocalUrl: webUrl.optional(),
-  /** Where the skill's backend asks who is speaking, with HTTP Basic; left out, nobody can speak. */
+  /** Where the skill's backend asks who is speaking, with HTTP Basic; if omitted, speech is not simulated. */
   personalization: credentials.extend({ url: webUrl }).optional(),
-  /** The company whose website and app the simulator plays as well. */
+  /** The company whose website and app are simulated too. */
   company: z
     .strictObject({
       name: z.string().min(1).default("Acme Home"),
-      /** Address of the company's linking service; left out, the origin of `authorizationUrl`. */
+      /** Origin of the company's linking service (default: the origin of `authorizationUrl`). */
       serviceOrigin: webUrl.optional(),
-      /** Public OAuth client of the company's app. */
+      /** The public OAuth client of the company's app. */
       appClientId: z.string().min(1).default("demo-app"),
       appScope: z.string().default("links"),
-      /** Return addresses registered for the skill; left out, the simulator's own. */
+      /** Return URLs that are registered for the skill (default: the simulator's own). */
       returnUrl: webUrl.optional(),
       appReturnUrl: webUrl.optional(),
-      /** Redirect address that the company's app claims; left out, `/app/callback` of its service. */
+      /** The redirect URI that the company's app claims (default: `/app/callback` of its service). */
       appCallbackUrl: webUrl.optional(),
     })
     .prefault({}),
@@ -67,7 +67,7 @@ export const REGIONS = ["NA", "EU", "FE"] as const;
 export type Region = (typeof REGIONS)[number];
 
 export const accountSchema = z.strictObject({
-  id: z.string().regex(/^[a-z0-9-]+$/, "lower-case letters, digits and hyphens"),
+  id: z.string().regex(/^[a-z0-9-]+$/, "lowercase letters, digits and hyphens"),
   name: z.string().min(1),
   email: z.email(),
   region: z.enum(REGIONS),
@@ -80,17 +80,17 @@ export const BUILT_IN_ACCOUNTS: readonly AmazonAccount[] = [
   { id: "fumi", name: "Fumi", email: "fumi@example.com", region: "FE" },
 ];
 
-/** Key of a skill: its id and stage, which are linked independently of each other. */
+/** Key of a skill: its id and stage, since both stages can be linked side by side. */
 export function skillKey(skillId: string, stage: string): string {
   return `${skillId}/${stage}`;
 }
 
-/** What is wrong with a JSON body, one line per problem, with the path of the field. */
+/** Describes what is wrong with a JSON body: one line per problem, with the path of the field. */
 export function explainProblems(error: z.ZodError): string[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code === "unrecognized_keys")
-      return issue.keys.map((key) => `${[...path, key].join(".")}: no such field`);
+      return issue.keys.map((key) => `${[...path, key].join(".")}: unknown field`);
     return [`${path.join(".") || "(body)"}: ${issue.message}`];
   });
 }

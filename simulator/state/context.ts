@@ -35,7 +35,7 @@ export function contextOf(c: SimulatorContext): RequestContext {
 
 export const ACCOUNT_COOKIE = "amazon-account";
 
-/** The Amazon account signed in in this browser. */
+/** The Amazon account that this browser is signed in to. */
 export function currentAccount(c: SimulatorContext): AmazonAccount {
   const { accounts, currentAccountId } = c.var.store;
   const account = accounts.get(getCookie(c, ACCOUNT_COOKIE) ?? "") ?? accounts.get(currentAccountId);

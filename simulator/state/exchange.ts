@@ -1,6 +1,6 @@
 // One recorded request with its response, and how secrets in it are hidden.
 
-/** Who takes part: the customer's browser, Alexa, Login with Amazon, the company's server, its website or app. */
+/** The parties: the customer's browser, Alexa, Login with Amazon, the company's server, and its website or app. */
 export type Actor = "browser" | "alexa" | "amazon" | "company" | "app";
 
 export interface Message {
@@ -11,7 +11,7 @@ export interface Message {
 export interface Exchange {
   readonly id: number;
   linkId: string | null;
-  /** The exchange during which this one took place. */
+  /** The exchange inside which this one took place. */
   readonly parentId: number | null;
   readonly at: string;
   durationMs: number | null;
@@ -23,9 +23,9 @@ export interface Exchange {
   readonly why: string;
   readonly request: Message & { readonly method: string; readonly url: string };
   response: (Message & { readonly status: number }) | null;
-  /** Why there was no answer. */
+  /** Why there is no response. */
   error: string | null;
-  /** What a reader should notice. */
+  /** What the reader should notice. */
   note: string | null;
 }
 
@@ -33,7 +33,7 @@ const SHORTENED =
   /^(code|access_token|refresh_token|code_verifier|authCode|accessToken|refreshToken|token|result|ticket|id_token|apiAccessToken)$/;
 const HIDDEN = /^(client_secret|clientSecret|password|form_token)$/;
 
-/** The beginning and length of a value that should be recognised, not read. */
+/** Keeps the beginning and the length of a value, so that it can be recognised but not used. */
 function shorten(value: string): string {
   return value.length <= 14 ? value : `${value.slice(0, 10)}…(${value.length})`;
 }
@@ -53,7 +53,7 @@ function maskQuery(query: string): string {
     .join("&");
 }
 
-/** A URL whose codes and tokens are shortened; everything else stands as it was sent. */
+/** Shortens the codes and tokens in a URL and leaves everything else as it was sent. */
 export function maskUrl(url: string): string {
   const split = url.indexOf("?");
   return split < 0 ? url : `${url.slice(0, split)}?${maskQuery(url.slice(split + 1))}`;

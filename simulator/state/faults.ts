@@ -1,20 +1,23 @@
-// The switches that make this Amazon misbehave, one named fault each.
+// The faults that can be injected into the simulated Alexa and Login with Amazon.
 import * as z from "zod";
 
 const times = z.int().positive().optional();
 
-/** A bad answer in place of (or, for `slow`, before) the real one. A number is short for that status, a word for that mode. */
+/**
+ * A faulty response in place of the real one (`slow` only delays it). A number stands for that status, a word for that
+ * mode.
+ */
 const responseObject = z.strictObject({
   mode: z.enum(["status", "html", "empty", "slow", "timeout", "redirect"]).default("status"),
   status: z.int().min(200).max(599).optional(),
-  /** Seconds of a `Retry-After` header. */
+  /** Value of the `Retry-After` header, in seconds. */
   retryAfter: z.int().nonnegative().optional(),
   body: z.record(z.string(), z.unknown()).optional(),
   /** How long `slow` (default 3,000) and `timeout` (default 15,000) wait, in milliseconds. */
   delayMs: z.int().min(0).max(60_000).optional(),
-  /** Only these methods of the address. */
+  /** Applies to these methods only. */
   methods: z.array(z.enum(["GET", "POST", "DELETE"])).optional(),
-  /** How often; left out, until changed. */
+  /** How many requests it applies to; if omitted, all of them. */
   times,
 });
 export type ResponseFault = z.infer<typeof responseObject>;
@@ -32,12 +35,12 @@ const responseFault = z.union([
 export const faultsSchema = z.strictObject({
   /** `POST /auth/o2/token` as a whole. */
   lwa: responseFault.optional(),
-  /** What a good answer of `POST /auth/o2/token` looks like, or a refusal with the given OAuth error. */
+  /** Changes a successful response of `POST /auth/o2/token`, or returns the given OAuth error. */
   lwaResponse: z
     .strictObject({
-      /** `expires_in` as text, as one of Amazon's pages shows it. */
+      /** `expires_in` as a string, as one of Amazon's pages shows it. */
       expiresInString: z.boolean().optional(),
-      /** A refresh answers another refresh token, and the presented one ends. */
+      /** A refresh returns another refresh token and revokes the presented one. */
       newRefreshToken: z.boolean().optional(),
       error: z
         .enum(["invalid_grant", "invalid_client", "invalid_request", "unauthorized_client", "ServerError"])
@@ -61,7 +64,7 @@ export const faultsSchema = z.strictObject({
     })
     .optional(),
   discovery: responseFault.optional(),
-  /** What a good answer of discovery holds. */
+  /** Changes a successful response of endpoint discovery. */
   discoveryResponse: z
     .strictObject({
       endpoints: z.enum(["several", "none", "foreign", "wrong"]).optional(),
@@ -82,28 +85,28 @@ export const faultsSchema = z.strictObject({
     .strictObject({
       /** 201 (and GET 200) whose `accountLink.status` is not LINKED. */
       notLinked: z.boolean().optional(),
-      /** Answers 201 without having called the token URL. */
+      /** 201 without a call of the token URL. */
       withoutToken: z.boolean().optional(),
-      /** Calls the token URL with Amazon's code instead of the company's. */
+      /** The token URL is called with Amazon's code instead of the company's. */
       amazonCode: z.boolean().optional(),
       times,
     })
     .optional(),
-  /** Status of the enablement API for an account of another region; left out, 404. `accept` plays a world without regions. */
+  /** Status of the enablement API for an account of another region (default 404). `accept` ignores regions. */
   wrongRegion: z.union([z.int().min(400).max(599), z.literal("accept")]).optional(),
   /** How Alexa opens the authorization URL. */
   authorize: z
     .strictObject({
-      /** HEAD, two GETs and a prefetch arrive before the customer's browser does. */
+      /** A HEAD, a GET and a prefetch request arrive before the customer's browser does. */
       probe: z.boolean().optional(),
       /** Length of `state` in characters. */
       stateLength: z.int().min(64).max(16_384).optional(),
       redirectHost: z.enum(["pitangui", "layla", "japan"]).optional(),
-      /** Another vendor's redirect URI. */
+      /** The redirect URI of another vendor. */
       wrongRedirectUri: z.boolean().optional(),
       wrongClientId: z.boolean().optional(),
       scope: z.string().optional(),
-      /** PKCE on or off, whatever the skill says. */
+      /** Turns PKCE on or off, whatever the skill's setting. */
       pkce: z.boolean().optional(),
       times,
     })
@@ -111,19 +114,19 @@ export const faultsSchema = z.strictObject({
   /** How Alexa calls the token URL, in every flow. */
   tokenClient: z
     .strictObject({
-      /** Alexa's patience in milliseconds, instead of 4,500. */
+      /** Alexa's time limit in milliseconds, instead of 4,500. */
       limitMs: z.int().positive().max(4500).optional(),
-      /** The same code redeemed so many times at once; the first good answer counts. */
+      /** The number of parallel redemptions of the same code; the first successful response counts. */
       parallel: z.int().min(2).max(50).optional(),
-      /** The code presented once more after the good answer. */
+      /** The code is presented again after a successful response. */
       resend: z.boolean().optional(),
-      /** The first answer never arrives; the same request is sent again. */
+      /** The first response is lost, and the same request is sent again. */
       lostResponse: z.boolean().optional(),
       verifier: z.enum(["missing", "wrong", "extra"]).optional(),
       wrongSecret: z.boolean().optional(),
       wrongRedirectUri: z.boolean().optional(),
       basicEncoding: z.enum(["raw", "form"]).optional(),
-      /** The other way of presenting the client's secret. */
+      /** The client secret is presented the other way (HTTP Basic or body). */
       otherScheme: z.boolean().optional(),
       times,
     })
@@ -131,11 +134,11 @@ export const faultsSchema = z.strictObject({
   /** How Alexa refreshes. */
   refresh: z
     .strictObject({
-      /** So many refreshes at once. */
+      /** The number of parallel refreshes. */
       parallel: z.int().min(2).max(50).optional(),
-      /** The first answer never arrives; the same refresh token is presented again. */
+      /** The first response is lost, and the same refresh token is presented again. */
       lostResponse: z.boolean().optional(),
-      /** The refresh token before the newest one. */
+      /** The previous refresh token is presented. */
       oldToken: z.boolean().optional(),
       times,
     })
@@ -144,7 +147,7 @@ export const faultsSchema = z.strictObject({
   events: z
     .strictObject({
       duplicate: z.boolean().optional(),
-      /** Age of the event when it is sent, in seconds. */
+      /** How old the event is when it is sent, in seconds. */
       lateSeconds: z.int().min(0).max(86_400).optional(),
       signature: z.enum(["wrong", "missing", "other_body"]).optional(),
       certificate: z.enum(["expired", "wrong_host", "other_root", "missing_intermediate"]).optional(),
@@ -157,7 +160,7 @@ export const faultsSchema = z.strictObject({
   acceptGrant: z
     .strictObject({
       badCode: z.boolean().optional(),
-      /** Custom skills: no token in the context, so that only Alexa's id tells whose account it is. */
+      /** Custom skills: no token in the context, so that only Alexa's user id identifies the account. */
       withoutAccessToken: z.boolean().optional(),
       times,
     })
@@ -166,14 +169,14 @@ export const faultsSchema = z.strictObject({
 export type Faults = z.infer<typeof faultsSchema>;
 export type FaultName = keyof Faults;
 
-/** A fault, counted down: one with `times` ends after so many uses. Undefined when the switch is off. */
+/** The fault of that name, if it is on. A fault with `times` is counted down and turned off after its last use. */
 export function useFault<Name extends FaultName>(faults: Faults, name: Name): Faults[Name] {
   const fault = faults[name];
   if (fault !== undefined && countDown(fault)) delete faults[name];
   return fault;
 }
 
-/** The answer fault of one region's enablement API for a method, counted down. */
+/** The fault of one region's enablement API for a method, counted down like the others. */
 export function useEnablementFault(
   faults: Faults,
   region: "NA" | "EU" | "FE",
@@ -197,8 +200,10 @@ function countDown(fault: unknown): boolean {
   return limited.times <= 0;
 }
 
-/** Plays an answer fault: the bad answer, or undefined (after its delay) when the real one should follow. */
-export async function playResponseFault(fault: ResponseFault | undefined): Promise<Response | undefined> {
+/**
+ * Applies a response fault: returns the faulty response, or undefined (after its delay) if the real one should follow.
+ */
+export async function applyResponseFault(fault: ResponseFault | undefined): Promise<Response | undefined> {
   if (!fault) return undefined;
   const headers = new Headers(fault.retryAfter === undefined ? {} : { "retry-after": String(fault.retryAfter) });
   switch (fault.mode) {
@@ -236,12 +241,12 @@ function messageOf(status: number): string {
     401: "The customer's token is not valid",
     403: "Not allowed for this client or this customer",
     404: "Not found",
-    409: "The skill is being enabled already",
+    409: "The skill is already being enabled",
     429: "Too many requests",
     500: "Internal server error",
     503: "Service unavailable",
   };
-  return messages[status] ?? "Refused";
+  return messages[status] ?? "Request failed";
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,4 +1,4 @@
-// Records every request and response, in the order in which they began.
+// Records every request with its response, in the order in which the requests began.
 import type { Fetch } from "../library/token.ts";
 import { type Actor, type Exchange, maskBody, maskHeaders, maskUrl } from "./exchange.ts";
 import { now, type Store } from "./store.ts";
@@ -14,7 +14,7 @@ export interface About {
 
 const KEPT = 500;
 
-/** Notes the beginning of an exchange. */
+/** Records the request of an exchange. */
 export function beginExchange(store: Store, about: About, request: Request, body: string): Exchange {
   const exchange: Exchange = {
     id: store.nextExchange++,
@@ -41,7 +41,7 @@ export function beginExchange(store: Store, about: About, request: Request, body
   return exchange;
 }
 
-/** Notes the answer of an exchange. */
+/** Records the response of an exchange. */
 export function endExchange(exchange: Exchange, response: Response, body: string, durationMs: number): void {
   exchange.durationMs = Math.round(durationMs);
   exchange.response = {
@@ -51,7 +51,7 @@ export function endExchange(exchange: Exchange, response: Response, body: string
   };
 }
 
-/** A `fetch` that records what it sends and gets. Never follows redirects. */
+/** A `fetch` that records requests and responses. It never follows redirects. */
 export function recordingFetch(store: Store, send: Fetch, about: About, begun?: (exchange: Exchange) => void): Fetch {
   return async (request) => {
     const body = request.body ? await readText(request.clone()) : "";
@@ -66,13 +66,13 @@ export function recordingFetch(store: Store, send: Fetch, about: About, begun?: 
       return new Response(empty ? null : bytes, { status: response.status, headers: response.headers });
     } catch (error) {
       exchange.durationMs = Math.round(performance.now() - start);
-      exchange.error = error instanceof Error && error.name === "TimeoutError" ? "no answer in time" : String(error);
+      exchange.error = error instanceof Error && error.name === "TimeoutError" ? "no response in time" : String(error);
       throw error;
     }
   };
 }
 
-/** Records a step that the customer's browser or phone takes by itself: opening an address. */
+/** Records a step that the customer's browser or phone takes: opening a URL. */
 export function recordStep(store: Store, about: About, url: string, note?: string): Exchange {
   const exchange = beginExchange(store, about, new Request("http://localhost/"), "");
   const step = {

@@ -1,4 +1,4 @@
-// Everything this Amazon remembers, in the memory of one isolate.
+// Everything that the simulator keeps, in the memory of one isolate.
 import type { AuthorizationRequest } from "../library/authorization-request.ts";
 import type { Check } from "../library/checks.ts";
 import { randomText } from "../library/encoding.ts";
@@ -6,26 +6,29 @@ import { type AmazonAccount, BUILT_IN_ACCOUNTS, type Skill, type SkillStage, ski
 import type { Exchange } from "./exchange.ts";
 import type { Faults } from "./faults.ts";
 
-/** How a linking started: in the Alexa app with a web page, in the Alexa app with the company's app, or at the company. */
+/**
+ * Where an attempt started: in the Alexa app with a web page, in the Alexa app with the company's app, or at the
+ * company.
+ */
 export type Flow = "alexa_app" | "alexa_app_to_app" | "company";
 
-/** One attempt to link, from the first tap to the outcome. */
+/** One link attempt, from the first tap to the outcome. */
 export interface Attempt {
   readonly linkId: string;
   readonly flow: Flow;
   readonly skillId: string;
   readonly stage: SkillStage;
   accountId: string;
-  /** Speaker who links for their own voice; undefined when the account links. */
+  /** The speaker who links a personal account; undefined for the shared account. */
   readonly person?: string | undefined;
   readonly startedAt: number;
   request?: AuthorizationRequest;
   /** `state` of the company's request to Amazon, when it started there. */
   amazonState?: string;
-  /** An answer arrived at the redirect URI. */
+  /** The customer has come back to the redirect URI. */
   redirected?: boolean;
   outcome: "running" | "linked" | "failed" | "cancelled";
-  /** Why it failed, for people. */
+  /** Why it failed, in plain words. */
   reason?: string;
   checks: Check[];
 }
@@ -37,9 +40,9 @@ export interface Link {
   readonly skillId: string;
   readonly stage: SkillStage;
   readonly accountId: string;
-  /** Speaker whose own link this is; undefined for the account's, which all speakers share. */
+  /** The speaker who owns this link; undefined for the account's link, which all speakers share. */
   readonly person?: string | undefined;
-  /** Alexa's id of the customer for this skill, new at every enablement; the account's and its speakers' links have the same. */
+  /** Alexa's user id for this skill, new at every enablement. The account's link and its speakers' links share it. */
   readonly userId: string;
   accessToken: string;
   refreshToken: string;
@@ -47,7 +50,7 @@ export interface Link {
   expiresAt: number;
   readonly linkedAt: number;
   refreshes: number;
-  /** False after the company refused a refresh for good. */
+  /** False once the company has refused a refresh with a definite error. */
   alive: boolean;
 }
 
@@ -63,7 +66,9 @@ export interface AmazonGrant {
 
 export interface AmazonCode {
   readonly grant: AmazonGrant;
-  /** `grant` codes come with AcceptGrant, `reciprocal` ones with the reciprocal call; both without a redirect URI. */
+  /**
+   * `grant` codes are sent with AcceptGrant, `reciprocal` codes with the reciprocal call; neither has a redirect URI.
+   */
   readonly kind: "authorization" | "grant" | "reciprocal";
   readonly clientIds: readonly string[];
   readonly redirectUri: string | undefined;
@@ -81,9 +86,9 @@ export interface Device {
   accessToken?: string;
   refreshToken?: string;
   signIn?: { readonly state: string; readonly codeVerifier: string; readonly then: string };
-  /** What the app shows next: the outcome of the last step. */
+  /** The outcome of the last step, which the app shows next. */
   message?: { readonly kind: "ok" | "bad" | "warn"; readonly title: string; readonly detail: string };
-  /** The linking that the app started last. */
+  /** The newest attempt that the app started. */
   linkId?: string;
 }
 
@@ -100,7 +105,7 @@ export interface Certificates {
 export interface Store {
   readonly skills: Map<string, Skill>;
   readonly accounts: Map<string, AmazonAccount>;
-  /** Who is signed in at Amazon in browsers that did not choose. */
+  /** The Amazon account of browsers that have not chosen one. */
   currentAccountId: string;
   readonly attempts: Map<string, Attempt>;
   readonly links: Map<string, Link>;
@@ -113,7 +118,7 @@ export interface Store {
   clockOffsetMs: number;
   /** Whether the company's app is on the customer's phone. */
   appInstalled: boolean;
-  /** What the company's app remembers on each phone, by the browser's cookie. */
+  /** What the company's app stores on each phone, by the browser's cookie. */
   readonly devices: Map<string, Device>;
   certificates?: Certificates;
 }
@@ -137,7 +142,7 @@ export function createStore(): Store {
   };
 }
 
-/** Forgets every linking, link, token, exchange and fault; skills and accounts stay. */
+/** Deletes all attempts, links, tokens, exchanges and faults. Skills and accounts stay. */
 export function resetStore(store: Store): void {
   const { attempts, links, codes, accessTokens, refreshTokens, devices } = store;
   for (const map of [attempts, links, codes, accessTokens, refreshTokens, devices]) map.clear();
@@ -148,7 +153,7 @@ export function resetStore(store: Store): void {
   store.appInstalled = false;
 }
 
-/** The simulator's own time in milliseconds since 1970; `POST /simulator/clock` moves it. */
+/** The simulator's clock, in milliseconds since 1970; `POST /simulator/clock` moves it. */
 export function now(store: Store): number {
   return Date.now() + store.clockOffsetMs;
 }
@@ -157,29 +162,29 @@ export function findSkill(store: Store, skillId: string, stage: string): Skill |
   return store.skills.get(skillKey(skillId, stage));
 }
 
-/** The skill that pages show when none is named: the one registered first. */
+/** The skill that was registered first: pages show it unless another one is named. */
 export function firstSkill(store: Store): Skill | undefined {
   return store.skills.values().next().value;
 }
 
-/** Key of the account's link, or of one speaker's. */
+/** Key of the account's link, or of one speaker's link. */
 export function linkKey(accountId: string, skillId: string, stage: string, person?: string): string {
   return `${accountId}/${skillKey(skillId, stage)}${person === undefined ? "" : `/${person}`}`;
 }
 
-/** All links of one enablement: the account's and its speakers'. */
+/** All links of one enablement: the account's link and its speakers' links. */
 export function linksOf(store: Store, of: Pick<Link, "accountId" | "skillId" | "stage">): Link[] {
   return [...store.links.values()].filter(
     ({ accountId, skillId, stage }) => accountId === of.accountId && skillId === of.skillId && stage === of.stage,
   );
 }
 
-/** Alexa's id of a speaker of an account. */
+/** Alexa's person id of a speaker. */
 export function personIdOf(accountId: string, person: string): string {
   return `amzn1.ask.person.${accountId}.${person}`.toUpperCase().replace("AMZN1.ASK.PERSON", "amzn1.ask.person");
 }
 
-/** Begins a linking and remembers it, newest last; only the newest hundred are kept. */
+/** Starts an attempt. Only the newest hundred are kept, newest last. */
 export function startAttempt(
   store: Store,
   start: Pick<Attempt, "flow" | "skillId" | "stage" | "accountId" | "person">,
@@ -196,7 +201,7 @@ export function startAttempt(
   return attempt;
 }
 
-/** Ends a linking without success. */
+/** Marks an attempt as failed. */
 export function failAttempt(attempt: Attempt, reason: string, checks: readonly Check[] = []): void {
   attempt.outcome = "failed";
   attempt.reason = reason;

@@ -1,4 +1,4 @@
-// The other half of the fake company: linking that starts at the company, by page and by API, as briefly as it can be done.
+// The other half of the fake company: a minimal version of linking that starts at the company, by page and by API.
 import { encodeParameters, rawParameter, rawQuery } from "../library/encoding.ts";
 import { challengeOf } from "../library/pkce.ts";
 import type { Fetch } from "../library/token.ts";
@@ -8,7 +8,7 @@ export interface LinkingCompany {
   readonly skillId: string;
   readonly stage: string;
   readonly lwa: { readonly clientId: string; readonly clientSecret: string };
-  /** Sends to Amazon, which is the simulator. */
+  /** Sends a request to Amazon, which is the simulator. */
   readonly amazon: Fetch;
   readonly amazonOrigin: string;
   readonly mintCode: (redirectUri: string) => string;
@@ -22,7 +22,7 @@ interface Started {
 const VERIFIER = "exampleVerifier-0123456789-abcdefghijklmnopqrstuvwxyz";
 const SEE_OTHER = 303;
 
-/** Answers the company's linking addresses; undefined for all others. */
+/** Serves the company's linking endpoints; returns undefined for all other URLs. */
 export function createFakeLinking(company: LinkingCompany) {
   const started = new Map<string, Started>();
   let amazonToken: { token: string; endpoint: string } | undefined;

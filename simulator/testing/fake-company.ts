@@ -1,4 +1,4 @@
-// A company's OAuth server in one small file, correct by default and breakable on purpose: it tests the simulator.
+// A small OAuth server that tests the simulator: correct by default, with one deliberate defect on request.
 
 import { challengeOf } from "../library/pkce.ts";
 import { readText } from "../state/recording.ts";
@@ -28,11 +28,11 @@ export type Breakage =
   | "short_token_life"
   | "same_access_token"
   | "strict_rotation"
-  | "fault_is_invalid_grant"
+  | "error_is_invalid_grant"
   | "html_content_type"
   | "byte_order_mark"
   | "slow_token"
-  | "new_link_kills_old"
+  | "new_link_revokes_old"
   | "denial_dead_end"
   | "needs_browser_headers";
 
@@ -42,7 +42,7 @@ interface Code {
   used: boolean;
 }
 
-/** Answers as the company would. `broken` names what is wrong with this one. */
+/** Creates the server. `broken` names its defect. */
 export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage) {
   const codes = new Map<string, Code>();
   const refreshTokens = new Set<string>();
@@ -111,7 +111,7 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
       return Response.json({ error: "invalid_grant" }, { status: 400 });
     }
     code.used = true;
-    if (broken === "new_link_kills_old") refreshTokens.clear();
+    if (broken === "new_link_revokes_old") refreshTokens.clear();
     const refreshToken = `rt_fake${++sequence}`;
     refreshTokens.add(refreshToken);
     return response(refreshToken, false);
@@ -127,7 +127,7 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
 
   function refresh(presented: string): Response {
     if (!refreshTokens.has(presented)) return Response.json({ error: "invalid_grant" }, { status: 400 });
-    if (broken === "fault_is_invalid_grant") return Response.json({ error: "invalid_grant" }, { status: 400 });
+    if (broken === "error_is_invalid_grant") return Response.json({ error: "invalid_grant" }, { status: 400 });
     if (broken !== "strict_rotation") return response(presented, true);
     refreshTokens.delete(presented);
     const next = `rt_fake${++sequence}`;
@@ -151,7 +151,7 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
   }
 
   return {
-    /** A code of the company's own for the enablement call. */
+    /** Issues a code for the enablement call. */
     mintCode(redirectUri: string): string {
       const code = `c_fake${++sequence}`;
       codes.set(code, { redirectUri, challenge: null, used: false });

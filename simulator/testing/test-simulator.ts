@@ -31,7 +31,7 @@ export function skill(changes: Record<string, unknown> = {}) {
   };
 }
 
-/** Sets the stage; `broken` names what is wrong with the company. */
+/** Starts a simulator with a registered skill; `broken` names the defect of the company. */
 export async function startSimulator(changes: Record<string, unknown> = {}, broken?: Breakage) {
   const company = createFakeCompany({ ...COMPANY, redirectUris: REDIRECT_URIS }, broken);
   const simulator = createSimulator();
@@ -70,7 +70,7 @@ export async function startSimulator(changes: Record<string, unknown> = {}, brok
     exchanges: async () => (await json<{ items: Exchange[] }>("GET", "/simulator/exchanges")).items,
     post: (url: string, form: Record<string, string> = {}, headers: Record<string, string> = {}) =>
       call(url, { method: "POST", body: new URLSearchParams(form), headers }),
-    /** The customer taps "Enable to use", allows (or not) at the company, and comes back: the last page. */
+    /** The customer taps "Enable to use", allows or denies at the company, and comes back. Returns the last page. */
     async linkFromAlexa(options: { account?: string; decision?: string } = {}) {
       const started = await call("/alexa-app/enable", {
         method: "POST",
