@@ -253,7 +253,7 @@ CREATE TABLE oauth_metrics (
   name TEXT NOT NULL,
   count INTEGER NOT NULL,
   PRIMARY KEY (hour_at, skill_id, name)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE skill_events (
   request_id TEXT PRIMARY KEY,
@@ -275,25 +275,20 @@ CREATE TABLE sign_in_attempts (
 ) STRICT;
 CREATE INDEX sign_in_attempts_by_expiry ON sign_in_attempts (expires_at);
 
--- What was made and ended, to be told to the company's own servers. Triggers write it, in the transaction of what it reports:
--- no way of making or ending a link can forget it. Only while somebody wants to be told.
-CREATE TABLE settings (
-  name TEXT PRIMARY KEY,
-  value TEXT NOT NULL
-) STRICT;
-
+-- Messages about links made and removed, for the company's servers. Triggers write them in the transaction of the change, so no way of
+-- making or removing a link can omit one. Without a configured webhook the scheduled work deletes them. The key serves the query for due messages.
 CREATE TABLE webhook_outbox (
-  id TEXT PRIMARY KEY,
+  next_attempt_at INTEGER NOT NULL DEFAULT 0,
+  occurred_at INTEGER NOT NULL,
+  id TEXT NOT NULL,
   type TEXT NOT NULL,
   data TEXT NOT NULL,                -- JSON, as it is sent
-  occurred_at INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
-  next_attempt_at INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX webhook_outbox_by_time ON webhook_outbox (next_attempt_at, occurred_at);
+  PRIMARY KEY (next_attempt_at, occurred_at, id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER webhook_link_created AFTER INSERT ON grants
-WHEN NEW.skill_id IS NOT NULL AND EXISTS (SELECT 1 FROM settings WHERE name = 'webhooks')
+WHEN NEW.skill_id IS NOT NULL
 BEGIN
   INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
     'msg_' || lower(hex(randomblob(16))), 'link.created',
@@ -304,7 +299,6 @@ END;
 
 CREATE TRIGGER webhook_link_removed AFTER UPDATE OF revoked_at ON grants
 WHEN NEW.skill_id IS NOT NULL AND OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL
-  AND EXISTS (SELECT 1 FROM settings WHERE name = 'webhooks')
 BEGIN
   INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
     'msg_' || lower(hex(randomblob(16))), 'link.removed',
@@ -314,9 +308,9 @@ BEGIN
   );
 END;
 
--- A living link goes with its user or its skill, or was idle for too long. Only here the database's own clock tells the time.
+-- A live link whose row is deleted: its user, skill or client was deleted. The only use of the database's own clock.
 CREATE TRIGGER webhook_link_deleted AFTER DELETE ON grants
-WHEN OLD.skill_id IS NOT NULL AND OLD.revoked_at IS NULL AND EXISTS (SELECT 1 FROM settings WHERE name = 'webhooks')
+WHEN OLD.skill_id IS NOT NULL AND OLD.revoked_at IS NULL
 BEGIN
   INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (
     'msg_' || lower(hex(randomblob(16))), 'link.removed',

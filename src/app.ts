@@ -33,7 +33,6 @@ import { reciprocalRoutes } from "./skill-backend/reciprocal.ts";
 import { StorageFault } from "./storage/d1.ts";
 import { messagesFor } from "./ui/messages.ts";
 import { renderErrorPage } from "./ui/page.tsx";
-import { followConfiguration } from "./webhooks/webhooks.ts";
 
 /** How a path speaks: OAuth's JSON, problem documents, or pages. Errors nobody foresaw follow it (W1, F6). */
 type Dialect = "oauth" | "problem" | "page";
@@ -72,7 +71,6 @@ export function createService(config: Config, now: () => number = () => Date.now
   const caches = new Caches();
   const counters = new Counters(config.metricsFlushMs);
   let keyring: Promise<Keyring> | undefined;
-  let webhooksFollow = false;
 
   async function runtime(env: Env, issuer: string, background: (work: Promise<unknown>) => void): Promise<Runtime> {
     keyring ??= createKeyring(config.masterKey, config.previousMasterKey);
@@ -102,10 +100,6 @@ export function createService(config: Config, now: () => number = () => Date.now
     }
     const rt = await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work));
     c.set("runtime", rt);
-    if (config.webhook && !webhooksFollow) {
-      webhooksFollow = true;
-      rt.background(followConfiguration(rt).catch(() => (webhooksFollow = false)));
-    }
     // The router takes `/token/` for `/token`; only the path that is documented exists (W1).
     if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c as AppContext);
     else await next();

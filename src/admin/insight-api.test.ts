@@ -2,11 +2,13 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
+import { queryPlan } from "../../test/support/query-plan.ts";
 import { START, startService } from "../../test/support/service.ts";
 import { attemptListStatement } from "../storage/attempts/list.ts";
 import { recordRefusals } from "../storage/attempts/refusals.ts";
 import { auditListStatement } from "../storage/maintenance/audit-list.ts";
-import { addCountsStatement, HOUR_MS } from "../storage/maintenance/metrics.ts";
+import { addCounts, HOUR_MS } from "../storage/maintenance/metrics.ts";
+import { write } from "../storage/sql.ts";
 import { visible } from "./insight-api.ts";
 
 async function seedLinkings(count: number): Promise<void> {
@@ -215,9 +217,7 @@ describe("the audit", () => {
       [{ userId: "u" }, "audit_by_user"],
       [{ grantId: "g" }, "audit_by_grant"],
     ] as const) {
-      const spy = { prepare: (sql: string) => env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`) } as unknown as D1Database;
-      const { results } = await auditListStatement(spy, filter, 5, 10).all<{ detail: string }>();
-      const plan = results.map((row) => row.detail).join("; ");
+      const plan = await queryPlan(auditListStatement(filter, 5, 10));
       expect(plan).toContain(index);
       expect(plan).not.toContain("TEMP B-TREE");
     }
@@ -233,14 +233,18 @@ describe("metrics", () => {
       name,
       count,
     });
-    await addCountsStatement(env.DB, [
-      row(1, "skill-a", "authorize_shown", 10),
-      row(1, "skill-a", "code_redeemed_authorize", 6),
-      row(2, "skill-a", "authorize_shown", 10),
-      row(2, "skill-a", "linking_started", 4),
-      row(3, "skill-a", "code_redeemed_enablement", 3),
-      row(3, "skill-b", "token_error_invalid_grant", 1),
-    ]).run();
+    await write(
+      env.DB,
+      addCounts([
+        row(1, "skill-a", "authorize_shown", 10),
+        row(1, "skill-a", "code_redeemed_authorize", 6),
+        row(2, "skill-a", "authorize_shown", 10),
+        row(2, "skill-a", "linking_started", 4),
+        row(3, "skill-a", "code_redeemed_enablement", 3),
+        row(3, "skill-b", "token_error_invalid_grant", 1),
+      ]),
+      false,
+    );
   }
 
   it("mirrors Amazon's split with its completion rate", async () => {

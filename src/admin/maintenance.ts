@@ -4,9 +4,9 @@ import { abandonExpiredAttempts } from "../linking/complete.ts";
 import { finishPendingUnlinks } from "../linking/unlink.ts";
 import { rotateKeysWhenDue } from "../oauth/keys.ts";
 import type { Runtime } from "../runtime.ts";
-import { resealChunk } from "../storage/maintenance/reseal.ts";
 import { SWEEPS, sweep } from "../storage/maintenance/sweeps.ts";
-import { deliverWebhooks, followConfiguration } from "../webhooks/webhooks.ts";
+import { deliverOrClear } from "../webhooks/webhooks.ts";
+import { resealChunk } from "./reseal.ts";
 
 export interface MaintenanceLimits {
   /** Rows that one sweep takes in one round. */
@@ -53,10 +53,7 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   const swept = await part("sweep", { counts: {}, more: true }, () => sweepAll(rt, limits));
   const resealed = await part("reseal", 0, () => resealChunk(rt, limits.reseals));
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
-  const deliveredWebhooks = await part("webhooks", 0, async () => {
-    await followConfiguration(rt);
-    return deliverWebhooks(rt, limits.webhookRounds);
-  });
+  const deliveredWebhooks = await part("webhooks", 0, () => deliverOrClear(rt, limits.webhookRounds));
   // Last: Amazon may be slow, and nothing else should wait for it.
   const dueAt = limits.unlinksAtOnce ? Number.MAX_SAFE_INTEGER : rt.now();
   const finishedUnlinks = await part("unlinks", 0, () => finishPendingUnlinks(rt, limits.unlinks, dueAt));

@@ -18,6 +18,7 @@ import { auditStatement } from "../storage/maintenance/audit.ts";
 import { readLinksOfUser } from "../storage/users/account.ts";
 import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";
 import type { User } from "../storage/users/users.ts";
+import { deliverOrClearSoon } from "../webhooks/webhooks.ts";
 import { rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/users`. The guard stands before it. */
@@ -140,7 +141,10 @@ async function eraseWithReport(c: AppContext): Promise<Response> {
   return report ? json(c, report) : problem("not_found");
 }
 
-function erase(c: AppContext): Promise<ErasureReport | null> {
+async function erase(c: AppContext): Promise<ErasureReport | null> {
   const rt = c.var.runtime;
-  return eraseUser(rt.db, c.req.param("id") ?? "", rt.requestId, rt.now());
+  const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.requestId, rt.now());
+  // Waiting webhook messages name the account's id.
+  if (report) deliverOrClearSoon(rt);
+  return report;
 }

@@ -1,8 +1,8 @@
 // Counters: gathered per isolate, written in one trip every two seconds after the answer. They may be lost; audit never is.
 
-import { type Refusal, refusalsStatement } from "../storage/attempts/refusals.ts";
-import { batch } from "../storage/d1.ts";
-import { addCountsStatement } from "../storage/maintenance/metrics.ts";
+import { addRefusals, type Refusal } from "../storage/attempts/refusals.ts";
+import { addCounts } from "../storage/maintenance/metrics.ts";
+import { batch } from "../storage/sql.ts";
 import type { Log } from "./log.ts";
 
 /**
@@ -127,10 +127,7 @@ export class Counters {
     try {
       await batch(
         where.db,
-        [
-          ...(counts.length > 0 ? [addCountsStatement(where.db, counts)] : []),
-          ...(refusals.length > 0 ? [refusalsStatement(where.db, refusals)] : []),
-        ],
+        [...(counts.length > 0 ? [addCounts(counts)] : []), ...(refusals.length > 0 ? [addRefusals(refusals)] : [])],
         false,
       );
     } catch (error) {

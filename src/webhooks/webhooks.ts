@@ -1,4 +1,4 @@
-// Webhooks: the company's own servers learn of each link made and ended, signed as Standard Webhooks describes, at least once.
+// Webhooks: reports each link made and removed to the company's servers, at least once, signed as Standard Webhooks describes.
 
 import { utf8 } from "../crypto/encoding.ts";
 import type { WebhookConfig } from "../env.ts";
@@ -6,39 +6,41 @@ import { fetchOut, OutboundFault } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import {
   claimMessages,
+  clearOutbox,
   type OutboxMessage,
   type Settlement,
   settleMessages,
-  switchWebhooks,
 } from "../storage/maintenance/webhooks.ts";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
-/** How long after each failed attempt the next one follows; the last goes on. Finer than five minutes only while requests come. */
+/** Wait after each failed attempt; the last one repeats. Waits under five minutes need requests, which trigger deliveries. */
 const WAITS_MS = [5 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS];
 const GIVE_UP_AFTER_MS = 5 * 24 * HOUR_MS;
 const DELIVERY_LIMITS = { timeoutMs: 5000, maxBytes: 16 * 1024 };
-/** Longer than a delivery and its note take. */
+/** Longer than a delivery and recording its outcome take. */
 const CLAIM_MS = 30 * SECOND_MS;
 const AT_ONCE = 10;
 
-/** A link was made or ended in this request: what waits is delivered after the answer. Without webhooks it does nothing. */
+/** Delivers waiting messages after the response. For requests that made or ended a link. Without a webhook it does nothing. */
 export function deliverSoon(rt: Runtime): void {
-  if (!rt.config.webhook) return;
+  if (rt.config.webhook) deliverOrClearSoon(rt);
+}
+
+/** `deliverOrClear` after the response. For erasures: waiting messages name the account's id. */
+export function deliverOrClearSoon(rt: Runtime): void {
   rt.background(
-    deliverWebhooks(rt).catch((error: unknown) => {
+    deliverOrClear(rt, 1).catch((error: unknown) => {
       rt.log.warn("webhooks_waiting", { message: String(error).slice(0, 200) });
     }),
   );
 }
 
-/** For an isolate's first request, and for each scheduled run: what is written follows the configuration. */
-export async function followConfiguration(rt: Runtime): Promise<void> {
-  await switchWebhooks(rt.db, rt.config.webhook !== undefined);
-}
-
-/** Delivers what is due, ten at a time, until nothing is or none of ten was taken; the number delivered. Any number may run at once. */
+/**
+ * Delivers due messages, ten at a time, until none is due or the receiver accepts none of ten. Returns the number delivered.
+ * Any number of calls may run at the same time.
+ */
 export async function deliverWebhooks(rt: Runtime, rounds = 1): Promise<number> {
   const { webhook } = rt.config;
   if (!webhook) return 0;
@@ -55,22 +57,29 @@ export async function deliverWebhooks(rt: Runtime, rounds = 1): Promise<number> 
   return delivered;
 }
 
+/** For the scheduled work: delivers `rounds` of ten messages, or deletes all when no webhook is configured. */
+export async function deliverOrClear(rt: Runtime, rounds: number): Promise<number> {
+  if (rt.config.webhook) return deliverWebhooks(rt, rounds);
+  await clearOutbox(rt.db);
+  return 0;
+}
+
 async function deliver(rt: Runtime, webhook: WebhookConfig, message: OutboxMessage): Promise<Settlement> {
   const outcome = await send(webhook, message, rt.now());
   if (outcome === "delivered") return { message, next: "delivered" };
-  const dead = rt.now() - message.occurred_at > GIVE_UP_AFTER_MS;
+  const dead = rt.now() - message.occurredAt > GIVE_UP_AFTER_MS;
   const fields = { id: message.id, type: message.type, attempts: message.attempts, outcome };
   if (dead) rt.log.alert("webhook_given_up", fields);
   else rt.log.warn("webhook_failed", fields);
   return { message, next: dead ? "dead" : rt.now() + (WAITS_MS[message.attempts - 1] ?? 12 * HOUR_MS) };
 }
 
-/** Any 2xx counts as taken. `outcome` otherwise: the status, or why there was none. */
+/** `delivered` for any 2xx; else the status, or the reason why there was none. */
 async function send(webhook: WebhookConfig, message: OutboxMessage, now: number): Promise<string | number> {
   const timestamp = Math.floor(now / SECOND_MS);
   const body = JSON.stringify({
     type: message.type,
-    timestamp: new Date(message.occurred_at).toISOString(),
+    timestamp: new Date(message.occurredAt).toISOString(),
     data: JSON.parse(message.data) as unknown,
   });
   const signatures = await Promise.all(

@@ -212,7 +212,7 @@ async function everythingIsTrue(world: World): Promise<void> {
     ),
     "a living grant of an attempt that did not link",
   ).toEqual([]);
-  for (const table of ["pending_unlinks", "webhook_outbox", "endings"]) {
+  for (const table of ["pending_unlinks", "webhook_outbox"]) {
     expect(await rows(`SELECT * FROM ${table}`), `left in ${table}`).toEqual([]);
   }
   for (const [account, held] of world.amazon.linked) {

@@ -1,5 +1,5 @@
-// Authorize requests that were refused with a page: what the operator needs in order to see why nobody can link (R4).
-import { readAll, write } from "../d1.ts";
+// Authorization requests refused with a page, counted: operators see here why no customer can link.
+import { readAll, type Sql, sql, write } from "../sql.ts";
 
 export interface Refusal {
   /** As it came in the request; the client may not exist. */
@@ -14,11 +14,13 @@ export interface Refusal {
 }
 
 const MAX_LENGTH = 2048;
-/** Rows kept at most: strangers choose client ids and redirect URIs, so the table must not grow with what they send. */
+/** The table's largest size: strangers choose client ids and redirect URIs, so it must not grow with what they send. */
 const MAX_ROWS = 1000;
 
-/** Adds counts in one statement with one parameter. New combinations are dropped once the table is full; known ones still count. */
-export function refusalsStatement(db: D1Database, entries: readonly Refusal[]): D1PreparedStatement {
+/**
+ * Adds counts. One statement with one parameter. Once the table is full, new combinations are dropped; known ones are still counted.
+ */
+export function addRefusals(entries: readonly Refusal[]): Sql {
   const rows = entries.map((entry) => [
     entry.clientId.slice(0, MAX_LENGTH),
     entry.reason,
@@ -26,64 +28,33 @@ export function refusalsStatement(db: D1Database, entries: readonly Refusal[]): 
     entry.count,
     entry.lastSeenAt,
   ]);
-  return db
-    .prepare(
-      `INSERT INTO refusals (client_id, reason, redirect_uri, count, last_seen_at)
-       SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1)
-       WHERE (SELECT COUNT(*) FROM refusals) < ${MAX_ROWS}
-          OR EXISTS (SELECT 1 FROM refusals r
-                     WHERE r.client_id = value ->> 0 AND r.reason = value ->> 1 AND r.redirect_uri = value ->> 2)
-       ON CONFLICT (client_id, reason, redirect_uri) DO UPDATE SET
-         count = count + excluded.count, last_seen_at = MAX(last_seen_at, excluded.last_seen_at)`,
-    )
-    .bind(JSON.stringify(rows));
+  return sql`INSERT INTO refusals (client_id, reason, redirect_uri, count, last_seen_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(${JSON.stringify(rows)})
+    WHERE (SELECT COUNT(*) FROM refusals) < ${MAX_ROWS}
+       OR EXISTS (SELECT 1 FROM refusals r
+                  WHERE r.client_id = value ->> 0 AND r.reason = value ->> 1 AND r.redirect_uri = value ->> 2)
+    ON CONFLICT (client_id, reason, redirect_uri) DO UPDATE SET
+      count = count + excluded.count, last_seen_at = MAX(last_seen_at, excluded.last_seen_at)`;
 }
 
-/** `refusalsStatement`, run. */
+/** `addRefusals`, run. */
 export async function recordRefusals(db: D1Database, entries: readonly Refusal[]): Promise<void> {
-  if (entries.length > 0) await write(refusalsStatement(db, entries), false);
+  if (entries.length > 0) await write(db, addRefusals(entries), false);
 }
 
-export interface RefusalPosition {
-  readonly lastSeenAt: number;
-  readonly clientId: string;
-  readonly reason: string;
-  readonly redirectUri: string;
-}
+export type RefusalPosition = Omit<Refusal, "count">;
 
-interface Row {
-  readonly client_id: string;
-  readonly reason: string;
-  readonly redirect_uri: string;
-  readonly count: number;
-  readonly last_seen_at: number;
-}
-
-/** Latest first, from behind `after` on. */
-export async function listRefusals(
-  db: D1Database,
-  after: RefusalPosition | undefined,
-  limit: number,
-): Promise<Refusal[]> {
-  const rows = await readAll<Row>(
+/** Latest first, starting after `after`. */
+export function listRefusals(db: D1Database, after: RefusalPosition | undefined, limit: number): Promise<Refusal[]> {
+  const position =
     after === undefined
-      ? db
-          .prepare(
-            "SELECT * FROM refusals ORDER BY last_seen_at DESC, client_id DESC, reason DESC, redirect_uri DESC LIMIT ?",
-          )
-          .bind(limit)
-      : db
-          .prepare(
-            `SELECT * FROM refusals WHERE last_seen_at <= ?1 AND (last_seen_at, client_id, reason, redirect_uri) < (?1, ?2, ?3, ?4)
-             ORDER BY last_seen_at DESC, client_id DESC, reason DESC, redirect_uri DESC LIMIT ?5`,
-          )
-          .bind(after.lastSeenAt, after.clientId, after.reason, after.redirectUri, limit),
+      ? sql`TRUE`
+      : sql`last_seen_at <= ${after.lastSeenAt} AND (last_seen_at, client_id, reason, redirect_uri)
+          < (${after.lastSeenAt}, ${after.clientId}, ${after.reason}, ${after.redirectUri})`;
+  return readAll(
+    db,
+    sql`SELECT client_id AS "clientId", reason, redirect_uri AS "redirectUri", count, last_seen_at AS "lastSeenAt"
+      FROM refusals WHERE ${position}
+      ORDER BY last_seen_at DESC, client_id DESC, reason DESC, redirect_uri DESC LIMIT ${limit}`,
   );
-  return rows.map((row) => ({
-    clientId: row.client_id,
-    reason: row.reason,
-    redirectUri: row.redirect_uri,
-    count: row.count,
-    lastSeenAt: row.last_seen_at,
-  }));
 }

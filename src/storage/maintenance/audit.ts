@@ -1,18 +1,18 @@
-// Audit rows. They travel in the batch of what they record, so that one is never there without the other.
+// Audit rows: written in the batch of what they record, so that neither exists without the other.
 import { type Condition, prepared } from "../d1.ts";
 import { type Sql, sql } from "../sql.ts";
 
 export interface AuditEntry {
   /** What happened, for instance `code_replayed`. */
   readonly kind: string;
-  /** A person should look at it. */
+  /** An operator should look at it. */
   readonly alert?: boolean;
   readonly userId?: string | null;
   readonly clientId?: string | null;
   readonly grantId?: string | null;
   readonly attemptId?: string | null;
   readonly traceId?: string | null;
-  /** Names and counts only; nothing that opens something. */
+  /** Names and counts only; no secret, token or code. */
   readonly details?: string | null;
 }
 
@@ -40,7 +40,7 @@ export interface Claim extends Pick<AuditEntry, "kind" | "alert" | "userId" | "c
 
 /**
  * Claims, by an audit row, what a batch is about to make: inserted only where `condition` holds. Statements behind it in the batch act
- * where `claimedBy` holds, so that a repeat of the whole batch neither does anything twice nor takes its own success for somebody else's.
+ * where `claimedBy` holds, so that a repeat of the whole batch neither does anything twice nor takes its own success for another's.
  */
 export function claimStatement(db: D1Database, at: number, claim: Claim, condition: Condition): D1PreparedStatement {
   return db

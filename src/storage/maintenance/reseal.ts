@@ -1,9 +1,8 @@
-// After a change of MASTER_KEY: what the previous key sealed is sealed anew, a few rows at a time, until nothing needs that key.
-import type { Keyring, Purpose } from "../../crypto/keyring.ts";
-import type { Runtime } from "../../runtime.ts";
+// Columns that hold sealed values, and the statements that replace values sealed by a previous master key.
+import type { Purpose } from "../../crypto/keyring.ts";
 import { type TokenPurpose, tokensSealContext } from "../amazon/amazon-tokens.ts";
-import { batch, readAll } from "../d1.ts";
 import { EVENT_GATEWAY, LWA, secretSealContext } from "../skills/skills.ts";
+import { all, batch, readAll, type Sql, sql, sqlName } from "../sql.ts";
 
 /** A column of sealed values, and what its values are bound to. */
 export interface SealedColumn {
@@ -16,7 +15,7 @@ export interface SealedColumn {
   context(key: Readonly<Record<string, string>>): string;
 }
 
-/** Every column whose values outlive a change of the master key. Whoever adds such a column adds it here. */
+/** Every column whose values must survive a change of the master key. A new sealed column belongs here. */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
   {
     table: "signing_keys",
@@ -68,69 +67,44 @@ function secretOfSkill(column: string, use: string): SealedColumn {
   };
 }
 
-/**
- * Seals at most `limit` values of the previous master key under the current one; the number sealed. 0: nothing is left that opens, and
- * MASTER_KEY_PREVIOUS may go. Each value is replaced only if it is still the one that was read, so it may run beside anything, and again.
- */
-export async function resealChunk(
-  rt: Pick<Runtime, "db" | "keyring" | "log">,
+/** A row's key columns, and its sealed value as `sealed`. */
+export type SealedRow = Readonly<Record<string, string>>;
+
+/** At most `limit` rows whose value was sealed by the master key named `keyId`. */
+export function readSealedRows(
+  db: D1Database,
+  { table, key, column }: SealedColumn,
+  keyId: string,
   limit: number,
-  columns: readonly SealedColumn[] = SEALED_COLUMNS,
-): Promise<number> {
-  const { previousKeyId } = rt.keyring;
-  if (previousKeyId === undefined) return 0;
-  let done = 0;
-  for (const column of columns) {
-    if (done >= limit) break;
-    done += await resealColumn(rt, column, previousKeyId, limit - done);
-  }
-  return done;
+): Promise<SealedRow[]> {
+  const name = sqlName(column);
+  return readAll(
+    db,
+    sql`SELECT ${names(key)}, ${name} AS sealed FROM ${sqlName(table)}
+      WHERE substr(${name}, 1, 6) = ${keyId} AND ${name} IS NOT NULL LIMIT ${limit}`,
+  );
 }
 
 /** Statements in one batch. */
 const AT_ONCE = 40;
 
-async function resealColumn(
-  rt: Pick<Runtime, "db" | "keyring" | "log">,
-  sealed: SealedColumn,
-  previousKeyId: string,
-  limit: number,
-): Promise<number> {
-  const { table, column, key } = sealed;
-  const rows = await readAll<Record<string, string>>(
-    rt.db
-      .prepare(
-        `SELECT ${key.join(", ")}, ${column} AS sealed FROM ${table} WHERE substr(${column}, 1, 6) = ? AND ${column} IS NOT NULL LIMIT ?`,
-      )
-      .bind(previousKeyId, limit),
-  );
-  const replacements: D1PreparedStatement[] = [];
-  for (const row of rows) {
-    const replacement = await sealAnew(rt.keyring, sealed, row);
-    if (replacement === undefined) {
-      rt.log.alert("sealed_value_unreadable", { table, column });
-      continue;
-    }
-    replacements.push(
-      rt.db
-        .prepare(
-          `UPDATE ${table} SET ${column} = ? WHERE ${key.map((name) => `${name} = ?`).join(" AND ")} AND ${column} = ?`,
-        )
-        .bind(replacement, ...key.map((name) => row[name] ?? ""), row.sealed ?? ""),
-    );
+/** Replaces values, each only if it is still the one that was read. May be repeated, and may run beside any other write. */
+export async function replaceSealedValues(
+  db: D1Database,
+  { table, key, column }: SealedColumn,
+  replacements: readonly { readonly row: SealedRow; readonly sealed: string }[],
+): Promise<void> {
+  const statements = replacements.map(({ row, sealed }) => {
+    const conditions = key.map((name) => sql`${sqlName(name)} = ${row[name]}`);
+    return sql`UPDATE ${sqlName(table)} SET ${sqlName(column)} = ${sealed}
+      WHERE ${all(conditions)} AND ${sqlName(column)} = ${row.sealed}`;
+  });
+  for (let start = 0; start < statements.length; start += AT_ONCE) {
+    await batch(db, statements.slice(start, start + AT_ONCE), true);
   }
-  for (let start = 0; start < replacements.length; start += AT_ONCE) {
-    await batch(rt.db, replacements.slice(start, start + AT_ONCE), true);
-  }
-  return replacements.length;
 }
 
-async function sealAnew(
-  keyring: Keyring,
-  sealed: SealedColumn,
-  row: Readonly<Record<string, string>>,
-): Promise<string | undefined> {
-  const context = sealed.context(row);
-  const opened = await keyring.open(sealed.purpose, context, row.sealed ?? "");
-  return opened ? keyring.seal(sealed.purpose, context, opened.plaintext) : undefined;
+function names(columns: readonly string[]): Sql {
+  const [first, ...rest] = columns.map(sqlName);
+  return rest.reduce((list, name) => sql`${list}, ${name}`, first ?? sql`1`);
 }

@@ -1,15 +1,15 @@
-// Rows that have had their time: found by an index, ended or deleted a chunk at a time, harmless when run twice.
-import { batch } from "../d1.ts";
+// Expired rows: found by an index, updated or deleted in chunks, harmless when run twice.
+import { batch, type Sql, sql, sqlName } from "../sql.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
-/** How long rows are kept after they have done their work, in milliseconds. */
+/** How long rows are kept after they were last needed, in milliseconds. */
 export const KEPT_MS = {
-  /** A spent code that comes again is told apart from an unknown one. */
+  /** A replay of a spent code can be told from an unknown code. */
   codes: DAY_MS,
-  /** "Why is this customer unlinked?" can still be answered. */
+  /** For the question why a customer is no longer linked. */
   endedGrants: 30 * DAY_MS,
-  /** While its row is there, sending the same import again revives nothing. */
+  /** While its row exists, sending the same import again does not restore the link. */
   endedImports: 400 * DAY_MS,
   attempts: 180 * DAY_MS,
   /** Longer than the slowest counter takes to drain. */
@@ -17,81 +17,95 @@ export const KEPT_MS = {
   audit: 400 * DAY_MS,
   metrics: 800 * DAY_MS,
   refusals: 90 * DAY_MS,
-  /** Alexa's events may be an hour late; a repeat later than this would be stale anyway. */
+  /** Alexa's events may be an hour late; a repeat later than this is refused as stale anyway. */
   skillEvents: 7 * DAY_MS,
 } as const;
 
 interface Sweep {
   readonly name: string;
-  /** Takes `?1` the time before which rows go, `?2` how many at most, `?3` now. */
-  readonly sql: string;
   readonly keptMs: number;
+  /** A statement that returns one row for each row it ends or deletes: those from `before`, at most `limit`. Times in milliseconds. */
+  statement(before: number, limit: number, now: number): Sql;
 }
 
-const deletion = (table: string, key: string, condition: string): string =>
-  `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${condition} LIMIT ?2) AND ?3 = ?3 RETURNING 1 AS gone`;
+/** Deletes rows whose `column` is at or before the time and that meet `condition`. An index begins with `column`. */
+function deletion(table: string, key: string, column: string, condition = sql`TRUE`): Sweep["statement"] {
+  const [from, id, at] = [sqlName(table), sqlName(key), sqlName(column)];
+  return (before, limit) =>
+    sql`DELETE FROM ${from} WHERE ${id} IN (SELECT ${id} FROM ${from} WHERE ${at} <= ${before} AND ${condition} LIMIT ${limit})
+      RETURNING 1 AS gone`;
+}
 
-/** The condition names the index that serves it, so that no run reads a whole table. */
+/** Attempts that expired unfinished. One with an unspent code that can still be redeemed, or with a run in progress, stays open. */
+function abandonAttempts(before: number, limit: number, now: number): Sql {
+  return sql`UPDATE attempts SET outcome = 'abandoned', finished_at = ${now},
+      reason = COALESCE(reason, CASE WHEN state_hash IS NOT NULL THEN 'not_completed'
+        WHEN decision = 'allow' THEN 'code_not_redeemed' WHEN user_id IS NULL THEN 'left_before_sign_in'
+        ELSE 'left_before_consent' END)
+    WHERE id IN (SELECT a.id FROM attempts a WHERE a.outcome = 'pending' AND a.expires_at <= ${before}
+      AND a.amazon_tokens IS NULL AND (a.running_until IS NULL OR a.running_until <= ${now})
+      AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.attempt_id = a.id AND c.spent_at IS NULL AND c.expires_at > ${now})
+      LIMIT ${limit})
+    RETURNING 1 AS gone`;
+}
+
+/** Marks unused links as revoked on the day they become idle, so that webhooks report them then and not when the row is deleted. */
+function revokeIdleLinks(before: number, limit: number, now: number): Sql {
+  return sql`UPDATE grants SET revoked_at = ${now}, revoked_reason = 'idle'
+    WHERE id IN (SELECT id FROM grants WHERE idle_expires_at <= ${before} AND revoked_at IS NULL AND skill_id IS NOT NULL
+      LIMIT ${limit})
+    RETURNING 1 AS gone`;
+}
+
+/** `oauth_metrics` has no single column that names a row. */
+function deleteMetrics(before: number, limit: number): Sql {
+  return sql`DELETE FROM oauth_metrics WHERE (hour_at, skill_id, name) IN (
+      SELECT hour_at, skill_id, name FROM oauth_metrics WHERE hour_at <= ${before} LIMIT ${limit})
+    RETURNING 1 AS gone`;
+}
+
 export const SWEEPS: readonly Sweep[] = [
-  {
-    name: "abandonedAttempts",
-    keptMs: 0,
-    // A code that can still be redeemed, or a run that goes on, keeps its linking open. One that holds Amazon's tokens may have left
-    // something at Amazon: `abandonExpiredAttempts` ends it.
-    sql: `UPDATE attempts SET outcome = 'abandoned', finished_at = ?3,
-            reason = COALESCE(reason, CASE WHEN state_hash IS NOT NULL THEN 'not_completed'
-              WHEN decision = 'allow' THEN 'code_not_redeemed' WHEN user_id IS NULL THEN 'left_before_sign_in' ELSE 'left_before_consent' END)
-          WHERE id IN (SELECT l.id FROM attempts l WHERE l.outcome = 'pending' AND l.expires_at <= ?1
-            AND l.amazon_tokens IS NULL AND (l.running_until IS NULL OR l.running_until <= ?3)
-            AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.attempt_id = l.id AND c.spent_at IS NULL AND c.expires_at > ?3)
-            LIMIT ?2) RETURNING 1 AS gone`,
-  },
-  { name: "attempts", keptMs: KEPT_MS.attempts, sql: deletion("attempts", "id", "created_at <= ?1") },
-  { name: "codes", keptMs: KEPT_MS.codes, sql: deletion("codes", "code_hash", "expires_at <= ?1") },
+  // Attempts that hold Amazon's tokens may have enabled the skill at Amazon: `abandonExpiredAttempts` ends those.
+  { name: "abandonedAttempts", keptMs: 0, statement: abandonAttempts },
+  { name: "attempts", keptMs: KEPT_MS.attempts, statement: deletion("attempts", "id", "created_at") },
+  { name: "codes", keptMs: KEPT_MS.codes, statement: deletion("codes", "code_hash", "expires_at") },
   {
     name: "revokedGrants",
     keptMs: KEPT_MS.endedGrants,
-    sql: deletion("grants", "id", "revoked_at IS NOT NULL AND imported_at IS NULL AND revoked_at <= ?1"),
+    statement: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NULL`),
   },
   {
     name: "endedImports",
     keptMs: KEPT_MS.endedImports,
-    sql: deletion("grants", "id", "revoked_at IS NOT NULL AND imported_at IS NOT NULL AND revoked_at <= ?1"),
+    statement: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NOT NULL`),
   },
-  {
-    name: "endedIdleLinks",
-    keptMs: 0,
-    // Told to whoever wants to know (webhooks) when they end, not when the row goes. What has ended by time alone is known by its dates.
-    sql: `UPDATE grants SET revoked_at = ?3, revoked_reason = 'idle'
-          WHERE id IN (SELECT id FROM grants WHERE idle_expires_at <= ?1 AND revoked_at IS NULL AND skill_id IS NOT NULL LIMIT ?2)
-          RETURNING 1 AS gone`,
-  },
-  { name: "idleGrants", keptMs: KEPT_MS.endedGrants, sql: deletion("grants", "id", "idle_expires_at <= ?1") },
+  { name: "endedIdleLinks", keptMs: 0, statement: revokeIdleLinks },
+  { name: "idleGrants", keptMs: KEPT_MS.endedGrants, statement: deletion("grants", "id", "idle_expires_at") },
   {
     name: "expiredGrants",
     keptMs: KEPT_MS.endedGrants,
-    sql: deletion("grants", "id", "expires_at IS NOT NULL AND expires_at <= ?1"),
+    statement: deletion("grants", "id", "expires_at", sql`expires_at IS NOT NULL`),
   },
-  { name: "endedSessions", keptMs: 0, sql: deletion("ended_sessions", "id", "expires_at <= ?1") },
-  { name: "signInAttempts", keptMs: 0, sql: deletion("sign_in_attempts", "state_hash", "expires_at <= ?1") },
-  { name: "throttles", keptMs: KEPT_MS.throttles, sql: deletion("throttles", "key", "updated_at <= ?1") },
-  { name: "audit", keptMs: KEPT_MS.audit, sql: deletion("audit", "id", "at <= ?1") },
-  { name: "metrics", keptMs: KEPT_MS.metrics, sql: deletion("oauth_metrics", "rowid", "hour_at <= ?1") },
-  { name: "refusals", keptMs: KEPT_MS.refusals, sql: deletion("refusals", "rowid", "last_seen_at <= ?1") },
+  { name: "endedSessions", keptMs: 0, statement: deletion("ended_sessions", "id", "expires_at") },
+  { name: "signInAttempts", keptMs: 0, statement: deletion("sign_in_attempts", "state_hash", "expires_at") },
+  { name: "throttles", keptMs: KEPT_MS.throttles, statement: deletion("throttles", "key", "updated_at") },
+  { name: "audit", keptMs: KEPT_MS.audit, statement: deletion("audit", "id", "at") },
+  { name: "metrics", keptMs: KEPT_MS.metrics, statement: deleteMetrics },
+  { name: "refusals", keptMs: KEPT_MS.refusals, statement: deletion("refusals", "rowid", "last_seen_at") },
   {
     name: "skillEvents",
     keptMs: KEPT_MS.skillEvents,
-    sql: deletion("skill_events", "request_id", "received_at <= ?1"),
+    statement: deletion("skill_events", "request_id", "received_at"),
   },
 ];
 
-/** The statement of one sweep at `now`, for at most `limit` rows. */
-export function sweepStatement(db: D1Database, sweep: Sweep, now: number, limit: number): D1PreparedStatement {
-  return db.prepare(sweep.sql).bind(now - sweep.keptMs, limit, now);
+/** The statement of one sweep at `now` (milliseconds), for at most `limit` rows. */
+export function sweepStatement(sweep: Sweep, now: number, limit: number): Sql {
+  return sweep.statement(now - sweep.keptMs, limit, now);
 }
 
 /**
- * One round: each sweep takes at most `limit` rows, all in one batch. What each took; those that took `limit` have more to do.
+ * One round: each sweep takes at most `limit` rows, all in one batch. Returns how many each took; those that took `limit` may have more.
  */
 export async function sweep(
   db: D1Database,
@@ -99,11 +113,8 @@ export async function sweep(
   now: number,
   limit: number,
 ): Promise<Map<Sweep, number>> {
-  // Rows are counted, not changes: what cascades and triggers do is counted among these.
-  const results = await batch(
-    db,
-    sweeps.map((one) => sweepStatement(db, one, now, limit)),
-    true,
-  );
+  const statements = sweeps.map((one) => sweepStatement(one, now, limit));
+  // Returned rows are counted, not `meta.changes`, which includes the rows of cascades and triggers.
+  const results = await batch(db, statements, true);
   return new Map(sweeps.map((one, index) => [one, results[index]?.length ?? 0]));
 }

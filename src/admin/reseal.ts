@@ -1,0 +1,41 @@
+// After a change of MASTER_KEY: values sealed by the previous key are sealed under the current one, in bounded steps.
+import type { Runtime } from "../runtime.ts";
+import {
+  readSealedRows,
+  replaceSealedValues,
+  SEALED_COLUMNS,
+  type SealedColumn,
+} from "../storage/maintenance/reseal.ts";
+
+type Parts = Pick<Runtime, "db" | "keyring" | "log">;
+
+/**
+ * Seals at most `limit` values of the previous master key under the current one, and returns their number. 0 means that no value that can
+ * be opened is left, and MASTER_KEY_PREVIOUS can be removed. May run at any time, and twice at once.
+ */
+export async function resealChunk(
+  rt: Parts,
+  limit: number,
+  columns: readonly SealedColumn[] = SEALED_COLUMNS,
+): Promise<number> {
+  const { previousKeyId } = rt.keyring;
+  if (previousKeyId === undefined) return 0;
+  let done = 0;
+  for (const column of columns) {
+    if (done >= limit) break;
+    done += await resealColumn(rt, column, previousKeyId, limit - done);
+  }
+  return done;
+}
+
+async function resealColumn(rt: Parts, column: SealedColumn, previousKeyId: string, limit: number): Promise<number> {
+  const replacements = [];
+  for (const row of await readSealedRows(rt.db, column, previousKeyId, limit)) {
+    const context = column.context(row);
+    const opened = await rt.keyring.open(column.purpose, context, row.sealed ?? "");
+    if (opened) replacements.push({ row, sealed: await rt.keyring.seal(column.purpose, context, opened.plaintext) });
+    else rt.log.alert("sealed_value_unreadable", { table: column.table, column: column.column });
+  }
+  await replaceSealedValues(rt.db, column, replacements);
+  return replacements.length;
+}
