@@ -32,7 +32,7 @@ function registeredRoutes(): string[] {
   const config = parseConfig({ ISSUER: "https://link.example.com", MASTER_KEY: "A".repeat(43) });
   const routes = createApp(config)
     .routes.filter((route) => route.method !== "ALL" && JSON_PATH.test(route.path))
-    .map((route) => `${route.method} ${route.path.replaceAll(/:(\w+)/g, "{$1}")}`);
+    .map((route) => `${route.method} ${route.path.replaceAll(/:(\w+)(\{[^}]*\})?/g, "{$1}")}`);
   return [...new Set(routes)].sort();
 }
 

@@ -8,6 +8,8 @@ import { randomSecret } from "./crypto/random.ts";
 import { type Config, isDevelopment, issuerFor } from "./env.ts";
 import { skillEventRoutes } from "./events/skill-events.ts";
 import { apiDescriptionRoutes } from "./http/api-description.ts";
+import { methodsOf } from "./http/methods.ts";
+import { oauthError } from "./http/oauth-error.ts";
 import { problem } from "./http/problem.ts";
 import { linksApiRoutes } from "./linking/api.ts";
 import { appAuthorizationRoutes } from "./linking/app-authorizations.ts";
@@ -17,8 +19,8 @@ import { linkPageRoutes } from "./linking/link-page.ts";
 import { authorizeRoutes } from "./oauth/authorize.ts";
 import { introspectRoutes } from "./oauth/introspect.ts";
 import { metadataRoutes } from "./oauth/metadata.ts";
-import { oauthError } from "./oauth/oauth-error.ts";
 import { revokeRoutes } from "./oauth/revoke.ts";
+import { areUrlsSwapped } from "./oauth/swapped-urls.ts";
 import { tokenRoutes } from "./oauth/token.ts";
 import { userinfoRoutes } from "./oauth/userinfo.ts";
 import { Counters } from "./observability/counters.ts";
@@ -143,19 +145,21 @@ export function createService(config: Config, now: () => number = () => Date.now
   };
 }
 
-/** The methods that have a handler of their own at a path; none: there is no such path. */
-function methodsOf(app: Hono<AppEnv>, path: string): string[] {
-  const handlers = (method: string) => app.router.match(method, path)[0].length;
-  const anyway = handlers("");
-  const found = ["GET", "POST", "PATCH", "DELETE"].filter((method) => handlers(method) > anyway);
-  return found[0] === "GET" ? ["GET", "HEAD", ...found.slice(1)] : found;
-}
-
-function wrongMethod(c: AppContext, allow: string): Response | Promise<Response> {
-  if (dialectOf(c.req.path) === "problem") return problem("method_not_allowed", undefined, {}, { allow });
+async function wrongMethod(c: AppContext, allow: string): Promise<Response> {
+  const dialect = dialectOf(c.req.path);
+  if (dialect === "problem") return problem("method_not_allowed", `Allowed: ${allow}.`, {}, { allow });
+  const swapped = await areUrlsSwapped(c);
+  if (swapped) c.var.runtime.log.warn("urls_swapped", { path: c.req.path });
+  if (dialect === "oauth") {
+    const description = swapped
+      ? "This is the token URL. Authorization requests go to /authorize. Are the two URLs swapped?"
+      : `Allowed: ${allow}`;
+    return oauthError({ status: 405, error: "invalid_request", description, headers: { allow } });
+  }
   const { text } = messagesFor(c);
   c.header("allow", allow);
-  return renderErrorPage(c, { status: 405, title: text.wrongMethodTitle, message: text.wrongMethodMessage });
+  const message = swapped ? text.swappedUrlsMessage : text.wrongMethodMessage;
+  return renderErrorPage(c, { status: 405, title: text.wrongMethodTitle, message });
 }
 
 function notFound(c: AppContext): Response | Promise<Response> {

@@ -3,7 +3,7 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
-import { seeOther } from "../http/see-other.ts";
+import { seeOther } from "../http/respond.ts";
 import { unlinkGrant } from "../linking/unlink.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";

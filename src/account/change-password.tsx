@@ -5,7 +5,7 @@ import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
 import { networkOf } from "../http/network.ts";
-import { seeOther } from "../http/see-other.ts";
+import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { setPassword } from "../sign-in/accounts.ts";
 import { admitAttempt } from "../sign-in/password.ts";

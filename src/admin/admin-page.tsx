@@ -3,7 +3,7 @@ import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
-import { seeOther } from "../http/see-other.ts";
+import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { renderErrorPage, renderPage } from "../ui/page.tsx";
@@ -17,9 +17,9 @@ const SIGN_OUT_FORM = "admin-sign-out";
 
 /** Mounts the operator's pages, `/admin` and below, with a sign-in of their own. */
 export function adminPages(app: Hono<AppEnv>): void {
-  app.get("/admin", (c) => adminPage(c as AppContext));
-  app.post("/admin/session", (c) => signIn(c as AppContext));
-  app.post("/admin/sign-out", (c) => signOut(c as AppContext));
+  app.get("/admin", adminPage);
+  app.post("/admin/session", signIn);
+  app.post("/admin/sign-out", signOut);
 }
 
 function disabledPage(c: AppContext): Promise<Response> {

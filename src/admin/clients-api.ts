@@ -3,9 +3,9 @@ import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
-import { jsonBody, queryOf } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
-import { json, noContent, route } from "../http/route.ts";
+import { jsonBody, queryOf } from "../http/read.ts";
+import { json, noContent } from "../http/respond.ts";
 import { LINKS_SCOPE } from "../oauth/bearer.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import {
@@ -22,9 +22,12 @@ import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/clients`: apps and backends. The guard stands before it. */
 export function clientsApi(app: Hono<AppEnv>): void {
-  route(app, "/api/admin/clients", { GET: list, POST: create });
-  route(app, "/api/admin/clients/:id", { GET: show, PATCH: change, DELETE: remove });
-  route(app, "/api/admin/clients/:id/rotate-secret", { POST: rotate });
+  app.get("/api/admin/clients", list);
+  app.post("/api/admin/clients", create);
+  app.get("/api/admin/clients/:id", show);
+  app.patch("/api/admin/clients/:id", change);
+  app.delete("/api/admin/clients/:id", remove);
+  app.post("/api/admin/clients/:id/rotate-secret", rotate);
 }
 
 function clientView(client: Client, secret?: string): object {

@@ -3,8 +3,8 @@ import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { toBase64Url, utf8 } from "../crypto/encoding.ts";
 import { idOf, randomId } from "../crypto/random.ts";
-import { jsonBody } from "../http/json-body.ts";
-import { json, route } from "../http/route.ts";
+import { jsonBody } from "../http/read.ts";
+import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { normalizeEmail } from "../sign-in/email.ts";
 import { type ImportedLink, type ImportedPerson, importLinks, resolvePeople } from "../storage/grants/imports.ts";
@@ -16,7 +16,7 @@ const DAY_MS = 24 * 3_600_000;
 
 /** Mounts `/api/admin/imports`. The guard stands before it. */
 export function importsApi(app: Hono<AppEnv>): void {
-  route(app, "/api/admin/imports", { POST: importAll });
+  app.post("/api/admin/imports", importAll);
 }
 
 const text = (maximum: number) =>

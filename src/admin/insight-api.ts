@@ -1,9 +1,9 @@
 // What happened: attempts with their steps and reasons, refused requests, and metrics.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { queryOf } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
-import { json, route } from "../http/route.ts";
+import { queryOf } from "../http/read.ts";
+import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { type ListedAttempt, listAttempts, OUTCOMES } from "../storage/attempts/list.ts";
 import { listRefusals } from "../storage/attempts/refusals.ts";
@@ -15,10 +15,10 @@ import { adviceFor } from "./remedies.ts";
 
 /** Mounts the lists of attempts, refusals and audit, and the metrics. The guard stands before it. */
 export function insightApi(app: Hono<AppEnv>): void {
-  route(app, "/api/admin/linkings", { GET: attempts });
-  route(app, "/api/admin/refusals", { GET: refusals });
-  route(app, "/api/admin/audit", { GET: audit });
-  route(app, "/api/admin/metrics", { GET: metrics });
+  app.get("/api/admin/linkings", attempts);
+  app.get("/api/admin/refusals", refusals);
+  app.get("/api/admin/audit", audit);
+  app.get("/api/admin/metrics", metrics);
 }
 
 const idFilter = z.optional(

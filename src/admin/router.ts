@@ -1,7 +1,7 @@
 // All that operators use: the admin API behind its guard, and the health check.
 import { Hono } from "hono/tiny";
 import { problem } from "../http/problem.ts";
-import { json, route } from "../http/route.ts";
+import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst, StorageFault } from "../storage/d1.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
@@ -16,7 +16,7 @@ import { usersApi } from "./users-api.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
 
-route(operationsRoutes, "/healthz", { GET: health });
+operationsRoutes.get("/healthz", health);
 adminPages(operationsRoutes);
 operationsRoutes.use("/api/admin/*", adminGuard);
 operationsRoutes.use("/api/admin/*", async (c, next) => {

@@ -3,9 +3,9 @@ import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
-import { jsonBody, queryOf, rawJson, shapeProblem } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
-import { json, noContent, route } from "../http/route.ts";
+import { jsonBody, queryOf, rawJson, shapeProblem } from "../http/read.ts";
+import { json, noContent } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { type NewClient, readClients, rotateClientSecret } from "../storage/clients/client-admin.ts";
 import { type AuthMethod, type Client, readClient } from "../storage/clients/clients.ts";
@@ -20,10 +20,13 @@ const BOTH_METHODS: readonly AuthMethod[] = ["client_secret_basic", "client_secr
 
 /** Mounts `/api/admin/skills`. The guard stands before it. */
 export function skillsApi(app: Hono<AppEnv>): void {
-  route(app, "/api/admin/skills", { GET: list, POST: create });
-  route(app, "/api/admin/skills/:id", { GET: show, PATCH: change, DELETE: remove });
-  route(app, "/api/admin/skills/:id/rotate-secret", { POST: rotate });
-  route(app, "/api/admin/skills/:id/account-linking-request", { GET: linkingRequest });
+  app.get("/api/admin/skills", list);
+  app.post("/api/admin/skills", create);
+  app.get("/api/admin/skills/:id", show);
+  app.patch("/api/admin/skills/:id", change);
+  app.delete("/api/admin/skills/:id", remove);
+  app.post("/api/admin/skills/:id/rotate-secret", rotate);
+  app.get("/api/admin/skills/:id/account-linking-request", linkingRequest);
 }
 
 /** A skill as the API shows it. Secrets of Amazon's pairs are never shown, ours only in the answer that made it. */

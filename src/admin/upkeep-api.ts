@@ -1,9 +1,9 @@
 // Signing keys and the scheduled work, by hand.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { jsonBody } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
-import { json, route } from "../http/route.ts";
+import { jsonBody } from "../http/read.ts";
+import { json } from "../http/respond.ts";
 import { listSigningKeys, rotateSigningKey } from "../oauth/keys.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { write } from "../storage/d1.ts";
@@ -13,9 +13,9 @@ import { rfc3339 } from "./paging.ts";
 
 /** Mounts signing keys and the scheduled work. The guard stands before it. */
 export function upkeepApi(app: Hono<AppEnv>): void {
-  route(app, "/api/admin/keys", { GET: list });
-  route(app, "/api/admin/keys/rotate", { POST: rotate });
-  route(app, "/api/admin/maintenance", { POST: maintain });
+  app.get("/api/admin/keys", list);
+  app.post("/api/admin/keys/rotate", rotate);
+  app.post("/api/admin/maintenance", maintain);
 }
 
 /** Body of `POST /api/admin/keys/rotate`; may be empty. */

@@ -1,9 +1,9 @@
 // /api/admin/users: password accounts made by operators, a person's links, and erasing a person.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { jsonBody, queryOf } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
-import { json, noContent, route } from "../http/route.ts";
+import { jsonBody, queryOf } from "../http/read.ts";
+import { json, noContent } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import {
   type AccountRefusal,
@@ -23,10 +23,13 @@ import { rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/users`. The guard stands before it. */
 export function usersApi(app: Hono<AppEnv>): void {
-  route(app, "/api/admin/users", { GET: find, POST: create });
-  route(app, "/api/admin/users/:id", { GET: show, PATCH: change, DELETE: remove });
-  route(app, "/api/admin/users/:id/links", { GET: showLinks });
-  route(app, "/api/admin/users/:id/erase", { POST: eraseWithReport });
+  app.get("/api/admin/users", find);
+  app.post("/api/admin/users", create);
+  app.get("/api/admin/users/:id", show);
+  app.patch("/api/admin/users/:id", change);
+  app.delete("/api/admin/users/:id", remove);
+  app.get("/api/admin/users/:id/links", showLinks);
+  app.post("/api/admin/users/:id/erase", eraseWithReport);
 }
 
 const text = (maximum: number) =>

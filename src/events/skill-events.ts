@@ -3,10 +3,9 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { randomId } from "../crypto/random.ts";
-import { readBounded } from "../http/form-body.ts";
-import { parseJson } from "../http/outbound.ts";
 import { problem } from "../http/problem.ts";
-import { json, route } from "../http/route.ts";
+import { parseJson, readBytes } from "../http/read.ts";
+import { json } from "../http/respond.ts";
 import { tolerant } from "../http/tolerant.ts";
 import { claimsOfEndedToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
@@ -60,11 +59,11 @@ type Envelope = z.infer<typeof envelope>;
 type Refusal = SignatureFault | "body_malformed" | "timestamp_outside_window" | "skill_unknown";
 
 export const skillEventRoutes = new Hono<AppEnv>();
-route(skillEventRoutes, "/alexa/events", { POST: takeEvent });
+skillEventRoutes.post("/alexa/events", takeEvent);
 
 async function takeEvent(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const body = await readBounded(c.req.raw, LARGEST_BODY_BYTES);
+  const body = await readBytes(c.req.raw, LARGEST_BODY_BYTES);
   if (!body) return problem("body_too_large");
   const parsed = envelope.safeParse(parseJson(utf8Decode(body)));
   if (!parsed.success) return refuse(rt, "body_malformed");

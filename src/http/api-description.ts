@@ -38,6 +38,6 @@ async function docsStyleSheet(c: AppContext): Promise<Response> {
 }
 
 export const apiDescriptionRoutes = new Hono<AppEnv>()
-  .get("/openapi.json", (c) => openApi(c as AppContext))
-  .get("/docs", (c) => docs(c as AppContext))
-  .get("/docs.css", (c) => docsStyleSheet(c as AppContext));
+  .get("/openapi.json", openApi)
+  .get("/docs", docs)
+  .get("/docs.css", docsStyleSheet);

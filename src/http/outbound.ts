@@ -1,5 +1,6 @@
 // The only way out: every call to another server goes through here, with a time limit, without redirects and cookies (F2).
-import { concatBytes, utf8Decode } from "../crypto/encoding.ts";
+import { utf8Decode } from "../crypto/encoding.ts";
+import { parseJson, readBytes } from "./read.ts";
 
 export type OutboundFaultReason =
   /** No complete answer within the time limit. */
@@ -64,26 +65,10 @@ async function exchange(request: Request, signal: AbortSignal, maxBytes: number)
     await response.body?.cancel();
     throw new OutboundFault("redirected", request.url);
   }
-  const body = await readWithin(response, maxBytes, request.url);
+  const body = await readBytes(response, maxBytes);
+  if (body === undefined) throw new OutboundFault("too_large", request.url);
   const bodyless = response.status === 204 || response.status === 205;
   return new Response(bodyless ? null : body, { status: response.status, headers: response.headers });
-}
-
-async function readWithin(response: Response, maxBytes: number, url: string): Promise<Uint8Array<ArrayBuffer>> {
-  const reader = response.body?.getReader();
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  while (reader) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    size += value.byteLength;
-    if (size > maxBytes) {
-      await reader.cancel();
-      throw new OutboundFault("too_large", url);
-    }
-    parts.push(value);
-  }
-  return concatBytes(...parts);
 }
 
 /** What a foreign server answered. `json` is undefined when the body is empty, HTML or otherwise no JSON. */
@@ -118,15 +103,5 @@ export async function callForJson(
   } catch (error) {
     if (error instanceof OutboundFault) return { answered: false, reason: error.reason };
     throw error;
-  }
-}
-
-/** The value of a JSON text; undefined when it is none. */
-export function parseJson(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
   }
 }

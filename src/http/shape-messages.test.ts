@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import * as z from "zod/mini";
-import { shapeFaults } from "./json-body.ts";
+import { shapeErrors } from "./read.ts";
 import { tolerant } from "./tolerant.ts";
 
 const shape = z.strictObject({
@@ -14,7 +14,7 @@ const shape = z.strictObject({
 
 it("says of each wrong field what it must be, and never repeats its value", () => {
   const given = { name: "long", tags: [], count: 6, kind: "robot", site: "ftp://secret", extra: 1 };
-  const faults = shapeFaults(shape.safeParse(given).error!);
+  const faults = shapeErrors(shape.safeParse(given).error!);
   expect(Object.fromEntries(faults.map(({ field, message }) => [field, message]))).toEqual({
     name: "must have at most 3 characters",
     tags: "must have at least 1 item",
@@ -24,7 +24,7 @@ it("says of each wrong field what it must be, and never repeats its value", () =
     note: "is missing",
     extra: "is not a field that can be set here",
   });
-  expect(shapeFaults(shape.safeParse([]).error!)).toEqual([{ field: "", message: "must be of type object" }]);
+  expect(shapeErrors(shape.safeParse([]).error!)).toEqual([{ field: "", message: "must be of type object" }]);
 });
 
 it("takes a tolerated field of a wrong shape for a missing one, and keeps what is around it", () => {

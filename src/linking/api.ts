@@ -2,9 +2,10 @@
 import { Hono } from "hono/tiny";
 import { remedyFor } from "../admin/remedies.ts";
 import { toAmazonCode } from "../amazon/lwa.ts";
-import { jsonBody } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
 import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
+import { jsonBody } from "../http/read.ts";
+import { json, noContent } from "../http/respond.ts";
 import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { readAttemptByState } from "../storage/attempts/started.ts";
@@ -18,33 +19,21 @@ import { type UnlinkOutcome, unlinkGrant, unlinkSkill } from "./unlink.ts";
 
 const LARGEST_BODY_BYTES = 16 * 1024;
 
+/** Any skill id, but not the path of `complete`. */
+const ONE_LINK: string = "/api/links/:skillId{(?!complete$)[^/]+}";
+
 export const linksApiRoutes = new Hono<AppEnv>();
 
 linksApiRoutes.post("/api/links", (c) => asUser(c, (rt, user) => startFromApi(c, rt, user)));
-linksApiRoutes.get("/api/links", (c) => asUser(c, (rt, user) => list(rt, user)));
-only("/api/links", "GET, HEAD, POST");
+linksApiRoutes.get("/api/links", (c) => asUser(c, (rt, user) => list(c, rt, user)));
 linksApiRoutes.post("/api/links/complete", (c) => asUser(c, (rt, user) => complete(c, rt, user)));
-only("/api/links/complete", "POST");
-linksApiRoutes.get("/api/links/:skillId", (c) => asUser(c, (rt, user) => show(c, rt, user)));
-linksApiRoutes.delete("/api/links/:skillId", (c) => asUser(c, (rt, user) => unlinkAll(c, rt, user)));
-only("/api/links/:skillId", "GET, HEAD, DELETE");
+linksApiRoutes.get(ONE_LINK, (c) => asUser(c, (rt, user) => show(c, rt, user)));
+linksApiRoutes.delete(ONE_LINK, (c) => asUser(c, (rt, user) => unlinkAll(c, rt, user)));
 linksApiRoutes.delete("/api/links/:skillId/grants/:grantId", (c) => asUser(c, (rt, user) => unlinkOne(c, rt, user)));
-only("/api/links/:skillId/grants/:grantId", "DELETE");
-
-function only(path: string, allow: string): void {
-  linksApiRoutes.all(path, () => problem("method_not_allowed", undefined, {}, { allow }));
-}
 
 async function asUser(c: AppContext, go: (rt: Runtime, user: ApiUser) => Promise<Response>): Promise<Response> {
   const user = await authenticateUser(c);
   return user instanceof Response ? user : go(c.var.runtime, user);
-}
-
-function json(body: unknown, status = 200): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { "content-type": "application/json", "cache-control": "no-store" },
-  });
 }
 
 /** A polling app must not overload Alexa: over the limit we respond from our own rows. */
@@ -85,6 +74,7 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
       const { attempt, skill } = started;
       rt.metrics.count("linking_started", skill.id);
       return json(
+        c,
         {
           id: attempt.id,
           state,
@@ -108,7 +98,11 @@ async function complete(c: AppContext, rt: Runtime, user: ApiUser): Promise<Resp
   const wrongUser = attempt.user_id !== user.userId;
   if ("error" in body) {
     if (wrongUser) return problem("wrong_user");
-    return answer(attempt.skill_id, await presentError(rt, { attempt, state, faultsEndIt: false }, body.error));
+    return completionResponse(
+      c,
+      attempt.skill_id,
+      await presentError(rt, { attempt, state, faultsEndIt: false }, body.error),
+    );
   }
   const code = "code" in body ? toAmazonCode(body.code) : await openResult(rt, attempt.id, state, body.result);
   if (!code) return problem("result" in body ? "invalid_result" : "invalid_body");
@@ -116,13 +110,13 @@ async function complete(c: AppContext, rt: Runtime, user: ApiUser): Promise<Resp
     await refuseWrongUser(rt, attempt, user.userId);
     return problem("wrong_user");
   }
-  return answer(attempt.skill_id, await presentCode(rt, { attempt, state, faultsEndIt: false }, code));
+  return completionResponse(c, attempt.skill_id, await presentCode(rt, { attempt, state, faultsEndIt: false }, code));
 }
 
-function answer(skillId: string, completion: Completion): Response {
+function completionResponse(c: AppContext, skillId: string, completion: Completion): Response {
   switch (completion.outcome) {
     case "linked":
-      return json({ skillId, status: "linked" });
+      return json(c, { skillId, status: "linked" });
     case "ended":
       return problem(publicReason(completion.reason), remedyFor(completion.reason));
     case "passing":
@@ -159,32 +153,30 @@ function describe(link: Link) {
   };
 }
 
-async function list(rt: Runtime, user: ApiUser): Promise<Response> {
-  return json({ links: (await linksOf(rt, user.userId)).map(describe) });
+async function list(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
+  return json(c, { links: (await linksOf(rt, user.userId)).map(describe) });
 }
 
 async function show(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const target = { userId: user.userId, skillId: c.req.param("skillId") ?? "" };
   const link = await linkOf(rt, target, await mayAskAlexa(c, user));
-  return link ? json(describe(link)) : problem("skill_not_found");
+  return link ? json(c, describe(link)) : problem("skill_not_found");
 }
 
 async function unlinkAll(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const skillId = c.req.param("skillId") ?? "";
   const ask = await mayAskAlexa(c, user);
-  return unlinked(rt, skillId, await unlinkSkill(rt, { userId: user.userId, skillId }, ask));
+  return unlinked(c, skillId, await unlinkSkill(rt, { userId: user.userId, skillId }, ask));
 }
 
 async function unlinkOne(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const skillId = c.req.param("skillId") ?? "";
   const target = { userId: user.userId, skillId, grantId: c.req.param("grantId") ?? "" };
-  return unlinked(rt, skillId, await unlinkGrant(rt, target, await mayAskAlexa(c, user)));
+  return unlinked(c, skillId, await unlinkGrant(rt, target, await mayAskAlexa(c, user)));
 }
 
-function unlinked(rt: Runtime, skillId: string, result: UnlinkOutcome): Response {
+function unlinked(c: AppContext, skillId: string, result: UnlinkOutcome): Response {
   if (result.outcome !== "unlinked") return problem(result.outcome);
-  rt.metrics.count("unlinked", skillId);
-  return result.amazon === "done"
-    ? new Response(null, { status: 204, headers: { "cache-control": "no-store" } })
-    : json({ status: "unlinked", amazon: "pending" }, 202);
+  c.var.runtime.metrics.count("unlinked", skillId);
+  return result.amazon === "done" ? noContent(c) : json(c, { status: "unlinked", amazon: "pending" }, 202);
 }

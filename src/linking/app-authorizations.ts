@@ -4,8 +4,9 @@ import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
-import { jsonBody } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
+import { jsonBody } from "../http/read.ts";
+import { json } from "../http/respond.ts";
 import {
   checkAuthorizationRequest,
   errorUri,
@@ -45,9 +46,7 @@ const ticketSchema = z.object({
   queryHash: z.string(),
 });
 
-export const appAuthorizationRoutes = new Hono<AppEnv>()
-  .post("/api/authorizations", (c) => authorizations(c as AppContext))
-  .all("/api/authorizations", () => problem("method_not_allowed", undefined, {}, { allow: "POST" }));
+export const appAuthorizationRoutes = new Hono<AppEnv>().post("/api/authorizations", authorizations);
 
 async function authorizations(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
@@ -63,16 +62,11 @@ async function authorizations(c: AppContext): Promise<Response> {
   if (request.kind === "redirect") {
     const extras = { issuer: rt.issuer, fromApp: true };
     rt.metrics.refused(request.target.client.id, request.error, request.target.redirectUri);
-    return answer(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });
+    return json(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });
   }
   return body.ticket === undefined || body.decision === undefined
     ? describe(c, request, user, body.query)
     : decideWithTicket(c, request, user, { ...body, ticket: body.ticket, decision: body.decision });
-}
-
-function answer(c: AppContext, content: Record<string, unknown>): Response {
-  c.header("cache-control", "no-store");
-  return c.json(content);
 }
 
 function refusal(request: PageRefusal): Response {
@@ -110,7 +104,7 @@ async function describe(
     rt.now() + TICKET_LIFETIME_MS,
   );
   rt.metrics.count("app_authorize_shown", client.skillId);
-  return answer(c, {
+  return json(c, {
     skillName: client.skillName ?? client.name,
     scopes: request.scopes.map((name) => ({
       name,
@@ -152,5 +146,5 @@ async function decideWithTicket(
   });
   if (result === "actor_gone") return problem("unauthenticated", "The user is gone.");
   if (result === "decided_by_another") return problem("invalid_ticket");
-  return answer(c, { redirectTo: result.redirectTo });
+  return json(c, { redirectTo: result.redirectTo });
 }

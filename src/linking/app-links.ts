@@ -1,6 +1,7 @@
 // What the company's mobile app claims: the association files of both platforms, and the address Alexa opens it with.
 import { Hono } from "hono/tiny";
 import { problem } from "../http/problem.ts";
+import { seeOther } from "../http/respond.ts";
 import { rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { androidStatements, appleAssociation } from "./association-files.ts";
@@ -19,9 +20,7 @@ export const deepLinkRoutes = new Hono<AppEnv>()
   .get("/app/authorize", (c) => {
     // No app took the address: the browser goes on with the very same bytes (B1).
     const query = rawQueryOf(c.req.url);
-    c.header("location", query === "" ? "/authorize" : `/authorize?${query}`);
-    c.header("cache-control", "no-store");
-    return c.body(null, 303);
+    return seeOther(c as AppContext, query === "" ? "/authorize" : `/authorize?${query}`);
   });
 
 function associationFile(c: AppContext, content: unknown): Response {

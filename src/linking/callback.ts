@@ -2,7 +2,7 @@
 import { Hono } from "hono/tiny";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { browserOf } from "../http/browser.ts";
-import { seeOther } from "../http/see-other.ts";
+import { seeOther } from "../http/respond.ts";
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { currentSession } from "../sign-in/session.ts";

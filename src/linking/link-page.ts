@@ -5,7 +5,7 @@ import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
 import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
-import { seeOther } from "../http/see-other.ts";
+import { seeOther } from "../http/respond.ts";
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { postedConsent, renderUnusableForm } from "../sign-in/posted-form.ts";
@@ -48,8 +48,8 @@ const transactionSchema = z.object({
 });
 
 export const linkPageRoutes = new Hono<AppEnv>()
-  .get("/link/:skillId", (c) => showLinkPage(c as unknown as AppContext))
-  .post("/link/:skillId", (c) => takeDecision(c as unknown as AppContext));
+  .get("/link/:skillId", showLinkPage)
+  .post("/link/:skillId", takeDecision);
 
 interface LinkQuery {
   readonly returnTo: string | null;

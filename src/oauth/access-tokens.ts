@@ -3,7 +3,7 @@ import { compactVerify, decodeProtectedHeader, errors, jwtVerify, SignJWT } from
 import * as z from "zod/mini";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { randomSecret } from "../crypto/random.ts";
-import { parseJson } from "../http/outbound.ts";
+import { parseJson } from "../http/read.ts";
 import type { Runtime } from "../runtime.ts";
 import { currentSigner, recordedVerificationKey, SIGNING_ALGORITHM, type Signer, verificationKey } from "./keys.ts";
 

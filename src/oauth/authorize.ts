@@ -3,9 +3,8 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
-import { readFormBody } from "../http/form-body.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
-import { seeOther } from "../http/see-other.ts";
+import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { postedConsent, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession, type Session } from "../sign-in/session.ts";
@@ -44,9 +43,8 @@ const transactionSchema = z.object({
 });
 
 export const authorizeRoutes = new Hono<AppEnv>()
-  .get("/authorize", (c) => showAuthorize(c as AppContext))
-  .post("/authorize/decision", (c) => takeDecision(c as AppContext))
-  .all("/authorize", (c) => wrongMethod(c as AppContext));
+  .get("/authorize", showAuthorize)
+  .post("/authorize/decision", takeDecision);
 
 async function showAuthorize(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
@@ -181,17 +179,4 @@ async function takeDecision(c: AppContext): Promise<Response> {
     });
   }
   return seeOther(c, result.redirectTo);
-}
-
-async function wrongMethod(c: AppContext): Promise<Response> {
-  const { text } = messagesFor(c);
-  const body = await readFormBody(c.req.raw);
-  const tokenShaped = "fields" in body && (body.fields.has("grant_type") || body.fields.has("refresh_token"));
-  c.var.runtime.log.warn("authorize_wrong_method", { method: c.req.method, tokenShaped });
-  c.header("allow", "GET, HEAD");
-  return renderErrorPage(c, {
-    status: 405,
-    title: text.wrongMethodTitle,
-    message: tokenShaped ? text.swappedUrlsMessage : text.wrongMethodMessage,
-  });
 }

@@ -1,10 +1,10 @@
 // Which client is calling: HTTP Basic in both dialects, or credentials in the body, never both (RFC 6749 §2.3).
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import { type AuthMethod, type Client, clientFromRow, clientStatement } from "../storage/clients/clients.ts";
 import { prepared } from "../storage/d1.ts";
 import { readBesideKeys } from "./keys.ts";
-import type { OAuthError } from "./oauth-error.ts";
 
 /** What a request says about its client, not yet believed. Several candidates when Basic can be read in two ways (A1). */
 export interface PresentedCredentials {

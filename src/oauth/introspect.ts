@@ -1,27 +1,18 @@
 // POST /introspect (RFC 7662): whether a token opens anything right now. Only for clients that may know.
 import { Hono } from "hono/tiny";
-import { readFormBody } from "../http/form-body.ts";
+import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
+import { readForm } from "../http/read.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { type GrantRow, grantLives } from "../storage/grants/grants.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import { oauthError, TOKEN_HEADERS } from "./oauth-error.ts";
 import { findToken, refreshTokenIsActive } from "./token-lookup.ts";
 
-export const introspectRoutes = new Hono<AppEnv>()
-  .post("/introspect", (c) => introspect(c as AppContext))
-  .all("/introspect", () =>
-    oauthError({
-      status: 405,
-      error: "invalid_request",
-      description: "Introspection takes POST",
-      headers: { allow: "POST" },
-    }),
-  );
+export const introspectRoutes = new Hono<AppEnv>().post("/introspect", introspect);
 
 async function introspect(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const body = await readFormBody(c.req.raw);
+  const body = await readForm(c.req.raw);
   if ("problem" in body) return oauthError({ status: 400, error: "invalid_request", description: body.problem });
   const caller = await authenticateClient(rt, c.req.header("authorization") ?? null, body.fields);
   if ("error" in caller) return oauthError(caller);
@@ -32,10 +23,7 @@ async function introspect(c: AppContext): Promise<Response> {
   if (token === undefined) {
     return oauthError({ status: 400, error: "invalid_request", description: "token is missing" });
   }
-  return new Response(JSON.stringify(await describe(rt, caller.client, token)), {
-    status: 200,
-    headers: TOKEN_HEADERS,
-  });
+  return oauthSuccess(await describe(rt, caller.client, token));
 }
 
 /** Alexa's clients know their own tokens, `service` clients those of their skills' clients. */

@@ -1,27 +1,18 @@
 // POST /revoke (RFC 7009): either token of a client ends the grant behind it.
 import { Hono } from "hono/tiny";
-import { readFormBody } from "../http/form-body.ts";
+import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
+import { readForm } from "../http/read.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { revokeGrant } from "../storage/grants/grants.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import { oauthError, TOKEN_HEADERS } from "./oauth-error.ts";
 import { findToken } from "./token-lookup.ts";
 
-export const revokeRoutes = new Hono<AppEnv>()
-  .post("/revoke", (c) => revoke(c as AppContext))
-  .all("/revoke", () =>
-    oauthError({
-      status: 405,
-      error: "invalid_request",
-      description: "Revocation takes POST",
-      headers: { allow: "POST" },
-    }),
-  );
+export const revokeRoutes = new Hono<AppEnv>().post("/revoke", revoke);
 
 async function revoke(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const body = await readFormBody(c.req.raw);
+  const body = await readForm(c.req.raw);
   if ("problem" in body) return oauthError({ status: 400, error: "invalid_request", description: body.problem });
   const caller = await authenticateClient(rt, c.req.header("authorization") ?? null, body.fields);
   if ("error" in caller) return oauthError(caller);
@@ -36,5 +27,5 @@ async function revoke(c: AppContext): Promise<Response> {
     deliverSoon(rt);
     rt.log.info("grant_revoked", { clientId: caller.client.id, grantId: found.grant.id, reason: "revoked_by_client" });
   }
-  return new Response(null, { status: 200, headers: TOKEN_HEADERS });
+  return oauthSuccess();
 }

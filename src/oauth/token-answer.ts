@@ -1,9 +1,10 @@
 // The successful token answer (RFC 6749 §5.1): always complete, always fresh (T5, T6).
+
+import { oauthSuccess } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { mintAccessToken } from "./access-tokens.ts";
 import type { Signer } from "./keys.ts";
-import { TOKEN_HEADERS } from "./oauth-error.ts";
 
 /** Whom the access tokens of a client's user grants are for: the skill for Alexa, ourselves for the company's app. */
 function audienceOf(rt: Runtime, client: Client): string {
@@ -12,7 +13,7 @@ function audienceOf(rt: Runtime, client: Client): string {
 
 /** A 200 of the token endpoint (RFC 6749 §5.1). */
 export function tokenAnswer(body: Readonly<Record<string, string | number>>): Response {
-  return new Response(JSON.stringify(body), { status: 200, headers: TOKEN_HEADERS });
+  return oauthSuccess(body);
 }
 
 /** The answer for a user's grant: a new access token of full life and the refresh token to keep. */

@@ -1,8 +1,9 @@
 // grant_type=client_credentials: for `service` clients and Alexa+ MCP add-ons. Its tokens open no user's door.
+
+import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import { mintAccessToken } from "./access-tokens.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import type { OAuthError } from "./oauth-error.ts";
 import { tokenAnswer } from "./token-answer.ts";
 import type { TokenFailure } from "./token-failure.ts";
 

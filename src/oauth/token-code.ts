@@ -1,6 +1,7 @@
 // grant_type=authorization_code: checks in memory first, then one claim in D1 that spends the code and makes the grant.
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
+import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import { LOOKED_AT_CODE_STEP, noteCodeRefusal } from "../storage/attempts/code-refusals.ts";
 import { StorageFault } from "../storage/d1.ts";
@@ -17,7 +18,6 @@ import type { AuthenticatedClient } from "./client-authentication.ts";
 import { authenticateClient } from "./client-authentication.ts";
 import { type CodeCopy, getCodeCopy, isAuthorizationCode } from "./codes.ts";
 import { currentSigner, readBesideKeys } from "./keys.ts";
-import type { OAuthError } from "./oauth-error.ts";
 import { verifierMatches } from "./pkce.ts";
 import { formatRefreshToken, newChain, newStableSecret } from "./refresh-tokens.ts";
 import { userTokenAnswer } from "./token-answer.ts";

@@ -1,5 +1,5 @@
 // Why a token request was refused: one precise reason inside, the standard's code outside.
-import type { OAuthError } from "./oauth-error.ts";
+import type { OAuthError } from "../http/oauth-error.ts";
 
 export type TokenFailure =
   | { readonly reason: "code_malformed" | "code_unknown" | "code_expired" | "code_spent" | "code_voided" }

@@ -19,7 +19,7 @@ import {
 import { startService } from "../../test/support/service.ts";
 import { countOf, linkAlexa, linkApp, refreshOfApp } from "../../test/support/tokens.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
-import { readFormBody } from "../http/form-body.ts";
+import { readForm } from "../http/read.ts";
 import { mintAccessToken } from "./access-tokens.ts";
 import { codeOfConsent, isAuthorizationCode } from "./codes.ts";
 import { isChallenge, verifierMatches } from "./pkce.ts";
@@ -202,7 +202,7 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
           headers: { "content-type": FORM },
           body: Uint8Array.from(bytes),
         });
-        const body = await readFormBody(request);
+        const body = await readForm(request);
         expect("problem" in body || body.fields instanceof Map).toBe(true);
       }),
       { numRuns: MANY },
@@ -218,7 +218,7 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
     await fc.assert(
       fc.asyncProperty(fields, async (given) => {
         const request = new Request("https://x.test/", { method: "POST", body: new URLSearchParams(given) });
-        const body = await readFormBody(request);
+        const body = await readForm(request);
         expect("fields" in body && Object.fromEntries(body.fields)).toEqual({ ...given });
       }),
       { numRuns: MANY },

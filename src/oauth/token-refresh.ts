@@ -1,5 +1,6 @@
 // grant_type=refresh_token: stable for confidential clients, a chain with overlap for public and opted-in ones.
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import {
@@ -15,7 +16,6 @@ import {
   touchGrant,
 } from "../storage/grants/grants.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import type { OAuthError } from "./oauth-error.ts";
 import {
   type ChainLink,
   chainLink,

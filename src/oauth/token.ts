@@ -1,10 +1,10 @@
 // POST /token: one URL for exchange, refresh and client credentials. Answers within four seconds, always in JSON (W1, W2).
 import { Hono } from "hono/tiny";
-import { readFormBody } from "../http/form-body.ts";
+import { type OAuthError, oauthError } from "../http/oauth-error.ts";
+import { readForm } from "../http/read.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { StorageFault } from "../storage/d1.ts";
 import { presentedCredentials } from "./client-authentication.ts";
-import { type OAuthError, oauthError } from "./oauth-error.ts";
 import { grantToClient } from "./token-client-credentials.ts";
 import { exchangeCode, type TokenRequestLife } from "./token-code.ts";
 import { type TokenFailure, tokenFailureAnswer } from "./token-failure.ts";
@@ -18,19 +18,7 @@ type Refusal = OAuthError | TokenFailure;
 /** Of the client that the request names, whether it has proved to be that or not. */
 type Attributed = Refusal & { readonly skillId: string | null };
 
-export const tokenRoutes = new Hono<AppEnv>()
-  .post("/token", (c) => answerTokenRequest(c as AppContext))
-  .all("/token", (c) => {
-    const looksLikeAuthorize = c.req.query("response_type") !== undefined;
-    return oauthError({
-      status: 405,
-      error: "invalid_request",
-      description: looksLikeAuthorize
-        ? "This is the token URL and takes POST; authorization requests go to /authorize. Were the two URLs swapped?"
-        : "The token URL takes POST",
-      headers: { allow: "POST" },
-    });
-  });
+export const tokenRoutes = new Hono<AppEnv>().post("/token", answerTokenRequest);
 
 async function answerTokenRequest(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
@@ -65,7 +53,7 @@ async function answerTokenRequest(c: AppContext): Promise<Response> {
 }
 
 async function grant(rt: Runtime, c: AppContext, life: TokenRequestLife): Promise<Response | Attributed> {
-  const body = await readFormBody(c.req.raw);
+  const body = await readForm(c.req.raw);
   if ("problem" in body) return { status: 400, error: "invalid_request", description: body.problem, skillId: null };
   const authorization = c.req.header("authorization") ?? null;
   const outcome = await grantByType(rt, authorization, body.fields, life);

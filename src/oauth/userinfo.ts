@@ -1,22 +1,13 @@
 // GET /userinfo: who the access token's user is, as long as its grant lives.
 import { Hono } from "hono/tiny";
+import { type OAuthError, oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst } from "../storage/d1.ts";
 import { GRANT_LIVES } from "../storage/grants/grants.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 import { bearerTokenOf } from "./bearer.ts";
-import { type OAuthError, oauthError, TOKEN_HEADERS } from "./oauth-error.ts";
 
-export const userinfoRoutes = new Hono<AppEnv>()
-  .on(["GET", "POST"], "/userinfo", (c) => userinfo(c as AppContext))
-  .all("/userinfo", () =>
-    oauthError({
-      status: 405,
-      error: "invalid_request",
-      description: "Userinfo takes GET",
-      headers: { allow: "GET, POST" },
-    }),
-  );
+export const userinfoRoutes = new Hono<AppEnv>().on(["GET", "POST"], "/userinfo", userinfo);
 
 interface UserRow {
   readonly id: string;
@@ -46,12 +37,9 @@ async function userinfo(c: AppContext): Promise<Response> {
       .bind(rt.now(), claims.grant, claims.sub),
   );
   if (!user) return oauthError(refused);
-  return new Response(
-    JSON.stringify({
-      sub: user.id,
-      ...(user.name === null ? {} : { name: user.name }),
-      ...(user.email === null ? {} : { email: user.email }),
-    }),
-    { status: 200, headers: TOKEN_HEADERS },
-  );
+  return oauthSuccess({
+    sub: user.id,
+    ...(user.name === null ? {} : { name: user.name }),
+    ...(user.email === null ? {} : { email: user.email }),
+  });
 }

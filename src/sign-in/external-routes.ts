@@ -1,7 +1,7 @@
 // Leaving for another provider, and its callbacks.
 import { Hono } from "hono/tiny";
 import { browserOf } from "../http/browser.ts";
-import { seeOther } from "../http/see-other.ts";
+import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { stepStatement } from "../storage/attempts/attempts.ts";
 import { write } from "../storage/d1.ts";

@@ -1,9 +1,9 @@
 // Forms posted to our pages: the body, the first sieve, and the page for a form that cannot be used.
 import type * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
-import { readFormBody } from "../http/form-body.ts";
 import { openForm } from "../http/form-token.ts";
 import { networkOf } from "../http/network.ts";
+import { readForm } from "../http/read.ts";
 import type { AppContext } from "../runtime.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
@@ -13,7 +13,7 @@ const LARGEST_FORM_BYTES = 48 * 1024;
 
 /** The fields of a posted form, each once; or the 400 page. */
 export async function postedFields(c: AppContext): Promise<ReadonlyMap<string, string> | Response> {
-  const body = await readFormBody(c.req.raw, LARGEST_FORM_BYTES);
+  const body = await readForm(c.req.raw, LARGEST_FORM_BYTES);
   if ("fields" in body) return body.fields;
   const { text } = messagesFor(c);
   return renderErrorPage(c, { status: 400, title: text.formBrokenTitle, message: text.formBrokenMessage });
@@ -35,7 +35,7 @@ export async function postedConsent<T>(
   form: string,
   schema: z.ZodMiniType<T>,
 ): Promise<PostedConsent<T> | "forged" | "expired"> {
-  const body = await readFormBody(c.req.raw, LARGEST_FORM_BYTES);
+  const body = await readForm(c.req.raw, LARGEST_FORM_BYTES);
   if (!("fields" in body)) return "forged";
   const browserHash = await browserOf(c);
   const { fields } = body;

@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
 import { networkOf } from "../http/network.ts";
-import { seeOther } from "../http/see-other.ts";
+import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { batch, write } from "../storage/d1.ts";
 import { auditStatement } from "../storage/maintenance/audit.ts";

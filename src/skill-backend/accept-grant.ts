@@ -6,11 +6,9 @@ import { type GrantCodeOutcome, keepTokensOf } from "../amazon/grant-code.ts";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { gatewayOrigin, REGIONS, type Region, regionOfEndpoint } from "../amazon/regions.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
-import { readBounded } from "../http/form-body.ts";
-import { queryOf, shapeProblem } from "../http/json-body.ts";
-import { parseJson } from "../http/outbound.ts";
 import { type ProblemCode, problem } from "../http/problem.ts";
-import { json, route } from "../http/route.ts";
+import { parseJson, queryOf, readBytes, shapeProblem } from "../http/read.ts";
+import { json } from "../http/respond.ts";
 import { tolerant } from "../http/tolerant.ts";
 import { verifyAccessToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
@@ -99,7 +97,7 @@ const CODES: Readonly<Record<Exclude<Refusal, "directive_malformed">, ProblemCod
 };
 
 export const acceptGrantRoutes = new Hono<AppEnv>();
-route(acceptGrantRoutes, "/alexa/accept-grant", { POST: acceptGrant });
+acceptGrantRoutes.post("/alexa/accept-grant", acceptGrant);
 
 /** Once the client is authenticated, every answer about the directive is 200 with an event that the backend returns as it is. */
 async function acceptGrant(c: AppContext): Promise<Response> {
@@ -108,7 +106,7 @@ async function acceptGrant(c: AppContext): Promise<Response> {
   if (client instanceof Response) return client;
   const query = queryOf(c, querySchema);
   if (query instanceof Response) return query;
-  const body = await readBounded(c.req.raw, LARGEST_BODY_BYTES);
+  const body = await readBytes(c.req.raw, LARGEST_BODY_BYTES);
   if (!body) return problem("body_too_large");
   const given = parseJson(utf8Decode(body));
   const parsed = directive.safeParse(given);

@@ -2,9 +2,9 @@
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { freshHeldToken } from "../amazon/held-token.ts";
-import { jsonBody } from "../http/json-body.ts";
 import { problem } from "../http/problem.ts";
-import { json, noContent, route } from "../http/route.ts";
+import { jsonBody } from "../http/read.ts";
+import { json, noContent } from "../http/respond.ts";
 import { verifyAccessToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import {
@@ -39,7 +39,8 @@ export const gatewayTokenBodySchema = z
 type Body = z.output<typeof gatewayTokenBodySchema>;
 
 export const gatewayTokenRoutes = new Hono<AppEnv>();
-route(gatewayTokenRoutes, "/api/event-gateway/token", { POST: giveToken, DELETE: dropTokens });
+gatewayTokenRoutes.post("/api/event-gateway/token", giveToken);
+gatewayTokenRoutes.delete("/api/event-gateway/token", dropTokens);
 
 interface Asked {
   readonly client: Client;

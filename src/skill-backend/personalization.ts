@@ -1,10 +1,10 @@
 // POST /api/personalization: for a skill's backend, whose voice it hears, and which account of ours that voice may use.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { jsonBody } from "../http/json-body.ts";
 import { callForJson } from "../http/outbound.ts";
 import { problem } from "../http/problem.ts";
-import { json, route } from "../http/route.ts";
+import { jsonBody } from "../http/read.ts";
+import { json } from "../http/respond.ts";
 import { type AccessTokenClaims, verifyAccessToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { type LivingGrant, readLivingGrants } from "../storage/grants/grants.ts";
@@ -39,7 +39,7 @@ type LinkState =
   | { readonly link: "not_linked" | "ended" };
 
 export const personalizationRoutes = new Hono<AppEnv>();
-route(personalizationRoutes, "/api/personalization", { POST: personalize });
+personalizationRoutes.post("/api/personalization", personalize);
 
 async function personalize(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

@@ -3,10 +3,10 @@ import { Hono } from "hono/tiny";
 import { type GrantCodeOutcome, keepTokensOf } from "../amazon/grant-code.ts";
 import { toAmazonCode } from "../amazon/lwa.ts";
 import { gatewayOrigin } from "../amazon/regions.ts";
-import { readFormBody } from "../http/form-body.ts";
+import { type OAuthError, oauthError, oauthSuccess } from "../http/oauth-error.ts";
+import { readForm } from "../http/read.ts";
 import { verifyAccessToken } from "../oauth/access-tokens.ts";
 import { bearerTokenOf } from "../oauth/bearer.ts";
-import { type OAuthError, oauthError, TOKEN_HEADERS } from "../oauth/oauth-error.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { findTokenGrant, noteGrantRefused } from "../storage/amazon/held-tokens.ts";
 
@@ -14,16 +14,7 @@ const PURPOSE = "reciprocal";
 /** The request names no region. */
 const REGION = "NA";
 
-export const reciprocalRoutes = new Hono<AppEnv>()
-  .post("/alexa/reciprocal", (c) => reciprocate(c as AppContext))
-  .all("/alexa/reciprocal", () =>
-    oauthError({
-      status: 405,
-      error: "invalid_request",
-      description: "Reciprocal authorization takes POST",
-      headers: { allow: "POST" },
-    }),
-  );
+export const reciprocalRoutes = new Hono<AppEnv>().post("/alexa/reciprocal", reciprocate);
 
 const INVALID_TOKEN: OAuthError = {
   status: 401,
@@ -33,7 +24,7 @@ const INVALID_TOKEN: OAuthError = {
 
 async function reciprocate(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const body = await readFormBody(c.req.raw);
+  const body = await readForm(c.req.raw);
   if ("problem" in body) return invalidRequest(body.problem);
   const token = bearerTokenOf(c);
   const claims = token === undefined ? undefined : await verifyAccessToken(rt, token);
@@ -54,7 +45,7 @@ async function reciprocate(c: AppContext): Promise<Response> {
   if (!grant) return oauthError(INVALID_TOKEN);
   const outcome = await keepTokensOf(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(REGION) });
   if (outcome !== "kept") return refuse(rt, outcome, grant.grant_id);
-  return new Response("{}", { status: 200, headers: TOKEN_HEADERS });
+  return oauthSuccess({});
 }
 
 function invalidRequest(description: string): Response {
