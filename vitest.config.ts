@@ -1,11 +1,13 @@
+// Four projects: tests in workerd, tests in Node, tests in a browser, and the long ones of `npm run test:exhaustive`.
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { build } from "esbuild";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import "./scripts/openapi.ts";
 
 process.env.WRANGLER_LOG ??= "error";
 process.env.WRANGLER_SEND_METRICS ??= "false";
 
+const migrations = await readD1Migrations("migrations");
 const simulator = await build({
   entryPoints: ["simulator/index.ts"],
   bundle: true,
@@ -18,49 +20,53 @@ const simulator = await build({
   external: ["cloudflare:*", "node:*"],
 });
 
+/** A project whose files run in workerd, with D1, KV and the simulator as everything outside. */
+function workerdProject(name: string, include: string[], fuzzRequests: number): TestProjectConfiguration {
+  return {
+    plugins: [
+      cloudflareTest({
+        wrangler: { configPath: "./wrangler.toml", environment: "test" },
+        miniflare: {
+          bindings: {
+            TEST_MIGRATIONS: migrations,
+            MASTER_KEY: "A".repeat(43),
+            ADMIN_TOKEN: "test-admin-token-0000000000000000000000",
+            PASSWORD_ITERATIONS: "1000",
+            METRICS_FLUSH_MS: "0",
+            FUZZ_REQUESTS: process.env.FUZZ_REQUESTS ?? String(fuzzRequests),
+            FUZZ_SEED: process.env.FUZZ_SEED ?? "1",
+          },
+          outboundService: "simulator",
+          workers: [
+            {
+              name: "simulator",
+              compatibilityDate: "2026-10-01",
+              compatibilityFlags: ["nodejs_compat"],
+              modules: [{ type: "ESModule", path: "simulator.js", contents: simulator.outputFiles[0]!.text }],
+              serviceBindings: { SERVICE: `vitest-plugin-runner-${name}` },
+            },
+          ],
+        },
+      }),
+    ],
+    test: {
+      name,
+      include,
+      setupFiles: ["test/support/setup.ts"],
+      testTimeout: 20_000,
+      // Each isolated file would start a workerd of its own, which takes longer than most files. The storage is
+      // emptied before each test, and each test starts a service of its own.
+      isolate: false,
+    },
+  };
+}
+
 export default defineConfig({
   test: {
     silent: "passed-only",
     projects: [
-      {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml", environment: "test" },
-            miniflare: {
-              bindings: {
-                TEST_MIGRATIONS: await readD1Migrations("migrations"),
-                MASTER_KEY: "A".repeat(43),
-                ADMIN_TOKEN: "test-admin-token-0000000000000000000000",
-                PASSWORD_ITERATIONS: "1000",
-                METRICS_FLUSH_MS: "0",
-                // `npm run fuzz` asks for more; in the ordinary run the choices are the same each time.
-                FUZZ_REQUESTS: process.env.FUZZ_REQUESTS ?? "5000",
-                FUZZ_SEED: process.env.FUZZ_SEED ?? "1",
-              },
-              outboundService: "simulator",
-              workers: [
-                {
-                  name: "simulator",
-                  compatibilityDate: "2026-10-01",
-                  compatibilityFlags: ["nodejs_compat"],
-                  modules: [{ type: "ESModule", path: "simulator.js", contents: simulator.outputFiles[0]!.text }],
-                  serviceBindings: { SERVICE: "vitest-plugin-runner-workerd" },
-                },
-              ],
-            },
-          }),
-        ],
-        test: {
-          name: "workerd",
-          include: [
-            "{src,openapi}/**/*.test.{ts,tsx}",
-            "simulator/**/*.test.{ts,tsx}",
-            "test/workerd/**/*.test.{ts,tsx}",
-          ],
-          setupFiles: ["test/workerd/setup.ts"],
-          testTimeout: 20_000,
-        },
-      },
+      workerdProject("workerd", ["{src,openapi,simulator,test/flows}/**/*.test.{ts,tsx}"], 5_000),
+      workerdProject("exhaustive", ["test/exhaustive/**/*.test.ts", "test/flows/fuzz.test.ts"], 50_000),
       {
         test: {
           name: "node",

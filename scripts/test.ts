@@ -1,18 +1,33 @@
-// `npm test`: all three Vitest projects; further arguments go to Vitest (`npm test -- test/workerd/token.test.ts`).
+// `npm test`: the everyday tests. `npm run test:exhaustive`: the long ones. Further arguments go to Vitest.
 import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { findChromium } from "./chromium.ts";
 
-const chromium = findChromium();
-if (!chromium) {
-  console.warn("No Chromium found (CHROMIUM_PATH, /usr/bin/chromium, …): the browser tests are LEFT OUT.");
-}
-// Vitest leaves one core idle; one worker more than cores uses the time that others spend waiting. Each is a workerd of
-// its own, so not too many.
+const [first, ...rest] = process.argv.slice(2);
+const exhaustive = first === "--exhaustive";
+const args = exhaustive || first === undefined ? rest : [first, ...rest];
+const namesProject = args.some((arg) => arg.startsWith("--project") || arg.includes("test/exhaustive"));
+const project = exhaustive ? ["--project=exhaustive"] : namesProject ? [] : ["--project=!exhaustive"];
+
+/** The same seed makes the same requests. The everyday run always uses the same one. */
+const seed = process.env.FUZZ_SEED ?? (exhaustive ? String(randomInt(2 ** 31)) : "1");
+if (exhaustive) console.log(`FUZZ_SEED=${seed}`);
+
+const chromium = exhaustive || findChromium() !== undefined;
+const skipped = "No Chromium found (CHROMIUM_PATH, /usr/bin/chromium, …): the browser tests are SKIPPED.";
+if (!chromium) console.log(skipped);
+
+// One worker more than cores, because tests also wait. Each is a workerd process, so no more than four.
 const workers = `--maxWorkers=${Math.min(4, availableParallelism() + 1)}`;
-const result = spawnSync("vitest", ["run", workers, ...process.argv.slice(2)], {
+const { status } = spawnSync("vitest", ["run", workers, ...project, ...args], {
   stdio: "inherit",
-  env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: process.env.WRANGLER_LOG ?? "error" },
+  env: {
+    ...process.env,
+    WRANGLER_SEND_METRICS: "false",
+    WRANGLER_LOG: process.env.WRANGLER_LOG ?? "error",
+    FUZZ_SEED: seed,
+  },
 });
-if (!chromium) console.warn("The browser tests were LEFT OUT: no Chromium found. Set CHROMIUM_PATH to run them.");
-process.exit(result.status ?? 1);
+if (!chromium) console.log(skipped);
+process.exit(status ?? 1);
