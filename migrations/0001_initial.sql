@@ -39,6 +39,7 @@ CREATE TABLE clients (
   updated_at INTEGER NOT NULL
 ) STRICT;
 
+-- A customer. Moving `session_epoch` on ends every session of theirs.
 CREATE TABLE users (
   id TEXT PRIMARY KEY,
   email TEXT,
@@ -64,22 +65,21 @@ CREATE INDEX identities_by_user ON identities (user_id);
 -- The first six characters of a sealed value name its master key: what is left to seal anew is found by them.
 CREATE INDEX identities_by_seal ON identities (substr(password_hash, 1, 6)) WHERE password_hash IS NOT NULL;
 
-CREATE TABLE ended_sessions (
-  id TEXT PRIMARY KEY,
-  expires_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX ended_sessions_by_expiry ON ended_sessions (expires_at);
-
--- Browsers that have signed in to an account before: an attacker elsewhere cannot slow them down.
-CREATE TABLE known_browsers (
+-- One row per sign-in. A session cookie acts only while its row does. The browsers of a user's rows are known to the account: an attacker
+-- elsewhere cannot slow them down.
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,               -- as in the cookie
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   browser_hash TEXT NOT NULL,
-  last_seen_at INTEGER NOT NULL,
-  PRIMARY KEY (user_id, browser_hash)
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER                   -- signed out
 ) STRICT;
+CREATE INDEX sessions_by_user ON sessions (user_id, browser_hash);
+CREATE INDEX sessions_by_age ON sessions (created_at);
 
+-- Counters of failed sign-ins.
 CREATE TABLE throttles (
-  key TEXT PRIMARY KEY,
+  key TEXT PRIMARY KEY,              -- keyed hash of an account, a network, a browser or a pair
   failures REAL NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
@@ -267,6 +267,7 @@ CREATE TABLE skill_events (
 CREATE INDEX skill_events_by_alexa_user ON skill_events (alexa_user_id, skill_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX skill_events_by_time ON skill_events (received_at);
 
+-- Sign-ins at a provider, between leaving and coming back.
 CREATE TABLE sign_in_attempts (
   state_hash TEXT PRIMARY KEY,
   browser_hash TEXT NOT NULL,

@@ -13,7 +13,6 @@ import { sealSignOutForm } from "../sign-in/sign-in-routes.ts";
 import { revokeGrant } from "../storage/grants/grants.ts";
 import { readAccount } from "../storage/users/account.ts";
 import { readAccountData } from "../storage/users/account-data.ts";
-import { sessionHolds } from "../storage/users/sessions.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderAccount, renderUnlink } from "./account-page.tsx";
 
@@ -28,7 +27,7 @@ accountPages.post("/account/links/:grantId", postUnlink);
 /** What the signed-in user has, exactly and now; undefined when nobody is. One trip. */
 async function accountOf(c: AppContext, session: Session | undefined, grantId?: string) {
   const { db, now } = c.var.runtime;
-  return session && readAccount(db, session.userId, sessionHolds(session), now(), grantId);
+  return session && readAccount(db, session, now(), grantId);
 }
 
 function noticeOf(done: string | undefined, text: Messages): string | undefined {
@@ -46,9 +45,9 @@ async function showAccount(c: AppContext): Promise<Response> {
   const { text } = messagesFor(c);
   return renderAccount(c, {
     ...account,
-    hasPassword: account.passwordSubject !== undefined,
+    hasPassword: account.user.passwordSubject !== null,
     signOutToken: await sealSignOutForm(c.var.runtime, browserHash),
-    notice: noticeOf(c.req.query("done"), text) ?? (account.pendingAtAmazon ? text.unlinkPending : undefined),
+    notice: noticeOf(c.req.query("done"), text) ?? (account.user.pendingAtAmazon ? text.unlinkPending : undefined),
   });
 }
 
@@ -56,7 +55,7 @@ async function showAccount(c: AppContext): Promise<Response> {
 async function giveData(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const session = await currentSession(c, await browserOf(c));
-  const data = session && (await readAccountData(rt.db, session.userId, sessionHolds(session)));
+  const data = session && (await readAccountData(rt.db, session));
   if (!data) return renderSignIn(c, { continueTo: "/account" });
   return new Response(JSON.stringify(data, null, 2), {
     headers: {

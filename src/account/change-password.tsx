@@ -8,16 +8,13 @@ import { networkOf } from "../http/network.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { setPassword } from "../sign-in/accounts.ts";
-import { admitAttempt } from "../sign-in/password.ts";
-import { checkPassword, verifyPassword } from "../sign-in/password-hash.ts";
+import { checkPasswordTry } from "../sign-in/password.ts";
+import { checkPassword } from "../sign-in/password-hash.ts";
 import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
-import { currentSession, startSession } from "../sign-in/session.ts";
+import { currentSession, newSession, setSessionCookie } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
-import { batch } from "../storage/d1.ts";
 import { readAccount } from "../storage/users/account.ts";
-import { sessionHolds } from "../storage/users/sessions.ts";
-import { giveBackStatement } from "../storage/users/throttles.ts";
-import { readUser, rememberBrowserStatements } from "../storage/users/users.ts";
+import { recordPasswordChange } from "../storage/users/sign-ins.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, Field, HiddenFields } from "../ui/parts.tsx";
@@ -34,14 +31,14 @@ passwordPages.post(PATH, postForm);
 async function ownerOf(c: AppContext, browserHash: string) {
   const { db, now } = c.var.runtime;
   const session = await currentSession(c, browserHash);
-  return session && readAccount(db, session.userId, sessionHolds(session), now());
+  return session && readAccount(db, session, now());
 }
 
 async function showForm(c: AppContext): Promise<Response> {
   const owner = await ownerOf(c, await browserOf(c));
   if (!owner) return renderSignIn(c, { continueTo: PATH });
-  if (owner.passwordSubject === undefined) return seeOther(c, "/account");
-  return renderForm(c, owner.user.id, owner.passwordSubject);
+  if (owner.user.passwordSubject === null) return seeOther(c, "/account");
+  return renderForm(c, owner.user.id, owner.user.passwordSubject);
 }
 
 interface FormError {
@@ -100,10 +97,10 @@ async function postForm(c: AppContext): Promise<Response> {
   const form = await openForm(rt, FORM, browserHash, fields.get("form"), z.object({ userId: z.string() }));
   if (typeof form === "string") return renderUnusableForm(c, form);
   const owner = await ownerOf(c, browserHash);
-  // Drawn for one person: another who has signed in meanwhile is asked anew.
+  // Rendered for one person: somebody else who has signed in since must sign in again.
   if (!owner || owner.user.id !== form.value.userId) return renderSignIn(c, { continueTo: PATH });
-  const subject = owner.passwordSubject;
-  if (subject === undefined) return seeOther(c, "/account");
+  const subject = owner.user.passwordSubject;
+  if (subject === null) return seeOther(c, "/account");
   const again = (error: FormError) => renderForm(c, owner.user.id, subject, error);
   const password = fields.get("password") ?? "";
   const verdict = checkPassword(password);
@@ -112,23 +109,18 @@ async function postForm(c: AppContext): Promise<Response> {
     return again({ status: 400, field: "password", message });
   }
   // A session left open must not become a way to guess the password without limit.
-  const admitted = await admitAttempt(rt, { email: subject, browserHash, network: networkOf(c) });
-  if ("retryAfterSeconds" in admitted) {
-    const seconds = admitted.retryAfterSeconds;
+  const current = fields.get("current") ?? "";
+  const checked = await checkPasswordTry(rt, { email: subject, password: current, browserHash, network: networkOf(c) });
+  if ("outcome" in checked) {
+    const seconds = checked.retryAfterSeconds;
     c.header("retry-after", String(seconds));
     return again({ status: 429, field: "form", message: text.signInThrottled(seconds) });
   }
-  const { passwordHash, charged } = admitted.admission;
-  const known = await verifyPassword(rt, subject, passwordHash, fields.get("current") ?? "");
-  if (known === "wrong") return again({ status: 401, field: "current", message: text.currentPasswordWrong });
+  if (checked.verdict === "wrong") return again({ status: 401, field: "current", message: text.currentPasswordWrong });
   const changed = await setPassword(rt, owner.user.id, password);
-  const user = changed === "changed" ? await readUser(rt.db, owner.user.id) : undefined;
-  if (!user) return renderSignIn(c, { continueTo: PATH });
-  await batch(
-    rt.db,
-    [giveBackStatement(rt.db, charged), ...rememberBrowserStatements(rt.db, user.id, browserHash, rt.now())],
-    true,
-  );
-  await startSession(c, browserHash, user);
+  if ("refused" in changed) return renderSignIn(c, { continueTo: PATH });
+  const session = newSession(rt, changed.user);
+  await recordPasswordChange(rt.db, checked.charged, { session, browserHash, at: session.issuedAt });
+  await setSessionCookie(c, browserHash, session);
   return seeOther(c, "/account?done=password-changed");
 }

@@ -74,7 +74,6 @@ const SPEAKER = "amzn1.ask.account.of-a-spoken-link";
 /** Tables that hold nobody, and those whose entries say nothing without what only the browser has; a new table must be put somewhere. */
 const NOBODYS = ["clients", "oauth_metrics", "refusals", "signing_keys", "skills", "d1_migrations"];
 const OPAQUE = [
-  "ended_sessions", // a random id
   "sign_in_attempts", // sealed, ten minutes
   "throttles", // keyed hashes, a day
 ];
@@ -130,7 +129,7 @@ describe("erasing a person", () => {
     const column = async (sql: string) => (await rows<{ value: string }>(sql)).map(({ value }) => value);
     const grants = await column("SELECT id AS value FROM grants");
     const alexaUsers = await column("SELECT alexa_user_id AS value FROM grants WHERE alexa_user_id IS NOT NULL");
-    const browsers = await column("SELECT browser_hash AS value FROM known_browsers");
+    const browsers = await column("SELECT browser_hash AS value FROM sessions");
     expect([alexaUsers.length, browsers.length]).toEqual([3, 1]);
     const person = [userId, PERSON.email, PERSON.name, SUBJECT, ...alexaUsers, ...browsers];
     const attempts = await rows("SELECT id FROM attempts");
@@ -145,7 +144,7 @@ describe("erasing a person", () => {
       {
         removed: {
           identities: 2,
-          knownBrowsers: 1,
+          sessions: 1,
           links: 4,
           codes: expect.any(Number),
           amazonTokens: 4,

@@ -116,7 +116,9 @@ describe("rows that had their time", () => {
       grant("ended-long-ago", { expires_at: START - KEPT_MS.endedGrants }),
       grant("ended-lately", { expires_at: START - 1 }),
       grant("alive", {}),
-      env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', ?), ('b', ?)").bind(START, START + 1),
+      env.DB.prepare(
+        "INSERT INTO sessions (id, user_id, browser_hash, created_at) VALUES ('a', 'user-1', 'b', ?), ('b', 'user-1', 'b', ?)",
+      ).bind(START - KEPT_MS.sessions, START),
       env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', ?), ('b', '', '', ?)").bind(START, START + 1),
       env.DB.prepare("INSERT INTO throttles VALUES ('a', 1, ?), ('b', 1, ?)").bind(START - DAY, START),
       env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'old'), (?, 'new')").bind(START - 400 * DAY, START),
@@ -136,7 +138,7 @@ describe("rows that had their time", () => {
         revokedGrants: 1,
         idleGrants: 1,
         expiredGrants: 1,
-        endedSessions: 1,
+        sessions: 1,
         signInAttempts: 1,
         throttles: 1,
         audit: 1,
@@ -149,7 +151,7 @@ describe("rows that had their time", () => {
     expect(results.map((row) => row.id)).toEqual(["alive", "ended-lately", "idle-lately", "revoked-lately"]);
     for (const table of [
       "codes",
-      "ended_sessions",
+      "sessions",
       "sign_in_attempts",
       "throttles",
       "audit",
@@ -168,7 +170,7 @@ describe("rows that had their time", () => {
   it("F7: 50,000 expired rows go in several bounded runs, and no live row with them", async () => {
     await env.DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50010)
-       INSERT INTO ended_sessions SELECT 's' || i, CASE WHEN i <= 50000 THEN ?1 ELSE ?1 + 1 END FROM n`,
+       INSERT INTO sign_in_attempts SELECT 's' || i, '', '', CASE WHEN i <= 50000 THEN ?1 ELSE ?1 + 1 END FROM n`,
     )
       .bind(START)
       .run();
@@ -179,17 +181,19 @@ describe("rows that had their time", () => {
       service.meter.clear();
       report = await run(service);
       runs++;
-      expect(report.swept.endedSessions).toBeLessThanOrEqual(5000);
+      expect(report.swept.signInAttempts).toBeLessThanOrEqual(5000);
       expect(service.meter.trips.length).toBeLessThan(20);
     } while (report.more);
     expect(runs).toBe(11);
-    expect(await count("ended_sessions")).toBe(10);
+    expect(await count("sign_in_attempts")).toBe(10);
   });
 
   it("two runs at once take each row once", async () => {
-    await env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', 0), ('b', 0), ('c', 0)").run();
+    await env.DB.prepare(
+      "INSERT INTO sign_in_attempts VALUES ('a', '', '', 0), ('b', '', '', 0), ('c', '', '', 0)",
+    ).run();
     const reports = await Promise.all([run(), run(), run()]);
-    expect(reports.map((report) => report.swept.endedSessions ?? 0).reduce((sum, n) => sum + n, 0)).toBe(3);
+    expect(reports.map((report) => report.swept.signInAttempts ?? 0).reduce((sum, n) => sum + n, 0)).toBe(3);
   });
 
   it("are found by an index: no sweep reads a whole table", async () => {
@@ -203,21 +207,21 @@ describe("rows that had their time", () => {
 
 describe("the run as a whole", () => {
   it("a part that fails is named, and the others are done", async () => {
-    await env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', 0)").run();
+    await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', 0)").run();
     const service = startService();
     service.meter.faults.push({ when: (trip) => trip.sql.includes("pending_unlinks"), throws: "before" });
     const report = await run(service);
     expect(report.failed).toEqual(["unlinks"]);
-    expect(await count("ended_sessions")).toBe(0);
+    expect(await count("sign_in_attempts")).toBe(0);
   });
 
   it("the cron trigger does the same, also where no request has told the origin", async () => {
-    await env.DB.prepare("INSERT INTO ended_sessions VALUES ('a', 0)").run();
+    await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', 0)").run();
     const context = createExecutionContext();
     const controller = createScheduledController({ cron: "*/5 * * * *", scheduledTime: 0 });
     await worker.scheduled(controller, env, context);
     await waitOnExecutionContext(context);
-    expect(await count("ended_sessions")).toBe(0);
+    expect(await count("sign_in_attempts")).toBe(0);
   });
 
   it("seals anew what a previous master key sealed", async () => {

@@ -7,17 +7,16 @@ import { json, noContent } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import {
   type AccountRefusal,
+  changeUser,
   createPasswordUser,
-  findUser,
   findUsersByEmail,
   setPassword,
-  updateUser,
 } from "../sign-in/accounts.ts";
 import { write } from "../storage/d1.ts";
 import { auditStatement } from "../storage/maintenance/audit.ts";
 import { readLinksOfUser } from "../storage/users/account.ts";
 import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";
-import type { User } from "../storage/users/users.ts";
+import { readUser, type User } from "../storage/users/users.ts";
 import { deliverOrClearSoon } from "../webhooks/webhooks.ts";
 import { rfc3339 } from "./paging.ts";
 
@@ -37,7 +36,7 @@ const text = (maximum: number) =>
     .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a text") })
     .check(z.maxLength(maximum, `must have at most ${maximum} characters`));
 
-/** Body of `POST /api/admin/users`. `checkAccount` has the finer rules. */
+/** Body of `POST /api/admin/users`. The rules of `sign-in/accounts.ts` come on top. */
 export const newUserSchema = z.strictObject({
   email: text(500),
   password: text(2000),
@@ -93,7 +92,7 @@ async function find(c: AppContext): Promise<Response> {
 }
 
 async function show(c: AppContext): Promise<Response> {
-  const user = await findUser(c.var.runtime, c.req.param("id") ?? "");
+  const user = await readUser(c.var.runtime.db, c.req.param("id") ?? "");
   return user ? json(c, userView(user)) : problem("not_found");
 }
 
@@ -119,14 +118,14 @@ async function change(c: AppContext): Promise<Response> {
   if (body instanceof Response) return body;
   const { password, email, name } = body;
   // The address first: a password is stored under it.
-  const updated = await updateUser(rt, id, {
+  const updated = await changeUser(rt, id, {
     ...(email === undefined ? {} : { email }),
     ...(name === undefined ? {} : { name }),
   });
   if ("refused" in updated) return refused(updated);
   if (password !== undefined) {
     const outcome = await setPassword(rt, id, password);
-    if (outcome !== "changed") return refused(outcome);
+    if ("refused" in outcome) return refused(outcome);
   }
   const changed = Object.keys(body).join(", ");
   await write(auditStatement(rt.db, rt.now(), { kind: "user_changed", userId: id, details: changed }), false);

@@ -7,6 +7,7 @@ import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { currentSession } from "../sign-in/session.ts";
 import { readAttemptByState, type StartedAttempt } from "../storage/attempts/started.ts";
+import { conditionOf } from "../storage/d1.ts";
 import { sessionHolds } from "../storage/users/sessions.ts";
 import { type Completion, presentCode, presentError } from "./complete.ts";
 import {
@@ -108,7 +109,7 @@ async function completeHere(
     rt.log.alert("callback_elsewhere", { attemptId: attempt.id, traceId: attempt.trace_id });
     return renderElsewhere(c);
   }
-  const presentation = { attempt, state, condition: sessionHolds(session), faultsEndIt: true };
+  const presentation = { attempt, state, condition: conditionOf(sessionHolds(session)), faultsEndIt: true };
   const completion =
     "code" in answered
       ? await presentCode(rt, presentation, answered.code)

@@ -11,6 +11,7 @@ import { currentSession, type Session } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
 import { signOutHere } from "../sign-in/sign-in-routes.ts";
 import type { AttemptStart } from "../storage/attempts/attempts.ts";
+import { conditionOf } from "../storage/d1.ts";
 import { sessionHolds } from "../storage/users/sessions.ts";
 import { renderConsentPage } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
@@ -164,7 +165,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
     decision,
     userId,
     browserHash,
-    actorHolds: sessionHolds(session),
+    actorHolds: conditionOf(sessionHolds(session)),
     origin: "authorize",
   });
   if (result === "actor_gone") {

@@ -3,8 +3,7 @@ import { Hono } from "hono/tiny";
 import { browserOf } from "../http/browser.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { stepStatement } from "../storage/attempts/attempts.ts";
-import { write } from "../storage/d1.ts";
+import { recordStep } from "../storage/attempts/attempts.ts";
 import { brandName } from "../ui/brand.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { amazonAuthorizationUrl, amazonPerson } from "./amazon.ts";
@@ -12,7 +11,7 @@ import { type Entry, signInOptionsOf } from "./entry.ts";
 import { comeBack, depart, type ExternalMethod, signInPerson } from "./external.ts";
 import { oidcAuthorizationUrl, oidcPerson, oidcReachable } from "./oidc.ts";
 import { renderUnusableForm } from "./posted-form.ts";
-import { mustReauthenticate, startSession } from "./session.ts";
+import { mustReauthenticate, setSessionCookie } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 
 const RETRY_AFTER_SECONDS = 5;
@@ -65,8 +64,7 @@ async function returned(c: AppContext, method: ExternalMethod): Promise<Response
   const name = providerName(c, method);
   const failed = async (reason: string, page: { error?: string; notice?: string }) => {
     rt.log.warn("external_sign_in_failed", { method, reason });
-    if (entry.attempt)
-      await write(stepStatement(rt.db, entry.attempt, "sign_in_failed", rt.now(), { browserHash }), true);
+    if (entry.attempt) await recordStep(rt.db, entry.attempt, "sign_in_failed", rt.now(), { browserHash });
     return renderSignIn(c, { ...signInOptionsOf(entry), ...(page.error ? { status: 401 } : {}), ...page });
   };
   const error = answer.get("error");
@@ -84,7 +82,7 @@ async function returned(c: AppContext, method: ExternalMethod): Promise<Response
       : await amazonPerson(rt, attempt, { code });
   if (result.outcome === "unavailable") return unavailable(c, method, entry);
   if (result.outcome === "refused") return failed(result.reason, { error: text.providerRefused(name) });
-  const user = await signInPerson(rt, result.person, browserHash, entry.attempt ?? undefined);
-  await startSession(c, browserHash, user);
+  const session = await signInPerson(rt, result.person, browserHash, entry.attempt ?? undefined);
+  await setSessionCookie(c, browserHash, session);
   return seeOther(c, entry.continueTo);
 }

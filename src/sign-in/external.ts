@@ -5,18 +5,11 @@ import { randomId, randomSecret } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AttemptStart } from "../storage/attempts/attempts.ts";
-import { batch } from "../storage/d1.ts";
 import { keepSignInAttempt, takeSignInAttempt } from "../storage/users/sign-in-attempts.ts";
-import {
-  createUserStatements,
-  type IdentityKey,
-  identityUsedStatement,
-  type User,
-  updateLabelStatement,
-  userFromRow,
-} from "../storage/users/users.ts";
+import { recordProviderSignIn } from "../storage/users/sign-ins.ts";
+import { createUser, type IdentityKey } from "../storage/users/users.ts";
 import { type Entry, entrySchema } from "./entry.ts";
-import { signedInStatements } from "./password.ts";
+import { newSession, type Session } from "./session.ts";
 
 export type ExternalMethod = "oidc" | "amazon";
 
@@ -91,31 +84,20 @@ export async function comeBack(
 }
 
 /**
- * The user behind an identity, made at first sight; never one of another identity, whatever its address (S5). Notes the
- * sign-in. Two batches.
+ * Signs in the user behind an identity, created at first sight; never the user of another identity, whatever the address. Two batches.
  */
 export async function signInPerson(
   rt: Runtime,
   person: ExternalPerson,
   browserHash: string,
   attempt: AttemptStart | undefined,
-): Promise<User> {
-  const { db } = rt;
-  const at = rt.now();
-  const fresh = { id: randomId(), email: person.email, name: person.name, passwordHash: null };
-  const made = await batch(db, createUserStatements(db, person.key, fresh, at), true);
-  const row = made.at(-1)?.[0];
-  if (!row) throw new Error("the identity's user was deleted in this moment");
-  const user = userFromRow(row);
-  if (user.id === fresh.id) rt.log.info("user_first_seen", { method: person.key.method });
-  await batch(
-    db,
-    [
-      updateLabelStatement(db, user.id, person, at),
-      identityUsedStatement(db, person.key, at),
-      ...signedInStatements(db, user.id, browserHash, attempt, at),
-    ],
-    true,
-  );
-  return { ...user, email: person.email ?? user.email, name: person.name ?? user.name };
+): Promise<Session> {
+  const { key, email, name } = person;
+  const fresh = { id: randomId(), email, name, passwordHash: null };
+  const user = await createUser(rt.db, key, fresh, rt.now());
+  if (!user) throw new Error("the identity's user was deleted at this moment");
+  if (user.id === fresh.id) rt.log.info("user_first_seen", { method: key.method });
+  const session = newSession(rt, { ...user, email: email ?? user.email, name: name ?? user.name });
+  await recordProviderSignIn(rt.db, key, { email, name }, { session, browserHash, attempt, at: session.issuedAt });
+  return session;
 }

@@ -4,14 +4,7 @@ import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
-import { batch, readFirst } from "../storage/d1.ts";
-import {
-  createUserStatements,
-  type IdentityKey,
-  identityStatement,
-  type User,
-  userFromRow,
-} from "../storage/users/users.ts";
+import { createUser, type IdentityKey, readUserOfIdentity, type User } from "../storage/users/users.ts";
 import { verifyProviderToken } from "./provider.ts";
 
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -62,17 +55,16 @@ export async function userOfProviderToken(rt: Runtime, token: string): Promise<P
   if (!claims.success) return { verdict: "refused" };
   const { sub, email, email_verified: emailVerified, name } = claims.data;
   const key: IdentityKey = { method: "oidc", issuer: oidc.issuer, subject: sub };
-  const row = await readFirst<Record<string, unknown>>(identityStatement(rt.db, key));
-  if (row) return { verdict: "valid", user: userFromRow(row) };
+  const known = await readUserOfIdentity(rt.db, key);
+  if (known) return { verdict: "valid", user: known };
   const fresh = {
     id: randomId(),
     email: emailVerified === false ? null : (email?.toLowerCase() ?? null),
     name: name ?? null,
     passwordHash: null,
   };
-  const rows = await batch(rt.db, createUserStatements(rt.db, key, fresh, rt.now()), true);
-  const made = rows.at(-1)?.[0];
-  if (!made) return { verdict: "refused" };
+  const user = await createUser(rt.db, key, fresh, rt.now());
+  if (!user) return { verdict: "refused" };
   rt.log.info("user_first_seen", { method: "oidc" });
-  return { verdict: "valid", user: userFromRow(made) };
+  return { verdict: "valid", user };
 }

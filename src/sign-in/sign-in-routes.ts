@@ -6,17 +6,14 @@ import { openForm, sealForm } from "../http/form-token.ts";
 import { networkOf } from "../http/network.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { batch, write } from "../storage/d1.ts";
-import { auditStatement } from "../storage/maintenance/audit.ts";
-import { sessionHolds } from "../storage/users/sessions.ts";
-import { endLoginsStatements } from "../storage/users/users.ts";
+import { endSession, signOutEverywhere } from "../storage/users/sessions.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { safeContinueTo } from "./continue-to.ts";
-import { type Entry, openEntry, signInOptionsOf } from "./entry.ts";
+import { openEntry, signInOptionsOf } from "./entry.ts";
 import { leaveFor } from "./external-routes.ts";
 import { signInWithPassword } from "./password.ts";
 import { passesFirstSieve, postedFields, renderUnusableForm } from "./posted-form.ts";
-import { clearSession, currentSession, endSessionStatement, type Session, startSession } from "./session.ts";
+import { clearSessionCookie, currentSession, type Session, setSessionCookie } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 
 const FIRST_SIEVE_SECONDS = 60;
@@ -28,21 +25,10 @@ signInPages.post("/sign-in", postSignIn);
 signInPages.post("/sign-out", postSignOut);
 signInPages.post("/sign-out/everywhere", postSignOutEverywhere);
 
-/** The entry that a link between our pages carries, else a fresh one that leads to `continue_to` or the account page. */
-export async function entryOfLink(c: AppContext): Promise<Entry> {
-  const carried = await openEntry(c.var.runtime, await browserOf(c), c.req.query("form"));
-  if (typeof carried !== "string") return carried;
-  return {
-    continueTo: safeContinueTo(c.req.query("continue_to")) ?? "/account",
-    skillName: null,
-    attempt: null,
-  };
-}
-
 async function showSignIn(c: AppContext): Promise<Response> {
   const { text } = messagesFor(c);
   const notice = c.req.query("done") === "signed-out" ? text.signedOut : undefined;
-  return renderSignIn(c, { ...signInOptionsOf(await entryOfLink(c)), notice });
+  return renderSignIn(c, { continueTo: safeContinueTo(c.req.query("continue_to")) ?? "/account", notice });
 }
 
 async function postSignIn(c: AppContext): Promise<Response> {
@@ -78,7 +64,7 @@ async function postSignIn(c: AppContext): Promise<Response> {
     return renderSignIn(c, { ...again, status: 429, error: text.signInThrottled(result.retryAfterSeconds) });
   }
   if (result.outcome === "rejected") return renderSignIn(c, { ...again, status: 401, error: text.signInWrong });
-  await startSession(c, browserHash, result.user);
+  await setSessionCookie(c, browserHash, result.session);
   return seeOther(c, entry.continueTo);
 }
 
@@ -97,17 +83,18 @@ async function sessionToEnd(c: AppContext): Promise<{ session: Session | undefin
   return { session: await currentSession(c, browserHash) };
 }
 
-/** Ends the session in this browser, and makes every copy of its cookie useless. One write. */
+/** Ends the session and deletes the cookie: no copy of it acts any more. One write. */
 export async function signOutHere(c: AppContext, session: Session): Promise<void> {
-  await write(endSessionStatement(c.var.runtime.db, session), true);
-  clearSession(c);
+  const { db, now } = c.var.runtime;
+  await endSession(db, session, now());
+  clearSessionCookie(c);
 }
 
 async function postSignOut(c: AppContext): Promise<Response> {
   const found = await sessionToEnd(c);
   if (found instanceof Response) return found;
   if (found.session) await signOutHere(c, found.session);
-  else clearSession(c);
+  else clearSessionCookie(c);
   return seeOther(c, "/sign-in?done=signed-out");
 }
 
@@ -115,20 +102,7 @@ async function postSignOutEverywhere(c: AppContext): Promise<Response> {
   const { db, now } = c.var.runtime;
   const found = await sessionToEnd(c);
   if (found instanceof Response) return found;
-  const { session } = found;
-  if (session) {
-    // An ended session must not end others: the epoch moves only while this one acts.
-    const at = now();
-    await batch(
-      db,
-      [
-        ...endLoginsStatements(db, session.userId, at, sessionHolds(session)),
-        endSessionStatement(db, session),
-        auditStatement(db, at, { kind: "logins_ended", userId: session.userId }),
-      ],
-      true,
-    );
-  }
-  clearSession(c);
+  if (found.session) await signOutEverywhere(db, found.session, now());
+  clearSessionCookie(c);
   return seeOther(c, "/sign-in?done=signed-out");
 }

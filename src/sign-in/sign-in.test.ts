@@ -247,7 +247,7 @@ describe("signing out", () => {
     await ada.signIn(EMAIL, PASSWORD);
     await env.DB.prepare("DELETE FROM users WHERE id = ?").bind(userId).run();
     expect((await ada.get("/account")).html).not.toContain(EMAIL);
-    expect(await count("known_browsers")).toBe(0);
+    expect(await count("sessions")).toBe(0);
   });
 });
 

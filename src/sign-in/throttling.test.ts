@@ -192,7 +192,7 @@ describe("a known browser", () => {
       service.clock.advance(1000);
       await visit(service, HOME).signIn(EMAIL, PASSWORD);
     }
-    const row = await env.DB.prepare("SELECT COUNT(*) AS n, MIN(last_seen_at) AS oldest FROM known_browsers").first<{
+    const row = await env.DB.prepare("SELECT COUNT(*) AS n, MIN(created_at) AS oldest FROM sessions").first<{
       n: number;
       oldest: number;
     }>();

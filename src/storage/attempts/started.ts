@@ -1,6 +1,6 @@
 // Linkings that start on our side: started once, claimed for one run at a time, ended once. No lock is held across Amazon (L3).
 
-import { batch, type Condition, prepared, readAll, readFirst, write } from "../d1.ts";
+import { batch, type Condition, conditionOf, prepared, readAll, readFirst, write } from "../d1.ts";
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { type SessionKey, sessionHolds } from "../users/sessions.ts";
 import type { AttemptStart, Flow, Stage } from "./attempts.ts";
@@ -73,7 +73,9 @@ export interface StartedRows {
  * still acts. A second post of the same form changes nothing and gets the first one's row (P3).
  */
 export async function startAttempt(db: D1Database, order: AttemptOrder, now: number): Promise<StartedRows> {
-  const session: Condition = order.browser ? sessionHolds(order.browser.session) : { sql: "TRUE", params: [] };
+  const session: Condition = order.browser
+    ? conditionOf(sessionHolds(order.browser.session))
+    : { sql: "TRUE", params: [] };
   const denied = order.decision === "deny";
   const [skills = [], , rows = []] = await batch(
     db,

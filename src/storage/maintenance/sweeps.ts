@@ -12,6 +12,8 @@ export const KEPT_MS = {
   /** While its row exists, sending the same import again does not restore the link. */
   endedImports: 400 * DAY_MS,
   attempts: 180 * DAY_MS,
+  /** A session's cookie lives for 30 days; after that its row still makes the browser known to the account. */
+  sessions: 365 * DAY_MS,
   /** Longer than the slowest counter takes to drain. */
   throttles: DAY_MS,
   audit: 400 * DAY_MS,
@@ -86,7 +88,7 @@ export const SWEEPS: readonly Sweep[] = [
     keptMs: KEPT_MS.endedGrants,
     statement: deletion("grants", "id", "expires_at", sql`expires_at IS NOT NULL`),
   },
-  { name: "endedSessions", keptMs: 0, statement: deletion("ended_sessions", "id", "expires_at") },
+  { name: "sessions", keptMs: KEPT_MS.sessions, statement: deletion("sessions", "id", "created_at") },
   { name: "signInAttempts", keptMs: 0, statement: deletion("sign_in_attempts", "state_hash", "expires_at") },
   { name: "throttles", keptMs: KEPT_MS.throttles, statement: deletion("throttles", "key", "updated_at") },
   { name: "audit", keptMs: KEPT_MS.audit, statement: deletion("audit", "id", "at") },

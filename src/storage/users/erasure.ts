@@ -8,7 +8,7 @@ import { claimedBy, claimStatement } from "../maintenance/audit.ts";
 export interface ErasureReport {
   readonly removed: {
     readonly identities: number;
-    readonly knownBrowsers: number;
+    readonly sessions: number;
     readonly links: number;
     readonly codes: number;
     readonly amazonTokens: number;
@@ -37,7 +37,7 @@ const PENDING = `SELECT g.id FROM amazon_tokens t JOIN grants g ON g.id = t.gran
 const REPORT = `json_object(
   'removed', json_object(
     'identities', (SELECT COUNT(*) FROM identities WHERE user_id = ?1),
-    'knownBrowsers', (SELECT COUNT(*) FROM known_browsers WHERE user_id = ?1),
+    'sessions', (SELECT COUNT(*) FROM sessions WHERE user_id = ?1),
     'links', (SELECT COUNT(*) FROM grants WHERE user_id = ?1),
     'codes', (SELECT COUNT(*) FROM codes WHERE user_id = ?1),
     'amazonTokens', (SELECT COUNT(*) FROM amazon_tokens WHERE grant_id IN (${GRANTS}))),
@@ -88,7 +88,7 @@ export async function eraseUser(
         )
         .bind(userId),
       db.prepare("DELETE FROM codes WHERE user_id = ?").bind(userId),
-      // Takes the identities, browsers and grants along, and these Amazon's tokens.
+      // Takes the identities, sessions and grants along, and these Amazon's tokens.
       db.prepare("DELETE FROM users WHERE id = ?").bind(userId),
       db.prepare("SELECT details FROM audit WHERE at = ? AND trace_id = ?").bind(...mine.params),
     ],

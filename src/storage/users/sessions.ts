@@ -1,18 +1,73 @@
-// Sessions as the database knows them: whether one still acts.
-import type { Condition } from "../d1.ts";
+// Sessions: one row per sign-in. A session cookie acts only while its row does, and the rows say which browsers an account knows.
+import { batch, type Sql, sql, write } from "../sql.ts";
 
 /** What of a session cookie decides whether it acts. */
 export interface SessionKey {
   readonly userId: string;
   readonly sessionId: string;
-  /** The user's session epoch at sign-in; "sign out everywhere" moves it on. */
+  /** The user's session epoch at sign-in. "Sign out everywhere" and a new password increase it. */
   readonly epoch: number;
 }
 
-/** True in SQL while the session acts: its user exists, is of the same epoch, and has not ended it. */
-export function sessionHolds(session: SessionKey): Condition {
-  return {
-    sql: "(EXISTS (SELECT 1 FROM users WHERE id = ? AND session_epoch = ?) AND NOT EXISTS (SELECT 1 FROM ended_sessions WHERE id = ?))",
-    params: [session.userId, session.epoch, session.sessionId],
-  };
+/** How many rows of one user are kept. */
+const MOST_SESSIONS = 20;
+
+/** In SQL: the session acts. Its row exists, is this user's and has not ended, and the user's epoch is that of the sign-in. */
+export function sessionHolds({ userId, sessionId, epoch }: SessionKey): Sql {
+  return sql`EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
+    WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND s.ended_at IS NULL AND u.session_epoch = ${epoch})`;
+}
+
+/** In SQL: somebody has signed in to the password account `subject` in this browser, and has not signed out everywhere since. */
+export function browserIsKnown(subject: string, browserHash: string): Sql {
+  return sql`EXISTS (SELECT 1 FROM identities i JOIN sessions s ON s.user_id = i.user_id
+    WHERE i.method = 'password' AND i.issuer = '' AND i.subject = ${subject} AND s.browser_hash = ${browserHash})`;
+}
+
+/**
+ * Statements that insert a session's row, unless the user is gone or of a later epoch, and delete the rows beyond the newest 20. Ended
+ * sessions go first.
+ */
+export function startSession({ userId, sessionId, epoch }: SessionKey, browserHash: string, at: number): Sql[] {
+  return [
+    sql`INSERT INTO sessions (id, user_id, browser_hash, created_at)
+        SELECT ${sessionId}, id, ${browserHash}, ${at} FROM users WHERE id = ${userId} AND session_epoch = ${epoch}
+        ON CONFLICT DO NOTHING`,
+    sql`DELETE FROM sessions WHERE user_id = ${userId} AND id NOT IN (SELECT id FROM sessions WHERE user_id = ${userId}
+        ORDER BY ended_at IS NULL DESC, created_at DESC, id LIMIT ${MOST_SESSIONS})`,
+  ];
+}
+
+/** Signs out: no copy of the cookie acts any more. The browser stays known. */
+export async function endSession(db: D1Database, { userId, sessionId }: SessionKey, at: number): Promise<void> {
+  await write(
+    db,
+    sql`UPDATE sessions SET ended_at = ${at} WHERE id = ${sessionId} AND user_id = ${userId} AND ended_at IS NULL`,
+    true,
+  );
+}
+
+/** Statements after which no session of the user acts and no browser is known. */
+export function endAllSessions(userId: string, at: number): Sql[] {
+  return [
+    sql`DELETE FROM sessions WHERE user_id = ${userId}`,
+    sql`UPDATE users SET session_epoch = session_epoch + 1, updated_at = ${at} WHERE id = ${userId}`,
+  ];
+}
+
+/** "Sign out everywhere", if `session` acts: a session that has ended must not end others. One batch. */
+export async function signOutEverywhere(db: D1Database, session: SessionKey, at: number): Promise<void> {
+  const { userId, sessionId } = session;
+  const holds = sessionHolds(session);
+  await batch(
+    db,
+    [
+      sql`INSERT INTO audit (at, kind, user_id) SELECT ${at}, 'logins_ended', ${userId} WHERE ${holds}`,
+      // The session's own row and epoch change last: the condition reads both.
+      sql`DELETE FROM sessions WHERE user_id = ${userId} AND id <> ${sessionId} AND ${holds}`,
+      sql`UPDATE users SET session_epoch = session_epoch + 1, updated_at = ${at} WHERE id = ${userId} AND ${holds}`,
+      sql`DELETE FROM sessions WHERE id = ${sessionId} AND user_id = ${userId}`,
+    ],
+    true,
+  );
 }

@@ -1,22 +1,27 @@
-// Sign-ins at another provider, between leaving and coming back: each is taken once, by the browser that began it.
-import { batch, write } from "../d1.ts";
+// Sign-ins at a provider, between leaving and coming back. Each can be taken once, by the browser that started it.
+import { batch, sql, write } from "../sql.ts";
 
-/** Keeps an attempt until `expiresAt` (milliseconds). */
-export async function keepSignInAttempt(
-  db: D1Database,
-  attempt: { stateHash: string; browserHash: string; payload: string; expiresAt: number },
-): Promise<void> {
+export interface SignInAttempt {
+  readonly stateHash: string;
+  readonly browserHash: string;
+  /** Sealed. */
+  readonly payload: string;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** Keeps an attempt. One write. */
+export async function keepSignInAttempt(db: D1Database, attempt: SignInAttempt): Promise<void> {
   await write(
-    db
-      .prepare(
-        "INSERT INTO sign_in_attempts (state_hash, browser_hash, payload, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-      )
-      .bind(attempt.stateHash, attempt.browserHash, attempt.payload, attempt.expiresAt),
+    db,
+    sql`INSERT INTO sign_in_attempts (state_hash, browser_hash, payload, expires_at)
+        VALUES (${attempt.stateHash}, ${attempt.browserHash}, ${attempt.payload}, ${attempt.expiresAt})
+        ON CONFLICT DO NOTHING`,
     true,
   );
 }
 
-/** Takes an attempt away; its sealed payload, or undefined: unknown, taken before, or another browser's (which leaves it). */
+/** Deletes an attempt; its sealed payload. Undefined: unknown, taken before, or another browser's (which stays). One write. */
 export async function takeSignInAttempt(
   db: D1Database,
   stateHash: string,
@@ -25,9 +30,7 @@ export async function takeSignInAttempt(
   const [rows = []] = await batch(
     db,
     [
-      db
-        .prepare("DELETE FROM sign_in_attempts WHERE state_hash = ? AND browser_hash = ? RETURNING payload")
-        .bind(stateHash, browserHash),
+      sql`DELETE FROM sign_in_attempts WHERE state_hash = ${stateHash} AND browser_hash = ${browserHash} RETURNING payload`,
     ],
     false,
   );

@@ -1,6 +1,10 @@
-// Counters of failed sign-ins: durable, decaying, and counted before the password is looked at, so that parallel guesses are all seen.
+// Counters of failed sign-ins: durable and decaying. A try is counted before the password is checked, so that parallel guesses all count.
+import { type Sql, sql } from "../sql.ts";
 
-/** How a counter slows: `free` failures cost nothing, then the delay doubles from `baseMs` to `capMs`; one failure drains in `drainMs`. */
+/**
+ * How a counter slows tries down. The first `free` failures cost nothing; each one after that doubles the delay, from `baseMs` up to `capMs`.
+ * One failure is forgotten in `drainMs`.
+ */
 export interface ThrottleRule {
   readonly free: number;
   readonly baseMs: number;
@@ -12,7 +16,7 @@ export interface Throttle extends ThrottleRule {
   readonly key: string;
 }
 
-/** The counters of one sign-in. A browser that has signed in to the account before is counted by `browser` alone. */
+/** The counters of one sign-in. A browser that the account knows is counted by `browser` alone, all others by the other three. */
 export interface SignInThrottles {
   readonly account: Throttle;
   readonly network: Throttle;
@@ -22,109 +26,63 @@ export interface SignInThrottles {
   readonly browser: Throttle;
 }
 
-/** A counter's row. */
-export interface ThrottleState {
-  readonly key: string;
-  readonly failures: number;
-  readonly updatedAt: number;
-}
-
-/** Counters stop growing here above `free`: an attack that is over is forgotten soon. */
+/** Counters stop growing this far above `free`: an attack that is over is forgotten soon. */
 const MAX_ABOVE_FREE = 10;
-/** A pair with at most this many recent failures gets through while the account as a whole is under attack. */
+/** A pair with at most this many recent failures is quiet: it gets through while the account as a whole is under attack. */
 const QUIET_LEVEL = 1;
 
-/** When the next try is let through, in milliseconds; 0 when it always was. `STATE` says the same in SQL. */
-export function readyAt(rule: ThrottleRule, state: ThrottleState | undefined): number {
-  if (!state || state.failures < rule.free) return 0;
-  return state.updatedAt + Math.min(rule.capMs, rule.baseMs * 2 ** Math.trunc(state.failures - rule.free + 0.5));
+/** When the counter allows the next try, in milliseconds since 1970; 0 when it does not limit. */
+function readyAt({ key, free, baseMs, capMs }: Throttle): Sql {
+  // The shift is the doubling, bounded so that it cannot overflow. Adding one half rounds the drained, fractional count.
+  return sql`COALESCE((SELECT updated_at + min(${capMs}, ${baseMs} * (1 << min(20, CAST(failures - ${free} + 0.5 AS INTEGER))))
+    FROM throttles WHERE key = ${key} AND failures >= ${free}), 0)`;
 }
 
-/** When a pair is quiet again; 0 when it is. */
-export function quietAt(rule: ThrottleRule, state: ThrottleState | undefined): number {
-  if (!state || state.failures <= QUIET_LEVEL) return 0;
-  return state.updatedAt + (state.failures - QUIET_LEVEL) * rule.drainMs;
+/** When the counter is quiet, in milliseconds since 1970; 0 when it is by its last written count. */
+function quietAt({ key, drainMs }: Throttle): Sql {
+  return sql`COALESCE((SELECT updated_at + (failures - ${QUIET_LEVEL}) * ${drainMs}
+    FROM throttles WHERE key = ${key} AND failures > ${QUIET_LEVEL}), 0)`;
 }
 
-const STATE = `
-  state AS (SELECT k.*,
-    COALESCE(max(0.0, t.failures - max(0, :now - t.updated_at) / CAST(k.drain AS REAL)), 0.0) AS level,
-    CASE WHEN t.failures >= k.free
-      THEN t.updated_at + min(k.cap, k.base * (1 << min(20, CAST(t.failures - k.free + 0.5 AS INTEGER)))) ELSE 0 END AS ready_at
-    FROM k LEFT JOIN throttles t ON t.key = k.key)`.replaceAll(":now", "?1");
-const COUNT = `INSERT INTO throttles (key, failures, updated_at)
-  SELECT s.key, min(s.level + 1, s.free + ${MAX_ABOVE_FREE}), ?1 FROM state s`;
-const MERGE =
-  "ON CONFLICT (key) DO UPDATE SET failures = excluded.failures, updated_at = excluded.updated_at RETURNING key";
+/** The counter's failures at `now`, drained by the time that has passed, plus one. */
+function oneMore({ key, free, drainMs }: Throttle, now: number): Sql {
+  const drained = sql`COALESCE((SELECT max(0.0, failures - max(0, ${now} - updated_at) / CAST(${drainMs} AS REAL))
+    FROM throttles WHERE key = ${key}), 0.0)`;
+  return sql`min(${drained} + 1, ${free + MAX_ABOVE_FREE})`;
+}
 
-function values(throttles: readonly (readonly [string, Throttle])[]): (string | number)[] {
-  return throttles.flatMap(([kind, t]) => [kind, t.key, t.free, t.baseMs, t.capMs, t.drainMs]);
+/** When the next try may be made: by the browser's own counter where the browser is known, by all others where it is not. */
+function nextTryAt({ account, network, pair, browser }: SignInThrottles): Sql {
+  return sql`CASE WHEN known THEN ${readyAt(browser)}
+    ELSE max(${readyAt(network)}, ${readyAt(pair)}, min(${readyAt(account)}, ${quietAt(pair)})) END`;
 }
 
 /**
- * Counts a sign-in as failed beforehand, if it may be tried at `now` at all; no row comes back when it may not.
- * One statement: of any number of parallel guesses only as many get through as one after the other would.
+ * Counts a sign-in as failed beforehand, if it may be tried at `now`; returns the keys of the charged counters, none when it may not.
+ * `known`: the condition that the account knows the browser. One statement: of any number of parallel tries only as many get through as
+ * one after the other would.
  */
-export function reserveSignInStatement(
-  db: D1Database,
-  throttles: SignInThrottles,
-  subject: string,
-  browserHash: string,
-  now: number,
-): D1PreparedStatement {
-  return db
-    .prepare(
-      `WITH k (kind, key, free, base, cap, drain) AS (VALUES (?4, ?5, ?6, ?7, ?8, ?9), (?10, ?11, ?12, ?13, ?14, ?15), (?16, ?17, ?18, ?19, ?20, ?21), (?22, ?23, ?24, ?25, ?26, ?27)), ${STATE},
-       known (yes) AS (SELECT EXISTS (SELECT 1 FROM identities i JOIN known_browsers b ON b.user_id = i.user_id
-         WHERE i.method = 'password' AND i.issuer = '' AND i.subject = ?2 AND b.browser_hash = ?3)),
-       ready (kind, yes) AS (SELECT kind, ready_at <= ?1 FROM state),
-       verdict (yes) AS (SELECT CASE WHEN (SELECT yes FROM known) THEN (SELECT yes FROM ready WHERE kind = 'browser')
-         ELSE (SELECT yes FROM ready WHERE kind = 'network') AND (SELECT yes FROM ready WHERE kind = 'pair')
-           AND ((SELECT yes FROM ready WHERE kind = 'account') OR (SELECT level <= ${QUIET_LEVEL} FROM state WHERE kind = 'pair')) END)
-       ${COUNT}, known, verdict WHERE verdict.yes AND (s.kind = 'browser') = known.yes ${MERGE}`,
-    )
-    .bind(
-      now,
-      subject,
-      browserHash,
-      ...values([
-        ["account", throttles.account],
-        ["network", throttles.network],
-        ["pair", throttles.pair],
-        ["browser", throttles.browser],
-      ]),
-    );
+export function reserveSignIn(throttles: SignInThrottles, known: Sql, now: number): Sql {
+  const charge = (throttle: Throttle) => sql`SELECT ${throttle.key}, ${oneMore(throttle, now)} FROM visitor`;
+  const { account, network, pair, browser } = throttles;
+  return sql`
+    WITH visitor (known, allowed) AS (SELECT known, ${nextTryAt(throttles)} <= ${now} FROM (SELECT ${known} AS known)),
+      charged (key, failures) AS (
+        ${charge(browser)} WHERE allowed AND known
+        UNION ALL ${charge(account)} WHERE allowed AND NOT known
+        UNION ALL ${charge(network)} WHERE allowed AND NOT known
+        UNION ALL ${charge(pair)} WHERE allowed AND NOT known)
+    INSERT INTO throttles (key, failures, updated_at) SELECT key, failures, ${now} FROM charged WHERE TRUE
+    ON CONFLICT (key) DO UPDATE SET failures = excluded.failures, updated_at = excluded.updated_at RETURNING key`;
 }
 
-/** Counts one event of a single counter, if it is let through at `now`; no row comes back when it is not. */
-export function reserveStatement(db: D1Database, throttle: Throttle, now: number): D1PreparedStatement {
-  return db
-    .prepare(
-      `WITH k (kind, key, free, base, cap, drain) AS (VALUES (?2, ?3, ?4, ?5, ?6, ?7)), ${STATE} ${COUNT} WHERE s.ready_at <= ?1 ${MERGE}`,
-    )
-    .bind(now, ...values([["only", throttle]]));
+/** Selects whether the browser is `known` (0 or 1), and when the next try may be made (`retryAt`, milliseconds since 1970). */
+export function selectSignInDelay(throttles: SignInThrottles, known: Sql): Sql {
+  return sql`SELECT known, ${nextTryAt(throttles)} AS "retryAt" FROM (SELECT ${known} AS known)`;
 }
 
-/** Reads the counters' rows, as a statement for a batch. At most 100 keys. */
-export function throttleStatesStatement(db: D1Database, keys: readonly string[]): D1PreparedStatement {
-  return db
-    .prepare(`SELECT key, failures, updated_at FROM throttles WHERE key IN (${keys.map(() => "?").join(", ")})`)
-    .bind(...keys);
-}
-
-/** How far each counted name has come, from the rows of one read; names that nothing was counted for are not among them. */
-export function throttleStatesFromRows(rows: readonly Record<string, unknown>[]): Map<string, ThrottleState> {
-  return new Map(
-    rows.map((row) => [
-      row.key as string,
-      { key: row.key as string, failures: row.failures as number, updatedAt: row.updated_at as number },
-    ]),
-  );
-}
-
-/** Takes back what was counted beforehand: the try was good. At most 100 keys. */
-export function giveBackStatement(db: D1Database, keys: readonly string[]): D1PreparedStatement {
-  return db
-    .prepare(`UPDATE throttles SET failures = max(0.0, failures - 1) WHERE key IN (${keys.map(() => "?").join(", ")})`)
-    .bind(...keys);
+/** Takes back what `reserveSignIn` charged: the password was right. */
+export function refund(keys: readonly string[]): Sql {
+  return sql`UPDATE throttles SET failures = max(0.0, failures - 1)
+    WHERE key IN (SELECT value FROM json_each(${JSON.stringify(keys)}))`;
 }

@@ -1,26 +1,19 @@
-// How fast passwords may be tried. An account under attack slows strangers, never a browser that it knows.
+// How fast passwords may be tried. An attack on an account slows strangers down, never a browser that the account knows.
 import { toBase64Url } from "../crypto/encoding.ts";
 import type { Runtime } from "../runtime.ts";
-import {
-  quietAt,
-  readyAt,
-  type SignInThrottles,
-  type Throttle,
-  type ThrottleRule,
-  type ThrottleState,
-} from "../storage/users/throttles.ts";
+import type { SignInThrottles, Throttle, ThrottleRule } from "../storage/users/throttles.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** One person mistyping, or one guesser: five tries, then 2 s, 4 s, 8 s … */
+/** One person who mistypes, or one guesser: five tries, then 2 s, 4 s, 8 s … */
 const ONE_SOURCE: ThrottleRule = { free: 5, baseMs: 2 * SECOND, capMs: 15 * MINUTE, drainMs: 10 * MINUTE };
 /** All strangers together at one account. */
 const ONE_ACCOUNT: ThrottleRule = { free: 30, baseMs: 2 * SECOND, capMs: 5 * MINUTE, drainMs: MINUTE };
-/** All accounts from one network: far more, since a whole mobile carrier may be behind one address. */
+/** All accounts from one network: far more, because a whole mobile carrier may share one address. */
 const ONE_NETWORK: ThrottleRule = { free: 300, baseMs: 5 * SECOND, capMs: 5 * SECOND, drainMs: 5 * SECOND };
 
-/** Names of counters are keyed hashes: a copy of the table tells neither addresses nor networks. */
+/** The names of counters are keyed hashes, so that a copy of the table reveals neither addresses nor networks. */
 async function counter(rt: Runtime, rule: ThrottleRule, ...name: readonly string[]): Promise<Throttle> {
   return { ...rule, key: toBase64Url(await rt.keyring.derive("throttle", JSON.stringify(name))) };
 }
@@ -39,24 +32,4 @@ export async function signInThrottles(
     counter(rt, ONE_SOURCE, "browser", subject, browserHash),
   ]);
   return { account, network: networkWide, pair, browser };
-}
-
-/** Whole seconds until a refused try may be repeated, at least 1. */
-export function retryAfterSeconds(
-  throttles: SignInThrottles,
-  states: ReadonlyMap<string, ThrottleState>,
-  known: boolean,
-  now: number,
-): number {
-  const ready = (throttle: Throttle) => readyAt(throttle, states.get(throttle.key));
-  const { account, network, pair, browser } = throttles;
-  const at = known
-    ? ready(browser)
-    : Math.max(ready(network), ready(pair), Math.min(ready(account), quietAt(pair, states.get(pair.key))));
-  return secondsUntil(at, now);
-}
-
-/** Whole seconds from `now` to `at`, at least 1. */
-export function secondsUntil(at: number, now: number): number {
-  return Math.max(1, Math.ceil((at - now) / SECOND));
 }
