@@ -25,12 +25,12 @@ const userLink = z.strictObject({
 export const erasureResponse = z.strictObject({
   removed: z.strictObject({
     identities: z.int(),
-    knownBrowsers: z.int(),
+    sessions: z.int(),
     links: z.int(),
     codes: z.int(),
     amazonTokens: z.int(),
   }),
-  blinded: z.strictObject({ attempts: z.int(), auditRecords: z.int(), skillEvents: z.int() }),
+  anonymised: z.strictObject({ attempts: z.int(), auditRecords: z.int(), skillEvents: z.int() }),
   pendingAtAmazon: z.int(),
 });
 
@@ -147,8 +147,8 @@ export const users: Resource = {
             content: {
               shape: erasureResponse,
               example: {
-                removed: { identities: 1, knownBrowsers: 2, links: 1, codes: 0, amazonTokens: 1 },
-                blinded: { attempts: 3, auditRecords: 5, skillEvents: 0 },
+                removed: { identities: 1, sessions: 2, links: 1, codes: 0, amazonTokens: 1 },
+                anonymised: { attempts: 3, auditRecords: 5, skillEvents: 0 },
                 pendingAtAmazon: 1,
               },
             },

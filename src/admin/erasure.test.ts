@@ -149,7 +149,7 @@ describe("erasing a person", () => {
           codes: expect.any(Number),
           amazonTokens: 4,
         },
-        blinded: { attempts: attempts.length, auditRecords: expect.any(Number), skillEvents: 1 },
+        anonymised: { attempts: attempts.length, auditRecords: expect.any(Number), skillEvents: 1 },
         pendingAtAmazon: 2,
       },
     ]);
@@ -312,7 +312,7 @@ describe("erasing a person", () => {
       .run();
     const erased = await admin(service, "POST", `users/${userId}/erase`);
     // They share an Amazon account: the event is about both.
-    expect(erased.body.blinded).toMatchObject({ skillEvents: 0 });
+    expect(erased.body.anonymised).toMatchObject({ skillEvents: 0 });
     expect((await service.request("/token", refresh(token))).status).toBe(200);
     expect((await admin(service, "GET", `users/${other}`)).body).toMatchObject({ name: "Bob" });
   });

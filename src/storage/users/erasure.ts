@@ -14,7 +14,7 @@ export interface ErasureReport {
     readonly amazonTokens: number;
   };
   /** Kept without the person. */
-  readonly blinded: {
+  readonly anonymised: {
     readonly attempts: number;
     readonly auditRecords: number;
     readonly skillEvents: number;
@@ -41,7 +41,7 @@ const REPORT = `json_object(
     'links', (SELECT COUNT(*) FROM grants WHERE user_id = ?1),
     'codes', (SELECT COUNT(*) FROM codes WHERE user_id = ?1),
     'amazonTokens', (SELECT COUNT(*) FROM amazon_tokens WHERE grant_id IN (${GRANTS}))),
-  'blinded', json_object(
+  'anonymised', json_object(
     'attempts', (SELECT COUNT(*) FROM attempts WHERE user_id = ?1),
     'auditRecords', (SELECT COUNT(*) FROM audit WHERE ${AUDIT}),
     'skillEvents', (SELECT COUNT(*) FROM skill_events WHERE ${SKILL_EVENTS})),
