@@ -32,7 +32,6 @@ function workerdProject(name: string, include: string[], fuzzRequests: number): 
             MASTER_KEY: "A".repeat(43),
             ADMIN_TOKEN: "test-admin-token-0000000000000000000000",
             PASSWORD_ITERATIONS: "1000",
-            METRICS_FLUSH_MS: "0",
             FUZZ_REQUESTS: process.env.FUZZ_REQUESTS ?? String(fuzzRequests),
             FUZZ_SEED: process.env.FUZZ_SEED ?? "1",
           },

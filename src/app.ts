@@ -60,18 +60,25 @@ export interface Service {
 }
 
 /** The Hono app of `createService`. */
-export function createApp(config: Config, now: () => number = () => Date.now()): Hono<AppEnv> {
-  return createService(config, now).app;
+export function createApp(
+  config: Config,
+  now: () => number = () => Date.now(),
+  counters = new Counters(),
+): Hono<AppEnv> {
+  return createService(config, now, counters).app;
 }
 
 /**
  * The whole service. `now` gives milliseconds since 1970.
  * Keys are derived at the first request: a Worker may not use WebCrypto while it starts.
  */
-export function createService(config: Config, now: () => number = () => Date.now()): Service {
+export function createService(
+  config: Config,
+  now: () => number = () => Date.now(),
+  counters = new Counters(),
+): Service {
   const app = new Hono<AppEnv>();
   const caches = new Caches();
-  const counters = new Counters(config.metricsFlushMs);
   let keyring: Promise<Keyring> | undefined;
 
   async function runtime(env: Env, issuer: string, background: (work: Promise<unknown>) => void): Promise<Runtime> {

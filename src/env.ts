@@ -1,65 +1,12 @@
-// Configuration, parsed once: a wrong value stops the start with the variable's name and the rule.
+// Configuration, parsed once: a wrong value stops the start, with the variable's name and the rule.
 import * as z from "zod/mini";
 
-export type SignInMethod = "password" | "oidc" | "amazon";
-
-/** The company's identity provider: `clientId` signs customers in, `audience` is what its apps' access tokens carry. */
-export interface OidcConfig {
-  readonly issuer: string;
-  readonly clientId: string | undefined;
-  readonly clientSecret: string | undefined;
-  readonly scopes: string;
-  readonly audience: string | undefined;
-}
-
-/** Where links made and ended are told, and what signs it: the secret, or during its rotation both. */
-export interface WebhookConfig {
-  readonly url: string;
-  readonly secrets: readonly Uint8Array<ArrayBuffer>[];
-}
-
-export interface Config {
-  /** Public origin without trailing slash; undefined means: the request's origin, on a loopback host only. */
-  readonly issuer: string | undefined;
-  readonly masterKey: Uint8Array<ArrayBuffer>;
-  readonly previousMasterKey: Uint8Array<ArrayBuffer> | undefined;
-  readonly adminToken: string | undefined;
-  readonly brand: {
-    /** undefined: pages show the host name (`brandName`). */
-    readonly name: string | undefined;
-    readonly logoUrl: string | undefined;
-    readonly color: string;
-    readonly privacyUrl: string | undefined;
-    readonly termsUrl: string | undefined;
-    readonly supportUrl: string | undefined;
-    readonly signUpUrl: string | undefined;
-    readonly resetPasswordUrl: string | undefined;
-  };
-  readonly signInMethods: readonly SignInMethod[];
-  readonly passwordIterations: number;
-  readonly oidc: OidcConfig | undefined;
-  readonly amazonSignIn: { readonly clientId: string; readonly clientSecret: string } | undefined;
-  readonly accessTokenTtlSeconds: number;
-  readonly codeTtlSeconds: number;
-  readonly refreshIdleDays: number;
-  readonly refreshPublicMaxDays: number;
-  /** How long an isolate gathers counters before it writes them; 0: only when they are read. */
-  readonly metricsFlushMs: number;
-  readonly appleAppIds: readonly string[];
-  readonly androidApps: ReadonlyMap<string, readonly string[]>;
-  readonly amazon: {
-    readonly authorizeUrl: string;
-    readonly tokenUrl: string;
-    readonly profileUrl: string;
-    readonly alexaAppUrl: string;
-    readonly apiUrl: string;
-    /** Origins, with a path in development, in the order NA, EU, FE. No trailing slash. */
-    readonly apiHosts: readonly [string, string, string];
-    readonly certOrigin: string;
-    readonly certRoots: string | undefined;
-  };
-  readonly webhook: WebhookConfig | undefined;
-}
+export type Config = ReturnType<typeof parseConfig>;
+/** The company's identity provider. */
+export type OidcConfig = NonNullable<Config["oidc"]>;
+/** Where webhook messages go, and what signs them. */
+export type WebhookConfig = NonNullable<Config["webhook"]>;
+export type SignInMethod = Config["signInMethods"][number];
 
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
@@ -67,16 +14,15 @@ export class ConfigurationError extends Error {
 
 const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-/** Whether a URL's host is this machine: the one place where http and development defaults are allowed. */
+/** Whether a URL's host is this machine: the only host for which http and the development defaults are allowed. */
 export function isLoopback(url: string | URL): boolean {
   const parsed = typeof url === "string" && !URL.canParse(url) ? undefined : new URL(url);
   return parsed !== undefined && LOOPBACK_HOST.test(parsed.hostname);
 }
 
-const DEFAULT_API_HOSTS = "api.amazonalexa.com,api.eu.amazonalexa.com,api.fe.amazonalexa.com";
 const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
 
-/** Shorthand of this file: one rule, one sentence. */
+/** A string with one rule and its message. */
 function text(rule: (value: string) => boolean, message: string) {
   return z.string().check(z.refine(rule, message));
 }
@@ -84,7 +30,7 @@ function text(rule: (value: string) => boolean, message: string) {
 const httpsOrLoopbackUrl = text(
   (value) =>
     URL.canParse(value) &&
-    // `fetch` refuses such URLs, and quotes them in its error.
+    // `fetch` refuses URLs with a user or password, and quotes them in its error.
     new URL(value).username + new URL(value).password === "" &&
     (new URL(value).protocol === "https:" || (new URL(value).protocol === "http:" && isLoopback(value))),
   "must be an https URL without user and password (http only on a loopback host, in development)",
@@ -169,7 +115,6 @@ const variables = z.object({
   CODE_TTL_SECONDS: integer(60, 600, 300),
   REFRESH_IDLE_DAYS: integer(1, 3650, 400),
   REFRESH_PUBLIC_MAX_DAYS: integer(1, 3650, 180),
-  METRICS_FLUSH_MS: integer(0, 20_000, 2000),
   PASSWORD_ITERATIONS: integer(1000, 100_000, 100_000),
   APPLE_APP_IDS: z._default(
     z.pipe(commaList, z.array(text((value) => /^[A-Z0-9]+\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(value), APPLE_RULE))),
@@ -198,16 +143,13 @@ const variables = z.object({
       z
         .array(
           z.pipe(
-            z.pipe(
-              z.string(),
-              z.transform((entry) => (entry.includes("://") ? entry : `https://${entry}`).replace(/\/+$/, "")),
-            ),
+            z.transform((entry: string) => (entry.includes("://") ? entry : `https://${entry}`).replace(/\/+$/, "")),
             httpsOrLoopbackUrl,
           ),
         )
         .check(z.length(3, "must name three hosts, in the order NA, EU, FE")),
     ),
-    DEFAULT_API_HOSTS.split(",").map((host) => `https://${host}`),
+    ["https://api.amazonalexa.com", "https://api.eu.amazonalexa.com", "https://api.fe.amazonalexa.com"],
   ),
   ALEXA_CERT_ORIGIN: url("https://s3.amazonaws.com"),
   ALEXA_CERT_ROOTS: z.optional(
@@ -222,7 +164,7 @@ const variables = z.object({
   ),
 });
 
-/** The keys of `whsec_…` values; an empty one for what is none. */
+/** The keys of `whsec_…` values; an empty key for a malformed value. */
 function webhookSecrets(value: string): Uint8Array<ArrayBuffer>[] {
   const parts = value.split(" ");
   return (parts.length > 2 ? [""] : parts).map((part) =>
@@ -232,29 +174,66 @@ function webhookSecrets(value: string): Uint8Array<ArrayBuffer>[] {
 
 type Variables = z.infer<typeof variables>;
 
-/** Names whose values lead out of Amazon's own hosts: with a public issuer they must not point at this machine. */
-const AMAZON_VARIABLES = [
+/** May be http on this machine in development; must be https with a public issuer. */
+const URL_VARIABLES = [
   "AMAZON_AUTHORIZE_URL",
   "AMAZON_TOKEN_URL",
   "AMAZON_PROFILE_URL",
   "ALEXA_APP_URL",
   "ALEXA_API_URL",
+  "BRAND_LOGO_URL",
+  "PRIVACY_URL",
+  "TERMS_URL",
+  "SUPPORT_URL",
+  "SIGN_UP_URL",
+  "RESET_PASSWORD_URL",
+  "WEBHOOK_URL",
+  "OIDC_ISSUER",
 ] as const;
+
+const METHOD_VARIABLES = [
+  ["oidc", ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"]],
+  ["amazon", ["AMAZON_SIGN_IN_CLIENT_ID", "AMAZON_SIGN_IN_CLIENT_SECRET"]],
+] as const;
+
+/** White space around these is stripped: it comes from copying them. */
+const SECRETS = [
+  "MASTER_KEY",
+  "MASTER_KEY_PREVIOUS",
+  "ADMIN_TOKEN",
+  "OIDC_CLIENT_SECRET",
+  "AMAZON_SIGN_IN_CLIENT_SECRET",
+  "WEBHOOK_SECRET",
+];
+
+/** A variable as text: TOML numbers, booleans and lists of these become what they plainly mean; anything else stays, and is refused. */
+function asText(name: string, value: unknown): unknown {
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (Array.isArray(value)) {
+    const entries: unknown[] = value.map((entry) => asText(name, entry));
+    return entries.every((entry) => typeof entry === "string") ? entries.join(",") : value;
+  }
+  return typeof value === "string" && SECRETS.includes(name) ? value.trim() : value;
+}
 
 /**
  * Reads and checks all variables. Pure. Empty strings count as unset.
- * Throws `ConfigurationError` naming every wrong variable and its rule; never echoes a value (it may be a secret).
+ * Throws `ConfigurationError`, which names every wrong variable and its rule but no value, since it may be a secret.
  */
-export function parseConfig(env: object): Config {
+export function parseConfig(env: object) {
   const given = Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => name in variables.shape && typeof value === "string" && value !== ""),
-  );
+    Object.entries(env)
+      .filter(([name]) => name in variables.shape)
+      .map(([name, value]) => [name, asText(name, value)])
+      .filter(([, value]) => value !== "" && value !== undefined && value !== null),
+  ) as Record<string, unknown>;
   const parsed = variables.safeParse(given);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      (issue) =>
-        `${String(issue.path[0])} ${issue.code === "invalid_type" && given[String(issue.path[0])] === undefined ? "is required" : issue.message}`,
-    );
+    const problems = parsed.error.issues.map(({ path, code, message }) => {
+      const name = String(path[0]);
+      if (given[name] === undefined) return `${name} is required`;
+      return `${name} ${code === "invalid_type" ? "must be text, a number, true, false or a list of these" : message}`;
+    });
     throw new ConfigurationError(`Configuration refused: ${problems.join("; ")}`);
   }
   const problems = [...crossChecks(parsed.data)];
@@ -263,19 +242,8 @@ export function parseConfig(env: object): Config {
 }
 
 function* crossChecks(v: Variables): Generator<string> {
-  const publicIssuer = v.ISSUER !== undefined && !isLoopback(v.ISSUER);
-  if (publicIssuer) {
-    for (const name of AMAZON_VARIABLES) {
-      if (v[name].startsWith("http:")) yield `${name} must be https with a public ISSUER`;
-    }
-    for (const name of [
-      "BRAND_LOGO_URL",
-      "PRIVACY_URL",
-      "TERMS_URL",
-      "SUPPORT_URL",
-      "SIGN_UP_URL",
-      "RESET_PASSWORD_URL",
-    ] as const) {
+  if (v.ISSUER !== undefined && !isLoopback(v.ISSUER)) {
+    for (const name of URL_VARIABLES) {
       if (v[name]?.startsWith("http:")) yield `${name} must be https with a public ISSUER`;
     }
     if (v.ALEXA_API_HOSTS.some((host) => new URL(host).origin !== host || host.startsWith("http:"))) {
@@ -284,38 +252,27 @@ function* crossChecks(v: Variables): Generator<string> {
     if (v.ALEXA_CERT_ORIGIN !== "https://s3.amazonaws.com")
       yield "ALEXA_CERT_ORIGIN can be changed only in development";
     if (v.ALEXA_CERT_ROOTS !== undefined) yield "ALEXA_CERT_ROOTS can be set only in development";
-    // Until then a placeholder will do.
+    // In development a placeholder is enough.
     if (!v.APPLE_APP_IDS.every((id) => /^[^.]{10}\./.test(id))) yield `APPLE_APP_IDS ${APPLE_RULE}`;
     if (!v.ANDROID_APPS.every((app) => app.split(":").length === 32)) yield `ANDROID_APPS ${ANDROID_RULE}`;
-    if (v.WEBHOOK_URL?.startsWith("http:")) yield "WEBHOOK_URL must be https with a public ISSUER";
-    if (v.OIDC_ISSUER?.startsWith("http:")) yield "OIDC_ISSUER must be https with a public ISSUER";
   }
-  if (v.SIGN_IN_METHODS.includes("oidc")) {
-    for (const name of ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"] as const) {
-      if (!v[name]) yield `${name} is required because SIGN_IN_METHODS lists oidc`;
-    }
+  for (const [method, names] of METHOD_VARIABLES) {
+    const missing = v.SIGN_IN_METHODS.includes(method) ? names.filter((name) => !v[name]) : [];
+    for (const name of missing) yield `${name} is required because SIGN_IN_METHODS lists ${method}`;
   }
   if (v.OIDC_AUDIENCE !== undefined && !v.OIDC_ISSUER) yield "OIDC_ISSUER is required because OIDC_AUDIENCE is set";
   if (v.OIDC_AUDIENCE !== undefined && v.OIDC_AUDIENCE === v.OIDC_CLIENT_ID) {
     yield "OIDC_AUDIENCE must differ from OIDC_CLIENT_ID, or an id token would open the API";
   }
-  if (v.SIGN_IN_METHODS.includes("amazon")) {
-    for (const name of ["AMAZON_SIGN_IN_CLIENT_ID", "AMAZON_SIGN_IN_CLIENT_SECRET"] as const) {
-      if (!v[name]) yield `${name} is required because SIGN_IN_METHODS lists amazon`;
-    }
-  }
-  if (v.WEBHOOK_URL !== undefined && v.WEBHOOK_SECRET === undefined) {
-    yield "WEBHOOK_SECRET is required because WEBHOOK_URL is set";
-  }
-  if (v.WEBHOOK_SECRET !== undefined && v.WEBHOOK_URL === undefined) {
-    yield "WEBHOOK_URL is required because WEBHOOK_SECRET is set";
+  if ((v.WEBHOOK_URL === undefined) !== (v.WEBHOOK_SECRET === undefined)) {
+    yield "WEBHOOK_URL and WEBHOOK_SECRET are required together";
   }
   if (v.MASTER_KEY_PREVIOUS !== undefined && v.MASTER_KEY_PREVIOUS === v.MASTER_KEY) {
     yield "MASTER_KEY_PREVIOUS must differ from MASTER_KEY";
   }
 }
 
-function toConfig(v: Variables): Config {
+function toConfig(v: Variables) {
   const androidApps = new Map<string, string[]>();
   for (const entry of v.ANDROID_APPS) {
     const [packageName = "", fingerprint = ""] = entry.split("=");
@@ -323,6 +280,7 @@ function toConfig(v: Variables): Config {
   }
   const [na = "", eu = "", fe = ""] = v.ALEXA_API_HOSTS;
   return {
+    /** Public origin without trailing slash; undefined: the request's origin, on a loopback host only. */
     issuer: v.ISSUER,
     masterKey: Uint8Array.from(Buffer.from(v.MASTER_KEY, "base64url")),
     previousMasterKey: v.MASTER_KEY_PREVIOUS
@@ -330,6 +288,7 @@ function toConfig(v: Variables): Config {
       : undefined,
     adminToken: v.ADMIN_TOKEN,
     brand: {
+      /** undefined: pages show the host name (`brandName`). */
       name: v.BRAND_NAME,
       logoUrl: v.BRAND_LOGO_URL,
       color: v.BRAND_COLOR,
@@ -347,6 +306,7 @@ function toConfig(v: Variables): Config {
           clientId: v.OIDC_CLIENT_ID,
           clientSecret: v.OIDC_CLIENT_SECRET,
           scopes: v.OIDC_SCOPES,
+          /** Carried by the access tokens of the company's apps. */
           audience: v.OIDC_AUDIENCE,
         }
       : undefined,
@@ -358,16 +318,17 @@ function toConfig(v: Variables): Config {
     codeTtlSeconds: v.CODE_TTL_SECONDS,
     refreshIdleDays: v.REFRESH_IDLE_DAYS,
     refreshPublicMaxDays: v.REFRESH_PUBLIC_MAX_DAYS,
-    metricsFlushMs: v.METRICS_FLUSH_MS,
     appleAppIds: v.APPLE_APP_IDS,
-    androidApps,
+    /** Package name to certificate fingerprints. */
+    androidApps: androidApps as ReadonlyMap<string, readonly string[]>,
     amazon: {
       authorizeUrl: v.AMAZON_AUTHORIZE_URL,
       tokenUrl: v.AMAZON_TOKEN_URL,
       profileUrl: v.AMAZON_PROFILE_URL,
       alexaAppUrl: v.ALEXA_APP_URL,
       apiUrl: v.ALEXA_API_URL.replace(/\/+$/, ""),
-      apiHosts: [na, eu, fe],
+      /** Origins, with a path in development, in the order NA, EU, FE. No trailing slash. */
+      apiHosts: [na, eu, fe] as const,
       certOrigin: v.ALEXA_CERT_ORIGIN,
       certRoots: v.ALEXA_CERT_ROOTS,
     },
@@ -376,7 +337,7 @@ function toConfig(v: Variables): Config {
   };
 }
 
-/** The issuer of a request: the configured one, else its own origin on a loopback host; undefined means: not configured. */
+/** The issuer of a request: the configured one, else the request's origin on a loopback host; undefined: not configured. */
 export function issuerFor(config: Config, requestUrl: string): string | undefined {
   if (config.issuer !== undefined) return config.issuer;
   return isLoopback(requestUrl) ? new URL(requestUrl).origin : undefined;

@@ -263,7 +263,6 @@ describe("completing", () => {
     const rotated = startService({
       MASTER_KEY: `${"B".repeat(42)}A`,
       MASTER_KEY_PREVIOUS: "A".repeat(43),
-      METRICS_FLUSH_MS: "0",
     });
     const response = await rotated.request("/api/links/complete", {
       method: "POST",

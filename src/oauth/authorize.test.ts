@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../test/support/accounts.ts";
+import { admin } from "../../test/support/admin.ts";
 import { query, rowCounts, STATE, signedIn } from "../../test/support/authorize.ts";
 import {
   ALEXA_CLIENT,
@@ -125,8 +126,8 @@ describe("redirect URIs", () => {
 
   it("R4: an unregistered Amazon address is kept for the operator, with client and exact string", async () => {
     const uri = "https://layla.amazon.com/api/skill/link/M0OTHERVENDOR0";
-    const counting = startService({ METRICS_FLUSH_MS: "1" });
-    await counting.request(`/authorize?${query({ redirect_uri: encodeURIComponent(uri) })}`);
+    await service.request(`/authorize?${query({ redirect_uri: encodeURIComponent(uri) })}`);
+    await admin(service, "GET", "refusals");
     const row = await env.DB.prepare("SELECT client_id, reason, redirect_uri FROM refusals").first();
     expect(row).toEqual({ client_id: ALEXA_CLIENT, reason: "redirect_uri_unregistered", redirect_uri: uri });
   });

@@ -8,7 +8,7 @@ import { createLog } from "./log.ts";
 const HOUR = 1_790_000_000_000 - (1_790_000_000_000 % HOUR_MS);
 const range = { from: HOUR - DAY_MS, to: HOUR + DAY_MS, periodMs: HOUR_MS };
 
-function counters(flushMs: number) {
+function counters(writeAfterMs: number | null) {
   const work: Promise<unknown>[] = [];
   let now = HOUR;
   const where = {
@@ -17,7 +17,7 @@ function counters(flushMs: number) {
     now: () => now,
     background: (job: Promise<unknown>) => void work.push(job),
   };
-  return { metrics: new Counters(flushMs).of(where), work, wait: (ms: number) => (now += ms) };
+  return { metrics: new Counters(writeAfterMs).of(where), work, wait: (ms: number) => (now += ms) };
 }
 
 describe("counters", () => {
@@ -37,7 +37,7 @@ describe("counters", () => {
   });
 
   it("adds to what other isolates wrote in the same hour, and sums hours into days", async () => {
-    const { metrics, wait } = counters(0);
+    const { metrics, wait } = counters(null);
     metrics.count("code_issued", "skill-a");
     await metrics.flush();
     wait(HOUR_MS / 2);

@@ -1,20 +1,20 @@
-// Counters: gathered per isolate, written in one trip every two seconds after the answer. They may be lost; audit never is.
+// Counters: gathered per isolate and written in one round trip, two seconds after the first. They may be lost; audit rows never are.
 
 import { addRefusals, type Refusal } from "../storage/attempts/refusals.ts";
-import { addCounts } from "../storage/maintenance/metrics.ts";
+import { addCounts, type MetricCount } from "../storage/maintenance/metrics.ts";
 import { batch } from "../storage/sql.ts";
 import type { Log } from "./log.ts";
 
 /**
- * What is counted. Amazon's split "Alexa app" / "app-to-app" follows from the names: an initiation is a page or consent
- * screen shown, or a linking started from our side; a completion is a code redeemed.
+ * What is counted. Amazon's split between "Alexa app" and "app-to-app" follows from the names: an initiation is an authorize page or consent
+ * screen shown, or an attempt started from our side; a completion is a code redeemed.
  */
 export type MetricName =
   /** The authorize page was shown: an initiation through the Alexa app. */
   | "authorize_shown"
   /** The company's app asked for its consent screen: an app-to-app initiation from the Alexa app. */
   | "app_authorize_shown"
-  /** A linking was started from the company's app or site: an app-to-app initiation. */
+  /** An attempt was started from the company's app or site: an app-to-app initiation. */
   | "linking_started"
   | "linking_linked"
   | "linking_cancelled"
@@ -35,103 +35,101 @@ export type MetricName =
   | "skill_disabled"
   | "accept_grant_ok"
   | "accept_grant_failed"
-  /** Error answers of the token endpoint, by OAuth error code or tagged reason. */
+  /** Error responses of the token endpoint, by OAuth error code or tagged reason. */
   | `token_error_${string}`
-  /** Skill events that were answered 400, by tagged reason. */
+  /** Skill events that got a 400, by tagged reason. */
   | `skill_event_refused_${string}`;
 
-/** What a request may do with the counters. Costs no storage trip. */
+/** The counters as one request uses them. Counting costs the request no round trip. */
 export interface Metrics {
-  /** Adds one. Without a skill: what no skill was involved in. */
+  /** Adds one. Without a skill: the event involved none. */
   count(name: MetricName, skillId?: string | null): void;
-  /** Counts an authorize request that was refused with a page. Values as they came in the request. */
+  /** Counts an authorization request refused with a page. Values as they came in the request. */
   refused(clientId: string, reason: string, redirectUri: string): void;
   /** Writes what this isolate has gathered, now. Never throws. */
   flush(): Promise<void>;
 }
 
-interface Where {
+interface Parts {
   readonly db: D1Database;
   readonly log: Log;
   readonly now: () => number;
   readonly background: (work: Promise<unknown>) => void;
 }
 
+const WRITE_AFTER_MS = 2000;
 const MAX_COUNTS = 2000;
 const MAX_REFUSALS = 200;
-/** A flush that has not run this long after it was due is taken for lost with its request. */
+/** A write that has not run this long after it was due was lost with its request. */
 const OVERDUE_MS = 10_000;
 
-interface Refused {
-  readonly clientId: string;
-  readonly reason: string;
-  readonly redirectUri: string;
-  count: number;
-  lastSeenAt: number;
-}
+type Counted<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** Per app instance. `flushMs` 0: written only when `flush` is called. */
+/** One per app instance. `writeAfterMs` null: written only by `flush`, for tests. */
 export class Counters {
-  readonly #flushMs: number;
-  #counts = new Map<string, { skillId: string; name: string; at: number; count: number }>();
-  #refusals = new Map<string, Refused>();
+  readonly #writeAfterMs: number | null;
+  #counts = new Map<string, Counted<MetricCount>>();
+  #refusals = new Map<string, Counted<Refusal>>();
   #dueAt: number | undefined;
 
-  constructor(flushMs: number) {
-    this.#flushMs = flushMs;
+  constructor(writeAfterMs: number | null = WRITE_AFTER_MS) {
+    this.#writeAfterMs = writeAfterMs;
   }
 
-  /** The counters as one request uses them. */
-  of(where: Where): Metrics {
+  /** The counters for a request with these `parts`. */
+  of(parts: Parts): Metrics {
     return {
       count: (name, skillId) => {
         const key = `${name} ${skillId ?? ""}`;
         const entry = this.#counts.get(key);
         if (entry) entry.count++;
-        else if (this.#counts.size < MAX_COUNTS)
-          this.#counts.set(key, { skillId: skillId ?? "", name, at: where.now(), count: 1 });
-        this.#schedule(where);
+        else if (this.#counts.size < MAX_COUNTS) {
+          this.#counts.set(key, { skillId: skillId ?? "", name, at: parts.now(), count: 1 });
+        }
+        this.#schedule(parts);
       },
       refused: (clientId, reason, redirectUri) => {
         const key = JSON.stringify([clientId, reason, redirectUri]);
         const entry = this.#refusals.get(key);
         if (entry) {
           entry.count++;
-          entry.lastSeenAt = where.now();
-        } else if (this.#refusals.size < MAX_REFUSALS)
-          this.#refusals.set(key, { clientId, reason, redirectUri, count: 1, lastSeenAt: where.now() });
-        this.#schedule(where);
+          entry.lastSeenAt = parts.now();
+        } else if (this.#refusals.size < MAX_REFUSALS) {
+          this.#refusals.set(key, { clientId, reason, redirectUri, count: 1, lastSeenAt: parts.now() });
+        }
+        this.#schedule(parts);
       },
-      flush: () => this.#flush(where),
+      flush: () => this.#flush(parts),
     };
   }
 
-  #schedule(where: Where): void {
-    if (this.#flushMs === 0) return;
-    if (this.#dueAt !== undefined && where.now() < this.#dueAt + OVERDUE_MS) return;
-    this.#dueAt = where.now() + this.#flushMs;
-    where.background(
-      new Promise((resolve) => setTimeout(resolve, this.#flushMs)).then(() => {
+  #schedule(parts: Parts): void {
+    const delay = this.#writeAfterMs;
+    if (delay === null) return;
+    if (this.#dueAt !== undefined && parts.now() < this.#dueAt + OVERDUE_MS) return;
+    this.#dueAt = parts.now() + delay;
+    parts.background(
+      new Promise((resolve) => setTimeout(resolve, delay)).then(() => {
         this.#dueAt = undefined;
-        return this.#flush(where);
+        return this.#flush(parts);
       }),
     );
   }
 
-  async #flush(where: Where): Promise<void> {
+  async #flush(parts: Parts): Promise<void> {
     const counts = [...this.#counts.values()];
-    const refusals: Refusal[] = [...this.#refusals.values()];
+    const refusals = [...this.#refusals.values()];
     if (counts.length + refusals.length === 0) return;
     this.#counts = new Map();
     this.#refusals = new Map();
+    const statements = [
+      ...(counts.length > 0 ? [addCounts(counts)] : []),
+      ...(refusals.length > 0 ? [addRefusals(refusals)] : []),
+    ];
     try {
-      await batch(
-        where.db,
-        [...(counts.length > 0 ? [addCounts(counts)] : []), ...(refusals.length > 0 ? [addRefusals(refusals)] : [])],
-        false,
-      );
+      await batch(parts.db, statements, false);
     } catch (error) {
-      where.log.warn("metrics_lost", { counters: counts.length, message: String(error).slice(0, 200) });
+      parts.log.warn("metrics_lost", { counters: counts.length, message: String(error).slice(0, 200) });
     }
   }
 }

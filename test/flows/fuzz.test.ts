@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createApp } from "../../src/app.ts";
 import { parseConfig } from "../../src/env.ts";
+import { Counters } from "../../src/observability/counters.ts";
 import { describeRequest, type FuzzRequest, type Material, makeRequest, toWire } from "../support/fuzz.ts";
 import { gatherMaterial } from "../support/fuzz-material.ts";
 import { createRandom, type Random } from "../support/random.ts";
@@ -48,7 +49,6 @@ function startService(random: Random): Running {
     MASTER_KEY: "A".repeat(43),
     ADMIN_TOKEN,
     PASSWORD_ITERATIONS: "1000",
-    METRICS_FLUSH_MS: "0",
     SIGN_IN_METHODS: "password,oidc,amazon",
     OIDC_ISSUER: PROVIDER,
     OIDC_CLIENT_ID: "fuzz",
@@ -59,7 +59,7 @@ function startService(random: Random): Running {
     APPLE_APP_IDS: "ABCDE12345.com.example.acme",
     ANDROID_APPS: `com.example.acme=${Array(32).fill("AA").join(":")}`,
   });
-  const app = createApp(config, () => START);
+  const app = createApp(config, () => START, new Counters(null));
   const open = { limit: async () => ({ success: true }) };
   const bindings = { ...env, PAGE_LIMIT: open, ADMIN_LIMIT: open, USER_LIMIT: open } as Env;
   return {

@@ -39,7 +39,6 @@ async function begin(): Promise<void> {
     MASTER_KEY: "A".repeat(43),
     ADMIN_TOKEN,
     PASSWORD_ITERATIONS: "1000",
-    METRICS_FLUSH_MS: "0",
     AMAZON_TOKEN_URL: `${elsewhere}/auth/o2/token`,
     ALEXA_API_URL: elsewhere,
     ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${elsewhere}/${region}`).join(),

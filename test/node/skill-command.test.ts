@@ -14,7 +14,6 @@ const harness = createTestHarness({
     {
       configPath: "wrangler.toml",
       env: "test",
-      vars: { METRICS_FLUSH_MS: "0" },
       secrets: { MASTER_KEY: "A".repeat(43), ADMIN_TOKEN },
     },
   ],

@@ -22,7 +22,7 @@ export interface PageWorld {
 
 /** Call in `beforeEach`; `vi.restoreAllMocks()` in `afterEach` takes Amazon away again. */
 export async function startPageWorld(): Promise<PageWorld> {
-  const service = startService({ METRICS_FLUSH_MS: "0" });
+  const service = startService();
   await seedSkill();
   await seedAppAndService();
   await seedLwa(service);

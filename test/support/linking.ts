@@ -14,7 +14,7 @@ export interface LinkingWorld {
 
 /** Call in `beforeEach`; `vi.restoreAllMocks()` in `afterEach` takes Amazon away again. */
 export async function startLinkingWorld(variables: Readonly<Record<string, string>> = {}): Promise<LinkingWorld> {
-  const service = startService({ METRICS_FLUSH_MS: "0", ...variables });
+  const service = startService(variables);
   await seedSkill();
   await seedAppAndService();
   await seedLwa(service);

@@ -28,7 +28,7 @@ export async function runtimeOf(
     caches: new Caches(),
     requestId: "test",
     log,
-    metrics: new Counters(0).of({ db: service.env.DB, log, now, background }),
+    metrics: new Counters(null).of({ db: service.env.DB, log, now, background }),
     background,
   };
 }

@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { createApp } from "../../src/app.ts";
 import { createKeyring, type Keyring } from "../../src/crypto/keyring.ts";
 import { parseConfig } from "../../src/env.ts";
+import { Counters } from "../../src/observability/counters.ts";
 import { ISSUER } from "./issuer.ts";
 import { createMeter, type Meter, meterD1, meterKv } from "./meter.ts";
 
@@ -45,10 +46,9 @@ export function startService(
     MASTER_KEY,
     ADMIN_TOKEN,
     PASSWORD_ITERATIONS: "1000",
-    METRICS_FLUSH_MS: "0",
     ...variables,
   });
-  const app = createApp(config, () => clock.now);
+  const app = createApp(config, () => clock.now, new Counters(null));
   const metered = {
     ...env,
     DB: meterD1(bindings.DB ?? env.DB, meter),
