@@ -1,5 +1,7 @@
 // The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
 import { Hono } from "hono/tiny";
+import { accountPages } from "./account/account-routes.ts";
+import { passwordPages } from "./account/change-password.tsx";
 import { type MaintenanceReport, runMaintenance } from "./admin/maintenance.ts";
 import { operationsRoutes } from "./admin/router.ts";
 import { Caches } from "./caches.ts";
@@ -127,6 +129,8 @@ export function createService(
   app.route("/", appAuthorizationRoutes);
   app.route("/", deepLinkRoutes);
   app.route("/", signInRoutes);
+  app.route("/", accountPages);
+  app.route("/", passwordPages);
   app.route("/", operationsRoutes);
   app.route("/", apiDescriptionRoutes);
   app.route("/", linksApiRoutes);

@@ -244,7 +244,7 @@ describe("accounts", () => {
     const rt = await runtimeOf(service);
     expect(await changeUser(rt, "nobody", { name: "X" })).toEqual({ refused: "not_found" });
     expect(await setPassword(rt, "nobody", "another-password")).toEqual({ refused: "not_found" });
-    expect(await eraseUser(rt.db, "nobody", "request-1", rt.now())).toBeNull();
+    expect(await eraseUser(rt.db, "nobody", rt.now())).toBeUndefined();
     expect(await readUser(env.DB, "nobody")).toBeNull();
   });
 
@@ -253,7 +253,7 @@ describe("accounts", () => {
     const tokens = await link();
     await seedCode({ userId });
     const rt = await runtimeOf(service);
-    expect(await eraseUser(rt.db, userId, "request-1", rt.now())).toMatchObject({ removed: { identities: 1 } });
+    expect(await eraseUser(rt.db, userId, rt.now())).toMatchObject({ removed: { identities: 1 } });
     expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(400);
     for (const table of ["users", "identities", "grants", "codes", "sessions"]) {
       const row = await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>();

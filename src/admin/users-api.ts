@@ -143,9 +143,9 @@ async function eraseWithReport(c: AppContext): Promise<Response> {
   return report ? json(c, report) : problem("not_found");
 }
 
-async function erase(c: AppContext): Promise<ErasureReport | null> {
+async function erase(c: AppContext): Promise<ErasureReport | undefined> {
   const rt = c.var.runtime;
-  const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.requestId, rt.now());
+  const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.now());
   // Waiting webhook messages name the account's id.
   if (report) deliverOrClearSoon(rt);
   return report;

@@ -1,13 +1,7 @@
-// All routes of signing in and of the account.
+// The routes of signing in.
 import { Hono } from "hono/tiny";
-import { accountPages } from "../account/account-routes.ts";
-import { passwordPages } from "../account/change-password.tsx";
 import type { AppEnv } from "../runtime.ts";
 import { externalPages } from "./external-routes.ts";
 import { signInPages } from "./sign-in-routes.ts";
 
-export const signInRoutes = new Hono<AppEnv>()
-  .route("/", signInPages)
-  .route("/", externalPages)
-  .route("/", accountPages)
-  .route("/", passwordPages);
+export const signInRoutes = new Hono<AppEnv>().route("/", signInPages).route("/", externalPages);

@@ -1,8 +1,7 @@
-// Erasing a person: what is theirs goes, what is kept for statistics no longer says whose it was. One batch.
-
+// Erasing a person: their rows are deleted, and rows that are kept for statistics no longer say whose they were. One batch.
 import { SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
-import { batch } from "../d1.ts";
-import { claimedBy, claimStatement } from "../maintenance/audit.ts";
+import { endGrants } from "../grants/grants.ts";
+import { batch, type Sql, sql } from "../sql.ts";
 
 /** How many rows of each kind an erasure concerned. */
 export interface ErasureReport {
@@ -19,81 +18,53 @@ export interface ErasureReport {
     readonly auditRecords: number;
     readonly skillEvents: number;
   };
-  /** Skills that the scheduled work still disables at Amazon; then Amazon's tokens go too. */
+  /** Skills that the scheduled work still disables at Amazon; then Amazon's tokens are deleted too. */
   readonly pendingAtAmazon: number;
 }
 
-const GRANTS = "SELECT id FROM grants WHERE user_id = ?1";
-/** Rows of theirs, and rows about their grants that name no user. */
-const AUDIT = `user_id = ?1 OR grant_id IN (${GRANTS})`;
-/** Several of our users may share one Amazon account. */
-const SKILL_EVENTS = `alexa_user_id IN (SELECT g.alexa_user_id FROM grants g WHERE g.user_id = ?1 AND g.alexa_user_id IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.alexa_user_id = g.alexa_user_id AND o.user_id <> ?1))`;
-const PENDING = `SELECT g.id FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
-  WHERE t.purpose = 'enablement' AND g.user_id = ?1 AND g.skill_id IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.user_id <> ?1)`;
-
-/** What the batch is about to do, counted inside it: a repeat after a lost connection would find nothing to count. */
-const REPORT = `json_object(
-  'removed', json_object(
-    'identities', (SELECT COUNT(*) FROM identities WHERE user_id = ?1),
-    'sessions', (SELECT COUNT(*) FROM sessions WHERE user_id = ?1),
-    'links', (SELECT COUNT(*) FROM grants WHERE user_id = ?1),
-    'codes', (SELECT COUNT(*) FROM codes WHERE user_id = ?1),
-    'amazonTokens', (SELECT COUNT(*) FROM amazon_tokens WHERE grant_id IN (${GRANTS}))),
-  'anonymised', json_object(
-    'attempts', (SELECT COUNT(*) FROM attempts WHERE user_id = ?1),
-    'auditRecords', (SELECT COUNT(*) FROM audit WHERE ${AUDIT}),
-    'skillEvents', (SELECT COUNT(*) FROM skill_events WHERE ${SKILL_EVENTS})),
-  'pendingAtAmazon', (SELECT COUNT(*) FROM (${PENDING} UNION SELECT id FROM pending_unlinks WHERE user_id = ?1)))`;
+const SHARED: Sql = { text: SHARES_ALEXA_ACCOUNT, values: [] };
 
 /**
- * Erases a user, with everything that says who they were; null when there is no such user. Skills enabled through Amazon's API move to
- * the queue of the scheduled work. `claimId`, random per request, lets the batch be repeated (F5). Linkings of theirs that run fail.
+ * Erases a user and everything that says who they were; undefined when there is no such user. Their link attempts that are still running
+ * will fail. Enablements made through Amazon's API go to the queue of the scheduled work, unless somebody else's link shares the Alexa
+ * account. Running it again finds nothing to erase.
  */
-export async function eraseUser(
-  db: D1Database,
-  userId: string,
-  claimId: string,
-  now: number,
-): Promise<ErasureReport | null> {
-  const mine = claimedBy(claimId, now);
-  const results = await batch(
+export async function eraseUser(db: D1Database, userId: string, now: number): Promise<ErasureReport | undefined> {
+  const grants = sql`SELECT id FROM grants WHERE user_id = ${userId}`;
+  const isSharedWithOthers = sql`EXISTS (SELECT 1 FROM grants o WHERE ${SHARED} AND o.user_id <> ${userId})`;
+  const alexaUsers = sql`SELECT g.alexa_user_id FROM grants g WHERE g.user_id = ${userId} AND g.alexa_user_id IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.alexa_user_id = g.alexa_user_id AND o.user_id <> ${userId})`;
+  const [counts = [], , , pending = [], skillEvents = [], , , auditRecords = [], attempts = []] = await batch(
     db,
     [
-      claimStatement(
-        db,
-        now,
-        { kind: "user_deleted", claimId },
-        { sql: "EXISTS (SELECT 1 FROM users WHERE id = ?)", params: [userId] },
-      ),
-      db
-        .prepare(`UPDATE audit SET details = ${REPORT} WHERE at = ?2 AND trace_id = ?3 AND details IS NULL`)
-        .bind(userId, now, claimId),
-      db
-        .prepare(
-          `INSERT INTO pending_unlinks (id, user_id, skill_id, host, tokens, next_attempt_at, created_at)
-           SELECT g.id, NULL, g.skill_id, t.host, t.tokens, ?2, ?2
-           FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.grant_id IN (${PENDING}) AND t.purpose = 'enablement'
-           ON CONFLICT (id) DO NOTHING`,
-        )
-        .bind(userId, now),
-      db.prepare("UPDATE pending_unlinks SET user_id = NULL WHERE user_id = ?").bind(userId),
-      db.prepare(`UPDATE skill_events SET alexa_user_id = NULL WHERE ${SKILL_EVENTS}`).bind(userId),
-      db.prepare(`UPDATE audit SET user_id = NULL, grant_id = NULL WHERE ${AUDIT}`).bind(userId),
-      db
-        .prepare(
-          `UPDATE attempts SET user_id = NULL, browser_hash = NULL, session_id = NULL, grant_id = NULL
-           WHERE user_id = ?`,
-        )
-        .bind(userId),
-      db.prepare("DELETE FROM codes WHERE user_id = ?").bind(userId),
-      // Takes the identities, sessions and grants along, and these Amazon's tokens.
-      db.prepare("DELETE FROM users WHERE id = ?").bind(userId),
-      db.prepare("SELECT details FROM audit WHERE at = ? AND trace_id = ?").bind(...mine.params),
+      sql`SELECT (SELECT COUNT(*) FROM identities WHERE user_id = u.id) AS identities,
+            (SELECT COUNT(*) FROM sessions WHERE user_id = u.id) AS sessions,
+            (SELECT COUNT(*) FROM grants WHERE user_id = u.id) AS links,
+            (SELECT COUNT(*) FROM codes WHERE user_id = u.id) AS codes,
+            (SELECT COUNT(*) FROM amazon_tokens WHERE grant_id IN (${grants})) AS "amazonTokens"
+          FROM users u WHERE u.id = ${userId}`,
+      sql`INSERT INTO audit (at, kind) SELECT ${now}, 'user_deleted' FROM users WHERE id = ${userId}`,
+      sql`INSERT INTO pending_unlinks (id, user_id, skill_id, host, tokens, next_attempt_at, created_at)
+          SELECT g.id, g.user_id, g.skill_id, t.host, t.tokens, ${now}, ${now}
+          FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
+          WHERE t.purpose = 'enablement' AND g.user_id = ${userId} AND g.skill_id IS NOT NULL AND NOT ${isSharedWithOthers}
+          ON CONFLICT (id) DO NOTHING`,
+      sql`UPDATE pending_unlinks SET user_id = NULL WHERE user_id = ${userId} RETURNING 1`,
+      sql`UPDATE skill_events SET alexa_user_id = NULL WHERE alexa_user_id IN (${alexaUsers}) RETURNING 1`,
+      ...endGrants(sql`user_id = ${userId}`, "user_deleted", now),
+      sql`UPDATE audit SET user_id = NULL, grant_id = NULL WHERE user_id = ${userId} OR grant_id IN (${grants}) RETURNING 1`,
+      sql`UPDATE attempts SET user_id = NULL, browser_hash = NULL, session_id = NULL, grant_id = NULL
+          WHERE user_id = ${userId} RETURNING 1`,
+      sql`DELETE FROM codes WHERE user_id = ${userId}`,
+      // Foreign keys delete the identities, sessions and grants, and with the grants Amazon's tokens.
+      sql`DELETE FROM users WHERE id = ${userId}`,
     ],
     true,
   );
-  const details = results.at(-1)?.[0]?.details;
-  return typeof details === "string" ? (JSON.parse(details) as ErasureReport) : null;
+  if (!counts[0]) return undefined;
+  return {
+    removed: counts[0] as ErasureReport["removed"],
+    anonymised: { attempts: attempts.length, auditRecords: auditRecords.length, skillEvents: skillEvents.length },
+    pendingAtAmazon: pending.length,
+  };
 }
