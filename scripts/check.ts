@@ -1,9 +1,6 @@
-// Everything that can be checked without running the product: format, lint, types, generated files, bundle size.
+// `npm run check`: format, lint, types, generated files, and the bundle.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
-
-const BUNDLE_LIMIT_BYTES = 160 * 1024;
+import { bundleSize, startBundle } from "./bundle.ts";
 
 function step(name: string, command: string, args: string[]): void {
   const result = spawnSync(command, args, {
@@ -17,15 +14,11 @@ function step(name: string, command: string, args: string[]): void {
   console.log(`✓ ${name}`);
 }
 
-function kilobytes(bytes: number): string {
-  return (bytes / 1024).toFixed(1);
-}
-
 step("format and lint", "biome", ["check", "--error-on-warnings", "."]);
 step("types: service and simulator", "tsc", ["-p", "tsconfig.json"]);
 step("types: tests in workerd", "tsc", ["-p", "tsconfig.workerd-tests.json"]);
 step("types: scripts and tests in Node", "tsc", ["-p", "tsconfig.node.json"]);
-step("generated types/env.d.ts is up to date", "wrangler", [
+step("types/env.d.ts is up to date", "wrangler", [
   "types",
   "types/env.d.ts",
   "--include-runtime=false",
@@ -33,8 +26,10 @@ step("generated types/env.d.ts is up to date", "wrangler", [
   "--env-file=.dev.vars.example",
   "--check",
 ]);
-step("bundle builds as deploy does", "wrangler", ["deploy", "--dry-run", "--outdir", "dist"]);
-const bundle = gzipSync(readFileSync("dist/index.js"), { level: 9 }).length;
-const verdict = bundle <= BUNDLE_LIMIT_BYTES ? "✓" : "✗";
-console.log(`${verdict} bundle ${kilobytes(bundle)} KB gzip (limit ${BUNDLE_LIMIT_BYTES / 1024} KB)`);
-if (bundle > BUNDLE_LIMIT_BYTES) process.exit(1);
+step("bundle builds as for deployment", "wrangler", ["deploy", "--dry-run", "--outdir", "dist"]);
+await startBundle();
+console.log("✓ bundle starts and is healthy");
+const { bytes, limit } = bundleSize();
+const sizes = `bundle has ${(bytes / 1024).toFixed(1)} KB gzip (limit ${limit / 1024} KB)`;
+console.log(`${bytes <= limit ? "✓" : "✗"} ${sizes}`);
+if (bytes > limit) process.exit(1);
