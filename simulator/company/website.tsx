@@ -19,7 +19,7 @@ function showWebsite(c: SimulatorContext) {
   if (!skill) return c.redirect("/", 303);
   const origin = companyOrigin(skill);
   const page = `${origin}/link/${encodeURIComponent(skill.skillId)}`;
-  const query = `return_to=${encodeURIComponent(returnUrl(c, skill))}&stage=${skill.stage}`;
+  const query = `return_to=${encodeURIComponent(returnUrl(c, skill))}`;
   const newest = [...c.var.store.attempts.values()].filter((attempt) => attempt.flow === "company").at(-1);
   return showPage(
     c,

@@ -15,7 +15,7 @@ export async function runAppToApp(run: ScenarioRun): Promise<Verdict> {
   context.store.currentAccountId = account.id;
   const returnTo = skill.company.returnUrl ?? `${context.origin}/company/done`;
   const via = options.via ? `&via=${options.via}` : "";
-  const start = `${companyOrigin(skill)}/link/${encodeURIComponent(skill.skillId)}?return_to=${encodeURIComponent(returnTo)}&stage=${skill.stage}${via}`;
+  const start = `${companyOrigin(skill)}/link/${encodeURIComponent(skill.skillId)}?return_to=${encodeURIComponent(returnTo)}${via}`;
   const until = (url: string) => url.startsWith(returnTo);
   const visit = await browser.visit(start, { fields: options.signIn, decision: options.decision, until });
   if (!visit.arrived) return { checks: [must("returned_to_company", false, visit.why)] };
