@@ -38,6 +38,30 @@ import { StorageFault } from "./storage/d1.ts";
 import { messagesFor } from "./ui/messages.ts";
 import { renderErrorPage } from "./ui/page.tsx";
 
+const ROUTES = [
+  tokenRoutes,
+  revokeRoutes,
+  introspectRoutes,
+  userinfoRoutes,
+  metadataRoutes,
+  authorizeRoutes,
+  appAuthorizationRoutes,
+  deepLinkRoutes,
+  signInRoutes,
+  accountPages,
+  passwordPages,
+  operationsRoutes,
+  apiDescriptionRoutes,
+  linksApiRoutes,
+  callbackRoutes,
+  linkPageRoutes,
+  skillEventRoutes,
+  acceptGrantRoutes,
+  reciprocalRoutes,
+  gatewayTokenRoutes,
+  personalizationRoutes,
+];
+
 /** How a path speaks: OAuth's JSON, problem documents, or pages. Errors nobody foresaw follow it (W1, F6). */
 type Dialect = "oauth" | "problem" | "page";
 
@@ -120,27 +144,7 @@ export function createService(
 
   // Browsers ask for it on their own; a cached nothing keeps that out of the log.
   app.get("/favicon.ico", (c) => c.body(null, 204, { "cache-control": "public, max-age=86400" }));
-  app.route("/", tokenRoutes);
-  app.route("/", revokeRoutes);
-  app.route("/", introspectRoutes);
-  app.route("/", userinfoRoutes);
-  app.route("/", metadataRoutes);
-  app.route("/", authorizeRoutes);
-  app.route("/", appAuthorizationRoutes);
-  app.route("/", deepLinkRoutes);
-  app.route("/", signInRoutes);
-  app.route("/", accountPages);
-  app.route("/", passwordPages);
-  app.route("/", operationsRoutes);
-  app.route("/", apiDescriptionRoutes);
-  app.route("/", linksApiRoutes);
-  app.route("/", callbackRoutes);
-  app.route("/", linkPageRoutes);
-  app.route("/", skillEventRoutes);
-  app.route("/", acceptGrantRoutes);
-  app.route("/", reciprocalRoutes);
-  app.route("/", gatewayTokenRoutes);
-  app.route("/", personalizationRoutes);
+  for (const routes of ROUTES) app.route("/", routes);
 
   app.notFound((c) => {
     const allow = methodsOf(app, c.req.path);

@@ -1,6 +1,6 @@
 // Checks of the token endpoint: client authentication, malformed requests, refreshing.
 import { type Check, must, should } from "./checks.ts";
-import type { ConformanceTarget } from "./conformance.ts";
+import type { ConformanceTarget } from "./conformance-target.ts";
 import { encodeParameters, toBase64 } from "./encoding.ts";
 import {
   type CodeGrant,

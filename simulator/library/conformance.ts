@@ -3,32 +3,18 @@
 import { type AuthorizationRequest, buildAuthorizationRequest } from "./authorization-request.ts";
 import { readAuthorizationResponse } from "./authorization-response.ts";
 import { type Check, firstFailure, must, passed, should } from "./checks.ts";
+import type { ConformanceTarget } from "./conformance-target.ts";
 import { checkClientDialects, checkMalformedRequests, checkRefreshes } from "./conformance-token.ts";
 import { randomText } from "./encoding.ts";
 import {
   type CodeGrant,
   exchangeCode,
   explainOutcome,
-  type Fetch,
   refreshTokens,
   type TokenClient,
   type Tokens,
   USER_AGENT,
 } from "./token.ts";
-
-export interface ConformanceTarget {
-  readonly fetch: Fetch;
-  readonly authorizationUrl: string;
-  readonly client: TokenClient;
-  readonly scopes: readonly string[];
-  readonly pkce: boolean;
-  /** Alexa's redirect URIs, one for each region. */
-  readonly redirectUris: readonly string[];
-  /** Acts as the customer: opens the URL, signs in if asked, decides; returns the URL of the redirect to Alexa. */
-  readonly decide: (request: AuthorizationRequest, decision: "allow" | "deny") => Promise<string | undefined>;
-  /** Alexa's time limit in milliseconds (default 4,500). */
-  readonly limitMs?: number;
-}
 
 export interface CodeInHand {
   readonly request: AuthorizationRequest;

@@ -5,5 +5,6 @@ export * from "./authorization-response.ts";
 export * from "./browser.ts";
 export * from "./checks.ts";
 export * from "./conformance.ts";
+export type * from "./conformance-target.ts";
 export * from "./pkce.ts";
 export * from "./token.ts";

@@ -1,12 +1,12 @@
 // The tables of /admin: refused requests and calls, links, alerts, skills; each with what to do.
 import type { FC } from "hono/jsx";
+import { remedyFor } from "../linking/remedies.ts";
 import type { AttemptFilter, ListedAttempt } from "../storage/attempts/list.ts";
 import type { Refusal } from "../storage/attempts/refusals.ts";
 import type { AuditRecord } from "../storage/maintenance/audit-list.ts";
 import type { Skill } from "../storage/skills/skills.ts";
 import type { LinkOfUser } from "../storage/users/account.ts";
 import { visible } from "./insight-api.ts";
-import { remedyFor } from "./remedies.ts";
 
 const SHOWN_REFUSED_CALLS = 12;
 

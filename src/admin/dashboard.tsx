@@ -2,6 +2,7 @@
 
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
+import { adviceFor } from "../linking/remedies.ts";
 import type { AppContext } from "../runtime.ts";
 import { findUsersByEmail } from "../sign-in/accounts.ts";
 import { type AttemptFilter, type ListedAttempt, listAttempts, OUTCOMES } from "../storage/attempts/list.ts";
@@ -16,7 +17,6 @@ import { DASHBOARD_CSS } from "./dashboard-style.ts";
 import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./dashboard-tables.tsx";
 import { linkingsQuery } from "./insight-api.ts";
 import { type Activation, splitActivation } from "./metrics-report.ts";
-import { adviceFor } from "./remedies.ts";
 
 const SHOWN_LINKINGS = 50;
 const SHOWN_REFUSALS = 20;

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
 import { queryOf } from "../http/read.ts";
 import { json } from "../http/respond.ts";
+import { adviceFor } from "../linking/remedies.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { type ListedAttempt, listAttempts, OUTCOMES } from "../storage/attempts/list.ts";
 import { listRefusals } from "../storage/attempts/refusals.ts";
@@ -11,7 +12,6 @@ import { listAudit } from "../storage/maintenance/audit-list.ts";
 import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
 import { metricsReport } from "./metrics-report.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
-import { adviceFor } from "./remedies.ts";
 
 /** Mounts the lists of attempts, refusals and audit, and the metrics. The guard stands before it. */
 export function insightApi(app: Hono<AppEnv>): void {

@@ -1,6 +1,5 @@
 // The JSON API of /api/links: for the company's app and website, with the user's access token.
 import { Hono } from "hono/tiny";
-import { remedyFor } from "../admin/remedies.ts";
 import { toAmazonCode } from "../amazon/lwa.ts";
 import { problem } from "../http/problem.ts";
 import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
@@ -11,6 +10,7 @@ import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { readAttemptByState } from "../storage/attempts/started.ts";
 import { type Completion, presentCode, presentError, refuseWrongUser } from "./complete.ts";
 import { publicReason } from "./reasons.ts";
+import { remedyFor } from "./remedies.ts";
 import { completeBody, startBody } from "./schemas.ts";
 import { APP_CALLBACK, amazonAddresses, BROWSER_CALLBACK, start } from "./start.ts";
 import { hashOfState, newState, openResult, toLinkingState } from "./state.ts";
