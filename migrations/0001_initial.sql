@@ -145,6 +145,7 @@ CREATE INDEX codes_by_linking ON codes (attempt_id);
 CREATE INDEX codes_by_user ON codes (user_id);
 CREATE INDEX codes_by_expiry ON codes (expires_at);
 
+-- One row per redeemed consent: a link, or the sign-in of an app.
 CREATE TABLE grants (
   id TEXT PRIMARY KEY,
   user_id TEXT NOT NULL,
@@ -184,6 +185,7 @@ CREATE UNIQUE INDEX grants_by_imported_token ON grants (refresh_hash) WHERE impo
 CREATE INDEX grants_by_end ON grants (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX grants_by_seal ON grants (substr(rotation_key, 1, 6)) WHERE rotation_key IS NOT NULL;
 
+-- Amazon's tokens of a grant, by what they are for.
 CREATE TABLE amazon_tokens (
   grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
   purpose TEXT NOT NULL CHECK (purpose IN ('enablement', 'event_gateway', 'reciprocal')),
@@ -211,6 +213,7 @@ CREATE TABLE pending_unlinks (
 CREATE INDEX pending_unlinks_by_time ON pending_unlinks (next_attempt_at);
 CREATE INDEX pending_unlinks_by_user ON pending_unlinks (user_id, skill_id);
 
+-- Keys that sign access tokens. Published before `signs_from`, and until `verifies_until`.
 CREATE TABLE signing_keys (
   kid TEXT PRIMARY KEY,
   public_jwk TEXT NOT NULL,
@@ -220,6 +223,7 @@ CREATE TABLE signing_keys (
   verifies_until INTEGER
 ) STRICT;
 
+-- What was changed, and what looked wrong. Written in the batch of the change.
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at INTEGER NOT NULL,
@@ -237,6 +241,7 @@ CREATE INDEX audit_alerts ON audit (id) WHERE alert = 1;
 CREATE INDEX audit_by_user ON audit (user_id);
 CREATE INDEX audit_by_grant ON audit (grant_id);
 
+-- Authorization requests refused with a page, counted: operators see here why no customer can link.
 CREATE TABLE refusals (
   client_id TEXT NOT NULL,
   reason TEXT NOT NULL,
@@ -247,6 +252,7 @@ CREATE TABLE refusals (
 ) STRICT;
 CREATE INDEX refusals_by_time ON refusals (last_seen_at);
 
+-- Counters per hour, skill and name. `skill_id` is empty where no skill was involved.
 CREATE TABLE oauth_metrics (
   hour_at INTEGER NOT NULL,
   skill_id TEXT NOT NULL,
@@ -255,6 +261,7 @@ CREATE TABLE oauth_metrics (
   PRIMARY KEY (hour_at, skill_id, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Alexa's skill events that were processed, to recognise repeats.
 CREATE TABLE skill_events (
   request_id TEXT PRIMARY KEY,
   claim_id TEXT,

@@ -1,6 +1,6 @@
 // /api/admin/linkings, refusals, audit and metrics: what happened.
 import * as z from "zod/mini";
-import { auditQuery, linkingsQuery, metricsQuery } from "../src/admin/insight-api.ts";
+import { attemptsQuery, auditQuery, metricsQuery } from "../src/admin/insight-api.ts";
 import { pageQuery } from "../src/admin/paging.ts";
 import { OUTCOMES } from "../src/storage/attempts/list.ts";
 import type { Resource } from "./describe.ts";
@@ -127,7 +127,7 @@ export const insight: Resource = {
         id: "listAttempts",
         summary: "Link attempts, with their steps and the reason why they failed",
         security: "admin",
-        query: linkingsQuery,
+        query: attemptsQuery,
         responses: {
           200: {
             description: "Newest first.",

@@ -1,6 +1,6 @@
 // /api/admin/keys and maintenance.
 import * as z from "zod/mini";
-import { rotateKeysSchema } from "../src/admin/upkeep-api.ts";
+import { rotateKeysSchema } from "../src/admin/maintenance-api.ts";
 import type { Resource } from "./describe.ts";
 import { EXAMPLE_TIME, strings, time } from "./shapes.ts";
 

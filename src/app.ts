@@ -62,12 +62,12 @@ const ROUTES = [
   personalizationRoutes,
 ];
 
-/** How a path speaks: OAuth's JSON, problem documents, or pages. Errors nobody foresaw follow it (W1, F6). */
+/** The format of a path's errors: OAuth's JSON, problem documents, or pages. */
 type Dialect = "oauth" | "problem" | "page";
 
 const OAUTH_PATHS = ["/token", "/revoke", "/introspect", "/userinfo", "/alexa/reciprocal"];
 
-/** On every answer, whatever made it. */
+/** On every response. */
 const SECURITY_HEADERS = [
   ["referrer-policy", "no-referrer"],
   ["x-content-type-options", "nosniff"],
@@ -135,14 +135,14 @@ export function createService(
     }
     const rt = await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work));
     c.set("runtime", rt);
-    // The router takes `/token/` for `/token`; only the path that is documented exists (W1).
+    // The router treats `/token/` as `/token`; only the documented path exists.
     if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c as AppContext);
     else await next();
-    // Afterwards: answers that handlers built themselves, and those of the error boundary, get them too (P7).
+    // After the handlers, so that responses they built themselves and those of the error boundary get them too.
     for (const [name, value] of SECURITY_HEADERS) c.res.headers.set(name, value);
   });
 
-  // Browsers ask for it on their own; a cached nothing keeps that out of the log.
+  // Browsers request it unprompted; a cached empty response keeps these requests out of the log.
   app.get("/favicon.ico", (c) => c.body(null, 204, { "cache-control": "public, max-age=86400" }));
   for (const routes of ROUTES) app.route("/", routes);
 
@@ -151,10 +151,10 @@ export function createService(
     const here = allow.length === 0 || allow.includes(c.req.method);
     return here ? notFound(c as AppContext) : wrongMethod(c as AppContext, allow.join(", "));
   });
-  app.onError((error, c) => unforeseen(error, c as AppContext));
+  app.onError((error, c) => unexpected(error, c as AppContext));
   return {
     app,
-    // No request, so no origin to go by: without ISSUER only development is left.
+    // There is no request whose origin could be used: without ISSUER this is development.
     scheduled: async (env, background) =>
       runMaintenance(await runtime(env, config.issuer ?? "http://localhost", background)),
   };
@@ -179,28 +179,29 @@ async function wrongMethod(c: AppContext, allow: string): Promise<Response> {
 
 function notFound(c: AppContext): Response | Promise<Response> {
   const dialect = dialectOf(c.req.path);
-  if (dialect === "oauth")
+  if (dialect === "oauth") {
     return oauthError({ status: 404, error: "invalid_request", description: "No such endpoint" });
+  }
   if (dialect === "problem") return problem("not_found");
   const { text } = messagesFor(c);
   return renderErrorPage(c, { status: 404, title: text.notFoundTitle, message: text.notFoundMessage });
 }
 
-function unforeseen(error: Error, c: AppContext): Response | Promise<Response> {
+function unexpected(error: Error, c: AppContext): Response | Promise<Response> {
   const dialect = dialectOf(c.req.path);
-  const passing = error instanceof StorageFault;
+  const transient = error instanceof StorageFault;
   const fields = { path: c.req.path, error: error.name, message: error.message.slice(0, 300) };
   if (!c.var.runtime) return problem("internal");
-  if (passing) c.var.runtime.log.warn("storage_fault", fields);
+  if (transient) c.var.runtime.log.warn("storage_fault", fields);
   else c.var.runtime.log.alert("unhandled_exception", fields);
   if (dialect === "oauth") {
     return oauthError(
-      passing ? { status: 503, error: "temporarily_unavailable" } : { status: 500, error: "server_error" },
+      transient ? { status: 503, error: "temporarily_unavailable" } : { status: 500, error: "server_error" },
     );
   }
-  if (dialect === "problem") return problem(passing ? "temporarily_unavailable" : "internal");
+  if (dialect === "problem") return problem(transient ? "temporarily_unavailable" : "internal");
   const { text } = messagesFor(c);
-  if (!passing) return renderErrorPage(c, { status: 500, title: text.errorTitle, message: text.errorMessage });
+  if (!transient) return renderErrorPage(c, { status: 500, title: text.errorTitle, message: text.errorMessage });
   c.header("retry-after", "5");
   return renderErrorPage(c, { status: 503, title: text.unavailableTitle, message: text.unavailableMessage });
 }

@@ -1,4 +1,4 @@
-// What every part of a request works with: configuration, clock, keys, storage, and where to leave a trace.
+// What the handling of a request has at hand: configuration, clock, keys, storage, log and counters.
 import type { Context } from "hono";
 import type { Caches } from "./caches.ts";
 import type { Keyring } from "./crypto/keyring.ts";
@@ -14,7 +14,7 @@ export interface Runtime {
   readonly development: boolean;
   /** Milliseconds since 1970; the only clock. */
   readonly now: () => number;
-  /** How far `now` is ahead of the machine's own clock, in seconds: for libraries that read that one. Zero outside tests. */
+  /** How far `now` is ahead of the machine's clock, in seconds, for libraries that read that clock. Zero outside tests. */
   readonly clockSkewSeconds: () => number;
   readonly keyring: Keyring;
   readonly db: D1Database;
@@ -23,15 +23,15 @@ export interface Runtime {
   /** Short id of this request, quoted on error pages and in the log. */
   readonly requestId: string;
   readonly log: Log;
-  /** Counters: no storage trip in the request. */
+  /** Counting costs the request no round trip. */
   readonly metrics: Metrics;
-  /** Lets work run on after the answer. Nothing that must not be lost goes here. */
+  /** Lets work continue after the response. It may be lost, so it must not be required for correctness. */
   background(work: Promise<unknown>): void;
 }
 
 export interface AppEnv {
   Bindings: Env;
-  /** `browserHash` is what `browserOf` found or gave: one request never gives two cookies. */
+  /** `browserHash` is what `browserOf` found or set, so that one request never sets two cookies. */
   Variables: { runtime: Runtime; browserHash?: string };
 }
 

@@ -1,4 +1,4 @@
-// The tables of /admin: refused requests and calls, links, alerts, skills; each with what to do.
+// The tables of /admin: refused requests and calls, links, alerts, skills, with remedies.
 import type { FC } from "hono/jsx";
 import { remedyFor } from "../linking/remedies.ts";
 import type { AttemptFilter, ListedAttempt } from "../storage/attempts/list.ts";
@@ -10,7 +10,7 @@ import { visible } from "./insight-api.ts";
 
 const SHOWN_REFUSED_CALLS = 12;
 
-/** Where a linking began, in words. */
+/** Where an attempt began, in words. */
 export const FLOWS: Readonly<Record<ListedAttempt["flow"], string>> = {
   alexa_app: "from the Alexa app",
   app_to_app: "from your app",
@@ -19,7 +19,7 @@ export const FLOWS: Readonly<Record<ListedAttempt["flow"], string>> = {
   oauth: "sign-in of an app",
 };
 
-/** The time in UTC to the second, as people read it. */
+/** The time in UTC, to the second. */
 export function clock(at: number): string {
   return new Date(at).toISOString().slice(0, 19).replace("T", " ");
 }
@@ -29,7 +29,7 @@ export function words(tag: string): string {
   return tag.replaceAll("_", " ");
 }
 
-/** The dashboard, narrowed. */
+/** The dashboard's address with a filter. */
 export function address(filter: AttemptFilter): string {
   const query = new URLSearchParams(
     Object.entries(filter).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]])),
@@ -37,11 +37,11 @@ export function address(filter: AttemptFilter): string {
   return query === "" ? "/admin" : `/admin?${query}`;
 }
 
-/** What is registered, and whether linking from our side is ready. */
+/** The registered skills, and whether they can be linked from our side. */
 export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
   skills.length === 0 ? (
     <p class="empty">
-      No skill is registered yet. <code>npm run skill -- add --help</code> says how.
+      No skill is registered yet. See <code>npm run skill -- add --help</code>.
     </p>
   ) : (
     <table>
@@ -51,7 +51,7 @@ export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
           <th>Stage</th>
           <th>Alexa's client id</th>
           <th>Linking from our side</th>
-          <th>Linkings</th>
+          <th>Attempts</th>
         </tr>
       </thead>
       <tbody>
@@ -76,7 +76,7 @@ export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
     </table>
   );
 
-/** Authorization requests that led to no sign-in, with the address as it came. */
+/** Authorization requests refused with a page, with the redirect URI as it came. */
 export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
   refusals.length === 0 ? (
     <p class="empty">None.</p>
@@ -115,7 +115,7 @@ export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
 
 const SERVES = { person: "one speaker", account: "everyone" } as const;
 
-/** The living links of one customer. */
+/** The live links of one customer. */
 export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
   links.length === 0 ? (
     <p class="empty">None.</p>
@@ -148,7 +148,7 @@ export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
     </table>
   );
 
-/** Records of the audit. */
+/** Audit rows. */
 export const Alerts: FC<{ alerts: readonly AuditRecord[] }> = ({ alerts }) =>
   alerts.length === 0 ? (
     <p class="empty">None.</p>
@@ -189,7 +189,7 @@ const KINDS_OF_CALL: readonly (readonly [string, string])[] = [
   ["accept_grant_failed", "AcceptGrant"],
 ];
 
-/** Calls that no linking can be named for, or that come long after it: a wrong secret, forged events, refreshes of ended links. */
+/** Refused calls that belong to no attempt, or come long after it: wrong secrets, forged events, refreshes of revoked links. */
 export const RefusedCalls: FC<{ totals: Readonly<Record<string, number>> }> = ({ totals }) => {
   const rows = Object.entries(totals).flatMap(([name, count]) =>
     KINDS_OF_CALL.filter(([prefix]) => name.startsWith(prefix)).map(([prefix, kind]) => ({

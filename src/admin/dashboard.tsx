@@ -1,4 +1,4 @@
-// What /admin shows once signed in: recent attempts with what stopped them and what to do, activation, skills, refusals.
+// The page at /admin: recent attempts with reasons and remedies, activation, skills, refusals.
 
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
@@ -15,10 +15,10 @@ import { renderPage } from "../ui/page.tsx";
 import { HiddenFields } from "../ui/parts.tsx";
 import { DASHBOARD_CSS } from "./dashboard-style.ts";
 import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./dashboard-tables.tsx";
-import { linkingsQuery } from "./insight-api.ts";
+import { attemptsQuery } from "./insight-api.ts";
 import { type Activation, splitActivation } from "./metrics-report.ts";
 
-const SHOWN_LINKINGS = 50;
+const SHOWN_ATTEMPTS = 50;
 const SHOWN_REFUSALS = 20;
 const SHOWN_ALERTS = 10;
 const ACTIVATION_DAYS = 7;
@@ -33,7 +33,7 @@ const Steps: FC<{ attempt: ListedAttempt }> = ({ attempt }) => (
   </ol>
 );
 
-const Linking: FC<{ attempt: ListedAttempt; skillName: string }> = ({ attempt, skillName }) => {
+const Attempt: FC<{ attempt: ListedAttempt; skillName: string }> = ({ attempt, skillName }) => {
   const advice = adviceFor(attempt);
   return (
     <div class="linking">
@@ -73,7 +73,7 @@ const Linking: FC<{ attempt: ListedAttempt; skillName: string }> = ({ attempt, s
               )}
             </dd>
             <dt>Platform</dt>
-            <dd>{attempt.platform ?? "not told"}</dd>
+            <dd>{attempt.platform ?? "unknown"}</dd>
           </dl>
         </div>
       </details>
@@ -104,12 +104,12 @@ const Filters: FC<{ filter: AttemptFilter }> = ({ filter }) => (
   </nav>
 );
 
-/** The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` narrow the attempts; anything else there is ignored. */
+/** The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` filter the attempts; other parameters are ignored. */
 export async function dashboardPage(c: AppContext, csrfToken: string, signOutForm: string): Promise<Response> {
   const rt = c.var.runtime;
   const email = c.req.query("email")?.trim() || undefined;
   const owners = email === undefined ? [] : await findUsersByEmail(rt, email);
-  const parsed = z.pick(linkingsQuery, { outcome: true, skillId: true, userId: true }).safeParse({
+  const parsed = z.pick(attemptsQuery, { outcome: true, skillId: true, userId: true }).safeParse({
     outcome: c.req.query("outcome"),
     skillId: c.req.query("skillId"),
     userId: email === undefined ? c.req.query("userId") : (owners[0]?.id ?? "nobody"),
@@ -119,7 +119,7 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
   const to = rt.now() + 1;
   const [skills, attempts, refusals, alerts, counts, links] = await Promise.all([
     listSkills(rt.db, { limit: 200 }),
-    listAttempts(rt.db, filter, undefined, SHOWN_LINKINGS),
+    listAttempts(rt.db, filter, undefined, SHOWN_ATTEMPTS),
     listRefusals(rt.db, undefined, SHOWN_REFUSALS),
     listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
     readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
@@ -151,17 +151,17 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
         <section class="panel">
           <h2>Links of this customer</h2>
           <Links links={links ?? []} />
-          <h2>What was recorded of them</h2>
+          <h2>Audit of this customer</h2>
           <Alerts alerts={alerts} />
         </section>
       ) : null}
       <section class="panel">
         <h2>
-          Linkings{filter.skillId ? ` of ${names.get(filter.skillId) ?? filter.skillId}` : ""}
+          Attempts{filter.skillId ? ` of ${names.get(filter.skillId) ?? filter.skillId}` : ""}
           {filter.userId ? " of one customer" : ""}
         </h2>
         <form class="search">
-          <label for="email">Customer’s e-mail</label>
+          <label for="email">Customer’s email</label>
           <input id="email" name="email" type="search" value={email} />
           <button type="submit" class="quiet">
             Find
@@ -178,15 +178,15 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
         <Filters filter={filter} />
         {attempts.length === 0 ? <p class="empty">None yet.</p> : null}
         {attempts.map((attempt) => (
-          <Linking
+          <Attempt
             attempt={attempt}
             skillName={names.get(attempt.skillId ?? "") ?? attempt.skillId ?? attempt.clientId ?? "unknown"}
           />
         ))}
         <p class="hint">
-          Times are UTC; the latest {SHOWN_LINKINGS} are shown, all of them by <code>GET /api/admin/linkings</code>. A
-          linking that ended well here and failed in the Alexa app most often failed in the skill's own answer to
-          AcceptGrant.
+          Times are UTC. The latest {SHOWN_ATTEMPTS} attempts are shown; <code>GET /api/admin/linkings</code> lists all.
+          If an attempt is linked here and failed in the Alexa app, the skill's response to AcceptGrant is the usual
+          cause.
         </p>
       </section>
       <section class="panel">

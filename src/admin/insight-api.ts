@@ -1,4 +1,4 @@
-// What happened: attempts with their steps and reasons, refused requests, and metrics.
+// Lists of attempts with their steps and reasons, refused requests and audit rows, and the metrics.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
@@ -13,7 +13,7 @@ import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
 import { metricsReport } from "./metrics-report.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
-/** Mounts the lists of attempts, refusals and audit, and the metrics. The guard stands before it. */
+/** Mounts the lists of attempts, refusals and audit rows, and the metrics, behind the guard. */
 export function insightApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/linkings", attempts);
   app.get("/api/admin/refusals", refusals);
@@ -25,16 +25,16 @@ const idFilter = z.optional(
   z.string().check(z.minLength(1, "must not be empty"), z.maxLength(255, "must have at most 255 characters")),
 );
 
-export const linkingsQuery = z.strictObject({
+export const attemptsQuery = z.strictObject({
   ...pageQuery,
   skillId: idFilter,
   userId: idFilter,
   outcome: z.optional(z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`)),
 });
 
-const linkingPosition = z.object({ createdAt: z.int(), id: z.string() });
+const attemptPosition = z.object({ createdAt: z.int(), id: z.string() });
 
-function linkingView(attempt: ListedAttempt): object {
+function attemptView(attempt: ListedAttempt): object {
   return {
     id: attempt.id,
     traceId: attempt.traceId,
@@ -46,7 +46,7 @@ function linkingView(attempt: ListedAttempt): object {
     userId: attempt.userId,
     outcome: attempt.outcome,
     reason: attempt.reason,
-    // Left out where the reason's name says all.
+    // Omitted where the reason's name is enough.
     remedy: adviceFor(attempt),
     steps: attempt.steps.map((step) => ({ name: step.name, at: rfc3339(step.at) })),
     createdAt: rfc3339(attempt.createdAt),
@@ -54,14 +54,14 @@ function linkingView(attempt: ListedAttempt): object {
 }
 
 async function attempts(c: AppContext): Promise<Response> {
-  const query = queryOf(c, linkingsQuery);
+  const query = queryOf(c, attemptsQuery);
   if (query instanceof Response) return query;
-  const after = positionOf(query.cursor, linkingPosition);
+  const after = positionOf(query.cursor, attemptPosition);
   if (after instanceof Response) return after;
   const rows = await listAttempts(c.var.runtime.db, query, after, query.limit + 1);
   return json(
     c,
-    pageOf(rows, query.limit, linkingView, ({ createdAt, id }) => ({ createdAt, id })),
+    pageOf(rows, query.limit, attemptView, ({ createdAt, id }) => ({ createdAt, id })),
   );
 }
 
@@ -72,7 +72,7 @@ const refusalPosition = z.object({
   redirectUri: z.string(),
 });
 
-/** The exact string as a person can tell it apart: everything outside visible ASCII, and the backslash, as `\u{…}`. */
+/** The exact string, readable: backslashes and everything outside visible ASCII are written as `\u{…}`. */
 export function visible(text: string): string {
   return text.replace(/[^\x20-\x5b\x5d-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
@@ -157,12 +157,12 @@ async function metrics(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const periodMs = query.period === "hour" ? HOUR_MS : DAY_MS;
   const to = query.to ?? rt.now() + 1;
-  const asked = query.from ?? to - DEFAULT_RANGE_MS[query.period];
-  if (asked >= to) return problem("invalid_query", "from: must be before to");
-  if (to - asked > MAX_RANGE_MS[query.period]) {
+  const requested = query.from ?? to - DEFAULT_RANGE_MS[query.period];
+  if (requested >= to) return problem("invalid_query", "from: must be before to");
+  if (to - requested > MAX_RANGE_MS[query.period]) {
     return problem("invalid_query", `from: must be at most ${MAX_RANGE_MS[query.period] / DAY_MS} days before to`);
   }
-  const from = asked - (asked % periodMs);
+  const from = requested - (requested % periodMs);
   await rt.metrics.flush();
   const counts = await readCounts(
     rt.db,

@@ -1,4 +1,4 @@
-// The scheduled work: ends what expired, forgets what had its time, finishes unlinks, rotates keys, seals anew. In bounded steps.
+// The scheduled work, in bounded steps: expiry, deletion of old rows, pending unlinks, key rotation, resealing, webhooks.
 
 import { abandonExpiredAttempts } from "../linking/complete.ts";
 import { finishPendingUnlinks } from "../linking/unlink.ts";
@@ -13,18 +13,18 @@ export interface MaintenanceLimits {
   readonly chunk: number;
   readonly rounds: number;
   readonly unlinks: number;
-  /** By hand: an unlink that waits for its next try is tried at once. */
+  /** Run by an operator: unlinks that wait for their next try are tried at once. */
   readonly unlinksAtOnce?: boolean;
   readonly reseals: number;
   /** Ten messages each. */
   readonly webhookRounds: number;
 }
 
-/** Fits the time and the queries of one run, with room to spare; what is left waits for the next run, five minutes later. */
+/** Well within the time and the number of queries that Cloudflare allows one run. The next run, five minutes later, continues. */
 export const LIMITS: MaintenanceLimits = { chunk: 1000, rounds: 5, unlinks: 5, reseals: 200, webhookRounds: 10 };
 
 export interface MaintenanceReport {
-  /** Rows ended or deleted, by what they were. */
+  /** Rows ended or deleted, by sweep. */
   readonly swept: Readonly<Record<string, number>>;
   readonly finishedUnlinks: number;
   readonly deliveredWebhooks: number;
@@ -32,11 +32,11 @@ export interface MaintenanceReport {
   readonly keyRotated: boolean;
   /** Work is left for the next run. */
   readonly more: boolean;
-  /** Parts that failed; the others were done all the same. */
+  /** Parts that failed; the others ran. */
   readonly failed: readonly string[];
 }
 
-/** Runs all parts once. May run at any time, twice at once, and after a run that broke off. A failed part is logged and named. */
+/** Runs all parts once. May run at any time, twice at once, and after an aborted run. A failed part is logged and named. */
 export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LIMITS): Promise<MaintenanceReport> {
   const failed: string[] = [];
   const part = async <T>(name: string, otherwise: T, work: () => Promise<T>): Promise<T> => {
@@ -54,7 +54,7 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   const resealed = await part("reseal", 0, () => resealChunk(rt, limits.reseals));
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
   const deliveredWebhooks = await part("webhooks", 0, () => deliverOrClear(rt, limits.webhookRounds));
-  // Last: Amazon may be slow, and nothing else should wait for it.
+  // Last: Amazon may be slow, and no other part should wait for it.
   const dueAt = limits.unlinksAtOnce ? Number.MAX_SAFE_INTEGER : rt.now();
   const finishedUnlinks = await part("unlinks", 0, () => finishPendingUnlinks(rt, limits.unlinks, dueAt));
   const report: MaintenanceReport = {

@@ -1,12 +1,12 @@
-// Counters as the operator reads them: Amazon's split "Alexa app" and "app-to-app", and its completion rate.
+// The metrics report: counters with Amazon's split into "Alexa app" and "app-to-app", and its completion rate.
 import type { MetricCount } from "../storage/maintenance/metrics.ts";
 import { rfc3339 } from "./paging.ts";
 
-/** Amazon's words: an initiation is a linking that began, a completion one whose code Alexa redeemed. */
+/** In Amazon's terms: an initiation is an attempt that began; a completion is one whose code Alexa redeemed. */
 export interface Activation {
   readonly initiations: number;
   readonly completions: number;
-  /** Completions ÷ initiations; null without initiations. May pass 1 where a page was counted in the period before. */
+  /** Completions ÷ initiations; null without initiations. May exceed 1 when an initiation falls into the previous period. */
   readonly completionRate: number | null;
 }
 
@@ -24,7 +24,7 @@ function activation(initiations: number, completions: number): Activation {
   };
 }
 
-/** The split out of counters by name. */
+/** Amazon's split, computed from counters by name. */
 export function splitActivation(counts: Readonly<Record<string, number>>): SplitActivation {
   const of = (...names: string[]) => names.reduce((sum, name) => sum + (counts[name] ?? 0), 0);
   const alexaApp = activation(of("authorize_shown"), of("code_redeemed_authorize"));

@@ -10,8 +10,8 @@ import { adminPages } from "./admin-page.tsx";
 import { clientsApi } from "./clients-api.ts";
 import { importsApi } from "./imports-api.ts";
 import { insightApi } from "./insight-api.ts";
+import { maintenanceApi } from "./maintenance-api.ts";
 import { skillsApi } from "./skills-api.ts";
-import { upkeepApi } from "./upkeep-api.ts";
 import { usersApi } from "./users-api.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
@@ -29,7 +29,7 @@ clientsApi(operationsRoutes);
 usersApi(operationsRoutes);
 importsApi(operationsRoutes);
 insightApi(operationsRoutes);
-upkeepApi(operationsRoutes);
+maintenanceApi(operationsRoutes);
 
 /** 200 when the database answers. */
 async function health(c: AppContext): Promise<Response> {

@@ -1,4 +1,4 @@
-// The one place where bytes become text and back.
+// Conversions between bytes and text.
 import { base64url } from "jose";
 
 const encoder = new TextEncoder();

@@ -1,7 +1,7 @@
-// All keys that hang from MASTER_KEY: one per purpose by HKDF, for sealing (AES-256-GCM) and for deriving (HMAC-SHA-256).
+// Keys derived from MASTER_KEY by HKDF, one per purpose: for sealing (AES-256-GCM) and for deriving values (HMAC-SHA-256).
 import { concatBytes, fromBase64Url, toBase64Url, utf8, utf8Decode } from "./encoding.ts";
 
-/** What a sealed or derived value is for. A value of one purpose never opens as another. */
+/** What a sealed or derived value is for. A value sealed for one purpose does not open for another. */
 export type Purpose =
   | "admin-session"
   | "amazon-tokens"
@@ -22,20 +22,20 @@ export type Purpose =
 
 export interface Opened {
   readonly plaintext: string;
-  /** Names the master key that sealed the value: derive with the same one for an identical answer. */
+  /** The id of the master key that sealed the value. Deriving with the same key gives identical results. */
   readonly keyId: string;
 }
 
-/** Seals, opens and derives. `context` (a row id, a browser) is bound in: a value moved elsewhere does not open. */
+/** Seals, opens and derives. `context` (a row's id, a browser) is authenticated: a value copied to another row does not open. */
 export interface Keyring {
   /** Id of the current master key. */
   readonly keyId: string;
-  /** Id of the master key that is accepted for reading only; undefined when there is none. */
+  /** Id of the previous master key, used for reading only; undefined when there is none. */
   readonly previousKeyId: string | undefined;
   seal(purpose: Purpose, context: string, plaintext: string): Promise<string>;
-  /** null when the value was not sealed by us for this purpose and context, or its master key is gone. */
+  /** null when the value was not sealed by us for this purpose and context, or its master key is not configured. */
   open(purpose: Purpose, context: string, sealed: string): Promise<Opened | null>;
-  /** HMAC-SHA-256 of `input`, 32 bytes, under the purpose's key of the named master key (default: the current). */
+  /** HMAC-SHA-256 of `input`, 32 bytes, under the purpose's key of the named master key (default: the current one). */
   derive(purpose: Purpose, input: string, keyId?: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -117,7 +117,7 @@ export function createKeyring(current: Uint8Array<ArrayBuffer>, previous?: Uint8
   );
 }
 
-/** Id of the master key that sealed a value, without opening it. */
+/** The id of the master key that sealed a value; the value is not opened. */
 export function sealedUnder(sealed: string): string {
   return sealed.slice(0, KEY_ID_LENGTH);
 }

@@ -1,8 +1,8 @@
-// Random values: ids that may be seen, secrets that may not.
+// Random values: public ids and secrets.
 import { toBase64Url } from "./encoding.ts";
 
 const ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
-/** First character of every id: room for the shard that holds the row, should one database become several. */
+/** First character of every id: names the database that holds the row, for a deployment with several. */
 const SHARD = "0";
 const ID_BYTES = 25;
 
@@ -11,7 +11,7 @@ export function randomId(): string {
   return idOf(crypto.getRandomValues(new Uint8Array(ID_BYTES)));
 }
 
-/** The same for bytes that are known: those after the first 25 do not count. */
+/** The id made of given bytes; only the first 25 are used. */
 export function idOf(bytes: Uint8Array): string {
   return SHARD + Array.from(bytes.slice(0, ID_BYTES), (byte) => ID_ALPHABET[byte & 31]).join("");
 }

@@ -1,4 +1,4 @@
-// Sealed objects that travel through browsers and apps: typed, limited in time.
+// Sealed objects that pass through browsers and apps: typed, with an expiry.
 import type * as z from "zod/mini";
 import type { Keyring, Purpose } from "./keyring.ts";
 
@@ -18,7 +18,7 @@ export function sealJson(
   return keyring.seal(purpose, context, JSON.stringify({ e: expiresAt, v: value }));
 }
 
-/** Opens what `sealJson` made: `"forged"` when it is not ours or of another shape, `"expired"` after its time. */
+/** Opens a value of `sealJson`: `"forged"` when it is not ours or has another shape, `"expired"` after its expiry. */
 export async function openJson<T>(
   keyring: Keyring,
   purpose: Purpose,

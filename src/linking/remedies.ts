@@ -1,122 +1,122 @@
-// What an operator can do about each tagged reason. A reason without an entry explains itself by its name.
+// What an operator can do about each tagged reason. A reason without an entry is explained by its name.
 import { ENABLEMENT_FAILURES } from "../amazon/enablement-failures.ts";
 import type { ListedAttempt } from "../storage/attempts/list.ts";
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  // Refused authorize requests
-  client_missing: "The request named no client: somebody opened the address by hand, or the console's URL has a query.",
-  query_too_long: "More than 16 KB: a proxy in front of this server, or a probe.",
-  invalid_scope: "The console lists a scope that the skill has not got here. Alexa was told so.",
+  // Refused authorization requests
+  client_missing: "The request named no client: the address was opened by hand, or the console's URL has a query.",
+  query_too_long: "More than 16 KB: a proxy in front of this server, or a scanner.",
+  invalid_scope: "The console lists a scope that the skill does not have here. Alexa got the error.",
   invalid_request:
-    "Malformed (the log says how), or PKCE is missing although the client requires it: switch it on in the console, or off for the client.",
+    "Malformed (see the log), or PKCE is missing although the client requires it: switch it on in the console, or off for the client.",
   unsupported_response_type: "The console is set to Implicit Grant. It must be Auth Code Grant.",
   client_unknown:
-    "No client has this id. Compare the Client ID on the skill's Account Linking page with the skill registered here; development and live are registered apart.",
+    "No client has this id. Compare the Client ID on the skill's Account Linking page with the skill registered here.",
   redirect_uri_unregistered:
-    "Alexa's redirect URI is not on this client's list. If it is one of Amazon's, set the skill's vendorId to the id at the end of it: all three addresses follow from that.",
-  redirect_uri_missing:
-    "The request named no redirect URI. Alexa always sends one: somebody opened the address by hand.",
-  parameter_repeated: "A parameter came twice, which no assistant does: a proxy in front of this server, or a probe.",
+    "Alexa's redirect URI is not on this client's list. If it is one of Amazon's, set the skill's vendorId to the id at the end of it; all of Amazon's URIs follow from that.",
+  redirect_uri_missing: "The request named no redirect URI. Alexa always sends one: the address was opened by hand.",
+  parameter_repeated: "A parameter came twice, which Alexa never does: a proxy in front of this server, or a scanner.",
   state_too_long:
-    "The state exceeds 8,192 bytes. Alexa's are far shorter: a proxy in front of this server, or a probe.",
-  state_not_printable: "The state holds raw control or non-ASCII bytes, which no assistant sends.",
+    "The state exceeds 8,192 bytes. Alexa's are far shorter: a proxy in front of this server, or a scanner.",
+  state_not_printable: "The state contains raw control or non-ASCII bytes, which Alexa never sends.",
   // Token requests
   invalid_client:
-    "A wrong client id or secret. If it is Alexa's, nobody can link: enter Client ID and Secret in the console anew; rotate-secret makes another secret.",
-  code_malformed: "Not a code of this server. The console's two URLs may name different servers.",
+    "Wrong client id or secret. If it is Alexa's, no customer can link: enter Client ID and Secret in the console again; rotate-secret makes a new secret.",
+  code_malformed: "Not a code of this server. The two URLs in the console may name different servers.",
   code_unknown:
     "Alexa presented a code that was never issued here. Check that the skill's token URL and authorization URL name the same server.",
-  code_expired: "Alexa redeemed the code after its life. Check CODE_TTL_SECONDS and this server's clock.",
+  code_expired: "Alexa redeemed the code after it had expired. Check CODE_TTL_SECONDS and this server's clock.",
   code_spent:
-    "The code was redeemed twice, and the first counts. If the customer reads that it failed, our answer got lost on the way: link again.",
-  code_voided: "The code was withdrawn because the linking ended before it was redeemed.",
-  code_of_another_client: "Another client's code: the credentials of two skills or stages are swapped in the console.",
+    "The code was redeemed twice, and the first redemption counts. If linking failed for the customer, our response was lost: link again.",
+  code_voided: "The code was voided because the attempt ended before Alexa redeemed it.",
+  code_of_another_client: "Another client's code: the credentials of two skills are swapped in the console.",
   redirect_uri_mismatch:
-    "The code was issued for another redirect URI. Check the redirect URLs in the skill's Account Linking page.",
+    "The code was issued for another redirect URI. Check the redirect URLs on the skill's Account Linking page.",
   verifier_missing:
-    "The authorize request used PKCE and the token request did not. Switch PKCE off and on again in the console.",
+    "The authorization request used PKCE and the token request did not. Switch PKCE off and on again in the console.",
   verifier_mismatch:
     "The PKCE verifier does not belong to the code's challenge: two attempts were mixed up. Link again.",
   verifier_unexpected: "A PKCE verifier came for a code without challenge. Check the PKCE switch in the console.",
-  user_gone: "The user was deleted while attempt.",
-  grant_revoked: "The link was ended before: unlinked, skill disabled, or user deleted. The customer links again.",
+  user_gone: "The user was deleted during the attempt.",
+  grant_revoked: "The link was revoked earlier: unlinked, skill disabled, or user deleted. The customer links again.",
   grant_idle: "The link was not used for REFRESH_IDLE_DAYS. The customer links again.",
-  grant_expired: "The link reached the absolute life of a public client. The customer links again.",
+  grant_expired: "The link reached the maximum age of a public client. The customer links again.",
   refresh_token_unknown: "A refresh token that was never issued here, or whose link was deleted.",
   refresh_token_retired: "An old refresh token came after its successor had been used.",
-  // Linkings from the app or website
-  amazon_denied: "The customer declined at Amazon. Nothing to repair.",
+  // Attempts from the app or website
+  amazon_denied: "The customer declined at Amazon. No action needed.",
   amazon_error_invalid_request:
     "Amazon refused the request. Most often the redirect URI is not among the allowed return URLs of the skill's Amazon client.",
   amazon_error_invalid_scope:
     "The skill's Amazon client lacks the scope alexa::skills:account_linking: switch on app-to-app linking.",
   amazon_error_unauthorized_client:
     "Amazon does not allow this client the call. Check that app-to-app linking is switched on for the skill.",
-  amazon_error_unsupported_response_type: "Amazon refused the request. Try again; the log has its words.",
-  amazon_error_server_error: "Amazon had a fault of its own. Try again; check its status page when it lasts.",
+  amazon_error_unsupported_response_type: "Amazon refused the request. Try again; the log has Amazon's message.",
+  amazon_error_server_error: "Amazon had an error. Try again; check Amazon's status page if it persists.",
   amazon_error_temporarily_unavailable: "Amazon is overloaded. Try again later.",
-  amazon_error_other: "Amazon refused with an error that its pages do not name; the log has it.",
+  amazon_error_other: "Amazon returned an error that it does not document; see the log.",
   amazon_code_rejected_invalid_grant:
-    "Amazon's code was used, expired (five minutes) or issued for another redirect URI. Start again, and complete at once.",
+    "Amazon's code was used, expired (five minutes) or issued for another redirect URI. Start again, and complete without delay.",
   amazon_code_rejected_invalid_client:
     "Login with Amazon does not know this pair. The skill's lwa must be the Alexa Client Id and Secret of the skill's Account Linking page, not our own client.",
   amazon_code_rejected_unauthorized_client:
     "Login with Amazon does not allow this pair the exchange. Check that app-to-app linking is switched on for the skill.",
   amazon_unavailable:
-    "Login with Amazon did not answer, or not in its own form. Try again; check Amazon's status page when it lasts.",
+    "Login with Amazon did not respond, or not as documented. Try again; check Amazon's status page if it persists.",
   lwa_credentials_missing: "The skill has no Login with Amazon pair: add lwa to its settings.",
-  unlinked_meanwhile: "The customer unlinked while the linking was running.",
+  unlinked_meanwhile: "The customer unlinked while the attempt was running.",
   wrong_user:
-    "Another user than the one who started brought Amazon's answer: shared device, or an attempt to link someone else's account.",
-  expired: "The customer did not finish in time. Nothing to repair.",
+    "A different user than the one who started presented Amazon's code: a shared device, or an attempt to link someone else's account.",
+  expired: "The customer did not finish in time. No action needed.",
   code_not_redeemed:
-    "The customer agreed, and Alexa never redeemed the code. Check that the skill's token URL is this server's /token, reachable on port 443 without a bot challenge, and that its client id and secret are right.",
+    "The customer consented, and Alexa never redeemed the code. Check that the skill's token URL is this server's /token, reachable on port 443 without a bot challenge, and that its client id and secret are right.",
   not_completed:
-    "The customer did not come back from Amazon. Nothing to repair, unless it happens to many: check the redirect URLs at Amazon.",
-  left_before_sign_in: "The customer left without signing in. Nothing to repair, unless it happens to many.",
-  left_before_consent:
-    "The customer signed in and left without deciding. Nothing to repair, unless it happens to many.",
+    "The customer did not come back from Amazon. If it happens to many, check the redirect URLs at Amazon.",
+  left_before_sign_in: "The customer left without signing in. No action needed, unless it happens to many.",
+  left_before_consent: "The customer signed in and left without deciding. No action needed, unless it happens to many.",
   // AcceptGrant and skill events
   accept_grant_failed:
-    "Linking fails for these customers. The attempts above say why; if none does, the service client that forwards AcceptGrant is not bound to the skill (skillIds).",
+    "Linking fails for these customers. The attempts above show the reason; if none does, the service client that forwards AcceptGrant is not bound to the skill (skillIds).",
   code_rejected:
-    "Login with Amazon refused AcceptGrant's code: the skill's eventGateway must be the pair of the console's Permissions page.",
+    "Login with Amazon refused AcceptGrant's code: the skill's eventGateway must be the pair shown on the console's Permissions page.",
   credentials_missing:
-    "The skill has neither eventGateway nor lwa: give it the pair of the console's Permissions page.",
+    "The skill has neither eventGateway nor lwa: add the pair shown on the console's Permissions page.",
   timestamp_outside_window:
-    "The event was over an hour old. Forward it at once, and check the clock of who forwards it.",
-  signature_wrong: "The body was changed on the way: forward its bytes as they came.",
-  skill_unknown: "An event of a skill that is not registered here, or that the service client is not bound to.",
-  // Alerts of the audit
-  code_replayed: "A client presented a code again, late or altered, and its link was ended. The customer links again.",
+    "The event was over an hour old. Forward it at once, and check the clock of the forwarding server.",
+  signature_wrong: "The body was changed in transit: forward its bytes unchanged.",
+  skill_unknown: "The skill of this event is not registered here, or the service client is not bound to it.",
+  // Alerts
+  code_replayed: "A client presented a code again, late or altered, so its link was revoked. The customer links again.",
   retired_token_reused:
-    "An old token of an app came back: its storage exists twice, or somebody took it. The sign-in was ended.",
-  linking_wrong_user: "One person started, another approved: a shared device, or an attempt to link someone else.",
-  unlink_given_up: "Ended here; Amazon did not take it for 30 days, so the Alexa app still shows the skill as enabled.",
-  webhook_given_up: "Your server did not take it for five days. Compare its record with ours: GET /api/links.",
+    "An old token of an app was presented: the app's storage was copied, or the token was stolen. The sign-in was ended.",
+  linking_wrong_user:
+    "One person started, another approved: a shared device, or an attempt to link someone else's account.",
+  unlink_given_up:
+    "The link is revoked here, but Amazon did not accept the disabling for 30 days: the Alexa app still shows the skill as enabled.",
+  webhook_given_up: "Your server did not accept it for five days. Compare its data with ours: GET /api/links.",
   // Pages
-  throttled: "Too many wrong passwords for this account or from this network; it passes by itself.",
+  throttled: "Too many wrong passwords for this account or from this network. The limit resets by itself.",
 };
 
-/** What to do about a reason, in a sentence or two for an operator; undefined when its name says all. */
+/** What to do about a reason, in a sentence or two for an operator; undefined when its name is enough. */
 export function remedyFor(reason: string): string | undefined {
   if (Object.hasOwn(REMEDIES, reason)) return REMEDIES[reason];
   if (Object.hasOwn(ENABLEMENT_FAILURES, reason)) {
     return ENABLEMENT_FAILURES[reason as keyof typeof ENABLEMENT_FAILURES].remedy;
   }
-  if (reason.startsWith("certificate_")) return "Not signed by Alexa, or the header SignatureCertChainUrl got lost.";
-  return reason.startsWith("amazon_code_rejected_") ? "Login with Amazon refused; the log has its words." : undefined;
+  if (reason.startsWith("certificate_")) return "Not signed by Alexa, or the header SignatureCertChainUrl was lost.";
+  return reason.startsWith("amazon_code_rejected_") ? "Login with Amazon refused; the log has its message." : undefined;
 }
 
 /**
- * Why a linking stands as it does, for an operator: the refused step says more than the outcome. A linking can be `linked` here and
- * have failed for the customer (O3). Undefined when there is nothing to say.
+ * What an operator should know about an attempt. A refused step explains more than the outcome: an attempt can be `linked` here and have
+ * failed for the customer. Undefined when the outcome is enough.
  */
 export function adviceFor(attempt: Pick<ListedAttempt, "outcome" | "reason" | "steps">): string | undefined {
   const remedy = attempt.reason === null ? undefined : remedyFor(attempt.reason);
   const [refused, tag = ""] = attempt.steps.findLast((step) => step.name.includes("_refused:"))?.name.split(":") ?? [];
   if (refused === "event_gateway_refused") {
-    return `AcceptGrant was refused (${tag}), so the customer reads that linking failed. ${remedyFor(tag) ?? ""}`;
+    return `AcceptGrant was refused (${tag}), so the Alexa app reports that linking failed. ${remedyFor(tag) ?? ""}`;
   }
   if (refused !== undefined && tag !== attempt.reason) {
     return `A token request was refused: ${tag}. ${remedyFor(tag) ?? ""} ${remedy ?? ""}`;

@@ -1,15 +1,15 @@
-// One line of JSON per event. Values that open something never get here: callers log names, lengths and reasons.
+// One line of JSON per event. Callers log names, lengths and reasons, never secrets, tokens or codes.
 
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 export interface Log {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
-  /** Something a person should look at. */
+  /** An operator should look at it. */
   alert(event: string, fields?: LogFields): void;
 }
 
-/** A log whose every line carries `bound`. Control characters are escaped by JSON. */
+/** A log whose lines all carry `bound`. JSON escapes control characters. */
 export function createLog(bound: LogFields): Log {
   const write = (level: string, event: string, fields: LogFields = {}) => {
     const line = JSON.stringify({ level, event, ...bound, ...fields });

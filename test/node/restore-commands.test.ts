@@ -84,7 +84,7 @@ it("what was revoked, erased and signed out since the restore point stays so; ev
   shell("old", "npx wrangler d1 migrations apply DB --remote");
   const [columns = []] = query(
     "old",
-    "SELECT m.name AS tbl, c.name, c.type, (c.[notnull] = 1 OR c.pk > 0) AND c.dflt_value IS NULL AS required FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.name IN ('clients', 'users', 'grants', 'amazon_tokens', 'codes')",
+    "SELECT m.name AS tbl, c.name, c.type, (c.[notnull] = 1 OR c.pk > 0) AND c.dflt_value IS NULL AS required FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.name IN ('clients', 'users', 'grants', 'amazon_tokens', 'codes', 'sessions')",
   );
   const insert = (table: string, values: Record<string, string | number>) => insertion(columns, table, values);
   const user = (id: string) => insert("users", { id, created_at: SINCE - 9 * MINUTE, updated_at: 0 });
@@ -96,6 +96,7 @@ it("what was revoked, erased and signed out since the restore point stays so; ev
     insert("clients", { id: "alexa", kind: "alexa", name: "Alexa" }),
     ...["ada", "bob", "eve"].map(user),
     ...[grant("kept", "ada"), grant("revoked", "ada"), grant("of_bob", "bob"), token("kept"), token("revoked")],
+    ...["signed_in", "signed_out"].map((id) => insert("sessions", { id, user_id: "ada", created_at: SINCE })),
     insert("codes", { code_hash: "unspent", origin: "authorize", expires_at: SINCE + MINUTE }),
   ]);
   shell("old", exporting);
@@ -104,7 +105,7 @@ it("what was revoked, erased and signed out since the restore point stays so; ev
   execute("old", [
     `UPDATE grants SET revoked_at = ${SINCE + MINUTE}, revoked_reason = 'unlinked' WHERE id = 'revoked'`,
     "UPDATE users SET session_epoch = 3 WHERE id = 'eve'",
-    `INSERT INTO ended_sessions (id, expires_at) VALUES ('signed_out', ${SINCE * 2})`,
+    `UPDATE sessions SET ended_at = ${SINCE + MINUTE} WHERE id = 'signed_out'`,
     "DELETE FROM users WHERE id = 'bob'",
     user("new"),
   ]);
@@ -120,7 +121,7 @@ it("what was revoked, erased and signed out since the restore point stays so; ev
   const carriedOver = query(
     "restored",
     `SELECT id, revoked_at, revoked_reason FROM grants ORDER BY id; SELECT id, session_epoch FROM users ORDER BY id;
-     SELECT grant_id FROM amazon_tokens; SELECT id FROM ended_sessions; SELECT code_hash FROM codes`,
+     SELECT grant_id FROM amazon_tokens; SELECT id, ended_at FROM sessions ORDER BY id; SELECT code_hash FROM codes`,
   );
   expect(carriedOver).toEqual([
     [
@@ -135,7 +136,10 @@ it("what was revoked, erased and signed out since the restore point stays so; ev
       { id: "late", session_epoch: 0 },
     ],
     [{ grant_id: "kept" }],
-    [{ id: "signed_out" }],
+    [
+      { id: "signed_in", ended_at: null },
+      { id: "signed_out", ended_at: SINCE + MINUTE },
+    ],
     [],
   ]);
   // Bob is erased through the API, and nobody else is.

@@ -1,4 +1,4 @@
-// Signing keys and the scheduled work, by hand.
+// Signing keys, and the scheduled work on request.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
@@ -11,8 +11,8 @@ import { auditStatement } from "../storage/maintenance/audit.ts";
 import { LIMITS, runMaintenance } from "./maintenance.ts";
 import { rfc3339 } from "./paging.ts";
 
-/** Mounts signing keys and the scheduled work. The guard stands before it. */
-export function upkeepApi(app: Hono<AppEnv>): void {
+/** Mounts the routes for signing keys and the scheduled work, behind the guard. */
+export function maintenanceApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/keys", list);
   app.post("/api/admin/keys/rotate", rotate);
   app.post("/api/admin/maintenance", maintain);
@@ -20,7 +20,7 @@ export function upkeepApi(app: Hono<AppEnv>): void {
 
 /** Body of `POST /api/admin/keys/rotate`; may be empty. */
 export const rotateKeysSchema = z.strictObject({
-  /** A key that must not be trusted any more: dropped at once. */
+  /** A leaked key, dropped at once. */
   compromised: z.optional(
     z.string({ error: "must be a kid" }).check(z.regex(/^[A-Za-z0-9_-]{1,100}$/, "must be a kid")),
   ),
@@ -46,7 +46,7 @@ async function rotate(c: AppContext): Promise<Response> {
   if (body instanceof Response) return body;
   const result = await rotateSigningKey(rt, body);
   if (result === "key_unknown") return problem("not_found", "No signing key has this kid.");
-  // A drop is on record already, in the batch that made it.
+  // Dropping a key writes its audit row itself.
   if (result === "rotated") await write(auditStatement(rt.db, rt.now(), { kind: "signing_key_rotated" }), false);
   return json(c, { result, items: await keyItems(c) });
 }
