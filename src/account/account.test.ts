@@ -168,7 +168,7 @@ describe("the account page", () => {
       .run();
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
-    expect((await ada.get("/account")).html).toContain("Apps that may use your account");
+    expect((await ada.get("/account")).html).toContain("Apps that can use your account");
     const form = (await ada.get("/account/links/0appgrant")).hidden("/account/links/0appgrant");
     await ada.post("/account/links/0appgrant", form);
     expect(await links()).toEqual([]);
@@ -283,7 +283,7 @@ describe("changing one's password", () => {
     expect([answer.status, answer.headers.get("location")]).toEqual([303, "/account?done=password-changed"]);
     expect(ada.cookies.get("__Host-session")).not.toBe(before);
     const account = await ada.get("/account?done=password-changed");
-    expect(account.html).toContain("unlink below what you do not know");
+    expect(account.html).toContain("Unlink any that you don’t recognise");
     expect((await elsewhere.get("/account")).html).not.toContain(EMAIL);
     expect((await elsewhere.signIn(EMAIL, PASSWORD)).status).toBe(401);
     expect((await elsewhere.signIn(EMAIL, NEW.password)).status).toBe(303);

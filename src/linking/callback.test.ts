@@ -179,8 +179,8 @@ describe("the callback in the browser that started", () => {
   it("says on a page of ours what to do when there is no return URL", async () => {
     amazon.faults.push((seen) => (seen.what === "enable" ? jsonAnswer({}, 403) : undefined));
     const page = await browser.get(await approve(amazon, browser, PAGE));
-    expect(page.html).toContain("Linking did not work");
-    expect(page.html).toContain("Alexa does not allow this skill");
+    expect(page.html).toContain("Linking didn’t work");
+    expect(page.html).toContain("Alexa doesn’t allow this skill");
   });
 
   it("comes too late after ten minutes", async () => {

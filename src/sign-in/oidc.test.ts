@@ -172,7 +172,7 @@ describe("the company's identity provider", () => {
     service.clock.advance(60 * 60 * 1000);
     const back = await comeBack(ada, away);
     expect(back.status).toBe(400);
-    expect(back.html).toContain("This page was open too long");
+    expect(back.html).toContain("This page was open for too long");
   });
 
   const wrongTokens: [string, (nonce: string) => Promise<string>][] = [
@@ -250,7 +250,7 @@ describe("the company's identity provider", () => {
     providers.willAnswer(await make(away.searchParams.get("nonce") ?? ""));
     const back = await comeBack(ada, away);
     expect(back.status).toBe(401);
-    expect(back.html).toContain("did not work");
+    expect(back.html).toContain("didn’t work");
     expect(back.html).toContain('action="/sign-in"');
     expect(ada.cookies.has("__Host-session")).toBe(false);
     expect(await count("users")).toBe(0);
@@ -317,7 +317,7 @@ describe("the company's identity provider", () => {
     const away = await leave(ada);
     const back = await comeBack(ada, away, { error: "<b>server_error</b>", error_description: "Call 0900-EVIL" });
     expect(back.status).toBe(401);
-    expect(back.html).toContain("did not work");
+    expect(back.html).toContain("didn’t work");
     expect(back.html).not.toMatch(/EVIL|server_error/);
   });
 

@@ -48,7 +48,7 @@ describe("a provider that is down, slow or broken", () => {
     const answer = await ada.post("/sign-in", page.hidden("/sign-in"));
     expect(answer.status).toBe(503);
     expect(answer.headers.get("retry-after")).toBe("5");
-    expect(answer.html).toContain("does not answer right now");
+    expect(answer.html).toContain("isn’t possible right now");
     expect(providers.asked.some((one) => one.path.startsWith("evil.test"))).toBe(false);
     providers.answers[DISCOVERY] = good ?? (() => new Response());
     const again = await ada.post("/sign-in", answer.hidden("/sign-in"));

@@ -51,7 +51,7 @@ describe("the form", () => {
     service.clock.advance(60 * 60 * 1000);
     const answer = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...fields });
     expect(answer.status).toBe(400);
-    expect(answer.html).toContain("This page was open too long");
+    expect(answer.html).toContain("This page was open for too long");
   });
 
   it.each([
@@ -63,7 +63,7 @@ describe("the form", () => {
     const page = await ada.get("/sign-in");
     const answer = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...given });
     expect(answer.status).toBe(400);
-    expect(answer.html).toContain("Please enter your e-mail address and your password.");
+    expect(answer.html).toContain("Please enter your email address and your password.");
   });
 
   it.each<[string, [string, string][]]>([

@@ -37,7 +37,7 @@ describe("signing in", () => {
   it("P6: says on the page itself what is wrong and keeps the address", async () => {
     const answer = await visit(service).signIn(EMAIL, "wrong-password");
     expect(answer.status).toBe(401);
-    expect(answer.html).toContain("E-mail or password is wrong.");
+    expect(answer.html).toContain("Wrong email or password.");
     expect(answer.html).toContain(`value="${EMAIL}"`);
     expect(answer.html).toMatch(/aria-describedby="form-error"/);
     expect(answer.html).not.toContain("wrong-password");

@@ -42,7 +42,7 @@ describe("one account from one network", () => {
     const refused = await eve.signIn(EMAIL, PASSWORD);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
-    expect(refused.html).toContain("Too many tries.");
+    expect(refused.html).toContain("Too many attempts.");
     expect(refused.html).toContain(`value="${EMAIL}"`);
   });
 

@@ -1,32 +1,21 @@
-// Which language a page speaks: the visitor's `Accept-Language` decides; English is the fallback.
+// The language of a page: the visitor's `Accept-Language` decides; English is the fallback.
 import type { AppContext } from "../runtime.ts";
 import { de } from "./languages/de.ts";
-import { type Messages as CommonMessages, en } from "./languages/en.ts";
+import { en, type Messages } from "./languages/en.ts";
 import { es } from "./languages/es.ts";
 import { fr } from "./languages/fr.ts";
 import { it } from "./languages/it.ts";
 import { ja } from "./languages/ja.ts";
 import { pt } from "./languages/pt.ts";
-import { signInDe } from "./languages/sign-in-de.ts";
-import { type SignInMessages, signInEn } from "./languages/sign-in-en.ts";
 
-export type Messages = CommonMessages & SignInMessages;
+export type { Messages };
 
-const ENGLISH: Messages = { ...en, ...signInEn };
-/** Every language we speak, by its code. */
-export const LANGUAGES: ReadonlyMap<string, Messages> = new Map([
-  ["en", ENGLISH],
-  ["de", { ...de, ...signInDe }],
-  ["es", es],
-  ["fr", fr],
-  ["it", it],
-  ["ja", ja],
-  ["pt", pt],
-]);
-/** More than any browser sends; what follows is not read. */
+/** The texts of every language, by its code. */
+export const LANGUAGES: ReadonlyMap<string, Messages> = new Map(Object.entries({ en, de, es, fr, it, ja, pt }));
+/** More language ranges than any browser sends; the rest is ignored. */
 const MAX_RANGES = 30;
 
-/** Language ranges of an `Accept-Language` header, the most wanted first (RFC 9110 §12.5.4). Refused ones (`q=0`) are left out. */
+/** Language ranges of an `Accept-Language` header, the most preferred first (RFC 9110 §12.5.4). Those with `q=0` are left out. */
 export function wantedLanguages(header: string): string[] {
   return header
     .split(",", MAX_RANGES)
@@ -41,12 +30,12 @@ export function wantedLanguages(header: string): string[] {
     .map(({ range }) => range);
 }
 
-/** The visitor's language among those we speak, and its texts. */
+/** The visitor's language, among those we have texts for, and its texts. */
 export function messagesFor(c: AppContext): { language: string; text: Messages } {
   for (const range of wantedLanguages(c.req.header("accept-language") ?? "")) {
     const language = range.split("-")[0] ?? "";
     const text = LANGUAGES.get(language);
     if (text) return { language, text };
   }
-  return { language: "en", text: ENGLISH };
+  return { language: "en", text: en };
 }

@@ -109,6 +109,6 @@ describe("brand", () => {
     const page = await visitor.post("/sign-in", {});
     expect(page.html).toContain("Update the Alexa app on your phone");
     expect(page.html).toContain("alexa.amazon.com");
-    expect(page.html).toMatch(/Error id: <code>[A-Za-z0-9_-]{8}<\/code>/);
+    expect(page.html).toMatch(/Error ID: <code>[A-Za-z0-9_-]{8}<\/code>/);
   });
 });

@@ -89,7 +89,7 @@ describe("signing in on a phone", { skip: !chromiumPath }, () => {
     await page.press("input[name=password]", "Enter");
     await page.waitForSelector("[role=alert]");
     const described = await page.getAttribute("input[name=password]", "aria-describedby");
-    expect(await page.locator(`#${described}`).innerText()).toContain("E-mail or password is wrong.");
+    expect(await page.locator(`#${described}`).innerText()).toContain("Wrong email or password.");
     expect(await page.inputValue("input[name=email]")).toBe(DEMO_USER.email);
     expect(await page.inputValue("input[name=password]")).toBe("");
     await page.fill("input[name=password]", DEMO_USER.password);

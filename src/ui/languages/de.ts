@@ -5,47 +5,49 @@ export const de: Messages = {
   privacy: "Datenschutz",
   terms: "Nutzungsbedingungen",
   support: "Hilfe",
-  errorId: "Fehlernummer",
-  back: "Zurück",
+  errorId: "Fehler-ID",
   cancel: "Abbrechen",
 
-  notFoundTitle: "Hier ist nichts",
-  notFoundMessage: "Diese Adresse führt nirgendwohin. Bitte in der Alexa-App oder in unserer App neu beginnen.",
-  errorTitle: "Da ist etwas schiefgegangen",
-  errorMessage: "Der Fehler liegt bei uns, nicht bei Ihnen. Bitte versuchen Sie es noch einmal.",
+  notFoundTitle: "Seite nicht gefunden",
+  notFoundMessage:
+    "Unter dieser Adresse gibt es keine Seite. Gehen Sie zurück zur Alexa-App oder zu unserer App und beginnen Sie noch einmal.",
+  errorTitle: "Etwas ist schiefgegangen",
+  errorMessage: "Der Fehler liegt bei uns. Bitte versuchen Sie es noch einmal.",
   unavailableTitle: "Gerade nicht erreichbar",
-  unavailableMessage: "Bitte warten Sie ein paar Sekunden und versuchen Sie es noch einmal. Es ist nichts verloren.",
+  unavailableMessage:
+    "Es ist nichts verloren gegangen. Bitte warten Sie ein paar Sekunden und versuchen Sie es noch einmal.",
   consentExpiredTitle: "Diese Seite ist abgelaufen",
-  consentExpiredMessage: "Sie war zu lange offen. Gehen Sie zurück zur Alexa-App und beginnen Sie die Verknüpfung neu.",
-  consentDecidedTitle: "Bereits entschieden",
+  consentExpiredMessage:
+    "Sie war zu lange geöffnet. Gehen Sie zurück zur Alexa-App und starten Sie die Verknüpfung noch einmal.",
+  consentDecidedTitle: "Diese Anfrage wurde schon beantwortet",
   consentDecidedMessage:
-    "Jemand hat diese Anfrage mit einem anderen Konto beantwortet. Beginnen Sie in der Alexa-App neu.",
-  formForgedTitle: "Dieses Formular kann nicht verwendet werden",
+    "Jemand hat sie mit einem anderen Konto beantwortet. Beginnen Sie in der Alexa-App noch einmal.",
+  formForgedTitle: "Wir können dieses Formular nicht annehmen",
   formForgedMessage:
-    "Es wurde nicht in diesem Browser geöffnet, oder Cookies sind blockiert. Beginnen Sie neu und erlauben Sie Cookies für diese Seite.",
-  decisionMissingTitle: "Es wurde keine Entscheidung gesendet",
+    "Es wurde in einem anderen Browser geöffnet, oder Ihr Browser blockiert Cookies. Erlauben Sie Cookies für diese Website und beginnen Sie noch einmal.",
+  decisionMissingTitle: "Sie haben noch nichts ausgewählt",
   decisionMissingMessage: "Gehen Sie zurück und wählen Sie eine der Schaltflächen.",
-  wrongMethodTitle: "Falsche Art von Anfrage",
-  wrongMethodMessage: "Diese Adresse wird in einem Browser geöffnet.",
+  wrongMethodTitle: "Diese Adresse lässt sich so nicht verwenden",
+  wrongMethodMessage: "Bitte öffnen Sie sie in einem Browser.",
   swappedUrlsMessage:
-    "Dies ist die Autorisierungs-URL. Token-Anfragen gehen an /token: Die beiden URLs scheinen in den Einstellungen des Skills vertauscht.",
-  authorizeRefusedTitle: "Dieser Link kann nicht verwendet werden",
+    "Dies ist die Autorisierungs-URL. Token-Anfragen gehen an /token. In den Einstellungen des Skills sind die beiden URLs offenbar vertauscht.",
+  authorizeRefusedTitle: "Dieser Link funktioniert nicht",
   authorizeRefusedHint:
-    "Beginnen Sie in der Alexa-App neu. Geschieht es wieder, nennen Sie dem Support die Fehlernummer.",
+    "Beginnen Sie in der Alexa-App noch einmal. Wenn das wieder passiert, nennen Sie dem Support die Fehler-ID.",
   authorizeRefusedVendorHint:
-    "Die Adresse sieht nach Amazon aus: Der Betreiber dieses Dienstes muss die Vendor-ID des Skills eintragen.",
+    "Die Adresse scheint zu Amazon zu gehören. Der Betreiber dieses Dienstes muss die Vendor-ID des Skills eintragen.",
   authorizeRefused: {
     query_too_long: "Die Anfrage ist zu lang.",
-    parameter_repeated: "Die Anfrage nennt etwas doppelt.",
-    client_missing: "Die Anfrage sagt nicht, für welchen Skill sie ist (client_id fehlt).",
-    client_unknown: "Der Skill ist hier nicht bekannt (unbekannte client_id).",
-    redirect_uri_missing: "Die Anfrage sagt nicht, wohin es zurückgeht (redirect_uri fehlt).",
+    parameter_repeated: "Die Anfrage enthält denselben Parameter zweimal.",
+    client_missing: "Die Anfrage sagt nicht, um welchen Skill es geht (client_id fehlt).",
+    client_unknown: "Diesen Skill kennen wir nicht (unbekannte client_id).",
+    redirect_uri_missing: "Die Anfrage sagt nicht, wohin es zurückgehen soll (redirect_uri fehlt).",
     redirect_uri_unregistered: "Die Rücksprungadresse ist für diesen Skill nicht eingetragen (redirect_uri).",
-    state_too_long: "Die Anfrage trägt zu viel state.",
-    state_not_printable: "Die Anfrage enthält unerlaubte Zeichen (state).",
+    state_too_long: "Der Parameter state der Anfrage ist zu lang.",
+    state_not_printable: "Der Parameter state der Anfrage enthält unerlaubte Zeichen.",
   },
 
-  remediesTitle: "Die Verknüpfung klappt immer noch nicht?",
+  remediesTitle: "Klappt die Verknüpfung immer noch nicht?",
   remedies: [
     "Aktualisieren Sie die Alexa-App auf Ihrem Telefon und beginnen Sie auf der Seite des Skills von vorn.",
     "Oder verknüpfen Sie am Computer: alexa.amazon.com im Browser öffnen und den Skill dort aktivieren.",
@@ -53,7 +55,7 @@ export const de: Messages = {
   ],
 
   consentTitleAlexa: (skill) => `${skill} mit Alexa verknüpfen`,
-  consentTitleApp: (app) => `${app} darf Ihr Konto nutzen?`,
+  consentTitleApp: (app) => `${app} Zugriff auf Ihr Konto erlauben`,
   consentLeadAlexa: (brand) => `Amazon Alexa bittet um Zugriff auf Ihr Konto bei ${brand}.`,
   consentLeadApp: (app, brand) => `${app} bittet um Zugriff auf Ihr Konto bei ${brand}.`,
   consentAccount: (brand) => `Angemeldet bei ${brand} als`,
@@ -64,37 +66,113 @@ export const de: Messages = {
   consentAllowApp: "Erlauben",
   consentDeny: "Abbrechen",
   consentRevocable: "Sie können das jederzeit rückgängig machen, hier oder in der Alexa-App.",
-  scopeLinks: "Ihr Konto mit Alexa verknüpfen und wieder trennen",
+  scopeLinks: "Ihr Konto mit Alexa verknüpfen und die Verknüpfung aufheben",
 
   linkSkillUnknownTitle: "Diesen Skill kennen wir nicht",
   linkSkillUnknownMessage:
-    "Der Link führt zu einem Skill, den es nicht gibt. Bitte in unserer App oder auf unserer Website neu beginnen.",
+    "Dieser Link gehört zu einem Skill, den es nicht gibt. Beginnen Sie in unserer App oder auf unserer Website noch einmal.",
   linkBadAddressMessage:
-    "Die Adresse ist unvollständig oder nennt etwas doppelt. Bitte dort neu beginnen, wo Sie hergekommen sind.",
-  linkReturnToMessage: "Die Adresse für den Rückweg ist für diesen Skill nicht hinterlegt (return_to).",
+    "Diese Adresse ist unvollständig oder enthält etwas doppelt. Gehen Sie zurück und beginnen Sie noch einmal.",
+  linkReturnToMessage: "Die Rücksprungadresse ist für diesen Skill nicht eingetragen (return_to).",
   linkNotOfferedMessage:
     "Dieser Skill lässt sich nur in der Alexa-App verknüpfen. Öffnen Sie ihn dort und aktivieren Sie ihn.",
-  linkElsewhereTitle: "Bitte dort abschließen, wo Sie begonnen haben",
+  linkElsewhereTitle: "Schließen Sie dort ab, wo Sie begonnen haben",
   linkElsewhereMessage:
-    "Diese Verknüpfung wurde in einem anderen Browser oder mit einem anderen Konto begonnen. Hier wurde nichts verknüpft. Wenn Sie sie nicht selbst begonnen haben, schließen Sie diese Seite.",
-  linkWaitingTitle: "Verknüpfung mit Alexa läuft…",
-  linkWaitingMessage: "Amazon verbindet Ihr Konto. Das dauert einige Sekunden; die Seite geht von selbst weiter.",
+    "Sie haben die Verknüpfung in einem anderen Browser oder mit einem anderen Konto begonnen. Hier wurde nichts verknüpft. Wenn Sie das nicht selbst waren, schließen Sie diese Seite.",
+  linkWaitingTitle: "Verknüpfung mit Alexa …",
+  linkWaitingMessage: "Amazon verbindet Ihr Konto. Das dauert einige Sekunden. Danach geht es automatisch weiter.",
   linkedTitle: "Mit Alexa verknüpft",
-  linkedMessage: "Ihr Konto ist verknüpft. Sie können es jetzt mit Alexa benutzen.",
+  linkedMessage: "Ihr Konto ist verknüpft. Sie können es jetzt mit Alexa nutzen.",
   linkCancelledTitle: "Nicht verknüpft",
-  linkCancelledMessage: "Sie haben abgebrochen. Es wurde nichts verknüpft und nichts geändert.",
+  linkCancelledMessage: "Sie haben abgebrochen. Es wurde nichts verknüpft oder geändert.",
   linkFailedTitle: "Die Verknüpfung hat nicht geklappt",
-  linkFailedMessage: "Es wurde nichts verknüpft. Bitte beginnen Sie neu.",
-  linkExpiredMessage: "Diese Verknüpfung ist abgelaufen oder schon beendet. Bitte beginnen Sie neu.",
+  linkFailedMessage: "Es wurde nichts verknüpft. Bitte beginnen Sie noch einmal.",
+  linkExpiredMessage:
+    "Diese Verknüpfungsanfrage ist abgelaufen oder schon abgeschlossen. Bitte beginnen Sie noch einmal.",
   linkFailedReasons: {
     amazon_code_rejected:
-      "Amazon hat die Bestätigung nicht angenommen, oft weil es zu lange gedauert hat. Bitte beginnen Sie neu.",
+      "Amazon hat die Bestätigung nicht angenommen, oft weil es zu lange gedauert hat. Bitte beginnen Sie noch einmal.",
     amazon_unavailable: "Amazon ist gerade nicht erreichbar. Bitte versuchen Sie es in einigen Minuten noch einmal.",
     enablement_unavailable: "Alexa ist gerade nicht erreichbar. Bitte versuchen Sie es in einigen Minuten noch einmal.",
     enablement_forbidden: "Alexa erlaubt diesen Skill für Ihr Amazon-Konto nicht.",
     enablement_rejected:
-      "Alexa konnte den Skill nicht verknüpfen. Ist er in der Alexa-App schon aktiviert, deaktivieren Sie ihn dort und beginnen Sie neu.",
+      "Alexa konnte den Skill nicht verknüpfen. Wenn er in der Alexa-App schon aktiviert ist, deaktivieren Sie ihn dort und beginnen Sie noch einmal.",
   },
-  startAgain: "Neu beginnen",
+  startAgain: "Noch einmal beginnen",
   closePage: "Sie können diese Seite jetzt schließen.",
+
+  signInTitle: (brand) => `Bei ${brand} anmelden`,
+  signInTitleLinking: (brand, skill) =>
+    brand === skill ? `Anmelden und ${skill} verknüpfen` : `Bei ${brand} anmelden und ${skill} verknüpfen`,
+  signInLead: (brand) => `Melden Sie sich mit Ihrem Konto bei ${brand} an.`,
+  signInLeadLinking: (brand) => `Verwenden Sie hier Ihr Konto bei ${brand}, nicht Ihr Amazon-Konto.`,
+  signInLeadAmazon: (brand) => `${brand} meldet Sie mit Ihrem Amazon-Konto an.`,
+  signInCancelled: (provider) => `Die Anmeldung mit ${provider} wurde abgebrochen.`,
+  providerUnavailable: (provider) =>
+    `Die Anmeldung mit ${provider} ist gerade nicht möglich. Es ist nichts verloren gegangen. Bitte versuchen Sie es noch einmal.`,
+  providerRefused: (provider) =>
+    `Die Anmeldung mit ${provider} hat nicht geklappt. Bitte versuchen Sie es noch einmal.`,
+  email: "E-Mail",
+  password: "Passwort",
+  signInButton: "Anmelden",
+  signInWith: (provider) => `Weiter mit ${provider}`,
+  or: "oder",
+  forgotPassword: "Passwort vergessen?",
+  noAccountYet: "Konto anlegen",
+  signInWrong: "E-Mail-Adresse oder Passwort ist falsch.",
+  signInIncomplete: "Bitte geben Sie E-Mail-Adresse und Passwort ein.",
+  signInThrottled: (seconds) =>
+    seconds < 90
+      ? `Zu viele Versuche. Bitte warten Sie ${seconds} ${seconds === 1 ? "Sekunde" : "Sekunden"} und versuchen Sie es noch einmal.`
+      : `Zu viele Versuche. Bitte warten Sie ${Math.ceil(seconds / 60)} Minuten und versuchen Sie es noch einmal.`,
+  signedOut: "Sie sind abgemeldet.",
+
+  passwordRule: "Mindestens 10 Zeichen. Alle Zeichen sind erlaubt.",
+  passwordTooShort: "Das Passwort muss mindestens 10 Zeichen haben.",
+  passwordTooLong: "Das Passwort ist zu lang.",
+
+  formExpiredTitle: "Diese Seite war zu lange geöffnet",
+  formExpiredMessage:
+    "Zu Ihrer Sicherheit gilt sie nur eine Stunde. Beginnen Sie in der Alexa-App oder in unserer App noch einmal.",
+  formBrokenTitle: "Beim Senden des Formulars ist etwas schiefgegangen",
+  formBrokenMessage: "Bitte gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es noch einmal.",
+
+  accountTitle: "Ihr Konto",
+  accountLinked: "Verknüpfte Assistenten",
+  accountApps: "Apps, die Ihr Konto nutzen dürfen",
+  accountNothingLinked:
+    "Mit diesem Konto ist kein Assistent verknüpft. Aktivieren Sie dazu den Skill in der Alexa-App.",
+  accountLinkedOn: "Verknüpft am",
+  accountLastUsed: "Zuletzt genutzt",
+  accountFlow: "Begonnen in",
+  accountFlows: {
+    alexa_app: "der Alexa-App",
+    app_to_app: "unserer App",
+    website: "unserer Website",
+    app_authorize: "der Alexa-App, bestätigt in unserer App",
+    oauth: "der App selbst",
+  },
+  accountLevel: "Wer sie nutzen kann",
+  accountLevels: { person: "Nur Ihre Stimme", account: "Alle, die diese Geräte nutzen" },
+  unlink: "Verknüpfung aufheben",
+  unlinkTitle: (skill) => `Verknüpfung mit ${skill} aufheben?`,
+  unlinkMessage: (skill) =>
+    `Alexa kann dann nicht mehr über ${skill} auf Ihr Konto zugreifen. Sie können es jederzeit wieder verknüpfen.`,
+  unlinkTitleApp: (app) => `${app} den Zugriff entziehen?`,
+  unlinkMessageApp: (app) => `${app} kann dann nicht mehr auf Ihr Konto zugreifen, bis Sie es wieder erlauben.`,
+  unlinkPending:
+    "Die Verknüpfung ist aufgehoben. Amazon hat noch nicht geantwortet. Der Skill wird dort deaktiviert, sobald Amazon antwortet.",
+  unlinked: "Die Verknüpfung ist aufgehoben.",
+  alreadyUnlinked: "Diese Verknüpfung war schon aufgehoben.",
+  changePassword: "Passwort ändern",
+  currentPassword: "Aktuelles Passwort",
+  newPassword: "Neues Passwort",
+  currentPasswordWrong: "Das aktuelle Passwort ist falsch.",
+  changePasswordHint: "Sie werden auf allen anderen Geräten abgemeldet. Verknüpfte Assistenten funktionieren weiter.",
+  passwordChanged:
+    "Ihr Passwort wurde geändert, und Sie wurden auf allen anderen Geräten abgemeldet. Verknüpfte Assistenten funktionieren weiter. Heben Sie unten Verknüpfungen auf, die Sie nicht kennen.",
+  signOut: "Abmelden",
+  accountData: "Kopie Ihrer Daten herunterladen",
+  signOutEverywhere: "Überall abmelden",
+  signOutEverywhereHint: "Meldet Sie auf allen Geräten ab. Verknüpfte Assistenten funktionieren weiter.",
 };

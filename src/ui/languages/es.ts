@@ -1,53 +1,50 @@
 // Spanish texts.
-import type { Messages } from "../messages.ts";
+import type { Messages } from "./en.ts";
 
 export const es: Messages = {
   privacy: "Privacidad",
   terms: "Condiciones",
   support: "Ayuda",
-  errorId: "Número de error",
-  back: "Atrás",
+  errorId: "ID del error",
   cancel: "Cancelar",
 
-  notFoundTitle: "Aquí no hay nada",
+  notFoundTitle: "Página no encontrada",
   notFoundMessage:
-    "Esta dirección no lleva a ninguna parte. Empieza de nuevo desde la app de Alexa o desde nuestra app.",
+    "No hay ninguna página en esta dirección. Vuelve a la app de Alexa o a nuestra app y empieza de nuevo.",
   errorTitle: "Algo ha salido mal",
-  errorMessage: "El fallo es nuestro, no tuyo. Inténtalo de nuevo.",
+  errorMessage: "El problema es nuestro. Inténtalo de nuevo.",
   unavailableTitle: "No disponible en este momento",
-  unavailableMessage: "Espera unos segundos e inténtalo de nuevo. No se ha perdido nada.",
+  unavailableMessage: "No se ha perdido nada. Espera unos segundos e inténtalo de nuevo.",
   consentExpiredTitle: "Esta página ha caducado",
   consentExpiredMessage:
     "Ha estado abierta demasiado tiempo. Vuelve a la app de Alexa y empieza la vinculación de nuevo.",
-  consentDecidedTitle: "Ya está decidido",
-  consentDecidedMessage:
-    "Otra persona respondió a esta solicitud con otra cuenta. Empieza de nuevo en la app de Alexa.",
-  formForgedTitle: "Este formulario no se puede usar",
+  consentDecidedTitle: "Esta solicitud ya tiene respuesta",
+  consentDecidedMessage: "Otra persona ha respondido con otra cuenta. Empieza de nuevo en la app de Alexa.",
+  formForgedTitle: "No podemos aceptar este formulario",
   formForgedMessage:
-    "No se abrió en este navegador, o las cookies están bloqueadas. Empieza de nuevo y permite las cookies de este sitio.",
-  decisionMissingTitle: "No llegó ninguna decisión",
+    "Se abrió en otro navegador, o tu navegador bloquea las cookies. Permite las cookies de este sitio y empieza de nuevo.",
+  decisionMissingTitle: "Aún no has elegido",
   decisionMissingMessage: "Vuelve atrás y elige uno de los botones.",
-  wrongMethodTitle: "Tipo de solicitud incorrecto",
-  wrongMethodMessage: "Esta dirección se abre en un navegador.",
+  wrongMethodTitle: "Esta dirección no se puede usar así",
+  wrongMethodMessage: "Ábrela en un navegador.",
   swappedUrlsMessage:
-    "Esta es la URL de autorización. Las solicitudes de tokens van a /token: parece que las dos URL están intercambiadas en la configuración de la skill.",
-  authorizeRefusedTitle: "Este enlace no se puede usar",
-  authorizeRefusedHint:
-    "Empieza de nuevo en la app de Alexa. Si vuelve a ocurrir, indica a soporte el número de error.",
+    "Esta es la URL de autorización. Las solicitudes de tokens van a /token. Parece que las dos URL están intercambiadas en la configuración de la skill.",
+  authorizeRefusedTitle: "Este enlace no funciona",
+  authorizeRefusedHint: "Empieza de nuevo en la app de Alexa. Si vuelve a ocurrir, indica el ID del error a soporte.",
   authorizeRefusedVendorHint:
-    "La dirección parece de Amazon: el operador de este servicio tiene que registrar el vendor id de la skill.",
+    "Parece una dirección de Amazon. El operador de este servicio tiene que registrar el vendor ID de la skill.",
   authorizeRefused: {
     query_too_long: "La solicitud es demasiado larga.",
-    parameter_repeated: "La solicitud indica algo dos veces.",
+    parameter_repeated: "La solicitud contiene el mismo parámetro dos veces.",
     client_missing: "La solicitud no dice para qué skill es (falta client_id).",
-    client_unknown: "Aquí no se conoce la skill (client_id desconocido).",
+    client_unknown: "No conocemos esta skill (client_id desconocido).",
     redirect_uri_missing: "La solicitud no dice adónde volver (falta redirect_uri).",
     redirect_uri_unregistered: "La dirección de vuelta no está registrada para esta skill (redirect_uri).",
-    state_too_long: "La solicitud lleva un estado demasiado largo (state).",
-    state_not_printable: "La solicitud lleva caracteres no permitidos (state).",
+    state_too_long: "El parámetro state de la solicitud es demasiado largo.",
+    state_not_printable: "El parámetro state de la solicitud contiene caracteres no permitidos.",
   },
 
-  remediesTitle: "¿La vinculación sigue fallando?",
+  remediesTitle: "¿Sigues sin poder vincular?",
   remedies: [
     "Actualiza la app de Alexa en tu teléfono y empieza de nuevo desde la página de la skill.",
     "O vincula en un ordenador: abre alexa.amazon.com en un navegador y activa allí la skill.",
@@ -55,7 +52,7 @@ export const es: Messages = {
   ],
 
   consentTitleAlexa: (skill) => `Vincular ${skill} con Alexa`,
-  consentTitleApp: (app) => `¿Permitir que ${app} use tu cuenta?`,
+  consentTitleApp: (app) => `Permitir que ${app} use tu cuenta`,
   consentLeadAlexa: (brand) => `Amazon Alexa pide permiso para usar tu cuenta de ${brand}.`,
   consentLeadApp: (app, brand) => `${app} pide permiso para usar tu cuenta de ${brand}.`,
   consentAccount: (brand) => `Sesión iniciada en ${brand} como`,
@@ -70,29 +67,30 @@ export const es: Messages = {
 
   linkSkillUnknownTitle: "No conocemos esta skill",
   linkSkillUnknownMessage:
-    "El enlace lleva a una skill que no existe. Empieza de nuevo en nuestra app o en nuestro sitio.",
-  linkBadAddressMessage: "La dirección está incompleta o indica algo dos veces. Empieza de nuevo donde estabas.",
+    "Este enlace es de una skill que no existe. Empieza de nuevo en nuestra app o en nuestro sitio web.",
+  linkBadAddressMessage: "Esta dirección está incompleta o contiene algo dos veces. Vuelve atrás y empieza de nuevo.",
   linkReturnToMessage: "La dirección de vuelta no está registrada para esta skill (return_to).",
   linkNotOfferedMessage: "Esta skill solo se puede vincular desde la app de Alexa. Ábrela allí y actívala.",
   linkElsewhereTitle: "Termina donde empezaste",
   linkElsewhereMessage:
-    "Esta vinculación se empezó en otro navegador o con otra cuenta. Aquí no se ha vinculado nada. Si no la empezaste tú, cierra esta página.",
+    "Empezaste a vincular en otro navegador o con otra cuenta. Aquí no se ha vinculado nada. Si no fuiste tú, cierra esta página.",
   linkWaitingTitle: "Vinculando con Alexa…",
-  linkWaitingMessage: "Amazon está conectando tu cuenta. Tarda unos segundos; la página continúa sola.",
+  linkWaitingMessage: "Amazon está conectando tu cuenta. Tarda unos segundos. La página continúa automáticamente.",
   linkedTitle: "Vinculado con Alexa",
   linkedMessage: "Tu cuenta está vinculada. Ya puedes usarla con Alexa.",
   linkCancelledTitle: "No vinculado",
   linkCancelledMessage: "Has cancelado. No se ha vinculado ni cambiado nada.",
   linkFailedTitle: "La vinculación no ha funcionado",
   linkFailedMessage: "No se ha vinculado nada. Empieza de nuevo.",
-  linkExpiredMessage: "Esta vinculación ha caducado o ya había terminado. Empieza de nuevo.",
+  linkExpiredMessage: "Esta solicitud de vinculación ha caducado o ya ha terminado. Empieza de nuevo.",
   linkFailedReasons: {
-    amazon_code_rejected: "Amazon no aceptó la confirmación, a menudo porque tardó demasiado. Empieza de nuevo.",
-    amazon_unavailable: "Ahora no se puede contactar con Amazon. Inténtalo de nuevo en unos minutos.",
-    enablement_unavailable: "Ahora no se puede contactar con Alexa. Inténtalo de nuevo en unos minutos.",
+    amazon_code_rejected:
+      "Amazon no ha aceptado la confirmación, a menudo porque ha tardado demasiado. Empieza de nuevo.",
+    amazon_unavailable: "Ahora no podemos conectar con Amazon. Inténtalo de nuevo en unos minutos.",
+    enablement_unavailable: "Ahora no podemos conectar con Alexa. Inténtalo de nuevo en unos minutos.",
     enablement_forbidden: "Alexa no permite esta skill para tu cuenta de Amazon.",
     enablement_rejected:
-      "Alexa no pudo vincular la skill. Si ya está activada en la app de Alexa, desactívala allí y empieza de nuevo.",
+      "Alexa no ha podido vincular la skill. Si ya está activada en la app de Alexa, desactívala allí y empieza de nuevo.",
   },
   startAgain: "Empezar de nuevo",
   closePage: "Ya puedes cerrar esta página.",
@@ -105,7 +103,7 @@ export const es: Messages = {
   signInLeadAmazon: (brand) => `${brand} usa tu cuenta de Amazon para iniciar sesión.`,
   signInCancelled: (provider) => `Se canceló el inicio de sesión con ${provider}.`,
   providerUnavailable: (provider) =>
-    `El inicio de sesión con ${provider} no responde ahora. No se ha perdido nada: inténtalo de nuevo.`,
+    `Ahora no es posible iniciar sesión con ${provider}. No se ha perdido nada. Inténtalo de nuevo.`,
   providerRefused: (provider) => `El inicio de sesión con ${provider} no ha funcionado. Inténtalo de nuevo.`,
   email: "Correo electrónico",
   password: "Contraseña",
@@ -122,15 +120,15 @@ export const es: Messages = {
       : `Demasiados intentos. Espera ${Math.ceil(seconds / 60)} minutos e inténtalo de nuevo.`,
   signedOut: "Has cerrado la sesión.",
 
-  passwordRule: "Al menos 10 caracteres, los que quieras.",
-  passwordTooShort: "La contraseña necesita al menos 10 caracteres.",
+  passwordRule: "Al menos 10 caracteres. Puedes usar cualquiera.",
+  passwordTooShort: "La contraseña debe tener al menos 10 caracteres.",
   passwordTooLong: "La contraseña es demasiado larga.",
 
   formExpiredTitle: "Esta página ha estado abierta demasiado tiempo",
   formExpiredMessage:
-    "Por tu seguridad sirve durante una hora. Empieza de nuevo desde la app de Alexa o desde nuestra app.",
-  formBrokenTitle: "Este formulario no llegó completo",
-  formBrokenMessage: "Vuelve atrás, carga la página de nuevo y repite lo que hiciste.",
+    "Por tu seguridad, funciona durante una hora. Empieza de nuevo en la app de Alexa o en nuestra app.",
+  formBrokenTitle: "Algo ha fallado al enviar este formulario",
+  formBrokenMessage: "Vuelve atrás, recarga la página e inténtalo de nuevo.",
 
   accountTitle: "Tu cuenta",
   accountLinked: "Asistentes vinculados",
@@ -154,10 +152,10 @@ export const es: Messages = {
   unlinkMessage: (skill) =>
     `Alexa ya no podrá acceder a tu cuenta a través de ${skill}. Puedes volver a vincular en cualquier momento.`,
   unlinkTitleApp: (app) => `¿Quitar el acceso de ${app}?`,
-  unlinkMessageApp: (app) => `${app} ya no podrá acceder a tu cuenta hasta que lo permitas de nuevo.`,
-  unlinkPending: "Desvinculado. Amazon aún no ha respondido; la skill se desactivará allí en cuanto lo haga.",
+  unlinkMessageApp: (app) => `${app} no podrá acceder a tu cuenta hasta que lo permitas de nuevo.`,
+  unlinkPending: "Desvinculado. Amazon aún no ha respondido. La skill se desactivará allí en cuanto responda.",
   unlinked: "Desvinculado.",
-  alreadyUnlinked: "Este vínculo ya no existe.",
+  alreadyUnlinked: "Ya estaba desvinculado.",
   changePassword: "Cambiar contraseña",
   currentPassword: "Contraseña actual",
   newPassword: "Contraseña nueva",
@@ -165,10 +163,9 @@ export const es: Messages = {
   changePasswordHint:
     "Se cerrará la sesión en todos los demás dispositivos. Los asistentes vinculados siguen funcionando.",
   passwordChanged:
-    "La contraseña ha cambiado y se ha cerrado la sesión en los demás dispositivos. Los asistentes vinculados siguen funcionando: desvincula abajo lo que no conozcas.",
+    "Has cambiado la contraseña y se ha cerrado la sesión en los demás dispositivos. Los asistentes vinculados siguen funcionando. Desvincula abajo los que no reconozcas.",
   signOut: "Cerrar sesión",
-  accountData: "Descargar una copia de sus datos",
+  accountData: "Descargar una copia de tus datos",
   signOutEverywhere: "Cerrar sesión en todas partes",
-  signOutEverywhereHint:
-    "Cierra todas las sesiones en todos los dispositivos. Los asistentes vinculados siguen funcionando.",
+  signOutEverywhereHint: "Cierra la sesión en todos los dispositivos. Los asistentes vinculados siguen funcionando.",
 };

@@ -1,52 +1,51 @@
 // French texts.
-import type { Messages } from "../messages.ts";
+import type { Messages } from "./en.ts";
 
 export const fr: Messages = {
   privacy: "Confidentialité",
   terms: "Conditions",
   support: "Aide",
-  errorId: "Numéro d’erreur",
-  back: "Retour",
+  errorId: "Identifiant d’erreur",
   cancel: "Annuler",
 
-  notFoundTitle: "Il n’y a rien ici",
-  notFoundMessage: "Cette adresse ne mène nulle part. Recommencez depuis l’appli Alexa ou depuis notre appli.",
+  notFoundTitle: "Page introuvable",
+  notFoundMessage:
+    "Il n’y a pas de page à cette adresse. Retournez dans l’appli Alexa ou dans notre appli et recommencez.",
   errorTitle: "Un problème est survenu",
-  errorMessage: "L’erreur vient de nous, pas de vous. Veuillez réessayer.",
+  errorMessage: "Le problème vient de notre côté. Veuillez réessayer.",
   unavailableTitle: "Indisponible pour le moment",
-  unavailableMessage: "Patientez quelques secondes et réessayez. Rien n’est perdu.",
+  unavailableMessage: "Rien n’est perdu. Patientez quelques secondes et réessayez.",
   consentExpiredTitle: "Cette page a expiré",
   consentExpiredMessage:
     "Elle est restée ouverte trop longtemps. Retournez dans l’appli Alexa et recommencez l’association.",
-  consentDecidedTitle: "Déjà décidé",
-  consentDecidedMessage:
-    "Une autre personne a répondu à cette demande avec un autre compte. Recommencez dans l’appli Alexa.",
-  formForgedTitle: "Ce formulaire n’est pas utilisable",
+  consentDecidedTitle: "Cette demande a déjà reçu une réponse",
+  consentDecidedMessage: "Quelqu’un y a répondu avec un autre compte. Recommencez dans l’appli Alexa.",
+  formForgedTitle: "Nous ne pouvons pas accepter ce formulaire",
   formForgedMessage:
-    "Il n’a pas été ouvert dans ce navigateur, ou les cookies sont bloqués. Recommencez et autorisez les cookies de ce site.",
-  decisionMissingTitle: "Aucune décision reçue",
+    "Il a été ouvert dans un autre navigateur, ou votre navigateur bloque les cookies. Autorisez les cookies de ce site et recommencez.",
+  decisionMissingTitle: "Vous n’avez pas encore choisi",
   decisionMissingMessage: "Revenez en arrière et choisissez l’un des boutons.",
-  wrongMethodTitle: "Mauvais type de requête",
-  wrongMethodMessage: "Cette adresse s’ouvre dans un navigateur.",
+  wrongMethodTitle: "Cette adresse ne s’utilise pas ainsi",
+  wrongMethodMessage: "Ouvrez-la dans un navigateur.",
   swappedUrlsMessage:
-    "Ceci est l’URL d’autorisation. Les demandes de jetons vont à /token : les deux URL semblent inversées dans les réglages de la skill.",
-  authorizeRefusedTitle: "Ce lien n’est pas utilisable",
+    "Ceci est l’URL d’autorisation. Les demandes de jetons vont à /token. Les deux URL semblent inversées dans les réglages de la skill.",
+  authorizeRefusedTitle: "Ce lien ne fonctionne pas",
   authorizeRefusedHint:
-    "Recommencez dans l’appli Alexa. Si cela se reproduit, donnez le numéro d’erreur à l’assistance.",
+    "Recommencez dans l’appli Alexa. Si cela se reproduit, donnez l’identifiant d’erreur à l’assistance.",
   authorizeRefusedVendorHint:
-    "L’adresse ressemble à celles d’Amazon : l’exploitant de ce service doit enregistrer le vendor id de la skill.",
+    "Cette adresse semble être celle d’Amazon. L’exploitant de ce service doit enregistrer le vendor ID de la skill.",
   authorizeRefused: {
     query_too_long: "La demande est trop longue.",
-    parameter_repeated: "La demande indique quelque chose deux fois.",
-    client_missing: "La demande ne dit pas pour quelle skill elle est faite (client_id manque).",
-    client_unknown: "La skill n’est pas connue ici (client_id inconnu).",
-    redirect_uri_missing: "La demande ne dit pas où revenir (redirect_uri manque).",
+    parameter_repeated: "La demande contient deux fois le même paramètre.",
+    client_missing: "La demande n’indique pas de quelle skill il s’agit (client_id manque).",
+    client_unknown: "Nous ne connaissons pas cette skill (client_id inconnu).",
+    redirect_uri_missing: "La demande n’indique pas où revenir (redirect_uri manque).",
     redirect_uri_unregistered: "L’adresse de retour n’est pas enregistrée pour cette skill (redirect_uri).",
-    state_too_long: "La demande contient un état trop long (state).",
-    state_not_printable: "La demande contient des caractères interdits (state).",
+    state_too_long: "Le paramètre state de la demande est trop long.",
+    state_not_printable: "Le paramètre state de la demande contient des caractères interdits.",
   },
 
-  remediesTitle: "L’association échoue toujours ?",
+  remediesTitle: "Vous n’arrivez toujours pas à associer la skill ?",
   remedies: [
     "Mettez à jour l’appli Alexa sur votre téléphone, puis recommencez depuis la page de la skill.",
     "Ou associez sur un ordinateur : ouvrez alexa.amazon.com dans un navigateur et activez-y la skill.",
@@ -64,31 +63,34 @@ export const fr: Messages = {
   consentAllowAlexa: "Autoriser et associer",
   consentAllowApp: "Autoriser",
   consentDeny: "Annuler",
-  consentRevocable: "Vous pouvez revenir en arrière à tout moment, ici ou dans l’appli Alexa.",
+  consentRevocable: "Vous pouvez annuler à tout moment, ici ou dans l’appli Alexa.",
   scopeLinks: "Associer votre compte à Alexa et l’en dissocier",
 
-  linkSkillUnknownTitle: "Cette skill n’est pas connue ici",
-  linkSkillUnknownMessage: "Le lien mène à une skill qui n’existe pas. Recommencez dans notre appli ou sur notre site.",
-  linkBadAddressMessage: "L’adresse est incomplète ou indique quelque chose deux fois. Recommencez d’où vous venez.",
+  linkSkillUnknownTitle: "Nous ne connaissons pas cette skill",
+  linkSkillUnknownMessage:
+    "Ce lien concerne une skill qui n’existe pas. Recommencez dans notre appli ou sur notre site.",
+  linkBadAddressMessage:
+    "Cette adresse est incomplète ou contient deux fois la même chose. Revenez en arrière et recommencez.",
   linkReturnToMessage: "L’adresse de retour n’est pas enregistrée pour cette skill (return_to).",
-  linkNotOfferedMessage: "Cette skill ne s’associe que depuis l’appli Alexa. Ouvrez-la là-bas et activez-la.",
+  linkNotOfferedMessage:
+    "Vous ne pouvez associer cette skill que dans l’appli Alexa. Ouvrez-la dans l’appli et activez-la.",
   linkElsewhereTitle: "Terminez là où vous avez commencé",
   linkElsewhereMessage:
-    "Cette association a été commencée dans un autre navigateur ou avec un autre compte. Rien n’a été associé ici. Si ce n’est pas vous qui l’avez commencée, fermez cette page.",
+    "Vous avez commencé l’association dans un autre navigateur ou avec un autre compte. Rien n’a été associé ici. Si ce n’était pas vous, fermez cette page.",
   linkWaitingTitle: "Association avec Alexa…",
-  linkWaitingMessage: "Amazon connecte votre compte. Cela prend quelques secondes ; la page continue toute seule.",
+  linkWaitingMessage: "Amazon connecte votre compte. Cela prend quelques secondes. La page continue automatiquement.",
   linkedTitle: "Associé à Alexa",
   linkedMessage: "Votre compte est associé. Vous pouvez maintenant l’utiliser avec Alexa.",
   linkCancelledTitle: "Non associé",
   linkCancelledMessage: "Vous avez annulé. Rien n’a été associé ni modifié.",
   linkFailedTitle: "L’association n’a pas fonctionné",
   linkFailedMessage: "Rien n’a été associé. Veuillez recommencer.",
-  linkExpiredMessage: "Cette association a expiré ou était déjà terminée. Veuillez recommencer.",
+  linkExpiredMessage: "Cette demande d’association a expiré ou est déjà terminée. Veuillez recommencer.",
   linkFailedReasons: {
     amazon_code_rejected:
-      "Amazon n’a pas accepté la confirmation, souvent parce qu’elle a pris trop de temps. Veuillez recommencer.",
-    amazon_unavailable: "Amazon est injoignable pour le moment. Réessayez dans quelques minutes.",
-    enablement_unavailable: "Alexa est injoignable pour le moment. Réessayez dans quelques minutes.",
+      "Amazon n’a pas accepté la confirmation, souvent parce que cela a pris trop de temps. Veuillez recommencer.",
+    amazon_unavailable: "Nous ne parvenons pas à joindre Amazon pour le moment. Réessayez dans quelques minutes.",
+    enablement_unavailable: "Nous ne parvenons pas à joindre Alexa pour le moment. Réessayez dans quelques minutes.",
     enablement_forbidden: "Alexa n’autorise pas cette skill pour votre compte Amazon.",
     enablement_rejected:
       "Alexa n’a pas pu associer la skill. Si elle est déjà activée dans l’appli Alexa, désactivez-la et recommencez.",
@@ -104,7 +106,7 @@ export const fr: Messages = {
   signInLeadAmazon: (brand) => `${brand} utilise votre compte Amazon pour vous connecter.`,
   signInCancelled: (provider) => `La connexion avec ${provider} a été annulée.`,
   providerUnavailable: (provider) =>
-    `La connexion avec ${provider} ne répond pas pour le moment. Rien n’est perdu : veuillez réessayer.`,
+    `La connexion avec ${provider} n’est pas possible pour le moment. Rien n’est perdu. Veuillez réessayer.`,
   providerRefused: (provider) => `La connexion avec ${provider} n’a pas fonctionné. Veuillez réessayer.`,
   email: "E-mail",
   password: "Mot de passe",
@@ -113,7 +115,7 @@ export const fr: Messages = {
   or: "ou",
   forgotPassword: "Mot de passe oublié ?",
   noAccountYet: "Créer un compte",
-  signInWrong: "L’e-mail ou le mot de passe est incorrect.",
+  signInWrong: "E-mail ou mot de passe incorrect.",
   signInIncomplete: "Veuillez saisir votre adresse e-mail et votre mot de passe.",
   signInThrottled: (seconds) =>
     seconds < 90
@@ -121,15 +123,15 @@ export const fr: Messages = {
       : `Trop de tentatives. Patientez ${Math.ceil(seconds / 60)} minutes et réessayez.`,
   signedOut: "Vous êtes déconnecté.",
 
-  passwordRule: "Au moins 10 caractères, de toute sorte.",
-  passwordTooShort: "Le mot de passe doit avoir au moins 10 caractères.",
+  passwordRule: "Au moins 10 caractères. Tous les caractères sont acceptés.",
+  passwordTooShort: "Le mot de passe doit comporter au moins 10 caractères.",
   passwordTooLong: "Le mot de passe est trop long.",
 
   formExpiredTitle: "Cette page est restée ouverte trop longtemps",
   formExpiredMessage:
-    "Pour votre sécurité, elle vaut une heure. Recommencez depuis l’appli Alexa ou depuis notre appli.",
-  formBrokenTitle: "Ce formulaire est arrivé incomplet",
-  formBrokenMessage: "Revenez en arrière, rechargez la page et recommencez.",
+    "Pour votre sécurité, elle fonctionne pendant une heure. Recommencez dans l’appli Alexa ou dans notre appli.",
+  formBrokenTitle: "Un problème est survenu lors de l’envoi du formulaire",
+  formBrokenMessage: "Revenez en arrière, rechargez la page et réessayez.",
 
   accountTitle: "Votre compte",
   accountLinked: "Assistants associés",
@@ -151,12 +153,12 @@ export const fr: Messages = {
   unlink: "Dissocier",
   unlinkTitle: (skill) => `Dissocier ${skill} ?`,
   unlinkMessage: (skill) =>
-    `Alexa n’aura plus accès à votre compte par ${skill}. Vous pourrez l’associer de nouveau à tout moment.`,
+    `Alexa n’aura plus accès à votre compte via ${skill}. Vous pourrez l’associer de nouveau à tout moment.`,
   unlinkTitleApp: (app) => `Retirer l’accès de ${app} ?`,
   unlinkMessageApp: (app) => `${app} n’aura plus accès à votre compte tant que vous ne l’autoriserez pas de nouveau.`,
-  unlinkPending: "Dissocié. Amazon n’a pas encore répondu ; la skill y sera désactivée dès sa réponse.",
+  unlinkPending: "Dissocié. Amazon n’a pas encore répondu. La skill y sera désactivée dès sa réponse.",
   unlinked: "Dissocié.",
-  alreadyUnlinked: "Cette association n’existe plus.",
+  alreadyUnlinked: "C’était déjà dissocié.",
   changePassword: "Changer le mot de passe",
   currentPassword: "Mot de passe actuel",
   newPassword: "Nouveau mot de passe",
@@ -164,10 +166,9 @@ export const fr: Messages = {
   changePasswordHint:
     "Vous serez déconnecté de tous vos autres appareils. Les assistants associés continuent de fonctionner.",
   passwordChanged:
-    "Votre mot de passe est changé et vos autres appareils sont déconnectés. Les assistants associés continuent de fonctionner : dissociez ci-dessous ce que vous ne connaissez pas.",
+    "Votre mot de passe a été modifié et vous avez été déconnecté de tous vos autres appareils. Les assistants associés continuent de fonctionner. Dissociez ci-dessous ceux que vous ne reconnaissez pas.",
   signOut: "Se déconnecter",
   accountData: "Télécharger une copie de vos données",
   signOutEverywhere: "Se déconnecter partout",
-  signOutEverywhereHint:
-    "Met fin à toutes les connexions sur tous les appareils. Les assistants associés continuent de fonctionner.",
+  signOutEverywhereHint: "Vous déconnecte de tous les appareils. Les assistants associés continuent de fonctionner.",
 };

@@ -1,46 +1,45 @@
 // Japanese texts.
-import type { Messages } from "../messages.ts";
+import type { Messages } from "./en.ts";
 
 export const ja: Messages = {
   privacy: "プライバシー",
   terms: "利用規約",
   support: "ヘルプ",
-  errorId: "エラー番号",
-  back: "戻る",
+  errorId: "エラーID",
   cancel: "キャンセル",
 
-  notFoundTitle: "ページがありません",
-  notFoundMessage: "このアドレスには何もありません。Alexaアプリまたは当社のアプリからやり直してください。",
+  notFoundTitle: "ページが見つかりません",
+  notFoundMessage: "このアドレスにページはありません。Alexaアプリまたは当社のアプリに戻り、やり直してください。",
   errorTitle: "問題が発生しました",
   errorMessage: "当社側の問題です。もう一度お試しください。",
   unavailableTitle: "現在ご利用いただけません",
-  unavailableMessage: "数秒待ってからもう一度お試しください。何も失われていません。",
+  unavailableMessage: "入力内容などは失われていません。数秒待ってからもう一度お試しください。",
   consentExpiredTitle: "このページの有効期限が切れました",
   consentExpiredMessage: "開いたままの時間が長すぎました。Alexaアプリに戻り、リンクをやり直してください。",
-  consentDecidedTitle: "すでに回答済みです",
-  consentDecidedMessage: "この依頼には別のアカウントで回答されています。Alexaアプリからやり直してください。",
-  formForgedTitle: "このフォームは使用できません",
+  consentDecidedTitle: "このリクエストは回答済みです",
+  consentDecidedMessage: "別のアカウントの方が回答しました。Alexaアプリからやり直してください。",
+  formForgedTitle: "このフォームは受け付けられません",
   formForgedMessage:
-    "このブラウザで開かれたものではないか、Cookieがブロックされています。このサイトのCookieを許可してやり直してください。",
-  decisionMissingTitle: "選択が送信されていません",
+    "別のブラウザで開かれたか、ブラウザがCookieをブロックしています。このサイトのCookieを許可してやり直してください。",
+  decisionMissingTitle: "まだ選択されていません",
   decisionMissingMessage: "戻って、ボタンのいずれかを選んでください。",
-  wrongMethodTitle: "リクエストの種類が違います",
-  wrongMethodMessage: "このアドレスはブラウザで開いてください。",
+  wrongMethodTitle: "このアドレスはこの方法では使用できません",
+  wrongMethodMessage: "ブラウザで開いてください。",
   swappedUrlsMessage:
     "これは認可URLです。トークンのリクエスト先は /token です。スキルの設定で2つのURLが入れ替わっているようです。",
   authorizeRefusedTitle: "このリンクは使用できません",
-  authorizeRefusedHint: "Alexaアプリからやり直してください。再び発生する場合は、サポートにエラー番号をお伝えください。",
+  authorizeRefusedHint: "Alexaアプリからやり直してください。再び発生する場合は、サポートにエラーIDをお伝えください。",
   authorizeRefusedVendorHint:
     "Amazonのアドレスのようです。このサービスの運営者がスキルのベンダーIDを登録する必要があります。",
   authorizeRefused: {
     query_too_long: "リクエストが長すぎます。",
-    parameter_repeated: "リクエストに同じ項目が2回含まれています。",
+    parameter_repeated: "リクエストに同じパラメーターが2回含まれています。",
     client_missing: "どのスキルのためのリクエストかわかりません（client_id がありません）。",
     client_unknown: "このスキルは登録されていません（client_id が不明です）。",
     redirect_uri_missing: "戻り先がわかりません（redirect_uri がありません）。",
     redirect_uri_unregistered: "戻り先がこのスキルに登録されていません（redirect_uri）。",
     state_too_long: "リクエストの state が長すぎます。",
-    state_not_printable: "リクエストに使用できない文字が含まれています（state）。",
+    state_not_printable: "リクエストの state に使用できない文字が含まれています。",
   },
 
   remediesTitle: "まだリンクできませんか？",
@@ -65,13 +64,13 @@ export const ja: Messages = {
   scopeLinks: "アカウントのAlexaへのリンクとその解除",
 
   linkSkillUnknownTitle: "このスキルは登録されていません",
-  linkSkillUnknownMessage: "存在しないスキルへのリンクです。当社のアプリまたはサイトからやり直してください。",
-  linkBadAddressMessage: "アドレスが不完全か、同じ項目が2回含まれています。元の場所からやり直してください。",
+  linkSkillUnknownMessage: "このリンクのスキルは存在しません。当社のアプリまたはサイトからやり直してください。",
+  linkBadAddressMessage: "アドレスが不完全か、同じ項目が2回含まれています。戻ってやり直してください。",
   linkReturnToMessage: "戻り先がこのスキルに登録されていません（return_to）。",
   linkNotOfferedMessage: "このスキルはAlexaアプリからのみリンクできます。アプリでスキルを開き、有効にしてください。",
   linkElsewhereTitle: "開始した場所で完了してください",
   linkElsewhereMessage:
-    "このリンクは別のブラウザまたは別のアカウントで開始されました。ここでは何もリンクされていません。ご自身で開始していない場合は、このページを閉じてください。",
+    "別のブラウザまたは別のアカウントでリンクを開始しています。ここでは何もリンクされていません。ご自身で開始していない場合は、このページを閉じてください。",
   linkWaitingTitle: "Alexaにリンクしています…",
   linkWaitingMessage: "Amazonがアカウントを接続しています。数秒かかります。ページは自動的に進みます。",
   linkedTitle: "Alexaにリンクしました",
@@ -80,10 +79,10 @@ export const ja: Messages = {
   linkCancelledMessage: "キャンセルされました。何もリンクされず、変更もありません。",
   linkFailedTitle: "リンクできませんでした",
   linkFailedMessage: "何もリンクされていません。やり直してください。",
-  linkExpiredMessage: "このリンクは期限切れか、すでに終了しています。やり直してください。",
+  linkExpiredMessage: "このリンクのリクエストは期限切れか、すでに完了しています。やり直してください。",
   linkFailedReasons: {
     amazon_code_rejected:
-      "Amazonが確認を受け付けませんでした。時間がかかりすぎた場合によく起こります。やり直してください。",
+      "Amazonで確認が受け付けられませんでした。時間がかかりすぎた場合によく起こります。やり直してください。",
     amazon_unavailable: "現在Amazonに接続できません。数分後にもう一度お試しください。",
     enablement_unavailable: "現在Alexaに接続できません。数分後にもう一度お試しください。",
     enablement_forbidden: "お使いのAmazonアカウントでは、このスキルをAlexaで使用できません。",
@@ -98,11 +97,11 @@ export const ja: Messages = {
     brand === skill ? `サインインして${skill}をリンク` : `${brand}にサインインして${skill}をリンク`,
   signInLead: (brand) => `${brand}アカウントを使用してください。`,
   signInLeadLinking: (brand) => `Amazonアカウントではなく、${brand}アカウントを使用してください。`,
-  signInLeadAmazon: (brand) => `${brand}はAmazonアカウントでサインインします。`,
+  signInLeadAmazon: (brand) => `${brand}では、Amazonアカウントでサインインします。`,
   signInCancelled: (provider) => `${provider}でのサインインはキャンセルされました。`,
   providerUnavailable: (provider) =>
-    `${provider}でのサインインが現在応答していません。何も失われていません。もう一度お試しください。`,
-  providerRefused: (provider) => `${provider}でのサインインができませんでした。もう一度お試しください。`,
+    `現在、${provider}でサインインできません。入力内容などは失われていません。もう一度お試しください。`,
+  providerRefused: (provider) => `${provider}でサインインできませんでした。もう一度お試しください。`,
   email: "メールアドレス",
   password: "パスワード",
   signInButton: "サインイン",
@@ -118,14 +117,14 @@ export const ja: Messages = {
       : `試行回数が多すぎます。${Math.ceil(seconds / 60)}分待ってからもう一度お試しください。`,
   signedOut: "サインアウトしました。",
 
-  passwordRule: "10文字以上。どの文字でも使えます。",
+  passwordRule: "10文字以上。すべての文字を使えます。",
   passwordTooShort: "パスワードは10文字以上必要です。",
   passwordTooLong: "パスワードが長すぎます。",
 
   formExpiredTitle: "ページを開いたままの時間が長すぎました",
   formExpiredMessage: "安全のため、有効期間は1時間です。Alexaアプリまたは当社のアプリからやり直してください。",
-  formBrokenTitle: "フォームが正しく届きませんでした",
-  formBrokenMessage: "戻ってページを再読み込みし、もう一度操作してください。",
+  formBrokenTitle: "フォームの送信中に問題が発生しました",
+  formBrokenMessage: "戻ってページを再読み込みし、もう一度お試しください。",
 
   accountTitle: "アカウント",
   accountLinked: "リンク済みのアシスタント",
@@ -149,7 +148,8 @@ export const ja: Messages = {
   unlinkMessage: (skill) => `Alexaは${skill}を通じてアカウントにアクセスできなくなります。いつでも再びリンクできます。`,
   unlinkTitleApp: (app) => `${app}のアクセスを取り消しますか？`,
   unlinkMessageApp: (app) => `再び許可するまで、${app}はアカウントにアクセスできません。`,
-  unlinkPending: "リンクを解除しました。Amazonからの応答がまだありません。応答があり次第、スキルは無効になります。",
+  unlinkPending:
+    "リンクを解除しました。Amazonからまだ応答がありません。応答があり次第、Amazon側でもスキルを無効にします。",
   unlinked: "リンクを解除しました。",
   alreadyUnlinked: "このリンクはすでに解除されています。",
   changePassword: "パスワードを変更",
@@ -158,9 +158,9 @@ export const ja: Messages = {
   currentPasswordWrong: "現在のパスワードが違います。",
   changePasswordHint: "他のすべての端末からサインアウトされます。リンク済みのアシスタントは引き続き動作します。",
   passwordChanged:
-    "パスワードを変更し、他のすべての端末からサインアウトしました。リンク済みのアシスタントは引き続き動作します。心当たりのないものは下で解除してください。",
+    "パスワードを変更し、他のすべての端末からサインアウトしました。リンク済みのアシスタントは引き続き動作します。心当たりのないものは下でリンクを解除してください。",
   signOut: "サインアウト",
   accountData: "データのコピーをダウンロード",
   signOutEverywhere: "すべての端末からサインアウト",
-  signOutEverywhereHint: "すべての端末のサインインを終了します。リンク済みのアシスタントは引き続き動作します。",
+  signOutEverywhereHint: "すべての端末からサインアウトします。リンク済みのアシスタントは引き続き動作します。",
 };
