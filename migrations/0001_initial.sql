@@ -85,7 +85,7 @@ CREATE TABLE throttles (
 ) STRICT;
 CREATE INDEX throttles_by_age ON throttles (updated_at);
 
--- One row per attempt to link, from its first POST.
+-- Link attempts, from the first POST on.
 CREATE TABLE attempts (
   id TEXT PRIMARY KEY,
   trace_id TEXT NOT NULL,
@@ -103,15 +103,15 @@ CREATE TABLE attempts (
   decision TEXT CHECK (decision IN ('allow', 'deny')),
   decided_at INTEGER,
   grant_id TEXT,
-  -- Only for attempts that start on our side:
+  -- Only for attempts that we start:
   state_hash TEXT,
   redirect_uri TEXT,
   return_to TEXT,
   amazon_code_hash TEXT,
-  amazon_tokens TEXT,                -- sealed
-  amazon_host TEXT,
-  running_until INTEGER,
-  run_id TEXT,
+  amazon_tokens TEXT,                -- sealed, while pending
+  amazon_host TEXT,                  -- that linked
+  running_until INTEGER,             -- NULL: no run is under way
+  run_id TEXT,                       -- of the last run
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   finished_at INTEGER
@@ -193,19 +193,20 @@ CREATE TABLE amazon_tokens (
   tokens TEXT NOT NULL,              -- sealed
   access_expires_at INTEGER NOT NULL,
   code_hash TEXT,                    -- of Amazon's code they came from
-  refreshing_until INTEGER,
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (grant_id, purpose)
 ) STRICT;
 CREATE INDEX amazon_tokens_by_seal ON amazon_tokens (substr(tokens, 1, 6));
 
--- Disabling at Amazon that could not be done at once; the scheduled work finishes it.
+-- Enablements still to be disabled at Amazon; the scheduled work does it.
 CREATE TABLE pending_unlinks (
-  id TEXT PRIMARY KEY,
-  user_id TEXT,
+  id TEXT PRIMARY KEY,               -- random
+  grant_id TEXT UNIQUE,              -- NULL: of a person who was erased while an attempt ran
+  user_id TEXT,                      -- NULL: of a person who was erased
   skill_id TEXT NOT NULL,
   host TEXT NOT NULL,
   tokens TEXT NOT NULL,              -- sealed
+  sealed_for TEXT NOT NULL,          -- what `tokens` is bound to
   attempts INTEGER NOT NULL DEFAULT 0,
   next_attempt_at INTEGER NOT NULL,
   created_at INTEGER NOT NULL
@@ -264,7 +265,6 @@ CREATE TABLE oauth_metrics (
 -- Alexa's skill events that were processed, to recognise repeats.
 CREATE TABLE skill_events (
   request_id TEXT PRIMARY KEY,
-  claim_id TEXT,
   type TEXT,
   skill_id TEXT,
   alexa_user_id TEXT,

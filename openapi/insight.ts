@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { attemptsQuery, auditQuery, metricsQuery } from "../src/admin/insight-api.ts";
 import { pageQuery } from "../src/admin/paging.ts";
-import { OUTCOMES } from "../src/storage/attempts/list.ts";
+import { OUTCOMES } from "../src/storage/attempts/attempts.ts";
 import type { Resource } from "./describe.ts";
 import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, stage, time } from "./shapes.ts";
 

@@ -57,7 +57,7 @@ describe("the account page", () => {
     await ada.signIn(EMAIL, PASSWORD);
     expect((await ada.get("/account")).html).not.toContain("turned off there");
     await env.DB.prepare(
-      "INSERT INTO pending_unlinks (id, user_id, skill_id, host, tokens, next_attempt_at, created_at) VALUES ('g', ?, 's', 'h', 't', 1, 1)",
+      "INSERT INTO pending_unlinks (id, user_id, skill_id, host, tokens, sealed_for, next_attempt_at, created_at) VALUES ('u', ?, 's', 'h', 't', 'enablement g', 1, 1)",
     )
       .bind(userId)
       .run();

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { queryPlan } from "../../test/support/query-plan.ts";
 import { START, startService } from "../../test/support/service.ts";
-import { attemptListStatement } from "../storage/attempts/list.ts";
+import { attemptListQuery } from "../storage/attempts/list.ts";
 import { recordRefusals } from "../storage/attempts/refusals.ts";
 import { auditListStatement } from "../storage/maintenance/audit-list.ts";
 import { addCounts, HOUR_MS } from "../storage/maintenance/metrics.ts";
@@ -88,14 +88,10 @@ describe("the list of attempts", () => {
       [{ outcome: "failed" }, "attempts_by_outcome"],
       [{ skillId: "s", outcome: "failed" }, "attempts_by_"],
     ] as const) {
-      const explained: string[] = [];
-      const spy = {
-        prepare: (sql: string) => {
-          explained.push(sql);
-          return env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`);
-        },
-      } as unknown as D1Database;
-      const { results } = await attemptListStatement(spy, filter, after, 51).all<{ detail: string }>();
+      const { text, values } = attemptListQuery(filter, after, 51);
+      const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${text}`)
+        .bind(...values)
+        .all<{ detail: string }>();
       const plan = results.map((row) => row.detail).join("; ");
       expect([filter, plan]).toEqual([filter, expect.stringContaining(`SEARCH attempts USING INDEX ${index}`)]);
       expect(plan).not.toContain("TEMP B-TREE");

@@ -6,7 +6,7 @@ import { json, refresh, SKILL_ID, seedEveryone } from "../../test/support/seeds.
 import { startService } from "../../test/support/service.ts";
 import { anotherIsolate, HOUR, linkAlexa, linkApp, refreshOfApp } from "../../test/support/tokens.ts";
 import { createKeyring } from "../crypto/keyring.ts";
-import { openTokens, sealTokens } from "../storage/amazon/amazon-tokens.ts";
+import { attemptTokensContext, grantTokensContext, openTokens, sealTokens } from "../storage/amazon/amazon-tokens.ts";
 import { SEALED_COLUMNS } from "../storage/maintenance/reseal.ts";
 import { insertSkill } from "../storage/skills/skill-admin.ts";
 import { lwaCredentials, readSkill } from "../storage/skills/skills.ts";
@@ -69,14 +69,14 @@ describe("change of the master key", () => {
       ).bind(await old.seal("password-hash", "ada@example.com", "pbkdf2-fake")),
       env.DB.prepare(
         "INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, updated_at) VALUES (?, 'event_gateway', 'h', ?, 1, 1)",
-      ).bind(grantId, await sealTokens(old, { grantId, purpose: "event_gateway" }, tokens)),
+      ).bind(grantId, await sealTokens(old, grantTokensContext(grantId, "event_gateway"), tokens)),
       env.DB.prepare("UPDATE attempts SET amazon_tokens = ? WHERE id = ?").bind(
-        await sealTokens(old, { attemptId }, tokens),
+        await sealTokens(old, attemptTokensContext(attemptId), tokens),
         attemptId,
       ),
       env.DB.prepare(
-        "INSERT INTO pending_unlinks (id, skill_id, host, tokens, next_attempt_at, created_at) VALUES ('g1', ?, 'h', ?, 1, 1)",
-      ).bind(SKILL_ID, await sealTokens(old, { grantId: "g1", purpose: "enablement" }, tokens)),
+        "INSERT INTO pending_unlinks (id, grant_id, skill_id, host, tokens, sealed_for, next_attempt_at, created_at) VALUES ('u1', 'g1', ?, 'h', ?, 'enablement g1', 1, 1)",
+      ).bind(SKILL_ID, await sealTokens(old, grantTokensContext("g1", "enablement"), tokens)),
     ]);
 
     const changed = anotherIsolate(service, CHANGED);
@@ -112,21 +112,21 @@ describe("change of the master key", () => {
     expect(
       await openTokens(
         keyring,
-        { grantId, purpose: "event_gateway" },
+        grantTokensContext(grantId, "event_gateway"),
         await stored("SELECT tokens AS sealed FROM amazon_tokens"),
       ),
     ).toEqual(tokens);
     expect(
       await openTokens(
         keyring,
-        { attemptId },
+        attemptTokensContext(attemptId),
         await stored(`SELECT amazon_tokens AS sealed FROM attempts WHERE id = '${attemptId}'`),
       ),
     ).toEqual(tokens);
     expect(
       await openTokens(
         keyring,
-        { grantId: "g1", purpose: "enablement" },
+        grantTokensContext("g1", "enablement"),
         await stored("SELECT tokens AS sealed FROM pending_unlinks"),
       ),
     ).toEqual(tokens);

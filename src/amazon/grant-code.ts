@@ -1,11 +1,11 @@
-// A code of Amazon's for the skill's backend: exchanged once, its tokens kept with the grant of the customer it is about.
+// A code of Amazon's for the skill's backend: exchanged once at LWA, its tokens stored with the customer's grant.
 import { sha256 } from "../crypto/hash.ts";
 import type { Runtime } from "../runtime.ts";
 import type { TokenPurpose } from "../storage/amazon/amazon-tokens.ts";
 import {
   findTokenGrant,
   type GatewayPurpose,
-  keepGrantCodeTokens,
+  storeCodeTokens,
   type TokenGrant,
 } from "../storage/amazon/held-tokens.ts";
 import {
@@ -18,74 +18,69 @@ import {
 import { type AmazonCode, exchangeGrantCode } from "./lwa.ts";
 
 export type GrantCodeOutcome =
-  | "kept"
+  | "stored"
   /** The skill has no LWA credentials, or none that open. */
   | "credentials_missing"
-  /** Login with Amazon refused the code. */
+  /** LWA refused the code. */
   | "code_rejected"
-  /** Login with Amazon did not answer within five seconds, or with a fault. */
+  /** LWA did not respond within five seconds, or responded with an error of its own. */
   | "amazon_unavailable"
-  /** The customer's link ended meanwhile. */
-  | "grant_ended";
+  /** The grant was revoked meanwhile. */
+  | "grant_revoked";
 
-/** A second delivery of a code may find the first one still storing: looked for this often, this many milliseconds apart. */
-const LOOKS = 5;
-const LOOK_AGAIN_MS = 300;
+/** After a refusal by LWA: gives a parallel delivery of the same code time to store the tokens that it got. */
+const PARALLEL_DELIVERY_MS = 1000;
 
-/** What we present to LWA for a skill's links or events; undefined when there is nothing that opens, with an alert. */
+/** What we present to LWA for a skill's links or events; undefined when there are none that open, with an alert. */
 export async function credentialsFor(
   rt: Runtime,
-  grant: TokenGrant,
+  skillId: string,
   purpose: TokenPurpose,
 ): Promise<LwaCredentials | undefined> {
-  const skill = await readSkill(rt.db, grant.skill_id);
+  const skill = await readSkill(rt.db, skillId);
   try {
     const credentials =
       skill && (await (purpose === "enablement" ? lwaCredentials : eventGatewayCredentials)(rt, skill));
-    if (!credentials) rt.log.alert("lwa_credentials_missing", { skillId: grant.skill_id });
+    if (!credentials) rt.log.alert("lwa_credentials_missing", { skillId });
     return credentials;
   } catch (error) {
     if (!(error instanceof UnreadableSecret)) throw error;
-    rt.log.alert("lwa_credentials_unreadable", { skillId: grant.skill_id });
+    rt.log.alert("lwa_credentials_unreadable", { skillId });
     return undefined;
   }
 }
 
 /**
- * Exchanges `code` and keeps the tokens. The same code again is `kept` as long as its tokens are held. At most some 6.5 seconds;
- * throws `StorageFault`.
+ * Exchanges `code` at LWA and stores the tokens. The same code again is `stored` as long as we hold its tokens. Takes at most some six
+ * seconds; throws `StorageFault`.
  */
-export async function keepTokensOf(
+export async function storeTokensOfCode(
   rt: Runtime,
   code: AmazonCode,
   grant: TokenGrant,
   use: { readonly purpose: GatewayPurpose; readonly host: string },
 ): Promise<GrantCodeOutcome> {
   const codeHash = await sha256(code);
-  if (grant.code_hash === codeHash) return "kept";
-  const credentials = await credentialsFor(rt, grant, use.purpose);
+  if (grant.codeHash === codeHash) return "stored";
+  const credentials = await credentialsFor(rt, grant.skillId, use.purpose);
   if (!credentials) return "credentials_missing";
   const answer = await exchangeGrantCode(rt, credentials, code);
   if (answer.outcome === "unavailable") return "amazon_unavailable";
   if (answer.outcome === "rejected") {
-    const spentByUs = answer.error === "invalid_grant" && (await heldMeanwhile(rt, grant, use.purpose, codeHash));
-    return spentByUs ? "kept" : "code_rejected";
+    const storedByUs = answer.error === "invalid_grant" && (await storedMeanwhile(rt, grant, use.purpose, codeHash));
+    return storedByUs ? "stored" : "code_rejected";
   }
-  const kept = { grantId: grant.grant_id, ...use, codeHash, tokens: answer.tokens };
-  return (await keepGrantCodeTokens(rt.db, rt.keyring, kept, rt.now())) ? "kept" : "grant_ended";
+  const given = { grantId: grant.grantId, ...use, codeHash, tokens: answer.tokens };
+  return (await storeCodeTokens(rt.db, rt.keyring, given, rt.now())) ? "stored" : "grant_revoked";
 }
 
-async function heldMeanwhile(
+async function storedMeanwhile(
   rt: Runtime,
   grant: TokenGrant,
   purpose: GatewayPurpose,
   codeHash: string,
 ): Promise<boolean> {
-  for (let look = 0; look < LOOKS; look++) {
-    if (look > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-    const choice = { grantId: grant.grant_id };
-    const now = await findTokenGrant(rt.db, purpose, choice, [grant.skill_id], rt.now());
-    if (now?.code_hash === codeHash) return true;
-  }
-  return false;
+  await new Promise((resolve) => setTimeout(resolve, PARALLEL_DELIVERY_MS));
+  const now = await findTokenGrant(rt.db, purpose, { grantId: grant.grantId }, [grant.skillId], rt.now());
+  return now?.codeHash === codeHash;
 }

@@ -9,7 +9,7 @@ const FUTURE = { notBefore: new Date(START + DAY_MS), notAfter: new Date(START +
 
 async function verdictOf(pem: string, roots?: string, now = START): Promise<string> {
   const checked = checkChain(pem, trustAnchors(roots ?? (await rootPem())), now);
-  return "fault" in checked ? checked.fault : "good";
+  return "refusal" in checked ? checked.refusal : "good";
 }
 
 describe("S4: certificate chains", () => {
@@ -142,6 +142,6 @@ describe("S4: certificate chains", () => {
     const kinds = trustAnchors(undefined).map(({ publicKey }) => publicKey.asymmetricKeyType);
     expect(kinds.toSorted()).toEqual(["ec", "ec", "ec", "rsa", "rsa", "rsa", "rsa"]);
     const checked = checkChain(await chainPem(), trustAnchors(undefined), START);
-    expect(checked).toEqual({ fault: "certificate_untrusted" });
+    expect(checked).toEqual({ refusal: "certificate_untrusted" });
   });
 });

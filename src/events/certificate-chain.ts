@@ -13,16 +13,17 @@ export interface TrustAnchor {
   readonly validTo: number;
 }
 
-/** A certificate whose path was checked. It is good between the two times (milliseconds), in which all of its path is valid. */
+/** A certificate whose path was checked. All of its path is valid between the two times (milliseconds). */
 export interface SigningCertificate {
   readonly publicKey: KeyObject;
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
-export type ChainFault =
+/** Why a certificate file was refused. */
+export type ChainRefusal =
   | "certificate_malformed"
-  /** The leaf does not name Alexa among its alternative names, or its key is not RSA. */
+  /** The leaf's alternative names do not include Alexa's host, or its key is not RSA. */
   | "certificate_of_another"
   | "certificate_outside_validity"
   /** No path to a trusted root. */
@@ -59,14 +60,14 @@ export function checkChain(
   pem: string,
   anchors: readonly TrustAnchor[],
   now: number,
-): SigningCertificate | { readonly fault: ChainFault } {
+): SigningCertificate | { readonly refusal: ChainRefusal } {
   const certificates = parsePem(pem);
   const leaf = certificates?.[0];
   if (!certificates || !leaf || certificates.length > MOST_CERTIFICATES_IN_FILE) {
-    return { fault: "certificate_malformed" };
+    return { refusal: "certificate_malformed" };
   }
   const named = leaf.checkHost(ALEXA_HOST, { subject: "never", wildcards: false }) !== undefined;
-  if (!named || leaf.publicKey.asymmetricKeyType !== "rsa") return { fault: "certificate_of_another" };
+  if (!named || leaf.publicKey.asymmetricKeyType !== "rsa") return { refusal: "certificate_of_another" };
   return pathToAnchor(leaf, certificates.slice(1), anchors, now);
 }
 
@@ -75,22 +76,22 @@ function pathToAnchor(
   others: readonly X509Certificate[],
   anchors: readonly TrustAnchor[],
   now: number,
-): SigningCertificate | { readonly fault: ChainFault } {
+): SigningCertificate | { readonly refusal: ChainRefusal } {
   let current = leaf;
   let notBefore = Number.NEGATIVE_INFINITY;
   let notAfter = Number.POSITIVE_INFINITY;
   for (let length = 1; length <= LONGEST_PATH; length++) {
     notBefore = Math.max(notBefore, Date.parse(current.validFrom));
     notAfter = Math.min(notAfter, Date.parse(current.validTo));
-    // Written so that a date that did not parse fails.
-    if (!(notBefore <= now && now <= notAfter)) return { fault: "certificate_outside_validity" };
+    // A date that did not parse is NaN and fails this comparison.
+    if (!(notBefore <= now && now <= notAfter)) return { refusal: "certificate_outside_validity" };
     const anchor = anchors.find(({ publicKey, validTo }) => now <= validTo && signedBy(current, publicKey));
     if (anchor) return { publicKey: leaf.publicKey, notBefore, notAfter: Math.min(notAfter, anchor.validTo) };
     const issuer = others.find((one) => one !== current && isIssuedBy(current, one));
     if (!issuer) break;
     current = issuer;
   }
-  return { fault: "certificate_untrusted" };
+  return { refusal: "certificate_untrusted" };
 }
 
 /** `checkIssued` compares names only, `verify` the signature only: both are needed, and the right to issue. */
@@ -102,7 +103,7 @@ function signedBy(certificate: X509Certificate, key: KeyObject): boolean {
   try {
     return certificate.verify(key);
   } catch {
-    // Some kinds of keys throw where the signature is of another kind.
+    // Some key types throw when the signature is of another type.
     return false;
   }
 }

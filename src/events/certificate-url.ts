@@ -1,4 +1,4 @@
-// Where a signing certificate may come from: Amazon's bucket, and nothing that only looks like it (S4).
+// Where a signing certificate may be fetched from: Amazon's bucket, and no URL that only looks like it.
 
 const PATH_PREFIX = "/echo.api/";
 const LONGEST_URL = 1024;
@@ -8,12 +8,12 @@ const LONGEST_URL = 1024;
  * development): scheme and host in any case, port absent or the scheme's own, path compared after `..` is resolved. Undefined otherwise.
  */
 export function certificateUrl(header: string, origin: string): string | undefined {
-  // URL parsers drop tabs and take a backslash for a slash: what a reader would not expect is refused before.
+  // URL parsers drop tabs and read a backslash as a slash: both are refused first.
   if (header.length > LONGEST_URL || !/^[\x21-\x7e]+$/.test(header) || header.includes("\\")) return undefined;
   if (!URL.canParse(header)) return undefined;
   const url = new URL(header);
   if (url.origin !== new URL(origin).origin || url.username !== "" || url.password !== "") return undefined;
-  // An encoded slash could be resolved by the server after we have looked.
+  // The server might resolve an encoded slash or dot after our check.
   if (!url.pathname.startsWith(PATH_PREFIX) || /%(2f|5c|2e)/i.test(url.pathname)) return undefined;
   url.hash = "";
   return url.href;

@@ -1,37 +1,37 @@
-// Alexa's signature over a request's raw body: certificate from Amazon's bucket, checked, remembered, then the RSA signature itself.
+// Alexa's signature over a request's raw body: the certificate is fetched from Amazon's bucket, checked and cached, then the signature verified.
 import { verify } from "node:crypto";
 import type { Caches } from "../caches.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { fetchOut, OutboundFault } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
-import { type ChainFault, checkChain, type SigningCertificate, trustAnchors } from "./certificate-chain.ts";
+import { type ChainRefusal, checkChain, type SigningCertificate, trustAnchors } from "./certificate-chain.ts";
 import { certificateUrl } from "./certificate-url.ts";
 
-export type SignatureFault = ChainFault | "certificate_url_refused" | "certificate_not_found" | "signature_wrong";
+export type SignatureRefusal = ChainRefusal | "certificate_url_refused" | "certificate_not_found" | "signature_wrong";
 export type SignatureVerdict =
   | { readonly verdict: "verified" }
-  | { readonly verdict: "refused"; readonly fault: SignatureFault }
-  /** The certificate could not be fetched just now: nothing is known about the request. */
+  | { readonly verdict: "refused"; readonly reason: SignatureRefusal }
+  /** The certificate could not be fetched: the request may be genuine or not. */
   | { readonly verdict: "undecided" };
 
 const CERTIFICATE_LIMITS = { timeoutMs: 3000, maxBytes: 64 * 1024 };
-/** A signature that fails under a remembered certificate makes us fetch it again, but not more often than this. */
+/** When a signature fails under a cached certificate it is fetched again, but not more often than this. */
 const REFETCH_AFTER_MS = 60_000;
 /** Bytes of an RSA signature with a key of 2048, 3072 or 4096 bits. */
 const SIGNATURE_BYTES = [256, 384, 512];
 
-interface Remembered {
+interface CachedCertificate {
   readonly certificate: SigningCertificate;
   readonly loadedAt: number;
 }
 
-const MOST_REMEMBERED = 20;
-/** Checked certificates by URL, per isolate. A remembered one may accept, never refuse. */
-const caches = new WeakMap<Caches, Map<string, Remembered>>();
+const MOST_CACHED = 20;
+/** Checked certificates by URL, per isolate. A cached one can accept a signature; before a refusal it is fetched again. */
+const caches = new WeakMap<Caches, Map<string, CachedCertificate>>();
 
-function remember(rt: Runtime, url: string, certificate: SigningCertificate): void {
+function store(rt: Runtime, url: string, certificate: SigningCertificate): void {
   let byUrl = caches.get(rt.caches);
-  if (!byUrl || byUrl.size >= MOST_REMEMBERED) {
+  if (!byUrl || byUrl.size >= MOST_CACHED) {
     byUrl = new Map();
     caches.set(rt.caches, byUrl);
   }
@@ -39,7 +39,7 @@ function remember(rt: Runtime, url: string, certificate: SigningCertificate): vo
 }
 
 /** The certificate of this URL, if its whole path is valid now. */
-function recall(rt: Runtime, url: string): Remembered | undefined {
+function cachedCertificate(rt: Runtime, url: string): CachedCertificate | undefined {
   const found = caches.get(rt.caches)?.get(url);
   const now = rt.now();
   return found && found.certificate.notBefore <= now && now <= found.certificate.notAfter ? found : undefined;
@@ -52,18 +52,18 @@ export async function verifyAlexaSignature(
   body: Uint8Array,
 ): Promise<SignatureVerdict> {
   const url = certificateUrl(headers.certificateUrl ?? "", rt.config.amazon.certOrigin);
-  if (url === undefined) return { verdict: "refused", fault: "certificate_url_refused" };
+  if (url === undefined) return { verdict: "refused", reason: "certificate_url_refused" };
   const signature = decodeSignature(headers.signature ?? "");
-  if (!signature) return { verdict: "refused", fault: "signature_wrong" };
+  if (!signature) return { verdict: "refused", reason: "signature_wrong" };
   const matches = (certificate: SigningCertificate) => verify("RSA-SHA256", body, certificate.publicKey, signature);
-  const remembered = recall(rt, url);
-  if (remembered) {
-    if (matches(remembered.certificate)) return { verdict: "verified" };
-    if (rt.now() - remembered.loadedAt < REFETCH_AFTER_MS) return { verdict: "refused", fault: "signature_wrong" };
+  const cached = cachedCertificate(rt, url);
+  if (cached) {
+    if (matches(cached.certificate)) return { verdict: "verified" };
+    if (rt.now() - cached.loadedAt < REFETCH_AFTER_MS) return { verdict: "refused", reason: "signature_wrong" };
   }
   const fetched = await fetchCertificate(rt, url);
   if ("verdict" in fetched) return fetched;
-  return matches(fetched) ? { verdict: "verified" } : { verdict: "refused", fault: "signature_wrong" };
+  return matches(fetched) ? { verdict: "verified" } : { verdict: "refused", reason: "signature_wrong" };
 }
 
 function decodeSignature(text: string): Uint8Array | undefined {
@@ -78,14 +78,14 @@ async function fetchCertificate(rt: Runtime, url: string): Promise<SigningCertif
     response = await fetchOut(url, {}, CERTIFICATE_LIMITS);
   } catch (error) {
     if (!(error instanceof OutboundFault)) throw error;
-    const passing = error.reason === "timed_out" || error.reason === "unreachable";
-    return passing ? { verdict: "undecided" } : { verdict: "refused", fault: "certificate_not_found" };
+    const transient = error.reason === "timed_out" || error.reason === "unreachable";
+    return transient ? { verdict: "undecided" } : { verdict: "refused", reason: "certificate_not_found" };
   }
   if (response.status >= 500 || response.status === 429) return { verdict: "undecided" };
-  if (response.status !== 200) return { verdict: "refused", fault: "certificate_not_found" };
+  if (response.status !== 200) return { verdict: "refused", reason: "certificate_not_found" };
   const pem = utf8Decode(new Uint8Array(await response.arrayBuffer()));
   const checked = checkChain(pem ?? "", trustAnchors(rt.config.amazon.certRoots), rt.now());
-  if ("fault" in checked) return { verdict: "refused", fault: checked.fault };
-  remember(rt, url, checked);
+  if ("refusal" in checked) return { verdict: "refused", reason: checked.refusal };
+  store(rt, url, checked);
   return checked;
 }

@@ -120,9 +120,10 @@ describe("SkillDisabled", () => {
     const { tokens, grantId } = await link(service);
     const body = eventBody({ accessToken: tokens.access_token });
     expect((await post(service, body)).status).toBe(200);
-    await env.DB.prepare("UPDATE grants SET revoked_at = NULL, revoked_reason = NULL WHERE id = ?").bind(grantId).run();
+    const again = await link(service);
     expect((await post(service, body)).status).toBe(200);
-    expect(await alive(tokens)).toBe(true);
+    expect(await alive(tokens)).toBe(false);
+    expect(await alive(again.tokens)).toBe(true);
     expect(await audits(grantId)).toHaveLength(1);
     expect(await eventRows()).toBe(1);
   });
@@ -202,8 +203,8 @@ describe("SkillDisabled", () => {
       insert.bind(mine.grantId, "event_gateway"),
       insert.bind(other.grantId, "enablement"),
       env.DB.prepare(
-        `INSERT INTO pending_unlinks (id, skill_id, host, tokens, next_attempt_at, created_at)
-         VALUES (?, ?, 'h', 'sealed', 0, 0)`,
+        `INSERT INTO pending_unlinks (id, grant_id, skill_id, host, tokens, sealed_for, next_attempt_at, created_at)
+         VALUES ('u', ?, ?, 'h', 'sealed', '', 0, 0)`,
       ).bind(mine.grantId, SKILL_ID),
     ]);
     await tell(service, { accessToken: mine.tokens.access_token });
@@ -343,9 +344,7 @@ describe("trips and faults", () => {
     const statements = service.meter.trips.flatMap(({ sql }) => sql.split(";")).filter((sql) => /\S/.test(sql));
     for (const sql of statements) {
       const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
-        .bind(
-          ...Array.from({ length: Math.max(...[...sql.matchAll(/\?(\d+)/g)].map(([, n]) => Number(n))) }, () => "x"),
-        )
+        .bind(...Array.from({ length: sql.split("?").length - 1 }, () => "x"))
         .all<{ detail: string }>();
       expect(plan.results.map(({ detail }) => detail).filter((detail) => /^SCAN (?!CONSTANT)/.test(detail))).toEqual(
         [],

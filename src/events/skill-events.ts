@@ -1,8 +1,7 @@
-// POST /alexa/events: what Alexa tells about a customer's skill, believed only when it is proved, recent and about a skill of ours.
+// POST /alexa/events: Alexa's skill events, accepted only when authenticated, recent and about a registered skill.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { utf8Decode } from "../crypto/encoding.ts";
-import { randomId } from "../crypto/random.ts";
 import { problem } from "../http/problem.ts";
 import { parseJson, readBytes } from "../http/read.ts";
 import { json } from "../http/respond.ts";
@@ -11,20 +10,20 @@ import { claimsOfEndedToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { authenticateServiceClient } from "../skill-backend/service-client.ts";
 import {
-  type EventRow,
   type EventTarget,
-  type TakenEvent,
-  takeDisabledEvent,
-  takeLinkedEvent,
-  takeOtherEvent,
+  type RecordedEvent,
+  recordDisabledEvent,
+  recordLinkedEvent,
+  recordOtherEvent,
+  type SkillEvent,
 } from "../storage/amazon/skill-events.ts";
 import { levelShown } from "../storage/grants/link-levels.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
-import { type SignatureFault, verifyAlexaSignature } from "./signature.ts";
+import { type SignatureRefusal, verifyAlexaSignature } from "./signature.ts";
 
 const LARGEST_BODY_BYTES = 256 * 1024;
 const PREFIX = "AlexaSkillEvent.";
-/** Delivered up to an hour late; everything else that Alexa signs must be fresh. Both in milliseconds, both ways. */
+/** Delivered up to an hour late; anything else that Alexa signs must be recent. Both tolerances in milliseconds, in both directions. */
 const LATE_EVENTS = new Set([
   "SkillEnabled",
   "SkillDisabled",
@@ -56,7 +55,7 @@ const envelope = z.object({
 });
 type Envelope = z.infer<typeof envelope>;
 
-type Refusal = SignatureFault | "body_malformed" | "timestamp_outside_window" | "skill_unknown";
+type Refusal = SignatureRefusal | "body_malformed" | "timestamp_outside_window" | "skill_unknown";
 
 export const skillEventRoutes = new Hono<AppEnv>();
 skillEventRoutes.post("/alexa/events", takeEvent);
@@ -70,19 +69,19 @@ async function takeEvent(c: AppContext): Promise<Response> {
   const name = nameOf(parsed.data);
   const tolerance = LATE_EVENTS.has(name) ? EVENT_TOLERANCE_MS : REQUEST_TOLERANCE_MS;
   if (Math.abs(rt.now() - parsed.data.request.timestamp) > tolerance) return refuse(rt, "timestamp_outside_window");
-  const unproved = await requireProof(c, body, parsed.data.context.System.application.applicationId);
-  if (unproved) return unproved;
-  const taken = await apply(rt, parsed.data, name);
-  if (!taken.skillKnown) return refuse(rt, "skill_unknown");
-  if (taken.first) note(rt, parsed.data, name, taken);
+  const unauthenticated = await authenticate(c, body, parsed.data.context.System.application.applicationId);
+  if (unauthenticated) return unauthenticated;
+  const recorded = await apply(rt, parsed.data, name);
+  if (!recorded.skillKnown) return refuse(rt, "skill_unknown");
+  note(rt, parsed.data, name, recorded);
   return json(c, {});
 }
 
 /**
- * Alexa's signature; or, for a Lambda, whose events come unsigned over AWS, the credentials of a `service` client of that very skill.
- * Undefined when it is proved, else the answer.
+ * Checks Alexa's signature; or, for a Lambda, whose events arrive unsigned over AWS, the credentials of a `service` client of that skill.
+ * undefined when authenticated, else the response.
  */
-async function requireProof(c: AppContext, body: Uint8Array, skillId: string): Promise<Response | undefined> {
+async function authenticate(c: AppContext, body: Uint8Array, skillId: string): Promise<Response | undefined> {
   const rt = c.var.runtime;
   const signature = c.req.header("signature-256");
   if (signature === undefined && c.req.header("authorization") !== undefined) {
@@ -93,7 +92,7 @@ async function requireProof(c: AppContext, body: Uint8Array, skillId: string): P
   const headers = { certificateUrl: c.req.header("signaturecertchainurl"), signature };
   const verdict = await verifyAlexaSignature(rt, headers, body);
   if (verdict.verdict === "verified") return undefined;
-  if (verdict.verdict === "refused") return refuse(rt, verdict.fault);
+  if (verdict.verdict === "refused") return refuse(rt, verdict.reason);
   rt.log.warn("certificate_unavailable");
   return problem("temporarily_unavailable", "The signing certificate cannot be fetched just now.");
 }
@@ -103,24 +102,23 @@ function nameOf({ request }: Envelope): string {
   return request.type.startsWith(PREFIX) ? request.type.slice(PREFIX.length) : request.type;
 }
 
-/** Nothing was changed. What was wrong is said: whoever forges knows, and whoever configures needs it. */
+/** Nothing was changed. The response names the reason: it tells an attacker nothing new, and an operator needs it. */
 function refuse(rt: Runtime, reason: Refusal): Response {
   rt.log.warn("skill_event_refused", { reason });
   rt.metrics.count(`skill_event_refused_${reason}`);
   return problem("event_refused", undefined, { reason });
 }
 
-/** One D1 batch; before it one read where the token's key is not cached. Throws `StorageFault`: Alexa may try again. */
-async function apply(rt: Runtime, event: Envelope, name: string): Promise<TakenEvent> {
+/** One D1 batch, after one read if the token's key is not cached. Throws `StorageFault`: Alexa may try again. */
+async function apply(rt: Runtime, event: Envelope, name: string): Promise<RecordedEvent> {
   const skillId = event.context.System.application.applicationId;
   const alexaUserId = event.context.System.user?.userId ?? null;
-  const row: EventRow = {
+  const row: SkillEvent = {
     requestId: event.request.requestId,
-    claimId: randomId(),
     skillId,
     type: name,
     alexaUserId,
-    // Never after it was sent: an event from the future would end every later link of that customer.
+    // Not later than it was sent: an event from the future would end every later link of that customer.
     eventAt: Math.min(event.request.eventCreationTime ?? event.request.timestamp, event.request.timestamp),
   };
   const { user, person } = event.context.System;
@@ -129,7 +127,7 @@ async function apply(rt: Runtime, event: Envelope, name: string): Promise<TakenE
     case "SkillDisabled": {
       const grantId = (await named(event.request.body?.accessToken)) ?? (await named(user?.accessToken));
       const byUser: EventTarget = alexaUserId === null ? null : { alexaUserId };
-      return takeDisabledEvent(rt.db, row, grantId === undefined ? byUser : { grantId }, rt.now());
+      return recordDisabledEvent(rt.db, row, grantId === undefined ? byUser : { grantId }, rt.now());
     }
     case "SkillAccountLinked":
     case "SkillEnabled": {
@@ -138,27 +136,28 @@ async function apply(rt: Runtime, event: Envelope, name: string): Promise<TakenE
       const speaker = await named(person?.accessToken);
       const grantId = linked ?? account ?? speaker;
       const level = levelShown("event", account === grantId, speaker === grantId);
-      return takeLinkedEvent(rt.db, row, grantId === undefined ? undefined : { grantId, level }, rt.now());
+      return recordLinkedEvent(rt.db, row, grantId === undefined ? undefined : { grantId, level }, rt.now());
     }
     default:
-      return takeOtherEvent(rt.db, row, rt.now());
+      return recordOtherEvent(rt.db, row, rt.now());
   }
 }
 
-/** The grant of an access token, ended or not, if we signed it for this skill. */
+/** The grant of an access token that we signed for this skill; the token may have expired. */
 async function grantOfToken(rt: Runtime, token: string | undefined, skillId: string): Promise<string | undefined> {
   const claims = token === undefined ? undefined : await claimsOfEndedToken(rt, token);
   return claims?.aud === skillId ? claims.grant : undefined;
 }
 
-function note(rt: Runtime, event: Envelope, name: string, taken: TakenEvent): void {
+function note(rt: Runtime, event: Envelope, name: string, { first, revoked }: RecordedEvent): void {
   const skillId = event.context.System.application.applicationId;
-  if (name === "SkillEnabled") rt.metrics.count("skill_enabled", skillId);
-  if (name === "SkillDisabled") rt.metrics.count("skill_disabled", skillId);
-  if (taken.ended.length > 0) deliverSoon(rt);
-  for (const grantId of taken.ended) {
+  if (revoked.length > 0) deliverSoon(rt);
+  for (const grantId of revoked) {
     rt.metrics.count("grant_revoked", skillId);
     rt.log.info("grant_revoked", { grantId, reason: "skill_disabled" });
   }
+  if (!first) return;
+  if (name === "SkillEnabled") rt.metrics.count("skill_enabled", skillId);
+  if (name === "SkillDisabled") rt.metrics.count("skill_disabled", skillId);
   if (!LATE_EVENTS.has(name)) rt.log.info("skill_event_unknown", { type: name.slice(0, 80) });
 }

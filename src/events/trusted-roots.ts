@@ -1,4 +1,4 @@
-// Whom we trust to name Alexa: the public keys of the roots that Amazon's own certificates end at.
+// The roots that may certify Alexa's host: public keys of the authorities that issue Amazon's own certificates.
 
 /** A root as a trust anchor (RFC 5280 §6.1.1): its public key is all that a signature needs. */
 export interface TrustedRoot {
@@ -10,7 +10,7 @@ export interface TrustedRoot {
   readonly spki: string;
 }
 
-/** Amazon Trust Services, the Starfield root that it took over, and DigiCert, which signed for Alexa before. */
+/** Amazon Trust Services, the Starfield root that it took over, and DigiCert, which signed for Alexa earlier. */
 export const TRUSTED_ROOTS: readonly TrustedRoot[] = [
   {
     name: "Amazon Root CA 1",

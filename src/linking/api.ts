@@ -1,4 +1,4 @@
-// The JSON API of /api/links: for the company's app and website, with the user's access token.
+// The JSON API of /api/links, for the company's app and website, with the user's access token.
 import { Hono } from "hono/tiny";
 import { toAmazonCode } from "../amazon/lwa.ts";
 import { problem } from "../http/problem.ts";
@@ -12,9 +12,9 @@ import { type Completion, presentCode, presentError, refuseWrongUser } from "./c
 import { publicReason } from "./reasons.ts";
 import { remedyFor } from "./remedies.ts";
 import { completeBody, startBody } from "./schemas.ts";
-import { APP_CALLBACK, amazonAddresses, BROWSER_CALLBACK, start } from "./start.ts";
+import { APP_CALLBACK, amazonUrls, BROWSER_CALLBACK, start } from "./start.ts";
 import { hashOfState, newState, openResult, toLinkingState } from "./state.ts";
-import { type Link, linkOf, linksOf } from "./status.ts";
+import { type LinkView, linkOf, linksOf } from "./status.ts";
 import { type UnlinkOutcome, unlinkGrant, unlinkSkill } from "./unlink.ts";
 
 const LARGEST_BODY_BYTES = 16 * 1024;
@@ -78,9 +78,9 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
         {
           id: attempt.id,
           state,
-          ...(await amazonAddresses(rt, attempt, skill.lwa?.clientId ?? "", state)),
-          redirectUri: attempt.redirect_uri,
-          expiresAt: isoTime(attempt.expires_at),
+          ...(await amazonUrls(rt, attempt, skill.lwa?.clientId ?? "", state)),
+          redirectUri: attempt.redirectUri,
+          expiresAt: isoTime(attempt.expiresAt),
         },
         201,
       );
@@ -93,15 +93,15 @@ async function complete(c: AppContext, rt: Runtime, user: ApiUser): Promise<Resp
   if (body instanceof Response) return body;
   const state = toLinkingState(body.state);
   const attempt = state && (await readAttemptByState(rt.db, await hashOfState(state)));
-  if (!state || !attempt || attempt.browser_hash !== null) return problem("state_unknown");
+  if (!state || !attempt || attempt.browserHash !== null) return problem("state_unknown");
 
-  const wrongUser = attempt.user_id !== user.userId;
+  const wrongUser = attempt.userId !== user.userId;
   if ("error" in body) {
     if (wrongUser) return problem("wrong_user");
     return completionResponse(
       c,
-      attempt.skill_id,
-      await presentError(rt, { attempt, state, faultsEndIt: false }, body.error),
+      attempt.skillId,
+      await presentError(rt, { attempt, state, failuresEndIt: false }, body.error),
     );
   }
   const code = "code" in body ? toAmazonCode(body.code) : await openResult(rt, attempt.id, state, body.result);
@@ -110,7 +110,7 @@ async function complete(c: AppContext, rt: Runtime, user: ApiUser): Promise<Resp
     await refuseWrongUser(rt, attempt, user.userId);
     return problem("wrong_user");
   }
-  return completionResponse(c, attempt.skill_id, await presentCode(rt, { attempt, state, faultsEndIt: false }, code));
+  return completionResponse(c, attempt.skillId, await presentCode(rt, { attempt, state, failuresEndIt: false }, code));
 }
 
 function completionResponse(c: AppContext, skillId: string, completion: Completion): Response {
@@ -119,7 +119,7 @@ function completionResponse(c: AppContext, skillId: string, completion: Completi
       return json(c, { skillId, status: "linked" });
     case "ended":
       return problem(publicReason(completion.reason), remedyFor(completion.reason));
-    case "passing":
+    case "transient":
       return problem(
         completion.code,
         "Present the same code again.",
@@ -127,7 +127,7 @@ function completionResponse(c: AppContext, skillId: string, completion: Completi
         completion.retryAfter ? { "retry-after": String(completion.retryAfter) } : {},
       );
     case "in_progress":
-    // Without a session the only condition that can fail is a claim that somebody else has just won.
+    // No session is checked here, so what did not hold is that another request has just started a run.
     case "session_ended":
       return problem("in_progress", undefined, {}, { "retry-after": "2" });
     case "state_used":
@@ -137,7 +137,7 @@ function completionResponse(c: AppContext, skillId: string, completion: Completi
   }
 }
 
-function describe(link: Link) {
+function describe(link: LinkView) {
   return {
     skillId: link.skillId,
     name: link.name,

@@ -1,4 +1,4 @@
-// What the company's mobile app claims: the association files of both platforms, and the address Alexa opens it with.
+// For the company's mobile app: the association files of both platforms, and the URL that Alexa opens the app with.
 import { Hono } from "hono/tiny";
 import { problem } from "../http/problem.ts";
 import { seeOther } from "../http/respond.ts";
@@ -18,7 +18,7 @@ export const deepLinkRoutes = new Hono<AppEnv>()
     return associationFile(c as AppContext, androidApps.size === 0 ? undefined : androidStatements(androidApps));
   })
   .get("/app/authorize", (c) => {
-    // No app took the address: the browser goes on with the very same bytes (B1).
+    // The app is not installed: the browser goes on with the same query, byte for byte.
     const query = rawQueryOf(c.req.url);
     return seeOther(c as AppContext, query === "" ? "/authorize" : `/authorize?${query}`);
   });

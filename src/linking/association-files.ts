@@ -1,4 +1,4 @@
-// Association files: which apps may open our links. Only `/app/*` is claimed; ordinary pages stay in the browser.
+// Association files: which apps may open our links. They claim `/app/*` only; ordinary pages stay in the browser.
 
 /** The one path that apps claim. */
 const CLAIMED_PATH = "/app/*";

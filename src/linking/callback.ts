@@ -1,4 +1,4 @@
-// Where Amazon's answer arrives: in the browser that started the linking it completes; for the app it is handed on and stays nowhere (S1).
+// Amazon's redirect back to us. In the browser that started the attempt it completes; for the app it is passed on, and nothing is stored.
 import { Hono } from "hono/tiny";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { browserOf } from "../http/browser.ts";
@@ -7,8 +7,6 @@ import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { currentSession } from "../sign-in/session.ts";
 import { readAttemptByState, type StartedAttempt } from "../storage/attempts/started.ts";
-import { conditionOf } from "../storage/d1.ts";
-import { sessionHolds } from "../storage/users/sessions.ts";
 import { type Completion, presentCode, presentError } from "./complete.ts";
 import {
   renderBadAddress,
@@ -28,14 +26,14 @@ export const callbackRoutes = new Hono<AppEnv>()
   .get(BROWSER_CALLBACK, (c) => takeCallback(c as AppContext, BROWSER_CALLBACK))
   .get(APP_CALLBACK, (c) => takeCallback(c as AppContext, APP_CALLBACK));
 
-interface AmazonAnswer {
-  /** undefined: not in the form of our states, so known to be unknown. */
+interface CallbackQuery {
+  /** undefined: it cannot be a state of ours. */
   readonly state: LinkingState | undefined;
-  readonly answered: { readonly code: AmazonCode } | { readonly error: string };
+  readonly result: { readonly code: AmazonCode } | { readonly error: string };
 }
 
-/** Amazon's answer; undefined when a parameter is missing, repeated, oversized, or code and error come together. */
-function parseAnswer(query: string): AmazonAnswer | undefined {
+/** The callback's parameters; undefined when one is missing, repeated or oversized, or when there is both a code and an error. */
+function parseCallback(query: string): CallbackQuery | undefined {
   if (query.length > LONGEST_QUERY) return undefined;
   const parameters = parseRawQuery(query);
   const values = ["state", "code", "error"].map((name) => parameters.get(name) ?? []);
@@ -43,44 +41,42 @@ function parseAnswer(query: string): AmazonAnswer | undefined {
   const [state, code, error] = values.map((occurrences) => occurrences[0]?.value || undefined);
   if (state === undefined || (code === undefined) === (error === undefined)) return undefined;
   if (error !== undefined) {
-    return error.length <= LONGEST_ERROR ? { state: toLinkingState(state), answered: { error } } : undefined;
+    return error.length <= LONGEST_ERROR ? { state: toLinkingState(state), result: { error } } : undefined;
   }
   const amazonCode = toAmazonCode(code ?? "");
-  return amazonCode && { state: toLinkingState(state), answered: { code: amazonCode } };
+  return amazonCode && { state: toLinkingState(state), result: { code: amazonCode } };
 }
 
 async function takeCallback(c: AppContext, path: string): Promise<Response> {
   const rt = c.var.runtime;
-  const answer = parseAnswer(rawQueryOf(c.req.url));
-  if (!answer) return renderBadAddress(c);
-  const { state, answered } = answer;
+  const query = parseCallback(rawQueryOf(c.req.url));
+  if (!query) return renderBadAddress(c);
+  const { state, result } = query;
   const attempt = state && (await readAttemptByState(rt.db, await hashOfState(state)));
-  if (!state || !attempt || attempt.redirect_uri !== rt.issuer + path) return renderUnknownState(c);
-  return attempt.browser_hash === null
-    ? handOn(c, attempt, state, answered)
-    : completeHere(c, attempt, state, answered);
+  if (!state || !attempt || attempt.redirectUri !== rt.issuer + path) return renderUnknownState(c);
+  return attempt.browserHash === null ? passOn(c, attempt, state, result) : completeHere(c, attempt, state, result);
 }
 
-/** For a linking of the app: what Amazon answered goes on to the app's own return URL, sealed; nothing is stored. */
-async function handOn(
+/** For an attempt started through the API: what Amazon sent goes on to the app's return URL, sealed; nothing is stored. */
+async function passOn(
   c: AppContext,
   attempt: StartedAttempt,
   state: LinkingState,
-  answered: AmazonAnswer["answered"],
+  result: CallbackQuery["result"],
 ): Promise<Response> {
   const rt = c.var.runtime;
-  if (attempt.return_to === null || attempt.expires_at <= rt.now()) return renderUnknownState(c);
-  if ("error" in answered) {
-    const reason = reasonOfAmazonError(answered.error);
+  if (attempt.returnTo === null || attempt.expiresAt <= rt.now()) return renderUnknownState(c);
+  if ("error" in result) {
+    const reason = reasonOfAmazonError(result.error);
     const outcome =
       reason === "amazon_denied" ? { status: "cancelled" } : { status: "failed", reason: publicReason(reason) };
-    return seeOther(c, withQuery(attempt.return_to, { ...outcome, state }));
+    return seeOther(c, withQuery(attempt.returnTo, { ...outcome, state }));
   }
-  const result = await sealResult(rt, attempt.id, state, answered.code);
-  return seeOther(c, withQuery(attempt.return_to, { status: "parked", state, result }));
+  const sealed = await sealResult(rt, attempt.id, state, result.code);
+  return seeOther(c, withQuery(attempt.returnTo, { status: "parked", state, result: sealed }));
 }
 
-/** Whether a person goes there: a look ahead by the browser or a mail scanner must not spend anything (P2). */
+/** Whether a person opened the URL: a prefetch by the browser or a mail scanner must not spend anything. */
 function isNavigation(c: AppContext): boolean {
   const purpose = `${c.req.header("sec-purpose") ?? ""} ${c.req.header("purpose") ?? ""} ${c.req.header("x-moz") ?? ""}`;
   return c.req.method === "GET" && !/prefetch|prerender|preview/i.test(purpose);
@@ -90,11 +86,11 @@ async function completeHere(
   c: AppContext,
   attempt: StartedAttempt,
   state: LinkingState,
-  answered: AmazonAnswer["answered"],
+  result: CallbackQuery["result"],
 ): Promise<Response> {
   const rt = c.var.runtime;
   if (!isNavigation(c)) {
-    // No success: a prefetched answer must not be shown when the person really comes.
+    // An error, so that the browser does not show the prefetched response when the person opens the URL.
     c.header("cache-control", "no-store");
     c.header("retry-after", "1");
     return c.body(null, 503);
@@ -102,18 +98,18 @@ async function completeHere(
   const browserHash = await browserOf(c);
   const session = await currentSession(c, browserHash);
   const same =
-    attempt.browser_hash === browserHash &&
-    session?.userId === attempt.user_id &&
-    session.sessionId === attempt.session_id;
+    attempt.browserHash === browserHash &&
+    session?.userId === attempt.userId &&
+    session.sessionId === attempt.sessionId;
   if (!session || !same) {
-    rt.log.alert("callback_elsewhere", { attemptId: attempt.id, traceId: attempt.trace_id });
+    rt.log.alert("callback_elsewhere", { attemptId: attempt.id, traceId: attempt.traceId });
     return renderElsewhere(c);
   }
-  const presentation = { attempt, state, condition: conditionOf(sessionHolds(session)), faultsEndIt: true };
+  const presentation = { attempt, state, session, failuresEndIt: true };
   const completion =
-    "code" in answered
-      ? await presentCode(rt, presentation, answered.code)
-      : await presentError(rt, presentation, answered.error);
+    "code" in result
+      ? await presentCode(rt, presentation, result.code)
+      : await presentError(rt, presentation, result.error);
   return goBack(c, attempt, state, completion);
 }
 
@@ -129,13 +125,13 @@ function goBack(
     case "session_ended":
       return renderElsewhere(c);
     case "state_used":
-    case "passing":
+    case "transient":
       return renderUnknownState(c);
     case "linked":
     case "ended":
     case "expired": {
-      if (attempt.return_to === null) return renderOutcome(c, attempt, completion);
-      return seeOther(c, withQuery(attempt.return_to, { ...outcomeOf(completion), state }));
+      if (attempt.returnTo === null) return renderOutcome(c, attempt, completion);
+      return seeOther(c, withQuery(attempt.returnTo, { ...outcomeOf(completion), state }));
     }
   }
 }

@@ -1,4 +1,4 @@
-// Linking when our own storage fails, or a run dies half-way.
+// Linking when our own storage fails, or an isolate dies during a run.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Amazon } from "../../test/support/amazon.ts";
 import { type AppUser, rows } from "../../test/support/app-user.ts";
@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-describe("faults of ours", () => {
+describe("failures of ours", () => {
   it("C1: links although KV fails on every call", async () => {
     service.meter.faults.push({ when: (trip) => trip.store === "CODES", throws: "before" });
     await link(amazon, ada);
@@ -40,8 +40,8 @@ describe("faults of ours", () => {
         expect([200, 422, 503], `${throws} trip ${at}: ${first.status}`).toContain(first.status);
         await first.text();
         service.meter.clear();
-        // A lease that storage did not let us give back runs out.
-        service.clock.advance(26_000);
+        // A run whose end could not be stored blocks the attempt until its time is over.
+        service.clock.advance(46_000);
         const again = await ada.complete({ state: next.state, code: next.code });
         expect(again.status, `${throws} trip ${at}`).toBe(refused ? 422 : 200);
         await again.text();
@@ -51,7 +51,7 @@ describe("faults of ours", () => {
     }
   }, 120_000);
 
-  it("a run that died is taken over after its lease, from Amazon's tokens on", async () => {
+  it("when an isolate dies in a run, the same code may come again after 45 seconds, and goes on from Amazon's tokens", async () => {
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
     let dead = true;
     amazon.faults.push((seen) => (seen.what === "enable" && dead ? new Promise<Response>(() => {}) : undefined));
@@ -61,14 +61,14 @@ describe("faults of ours", () => {
       "in_progress",
     );
     dead = false;
-    service.clock.advance(26_000);
+    service.clock.advance(46_000);
     expect((await ada.callOnly("POST", "/api/links/complete", { state, code: amazonCode })).status).toBe(200);
     expect(amazon.calls("lwa")).toHaveLength(1);
     expect(await livingGrants(ada.userId)).toHaveLength(1);
   });
 });
 
-it("a run that comes back to life after another took over does not undo the other's link", async () => {
+it("a run that goes on after another has started does not undo the other's link", async () => {
   const { state, code } = await startAndApprove(amazon, ada);
   let wake = () => {};
   amazon.faults.push((seen, usual) => {
@@ -82,7 +82,7 @@ it("a run that comes back to life after another took over does not undo the othe
   });
   const slow = ada.callOnly("POST", "/api/links/complete", { state, code });
   await vi.waitUntil(() => amazon.linked.size === 1);
-  service.clock.advance(26_000);
+  service.clock.advance(46_000);
   expect((await ada.callOnly("POST", "/api/links/complete", { state, code })).status).toBe(200);
   wake();
   expect((await slow).status).toBe(200);

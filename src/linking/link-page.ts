@@ -18,7 +18,7 @@ import { renderConsentPage } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import { renderBadAddress, renderCancelled } from "./outcome-pages.tsx";
-import { amazonAddresses, BROWSER_CALLBACK, start, withQuery } from "./start.ts";
+import { amazonUrls, BROWSER_CALLBACK, start, withQuery } from "./start.ts";
 import { stateOfTransaction } from "./state.ts";
 
 /** Our own parameter, last in the query: the attempt that a sign-in began goes on with the consent. */
@@ -228,7 +228,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
           : seeOther(c, withQuery(returnTo, { status: "cancelled" }));
       }
       rt.metrics.count("linking_started", skill.id);
-      const addresses = await amazonAddresses(rt, attempt, skill.lwa?.clientId ?? "", state);
+      const addresses = await amazonUrls(rt, attempt, skill.lwa?.clientId ?? "", state);
       return seeOther(c, via === "alexa_app" ? addresses.alexaAppUrl : addresses.loginWithAmazonUrl);
     }
   }

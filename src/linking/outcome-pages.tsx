@@ -1,5 +1,4 @@
-// What a customer sees when a linking ends on a page of ours, waits, or cannot go on here.
-
+// What a customer sees when an attempt ends on a page of ours, is still running, or cannot go on here.
 import type { AppContext } from "../runtime.ts";
 import type { StartedAttempt } from "../storage/attempts/started.ts";
 import { messagesFor } from "../ui/messages.ts";
@@ -10,11 +9,11 @@ import { publicReason } from "./reasons.ts";
 
 type Final = Extract<Completion, { outcome: "linked" | "ended" | "expired" }>;
 
-/** What was to be linked: where "start again" leads. */
-type Linked = Pick<StartedAttempt, "skill_id">;
+/** What "start again" links to. */
+type Again = Pick<StartedAttempt, "skillId">;
 
 /** For attempts that were started without a return URL. */
-export function renderOutcome(c: AppContext, attempt: Linked, completion: Final): Promise<Response> {
+export function renderOutcome(c: AppContext, attempt: Again, completion: Final): Promise<Response> {
   const { text } = messagesFor(c);
   if (completion.outcome === "linked") return card(c, text.linkedTitle, text.linkedMessage);
   if (completion.outcome === "expired") return card(c, text.linkFailedTitle, text.linkExpiredMessage, attempt);
@@ -24,13 +23,13 @@ export function renderOutcome(c: AppContext, attempt: Linked, completion: Final)
   return card(c, text.linkFailedTitle, known[reason] ?? text.linkFailedMessage, attempt);
 }
 
-/** The page after "no", where there is no address to return to. */
-export function renderCancelled(c: AppContext, attempt: Linked): Promise<Response> {
+/** The page after a denial, when there is no return URL. */
+export function renderCancelled(c: AppContext, attempt: Again): Promise<Response> {
   const { text } = messagesFor(c);
   return card(c, text.linkCancelledTitle, text.linkCancelledMessage, attempt);
 }
 
-function card(c: AppContext, title: string, message: string, again?: Linked): Promise<Response> {
+function card(c: AppContext, title: string, message: string, again?: Again): Promise<Response> {
   const { text } = messagesFor(c);
   return renderPage(
     c,
@@ -41,7 +40,7 @@ function card(c: AppContext, title: string, message: string, again?: Linked): Pr
       <p class="hint">{text.closePage}</p>
       <ButtonRow>
         {again === undefined ? null : (
-          <a class="button" href={`/link/${encodeURIComponent(again.skill_id)}`}>
+          <a class="button" href={`/link/${encodeURIComponent(again.skillId)}`}>
             {text.startAgain}
           </a>
         )}
@@ -53,7 +52,7 @@ function card(c: AppContext, title: string, message: string, again?: Linked): Pr
   );
 }
 
-/** Amazon is at work: the page asks again by itself. */
+/** A run is under way: the page reloads itself. */
 export function renderWaiting(c: AppContext): Promise<Response> {
   const { text } = messagesFor(c);
   return renderPage(
@@ -66,19 +65,19 @@ export function renderWaiting(c: AppContext): Promise<Response> {
   );
 }
 
-/** The callback arrived in another browser or session than the one that started it (S1, S3): nothing is spent. */
+/** The callback arrived in another browser or session than the one that started the attempt: nothing is spent. */
 export function renderElsewhere(c: AppContext): Promise<Response> {
   const { text } = messagesFor(c);
   return renderErrorPage(c, { status: 403, title: text.linkElsewhereTitle, message: text.linkElsewhereMessage });
 }
 
-/** No linking of this address is under way. */
+/** No attempt with this state is under way. */
 export function renderUnknownState(c: AppContext): Promise<Response> {
   const { text } = messagesFor(c);
   return renderErrorPage(c, { status: 400, title: text.linkFailedTitle, message: text.linkExpiredMessage });
 }
 
-/** The address itself is wrong: something is missing, repeated or too long. */
+/** The URL itself is wrong: a parameter is missing, repeated or too long. */
 export function renderBadAddress(c: AppContext, message?: string): Promise<Response> {
   const { text } = messagesFor(c);
   return renderErrorPage(c, {

@@ -1,8 +1,8 @@
-// Why a linking did not succeed: the tag inside, and the one mapper to what the JSON API and return URLs say outside.
+// Why an attempt did not succeed: the tagged reason, and the one mapping to the code that the JSON API and return URLs use.
 import { ENABLEMENT_FAILURES, type EnablementFailureReason } from "../amazon/enablement-failures.ts";
 import type { ProblemCode } from "../http/problem.ts";
 
-/** Errors that Login with Amazon's authorization answer may carry (RFC 6749 §4.1.2.1). Anything else is `amazon_error_other`. */
+/** Errors of Login with Amazon's authorization response (RFC 6749 §4.1.2.1). Anything else is `amazon_error_other`. */
 const AMAZON_ERRORS = [
   "invalid_request",
   "invalid_scope",
@@ -24,13 +24,13 @@ export type FailureReason =
   | "unlinked_meanwhile"
   | "wrong_user";
 
-/** The tag of an error in Amazon's callback. Its text never reaches a page or a URL of ours (L5). */
+/** The tagged reason for an error in Amazon's callback. Amazon's text never reaches a page or a URL of ours. */
 export function reasonOfAmazonError(error: string): FailureReason {
   if (error === "access_denied") return "amazon_denied";
   return `amazon_error_${AMAZON_ERRORS.find((known) => known === error) ?? "other"}`;
 }
 
-/** What is said outside. */
+/** The codes for clients. */
 export type PublicReason = Extract<
   ProblemCode,
   | "amazon_denied"
@@ -47,7 +47,7 @@ function isEnablementFailure(reason: string): reason is EnablementFailureReason 
   return Object.hasOwn(ENABLEMENT_FAILURES, reason);
 }
 
-/** The public code of a tagged reason, also of one read from a row that an older version wrote. */
+/** The public code of a tagged reason. A reason that this version does not know is `amazon_denied`. */
 export function publicReason(reason: string): PublicReason {
   if (isEnablementFailure(reason)) return ENABLEMENT_FAILURES[reason].code;
   if (reason.startsWith("amazon_code_rejected")) return "amazon_code_rejected";

@@ -1,4 +1,4 @@
-// Starting an attempt: the row, and the addresses at Amazon that the customer is sent to.
+// Starting an attempt: its row, and the URLs at Amazon that the customer is sent to.
 
 import { randomId } from "../crypto/random.ts";
 import { appendToUri } from "../oauth/raw-query.ts";
@@ -35,7 +35,7 @@ export type StartOutcome =
   | { readonly outcome: "started"; readonly attempt: StartedAttempt; readonly skill: Skill }
   | { readonly outcome: "skill_not_found" | "no_lwa_credentials" | "return_to_not_allowed" | "session_ended" };
 
-/** Starts an attempt, or says which rule forbids it. One storage trip. */
+/** Starts an attempt, or returns which rule forbids it. One storage round trip. */
 export async function start(rt: Runtime, request: StartRequest): Promise<StartOutcome> {
   const { skill, attempt } = await startAttempt(
     rt.db,
@@ -66,24 +66,24 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
   return { outcome: "session_ended" };
 }
 
-export interface AmazonAddresses {
+export interface AmazonUrls {
   readonly alexaAppUrl: string;
   readonly loginWithAmazonUrl: string;
 }
 
-/** Where the customer approves: in the Alexa app, or at Login with Amazon. Both end at the linking's redirect URI with one state. */
-export async function amazonAddresses(
+/** Where the customer approves: in the Alexa app, or at Login with Amazon. Both end at the attempt's redirect URI, with the same state. */
+export async function amazonUrls(
   rt: Runtime,
   attempt: StartedAttempt,
   lwaClientId: string,
   state: LinkingState,
-): Promise<AmazonAddresses> {
+): Promise<AmazonUrls> {
   const challenge = await codeChallengeOf(await codeVerifierOf(rt, attempt.id, state));
   const common = {
     client_id: lwaClientId,
     scope: ACCOUNT_LINKING_SCOPE,
     response_type: "code",
-    redirect_uri: attempt.redirect_uri,
+    redirect_uri: attempt.redirectUri,
     state,
     code_challenge: challenge,
     code_challenge_method: "S256",
@@ -99,7 +99,7 @@ export async function amazonAddresses(
   };
 }
 
-/** Appends parameters to a URL as it stands; its own query keeps its bytes (B2). */
+/** Appends parameters to a URL. Its own query keeps its bytes. */
 export function withQuery(url: string, parameters: Readonly<Record<string, string>>): string {
   return appendToUri(
     url,

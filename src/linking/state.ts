@@ -1,4 +1,4 @@
-// What travels with an attempt: its state, Amazon's PKCE verifier, and the sealed result of a callback. None of it is stored in clear.
+// What goes with an attempt: its state, the PKCE verifier for Amazon, and the sealed result of a callback. None of it is stored in the clear.
 import * as z from "zod/mini";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { toBase64Url } from "../crypto/encoding.ts";
@@ -7,7 +7,7 @@ import { randomSecret } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";
 
-/** The master key's id, then 256 bits: the verifier is derived with the same key at the end as at the start. */
+/** The master key's id, then 256 bits: the same key derives the verifier at the start and at the end. */
 const STATE = /^[A-Za-z0-9_-]{49}$/;
 const KEY_ID_LENGTH = 6;
 const RESULT_LIFETIME_MS = 5 * 60 * 1000;
@@ -24,18 +24,18 @@ export function newState(rt: Runtime): LinkingState {
   return `${rt.keyring.keyId}${randomSecret(32)}` as LinkingState;
 }
 
-/** The state of a form's transaction: posting the form again gives the same one. */
+/** The state of a form's transaction. Posting the form again gives the same one. */
 export async function stateOfTransaction(rt: Runtime, attemptId: string, keyId: string): Promise<LinkingState> {
   const bytes = await rt.keyring.derive("linking-state", `state ${attemptId}`, keyId);
   return `${keyId}${toBase64Url(bytes)}` as LinkingState;
 }
 
-/** Under which a linking is found again; the state itself is not stored. */
+/** What an attempt is found by; the state itself is not stored. */
 export function hashOfState(state: LinkingState): Promise<string> {
   return sha256(`linking state ${state}`);
 }
 
-/** The verifier for Login with Amazon (RFC 7636 §4.1): 43 characters that only this server can make. */
+/** The verifier for Login with Amazon (RFC 7636 §4.1): 43 characters that only this server can derive. */
 export async function codeVerifierOf(rt: Runtime, attemptId: string, state: LinkingState): Promise<string> {
   const keyId = state.slice(0, KEY_ID_LENGTH);
   return toBase64Url(await rt.keyring.derive("linking-state", `verifier ${attemptId}`, keyId));
@@ -48,12 +48,12 @@ export function codeChallengeOf(verifier: string): Promise<string> {
 
 const resultSchema = z.object({ state: z.string(), code: z.string() });
 
-/** Seals what Amazon answered for the person who approved: it goes with the redirect and stays nowhere (S1). Five minutes. */
+/** Seals Amazon's code for the person who approved. It goes with the redirect and is not stored. Valid for five minutes. */
 export function sealResult(rt: Runtime, attemptId: string, state: LinkingState, code: AmazonCode): Promise<string> {
   return sealJson(rt.keyring, "linking-result", attemptId, { state, code }, rt.now() + RESULT_LIFETIME_MS);
 }
 
-/** Amazon's code of a result that was sealed for this linking and state; undefined when forged, expired or another's. */
+/** Amazon's code from a result that was sealed for this attempt and state; undefined when forged, expired or of another attempt. */
 export async function openResult(
   rt: Runtime,
   attemptId: string,

@@ -117,15 +117,21 @@ describe("L8: the true state", () => {
     expect(amazon.calls("lwa", "look")).toEqual(["lwa", "look NA", "look NA"]);
   });
 
-  it("a refused refresh means that the customer disabled the skill; our own bad credentials mean nothing", async () => {
+  it("a refused refresh forgets Amazon's tokens and no more; our own bad credentials change nothing", async () => {
     await link(amazon, ada);
     service.clock.advance(2 * HOUR_MS);
     const app = await appUser(service, ada.userId);
     amazon.faults.push((seen) => (seen.what === "lwa" ? jsonAnswer({ error: "invalid_client" }, 401) : undefined));
     expect(await status(app)).toMatchObject({ status: "unknown" });
+    expect(await rows("SELECT grant_id FROM amazon_tokens")).toHaveLength(1);
     amazon.faults.length = 0;
+    const held = amazon.linked.get("amazon-account-1")?.refresh_token ?? "";
     amazon.disable("amazon-account-1");
-    expect(await status(app)).toMatchObject({ status: "not_linked" });
+    expect(await status(app)).toMatchObject({ status: "linked", checkedAt: null, grants: [{ flow: "app_to_app" }] });
+    expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
+    const refreshed = await service.request("/token", refresh(held));
+    expect(refreshed.status).toBe(200);
+    await refreshed.text();
   });
 
   it("one ended link of two leaves the other", async () => {
@@ -228,10 +234,10 @@ describe("L8: the true state", () => {
       amazon.seen.length = 0;
     });
 
-    it("20 checks at once refresh once, and all say linked", async () => {
+    it("20 checks at once all report linked, and the successor is kept", async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => status()));
       expect(answers.map((answer) => answer.status)).toEqual(Array(20).fill("linked"));
-      expect(amazon.calls("lwa")).toEqual(["lwa"]);
+      expect(await rows("SELECT grant_id FROM amazon_tokens")).toHaveLength(1);
       service.clock.advance(2 * HOUR_MS);
       expect(await status(await appUser(service, ada.userId))).toMatchObject({ status: "linked" });
     });
@@ -244,14 +250,14 @@ describe("L8: the true state", () => {
       expect(await status(await appUser(service, ada.userId))).toMatchObject({ status: "linked" });
     });
 
-    it("a refresh that broke off before its successor was kept costs the knowledge, not the link", async () => {
-      service.meter.faults.push({ when: (trip) => trip.sql.includes("refreshing_until = NULL"), throws: "before" });
+    it("a refresh whose tokens could not be stored costs Amazon's tokens, not the link", async () => {
+      service.meter.faults.push({ when: (trip) => trip.sql.includes("UPDATE amazon_tokens"), throws: "before" });
       expect((await ada.call("GET", LINK)).status).toBe(503);
       service.meter.clear();
       service.clock.advance(60_000);
-      expect(await status()).toMatchObject({ status: "unknown" });
+      expect(await status()).toMatchObject({ status: "linked", checkedAt: null });
       expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
-      expect(await rows("SELECT details FROM audit WHERE kind = 'gateway_tokens_dropped'")).toEqual([
+      expect(await rows("SELECT details FROM audit WHERE kind = 'amazon_tokens_forgotten'")).toEqual([
         { details: "refresh_rejected" },
       ]);
       expect(await status()).toMatchObject({ status: "linked", checkedAt: null });

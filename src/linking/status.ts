@@ -1,9 +1,8 @@
-// Whether a user is linked: our grants, corrected by what Alexa says where we hold Amazon's tokens (L8).
+// Whether a user is linked: our grants, corrected by what Alexa reports where we hold Amazon's tokens.
 import { findEnablement } from "../amazon/enablement.ts";
-import { freshHeldToken } from "../amazon/held-token.ts";
-import { EXPIRY_MARGIN_MS } from "../amazon/lwa.ts";
+import { freshToken } from "../amazon/held-token.ts";
 import type { Runtime } from "../runtime.ts";
-import { openTokens } from "../storage/amazon/amazon-tokens.ts";
+import type { Stage } from "../storage/attempts/attempts.ts";
 import type { LinkLevel } from "../storage/grants/link-levels.ts";
 import {
   type LinkedGrant,
@@ -11,49 +10,42 @@ import {
   listLinks,
   moveEnablement,
   readLinks,
-  revokeUnlinkedGrants,
+  revokeEndedLinks,
 } from "../storage/grants/links.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withAmazonDeadline } from "./amazon-deadline.ts";
 
-export interface Link {
+export interface LinkView {
   readonly skillId: string;
+  /** The skill's own: the one that link attempts enable by default. */
+  readonly stage: Stage;
   readonly name: string;
   readonly status: "linked" | "not_linked" | "unknown";
-  /** Milliseconds; null where Alexa was not asked. */
+  /** Milliseconds; null when Alexa was not asked. */
   readonly checkedAt: number | null;
   readonly grants: readonly {
     readonly id: string;
     readonly createdAt: number;
     readonly lastUsedAt: number;
     readonly flow: string;
-    /** Null until Alexa has shown it. */
+    /** null until Alexa has shown it. */
     readonly level: LinkLevel | null;
   }[];
 }
 
-/** Every skill of the deployment, as our rows say. One read; Alexa is not asked. */
-export async function linksOf(rt: Runtime, userId: string): Promise<Link[]> {
+/** Every skill of the deployment, from our rows alone. One read. */
+export async function linksOf(rt: Runtime, userId: string): Promise<LinkView[]> {
   const rows = await listLinks(rt.db, userId, rt.now());
-  const bySkill = Map.groupBy(rows, (row) => row.skill_id);
+  const bySkill = Map.groupBy(rows, (row) => row.skillId);
   return [...bySkill.values()].map((ofSkill) => {
-    const first = ofSkill[0] as ListedLink;
-    const grants = ofSkill.flatMap((row) =>
-      row.grant_id === null
-        ? []
-        : [
-            {
-              id: row.grant_id,
-              createdAt: row.created_at ?? 0,
-              lastUsedAt: row.last_used_at ?? 0,
-              flow: row.flow ?? "",
-              level: row.level,
-            },
-          ],
+    const [first] = ofSkill as [ListedLink];
+    const grants = ofSkill.flatMap(({ grantId, createdAt, lastUsedAt, flow, level }) =>
+      grantId === null ? [] : [{ id: grantId, createdAt, lastUsedAt, flow, level }],
     );
     return {
-      skillId: first.skill_id,
-      name: first.skill_name,
+      skillId: first.skillId,
+      stage: first.stage,
+      name: first.skillName,
       status: grants.length > 0 ? "linked" : "not_linked",
       checkedAt: null,
       grants,
@@ -61,75 +53,77 @@ export async function linksOf(rt: Runtime, userId: string): Promise<Link[]> {
   });
 }
 
-type Verdict = "linked" | "gone" | "unknown";
+/** `tokens_refused`: LWA no longer takes our tokens, so Alexa cannot be asked. The grant is as live as one without tokens. */
+type Verdict = "linked" | "gone" | "unknown" | "tokens_refused";
+interface Check {
+  readonly verdict: Verdict;
+  /** The tokens as they are stored now, sealed. */
+  readonly tokens: string;
+}
 
-/** More links than one person has with one skill; the others are shown as the rows say, and asked about when these are gone. */
-const ASKED_AT_ONCE = 10;
+/** More links than one person has with one skill; the others are reported from our rows. */
+const MOST_ASKED = 10;
 
 /**
- * One skill, asking Alexa for every grant whose Amazon tokens we hold. 404, 401 or not linked ends that grant and corrects the row; no
- * answer leaves the row alone. undefined: no such skill. `ask` false: as our rows say.
+ * One skill, asking Alexa for every grant whose Amazon tokens we hold. 404, 401 or a status other than linked ends that grant; no response
+ * changes nothing. undefined: no such skill. `ask` false: from our rows alone.
  */
 export async function linkOf(
   rt: Runtime,
   target: { readonly userId: string; readonly skillId: string },
   ask = true,
-): Promise<Link | undefined> {
+): Promise<LinkView | undefined> {
   const { skill, grants } = await readLinks(rt.db, target, rt.now());
   if (!skill) return undefined;
-  const asked = ask ? grants.filter(holdsTokens).slice(0, ASKED_AT_ONCE) : [];
-  const checks = await Promise.all(
-    asked.map(async (grant) => ({
-      grant,
-      verdict: await withAmazonDeadline(rt, check(rt, skill.id, grant), "unknown"),
-    })),
+  const asked = ask ? grants.filter(holdsTokens).slice(0, MOST_ASKED) : [];
+  const checks = new Map<string, Check>(
+    await Promise.all(
+      asked.map(async (grant) => {
+        const unknown: Check = { verdict: "unknown", tokens: grant.tokens };
+        return [grant.id, await withAmazonDeadline(rt, check(rt, skill.id, grant), unknown)] as const;
+      }),
+    ),
   );
-  const gone = checks.filter(({ verdict }) => verdict === "gone").map(({ grant }) => grant);
+  const verdictOf = (grant: LinkedGrant) => checks.get(grant.id)?.verdict;
+  const gone = [...checks].filter(([, { verdict }]) => verdict === "gone");
   if (gone.length > 0) {
-    await revokeUnlinkedGrants(
+    await revokeEndedLinks(
       rt.db,
-      gone.map(({ id, tokens }) => ({ grant_id: id, tokens })),
+      gone.map(([grantId, { tokens }]) => ({ grantId, tokens })),
       rt.now(),
     );
     deliverSoon(rt);
   }
-  const verdicts = new Map(checks.map(({ grant, verdict }) => [grant.id, verdict]));
-  const left = grants.filter((grant) => verdicts.get(grant.id) !== "gone");
-  const known = left.some((grant) => verdicts.get(grant.id) !== "unknown");
+  const left = grants.filter((grant) => verdictOf(grant) !== "gone");
+  const known = left.some((grant) => verdictOf(grant) !== "unknown");
+  const alexaAsked = asked.some((grant) => verdictOf(grant) !== "tokens_refused");
   return {
     skillId: skill.id,
+    stage: skill.stage,
     name: skill.name,
     status: known ? "linked" : left.length > 0 ? "unknown" : "not_linked",
-    checkedAt: asked.length > 0 ? rt.now() : null,
-    grants: left.map((grant) => ({
-      id: grant.id,
-      createdAt: grant.created_at,
-      lastUsedAt: grant.last_used_at,
-      flow: grant.flow,
-      level: grant.level,
-    })),
+    checkedAt: alexaAsked ? rt.now() : null,
+    grants: left.map(({ id, createdAt, lastUsedAt, flow, level }) => ({ id, createdAt, lastUsedAt, flow, level })),
   };
 }
 
-type HeldGrant = LinkedGrant & { readonly host: string; readonly tokens: string };
+type GrantWithTokens = LinkedGrant & {
+  readonly host: string;
+  readonly tokens: string;
+  readonly accessExpiresAt: number;
+};
 
-function holdsTokens(grant: LinkedGrant): grant is HeldGrant {
+function holdsTokens(grant: LinkedGrant): grant is GrantWithTokens {
   return grant.tokens !== null;
 }
 
-async function check(rt: Runtime, skillId: string, grant: HeldGrant): Promise<Verdict> {
-  let accessToken: string;
-  if ((grant.access_expires_at ?? 0) - EXPIRY_MARGIN_MS > rt.now()) {
-    const tokens = await openTokens(rt.keyring, { grantId: grant.id, purpose: "enablement" }, grant.tokens);
-    if (!tokens) return "unknown";
-    accessToken = tokens.accessToken;
-  } else {
-    const fresh = await freshHeldToken(rt, "enablement", { grantId: grant.id }, [skillId]);
-    if (fresh.outcome === "grant_unknown") return "gone";
-    if (fresh.outcome !== "fresh") return "unknown";
-    accessToken = fresh.accessToken;
-  }
-  const found = await findEnablement(rt, grant.host, { accessToken, skillId });
-  if (found.state === "linked" && found.host !== grant.host) await moveEnablement(rt.db, grant.id, found.host);
-  return found.state === "linked" || found.state === "unknown" ? found.state : "gone";
+async function check(rt: Runtime, skillId: string, grant: GrantWithTokens): Promise<Check> {
+  const { id: grantId, host, tokens, accessExpiresAt } = grant;
+  const token = await freshToken(rt, { grantId, purpose: "enablement", skillId, host, tokens, accessExpiresAt });
+  if (token.outcome === "refused") return { verdict: "tokens_refused", tokens };
+  if (token.outcome !== "fresh") return { verdict: "unknown", tokens };
+  const found = await findEnablement(rt, host, { accessToken: token.accessToken, skillId });
+  if (found.state === "linked" && found.host !== host) await moveEnablement(rt.db, grantId, found.host);
+  const known = found.state === "linked" || found.state === "unknown";
+  return { verdict: known ? found.state : "gone", tokens: token.stored };
 }

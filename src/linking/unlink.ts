@@ -1,20 +1,19 @@
-// Unlinking: ours ends at once, in one batch; then the skill is disabled at Amazon, now or by the scheduled work.
+// Unlinking: our grants end at once, in one batch; then the skill is disabled at Amazon, now or by the scheduled work.
 import { disableEnablement, findEnablement } from "../amazon/enablement.ts";
 import { EXPIRY_MARGIN_MS, freshAmazonTokens } from "../amazon/lwa.ts";
 import type { Runtime } from "../runtime.ts";
-import { openTokens } from "../storage/amazon/amazon-tokens.ts";
+import { openTokens, sealTokens } from "../storage/amazon/amazon-tokens.ts";
 import {
-  claimPendingUnlink,
-  duePendingUnlinks,
-  forgetPendingUnlink,
+  deletePendingUnlink,
   giveUpPendingUnlink,
   hasSuccessor,
   type PendingUnlink,
-  replacePendingTokens,
+  replaceUnlinkTokens,
   revokeLinks,
+  takeDueUnlinks,
 } from "../storage/amazon/unlinks.ts";
-import { StorageFault } from "../storage/d1.ts";
 import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills/skills.ts";
+import { StorageFault } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withAmazonDeadline } from "./amazon-deadline.ts";
 
@@ -23,7 +22,7 @@ export type UnlinkOutcome =
   | { readonly outcome: "skill_not_found" | "grant_not_found" };
 
 /**
- * Ends all of a user's links with a skill; with none there it is done already. `ask` false: Amazon is left to the scheduled work.
+ * Revokes all of a user's grants for a skill and disables the skill at Amazon; repeatable. `ask` false: the scheduled work calls Amazon.
  */
 export async function unlinkSkill(
   rt: Runtime,
@@ -36,7 +35,7 @@ export async function unlinkSkill(
   return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, rows.skill, ask) };
 }
 
-/** Ends one link of a user, whichever way it was made; ended before, it is done already. With `skillId`: only if it is of that skill. */
+/** The same for one grant of a user, whichever flow made it; with `skillId` only if it is of that skill. Repeatable. */
 export async function unlinkGrant(
   rt: Runtime,
   target: { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined },
@@ -46,11 +45,11 @@ export async function unlinkGrant(
   if (!rows.found) return { outcome: "grant_not_found" };
   deliverSoon(rt);
   const [first] = rows.pending;
-  const skill = first ? await readSkill(rt.db, first.skill_id) : undefined;
+  const skill = first && (await readSkill(rt.db, first.skillId));
   return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, skill, ask) };
 }
 
-/** What failed stays in its row. A fault of ours here is no fault of the unlinking, which has been committed. */
+/** What fails stays in the queue. The grants are revoked already, so an error here does not fail the request. */
 async function disableNow(
   rt: Runtime,
   pending: readonly PendingUnlink[],
@@ -58,10 +57,10 @@ async function disableNow(
   ask: boolean,
 ): Promise<"done" | "pending"> {
   if (!ask) return pending.length === 0 ? "done" : "pending";
-  const ended = await Promise.all(
-    pending.map((row) => withAmazonDeadline(rt, disable(rt, row, skill, row.created_at < rt.now()), false)),
+  const done = await Promise.all(
+    pending.map((row) => withAmazonDeadline(rt, disable(rt, row, skill, row.createdAt < rt.now()), false)),
   );
-  return ended.every((one) => one) ? "done" : "pending";
+  return done.every(Boolean) ? "done" : "pending";
 }
 
 async function disable(rt: Runtime, row: PendingUnlink, skill: Skill | undefined, late: boolean): Promise<boolean> {
@@ -74,13 +73,14 @@ async function disable(rt: Runtime, row: PendingUnlink, skill: Skill | undefined
   }
 }
 
+/** True when there is nothing left to do. `late`: time has passed since the grant ended. */
 async function disableAtAmazon(
   rt: Runtime,
   row: PendingUnlink,
   skill: Skill | undefined,
   late: boolean,
 ): Promise<boolean> {
-  const tokens = await openTokens(rt.keyring, { grantId: row.id, purpose: "enablement" }, row.tokens);
+  const tokens = await openTokens(rt.keyring, row.sealedFor, row.tokens);
   const credentials = skill && (await lwaCredentialsIfReadable(rt, skill));
   // Without credentials an access token that is still good will do.
   const usable = tokens && (credentials || tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now());
@@ -90,26 +90,33 @@ async function disableAtAmazon(
   }
   const fresh = await freshAmazonTokens(rt, credentials, tokens);
   if (fresh.outcome === "unavailable") return false;
-  let held = row.tokens;
+  let stored = row.tokens;
   if (fresh.outcome === "fresh") {
-    if (fresh.refreshed) held = await replacePendingTokens(rt.db, rt.keyring, row, fresh.tokens);
-    const key = { accessToken: fresh.tokens.accessToken, skillId: row.skill_id };
-    const done = (late && (await isLinkedAnew(rt, row, key))) || (await disableEnablement(rt, row.host, key));
+    if (fresh.refreshed) {
+      stored = await sealTokens(rt.keyring, row.sealedFor, fresh.tokens);
+      await replaceUnlinkTokens(rt.db, row, stored);
+    }
+    const key = { accessToken: fresh.tokens.accessToken, skillId: row.skillId };
+    const done = (late && (await needsNoDisabling(rt, row, key))) || (await disableEnablement(rt, row.host, key));
     if (!done) return false;
   }
-  await forgetPendingUnlink(rt.db, row.id, held);
+  await deletePendingUnlink(rt.db, row.id, stored);
   return true;
 }
 
-/** Time has passed: disabling must not end a link that somebody has made with the same Amazon account since. */
-async function isLinkedAnew(
+/**
+ * Asks Alexa before a late disabling: a customer may have linked again since, with the same Amazon account, and that link must stay; and a
+ * link attempt that failed may have left no link at all.
+ */
+async function needsNoDisabling(
   rt: Runtime,
   row: PendingUnlink,
   key: { readonly accessToken: string; readonly skillId: string },
 ): Promise<boolean> {
   const found = await findEnablement(rt, row.host, key);
+  if (found.state === "not_linked") return true;
   if (!(await hasSuccessor(rt.db, row, found.state === "linked" ? found.alexaUserId : null))) return false;
-  rt.log.info("unlink_superseded", { grantId: row.id });
+  rt.log.info("unlink_superseded", { grantId: row.grantId });
   return true;
 }
 
@@ -122,22 +129,18 @@ async function lwaCredentialsIfReadable(rt: Runtime, skill: Skill) {
   }
 }
 
-const MINUTE_MS = 60_000;
-const LONGEST_WAIT_MS = 6 * 60 * MINUTE_MS;
-const GIVE_UP_AFTER_MS = 30 * 24 * 60 * MINUTE_MS;
+const GIVE_UP_AFTER_MS = 30 * 24 * 60 * 60_000;
 
 /**
- * Disables at Amazon what could not be disabled at once: at most `limit` rows that are due at `dueAt` (milliseconds), each twice as late as
- * the last time. The number done.
+ * Disables at Amazon what could not be disabled at once: at most `limit` enablements that are due at `dueAt` (milliseconds). The number of
+ * those that are done.
  */
 export async function finishPendingUnlinks(rt: Runtime, limit: number, dueAt = rt.now()): Promise<number> {
   let done = 0;
-  for (const row of await duePendingUnlinks(rt.db, dueAt, limit)) {
-    const wait = Math.min(MINUTE_MS * 2 ** Math.min(row.attempts, 12), LONGEST_WAIT_MS);
-    if (!(await claimPendingUnlink(rt.db, row, rt.now() + wait))) continue;
-    const skill = await readSkill(rt.db, row.skill_id);
+  for (const row of await takeDueUnlinks(rt.db, dueAt, rt.now(), limit)) {
+    const skill = await readSkill(rt.db, row.skillId);
     if (await disable(rt, row, skill, true)) done++;
-    else if (rt.now() - row.created_at > GIVE_UP_AFTER_MS) {
+    else if (rt.now() - row.createdAt > GIVE_UP_AFTER_MS) {
       await giveUpPendingUnlink(rt.db, row, "amazon_out_of_reach", rt.now());
     }
   }

@@ -3,7 +3,7 @@ import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
-import { LOOKED_AT_CODE_STEP, noteCodeRefusal } from "../storage/attempts/code-refusals.ts";
+import { CODE_REFUSED_STEP, noteCodeRefusal } from "../storage/attempts/code-refusals.ts";
 import { StorageFault } from "../storage/d1.ts";
 import {
   type CodeRow,
@@ -222,7 +222,7 @@ async function considerReplay(
 /** Leaves the reason with the attempt, after the answer. */
 function refuse(rt: Runtime, codeHash: string, failure: TokenFailure): TokenFailure {
   rt.background(
-    noteCodeRefusal(rt.db, codeHash, `${LOOKED_AT_CODE_STEP}:${failure.reason}`, failure.reason, rt.now()).catch(
+    noteCodeRefusal(rt.db, codeHash, `${CODE_REFUSED_STEP}:${failure.reason}`, failure.reason, rt.now()).catch(
       (error: unknown) => rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
     ),
   );

@@ -260,7 +260,7 @@ describe("what fails is a problem, so that the backend's Lambda throws", () => {
       await env.DB.prepare("UPDATE grants SET revoked_at = 1").run();
       return Response.json({ access_token: "Atza|x", refresh_token: "Atzr|x", expires_in: 3600 });
     };
-    expect(await refusedWith(await send())).toBe("404 grant_not_found grant_ended");
+    expect(await refusedWith(await send())).toBe("404 grant_not_found grant_revoked");
     expect(await held()).toEqual([]);
   });
 });
@@ -274,7 +274,7 @@ it("a custom skill's grant costs a read of the grant, a read of the skill and on
   expect(service.meter.calls()).toEqual(["DB.first", "DB.first", "DB.batch"]);
   const [read] = service.meter.trips;
   const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${read?.sql}`)
-    .bind(0, "x", "[]", "x")
+    .bind("x", "x", "[]", 0, 0)
     .all<{ detail: string }>();
   const details = plan.results.map(({ detail }) => detail).join("\n");
   expect(details).toContain("grants_by_alexa_user");

@@ -180,7 +180,7 @@ describe("AcceptGrant that fails is an ErrorResponse with status 200", () => {
   it("a token that is not ours, has ended, or whose link has", async () => {
     const { tokens, grantId } = await link(service);
     const failed = async (token: string) =>
-      expect(await nameOf(await forward(directive(lwa.code(), token)))).toMatch(/no living link/);
+      expect(await nameOf(await forward(directive(lwa.code(), token)))).toMatch(/no live link/);
     await failed("Atza|foreign");
     await failed(`${tokens.access_token}x`);
     await env.DB.prepare("UPDATE grants SET revoked_at = 1 WHERE id = ?").bind(grantId).run();
@@ -196,7 +196,7 @@ describe("AcceptGrant that fails is an ErrorResponse with status 200", () => {
       .bind('["amzn1.ask.skill.other"]', SERVICE_CLIENT)
       .run();
     const { tokens } = await link(service);
-    expect(await nameOf(await forward(directive(lwa.code(), tokens.access_token)))).toMatch(/no living link/);
+    expect(await nameOf(await forward(directive(lwa.code(), tokens.access_token)))).toMatch(/no live link/);
     expect(lwa.seen).toEqual([]);
   });
 
@@ -210,7 +210,7 @@ describe("AcceptGrant that fails is an ErrorResponse with status 200", () => {
     ];
     for (const answer of answers) {
       lwa.answer = answer;
-      expect(await nameOf(await forward(directive("ANcode", tokens.access_token)))).toMatch(/did not answer/);
+      expect(await nameOf(await forward(directive("ANcode", tokens.access_token)))).toMatch(/did not respond/);
     }
     expect(await env.DB.prepare("SELECT steps FROM attempts").first<string>("steps")).toContain(
       "event_gateway_refused:amazon_unavailable",

@@ -1,8 +1,8 @@
-// POST /alexa/accept-grant: Alexa's permission to send events, forwarded by the skill's backend. A smart-home skill gets it as directive,
-// answered with the event to return; a custom skill as request (ask-sdk-model: Alexa.Authorization.Grant), answered with the response.
+// POST /alexa/accept-grant: Alexa's permission to send events, forwarded by the skill's backend. A smart-home skill receives a directive, and we
+// respond with the event that it returns; a custom skill receives a request (ask-sdk-model: Alexa.Authorization.Grant).
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { type GrantCodeOutcome, keepTokensOf } from "../amazon/grant-code.ts";
+import { type GrantCodeOutcome, storeTokensOfCode } from "../amazon/grant-code.ts";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { gatewayOrigin, REGIONS, type Region, regionOfEndpoint } from "../amazon/regions.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
@@ -14,7 +14,7 @@ import { verifyAccessToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { findTokenGrant, type GrantChoice, noteGrantRefused, type TokenGrant } from "../storage/amazon/held-tokens.ts";
 import type { Client } from "../storage/clients/clients.ts";
-import { StorageFault } from "../storage/d1.ts";
+import { StorageFault } from "../storage/sql.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
 const LARGEST_BODY_BYTES = 64 * 1024;
@@ -47,7 +47,7 @@ const id = z.string().check(z.minLength(1), z.maxLength(255));
 const REQUEST_TYPE = "Alexa.Authorization.Grant";
 const anyRequest = z.object({ request: z.object({ type: z.literal(REQUEST_TYPE) }) });
 
-/** A custom skill's request. It names no grantee: the account's token does, where the customer has linked, else the account's id. */
+/** A custom skill's request. It has no grantee: the account's token names the link, or, where the customer has not linked, the account's id. */
 export const grantRequestSchema = z.object({
   context: z.object({
     System: z.object({
@@ -63,33 +63,32 @@ export const grantRequestSchema = z.object({
 });
 
 type Refusal =
-  | Exclude<GrantCodeOutcome, "kept">
+  | Exclude<GrantCodeOutcome, "stored">
   | "directive_malformed"
   | "code_malformed"
-  /** The token is none of ours or has ended, the account's id is not known, or it is about a skill that this client does not serve. */
+  /** The token is not ours or has expired, the account's id is unknown, or the link is of a skill that this client does not serve. */
   | "grantee_unknown"
   | "storage_fault";
 
-/** For the developer who reads the backend's log; Alexa shows the customer nothing of it. */
+/** For the developer who reads the backend's log. Alexa does not show them to the customer. */
 const MESSAGES: Readonly<Record<Refusal, string>> = {
   directive_malformed: "The body is not an AcceptGrant directive.",
   code_malformed: "The grant's code cannot be one of Amazon's.",
-  grantee_unknown: "The grantee's token belongs to no living link of a skill that this client serves.",
+  grantee_unknown: "The grantee's token belongs to no live link of a skill that this client serves.",
   credentials_missing: "The skill has no LWA credentials for the event gateway.",
   code_rejected: "Login with Amazon rejected the code.",
-  amazon_unavailable: "Login with Amazon did not answer.",
-  grant_ended: "The link ended meanwhile.",
-  storage_fault: "Storage did not answer.",
+  amazon_unavailable: "Login with Amazon did not respond.",
+  grant_revoked: "The link ended meanwhile.",
+  storage_fault: "Storage did not respond.",
 };
 
-const NOBODY_KNOWN =
-  "No living link of that skill is known by the account's token, or else by Alexa's id of the account.";
+const UNKNOWN_ACCOUNT = "No live link of that skill is known by the account's token or by Alexa's id of the account.";
 
-/** The same as the answer to a custom skill's backend, whose Lambda throws then. */
+/** The problem codes for a custom skill's backend, whose Lambda throws then. */
 const CODES: Readonly<Record<Exclude<Refusal, "directive_malformed">, ProblemCode>> = {
   code_malformed: "invalid_body",
   grantee_unknown: "grant_not_found",
-  grant_ended: "grant_not_found",
+  grant_revoked: "grant_not_found",
   credentials_missing: "account_linking_not_supported",
   code_rejected: "amazon_code_rejected",
   amazon_unavailable: "amazon_unavailable",
@@ -99,7 +98,7 @@ const CODES: Readonly<Record<Exclude<Refusal, "directive_malformed">, ProblemCod
 export const acceptGrantRoutes = new Hono<AppEnv>();
 acceptGrantRoutes.post("/alexa/accept-grant", acceptGrant);
 
-/** Once the client is authenticated, every answer about the directive is 200 with an event that the backend returns as it is. */
+/** Once the client is authenticated, every response to a directive is 200 with an event that the backend returns as it is. */
 async function acceptGrant(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const client = await authenticateServiceClient(c);
@@ -134,19 +133,19 @@ async function acceptRequest(c: AppContext, client: Client, given: unknown, aske
   const region = asked ?? regionOfEndpoint(apiEndpoint, rt.config.amazon.apiHosts) ?? DEFAULT_REGION;
   const refused = await accept(rt, request.body.grant.code, grantee, region);
   if (refused === undefined) return json(c, { version: "1.0", response: {} });
-  const message = refused === "grantee_unknown" ? NOBODY_KNOWN : MESSAGES[refused];
+  const message = refused === "grantee_unknown" ? UNKNOWN_ACCOUNT : MESSAGES[refused];
   return problem(CODES[refused], message, { reason: refused });
 }
 
-/** Whom a grant is about. The token decides where there is one. */
+/** The customer whom a grant is about. The token decides when there is one. */
 interface Grantee {
   readonly token: string | undefined;
   readonly alexaUserId?: string | undefined;
-  /** Of which skills the link may be. */
+  /** The skills that the link may be of. */
   readonly skillIds: readonly string[];
 }
 
-/** Undefined when it is accepted, else why not. */
+/** undefined when it is accepted, else the reason. */
 async function accept(
   rt: Runtime,
   givenCode: string,
@@ -158,7 +157,7 @@ async function accept(
   try {
     const choice = await choiceOf(rt, grantee);
     const grant = choice && (await findTokenGrant(rt.db, PURPOSE, choice, grantee.skillIds, rt.now()));
-    return grant ? await keep(rt, code, grant, region) : refuse(rt, "grantee_unknown");
+    return grant ? await store(rt, code, grant, region) : refuse(rt, "grantee_unknown");
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
     rt.log.warn("storage_fault", { path: "/alexa/accept-grant", message: error.message.slice(0, 300) });
@@ -172,19 +171,19 @@ async function choiceOf(rt: Runtime, { token, alexaUserId }: Grantee): Promise<G
   return claims?.grant === undefined ? undefined : { grantId: claims.grant };
 }
 
-async function keep(rt: Runtime, code: AmazonCode, grant: TokenGrant, region: Region) {
-  const outcome = await keepTokensOf(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(region) });
-  if (outcome !== "kept") return refuse(rt, outcome, grant);
-  rt.metrics.count("accept_grant_ok", grant.skill_id);
+async function store(rt: Runtime, code: AmazonCode, grant: TokenGrant, region: Region) {
+  const outcome = await storeTokensOfCode(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(region) });
+  if (outcome !== "stored") return refuse(rt, outcome, grant);
+  rt.metrics.count("accept_grant_ok", grant.skillId);
   return undefined;
 }
 
 function refuse<Reason extends Refusal>(rt: Runtime, reason: Reason, grant?: TokenGrant): Reason {
-  rt.log.warn("accept_grant_failed", { reason, grantId: grant?.grant_id });
-  rt.metrics.count("accept_grant_failed", grant?.skill_id);
+  rt.log.warn("accept_grant_failed", { reason, grantId: grant?.grantId });
+  rt.metrics.count("accept_grant_failed", grant?.skillId);
   if (grant) {
     rt.background(
-      noteGrantRefused(rt.db, grant.grant_id, PURPOSE, reason, rt.now()).catch((error: unknown) =>
+      noteGrantRefused(rt.db, grant.grantId, PURPOSE, reason, rt.now()).catch((error: unknown) =>
         rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
       ),
     );

@@ -1,18 +1,13 @@
-// /api/event-gateway/token: what a skill's backend sends events to Alexa with, for one customer.
+// /api/event-gateway/token: Amazon's token with which a skill's backend sends events to Alexa, for one customer.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { freshHeldToken } from "../amazon/held-token.ts";
+import { gatewayToken } from "../amazon/held-token.ts";
 import { problem } from "../http/problem.ts";
 import { jsonBody } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import { verifyAccessToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import {
-  dropHeldTokens,
-  findTokenGrant,
-  type GatewayPurpose,
-  type GrantChoice,
-} from "../storage/amazon/held-tokens.ts";
+import { findTokenGrant, forgetTokens, type GatewayPurpose, type GrantChoice } from "../storage/amazon/held-tokens.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
@@ -40,9 +35,10 @@ type Body = z.output<typeof gatewayTokenBodySchema>;
 
 export const gatewayTokenRoutes = new Hono<AppEnv>();
 gatewayTokenRoutes.post("/api/event-gateway/token", giveToken);
-gatewayTokenRoutes.delete("/api/event-gateway/token", dropTokens);
+gatewayTokenRoutes.delete("/api/event-gateway/token", takeRefusal);
 
-interface Asked {
+/** Which tokens a request is about. */
+interface TokenRequest {
   readonly client: Client;
   readonly choice: GrantChoice;
   readonly purpose: GatewayPurpose;
@@ -50,9 +46,9 @@ interface Asked {
 
 async function giveToken(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const asked = await askedFor(c);
-  if (asked instanceof Response) return asked;
-  const token = await freshHeldToken(rt, asked.purpose, asked.choice, asked.client.skillIds);
+  const request = await requestOf(c);
+  if (request instanceof Response) return request;
+  const token = await gatewayToken(rt, request.purpose, request.choice, request.client.skillIds);
   switch (token.outcome) {
     case "fresh":
       return json(c, {
@@ -69,22 +65,24 @@ async function giveToken(c: AppContext): Promise<Response> {
   }
 }
 
-/** The gateway answered 403: the customer has disabled the skill, and the tokens are of no more use. Repeatable. */
-async function dropTokens(c: AppContext): Promise<Response> {
+/** The gateway responded 403: the customer has disabled the skill, and the tokens are useless. Repeatable. */
+async function takeRefusal(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const asked = await askedFor(c);
-  if (asked instanceof Response) return asked;
-  const grant = await findTokenGrant(rt.db, asked.purpose, asked.choice, asked.client.skillIds, rt.now());
+  const request = await requestOf(c);
+  if (request instanceof Response) return request;
+  const { purpose, choice, client } = request;
+  const grant = await findTokenGrant(rt.db, purpose, choice, client.skillIds, rt.now());
   if (!grant) return noSuchGrant();
-  if (grant.tokens !== null) await dropHeldTokens(rt.db, grant, asked.purpose, "gateway_refused", rt.now());
+  const { grantId, tokens } = grant;
+  if (tokens !== null) await forgetTokens(rt.db, { grantId, purpose, tokens }, "gateway_refused", rt.now());
   return noContent(c);
 }
 
 function noSuchGrant(): Response {
-  return problem("grant_not_found", "No living link of a skill that this client serves.");
+  return problem("grant_not_found", "No live link of a skill that this client serves.");
 }
 
-async function askedFor(c: AppContext): Promise<Asked | Response> {
+async function requestOf(c: AppContext): Promise<TokenRequest | Response> {
   const client = await authenticateServiceClient(c);
   if (client instanceof Response) return client;
   const body = await jsonBody(c, gatewayTokenBodySchema);
@@ -93,7 +91,7 @@ async function askedFor(c: AppContext): Promise<Asked | Response> {
   return choice ? { client, choice, purpose: body.purpose } : noSuchGrant();
 }
 
-/** An access token that has ended names nothing here. */
+/** undefined: an access token that is not ours or has expired. */
 async function choiceOf(rt: Runtime, body: Body): Promise<GrantChoice | undefined> {
   if (body.userId !== undefined) return { userId: body.userId, skillId: body.skillId };
   if (body.grantId !== undefined) return { grantId: body.grantId };

@@ -1,6 +1,6 @@
-// POST /alexa/reciprocal: Alexa hands over a code of Amazon's in the name of a linked customer (baby activity and health skills).
+// POST /alexa/reciprocal: Alexa sends a code of Amazon's for a linked customer (baby activity and health skills).
 import { Hono } from "hono/tiny";
-import { type GrantCodeOutcome, keepTokensOf } from "../amazon/grant-code.ts";
+import { type GrantCodeOutcome, storeTokensOfCode } from "../amazon/grant-code.ts";
 import { toAmazonCode } from "../amazon/lwa.ts";
 import { gatewayOrigin } from "../amazon/regions.ts";
 import { type OAuthError, oauthError, oauthSuccess } from "../http/oauth-error.ts";
@@ -39,12 +39,12 @@ async function reciprocate(c: AppContext): Promise<Response> {
   if (fields.get("client_id") !== claims.client_id) {
     return invalidRequest("client_id is not the client of the access token");
   }
-  // A token for a skill names it as its audience: those of apps and services open nothing here.
+  // The audience of a token for a skill is the skill. Tokens of apps and services are not accepted here.
   const skillIds = [claims.aud].flat();
   const grant = await findTokenGrant(rt.db, PURPOSE, { grantId: claims.grant }, skillIds, rt.now());
   if (!grant) return oauthError(INVALID_TOKEN);
-  const outcome = await keepTokensOf(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(REGION) });
-  if (outcome !== "kept") return refuse(rt, outcome, grant.grant_id);
+  const outcome = await storeTokensOfCode(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(REGION) });
+  if (outcome !== "stored") return refuse(rt, outcome, grant.grantId);
   return oauthSuccess({});
 }
 
@@ -52,7 +52,7 @@ function invalidRequest(description: string): Response {
   return oauthError({ status: 400, error: "invalid_request", description });
 }
 
-function refuse(rt: Runtime, outcome: Exclude<GrantCodeOutcome, "kept">, grantId: string): Response {
+function refuse(rt: Runtime, outcome: Exclude<GrantCodeOutcome, "stored">, grantId: string): Response {
   rt.log.warn("reciprocal_failed", { reason: outcome, grantId });
   rt.background(
     noteGrantRefused(rt.db, grantId, PURPOSE, outcome, rt.now()).catch((error: unknown) =>
@@ -64,7 +64,7 @@ function refuse(rt: Runtime, outcome: Exclude<GrantCodeOutcome, "kept">, grantId
       return oauthError({ status: 400, error: "invalid_grant", description: "Login with Amazon rejected the code" });
     case "amazon_unavailable":
       return oauthError({ status: 503, error: "temporarily_unavailable" });
-    case "grant_ended":
+    case "grant_revoked":
       return oauthError(INVALID_TOKEN);
     case "credentials_missing":
       return oauthError({ status: 500, error: "server_error" });

@@ -1,5 +1,4 @@
-// Who is calling for a skill's backend: a `service` client, by HTTP Basic or by an access token of its own.
-
+// Authenticates a skill's backend: a `service` client, by HTTP Basic or by an access token of its own.
 import { problem } from "../http/problem.ts";
 import { verifyAccessToken } from "../oauth/access-tokens.ts";
 import { bearerTokenOf } from "../oauth/bearer.ts";
@@ -9,7 +8,7 @@ import type { Client } from "../storage/clients/clients.ts";
 
 const CHALLENGE = { "www-authenticate": 'Basic realm="skill backend", charset="UTF-8"' };
 
-/** The `service` client of this request, or a 401. No storage trip while the client is cached, else one read. */
+/** The `service` client of this request, or a 401. No storage call while the client is cached, else one read. */
 export async function authenticateServiceClient(c: AppContext): Promise<Client | Response> {
   const rt = c.var.runtime;
   const token = bearerTokenOf(c);
@@ -24,7 +23,7 @@ async function byBasic(rt: Runtime, c: AppContext): Promise<Client | undefined> 
   return "error" in caller ? undefined : caller.client;
 }
 
-/** A token of `client_credentials` whose audience is the client itself: one made for another resource opens nothing here. */
+/** A token of `client_credentials` whose audience is the client itself: one issued for another resource is not accepted. */
 async function byToken(rt: Runtime, token: string): Promise<Client | undefined> {
   const claims = await verifyAccessToken(rt, token);
   if (!claims || claims.grant !== undefined || claims.aud !== claims.client_id) return undefined;

@@ -58,8 +58,8 @@ async function traffic(month: number, now: number): Promise<void> {
     env.DB.prepare("INSERT INTO oauth_metrics VALUES (?, '', 'token_refreshed', 9)").bind(now - (now % 3_600_000)),
     env.DB.prepare("INSERT INTO sign_in_attempts VALUES (?, 'b', 'sealed', ?)").bind(`a${month}`, now + 1000),
     env.DB.prepare(
-      `INSERT INTO pending_unlinks (id, skill_id, host, tokens, next_attempt_at, created_at)
-       VALUES (?, ?, 'https://api.amazonalexa.com', 'unreadable', ?, ?)`,
+      `INSERT INTO pending_unlinks (id, skill_id, host, tokens, sealed_for, next_attempt_at, created_at)
+       VALUES (?, ?, 'https://api.amazonalexa.com', 'unreadable', '', ?, ?)`,
     ).bind(`u${month}`, SKILL_ID, now, now),
     env.DB.prepare("INSERT INTO webhook_outbox (id, type, data, occurred_at) VALUES (?, 'link.created', '{}', ?)").bind(
       `w${month}`,

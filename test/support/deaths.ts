@@ -19,8 +19,8 @@ import {
 import { type Service, startService } from "./service.ts";
 
 const HOUR_MS = 3_600_000;
-/** Longer than any lease that a dead isolate may hold. */
-const LEASES_MS = 31_000;
+/** Longer than a run of a link attempt may take: until then an isolate that died blocks the attempt. */
+const RUN_LIMIT_MS = 46_000;
 /** Real time for what was under way beside the trip at which it died. */
 const ARRIVAL_MS = 4;
 
@@ -158,7 +158,7 @@ export async function dieEverywhere(path: WritePath): Promise<number> {
     meterOutside();
     const run = await runUntilDeath(world, step, death);
     restart(world, variables);
-    world.service.clock.advance(LEASES_MS);
+    world.service.clock.advance(RUN_LIMIT_MS);
     try {
       if (goesOn) await next(run.answered);
       else await abandoned?.(run.answered);

@@ -1,4 +1,4 @@
-// Customers' tokens from Amazon, sealed, one row per grant and purpose. They never leave the server.
+// Customers' tokens from Amazon: how they are sealed, and what the sealed value is bound to. They never leave the server.
 import * as z from "zod/mini";
 import type { Keyring } from "../../crypto/keyring.ts";
 
@@ -12,23 +12,28 @@ export interface AmazonTokens {
 /** `enablement`: status and unlink of a link that we made; `event_gateway`: from AcceptGrant; `reciprocal`: from reciprocal authorization. */
 export type TokenPurpose = "enablement" | "event_gateway" | "reciprocal";
 
-/** Where sealed tokens lie: with a grant, or with the linking that is still running. */
-export type TokenOwner = { readonly grantId: string; readonly purpose: TokenPurpose } | { readonly attemptId: string };
+/** What sealed tokens are bound to. It stays the same when a row moves from one table to another. */
+export type SealContext = `${TokenPurpose} ${string}` | `attempt ${string}`;
+
+/** For tokens stored with a grant. SQL writes it too, where tokens move to `pending_unlinks`. */
+export function grantTokensContext(grantId: string, purpose: TokenPurpose): SealContext {
+  return `${purpose} ${grantId}`;
+}
+
+/** For tokens stored with a link attempt that has not ended. SQL writes it too, where tokens move to `pending_unlinks`. */
+export function attemptTokensContext(attemptId: string): SealContext {
+  return `attempt ${attemptId}`;
+}
 
 const schema = z.object({ accessToken: z.string(), refreshToken: z.string(), accessExpiresAt: z.number() });
 
-/** What sealed tokens are bound to besides their purpose. */
-export function tokensSealContext(owner: TokenOwner): string {
-  return "attemptId" in owner ? `linking ${owner.attemptId}` : `${owner.purpose} ${owner.grantId}`;
+/** Seals tokens for storage. */
+export function sealTokens(keyring: Keyring, context: SealContext, tokens: AmazonTokens): Promise<string> {
+  return keyring.seal("amazon-tokens", context, JSON.stringify(tokens));
 }
 
-/** The tokens as their row keeps them: sealed, bound to their owner. */
-export function sealTokens(keyring: Keyring, owner: TokenOwner, tokens: AmazonTokens): Promise<string> {
-  return keyring.seal("amazon-tokens", tokensSealContext(owner), JSON.stringify(tokens));
-}
-
-/** The tokens; null when they were sealed for another owner or their master key is gone. */
-export async function openTokens(keyring: Keyring, owner: TokenOwner, sealed: string): Promise<AmazonTokens | null> {
-  const opened = await keyring.open("amazon-tokens", tokensSealContext(owner), sealed);
+/** The tokens; null when they were sealed for another context or their master key is gone. */
+export async function openTokens(keyring: Keyring, context: SealContext, sealed: string): Promise<AmazonTokens | null> {
+  const opened = await keyring.open("amazon-tokens", context, sealed);
   return opened ? schema.parse(JSON.parse(opened.plaintext)) : null;
 }

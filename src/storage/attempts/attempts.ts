@@ -1,11 +1,13 @@
-// Linkings: one row per attempt, from its first POST, with the time of every step and a tagged failure.
-
+// Link attempts: one row each, from the first POST on, with the time of every step and a tagged reason when it fails.
 import { type Sql, sql, write } from "../sql.ts";
 
 export type Flow = "alexa_app" | "app_to_app" | "website" | "app_authorize" | "oauth";
 export type Stage = "development" | "live";
 
-/** What is known of an attempt before anything is stored. Travels sealed through forms. */
+export const OUTCOMES = ["pending", "linked", "cancelled", "failed", "abandoned"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** What is known of an attempt before anything is stored. Sealed into forms until then. */
 export interface AttemptStart {
   readonly attemptId: string;
   readonly traceId: string;
@@ -17,9 +19,16 @@ export interface AttemptStart {
 /** How long an attempt may stay undecided, from its first POST. */
 export const ATTEMPT_LIFETIME_MS = 60 * 60 * 1000;
 
+const MOST_STEPS = 40;
+
+/** In SQL: the column `steps` with one more step; unchanged when it has forty. */
+export function stepsWith(name: string, at: number): Sql {
+  return sql`IIF(json_array_length(steps) < ${MOST_STEPS}, json_insert(steps, '$[#]', json_object('name', ${name}, 'at', ${at})), steps)`;
+}
+
 /**
- * Adds a step to an attempt, inserting the row when it is the first. Running it again adds the step again, so that
- * "wrong password, wrong password, signed in" can be read there; at most 40 steps are kept.
+ * Adds a step to an undecided attempt; inserts the row when it is the first. Repeating it adds the step again, so that "wrong password, wrong
+ * password, signed in" can be read there.
  */
 export function addStep(
   start: AttemptStart,
@@ -27,18 +36,14 @@ export function addStep(
   at: number,
   who: { readonly userId?: string | null; readonly browserHash?: string | null } = {},
 ): Sql {
-  const entry = sql`json_object('name', ${step}, 'at', ${at})`;
-  return sql`
-    INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, steps, created_at, expires_at)
-    VALUES (${start.attemptId}, ${start.traceId}, ${start.flow}, ${start.skillId}, ${start.clientId},
-      ${who.userId}, ${who.browserHash}, 'pending', json_array(${entry}), ${at}, ${at + ATTEMPT_LIFETIME_MS})
-    ON CONFLICT (id) DO UPDATE SET
-      user_id = COALESCE(excluded.user_id, user_id),
-      steps = CASE WHEN json_array_length(steps) < 40 THEN json_insert(steps, '$[#]', ${entry}) ELSE steps END
+  return sql`INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, steps, created_at, expires_at)
+    VALUES (${start.attemptId}, ${start.traceId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${who.userId}, ${who.browserHash},
+      'pending', json_array(json_object('name', ${step}, 'at', ${at})), ${at}, ${at + ATTEMPT_LIFETIME_MS})
+    ON CONFLICT (id) DO UPDATE SET user_id = COALESCE(excluded.user_id, user_id), steps = ${stepsWith(step, at)}
     WHERE decided_at IS NULL`;
 }
 
-/** Adds a step to an attempt. One write. */
+/** `addStep`, run. One write. */
 export async function recordStep(db: D1Database, ...step: Parameters<typeof addStep>): Promise<void> {
   await write(db, addStep(...step), true);
 }

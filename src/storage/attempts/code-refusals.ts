@@ -1,10 +1,11 @@
-// A refused exchange leaves its reason with the linking it belongs to, so that a person can read why.
-import { write } from "../d1.ts";
+// The reason of a refused code exchange goes to the link attempt that the code belongs to, where operators read it.
+import { sql, write } from "../sql.ts";
+import { stepsWith } from "./attempts.ts";
 
 /** First part of the step's name; the reason follows after a colon. */
-export const LOOKED_AT_CODE_STEP = "token_refused";
+export const CODE_REFUSED_STEP = "token_refused";
 
-/** Adds the refusal to the linking of a code. Keeps the first reason, and never touches a linking that succeeded. */
+/** Adds the refusal to the attempt of a code. The first reason stays, and an attempt that is linked gets none. */
 export async function noteCodeRefusal(
   db: D1Database,
   codeHash: string,
@@ -13,13 +14,9 @@ export async function noteCodeRefusal(
   at: number,
 ): Promise<void> {
   await write(
-    db
-      .prepare(
-        `UPDATE attempts SET reason = CASE WHEN outcome = 'linked' THEN reason ELSE COALESCE(reason, ?1) END,
-           steps = CASE WHEN json_array_length(steps) < 40 THEN json_insert(steps, '$[#]', json_object('name', ?2, 'at', ?3)) ELSE steps END
-         WHERE id = (SELECT attempt_id FROM codes WHERE code_hash = ?4)`,
-      )
-      .bind(reason, step, at, codeHash),
+    db,
+    sql`UPDATE attempts SET reason = IIF(outcome = 'linked', reason, COALESCE(reason, ${reason})), steps = ${stepsWith(step, at)}
+        WHERE id = (SELECT attempt_id FROM codes WHERE code_hash = ${codeHash})`,
     false,
   );
 }

@@ -1,10 +1,6 @@
-// Linkings as operators see them: newest first, a page at a time, straight off an index.
-import * as z from "zod/mini";
-import { readAll } from "../d1.ts";
-import type { Flow, Stage } from "./attempts.ts";
-
-export const OUTCOMES = ["pending", "linked", "cancelled", "failed", "abandoned"] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+// Link attempts as operators see them: newest first, one page at a time, read in the order of an index.
+import { all, decodeRow, readAll, type Sql, sql } from "../sql.ts";
+import type { Flow, Outcome, Stage } from "./attempts.ts";
 
 export interface ListedAttempt {
   readonly id: string;
@@ -32,41 +28,16 @@ export interface AttemptPosition {
   readonly id: string;
 }
 
-interface Row {
-  readonly id: string;
-  readonly trace_id: string;
-  readonly flow: Flow;
-  readonly platform: string | null;
-  readonly skill_id: string | null;
-  readonly stage: Stage | null;
-  readonly client_id: string | null;
-  readonly user_id: string | null;
-  readonly outcome: Outcome;
-  readonly reason: string | null;
-  readonly steps: string;
-  readonly created_at: number;
-}
-
-const stepList = z.array(z.object({ name: z.string(), at: z.number() }));
-
-const COLUMNS = "id, trace_id, flow, platform, skill_id, stage, client_id, user_id, outcome, reason, steps, created_at";
-
-/** The list's statement, apart so that its query plan can be looked at. Each index ends with time and id: nothing is sorted. */
-export function attemptListStatement(
-  db: D1Database,
-  filter: AttemptFilter,
-  after: AttemptPosition | undefined,
-  limit: number,
-): D1PreparedStatement {
-  const conditions: [string, ...(string | number)[]][] = [];
-  if (filter.skillId !== undefined) conditions.push(["skill_id = ?", filter.skillId]);
-  if (filter.outcome !== undefined) conditions.push(["outcome = ?", filter.outcome]);
-  if (filter.userId !== undefined) conditions.push(["user_id = ?", filter.userId]);
-  if (after) conditions.push(["(created_at, id) < (?, ?)", after.createdAt, after.id]);
-  const where = conditions.length === 0 ? "" : `WHERE ${conditions.map(([sql]) => sql).join(" AND ")}`;
-  return db
-    .prepare(`SELECT ${COLUMNS} FROM attempts ${where} ORDER BY created_at DESC, id DESC LIMIT ?`)
-    .bind(...conditions.flatMap(([, ...params]) => params), limit);
+/** The list's query, apart so that a test can read its query plan. Each index ends with time and id: no row is sorted. */
+export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition | undefined, limit: number): Sql {
+  const conditions: Sql[] = [];
+  if (filter.skillId !== undefined) conditions.push(sql`skill_id = ${filter.skillId}`);
+  if (filter.outcome !== undefined) conditions.push(sql`outcome = ${filter.outcome}`);
+  if (filter.userId !== undefined) conditions.push(sql`user_id = ${filter.userId}`);
+  if (after) conditions.push(sql`(created_at, id) < (${after.createdAt}, ${after.id})`);
+  return sql`SELECT id, trace_id AS "traceId", flow, platform, skill_id AS "skillId", stage, client_id AS "clientId", user_id AS "userId",
+      outcome, reason, steps, created_at AS "createdAt"
+    FROM attempts WHERE ${all(conditions)} ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
 }
 
 /** Newest first, from behind `after` on. */
@@ -76,19 +47,6 @@ export async function listAttempts(
   after: AttemptPosition | undefined,
   limit: number,
 ): Promise<ListedAttempt[]> {
-  const rows = await readAll<Row>(attemptListStatement(db, filter, after, limit));
-  return rows.map((row) => ({
-    id: row.id,
-    traceId: row.trace_id,
-    flow: row.flow,
-    platform: row.platform,
-    skillId: row.skill_id,
-    stage: row.stage,
-    clientId: row.client_id,
-    userId: row.user_id,
-    outcome: row.outcome,
-    reason: row.reason,
-    steps: stepList.parse(JSON.parse(row.steps)),
-    createdAt: row.created_at,
-  }));
+  const rows = await readAll<Record<string, unknown>>(db, attemptListQuery(filter, after, limit));
+  return rows.map((row) => decodeRow<ListedAttempt>(row, { json: ["steps"] }));
 }

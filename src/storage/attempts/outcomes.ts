@@ -1,39 +1,39 @@
-// How a linking that started on our side ends: linked with exactly one grant, or failed with none.
-
-import { batch, type Condition, readAll } from "../d1.ts";
+// How an attempt that we started ends: linked with exactly one live grant, or without success and with none.
+import { queueUnlinksOfAttempts } from "../amazon/unlinks.ts";
+import { voidCodes } from "../grants/codes.ts";
+import { endGrants } from "../grants/grants.ts";
 import type { AuditEntry } from "../maintenance/audit.ts";
-import type { Outcome, StartedAttempt } from "./started.ts";
+import { batch, readAll, type Sql, sql } from "../sql.ts";
+import { type SessionKey, sessionHolds } from "../users/sessions.ts";
+import { type Outcome, stepsWith } from "./attempts.ts";
+import type { RunKey, StartedAttempt } from "./started.ts";
 
 export interface CandidateGrant {
   readonly id: string;
-  readonly attempt_id: string | null;
-  readonly alexa_user_id: string | null;
-  readonly has_tokens: number;
-  readonly revoked_at: number | null;
+  readonly attemptId: string | null;
+  readonly alexaUserId: string | null;
+  /** 1: Amazon's tokens are stored with it. */
+  readonly hasTokens: 0 | 1;
+  readonly revokedAt: number | null;
 }
 
-/**
- * Grants of a user at a skill's client: the ones of this attempt first, revoked ones too, then the live ones, newest first.
- */
+/** A user's grants of a skill's client: those of this attempt first, revoked ones included, then the others that are not revoked. */
 export function readCandidateGrants(
   db: D1Database,
-  attempt: Pick<StartedAttempt, "id" | "user_id" | "client_id">,
+  attempt: Pick<StartedAttempt, "id" | "userId" | "clientId">,
 ): Promise<CandidateGrant[]> {
   return readAll<CandidateGrant>(
-    db
-      .prepare(
-        `SELECT g.id, g.attempt_id, g.alexa_user_id, g.revoked_at,
-           EXISTS (SELECT 1 FROM amazon_tokens t WHERE t.grant_id = g.id AND t.purpose = 'enablement') AS has_tokens
-         FROM grants g WHERE g.user_id = ? AND g.client_id = ? AND (g.revoked_at IS NULL OR g.attempt_id = ?)
-         ORDER BY g.attempt_id IS ? DESC, g.created_at DESC LIMIT 50`,
-      )
-      .bind(attempt.user_id, attempt.client_id, attempt.id, attempt.id),
+    db,
+    sql`SELECT g.id, g.attempt_id AS "attemptId", g.alexa_user_id AS "alexaUserId", g.revoked_at AS "revokedAt",
+          EXISTS (SELECT 1 FROM amazon_tokens t WHERE t.grant_id = g.id AND t.purpose = 'enablement') AS "hasTokens"
+        FROM grants g
+        WHERE g.user_id = ${attempt.userId} AND g.client_id = ${attempt.clientId}
+          AND (g.revoked_at IS NULL OR g.attempt_id = ${attempt.id})
+        ORDER BY g.attempt_id IS ${attempt.id} DESC, g.created_at DESC LIMIT 50`,
   );
 }
 
-export interface LinkedEnd {
-  readonly attemptId: string;
-  readonly runId: string;
+export interface LinkedEnd extends RunKey {
   readonly userId: string;
   readonly skillId: string;
   readonly grantId: string;
@@ -45,59 +45,54 @@ export interface LinkedEnd {
 }
 
 /**
- * Ends a linking as linked, in one batch: the grant gets Amazon's tokens and Alexa's user id, every other grant born from this linking is
- * revoked, its unspent codes are void. False when the linking was ended by somebody else or the grant was revoked meanwhile: then nothing
- * of it was done. Repeating it recognises its own success.
+ * Ends an attempt as linked, in one batch: the grant gets Amazon's tokens and Alexa's user id, every other grant of the attempt is revoked,
+ * its unspent codes are void. False when the attempt had ended or the grant was revoked meanwhile: then nothing was changed. Running it again
+ * recognises its own success.
  */
 export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): Promise<boolean> {
-  const isEnd = "EXISTS (SELECT 1 FROM attempts WHERE id = ? AND outcome = 'linked' AND run_id = ? AND grant_id = ?)";
-  const ours = [end.attemptId, end.runId, end.grantId];
+  const { attemptId, runId, grantId } = end;
+  const ended = sql`EXISTS (SELECT 1 FROM attempts WHERE id = ${attemptId} AND outcome = 'linked' AND run_id = ${runId}
+    AND grant_id = ${grantId})`;
   const results = await batch(
     db,
     [
-      db
-        .prepare(
-          `UPDATE attempts SET outcome = 'linked', grant_id = ?, amazon_host = ?, finished_at = ?, running_until = NULL,
-             amazon_tokens = NULL, reason = NULL, steps = json_insert(steps, '$[#]', json_object('name', 'linked', 'at', ?))
-           WHERE id = ? AND run_id = ? AND outcome = 'pending' AND EXISTS (SELECT 1 FROM grants WHERE id = ? AND revoked_at IS NULL)`,
-        )
-        .bind(end.grantId, end.host, now, now, end.attemptId, end.runId, end.grantId),
-      db
-        .prepare(
-          `INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, updated_at)
-           SELECT ?, 'enablement', ?, ?, ?, ? WHERE ${isEnd}
-           ON CONFLICT (grant_id, purpose) DO UPDATE SET host = excluded.host, tokens = excluded.tokens,
-             access_expires_at = excluded.access_expires_at, refreshing_until = NULL, updated_at = excluded.updated_at`,
-        )
-        .bind(end.grantId, end.host, end.sealedTokens, end.accessExpiresAt, now, ...ours),
-      db
-        .prepare(`UPDATE grants SET alexa_user_id = COALESCE(?, alexa_user_id) WHERE id = ? AND ${isEnd}`)
-        .bind(end.alexaUserId, end.grantId, ...ours),
-      db
-        .prepare(
-          `UPDATE grants SET revoked_at = ?, revoked_reason = 'superseded_attempt'
-           WHERE attempt_id = ? AND id <> ? AND revoked_at IS NULL AND ${isEnd}`,
-        )
-        .bind(now, end.attemptId, end.grantId, ...ours),
-      db
-        .prepare(
-          `UPDATE codes SET voided_at = ? WHERE attempt_id = ? AND spent_at IS NULL AND voided_at IS NULL AND ${isEnd}`,
-        )
-        .bind(now, end.attemptId, ...ours),
-      // Disabling that Amazon has not heard of yet would end this link: Alexa knows one link per skill and account. That of another
-      // Amazon account, where both are known, goes on.
-      db
-        .prepare(
-          `DELETE FROM pending_unlinks WHERE user_id = ?1 AND skill_id = ?2
-             AND COALESCE((SELECT alexa_user_id FROM grants WHERE id = pending_unlinks.id) = ?3, TRUE)
-             AND EXISTS (SELECT 1 FROM attempts WHERE id = ?4 AND outcome = 'linked' AND run_id = ?5 AND grant_id = ?6)`,
-        )
-        .bind(end.userId, end.skillId, end.alexaUserId, ...ours),
-      db.prepare(`SELECT 1 AS ended WHERE ${isEnd}`).bind(...ours),
+      sql`UPDATE attempts SET outcome = 'linked', grant_id = ${grantId}, amazon_host = ${end.host}, finished_at = ${now},
+            running_until = NULL, amazon_tokens = NULL, reason = NULL, steps = ${stepsWith("linked", now)}
+          WHERE id = ${attemptId} AND run_id = ${runId} AND outcome = 'pending'
+            AND EXISTS (SELECT 1 FROM grants WHERE id = ${grantId} AND revoked_at IS NULL)`,
+      sql`INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, updated_at)
+          SELECT ${grantId}, 'enablement', ${end.host}, ${end.sealedTokens}, ${end.accessExpiresAt}, ${now} WHERE ${ended}
+          ON CONFLICT (grant_id, purpose) DO UPDATE SET host = excluded.host, tokens = excluded.tokens,
+            access_expires_at = excluded.access_expires_at, updated_at = excluded.updated_at`,
+      sql`UPDATE grants SET alexa_user_id = COALESCE(${end.alexaUserId}, alexa_user_id) WHERE id = ${grantId} AND ${ended}`,
+      ...endGrants(sql`attempt_id = ${attemptId} AND id <> ${grantId} AND ${ended}`, "superseded_attempt", now),
+      voidCodes(sql`attempt_id = ${attemptId} AND ${ended}`, now),
+      // A disabling that Amazon has not done yet would end this link, since Alexa knows one link per skill and account. One of another
+      // Amazon account, where both are known, stays queued.
+      sql`DELETE FROM pending_unlinks WHERE user_id = ${end.userId} AND skill_id = ${end.skillId}
+            AND COALESCE((SELECT alexa_user_id FROM grants WHERE id = pending_unlinks.grant_id) = ${end.alexaUserId}, TRUE) AND ${ended}`,
+      sql`SELECT 1 WHERE ${ended}`,
     ],
     true,
   );
   return results.at(-1)?.length === 1;
+}
+
+/** Who ends an attempt without success: conditions on `attempts`, beside that it is pending. */
+export const ATTEMPT_ENDED_BY = {
+  /** Its run. */
+  run: (runId: string): Sql => sql`run_id = ${runId}`,
+  /** Its user, with an error of Amazon's, while it is open. `session`: of the browser that started it. */
+  user: (userId: string, session: SessionKey | undefined, now: number): Sql =>
+    sql`user_id = ${userId} AND expires_at > ${now} AND ${notRunning(now)} AND ${session ? sessionHolds(session) : sql`TRUE`}`,
+  /** Another user, who presented what Amazon sent to its own. */
+  anotherUser: (userId: string): Sql => sql`user_id <> ${userId}`,
+  /** The scheduled work, once its time is over. */
+  expiry: (now: number): Sql => sql`expires_at <= ${now} AND ${notRunning(now)}`,
+};
+
+function notRunning(now: number): Sql {
+  return sql`(running_until IS NULL OR running_until <= ${now})`;
 }
 
 export interface FailedEnd {
@@ -105,91 +100,39 @@ export interface FailedEnd {
   readonly outcome: Exclude<Outcome, "pending" | "linked">;
   /** Tagged reason for the row, the log and the operator's page. */
   readonly reason: string;
-  /** Who may end it so; beside that it must be pending. */
-  readonly condition: Condition;
+  /** One of `ATTEMPT_ENDED_BY`. */
+  readonly by: Sql;
+  /** Amazon's API host where disabling is tried first. */
+  readonly host: string;
   readonly audit?: AuditEntry;
-  /** Statements that go with it, whatever comes of it: enablements to be ended at Amazon. */
-  readonly alongside?: readonly D1PreparedStatement[];
 }
 
-/** Ends a linking without success: no grant born from it and no code stays alive. True when this or an equal call ended it. */
+/**
+ * Ends an attempt without success, in one batch: its grants are revoked, its unspent codes void, and an enablement that it may have left is
+ * queued to be disabled. True when this or an equal call ended it.
+ */
 export async function endAsFailed(db: D1Database, end: FailedEnd, now: number): Promise<boolean> {
-  const alongside = end.alongside ?? [];
+  const { attemptId, outcome, reason, audit } = end;
+  const open = sql`id = ${attemptId} AND outcome = 'pending' AND ${end.by}`;
+  const ofIt = sql`attempt_id = ${attemptId} AND EXISTS (SELECT 1 FROM attempts WHERE ${open})`;
   const results = await batch(
     db,
     [
-      ...(end.audit
+      ...(audit
         ? [
-            db
-              .prepare(
-                `INSERT INTO audit (at, kind, alert, user_id, client_id, attempt_id, trace_id, details)
-                 SELECT ?, ?, ?, ?, client_id, id, trace_id, ? FROM attempts WHERE id = ? AND outcome = 'pending' AND ${end.condition.sql}`,
-              )
-              .bind(
-                now,
-                end.audit.kind,
-                end.audit.alert ? 1 : 0,
-                end.audit.userId ?? null,
-                end.audit.details ?? null,
-                end.attemptId,
-                ...end.condition.params,
-              ),
+            sql`INSERT INTO audit (at, kind, alert, user_id, client_id, attempt_id, trace_id, details)
+                SELECT ${now}, ${audit.kind}, ${audit.alert ?? false}, ${audit.userId}, client_id, id, trace_id, ${audit.details}
+                FROM attempts WHERE ${open}`,
           ]
         : []),
-      db
-        .prepare(
-          `UPDATE attempts SET outcome = ?, reason = ?, finished_at = ?, running_until = NULL, amazon_tokens = NULL,
-             steps = json_insert(steps, '$[#]', json_object('name', ?, 'at', ?))
-           WHERE id = ? AND outcome = 'pending' AND ${end.condition.sql}`,
-        )
-        .bind(end.outcome, end.reason, now, end.outcome, now, end.attemptId, ...end.condition.params),
-      ...clearStatements(db, end.attemptId, now),
-      ...alongside,
-      db
-        .prepare("SELECT 1 AS ended FROM attempts WHERE id = ? AND outcome = ? AND reason = ?")
-        .bind(end.attemptId, end.outcome, end.reason),
+      queueUnlinksOfAttempts(open, end.host, now),
+      ...endGrants(ofIt, "linking_failed", now),
+      voidCodes(ofIt, now),
+      sql`UPDATE attempts SET outcome = ${outcome}, reason = ${reason}, finished_at = ${now}, running_until = NULL, amazon_tokens = NULL,
+            steps = ${stepsWith(outcome, now)} WHERE ${open}`,
+      sql`SELECT 1 FROM attempts WHERE id = ${attemptId} AND outcome = ${outcome} AND reason = ${reason}`,
     ],
     true,
   );
   return results.at(-1)?.length === 1;
-}
-
-/** Revokes what a linking that did not succeed has left behind; does nothing to one that is pending or linked. */
-function clearStatements(db: D1Database, attemptId: string, now: number): D1PreparedStatement[] {
-  const failed =
-    "EXISTS (SELECT 1 FROM attempts WHERE id = ? AND outcome IN ('failed', 'cancelled', 'abandoned') AND state_hash IS NOT NULL)";
-  return [
-    db
-      .prepare(
-        `UPDATE grants SET revoked_at = ?, revoked_reason = 'linking_failed' WHERE attempt_id = ? AND revoked_at IS NULL AND ${failed}`,
-      )
-      .bind(now, attemptId, attemptId),
-    db
-      .prepare(
-        `UPDATE codes SET voided_at = ? WHERE attempt_id = ? AND spent_at IS NULL AND voided_at IS NULL AND ${failed}`,
-      )
-      .bind(now, attemptId, attemptId),
-  ];
-}
-
-/** Somebody else ended the linking while a run was under way: what the run has made goes, with the statements given. */
-export async function clearAfterLostRun(
-  db: D1Database,
-  attemptId: string,
-  alongside: readonly D1PreparedStatement[],
-  now: number,
-): Promise<void> {
-  await batch(
-    db,
-    [
-      ...clearStatements(db, attemptId, now),
-      ...alongside,
-      db
-        .prepare(
-          "INSERT INTO audit (at, kind, user_id, attempt_id) SELECT ?, 'linking_run_lost', user_id, id FROM attempts WHERE id = ?",
-        )
-        .bind(now, attemptId),
-    ],
-    false,
-  );
 }

@@ -1,4 +1,4 @@
-// Authorization requests refused with a page, counted: operators see here why no customer can link.
+// Authorization requests that were refused with a page, counted: what operators need in order to see why customers cannot link.
 import { readAll, type Sql, sql, write } from "../sql.ts";
 
 export interface Refusal {
@@ -14,12 +14,10 @@ export interface Refusal {
 }
 
 const MAX_LENGTH = 2048;
-/** The table's largest size: strangers choose client ids and redirect URIs, so it must not grow with what they send. */
+/** Any caller chooses client ids and redirect URIs, so the table has a bound that does not depend on requests. */
 const MAX_ROWS = 1000;
 
-/**
- * Adds counts. One statement with one parameter. Once the table is full, new combinations are dropped; known ones are still counted.
- */
+/** Adds counts in one statement. New combinations are dropped once the table is full; known ones still count. */
 export function addRefusals(entries: readonly Refusal[]): Sql {
   const rows = entries.map((entry) => [
     entry.clientId.slice(0, MAX_LENGTH),
@@ -44,17 +42,15 @@ export async function recordRefusals(db: D1Database, entries: readonly Refusal[]
 
 export type RefusalPosition = Omit<Refusal, "count">;
 
-/** Latest first, starting after `after`. */
+/** Latest first, from behind `after` on. */
 export function listRefusals(db: D1Database, after: RefusalPosition | undefined, limit: number): Promise<Refusal[]> {
-  const position =
-    after === undefined
-      ? sql`TRUE`
-      : sql`last_seen_at <= ${after.lastSeenAt} AND (last_seen_at, client_id, reason, redirect_uri)
-          < (${after.lastSeenAt}, ${after.clientId}, ${after.reason}, ${after.redirectUri})`;
-  return readAll(
+  const position = after
+    ? sql`last_seen_at <= ${after.lastSeenAt} AND (last_seen_at, client_id, reason, redirect_uri)
+        < (${after.lastSeenAt}, ${after.clientId}, ${after.reason}, ${after.redirectUri})`
+    : sql`TRUE`;
+  return readAll<Refusal>(
     db,
-    sql`SELECT client_id AS "clientId", reason, redirect_uri AS "redirectUri", count, last_seen_at AS "lastSeenAt"
-      FROM refusals WHERE ${position}
-      ORDER BY last_seen_at DESC, client_id DESC, reason DESC, redirect_uri DESC LIMIT ${limit}`,
+    sql`SELECT client_id AS "clientId", reason, redirect_uri AS "redirectUri", count, last_seen_at AS "lastSeenAt" FROM refusals
+        WHERE ${position} ORDER BY last_seen_at DESC, client_id DESC, reason DESC, redirect_uri DESC LIMIT ${limit}`,
   );
 }

@@ -1,11 +1,11 @@
-// Whose a link is at Alexa: a recognized speaker's own, or the account's, shared by all who speak to its devices.
-import { batch } from "../d1.ts";
+// Whose a link is at Alexa: a recognized speaker's own, or the account's, shared by everyone who speaks to its devices.
+import { batch, sql } from "../sql.ts";
 
 export type LinkLevel = "person" | "account";
 
 /**
  * What showed a level, in rising weight; never lowered, so that order and repeats do not matter. A spoken request outweighs an event, in
- * which nobody speaks. Of one kind the account outweighs the person: a token that has served everybody is nobody's alone.
+ * which nobody speaks. Of one kind the account outweighs the person: a token that was used for the whole account is not one person's alone.
  */
 const WEIGHTS = {
   event: { person: 1, account: 2 },
@@ -22,20 +22,20 @@ export function levelShown(source: keyof typeof WEIGHTS, asUser: boolean, asPers
 }
 
 /** Column `level` of a SELECT over grants: a `LinkLevel`, or NULL. */
-export const LEVEL = "CASE level_shown % 2 WHEN 1 THEN 'person' WHEN 0 THEN 'account' END AS level";
+export const LEVEL_COLUMN = sql`CASE level_shown % 2 WHEN 1 THEN 'person' WHEN 0 THEN 'account' END AS level`;
+/** The same for statements that are not made by the tag yet. */
+export const LEVEL = LEVEL_COLUMN.text;
 
-/** Notes what was shown about grants of this skill, by their ids. One batch that may be repeated; what weighs less than before is dropped. */
+/** Notes what was shown about grants of this skill, by their ids. One batch, repeatable; a lower weight than the noted one is dropped. */
 export async function noteLevels(
   db: D1Database,
   skillId: string,
   shown: ReadonlyMap<string, LevelShown>,
 ): Promise<void> {
-  const note = db.prepare(
-    "UPDATE grants SET level_shown = ?3 WHERE id = ?1 AND skill_id = ?2 AND revoked_at IS NULL AND COALESCE(level_shown, 0) < ?3",
+  const notes = [...shown].map(
+    ([grantId, level]) =>
+      sql`UPDATE grants SET level_shown = ${level}
+          WHERE id = ${grantId} AND skill_id = ${skillId} AND revoked_at IS NULL AND COALESCE(level_shown, 0) < ${level}`,
   );
-  await batch(
-    db,
-    [...shown].map(([grantId, level]) => note.bind(grantId, skillId, level)),
-    true,
-  );
+  await batch(db, notes, true);
 }

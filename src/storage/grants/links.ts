@@ -1,25 +1,29 @@
-// What a user has linked: living grants of a skill, with Amazon's tokens where we hold some.
-
-import { batch, prepared, readAll, write } from "../d1.ts";
+// What a user has linked: live grants of a skill, with Amazon's tokens where we hold some.
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
-import { LEVEL, type LinkLevel } from "./link-levels.ts";
+import { batch, readAll, type Sql, sql, write } from "../sql.ts";
+import { endGrants, grantIsLive } from "./grants.ts";
+import { LEVEL_COLUMN, type LinkLevel } from "./link-levels.ts";
 
 export interface LinkedGrant {
   readonly id: string;
-  readonly created_at: number;
-  readonly last_used_at: number;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
   readonly flow: string;
   readonly level: LinkLevel | null;
+  /** Amazon's API host for the customer; null, as the next two, when we hold no tokens of Amazon's. */
   readonly host: string | null;
+  /** Sealed. */
   readonly tokens: string | null;
-  readonly access_expires_at: number | null;
+  readonly accessExpiresAt: number | null;
 }
 
-/** A grant made by a linking that is still running, or that failed, is nobody's link yet. */
-const LIVING = `g.user_id = ?1 AND g.revoked_at IS NULL AND g.idle_expires_at > ?2 AND (g.expires_at IS NULL OR g.expires_at > ?2)
-  AND NOT EXISTS (SELECT 1 FROM attempts l WHERE l.id = g.attempt_id AND l.state_hash IS NOT NULL AND l.outcome <> 'linked')`;
+/** In SQL, on grants `g`: a live grant of the user. One made by a link attempt that has not ended as linked is no link. */
+function isLinkOf(userId: string, now: number): Sql {
+  return sql`g.user_id = ${userId} AND ${grantIsLive(now, "g")}
+    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.id = g.attempt_id AND a.state_hash IS NOT NULL AND a.outcome <> 'linked')`;
+}
 
-/** A user's living grants of one skill, newest first, at most 50. One round trip. */
+/** A user's live grants of one skill, newest first, at most 50. One round trip. */
 export async function readLinks(
   db: D1Database,
   target: { readonly userId: string; readonly skillId: string },
@@ -28,80 +32,64 @@ export async function readLinks(
   const [skills = [], grants = []] = await batch(
     db,
     [
-      prepared(db, skillStatement(target.skillId)),
-      db
-        .prepare(
-          `SELECT g.id, g.created_at, g.last_used_at, g.flow, ${LEVEL}, t.host, t.tokens, t.access_expires_at
-           FROM grants g LEFT JOIN amazon_tokens t ON t.grant_id = g.id AND t.purpose = 'enablement'
-           WHERE ${LIVING} AND g.skill_id = ?3
-           ORDER BY g.created_at DESC, g.id LIMIT 50`,
-        )
-        .bind(target.userId, now, target.skillId),
+      skillStatement(target.skillId),
+      sql`SELECT g.id, g.created_at AS "createdAt", g.last_used_at AS "lastUsedAt", g.flow, ${LEVEL_COLUMN},
+            t.host, t.tokens, t.access_expires_at AS "accessExpiresAt"
+          FROM grants g LEFT JOIN amazon_tokens t ON t.grant_id = g.id AND t.purpose = 'enablement'
+          WHERE ${isLinkOf(target.userId, now)} AND g.skill_id = ${target.skillId}
+          ORDER BY g.created_at DESC, g.id LIMIT 50`,
     ],
     true,
   );
   return { skill: skills[0] ? skillFromRow(skills[0]) : undefined, grants: grants as unknown as LinkedGrant[] };
 }
 
+/** A skill with one of the user's grants, or with none: the columns of the grant are null then. */
 export interface ListedLink {
-  readonly skill_id: string;
-  readonly skill_name: string;
-  readonly grant_id: string | null;
-  readonly created_at: number | null;
-  readonly last_used_at: number | null;
-  readonly flow: string | null;
+  readonly skillId: string;
+  readonly stage: Skill["stage"];
+  readonly skillName: string;
+  readonly grantId: string | null;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+  readonly flow: string;
   readonly level: LinkLevel | null;
 }
 
-/** Every skill of the deployment with the user's living grants, a row each. One read. */
+/** Every skill of the deployment with the user's live grants, one row each. One read. */
 export function listLinks(db: D1Database, userId: string, now: number): Promise<ListedLink[]> {
   return readAll<ListedLink>(
-    db
-      .prepare(
-        `SELECT s.id AS skill_id, s.name AS skill_name,
-           g.id AS grant_id, g.created_at, g.last_used_at, g.flow, ${LEVEL}
-         FROM skills s LEFT JOIN grants g ON g.skill_id = s.id AND ${LIVING}
-         ORDER BY s.name, s.id, g.created_at DESC, g.id LIMIT 2000`,
-      )
-      .bind(userId, now),
+    db,
+    sql`SELECT s.id AS "skillId", s.stage, s.name AS "skillName", g.id AS "grantId",
+          g.created_at AS "createdAt", g.last_used_at AS "lastUsedAt", g.flow, ${LEVEL_COLUMN}
+        FROM skills s LEFT JOIN grants g ON g.skill_id = s.id AND ${isLinkOf(userId, now)}
+        ORDER BY s.name, s.id, g.created_at DESC, g.id LIMIT 2000`,
   );
 }
 
-/** Alexa says that these are not linked any more: they end, and Amazon's tokens are forgotten, unless they were replaced meanwhile. */
-export async function revokeUnlinkedGrants(
+/** Alexa reports that these links have ended: the grants are revoked and Amazon's tokens forgotten, unless they were replaced meanwhile. */
+export async function revokeEndedLinks(
   db: D1Database,
-  rows: readonly { readonly grant_id: string; readonly tokens: string | null }[],
+  ended: readonly { readonly grantId: string; readonly tokens: string }[],
   now: number,
 ): Promise<void> {
-  if (rows.length === 0) return;
-  const checked = JSON.stringify(rows.map((row) => ({ id: row.grant_id, tokens: row.tokens })));
-  const gone = `SELECT t.grant_id FROM json_each(?1) j JOIN amazon_tokens t ON t.grant_id = j.value ->> 'id'
-    AND t.purpose = 'enablement' AND t.tokens = j.value ->> 'tokens'`;
+  const these = sql`SELECT t.grant_id FROM json_each(${JSON.stringify(ended)}) j JOIN amazon_tokens t
+    ON t.grant_id = j.value ->> 'grantId' AND t.purpose = 'enablement' AND t.tokens = j.value ->> 'tokens'`;
   await batch(
     db,
     [
-      db
-        .prepare(
-          `INSERT INTO audit (at, kind, user_id, client_id, grant_id, attempt_id, details)
-           SELECT ?2, 'grant_revoked', user_id, client_id, id, attempt_id, 'enablement_gone' FROM grants
-           WHERE id IN (${gone}) AND revoked_at IS NULL`,
-        )
-        .bind(checked, now),
-      db
-        .prepare(
-          `UPDATE grants SET revoked_at = ?2, revoked_reason = 'enablement_gone' WHERE id IN (${gone}) AND revoked_at IS NULL`,
-        )
-        .bind(checked, now),
-      db.prepare(`DELETE FROM amazon_tokens WHERE grant_id IN (${gone})`).bind(checked),
+      ...endGrants(sql`id IN (${these})`, "enablement_gone", now),
+      sql`DELETE FROM amazon_tokens WHERE grant_id IN (${these})`,
     ],
     true,
   );
 }
 
-/** Notes which host knows the customer's enablements now: people move. */
+/** Stores which of Amazon's hosts knows the customer's enablement now: customers move between regions. */
 export async function moveEnablement(db: D1Database, grantId: string, host: string): Promise<void> {
   await write(
-    db.prepare("UPDATE amazon_tokens SET host = ? WHERE grant_id = ? AND purpose = 'enablement'").bind(host, grantId),
+    db,
+    sql`UPDATE amazon_tokens SET host = ${host} WHERE grant_id = ${grantId} AND purpose = 'enablement'`,
     true,
   );
 }

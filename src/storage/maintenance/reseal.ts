@@ -1,13 +1,13 @@
 // Columns that hold sealed values, and the statements that replace values sealed by a previous master key.
 import type { Purpose } from "../../crypto/keyring.ts";
-import { type TokenPurpose, tokensSealContext } from "../amazon/amazon-tokens.ts";
+import { attemptTokensContext, grantTokensContext, type TokenPurpose } from "../amazon/amazon-tokens.ts";
 import { EVENT_GATEWAY, LWA, secretSealContext } from "../skills/skills.ts";
 import { all, batch, readAll, type Sql, sql, sqlName } from "../sql.ts";
 
 /** A column of sealed values, and what its values are bound to. */
 export interface SealedColumn {
   readonly table: string;
-  /** The primary key's columns. */
+  /** Columns that identify the row, and those that the context is made of. */
   readonly key: readonly string[];
   readonly column: string;
   readonly purpose: Purpose;
@@ -39,21 +39,21 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     key: ["grant_id", "purpose"],
     column: "tokens",
     purpose: "amazon-tokens",
-    context: ({ grant_id: grantId = "", purpose }) => tokensSealContext({ grantId, purpose: purpose as TokenPurpose }),
+    context: ({ grant_id: grantId = "", purpose }) => grantTokensContext(grantId, purpose as TokenPurpose),
   },
   {
     table: "attempts",
     key: ["id"],
     column: "amazon_tokens",
     purpose: "amazon-tokens",
-    context: ({ id: attemptId = "" }) => tokensSealContext({ attemptId }),
+    context: ({ id = "" }) => attemptTokensContext(id),
   },
   {
     table: "pending_unlinks",
-    key: ["id"],
+    key: ["id", "sealed_for"],
     column: "tokens",
     purpose: "amazon-tokens",
-    context: ({ id: grantId = "" }) => tokensSealContext({ grantId, purpose: "enablement" }),
+    context: ({ sealed_for: sealedFor = "" }) => sealedFor,
   },
 ];
 

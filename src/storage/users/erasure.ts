@@ -1,7 +1,7 @@
 // Erasing a person: their rows are deleted, and rows that are kept for statistics no longer say whose they were. One batch.
-import { SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
+import { queueUnlinksOfGrants, SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
 import { endGrants } from "../grants/grants.ts";
-import { batch, type Sql, sql } from "../sql.ts";
+import { batch, sql } from "../sql.ts";
 
 /** How many rows of each kind an erasure concerned. */
 export interface ErasureReport {
@@ -22,8 +22,6 @@ export interface ErasureReport {
   readonly pendingAtAmazon: number;
 }
 
-const SHARED: Sql = { text: SHARES_ALEXA_ACCOUNT, values: [] };
-
 /**
  * Erases a user and everything that says who they were; undefined when there is no such user. Their link attempts that are still running
  * will fail. Enablements made through Amazon's API go to the queue of the scheduled work, unless somebody else's link shares the Alexa
@@ -31,7 +29,7 @@ const SHARED: Sql = { text: SHARES_ALEXA_ACCOUNT, values: [] };
  */
 export async function eraseUser(db: D1Database, userId: string, now: number): Promise<ErasureReport | undefined> {
   const grants = sql`SELECT id FROM grants WHERE user_id = ${userId}`;
-  const isSharedWithOthers = sql`EXISTS (SELECT 1 FROM grants o WHERE ${SHARED} AND o.user_id <> ${userId})`;
+  const isSharedWithOthers = sql`EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.user_id <> ${userId})`;
   const alexaUsers = sql`SELECT g.alexa_user_id FROM grants g WHERE g.user_id = ${userId} AND g.alexa_user_id IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.alexa_user_id = g.alexa_user_id AND o.user_id <> ${userId})`;
   const [counts = [], , , pending = [], skillEvents = [], , , auditRecords = [], attempts = []] = await batch(
@@ -44,11 +42,7 @@ export async function eraseUser(db: D1Database, userId: string, now: number): Pr
             (SELECT COUNT(*) FROM amazon_tokens WHERE grant_id IN (${grants})) AS "amazonTokens"
           FROM users u WHERE u.id = ${userId}`,
       sql`INSERT INTO audit (at, kind) SELECT ${now}, 'user_deleted' FROM users WHERE id = ${userId}`,
-      sql`INSERT INTO pending_unlinks (id, user_id, skill_id, host, tokens, next_attempt_at, created_at)
-          SELECT g.id, g.user_id, g.skill_id, t.host, t.tokens, ${now}, ${now}
-          FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id
-          WHERE t.purpose = 'enablement' AND g.user_id = ${userId} AND g.skill_id IS NOT NULL AND NOT ${isSharedWithOthers}
-          ON CONFLICT (id) DO NOTHING`,
+      queueUnlinksOfGrants(sql`g.user_id = ${userId} AND NOT ${isSharedWithOthers}`, userId, now, now),
       sql`UPDATE pending_unlinks SET user_id = NULL WHERE user_id = ${userId} RETURNING 1`,
       sql`UPDATE skill_events SET alexa_user_id = NULL WHERE alexa_user_id IN (${alexaUsers}) RETURNING 1`,
       ...endGrants(sql`user_id = ${userId}`, "user_deleted", now),
