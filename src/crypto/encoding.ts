@@ -9,7 +9,7 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(encoder.encode(text));
 }
 
-/** The string of UTF-8 bytes; undefined when they are not UTF-8. */
+/** The string of UTF-8 bytes; undefined if they are not UTF-8. */
 export function utf8Decode(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
@@ -23,7 +23,7 @@ export function toBase64Url(bytes: Uint8Array | ArrayBuffer): string {
   return base64url.encode(bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
 }
 
-/** Bytes of a base64url string; undefined when a character is outside the alphabet. */
+/** Bytes of a base64url string; undefined if it is not valid base64url. */
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
   return Uint8Array.from(base64url.decode(text));

@@ -1,18 +1,18 @@
-// The only way out: every call to another server goes through here, with a time limit, without redirects and cookies (F2).
+// Calls to other servers. All of them have a time limit, follow no redirect and send no cookie.
 import { utf8Decode } from "../crypto/encoding.ts";
 import { parseJson, readBytes } from "./read.ts";
 
 export type OutboundFaultReason =
-  /** No complete answer within the time limit. */
+  /** No complete response within the time limit. */
   | "timed_out"
   /** Name, connection or TLS failed. */
   | "unreachable"
-  /** A 3xx: following it could hand a credential to another origin. */
+  /** A 3xx response. Following it could send credentials to another origin. */
   | "redirected"
-  /** The answer is larger than expected. */
+  /** The response is too large. */
   | "too_large";
 
-/** A call that brought no usable answer. Its message names the host only: URLs and bodies may carry secrets. */
+/** A call without a usable response. The message names only the host, because URLs and bodies may contain secrets. */
 export class OutboundFault extends Error {
   override readonly name = "OutboundFault";
   readonly reason: OutboundFaultReason;
@@ -26,7 +26,7 @@ export class OutboundFault extends Error {
 export interface OutboundLimits {
   /** Milliseconds for the whole exchange, body included. */
   readonly timeoutMs: number;
-  /** Bytes of the answer's body; 64 KB unless told. */
+  /** Bytes of the response body. Default: 64 KB. */
   readonly maxBytes?: number;
 }
 
@@ -34,8 +34,8 @@ const DEFAULT_MAX_BYTES = 64 * 1024;
 const LONGEST_RETRY_AFTER = 3600;
 
 /**
- * `fetch` with limits, for our own calls and as the `fetch` of libraries. Resolves with a complete answer of any status but 3xx;
- * rejects with `OutboundFault` for everything else. Never follows a redirect, never sends a cookie.
+ * `fetch` with limits, for our own calls and as the `fetch` of libraries. Resolves with a complete response of any status
+ * except 3xx; otherwise rejects with `OutboundFault`.
  */
 export async function fetchOut(
   input: string | URL | Request,
@@ -48,7 +48,7 @@ export async function fetchOut(
   const timedOut = new Promise<never>((_, reject) => {
     time.addEventListener("abort", () => reject(new OutboundFault("timed_out", request.url)), { once: true });
   });
-  // Lost races must not surface as unhandled rejections when the signal fires later.
+  // If the exchange wins the race, the later rejection must not count as unhandled.
   timedOut.catch(() => {});
   try {
     return await Promise.race([exchange(request, time, limits.maxBytes ?? DEFAULT_MAX_BYTES), timedOut]);
@@ -71,12 +71,12 @@ async function exchange(request: Request, signal: AbortSignal, maxBytes: number)
   return new Response(bodyless ? null : body, { status: response.status, headers: response.headers });
 }
 
-/** What a foreign server answered. `json` is undefined when the body is empty, HTML or otherwise no JSON. */
+/** A response of another server. `json` is undefined if the body is not JSON. */
 export interface OutboundAnswer {
   readonly answered: true;
   readonly status: number;
   readonly json: unknown;
-  /** Seconds of a `Retry-After` header, at most an hour. Dates, which Amazon does not send, are not read. */
+  /** Seconds of a `Retry-After` header, at most an hour. Dates are ignored: Amazon does not send them. */
   readonly retryAfter: number | undefined;
 }
 export interface NoAnswer {
@@ -84,7 +84,7 @@ export interface NoAnswer {
   readonly reason: OutboundFaultReason;
 }
 
-/** One call whose answer should be JSON. Never throws: what went wrong is in the result. */
+/** One call whose response should be JSON. Does not throw on failure: the result has the reason. */
 export async function callForJson(
   url: string,
   init: RequestInit,

@@ -1,4 +1,4 @@
-// What is said of a field that has the wrong shape, where its schema has no words of its own.
+// Messages for fields with a wrong shape, if their schema has no message.
 import type * as z from "zod/mini";
 
 const UNITS: Readonly<Record<string, string>> = { string: "character", array: "item" };
@@ -8,7 +8,7 @@ function amount(words: string, limit: number | bigint, origin: string): string {
   return unit ? `must have ${words} ${limit} ${unit}${limit === 1 ? "" : "s"}` : `must be ${words} ${limit}`;
 }
 
-/** A sentence without subject, as `must be a string`. Never repeats the value, which may be a secret. */
+/** A sentence without its subject, such as `must be a string`. Never contains the value, because it may be a secret. */
 export function shapeMessage(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case "invalid_type":
@@ -20,6 +20,6 @@ export function shapeMessage(issue: z.core.$ZodRawIssue): string {
     case "too_small":
       return amount("at least", issue.minimum, issue.origin);
     default:
-      return "has a form that is not understood";
+      return "is not valid";
   }
 }

@@ -1,9 +1,9 @@
-// A shape for what we would like to know, but do not depend on.
+// A schema for fields that we use if they are valid, but do not depend on.
 import * as z from "zod/mini";
 
 /**
- * What may be missing or of another shape without the whole being refused: it reads as undefined then. As `z.catch` would do, whose
- * import alone keeps all of zod's utilities in the bundle, 2 KB.
+ * A field that may be missing or invalid; its value is undefined then. `z.catch` does the same, but adds 2 KB to the
+ * bundle.
  */
 export function tolerant<S extends z.ZodMiniType>(schema: S) {
   return z.optional(

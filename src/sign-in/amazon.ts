@@ -1,12 +1,12 @@
 // Sign-in with the customer's Amazon account: Login with Amazon's code flow, then the profile.
 import * as z from "zod/mini";
 import { exchangeAmazonCode, LWA_TIMEOUT_MS, toAmazonCode } from "../amazon/lwa.ts";
+import { sha256 } from "../crypto/hash.ts";
 import { callForJson } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import { callbackUri, type Departure, type ExternalAttempt, type ExternalOutcome } from "./external.ts";
-import { s256 } from "./oidc.ts";
 
 /** Amazon's ids of people are the same for all security profiles of one developer: one name space. */
 const ISSUER = "https://www.amazon.com";
@@ -28,7 +28,7 @@ export async function amazonAuthorizationUrl(rt: Runtime, departure: Departure):
     response_type: "code",
     redirect_uri: departure.redirectUri,
     state: departure.state,
-    code_challenge: await s256(departure.codeVerifier),
+    code_challenge: await sha256(departure.codeVerifier),
     code_challenge_method: "S256",
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);

@@ -1,7 +1,7 @@
 // Sign-in at the company's identity provider: OpenID Connect's code flow with PKCE, state and nonce.
 import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
-import { toBase64Url, utf8 } from "../crypto/encoding.ts";
+import { sha256 } from "../crypto/hash.ts";
 import type { OidcConfig } from "../env.ts";
 import { callForJson, fetchOut, OutboundFault } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
@@ -53,11 +53,6 @@ export async function oidcReachable(rt: Runtime): Promise<boolean> {
   return (await usableProvider(rt)) !== undefined;
 }
 
-/** The S256 challenge of a verifier (RFC 7636 §4.2). */
-export async function s256(codeVerifier: string): Promise<string> {
-  return toBase64Url(await crypto.subtle.digest("SHA-256", utf8(codeVerifier)));
-}
-
 /** Where to send the browser (OpenID Connect Core §3.1.2.1); `reauthenticate` after "not you?". undefined: unreachable. */
 export async function oidcAuthorizationUrl(
   rt: Runtime,
@@ -74,7 +69,7 @@ export async function oidcAuthorizationUrl(
     scope: provider.oidc.scopes,
     state: departure.state,
     nonce: departure.nonce,
-    code_challenge: await s256(departure.codeVerifier),
+    code_challenge: await sha256(departure.codeVerifier),
     code_challenge_method: "S256",
     ...(reauthenticate ? { prompt: "login" } : {}),
   };
