@@ -1,8 +1,8 @@
-// Child processes of the dev command: started in groups of their own, watched, and stopped together.
+// Child processes of the dev command, each in its own process group.
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect } from "node:net";
 
-/** Lines that wrangler prints each time and that help nobody offline. */
+/** Lines of wrangler that are useless here. */
 const NOISE = [
   /Request\.cf/,
   /cf\.json/,
@@ -18,13 +18,13 @@ const NOISE = [
 export interface Child {
   readonly name: string;
   readonly process: ChildProcess;
-  /** Everything it printed, for when it does not start. */
+  /** Its output so far, for error messages. */
   output(): string;
-  /** Resolves with the exit code when it ends. */
+  /** Resolves with the exit code. */
   readonly ended: Promise<number>;
 }
 
-/** Starts a command in a process group of its own; its lines are shown with a prefix once `show` is on. */
+/** Starts a command in its own process group. Its output is printed, with a prefix, while `verbose` returns true. */
 export function start(name: string, command: string, args: string[], verbose: () => boolean): Child {
   const child = spawn(command, args, {
     detached: true,
@@ -51,7 +51,7 @@ export function start(name: string, command: string, args: string[], verbose: ()
   return { name, process: child, output: () => collected, ended };
 }
 
-/** Ends a child's whole group: asks first, insists after five seconds. */
+/** Stops a child's process group: SIGTERM first, SIGKILL after five seconds. */
 export async function stop(child: Child): Promise<void> {
   const { pid, exitCode, signalCode } = child.process;
   if (pid === undefined || exitCode !== null || signalCode !== null) return;
@@ -59,25 +59,25 @@ export async function stop(child: Child): Promise<void> {
     try {
       process.kill(-pid, signal);
     } catch {
-      // It ended by itself.
+      // The process has already ended.
     }
   };
   kill("SIGTERM");
-  const insist = setTimeout(() => kill("SIGKILL"), 5000);
+  const forced = setTimeout(() => kill("SIGKILL"), 5000);
   await child.ended;
-  clearTimeout(insist);
+  clearTimeout(forced);
 }
 
-/** Whether something listens on the port of this machine. */
+/** Whether a program listens on this local port. */
 export async function portIsTaken(port: number): Promise<boolean> {
-  const answers = await Promise.all(
+  const taken = await Promise.all(
     ["127.0.0.1", "::1"].map(
       (host) =>
         new Promise<boolean>((resolve) => {
           const socket = connect({ host, port, timeout: 1000 });
-          const done = (taken: boolean) => {
+          const done = (connected: boolean) => {
             socket.destroy();
-            resolve(taken);
+            resolve(connected);
           };
           socket.on("connect", () => done(true));
           socket.on("error", () => done(false));
@@ -85,10 +85,10 @@ export async function portIsTaken(port: number): Promise<boolean> {
         }),
     ),
   );
-  return answers.includes(true);
+  return taken.includes(true);
 }
 
-/** Waits until a URL answers 200. Throws with the child's output when it ends first or `limitMs` pass. */
+/** Waits until a URL returns 200. Throws with the child's output if it ends first or `limitMs` pass. */
 export async function untilReady(child: Child, url: string, limitMs = 60_000): Promise<void> {
   const end = Date.now() + limitMs;
   let exited: number | undefined;
@@ -97,12 +97,12 @@ export async function untilReady(child: Child, url: string, limitMs = 60_000): P
   });
   while (Date.now() < end) {
     if (exited !== undefined) throw new Error(`${child.name} stopped with exit code ${exited}:\n${child.output()}`);
-    const answered = await fetch(url, { signal: AbortSignal.timeout(2000) }).then(
+    const ready = await fetch(url, { signal: AbortSignal.timeout(2000) }).then(
       (response) => response.ok,
       () => false,
     );
-    if (answered) return;
+    if (ready) return;
     await new Promise((resolve) => setTimeout(resolve, 150));
   }
-  throw new Error(`${child.name} did not answer at ${url} within ${limitMs / 1000} s:\n${child.output()}`);
+  throw new Error(`${child.name} did not respond at ${url} within ${limitMs / 1000} s:\n${child.output()}`);
 }

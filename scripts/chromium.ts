@@ -1,4 +1,4 @@
-// Where the machine keeps a Chromium that the browser tests can drive.
+// Finds a Chromium for the browser tests.
 import { existsSync } from "node:fs";
 
 const USUAL_PATHS = [
@@ -10,7 +10,7 @@ const USUAL_PATHS = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/** Path of an executable Chromium: `CHROMIUM_PATH`, else the usual places; undefined when there is none. */
+/** The path of a Chromium: `CHROMIUM_PATH`, else one of the usual places; undefined if there is none. */
 export function findChromium(): string | undefined {
   const named = process.env.CHROMIUM_PATH;
   if (named) return existsSync(named) ? named : undefined;

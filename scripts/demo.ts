@@ -1,5 +1,4 @@
-// The demo: one skill, its clients and a user, registered through the admin API as an operator would. Repeating it
-// changes nothing.
+// The demo: registers one skill, its clients and a user through the admin API. Running it again changes nothing.
 
 export const DEMO_SKILL_ID = "amzn1.ask.skill.0000-demo";
 const DEMO_STAGE = "development";
@@ -40,9 +39,9 @@ async function call(
   return { status: response.status, json: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) };
 }
 
-function expectStatus(answer: { status: number; json: unknown }, what: string, ...allowed: number[]): void {
-  if (!allowed.includes(answer.status)) {
-    throw new Error(`${what}: the admin API answered ${answer.status} ${JSON.stringify(answer.json)}`);
+function expectStatus(response: { status: number; json: unknown }, what: string, ...allowed: number[]): void {
+  if (!allowed.includes(response.status)) {
+    throw new Error(`${what}: the admin API returned ${response.status} ${JSON.stringify(response.json)}`);
   }
 }
 
@@ -69,17 +68,14 @@ function skillOf({ simulator, secrets }: DemoOptions) {
   };
 }
 
-/**
- * Registers what is missing at the service, and tells the simulator about the skill. Throws with the answer that was
- * not expected.
- */
+/** Registers the demo at the service, as far as it is missing, and the skill at the simulator. */
 export async function registerDemo(options: DemoOptions): Promise<void> {
   await registerSkill(options);
   await registerClients(options);
   const found = await call(options, "GET", `/users?email=${encodeURIComponent(DEMO_USER.email)}`);
-  expectStatus(found, "looking for the demo user", 200);
+  expectStatus(found, "reading the demo user", 200);
   if ((found.json.items as unknown[]).length === 0) {
-    expectStatus(await call(options, "POST", "/users", DEMO_USER), "making the demo user", 201);
+    expectStatus(await call(options, "POST", "/users", DEMO_USER), "creating the demo user", 201);
   }
   await configureSimulator(options);
 }
@@ -88,20 +84,20 @@ async function registerSkill(options: DemoOptions): Promise<void> {
   const path = `/skills/${encodeURIComponent(DEMO_SKILL_ID)}`;
   const wanted = skillOf(options);
   const present = await call(options, "GET", path);
-  expectStatus(present, "looking for the demo skill", 200, 404);
+  expectStatus(present, "reading the demo skill", 200, 404);
   if (present.status === 404) {
     const client = { id: "alexa-acme-home", secret: options.secrets.alexaClient };
-    expectStatus(await call(options, "POST", "/skills", { ...wanted, client }), "making the demo skill", 201);
+    expectStatus(await call(options, "POST", "/skills", { ...wanted, client }), "creating the demo skill", 201);
     return;
   }
   // The ports may have changed since the last run.
   const { extraRedirectUris, returnUrls, lwa, eventGateway } = wanted;
-  const moved =
+  const changed =
     JSON.stringify(present.json.extraRedirectUris) !== JSON.stringify(extraRedirectUris) ||
     JSON.stringify(present.json.returnUrls) !== JSON.stringify(returnUrls);
-  if (moved) {
+  if (changed) {
     const patch = { extraRedirectUris, returnUrls, lwa, eventGateway };
-    expectStatus(await call(options, "PATCH", path, patch), "moving the demo skill", 200);
+    expectStatus(await call(options, "PATCH", path, patch), "updating the demo skill", 200);
   }
 }
 
@@ -125,13 +121,13 @@ async function registerClients(options: DemoOptions): Promise<void> {
   };
   for (const client of [app, backend]) {
     const present = await call(options, "GET", `/clients/${client.id}`);
-    expectStatus(present, `looking for ${client.id}`, 200, 404);
+    expectStatus(present, `reading ${client.id}`, 200, 404);
     const current = JSON.stringify(present.json.redirectUris) === JSON.stringify(client.redirectUris);
     if (present.status === 200 && current) continue;
     if (present.status === 200) {
-      expectStatus(await call(options, "DELETE", `/clients/${client.id}`), `moving ${client.id}`, 204);
+      expectStatus(await call(options, "DELETE", `/clients/${client.id}`), `replacing ${client.id}`, 204);
     }
-    expectStatus(await call(options, "POST", "/clients", client), `making ${client.id}`, 201);
+    expectStatus(await call(options, "POST", "/clients", client), `creating ${client.id}`, 201);
   }
 }
 
@@ -177,7 +173,7 @@ async function configureSimulator(options: DemoOptions): Promise<void> {
     throw new Error(`the simulator refused the demo skill: ${response.status} ${await response.text()}`);
 }
 
-/** The service's variables that put the simulator at this origin in Amazon's place, and its certificates in Alexa's. */
+/** The service's variables that replace Amazon's URLs and Alexa's root certificate with the simulator's. */
 export function simulatedAmazon(simulator: string, certRoot: string): Record<string, string> {
   return {
     AMAZON_AUTHORIZE_URL: `${simulator}/ap/oa`,

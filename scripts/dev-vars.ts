@@ -1,12 +1,12 @@
-// .dev.vars: local secrets, made once, never overwritten, readable by their owner only.
+// .dev.vars: local secrets, created once, never overwritten, readable by their owner only.
 import { randomBytes } from "node:crypto";
 import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 
 const PATH = ".dev.vars";
 const HEADING =
-  "# Local secrets and settings, made by `npm run dev`. Yours to edit; .dev.vars.example lists every variable.\n";
+  "# Local secrets and settings, created by `npm run dev`. You may edit them; .dev.vars.example lists every variable.\n";
 
-/** What the demo needs; the service itself reads only the first two. */
+/** The secrets of the demo. The service itself reads only the first two. */
 const SECRETS = [
   "MASTER_KEY",
   "ADMIN_TOKEN",
@@ -17,7 +17,7 @@ const SECRETS = [
 ] as const;
 export type SecretName = (typeof SECRETS)[number];
 
-/** The file's variables; secrets that were missing are made and added. 32 random bytes each, as base64url. */
+/** Reads the file's variables. Missing secrets are created (32 random bytes each, as base64url) and appended. */
 export function ensureDevVars(): { values: ReadonlyMap<string, string>; made: readonly SecretName[] } {
   if (!existsSync(PATH)) writeFileSync(PATH, HEADING, { mode: 0o600 });
   const values = readVars(readFileSync(PATH, "utf8"));

@@ -1,5 +1,5 @@
-// `npm run dev`: local secrets, migrations, the service and the simulator side by side, and the demo registered. No
-// network needed.
+// `npm run dev`: creates local secrets, applies migrations, starts the service and the simulator, and registers the demo.
+// It needs no network.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
@@ -32,10 +32,10 @@ function portFrom(name: string, fallback: number): number {
 function checkNode(): void {
   const [major = 0] = process.versions.node.split(".").map(Number);
   if (major < 22)
-    fail(`Node ${process.versions.node} is too old for wrangler. Start it as \`npm run dev\`, which brings its own.`);
+    fail(`Node ${process.versions.node} is too old for wrangler. Start it as \`npm run dev\`, which uses a newer one.`);
 }
 
-/** Our parent, and npm behind it when the parent is the shell that npm runs this script in and /proc tells. */
+/** The parent's process id and, if the parent is npm's shell and /proc exists, the id of npm's process. */
 function callers(): string {
   const parent = `/proc/${process.ppid}`;
   try {
@@ -55,7 +55,7 @@ function migrate(): void {
   if (result.status !== 0) fail(`The local migrations failed:\n${result.stdout}${result.stderr}${result.error ?? ""}`);
 }
 
-/** Points the service at the simulator wherever .dev.vars does not say otherwise. */
+/** Variables that connect the service to the simulator, except those that .dev.vars sets. */
 function serviceVariables(given: ReadonlyMap<string, string>, simulator: string, certRoot: string): string[] {
   const defaults = { BRAND_NAME: "Acme", ...simulatedAmazon(simulator, certRoot) };
   return Object.entries(defaults)
@@ -71,14 +71,14 @@ async function main(): Promise<void> {
   if (port === simulatorPort) fail("PORT and SIMULATOR_PORT must differ.");
   for (const [name, taken] of [["PORT", port] as const, ["SIMULATOR_PORT", simulatorPort] as const]) {
     if (await portIsTaken(taken)) {
-      fail(`Port ${taken} is in use. Stop what listens there, or set ${name} to another port.`);
+      fail(`Port ${taken} is in use. Stop the program that uses it, or set ${name} to another port.`);
     }
   }
   const service = `http://localhost:${port}`;
   const simulator = `http://127.0.0.1:${simulatorPort}`;
 
   const { values, made } = ensureDevVars();
-  if (made.length > 0) console.log(`Made local secrets in .dev.vars: ${made.join(", ")}`);
+  if (made.length > 0) console.log(`Created local secrets in .dev.vars: ${made.join(", ")}`);
   console.log("Applying local migrations …");
   migrate();
 
@@ -96,7 +96,7 @@ async function main(): Promise<void> {
   process.on("SIGINT", () => void stopAll(0));
   process.on("SIGTERM", () => void stopAll(0));
   process.on("SIGHUP", () => void stopAll(0));
-  // A parent that was killed cannot tell us: do not leave two servers behind.
+  // A killed parent sends no signal. Stop both servers when it is gone.
   const startedBy = callers();
   setInterval(() => {
     if (callers() !== startedBy) void stopAll(0);
@@ -107,7 +107,7 @@ async function main(): Promise<void> {
     void child.ended.then((code) => {
       if (stopping) return;
       const output = stripVTControlCharacters(child.output());
-      // The rule that was broken, without the pages that wrangler puts around it.
+      // Show only the configuration error, without wrangler's output around it.
       const refused = /Configuration refused: [^"\n]+/.exec(output)?.[0];
       console.error(
         refused
@@ -120,7 +120,7 @@ async function main(): Promise<void> {
   };
 
   try {
-    // The simulator first: the service has to know by which root the simulated Alexa signs its events.
+    // Start the simulator first: the service needs the root certificate that signs the simulated events.
     const simulatorArgs = ["--config", "simulator/wrangler.toml", "--persist-to", ".wrangler/state-simulator"];
     const ports = ["--ip", "127.0.0.1", "--port", String(simulatorPort)];
     await untilReady(launch("simulator", [...simulatorArgs, ...ports]), `${simulator}/healthz`);
@@ -153,7 +153,7 @@ async function main(): Promise<void> {
 ready
 
   Start here     ${simulator}/
-                 a pretend Alexa: link from its app, from a website, or from a mobile app
+                 a simulated Alexa: link from its app, from a website or from a mobile app
 
   Service        ${service}/account
   Customer       ${DEMO_USER.email} with password ${DEMO_USER.password}
