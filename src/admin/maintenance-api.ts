@@ -6,8 +6,8 @@ import { jsonBody } from "../http/read.ts";
 import { json } from "../http/respond.ts";
 import { listSigningKeys, rotateSigningKey } from "../oauth/keys.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { write } from "../storage/d1.ts";
-import { auditStatement } from "../storage/maintenance/audit.ts";
+import { auditRow } from "../storage/maintenance/audit.ts";
+import { write } from "../storage/sql.ts";
 import { LIMITS, runMaintenance } from "./maintenance.ts";
 import { rfc3339 } from "./paging.ts";
 
@@ -47,7 +47,7 @@ async function rotate(c: AppContext): Promise<Response> {
   const result = await rotateSigningKey(rt, body);
   if (result === "key_unknown") return problem("not_found", "No signing key has this kid.");
   // Dropping a key writes its audit row itself.
-  if (result === "rotated") await write(auditStatement(rt.db, rt.now(), { kind: "signing_key_rotated" }), false);
+  if (result === "rotated") await write(rt.db, auditRow(rt.now(), { kind: "signing_key_rotated" }), false);
   return json(c, { result, items: await keyItems(c) });
 }
 

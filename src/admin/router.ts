@@ -1,9 +1,10 @@
-// All that operators use: the admin API behind its guard, and the health check.
+// The operators' routes: the admin API behind its guard, the pages, and the health check.
 import { Hono } from "hono/tiny";
 import { problem } from "../http/problem.ts";
 import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { readFirst, StorageFault } from "../storage/d1.ts";
+import { isSchemaComplete } from "../storage/maintenance/health.ts";
+import { StorageFault } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { adminPages } from "./admin-page.tsx";
@@ -21,7 +22,7 @@ adminPages(operationsRoutes);
 operationsRoutes.use("/api/admin/*", adminGuard);
 operationsRoutes.use("/api/admin/*", async (c, next) => {
   await next();
-  // Whatever was removed or moved in may have ended or made links. Maintenance delivers by itself.
+  // A change may have made or ended links. Maintenance delivers by itself.
   if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
 });
 skillsApi(operationsRoutes);
@@ -31,13 +32,16 @@ importsApi(operationsRoutes);
 insightApi(operationsRoutes);
 maintenanceApi(operationsRoutes);
 
-/** 200 when the database answers. */
+/** 200 when the database responds and its schema is complete. */
 async function health(c: AppContext): Promise<Response> {
   try {
-    await readFirst(c.var.runtime.db.prepare("SELECT 1 AS one"));
-    return json(c, { status: "ok" });
+    if (await isSchemaComplete(c.var.runtime.db)) return json(c, { status: "ok" });
+    return problem(
+      "temporarily_unavailable",
+      "The schema is incomplete. Run: npx wrangler d1 migrations apply DB --remote",
+    );
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
-    return problem("temporarily_unavailable", "The database does not answer.");
+    return problem("temporarily_unavailable", "The database does not respond.");
   }
 }

@@ -1,5 +1,5 @@
 // Audit rows: written in the batch of what they record, so that neither exists without the other.
-import { type Condition, prepared } from "../d1.ts";
+import { prepared } from "../d1.ts";
 import { type Sql, sql } from "../sql.ts";
 
 export interface AuditEntry {
@@ -31,35 +31,4 @@ export function auditIfChanged(at: number, entry: AuditEntry): Sql {
 /** For the move to `sql.ts`: `auditRow` for batches that are not made by the tag yet. */
 export function auditStatement(db: D1Database, at: number, entry: AuditEntry): D1PreparedStatement {
   return prepared(db, auditRow(at, entry));
-}
-
-/** An audit row under the random id of the request that it is for. */
-export interface Claim extends Pick<AuditEntry, "kind" | "alert" | "userId" | "clientId" | "details"> {
-  readonly claimId: string;
-}
-
-/**
- * Claims, by an audit row, what a batch is about to make: inserted only where `condition` holds. Statements behind it in the batch act
- * where `claimedBy` holds, so that a repeat of the whole batch neither does anything twice nor takes its own success for another's.
- */
-export function claimStatement(db: D1Database, at: number, claim: Claim, condition: Condition): D1PreparedStatement {
-  return db
-    .prepare(
-      `INSERT INTO audit (at, kind, alert, user_id, client_id, trace_id, details) SELECT ?, ?, ?, ?, ?, ?, ? WHERE ${condition.sql}`,
-    )
-    .bind(
-      at,
-      claim.kind,
-      claim.alert ? 1 : 0,
-      claim.userId ?? null,
-      claim.clientId ?? null,
-      claim.claimId,
-      claim.details ?? null,
-      ...condition.params,
-    );
-}
-
-/** True in SQL once `claimStatement` has claimed at this time (milliseconds). */
-export function claimedBy(claimId: string, at: number): Condition {
-  return { sql: "EXISTS (SELECT 1 FROM audit WHERE at = ? AND trace_id = ?)", params: [at, claimId] };
 }
