@@ -124,7 +124,7 @@ CREATE INDEX attempts_by_user ON attempts (user_id);
 CREATE INDEX attempts_by_expiry ON attempts (outcome, expires_at);
 CREATE INDEX attempts_by_seal ON attempts (substr(amazon_tokens, 1, 6)) WHERE amazon_tokens IS NOT NULL;
 
--- Authorization codes of ours, by hash. Spending is one conditional UPDATE; KV only carries a copy.
+-- Authorization codes of ours, by hash. What a code is bound to never changes; KV holds the same, sealed. Spending is one conditional UPDATE.
 CREATE TABLE codes (
   code_hash TEXT PRIMARY KEY,
   attempt_id TEXT NOT NULL,
@@ -155,13 +155,10 @@ CREATE TABLE grants (
   flow TEXT NOT NULL,
   attempt_id TEXT,
   trace_id TEXT,
-  refresh_hash TEXT,
-  rotation_key TEXT,                 -- sealed; rotating grants only
-  generation INTEGER NOT NULL DEFAULT 0,
-  next_hashes TEXT NOT NULL DEFAULT '',
-  next_issued_at INTEGER,
-  rotated_at INTEGER,
-  previous_rotated_at INTEGER,
+  refresh_hash TEXT,                 -- of a stable token's secret, or of an imported token; NULL where tokens rotate
+  salt TEXT,                         -- random, where tokens rotate
+  generation INTEGER NOT NULL DEFAULT 0, -- of rotating tokens: the highest that was used
+  rotated_at INTEGER,                -- when that one was first used
   created_at INTEGER NOT NULL,
   last_used_at INTEGER NOT NULL,
   idle_expires_at INTEGER NOT NULL,
@@ -183,7 +180,6 @@ CREATE INDEX grants_by_revocation ON grants (revoked_at) WHERE revoked_at IS NOT
 CREATE INDEX ended_imports ON grants (revoked_at) WHERE revoked_at IS NOT NULL AND imported_at IS NOT NULL;
 CREATE UNIQUE INDEX grants_by_imported_token ON grants (refresh_hash) WHERE imported_at IS NOT NULL;
 CREATE INDEX grants_by_end ON grants (expires_at) WHERE expires_at IS NOT NULL;
-CREATE INDEX grants_by_seal ON grants (substr(rotation_key, 1, 6)) WHERE rotation_key IS NOT NULL;
 
 -- Amazon's tokens of a grant, by what they are for.
 CREATE TABLE amazon_tokens (

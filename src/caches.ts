@@ -1,9 +1,8 @@
-// What an isolate remembers for a minute: client rows and signing keys. A cached row may allow, never refuse.
+// What an isolate remembers for a minute: client rows and signing keys. A cached client may allow a request, never refuse it.
 import type { Client } from "./storage/clients/clients.ts";
-import type { SigningKey, SigningKeys } from "./storage/maintenance/signing-keys.ts";
+import type { SigningKey } from "./storage/maintenance/signing-keys.ts";
 
 const CACHE_MS = 60_000;
-const MAX_UNANSWERED = 1000;
 
 interface Entry<T> {
   readonly value: T;
@@ -13,10 +12,9 @@ interface Entry<T> {
 /** Per app instance. Entries are replaced as a whole and never mutated. */
 export class Caches {
   readonly #clients = new Map<string, Entry<Client>>();
-  #keys: Entry<SigningKeys> | undefined;
-  /** Keys that may have ended, by `kid`: only what is on record gets here, and a key never changes. */
+  #keys: Entry<readonly SigningKey[]> | undefined;
+  /** Keys that may have ended, by `kid`. Only keys on record get here, and a key never changes. */
   readonly recordedKeys = new Map<string, SigningKey>();
-  readonly #unansweredClaims = new Set<string>();
 
   /** The client's row if it was read within the last minute. */
   client(id: string, now: number): Client | undefined {
@@ -36,27 +34,15 @@ export class Caches {
     this.#clients.clear();
   }
 
-  signingKeys(now: number): SigningKeys | undefined {
+  signingKeys(now: number): readonly SigningKey[] | undefined {
     return this.#keys && now - this.#keys.loadedAt < CACHE_MS ? this.#keys.value : undefined;
   }
 
-  rememberSigningKeys(keys: SigningKeys, now: number): void {
+  rememberSigningKeys(keys: readonly SigningKey[], now: number): void {
     this.#keys = { value: keys, loadedAt: now };
   }
 
   forgetSigningKeys(): void {
     this.#keys = undefined;
-  }
-
-  /** Claims on codes whose requests ended without an answer; the latest thousand. */
-  rememberUnansweredClaim(claimId: string): void {
-    if (this.#unansweredClaims.size >= MAX_UNANSWERED) {
-      this.#unansweredClaims.delete(this.#unansweredClaims.keys().next().value as string);
-    }
-    this.#unansweredClaims.add(claimId);
-  }
-
-  isUnansweredClaim(claimId: string): boolean {
-    return this.#unansweredClaims.has(claimId);
   }
 }

@@ -2,9 +2,9 @@
 import * as z from "zod/mini";
 import { callForJson, type NoAnswer, type OutboundAnswer } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
-import type { AuthorizationCode } from "../oauth/codes.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Stage } from "../storage/attempts/attempts.ts";
+import type { AuthorizationCode } from "../storage/grants/codes.ts";
 import type { EnablementFailureReason } from "./enablement-failures.ts";
 import { REGIONS, type Region } from "./regions.ts";
 

@@ -12,7 +12,7 @@ export type Purpose =
   | "linking-state"
   | "lwa-client-secret"
   | "password-hash"
-  | "rotation-key"
+  | "refresh-token"
   | "session"
   | "sign-in-state"
   | "signing-key"

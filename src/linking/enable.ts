@@ -5,7 +5,6 @@ import { randomId } from "../crypto/random.ts";
 import { mintEnablementCode } from "../oauth/codes.ts";
 import type { Runtime } from "../runtime.ts";
 import { noteRunStep, type RunKey, runHolds, type StartedAttempt } from "../storage/attempts/started.ts";
-import { conditionOf } from "../storage/d1.ts";
 
 /** Kept for the GET after a call. */
 const LOOK_MS = 2000;
@@ -62,7 +61,7 @@ export async function enableAnywhere(
     const grantId = randomId();
     const [holds, code] = await Promise.all([
       noteRunStep(rt.db, run, `enablement_${regionOf(rt, host).toLowerCase()}`, rt.now()),
-      mintEnablementCode(rt, { attemptId, grantId, clientId, userId, redirectUri, scope }, conditionOf(runHolds(run))),
+      mintEnablementCode(rt, { attemptId, grantId, clientId, userId, redirectUri, scope }, runHolds(run)),
     ]);
     if (!holds) return { outcome: "lost" };
     const request = { accessToken, skillId, stage, redirectUri, code };

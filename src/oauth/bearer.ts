@@ -1,13 +1,12 @@
-// Who is behind the bearer token of an API call: a user of an `app` client of ours, with the scope `links`, or one of the company's
-// identity provider.
+// The user behind the bearer token of an API call: one of an `app` client of ours, with the scope `links`, or one of the company's identity
+// provider.
 import { problem } from "../http/problem.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import { claimsToBeFromProvider, userOfProviderToken } from "../sign-in/provider-tokens.ts";
-import { readFirst } from "../storage/d1.ts";
-import { GRANT_LIVES } from "../storage/grants/grants.ts";
+import { readUserOfGrant } from "../storage/grants/grants.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 
-/** The reserved scope that lets a company's app link, look and unlink on its user's behalf. */
+/** The reserved scope that lets a company's app link, unlink and show links on its user's behalf. */
 export const LINKS_SCOPE = "links";
 
 export interface ApiUser {
@@ -24,7 +23,7 @@ export function bearerTokenOf(c: AppContext): string | undefined {
 }
 
 /**
- * The user of this API call, or the problem to answer: 401 `unauthenticated` (no, bad, expired or revoked token, another audience),
+ * The user of this API call, or the problem to respond with: 401 `unauthenticated` (no, bad, expired or revoked token, another audience),
  * 403 `insufficient_scope`. One D1 read.
  */
 export async function authenticateUser(c: AppContext): Promise<ApiUser | Response> {
@@ -53,20 +52,13 @@ export async function authenticateUser(c: AppContext): Promise<ApiUser | Respons
       },
     );
   }
-  const alive = await readFirst<{ email: string | null; name: string | null }>(
-    rt.db
-      .prepare(
-        `SELECT u.email, u.name FROM grants g JOIN users u ON u.id = g.user_id
-         WHERE g.id = ?2 AND g.user_id = ?3 AND ${GRANT_LIVES}`,
-      )
-      .bind(rt.now(), claims.grant, claims.sub),
-  );
-  if (!alive) return problem("unauthenticated", "The access token has been revoked.");
+  const user = await readUserOfGrant(rt.db, { grantId: claims.grant, userId: claims.sub }, rt.now());
+  if (!user) return problem("unauthenticated", "The access token has been revoked.");
   return {
     userId: claims.sub,
     source: "app-client",
     clientId: claims.client_id,
-    label: alive.email ?? alive.name ?? claims.sub,
+    label: user.email ?? user.name ?? user.id,
   };
 }
 

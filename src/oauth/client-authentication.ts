@@ -1,22 +1,24 @@
-// Which client is calling: HTTP Basic in both dialects, or credentials in the body, never both (RFC 6749 §2.3).
+// Client authentication (RFC 6749 §2.3): HTTP Basic, encoded or raw, or credentials in the body, never both.
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
-import { type AuthMethod, type Client, clientFromRow, clientStatement } from "../storage/clients/clients.ts";
-import { prepared } from "../storage/d1.ts";
+import { type Client, clientFromRow, clientStatement } from "../storage/clients/clients.ts";
+import type { Sql } from "../storage/sql.ts";
 import { readBesideKeys } from "./keys.ts";
 
-/** What a request says about its client, not yet believed. Several candidates when Basic can be read in two ways (A1). */
+/** How a client authenticates to an OAuth endpoint (RFC 8414's names). Confidential clients may use either of the first two. */
+type AuthMethod = "client_secret_basic" | "client_secret_post" | "none";
+
+/** What a request says about its client, not verified yet. Several candidates when Basic can be read in two ways. */
 export interface PresentedCredentials {
   readonly candidates: readonly { readonly id: string; readonly secret: string | undefined }[];
-  readonly method: AuthMethod | "none";
+  readonly method: AuthMethod;
 }
 
-/** Either an authenticated client, or for a public one its plain identification. */
+/** A client that authenticated, or a public one that identified itself. */
 export interface AuthenticatedClient {
   readonly client: Client;
-  readonly method: AuthMethod | "none";
-  /** Rows of the read that was to be taken along; undefined when D1 was not asked. */
+  /** Rows of the caller's read, when D1 was read and there was one. */
   readonly alongside?: readonly Record<string, unknown>[];
 }
 
@@ -56,8 +58,8 @@ function basicCandidates(header: string): PresentedCredentials["candidates"] | u
 }
 
 /**
- * Reads the credentials of a request to an OAuth endpoint. Malformed Basic is `invalid_client` (A2); two secrets at once, or a body
- * `client_id` unequal to Basic's, are `invalid_request` (A3).
+ * Reads the credentials of a request to an OAuth endpoint. Malformed Basic is `invalid_client`; two secrets at once, or a body `client_id`
+ * unequal to Basic's, are `invalid_request`.
  */
 export function presentedCredentials(
   authorization: string | null,
@@ -84,7 +86,7 @@ export function presentedCredentials(
   };
 }
 
-/** Digest that no secret has; compared with when there is no client, so that the work is the same (A4). */
+/** A digest that no secret has. Compared with when there is no client, so that the time does not show it. */
 const NO_SECRET = "-".repeat(43);
 
 async function secretMatches(client: Client | undefined, secret: string | undefined, now: number): Promise<boolean> {
@@ -95,49 +97,47 @@ async function secretMatches(client: Client | undefined, secret: string | undefi
   return secret !== undefined && (current || previous);
 }
 
-async function accepts(client: Client | undefined, secret: string | undefined, method: string, now: number) {
+async function accepts(client: Client | undefined, secret: string | undefined, method: AuthMethod, now: number) {
   const matches = await secretMatches(client, secret, now);
-  if (!client) return false;
-  if (client.kind === "app") return method === "none" && secret === undefined;
-  return matches && client.authMethods.some((allowed) => allowed === method);
+  if (client?.kind === "app") return method === "none" && secret === undefined;
+  return matches;
 }
 
 /**
- * Finds and authenticates the client. A cached row may allow, never refuse: on a mismatch D1 is asked once. When D1 is asked, stale
- * signing keys come in the same trip, and so does `alongside`, a read that the caller would make next.
+ * Finds and authenticates the client. A cached row may allow, never refuse: on a mismatch D1 is read once. When D1 is read, stale signing keys
+ * are read in the same round trip, and so is `alongside`, which the caller would read next.
  */
 export async function authenticateClient(
   rt: Runtime,
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
-  alongside?: D1PreparedStatement,
+  alongside?: Sql,
 ): Promise<AuthenticatedClient | OAuthError> {
   const presented = presentedCredentials(authorization, fields);
   if ("error" in presented) return presented;
-  for (const { id, secret } of presented.candidates) {
+  const { candidates, method } = presented;
+  for (const { id, secret } of candidates) {
     const cached = rt.caches.client(id, rt.now());
-    if (cached && (await accepts(cached, secret, presented.method, rt.now()))) {
-      return { client: cached, method: presented.method };
-    }
+    if (cached && (await accepts(cached, secret, method, rt.now()))) return { client: cached };
   }
-  const ids = new Set(presented.candidates.map(({ id }) => id));
+  const ids = new Set(candidates.map(({ id }) => id));
   const loaded = await loadClients(rt, [...ids], alongside);
-  for (const { id, secret } of presented.candidates) {
+  for (const { id, secret } of candidates) {
     const client = loaded.clients.get(id);
-    if ((await accepts(client, secret, presented.method, rt.now())) && client) {
-      return { client, method: presented.method, ...(alongside ? { alongside: loaded.alongside } : {}) };
+    if ((await accepts(client, secret, method, rt.now())) && client) {
+      return { client, ...(alongside ? { alongside: loaded.alongside } : {}) };
     }
   }
-  return invalidClient(presented.method === "client_secret_basic");
+  return invalidClient(method === "client_secret_basic");
 }
 
-/** Reads clients from D1 and remembers them; stale signing keys, and `alongside`, come in the same trip. */
+/** Reads clients from D1 and caches them; stale signing keys and `alongside` are read in the same round trip. */
 async function loadClients(
   rt: Runtime,
   ids: readonly string[],
-  alongside?: D1PreparedStatement,
+  alongside?: Sql,
 ): Promise<{ clients: ReadonlyMap<string, Client>; alongside: readonly Record<string, unknown>[] }> {
-  const reads = ids.map((id) => prepared(rt.db, clientStatement(id)));
+  const reads = ids.map(clientStatement);
   const rows = await readBesideKeys(rt, alongside ? [...reads, alongside] : reads);
   const clients = new Map<string, Client>();
   ids.forEach((id, i) => {
@@ -149,7 +149,7 @@ async function loadClients(
   return { clients, alongside: rows[ids.length] ?? [] };
 }
 
-/** The client by id: from the isolate's cache, else D1. `fresh` asks D1 in any case. */
+/** The client by id: from the isolate's cache, else D1. `fresh` reads D1 in any case. */
 export async function findClient(rt: Runtime, id: string, fresh = false): Promise<Client | undefined> {
   const cached = fresh ? undefined : rt.caches.client(id, rt.now());
   return cached ?? (await loadClients(rt, [id])).clients.get(id);

@@ -1,27 +1,26 @@
-// Our authorization codes: how they are made, and their copy in KV, sealed under a key that only the code itself gives.
+// Our authorization codes: how they are made, and what they are bound to in KV, sealed under a key that only the code itself gives.
 import * as z from "zod/mini";
 import { concatBytes, fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";
+import { withDeadline } from "../http/deadline.ts";
 import type { Runtime } from "../runtime.ts";
-import { batch, type Condition } from "../storage/d1.ts";
-import { type CodeBinding, insertCodeStatement } from "../storage/grants/codes.ts";
+import { type AuthorizationCode, type CodeBinding, insertCode } from "../storage/grants/codes.ts";
+import { type Sql, write } from "../storage/sql.ts";
 
-/** A code that this server issued. Amazon's codes are another type and cannot stand in for it (L1). */
-export type AuthorizationCode = string & { readonly brand: "AuthorizationCode" };
-
-/** `c`, the shard's character, 256 bits as base64url: 45 characters. */
+/** `c`, the character of the cell, 256 bits as base64url: 45 characters. */
 const CODE = /^c[0-9a-z][A-Za-z0-9_-]{43}$/;
 const PREFIX = "c0";
-const KV_READ_LIMIT_MS = 700;
+/** A slow KV is not waited for: D1 has the binding too, and Alexa waits 4.5 s. */
+const KV_READ_TIMEOUT_MS = 700;
 const IV_BYTES = 12;
 
-/** Whether a value has the form of our codes; anything else is known to be unknown without asking storage. */
+/** Whether a value has the form of our codes. Anything else is unknown, without a storage call. */
 export function isAuthorizationCode(value: string): value is AuthorizationCode {
   return CODE.test(value);
 }
 
-/** The code of a consent: the same transaction and user always give the same one, so that a double tap changes nothing (P3). */
+/** The code of a consent. The same attempt and user always give the same one, so that a double tap changes nothing. */
 export async function codeOfConsent(
   rt: Runtime,
   attemptId: string,
@@ -32,102 +31,82 @@ export async function codeOfConsent(
   return `${PREFIX}${toBase64Url(bytes)}` as AuthorizationCode;
 }
 
-const payloadSchema = z.object({
+const bindingSchema: z.ZodMiniType<CodeBinding> = z.object({
+  origin: z.enum(["authorize", "app", "enablement"]),
+  attemptId: z.string(),
   grantId: z.string(),
   clientId: z.string(),
+  userId: z.string(),
   redirectUri: z.string(),
+  scope: z.string(),
   codeChallenge: z.nullable(z.string()),
-  origin: z.enum(["authorize", "app", "enablement"]),
-  expiresAt: z.number(),
 });
 
-/** What the checks in memory need. KV may show it long after the code was spent: it permits nothing (C3). */
-export type CodeCopy = z.infer<typeof payloadSchema>;
-
-async function copyKey(code: AuthorizationCode): Promise<CryptoKey> {
+async function sealingKey(code: AuthorizationCode): Promise<CryptoKey> {
   const bytes = await crypto.subtle.digest("SHA-256", utf8(`alexa-link code copy ${code}`));
   return crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
-/** Puts the sealed copy into KV for the configured life of a code. A failure is logged and nothing more: the D1 row carries the code. */
-export async function putCodeCopy(
-  rt: Runtime,
-  code: AuthorizationCode,
-  binding: CodeBinding,
-  expiresAt: number,
-): Promise<void> {
+async function sealBinding(code: AuthorizationCode, binding: CodeBinding): Promise<string> {
+  const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
+  const plaintext = utf8(JSON.stringify(binding));
+  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await sealingKey(code), plaintext);
+  return toBase64Url(concatBytes(iv, new Uint8Array(sealed)));
+}
+
+/** Throws when the value was not sealed for this code. */
+async function openBinding(code: AuthorizationCode, sealed: string): Promise<CodeBinding> {
+  const bytes = fromBase64Url(sealed) ?? new Uint8Array();
+  const plaintext = await crypto.subtle.decrypt(
+    { name: "AES-GCM", iv: bytes.slice(0, IV_BYTES) },
+    await sealingKey(code),
+    bytes.slice(IV_BYTES),
+  );
+  return bindingSchema.parse(JSON.parse(utf8Decode(new Uint8Array(plaintext)) ?? ""));
+}
+
+async function keyInKv(code: AuthorizationCode): Promise<string> {
+  return `code:${await sha256(code)}`;
+}
+
+/** Writes the sealed binding to KV for the configured life of a code. A failure is only logged: redemption then reads the D1 row. */
+export async function putBinding(rt: Runtime, code: AuthorizationCode, binding: CodeBinding): Promise<void> {
   try {
-    const copy: CodeCopy = {
-      grantId: binding.grantId,
-      clientId: binding.clientId,
-      redirectUri: binding.redirectUri,
-      codeChallenge: binding.codeChallenge,
-      origin: binding.origin,
-      expiresAt,
-    };
-    const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
-    const sealed = await crypto.subtle.encrypt(
-      { name: "AES-GCM", iv },
-      await copyKey(code),
-      utf8(JSON.stringify(copy)),
-    );
-    await rt.codes.put(`code:${await sha256(code)}`, toBase64Url(concatBytes(iv, new Uint8Array(sealed))), {
+    await rt.codes.put(await keyInKv(code), await sealBinding(code, binding), {
       expirationTtl: rt.config.codeTtlSeconds,
     });
   } catch (error) {
-    rt.log.warn("code_copy_not_written", { message: String(error).slice(0, 200) });
+    rt.log.warn("code_not_written_to_kv", { message: String(error).slice(0, 200) });
   }
 }
 
-/** What KV gives, or null when it takes too long: D1 knows as well, and Alexa waits 4.5 s. */
-export async function withinLimit(read: Promise<string | null>): Promise<string | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), KV_READ_LIMIT_MS);
-  });
+/** The binding from KV; undefined when it is missing or unreadable, or KV is slow or failing. The D1 row is read then. */
+export async function getBinding(rt: Runtime, code: AuthorizationCode): Promise<CodeBinding | undefined> {
   try {
-    return await Promise.race([read, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The copy of a code in KV; undefined when it is missing, unreadable, late or failing: the D1 row is read then (C2). */
-export async function getCodeCopy(rt: Runtime, code: AuthorizationCode): Promise<CodeCopy | undefined> {
-  try {
-    const stored = await withinLimit(rt.codes.get(`code:${await sha256(code)}`));
-    const bytes = stored === null ? undefined : fromBase64Url(stored);
-    if (!bytes) return undefined;
-    const opened = await crypto.subtle.decrypt(
-      { name: "AES-GCM", iv: bytes.slice(0, IV_BYTES) },
-      await copyKey(code),
-      bytes.slice(IV_BYTES),
-    );
-    const parsed = payloadSchema.safeParse(JSON.parse(utf8Decode(new Uint8Array(opened)) ?? "null"));
-    return parsed.success ? parsed.data : undefined;
+    const stored = await withDeadline(rt.codes.get(await keyInKv(code)), KV_READ_TIMEOUT_MS, null);
+    return stored === null ? undefined : await openBinding(code, stored);
   } catch (error) {
-    rt.log.warn("code_copy_not_read", { message: String(error).slice(0, 200) });
+    rt.log.warn("code_not_read_from_kv", { message: String(error).slice(0, 200) });
     return undefined;
   }
 }
 
 /**
- * Mints a code for one call of the enablement API: without PKCE, since Alexa made no authorization request, bound to the
- * exact redirect URI that goes with it. Written to D1 and KV before this resolves; throws `StorageFault` when D1 did not take it.
+ * Mints a code for one enablement call: without PKCE, since Alexa made no authorization request, and bound to the redirect URI that the call
+ * names. Written to D1 and KV before this resolves; throws `StorageFault` when D1 did not take it.
  */
 export async function mintEnablementCode(
   rt: Runtime,
   order: Omit<CodeBinding, "origin" | "codeChallenge">,
-  condition?: Condition,
+  condition?: Sql,
 ): Promise<AuthorizationCode> {
   const code = `${PREFIX}${randomSecret(32)}` as AuthorizationCode;
   const now = rt.now();
   const binding: CodeBinding = { ...order, origin: "enablement", codeChallenge: null };
   const expiresAt = now + rt.config.codeTtlSeconds * 1000;
-  const codeHash = await sha256(code);
   await Promise.all([
-    batch(rt.db, [insertCodeStatement(rt.db, codeHash, binding, now, expiresAt, condition)], true),
-    putCodeCopy(rt, code, binding, expiresAt),
+    write(rt.db, insertCode(await sha256(code), binding, now, expiresAt, condition), true),
+    putBinding(rt, code, binding),
   ]);
   return code;
 }

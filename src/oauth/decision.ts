@@ -6,7 +6,7 @@ import { type Decision, decideAttempt } from "../storage/attempts/consent.ts";
 import type { Condition } from "../storage/d1.ts";
 import type { CodeBinding, CodeOrigin } from "../storage/grants/codes.ts";
 import { errorUri, successUri, type ValidatedAuthorizationRequest } from "./authorization-request.ts";
-import { codeOfConsent, putCodeCopy } from "./codes.ts";
+import { codeOfConsent, putBinding } from "./codes.ts";
 
 export interface DecisionOrder {
   readonly request: ValidatedAuthorizationRequest;
@@ -56,7 +56,7 @@ export async function decide(
       at,
       codeExpiresAt,
     }),
-    order.decision === "allow" ? putCodeCopy(rt, code, binding, codeExpiresAt) : undefined,
+    order.decision === "allow" ? putBinding(rt, code, binding) : undefined,
   ]);
   if (result.outcome !== "decided") return result.outcome;
   rt.log.info("consent_decided", {

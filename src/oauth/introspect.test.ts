@@ -145,16 +145,6 @@ describe("introspection", () => {
     await inactive(last.access_token);
     await inactive(last.refresh_token);
   });
-
-  it("calls a retired link of a chain inactive, its current and next ones active to nobody but their client", async () => {
-    await env.DB.prepare("UPDATE clients SET rotate_refresh_tokens = 1 WHERE id = 'alexa-test'").run();
-    const service = startService();
-    const tokens = [(await linkAlexa(service)).refresh_token];
-    for (let i = 0; i < 2; i++)
-      tokens.push((await json(await service.request("/token", refresh(tokens.at(-1) ?? "")))).refresh_token);
-    const states = await Promise.all(tokens.map(async (token) => (await introspection(service, token)).active));
-    expect(states).toEqual([false, true, true]);
-  });
 });
 
 describe("userinfo and the JSON API", () => {

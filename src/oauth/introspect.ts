@@ -1,12 +1,11 @@
-// POST /introspect (RFC 7662): whether a token opens anything right now. Only for clients that may know.
+// POST /introspect (RFC 7662): whether a token is active. Only for clients that may know.
 import { Hono } from "hono/tiny";
 import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
-import { type GrantRow, grantLives } from "../storage/grants/grants.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import { findToken, refreshTokenIsActive } from "./token-lookup.ts";
+import { findToken, isRetired } from "./token-lookup.ts";
 
 export const introspectRoutes = new Hono<AppEnv>().post("/introspect", introspect);
 
@@ -26,13 +25,13 @@ async function introspect(c: AppContext): Promise<Response> {
   return oauthSuccess(await describe(rt, caller.client, token));
 }
 
-/** Alexa's clients know their own tokens, `service` clients those of their skills' clients. */
-function mayKnow(caller: Client, owner: { readonly clientId: string; readonly skillId: string | null }): boolean {
+/** Alexa's clients may introspect their own tokens, `service` clients those of their skills' clients. */
+function mayIntrospect(caller: Client, owner: { readonly clientId: string; readonly skillId: string | null }): boolean {
   if (caller.kind === "alexa") return owner.clientId === caller.id;
   return caller.kind === "service" && owner.skillId !== null && caller.skillIds.includes(owner.skillId);
 }
 
-/** Anything that the caller may not know, or that opens nothing, is exactly `{"active":false}`. */
+/** What the caller may not introspect, and what opens nothing, is exactly `{"active":false}`. */
 async function describe(rt: Runtime, caller: Client, token: string): Promise<Record<string, unknown>> {
   const inactive = { active: false };
   const found = await findToken(rt, token);
@@ -43,21 +42,17 @@ async function describe(rt: Runtime, caller: Client, token: string): Promise<Rec
       : inactive;
   }
   const { grant } = found;
-  if (!grant || !mayKnow(caller, ownerOf(grant)) || !grantLives(grant, rt.now())) return inactive;
+  if (!grant?.live || !mayIntrospect(caller, grant)) return inactive;
   if (found.kind === "access") return { active: true, token_type: "Bearer", ...found.claims };
-  if (!(await refreshTokenIsActive(rt, token, grant))) return inactive;
+  if (isRetired(found)) return inactive;
   return {
     active: true,
     token_type: "refresh_token",
-    client_id: grant.client_id,
-    sub: grant.user_id,
+    client_id: grant.clientId,
+    sub: grant.userId,
     scope: grant.scope,
     grant: grant.id,
     iss: rt.issuer,
-    iat: Math.floor(grant.created_at / 1000),
+    iat: Math.floor(grant.createdAt / 1000),
   };
-}
-
-function ownerOf(grant: GrantRow): { clientId: string; skillId: string | null } {
-  return { clientId: grant.client_id, skillId: grant.skill_id };
 }

@@ -1,7 +1,6 @@
-// Signing keys: made on first use, published ahead of use, opened once per isolate, replaced without a refused token.
+// Signing keys: made on first use, published ahead of use, opened once per isolate, rotated while every issued token still verifies.
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import type { Runtime } from "../runtime.ts";
-import { batch } from "../storage/d1.ts";
 import {
   dropSigningKey,
   forgetOldSigningKeys,
@@ -9,19 +8,18 @@ import {
   insertNextSigningKey,
   type NewSigningKey,
   readAllSigningKeys,
+  readKeysAnd,
   readSigningKey,
   type SigningKey,
-  type SigningKeys,
-  signingKeysFromRows,
-  signingKeysStatement,
   signsAt,
 } from "../storage/maintenance/signing-keys.ts";
+import { batch, type Sql } from "../storage/sql.ts";
 
 export const SIGNING_ALGORITHM = "ES256";
-/** How long others may cache our key set. The next key signs after twice this time. */
+/** How long clients may cache our key set. The next key signs after twice this time. */
 export const JWKS_MAX_AGE_SECONDS = 300;
 const PUBLISHED_AHEAD_MS = 2 * JWKS_MAX_AGE_SECONDS * 1000;
-/** A key signs this long before the scheduled work replaces it. */
+/** How long a key signs before the scheduled handler replaces it. */
 const ROTATION_PERIOD_MS = 90 * 24 * 3600 * 1000;
 
 const privateKeys = new WeakMap<SigningKey, Promise<CryptoKey>>();
@@ -34,35 +32,31 @@ async function makeSigningKey(): Promise<NewSigningKey> {
   return { kid: (await calculateJwkThumbprint(publicJwk)).slice(0, 12), publicJwk, privateJwk };
 }
 
-function signerAmong(keys: SigningKeys, now: number): SigningKey | undefined {
-  return keys.all.find((key) => signsAt(key, now));
+function signerAmong(keys: readonly SigningKey[], now: number): SigningKey | undefined {
+  return keys.find((key) => signsAt(key, now));
 }
 
-/** All keys that verify now; from the isolate's cache, else one D1 read. `fresh` asks D1 in any case. */
-async function loadSigningKeys(rt: Runtime, fresh = false): Promise<SigningKeys> {
+/** All keys that verify now; from the isolate's cache, else one D1 read. `fresh` reads D1 in any case. */
+async function loadSigningKeys(rt: Runtime, fresh = false): Promise<readonly SigningKey[]> {
   const cached = fresh ? undefined : rt.caches.signingKeys(rt.now());
   if (cached) return cached;
-  const [rows = []] = await batch(rt.db, [signingKeysStatement(rt.db, rt.now())], true);
-  return rememberSigningKeys(rt, signingKeysFromRows(rows));
+  const { keys } = await readKeysAnd(rt.db, rt.now(), []);
+  return rememberSigningKeys(rt, keys);
 }
 
-/** Runs reads in one trip, which brings the signing keys along when the isolate's copy of them is stale. The rows of each. */
-export async function readBesideKeys(
-  rt: Runtime,
-  reads: readonly D1PreparedStatement[],
-): Promise<Record<string, unknown>[][]> {
-  if (rt.caches.signingKeys(rt.now())) return batch(rt.db, [...reads], true);
-  const [keyRows = [], ...rows] = await batch(rt.db, [signingKeysStatement(rt.db, rt.now()), ...reads], true);
-  await rememberSigningKeys(rt, signingKeysFromRows(keyRows));
+/** Runs reads in one round trip, which includes the signing keys when the isolate's copy of them is stale. The rows of each. */
+export async function readBesideKeys(rt: Runtime, reads: readonly Sql[]): Promise<Record<string, unknown>[][]> {
+  if (rt.caches.signingKeys(rt.now())) return batch(rt.db, reads, true);
+  const { keys, rows } = await readKeysAnd(rt.db, rt.now(), reads);
+  await rememberSigningKeys(rt, keys);
   return rows;
 }
 
-/** Remembers keys that were just read; makes the first key when there is none to sign with. */
-async function rememberSigningKeys(rt: Runtime, read: SigningKeys): Promise<SigningKeys> {
+/** Caches keys that were just read; makes the first key when there is none to sign with. */
+async function rememberSigningKeys(rt: Runtime, read: readonly SigningKey[]): Promise<readonly SigningKey[]> {
   let keys = read;
   if (!signerAmong(keys, rt.now())) {
-    const now = rt.now();
-    keys = await insertFirstSigningKey(rt.db, rt.keyring, await makeSigningKey(), now);
+    keys = await insertFirstSigningKey(rt.db, rt.keyring, await makeSigningKey(), rt.now());
     rt.log.info("signing_key_made");
   }
   rt.caches.rememberSigningKeys(keys, rt.now());
@@ -82,10 +76,11 @@ export async function currentSigner(rt: Runtime): Promise<Signer> {
   let key = privateKeys.get(signer);
   if (!key) {
     key = rt.keyring.open("signing-key", signer.kid, signer.sealedPrivateJwk).then((opened) => {
-      if (!opened)
+      if (!opened) {
         throw new Error(
           "the signing key was sealed under another MASTER_KEY: restore it as MASTER_KEY_PREVIOUS, or drop the key",
         );
+      }
       return importJWK(JSON.parse(opened.plaintext) as JWK, SIGNING_ALGORITHM) as Promise<CryptoKey>;
     });
     privateKeys.set(signer, key);
@@ -102,39 +97,40 @@ function importPublicKey(key: SigningKey): Promise<CryptoKey> {
   return imported;
 }
 
-/** The public key named `kid`; an unknown name makes us ask D1 once, since another isolate may have rotated. */
+/** The public key named `kid`. An unknown name reads D1 once, since another isolate may have rotated. */
 export async function verificationKey(rt: Runtime, kid: string): Promise<CryptoKey | undefined> {
   const now = rt.now();
-  const among = (keys: SigningKeys) =>
-    keys.all.find((key) => key.kid === kid && (key.verifiesUntil === null || key.verifiesUntil > now));
+  const among = (keys: readonly SigningKey[]) =>
+    keys.find((key) => key.kid === kid && (key.verifiesUntil === null || key.verifiesUntil > now));
   const found = among(await loadSigningKeys(rt)) ?? among(await loadSigningKeys(rt, true));
   return found && importPublicKey(found);
 }
 
 /**
- * The public key named `kid` as long as it is on record: for tokens that only name something and may have ended (skill events).
- * From the isolate's cache, else one D1 read.
+ * The public key named `kid` as long as it is on record: for tokens that only name a grant and may have expired (skill events). From the
+ * isolate's cache, else one D1 read.
  */
 export async function recordedVerificationKey(rt: Runtime, kid: string): Promise<CryptoKey | undefined> {
-  const known = rt.caches.signingKeys(rt.now())?.all.find((key) => key.kid === kid) ?? rt.caches.recordedKeys.get(kid);
+  const known = rt.caches.signingKeys(rt.now())?.find((key) => key.kid === kid) ?? rt.caches.recordedKeys.get(kid);
   const key = known ?? (await readSigningKey(rt.db, kid));
   if (!key) return undefined;
   rt.caches.recordedKeys.set(kid, key);
   return importPublicKey(key);
 }
 
-/** The public key set (RFC 7517): keys that sign, will sign, or signed tokens that still live. */
+/** The public key set (RFC 7517): keys that sign, will sign, or have signed tokens that may still be valid. */
 export async function publicKeySet(rt: Runtime): Promise<{ keys: JWK[] }> {
-  const { all } = await loadSigningKeys(rt);
-  return { keys: all.map((key) => ({ ...key.publicJwk, kid: key.kid, alg: SIGNING_ALGORITHM, use: "sig" })) };
+  const keys = await loadSigningKeys(rt);
+  return { keys: keys.map((key) => ({ ...key.publicJwk, kid: key.kid, alg: SIGNING_ALGORITHM, use: "sig" })) };
 }
 
-/** What a rotation did. `pending`: a next key was there already, and nothing was changed. */
+/** What a rotation did. `pending`: a next key was published already, and nothing was changed. */
 export type KeyRotation = "rotated" | "pending" | "dropped" | "key_unknown";
 
 /**
- * Publishes a next signing key, which signs after twice the key set's max-age; the present one then verifies until all its tokens have ended.
- * `compromised`: that key is dropped at once instead, and another signs. Other isolates learn of a drop within their cache's minute.
+ * Publishes a next signing key, which signs after twice the key set's max-age; the present one then verifies until all its tokens have
+ * expired. `compromised`: that key is dropped at once instead, and another signs. Other isolates see a drop within a minute, when their cache
+ * expires.
  */
 export async function rotateSigningKey(
   rt: Runtime,
@@ -146,8 +142,8 @@ export async function rotateSigningKey(
 }
 
 /**
- * Publishes a next key when the present one has signed for 90 days, and forgets keys that nothing can name any more.
- * True when it published one; of two calls one does.
+ * Publishes a next key when the present one has signed for 90 days, and removes keys that are not needed any more. True when it published one;
+ * of two calls one does.
  */
 export async function rotateKeysWhenDue(rt: Runtime): Promise<boolean> {
   await forgetOldSigningKeys(rt.db, rt.now());
@@ -163,7 +159,7 @@ async function publishNext(rt: Runtime, onlyIfOlderThan: number): Promise<boolea
   const times = { now, signsFrom: now + PUBLISHED_AHEAD_MS, onlyIfOlderThan };
   const keys = await insertNextSigningKey(rt.db, rt.keyring, key, times);
   rt.caches.rememberSigningKeys(keys, now);
-  const published = keys.all.some(({ kid }) => kid === key.kid);
+  const published = keys.some(({ kid }) => kid === key.kid);
   if (published) rt.log.info("signing_key_published", { kid: key.kid });
   return published;
 }
@@ -195,7 +191,7 @@ export async function listSigningKeys(rt: Runtime): Promise<ListedSigningKey[]> 
     if (key === current) return "current";
     return key.signsFrom > now && key.verifiesUntil === null ? "next" : "retired";
   };
-  return keys.all.map((key) => ({
+  return keys.map((key) => ({
     kid: key.kid,
     status: statusOf(key),
     createdAt: key.createdAt,

@@ -1,143 +1,70 @@
-// Refresh tokens: `rt_<grant id>_<secret>`. Stable ones are random; rotating ones form a chain that the grant's own key derives.
-import { concatBytes, fromBase64Url, toBase64Url, utf8 } from "../crypto/encoding.ts";
+// Refresh tokens. Stable: `rt_<grant id>_<secret>`, random. Rotating: `rt_<grant id>_<generation>_<secret>`, derived from the grant's salt.
+import { toBase64Url } from "../crypto/encoding.ts";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
+import type { RefreshTokenRecord } from "../storage/grants/codes.ts";
+import type { Grant } from "../storage/grants/grants.ts";
 
-const TOKEN = /^rt_([0-9a-z]{26})_([A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{70})$/;
+/** Generations have at most nine digits: one refresh a second reaches the end after 31 years. */
+const TOKEN = /^rt_([0-9a-z]{26})_(?:([1-9][0-9]{0,8})_)?([A-Za-z0-9_-]{43})$/;
 const SECRET_BYTES = 32;
-const GENERATION_BYTES = 4;
-const TAG_BYTES = 16;
-/** How many successors' hashes a rotating grant holds ahead, so that a refresh needs no second trip. */
-export const LOOKAHEAD = 8;
-/** Below this many the next answer is followed by a write that fills them up. */
-export const REFILL_BELOW = 4;
-/** Characters of one hash in `next_hashes`. */
-export const HASH_LENGTH = 43;
+/** A grant's row starts at 0, "no token was used yet", so the first token is of generation 1. */
+const FIRST_GENERATION = 1;
 
 export interface PresentedRefreshToken {
   readonly grantId: string;
+  /** null: a stable token, by its form. */
+  readonly generation: number | null;
   readonly secret: string;
-  /** A link of a rotating chain, by its form. */
-  readonly rotating: boolean;
 }
 
 /** Parts of a refresh token; undefined when it cannot be one of ours. */
 export function parseRefreshToken(token: string): PresentedRefreshToken | undefined {
-  const match = TOKEN.exec(token);
-  if (!match?.[1] || !match[2]) return undefined;
-  return { grantId: match[1], secret: match[2], rotating: match[2].length !== HASH_LENGTH };
+  const [, grantId, generation, secret] = TOKEN.exec(token) ?? [];
+  if (grantId === undefined || secret === undefined) return undefined;
+  return { grantId, generation: generation === undefined ? null : Number(generation), secret };
 }
 
-/** `rt_`, the grant's id, `_`, and the secret. */
-export function formatRefreshToken(grantId: string, secret: string): string {
-  return `rt_${grantId}_${secret}`;
-}
+/** A new grant's first refresh token, and what its row keeps of it. */
+export type NewRefreshToken = RefreshTokenRecord & { readonly token: string };
 
-/** The key of one grant's chain. */
-interface Chain {
-  readonly grantId: string;
-  readonly key: CryptoKey;
-}
-
-interface Link {
-  readonly generation: number;
-  readonly bytes: Uint8Array;
-}
-
-async function hmac(chain: Chain, label: string, generation: number, bytes: Uint8Array): Promise<Uint8Array> {
-  const input = concatBytes(utf8(`${label} ${chain.grantId} ${generation} `), bytes);
-  return new Uint8Array(await crypto.subtle.sign("HMAC", chain.key, input));
-}
-
-async function toSecret(chain: Chain, link: Link): Promise<string> {
-  const generation = new Uint8Array(GENERATION_BYTES);
-  new DataView(generation.buffer).setUint32(0, link.generation);
-  const tag = await hmac(chain, "tag", link.generation, link.bytes);
-  return toBase64Url(concatBytes(link.bytes, generation, tag.slice(0, TAG_BYTES)));
-}
-
-async function successor(chain: Chain, link: Link): Promise<Link> {
-  return { generation: link.generation + 1, bytes: await hmac(chain, "successor", link.generation, link.bytes) };
-}
-
-function importChainKey(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
-  return crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-}
-
-/** Hashes of the `count` links after `link`, concatenated. */
-async function hashesAfter(chain: Chain, link: Link, count: number): Promise<string> {
-  let hashes = "";
-  let current = link;
-  for (let i = 0; i < count; i++) {
-    current = await successor(chain, current);
-    hashes += await sha256(await toSecret(chain, current));
-  }
-  return hashes;
-}
-
-/** The secret of a new grant, and what its row keeps of it. */
-export interface NewSecret {
-  readonly secret: string;
-  readonly hash: string;
-  /** null for stable secrets. */
-  readonly sealedRotationKey: string | null;
-  readonly nextHashes: string;
-}
-
-/** A stable secret and its hash. */
-export async function newStableSecret(): Promise<NewSecret> {
+/** A random token that stays the same for as long as the grant lives. */
+export async function newStableToken(grantId: string): Promise<NewRefreshToken> {
   const secret = randomSecret(SECRET_BYTES);
-  return { secret, hash: await sha256(secret), sealedRotationKey: null, nextHashes: "" };
+  return { token: `rt_${grantId}_${secret}`, hash: await sha256(secret), salt: null };
 }
 
-/** The first link of a new chain for `grantId`, with its random key sealed for the grant's row. */
-export async function newChain(rt: Runtime, grantId: string): Promise<NewSecret> {
-  const keyBytes = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-  const chain = { grantId, key: await importChainKey(keyBytes) };
-  const first: Link = { generation: 0, bytes: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)) };
-  const secret = await toSecret(chain, first);
-  return {
-    secret,
-    hash: await sha256(secret),
-    sealedRotationKey: await rt.keyring.seal("rotation-key", grantId, toBase64Url(keyBytes)),
-    nextHashes: await hashesAfter(chain, first, LOOKAHEAD),
-  };
+/** The first of a grant's rotating tokens. */
+export async function newRotatingToken(rt: Runtime, grantId: string): Promise<NewRefreshToken> {
+  const salt = randomSecret(SECRET_BYTES);
+  return { token: await rotatingToken(rt, { id: grantId, salt }, FIRST_GENERATION), hash: null, salt };
 }
 
-/** What a grant's chain says of a presented secret. */
-export interface ChainLink {
-  readonly generation: number;
-  /** The one successor that every refresh with this secret gets. */
-  successorSecret(): Promise<string>;
-  /** Hashes of the links after this one, `LOOKAHEAD` of them. */
-  hashesAfter(): Promise<string>;
+interface SaltedGrant {
+  readonly id: string;
+  readonly salt: string;
+}
+
+async function secretOf(rt: Runtime, grant: SaltedGrant, generation: number, keyId: string): Promise<string> {
+  return toBase64Url(await rt.keyring.derive("refresh-token", `${grant.id} ${generation} ${grant.salt}`, keyId));
+}
+
+/** The rotating token of a generation: always the same one as long as MASTER_KEY stays. */
+export async function rotatingToken(rt: Runtime, grant: SaltedGrant, generation: number): Promise<string> {
+  return `rt_${grant.id}_${generation}_${await secretOf(rt, grant, generation, rt.keyring.keyId)}`;
 }
 
 /**
- * The link that a presented secret is, when the grant's own key made it; undefined for anything forged.
- * Throws when the chain's key cannot be opened (its MASTER_KEY is gone).
+ * Whether we issued this token for this grant, at any time. Rotating tokens also count when they were issued under the previous master key;
+ * their successor is then one of the current key.
  */
-export async function chainLink(
-  rt: Runtime,
-  grantId: string,
-  sealedRotationKey: string,
-  secret: string,
-): Promise<ChainLink | undefined> {
-  const bytes = fromBase64Url(secret);
-  if (bytes?.length !== SECRET_BYTES + GENERATION_BYTES + TAG_BYTES) return undefined;
-  const opened = await rt.keyring.open("rotation-key", grantId, sealedRotationKey);
-  const keyBytes = opened ? fromBase64Url(opened.plaintext) : undefined;
-  if (!keyBytes) throw new Error("the rotation key was sealed under another MASTER_KEY");
-  const chain = { grantId, key: await importChainKey(keyBytes) };
-  const link: Link = {
-    generation: new DataView(bytes.buffer, SECRET_BYTES, GENERATION_BYTES).getUint32(0),
-    bytes: bytes.slice(0, SECRET_BYTES),
-  };
-  if (!equalInConstantTime(await toSecret(chain, link), secret)) return undefined;
-  return {
-    generation: link.generation,
-    successorSecret: async () => toSecret(chain, await successor(chain, link)),
-    hashesAfter: () => hashesAfter(chain, link, LOOKAHEAD),
-  };
+export async function isGenuine(rt: Runtime, presented: PresentedRefreshToken, grant: Grant): Promise<boolean> {
+  const { generation, secret } = presented;
+  if (generation === null) return equalInConstantTime(await sha256(secret), grant.refreshHash ?? "");
+  const { id, salt } = grant;
+  if (salt === null) return false;
+  const keyIds = [rt.keyring.keyId, rt.keyring.previousKeyId].filter((keyId) => keyId !== undefined);
+  const secrets = await Promise.all(keyIds.map((keyId) => secretOf(rt, { id, salt }, generation, keyId)));
+  return secrets.some((expected) => equalInConstantTime(secret, expected));
 }

@@ -1,4 +1,4 @@
-// POST /revoke (RFC 7009): either token of a client ends the grant behind it.
+// POST /revoke (RFC 7009): either token of a client revokes its grant.
 import { Hono } from "hono/tiny";
 import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
@@ -21,8 +21,8 @@ async function revoke(c: AppContext): Promise<Response> {
     return oauthError({ status: 400, error: "invalid_request", description: "token is missing" });
   }
   const found = await findToken(rt, token);
-  // An unknown token, or another client's, is no error (RFC 7009 §2.2): the answer tells nobody what exists.
-  if (found?.grant?.client_id === caller.client.id) {
+  // An unknown token, or another client's, is no error (RFC 7009 §2.2): the response does not show what exists.
+  if (found?.grant?.clientId === caller.client.id) {
     await revokeGrant(rt.db, found.grant.id, "revoked_by_client", rt.now());
     deliverSoon(rt);
     rt.log.info("grant_revoked", { clientId: caller.client.id, grantId: found.grant.id, reason: "revoked_by_client" });

@@ -1,10 +1,8 @@
-// grant_type=client_credentials: for `service` clients and Alexa+ MCP add-ons. Its tokens open no user's door.
-
-import type { OAuthError } from "../http/oauth-error.ts";
+// grant_type=client_credentials: for `service` clients and Alexa+ MCP add-ons. Its tokens stand for the client, never for a user.
+import { type OAuthError, oauthSuccess } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import { mintAccessToken } from "./access-tokens.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import { tokenAnswer } from "./token-answer.ts";
 import type { TokenFailure } from "./token-failure.ts";
 
 const LONGEST_RESOURCE = 512;
@@ -15,7 +13,7 @@ function isResource(value: string): boolean {
   return URL.canParse(value) && new URL(value).protocol === "https:";
 }
 
-/** Answers with a token for the client itself: audience is the `resource` asked for, else the client's id. No refresh token. */
+/** A token for the client itself. Its audience is the `resource` asked for, else the client's id. No refresh token. */
 export async function grantToClient(
   rt: Runtime,
   authorization: string | null,
@@ -33,7 +31,7 @@ export async function grantToClient(
     .filter((name) => name !== "");
   if (asked?.some((name) => !client.scopes.includes(name))) return { reason: "scope_unknown" };
   const resources = fields.get("resource")?.split(" ") ?? [];
-  // Our own origin is the audience of users' tokens: never of these.
+  // This server is the audience of users' tokens only.
   if (!resources.every((resource) => isResource(resource) && new URL(resource).origin !== rt.issuer)) {
     return { reason: "resource_invalid" };
   }
@@ -46,7 +44,7 @@ export async function grantToClient(
   });
   rt.metrics.count("service_token_issued", client.skillId);
   rt.log.info("token_for_client", { clientId: client.id });
-  return tokenAnswer({
+  return oauthSuccess({
     access_token: access.token,
     token_type: "Bearer",
     expires_in: access.expiresInSeconds,

@@ -1,229 +1,178 @@
-// grant_type=authorization_code: checks in memory first, then one claim in D1 that spends the code and makes the grant.
+// grant_type=authorization_code: the binding is read once and checked in memory, then one D1 batch spends the code and makes the grant.
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
-import { CODE_REFUSED_STEP, noteCodeRefusal } from "../storage/attempts/code-refusals.ts";
-import { StorageFault } from "../storage/d1.ts";
+import { noteCodeRefusal } from "../storage/attempts/code-refusals.ts";
+import type { Client } from "../storage/clients/clients.ts";
 import {
-  type CodeRow,
-  codeStatement,
-  type RedemptionResult,
-  readCode,
+  type AuthorizationCode,
+  type CodeBinding,
   redeemCode,
-  revokeGrantOfReplayedCode,
+  selectBinding,
+  takeReplay,
+  type UnredeemableCode,
 } from "../storage/grants/codes.ts";
+import { StorageFault } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
-import type { AuthenticatedClient } from "./client-authentication.ts";
-import { authenticateClient } from "./client-authentication.ts";
-import { type CodeCopy, getCodeCopy, isAuthorizationCode } from "./codes.ts";
+import { type AuthenticatedClient, authenticateClient } from "./client-authentication.ts";
+import { getBinding, isAuthorizationCode } from "./codes.ts";
 import { currentSigner, readBesideKeys } from "./keys.ts";
 import { verifierMatches } from "./pkce.ts";
-import { formatRefreshToken, newChain, newStableSecret } from "./refresh-tokens.ts";
-import { userTokenAnswer } from "./token-answer.ts";
+import { newRotatingToken, newStableToken } from "./refresh-tokens.ts";
 import type { TokenFailure } from "./token-failure.ts";
-import { isUnanswered } from "./unanswered-claims.ts";
+import { userTokenResponse } from "./token-response.ts";
 
-/** Identical repeats within this time are taken for a client whose answer was lost: refused, but not punished (C7). */
+/** A repeat within this time may come from a client that did not get our response: it is refused, and the grant stays. */
 const HONEST_REPEAT_MS = 30_000;
 const DAY_MS = 24 * 3600 * 1000;
 
-/** What the request and its work, which may outlive the deadline, know of each other. */
-export interface TokenRequestLife {
-  /** The deadline has passed and 503 was answered: a code that is not claimed yet stays unspent. */
-  overdue: boolean;
-  /** Set when a claim is about to be made: if the request ends without an answer, the client's retry may take it over. */
-  claimId: string | undefined;
+/** One exchange whose client has authenticated. */
+interface Exchange {
+  readonly client: Client;
+  readonly codeHash: string;
+  readonly fields: ReadonlyMap<string, string>;
 }
 
-/** Answers a code exchange: the token answer, an authentication error, or a failure. Throws `StorageFault` for passing faults. */
+/**
+ * The response to a code exchange: tokens, an authentication error, or a failure. Once `deadline` is aborted no code is spent any more. Throws
+ * `StorageFault` for transient failures.
+ */
 export async function exchangeCode(
   rt: Runtime,
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
-  life: TokenRequestLife,
+  deadline: AbortSignal,
 ): Promise<Response | OAuthError | TokenFailure> {
-  const code = fields.get("code");
-  const known = code !== undefined && isAuthorizationCode(code) ? code : undefined;
-  const codeHash = known === undefined ? undefined : await sha256(known);
-  const copy = known === undefined ? undefined : await getCodeCopy(rt, known);
-  const alongside = codeHash === undefined ? undefined : codeStatement(rt.db, codeHash);
-  const caller = await authenticateClient(rt, authorization, fields, alongside);
+  const given = fields.get("code");
+  const code = given !== undefined && isAuthorizationCode(given) ? given : undefined;
+  const codeHash = code === undefined ? "" : await sha256(code);
+  const caller = await authenticateClient(rt, authorization, fields, code && selectBinding(codeHash));
   if ("error" in caller) return caller;
-  if (code === undefined) return { reason: "parameter_missing", parameter: "code" };
+  if (given === undefined) return { reason: "parameter_missing", parameter: "code" };
   if (!fields.has("redirect_uri")) return { reason: "parameter_missing", parameter: "redirect_uri" };
-  if (codeHash === undefined || !alongside) return { reason: "code_malformed" };
+  if (code === undefined) return { reason: "code_malformed" };
 
-  const exchange: Exchange = { codeHash, caller, fields, life };
-  if (copy && !caller.alongside) return spend(rt, exchange, copy);
-  // The row is truer than the copy, and asking for the client has brought it.
-  const [row] = caller.alongside ?? (await readBesideKeys(rt, [alongside]))[0] ?? [];
-  return row
-    ? spend(rt, exchange, copyOfRow(row as unknown as CodeRow), row as unknown as CodeRow)
-    : { reason: "code_unknown" };
+  const exchange: Exchange = { client: caller.client, codeHash, fields };
+  const binding = await readBinding(rt, code, codeHash, caller);
+  if (!binding) return { reason: "code_unknown" };
+  const mismatch = await checkBinding(exchange, binding);
+  return mismatch ? refuseMismatch(rt, exchange, binding, mismatch) : redeem(rt, exchange, binding, deadline);
 }
 
-/** One code exchange whose client has authenticated. */
-interface Exchange {
-  readonly codeHash: string;
-  readonly caller: AuthenticatedClient;
-  readonly fields: ReadonlyMap<string, string>;
-  readonly life: TokenRequestLife;
-}
-
-/** Spends the code that is bound to `bound`. `row`: what D1 has just said of it; left out when only KV was asked. */
-async function spend(
+/** Reads what the code is bound to, once: from D1 where the client had to be read there anyway, else from KV, else from D1. */
+async function readBinding(
   rt: Runtime,
-  exchange: Exchange,
-  bound: CodeCopy,
-  row?: CodeRow,
-): Promise<Response | TokenFailure> {
-  const { codeHash, caller, fields } = exchange;
-  const mismatch = await mismatchOf(bound, caller, fields);
-  if (!mismatch) return redeem(rt, exchange, bound, row);
-  const truth = row ?? (await readCode(rt.db, codeHash));
-  if (!truth) return { reason: "code_unknown" };
-  // A copy may allow, never refuse.
-  if (!row && !sameBinding(bound, copyOfRow(truth))) return spend(rt, exchange, copyOfRow(truth), truth);
-  await considerReplay(rt, caller, fields, truth);
-  return refuse(rt, codeHash, mismatch);
+  code: AuthorizationCode,
+  codeHash: string,
+  { alongside }: AuthenticatedClient,
+): Promise<CodeBinding | undefined> {
+  const inKv = alongside ? undefined : await getBinding(rt, code);
+  if (inKv) return inKv;
+  const [row] = alongside ?? (await readBesideKeys(rt, [selectBinding(codeHash)]))[0] ?? [];
+  return row as CodeBinding | undefined;
 }
 
-function copyOfRow(row: CodeRow): CodeCopy {
-  return {
-    grantId: row.grant_id,
-    clientId: row.client_id,
-    redirectUri: row.redirect_uri,
-    codeChallenge: row.code_challenge,
-    origin: row.origin,
-    expiresAt: row.expires_at,
-  };
-}
-
-/** What is wrong with the request for this code; nothing of it spends the code (C6). */
-async function mismatchOf(
-  bound: CodeCopy,
-  caller: AuthenticatedClient,
-  fields: ReadonlyMap<string, string>,
-): Promise<TokenFailure | undefined> {
-  if (bound.clientId !== caller.client.id) return { reason: "code_of_another_client" };
-  if (bound.redirectUri !== fields.get("redirect_uri")) return { reason: "redirect_uri_mismatch" };
+/** What is wrong with the request for this code. A mismatch does not spend the code. */
+async function checkBinding({ client, fields }: Exchange, binding: CodeBinding): Promise<TokenFailure | undefined> {
+  if (binding.clientId !== client.id) return { reason: "code_of_another_client" };
+  if (binding.redirectUri !== fields.get("redirect_uri")) return { reason: "redirect_uri_mismatch" };
   const verifier = fields.get("code_verifier");
-  if (bound.codeChallenge === null) {
-    if (caller.client.kind === "app") return { reason: "verifier_missing" };
-    // Codes for the enablement call had no front-channel request: a verifier there means nothing and is ignored.
-    return verifier === undefined || bound.origin === "enablement" ? undefined : { reason: "verifier_unexpected" };
+  if (binding.codeChallenge === null) {
+    if (client.kind === "app") return { reason: "verifier_missing" };
+    // A code for the enablement call had no authorization request: a verifier means nothing there and is ignored.
+    return verifier === undefined || binding.origin === "enablement" ? undefined : { reason: "verifier_unexpected" };
   }
   if (verifier === undefined) return { reason: "verifier_missing" };
-  return (await verifierMatches(verifier, bound.codeChallenge)) ? undefined : { reason: "verifier_mismatch" };
+  return (await verifierMatches(verifier, binding.codeChallenge)) ? undefined : { reason: "verifier_mismatch" };
+}
+
+/** Whether the request comes from the code's own client: proved by its secret, or for a public client by the right verifier. */
+async function clientProvedItself({ client, fields }: Exchange, binding: CodeBinding): Promise<boolean> {
+  if (binding.clientId !== client.id) return false;
+  if (client.kind !== "app") return true;
+  const verifier = fields.get("code_verifier");
+  return (
+    binding.codeChallenge !== null && verifier !== undefined && (await verifierMatches(verifier, binding.codeChallenge))
+  );
 }
 
 async function redeem(
   rt: Runtime,
   exchange: Exchange,
-  bound: CodeCopy,
-  row: CodeRow | undefined,
+  binding: CodeBinding,
+  deadline: AbortSignal,
 ): Promise<Response | TokenFailure> {
-  const { codeHash, caller, fields, life } = exchange;
-  const { client } = caller;
-  const rotating = client.rotateRefreshTokens || client.kind === "app";
-  const refresh = rotating ? await newChain(rt, bound.grantId) : await newStableSecret();
-  // Before the code is spent: nothing that could fail may lie between the claim and the answer.
+  const { client, codeHash } = exchange;
+  const refresh =
+    client.kind === "app" ? await newRotatingToken(rt, binding.grantId) : await newStableToken(binding.grantId);
+  // Before the code is spent: nothing that can fail may come between the claim and the response.
   const signer = await currentSigner(rt);
-  if (life.overdue) throw new StorageFault("the deadline passed before the claim");
-  const claimId = randomId();
-  life.claimId = claimId;
+  if (deadline.aborted) throw new StorageFault("the deadline passed before the claim");
   const now = rt.now();
-  const claim = (unansweredClaimId: string | null): Promise<RedemptionResult> =>
-    redeemCode(rt.db, {
-      codeHash,
-      claimId,
-      unansweredClaimId,
-      clientId: client.id,
-      redirectUri: bound.redirectUri,
-      codeChallenge: bound.codeChallenge,
-      skillId: client.skillId,
-      refresh: { hash: refresh.hash, sealedRotationKey: refresh.sealedRotationKey, nextHashes: refresh.nextHashes },
-      now,
-      idleExpiresAt: now + rt.config.refreshIdleDays * DAY_MS,
-      expiresAt: client.kind === "app" ? now + rt.config.refreshPublicMaxDays * DAY_MS : null,
-    });
-  let result: RedemptionResult = row && row.spent_at !== null ? { redeemed: false, code: row } : await claim(null);
-  if (!result.redeemed && result.code?.claim_id && (await isUnanswered(rt, result.code.claim_id))) {
-    result = await claim(result.code.claim_id);
-  }
-  if (!result.redeemed) {
-    if (!result.code) return { reason: "code_unknown" };
-    if (!row && isOpen(result.code, now) && !sameBinding(bound, copyOfRow(result.code))) {
-      rt.log.warn("code_copy_outdated", { clientId: client.id });
-      return spend(rt, exchange, copyOfRow(result.code), result.code);
-    }
-    await considerReplay(rt, caller, fields, result.code);
-    return refuse(rt, codeHash, refusalOf(result.code, now));
-  }
-  const { code, traceId } = result;
-  rt.metrics.count(`code_redeemed_${code.origin}`, client.skillId);
+  const redeemed = await redeemCode(rt.db, {
+    codeHash,
+    claimId: randomId(),
+    skillId: client.skillId,
+    refresh,
+    now,
+    idleExpiresAt: now + rt.config.refreshIdleDays * DAY_MS,
+    expiresAt: client.kind === "app" ? now + rt.config.refreshPublicMaxDays * DAY_MS : null,
+  });
+  if (!redeemed) return refuseUnredeemable(rt, exchange);
+  const { grantId, traceId } = redeemed;
+  rt.metrics.count(`code_redeemed_${redeemed.origin}`, client.skillId);
   deliverSoon(rt);
-  rt.log.info("code_redeemed", { traceId, clientId: client.id, grantId: code.grant_id });
-  return userTokenAnswer(
-    rt,
-    client,
-    { grantId: code.grant_id, userId: code.user_id, scope: code.scope },
-    formatRefreshToken(code.grant_id, refresh.secret),
-    signer,
-  );
+  rt.log.info("code_redeemed", { traceId, clientId: client.id, grantId });
+  return userTokenResponse(rt, client, redeemed, refresh.token, signer);
 }
 
-function isOpen(row: CodeRow, now: number): boolean {
-  return row.spent_at === null && row.voided_at === null && row.expires_at > now;
-}
-
-function sameBinding(a: CodeCopy, b: CodeCopy): boolean {
-  return (
-    a.grantId === b.grantId &&
-    a.clientId === b.clientId &&
-    a.redirectUri === b.redirectUri &&
-    a.codeChallenge === b.codeChallenge
-  );
-}
-
-function refusalOf(row: CodeRow, now: number): TokenFailure {
-  if (row.spent_at !== null) return { reason: "code_spent" };
-  if (row.voided_at !== null) return { reason: "code_voided" };
-  if (row.expires_at <= now) return { reason: "code_expired" };
-  return { reason: "user_gone" };
-}
-
-/**
- * A code that was spent already came again. A repeat of the same request soon after is taken for a lost answer; anything else
- * revokes the grant it gave, but only when its own client has proved itself: by secret, or with the right verifier.
- */
-async function considerReplay(
+/** A request that does not match the code is no honest repeat: if the code was spent, its grant is revoked. */
+async function refuseMismatch(
   rt: Runtime,
-  caller: AuthenticatedClient,
-  fields: ReadonlyMap<string, string>,
-  row: CodeRow,
-): Promise<void> {
-  if (row.spent_at === null || row.client_id !== caller.client.id) return;
-  const proved =
-    caller.client.kind !== "app" ||
-    (row.code_challenge !== null && (await verifierMatches(fields.get("code_verifier") ?? "", row.code_challenge)));
-  if (!proved) return;
-  const identical = (await mismatchOf(copyOfRow(row), caller, fields)) === undefined;
-  if (identical && rt.now() - row.spent_at <= HONEST_REPEAT_MS) {
-    rt.log.warn("code_repeated", { clientId: row.client_id, grantId: row.grant_id });
-    return;
-  }
-  await revokeGrantOfReplayedCode(rt.db, row, rt.now());
-  deliverSoon(rt);
-  rt.log.alert("code_replayed", { clientId: row.client_id, grantId: row.grant_id });
+  exchange: Exchange,
+  binding: CodeBinding,
+  mismatch: TokenFailure,
+): Promise<TokenFailure> {
+  if (await clientProvedItself(exchange, binding)) await revokeReplayed(rt, exchange, Number.MAX_SAFE_INTEGER);
+  return refuse(rt, exchange, mismatch);
 }
 
-/** Leaves the reason with the attempt, after the answer. */
-function refuse(rt: Runtime, codeHash: string, failure: TokenFailure): TokenFailure {
+async function refuseUnredeemable(rt: Runtime, exchange: Exchange): Promise<TokenFailure> {
+  const now = rt.now();
+  const code = await revokeReplayed(rt, exchange, now - HONEST_REPEAT_MS);
+  return refuse(rt, exchange, { reason: code ? unredeemableReason(code, now) : "code_unknown" });
+}
+
+function unredeemableReason(code: UnredeemableCode, now: number) {
+  if (code.spentAt !== null) return "code_spent";
+  if (code.voidedAt !== null) return "code_voided";
+  return code.expiresAt <= now ? "code_expired" : "user_gone";
+}
+
+/** Revokes the grant of a code that was spent before `spentBefore` (milliseconds). The code as it stands. */
+async function revokeReplayed(
+  rt: Runtime,
+  { codeHash }: Exchange,
+  spentBefore: number,
+): Promise<UnredeemableCode | undefined> {
+  const code = await takeReplay(rt.db, codeHash, spentBefore, rt.now());
+  if (!code || code.spentAt === null) return code;
+  const { clientId, grantId } = code;
+  if (code.spentAt < spentBefore) {
+    deliverSoon(rt);
+    rt.log.alert("code_replayed", { clientId, grantId });
+  } else {
+    rt.log.warn("code_repeated", { clientId, grantId });
+  }
+  return code;
+}
+
+/** Leaves the reason with the attempt, after the response. */
+function refuse(rt: Runtime, { codeHash }: Exchange, failure: TokenFailure): TokenFailure {
   rt.background(
-    noteCodeRefusal(rt.db, codeHash, `${CODE_REFUSED_STEP}:${failure.reason}`, failure.reason, rt.now()).catch(
-      (error: unknown) => rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
+    noteCodeRefusal(rt.db, codeHash, failure.reason, rt.now()).catch((error: unknown) =>
+      rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
     ),
   );
   return failure;

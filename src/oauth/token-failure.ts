@@ -12,8 +12,8 @@ export type TokenFailure =
   | { readonly reason: "resource_invalid" }
   | { readonly reason: "grant_type_unsupported" | "grant_type_not_allowed" };
 
-/** The answer on the wire. `invalid_grant` never says more: the reason goes to the log and the linking's row. */
-export function tokenFailureAnswer(failure: TokenFailure): OAuthError {
+/** The error response. `invalid_grant` never says more: the reason goes to the log and the attempt's row. */
+export function tokenFailureError(failure: TokenFailure): OAuthError {
   switch (failure.reason) {
     case "code_malformed":
     case "code_unknown":

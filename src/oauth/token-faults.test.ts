@@ -1,7 +1,7 @@
-// Storage that fails at every call of every OAuth endpoint, before and after a write took effect: 503 or the right answer, then success.
+// Storage that fails at every call of every OAuth endpoint, before and after a write took effect: 503 or the right response, then success.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { exchange, json, refresh, seedCode, seedEveryone } from "../../test/support/seeds.ts";
+import { ALEXA_CLIENT, exchange, json, refresh, seedCode, seedEveryone } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import {
   anotherIsolate,
@@ -10,20 +10,24 @@ import {
   bodyOf,
   countOf,
   exchangeOfApp,
+  expectInvalidGrant,
   expectOneLivingGrant,
   failing,
   grantIdOf,
   HOUR,
+  introspection,
   linkAlexa,
   linkApp,
   MINUTE,
   ok,
-  putCopy,
+  putInKv,
   refreshOfApp,
   SECOND,
   seedAppCode,
-  seedCodeWithCopy,
+  seedCodeInKv,
+  userinfo,
 } from "../../test/support/tokens.ts";
+import { sha256 } from "../crypto/hash.ts";
 
 beforeEach(seedEveryone);
 
@@ -33,27 +37,26 @@ interface Attempt {
   readonly init: RequestInit;
   readonly status: number;
   verify(answer: Record<string, unknown>): Promise<void>;
+  /** The code that this spends. If the write was committed and we responded with 503, a repeat is refused, and the grant stays. */
+  readonly spends?: string;
 }
 
 const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
-  "a code exchange with the copy in KV": async (service) => ({
-    path: "/token",
-    init: exchange(await seedCodeWithCopy(service)),
-    status: 200,
-    verify: (answer) => expectOneLivingGrant(service, answer, refresh),
-  }),
-  "a code exchange from D1": async (service) => ({
-    path: "/token",
-    init: exchange(await seedCode()),
-    status: 200,
-    verify: (answer) => expectOneLivingGrant(service, answer, refresh),
-  }),
-  "a public client's code exchange": async (service) => ({
-    path: "/token",
-    init: exchangeOfApp(await seedAppCode()),
-    status: 200,
-    verify: (answer) => expectOneLivingGrant(service, answer, refreshOfApp),
-  }),
+  "a code exchange from KV": async (service) => {
+    const code = await seedCodeInKv(service);
+    const verify = (answer: Record<string, unknown>) => expectOneLivingGrant(service, answer, refresh);
+    return { path: "/token", init: exchange(code), status: 200, verify, spends: code };
+  },
+  "a code exchange from D1": async (service) => {
+    const code = await seedCode();
+    const verify = (answer: Record<string, unknown>) => expectOneLivingGrant(service, answer, refresh);
+    return { path: "/token", init: exchange(code), status: 200, verify, spends: code };
+  },
+  "a public client's code exchange": async (service) => {
+    const code = await seedAppCode();
+    const verify = (answer: Record<string, unknown>) => expectOneLivingGrant(service, answer, refreshOfApp);
+    return { path: "/token", init: exchangeOfApp(code), status: 200, verify, spends: code };
+  },
   "a stable refresh on another day": async (service) => {
     const { refresh_token } = await linkAlexa(startService());
     service.clock.advance(25 * HOUR);
@@ -67,7 +70,7 @@ const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
       },
     };
   },
-  "a rotating refresh whose hashes ahead run low": async (service) => {
+  "a rotating refresh": async (service) => {
     let { refresh_token: token } = await linkApp(service);
     for (let i = 0; i < 4; i++)
       token = (await json(await service.request("/token", refreshOfApp(token)))).refresh_token;
@@ -99,7 +102,7 @@ const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
     };
   },
   "a replayed code": async (service) => {
-    const code = await seedCodeWithCopy(service);
+    const code = await seedCodeInKv(service);
     const { refresh_token } = await json(await startService().request("/token", exchange(code)));
     service.clock.advance(MINUTE);
     return {
@@ -148,6 +151,16 @@ const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
     };
   },
 };
+
+/** The code was spent, and the grant it gave is live. */
+async function expectSpentOnce(code: string): Promise<void> {
+  const row = await env.DB.prepare(
+    "SELECT g.revoked_at FROM codes c JOIN grants g ON g.id = c.grant_id WHERE c.code_hash = ? AND c.spent_at IS NOT NULL",
+  )
+    .bind(await sha256(code))
+    .first();
+  expect(row).toEqual({ revoked_at: null });
+}
 
 /** Makes the isolate know client and keys, as one that has served for a while. */
 async function warm(service: Service): Promise<void> {
@@ -202,6 +215,10 @@ describe("T8, F4, F5: a fault at each storage call", () => {
             expect(first.headers.get("retry-after"), what).not.toBeNull();
             isolate.clock.advance(3 * SECOND);
             const second = await isolate.request(attempt.path, attempt.init);
+            if (throws === "after" && attempt.spends !== undefined && second.status === 400) {
+              await expectSpentOnce(attempt.spends);
+              continue;
+            }
             expect(second.status, what).toBe(attempt.status);
             await attempt.verify(await bodyOf(second));
           }
@@ -228,7 +245,7 @@ describe("T8, F4, F5: a fault at each storage call", () => {
     });
   }
 
-  it("F5: a connection that stays lost is tried three times and then answered with 503", async () => {
+  it("F5: a connection that stays lost is tried three times, then the response is 503, and a repeat is refused", async () => {
     const service = startService();
     await warm(service);
     const code = await seedCode();
@@ -236,24 +253,24 @@ describe("T8, F4, F5: a fault at each storage call", () => {
     expect((await service.request("/token", exchange(code))).status).toBe(503);
     expect(service.meter.trips.filter((trip) => trip.sql.includes("UPDATE codes"))).toHaveLength(3);
     service.meter.clear();
-    await ok(service.request("/token", exchange(code)));
+    await expectInvalidGrant(await service.request("/token", exchange(code)));
+    await expectSpentOnce(code);
   });
 
-  it("T8: keys that went stale are asked for before the code is spent, so that nothing can fail between claim and answer", async () => {
+  it("T8: keys that went stale are read before the code is spent, so that nothing can fail between claim and response", async () => {
     const service = startService();
     await linkAlexa(service);
     service.clock.advance(50 * SECOND);
     await linkApp(service);
     service.clock.advance(15 * SECOND);
     const code = await seedAppCode();
-    await putCopy(service, code);
+    await putInKv(service, code);
     service.meter.clear();
     service.meter.faults.push(failing((trip) => trip.sql.includes("FROM signing_keys"), "before", overloaded));
     expect((await service.request("/token", exchangeOfApp(code))).status).toBe(503);
     expect(await countOf("codes", "spent_at IS NULL")).toBe(1);
     service.meter.clear();
     await ok(service.request("/token", exchangeOfApp(code)));
-    expect(service.meter.calls()).toEqual(["CODES.get", "DB.batch", "DB.batch"]);
   });
 
   it("F5: what is no lost connection is not tried again by the request itself", async () => {
@@ -263,5 +280,66 @@ describe("T8, F4, F5: a fault at each storage call", () => {
     service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "before", "D1_ERROR: overloaded"));
     expect((await service.request("/token", exchange(code))).status).toBe(503);
     expect(service.meter.trips.filter((trip) => trip.sql.includes("UPDATE codes"))).toHaveLength(1);
+  });
+
+  const CLAIM = (trip: { sql: string }) => trip.sql.includes("UPDATE codes");
+
+  it("W2: a claim slower than the deadline gets 503 in time, and the retry that overtakes it wins", {
+    timeout: 20_000,
+  }, async () => {
+    const service = startService();
+    await warm(service);
+    const code = await seedCodeInKv(service);
+    service.meter.faults.push({ when: CLAIM, delayMs: 4500, times: 1 });
+    expect((await service.requestOnly("/token", exchange(code))).status).toBe(503);
+    // The late claim is still on its way to D1.
+    expect(await countOf("codes", "spent_at IS NULL")).toBe(1);
+    const response = await service.requestOnly("/token", exchange(code));
+    expect(response.status).toBe(200);
+    await service.settled();
+    await expectOneLivingGrant(service, await bodyOf(response), refresh);
+  });
+
+  it("C7: a claim that is committed after its 503 stays: the retry is refused and the grant is live", {
+    timeout: 20_000,
+  }, async () => {
+    const service = startService();
+    await warm(service);
+    const code = await seedCodeInKv(service);
+    service.meter.faults.push({ when: CLAIM, delayMs: 4200, times: 1 });
+    expect((await service.request("/token", exchange(code))).status).toBe(503);
+    for (const isolate of [service, anotherIsolate(service)]) {
+      await expectInvalidGrant(await isolate.request("/token", exchange(code)));
+    }
+    await expectSpentOnce(code);
+    service.clock.advance(MINUTE);
+    await expectInvalidGrant(await service.request("/token", exchange(code)));
+    expect(await countOf("grants", "revoked_reason = 'code_replayed'")).toBe(1);
+  });
+
+  it("W2: a deadline that passes before the claim leaves the code unspent", { timeout: 20_000 }, async () => {
+    const service = startService();
+    const code = await seedCodeInKv(service);
+    service.meter.faults.push({ when: (trip) => trip.sql.includes("FROM clients"), delayMs: 4200, times: 1 });
+    expect((await service.request("/token", exchange(code))).status).toBe(503);
+    expect(await countOf("codes", "spent_at IS NOT NULL")).toBe(0);
+    await ok(service.request("/token", exchange(code)));
+  });
+
+  it("F6: an unexpected exception is a well-formed 500 without a trace of the code", async () => {
+    const service = startService();
+    await env.DB.prepare("UPDATE clients SET redirect_uris = 'not json' WHERE id = ?").bind(ALEXA_CLIENT).run();
+    const response = await service.request("/token", exchange(await seedCode()));
+    expect(response.status).toBe(500);
+    expect(response.headers.get("content-type")).toBe("application/json;charset=UTF-8");
+    expect(await response.json()).toEqual({ error: "server_error" });
+  });
+
+  it("U3: a userinfo or introspection that cannot read D1 is a 503, and never says that the token is good", async () => {
+    const service = startService();
+    const { access_token } = await linkAlexa(service);
+    service.meter.faults.push(failing((trip) => trip.store === "DB", "before", "D1_ERROR: down"));
+    expect((await userinfo(service, access_token)).status).toBe(503);
+    expect(await introspection(service, access_token)).toEqual({ error: "temporarily_unavailable" });
   });
 });

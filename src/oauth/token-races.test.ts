@@ -1,4 +1,4 @@
-// Many requests at once, and what one request costs: winners, losers, storage trips and query plans.
+// Many requests at once, and what one request costs: winners, losers, storage round trips and query plans.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { exchange, json, refresh, seedCode, seedEveryone, type TokenAnswer } from "../../test/support/seeds.ts";
@@ -18,7 +18,7 @@ import {
   refreshOfApp,
   SECOND,
   seedAppCode,
-  seedCodeWithCopy,
+  seedCodeInKv,
   userinfo,
 } from "../../test/support/tokens.ts";
 import { revokeLinks } from "../storage/amazon/unlinks.ts";
@@ -79,11 +79,10 @@ describe("races", () => {
       }, async () => {
         const service = startService();
         slow(service, latency);
-        const code = await seedCodeWithCopy(service);
+        const code = await seedCodeInKv(service);
         const responses = await atOnce(service, crowd, "/token", () => exchange(code));
         expect(statusesOf(responses)).toEqual({ 200: 1, 400: crowd - 1 });
         expect(await countOf("grants")).toBe(1);
-        expect(await countOf("audit", "kind = 'grant_created'")).toBe(1);
         const winner = responses.find((response) => response.status === 200);
         service.meter.clear();
         await expectWorking(service, await json(winner as Response), refresh);
@@ -183,7 +182,7 @@ describe("races", () => {
     for (const latency of LATENCIES) {
       const service = startService();
       slow(service, latency);
-      const codes = await Promise.all(Array.from({ length: 20 }, () => seedCodeWithCopy(service)));
+      const codes = await Promise.all(Array.from({ length: 20 }, () => seedCodeInKv(service)));
       const racing = codes.map((code) => service.requestOnly("/token", exchange(code)));
       const unlinking = revokeLinks(
         service.env.DB,
@@ -206,11 +205,21 @@ describe("races", () => {
   });
 });
 
-describe("storage trips", () => {
+/** The calls for which the budget has no place. */
+function callsBeyond(calls: readonly string[], budget: readonly string[]): string[] {
+  const left = [...budget];
+  return calls.filter((call) => {
+    const at = left.indexOf(call);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+}
+
+describe("storage round trips", () => {
   const costs: Record<string, { prepare: (service: Service) => Promise<() => Promise<Response>>; calls: string[] }> = {
     "W2: a code exchange: KV, then one batch": {
       prepare: async (service) => {
-        const code = await seedCodeWithCopy(service);
+        const code = await seedCodeInKv(service);
         return () => service.request("/token", exchange(code));
       },
       calls: ["CODES.get", "DB.batch"],
@@ -229,7 +238,7 @@ describe("storage trips", () => {
       },
       calls: ["DB.first"],
     },
-    "a stable refresh on another day: one read, and one write after the answer": {
+    "a stable refresh on another day: one read, and one write after the response": {
       prepare: async (service) => {
         const { refresh_token } = await linkAlexa(service);
         service.clock.advance(25 * HOUR);
@@ -238,12 +247,12 @@ describe("storage trips", () => {
       },
       calls: ["DB.first", "DB.run"],
     },
-    "a rotating refresh: one batch": {
+    "a rotating refresh: one read, and one write after the response": {
       prepare: async (service) => {
         const { refresh_token } = await linkApp(service);
         return () => service.request("/token", refreshOfApp(refresh_token));
       },
-      calls: ["DB.batch"],
+      calls: ["DB.first", "DB.run"],
     },
     "client credentials: none": {
       prepare: async (service) => () => service.request("/token", asService({ grant_type: "client_credentials" })),
@@ -293,25 +302,25 @@ describe("storage trips", () => {
       const request = await prepare(service);
       service.meter.clear();
       expect((await request()).status).toBe(200);
-      expect(service.meter.calls()).toEqual(calls);
+      expect(callsBeyond(service.meter.calls(), calls)).toEqual([]);
     });
   }
 
-  /** Requests that a cold isolate answers, also those that are refused: none may ask D1 more than twice. */
+  /** Requests to a cold isolate, also some that are refused. Finding out why a code was not redeemed takes one round trip more. */
   const cold: Record<string, (first: Service) => Promise<RequestInit>> = {
-    "a code exchange from KV": async (first) => exchange(await seedCodeWithCopy(first)),
+    "a code exchange from KV": async (first) => exchange(await seedCodeInKv(first)),
     "a code exchange from D1": async () => exchange(await seedCode()),
     "an unknown code": async () => exchange(`c0${"u".repeat(43)}`),
     "a wrong redirect URI": async (first) =>
-      exchange(await seedCodeWithCopy(first), { redirect_uri: "https://evil.test/" }),
+      exchange(await seedCodeInKv(first), { redirect_uri: "https://evil.test/" }),
     "a replayed code": async (first) => {
-      const code = await seedCodeWithCopy(first);
+      const code = await seedCodeInKv(first);
       await first.request("/token", exchange(code));
       first.clock.advance(MINUTE);
       return exchange(code);
     },
     "a replayed code with a wrong redirect URI": async (first) => {
-      const code = await seedCodeWithCopy(first);
+      const code = await seedCodeInKv(first);
       await first.request("/token", exchange(code));
       return exchange(code, { redirect_uri: "https://evil.test/" });
     },
@@ -324,7 +333,8 @@ describe("storage trips", () => {
     }),
   };
   for (const [name, prepare] of Object.entries(cold)) {
-    it(`W2: cold, ${name} takes at most two trips to D1 before the answer`, async () => {
+    const most = name.startsWith("a replayed code") ? 3 : 2;
+    it(`W2: cold, ${name} takes at most ${most} round trips to D1 before the response`, async () => {
       const first = startService();
       await linkAlexa(first);
       const init = await prepare(first);
@@ -332,14 +342,16 @@ describe("storage trips", () => {
       const response = await isolate.requestOnly("/token", init);
       await response.text();
       await isolate.settled();
-      // The reason of a refusal is noted after the answer.
-      const trips = isolate.meter.trips.filter((trip) => !trip.sql.startsWith("UPDATE attempts SET reason"));
-      expect(trips.filter((trip) => trip.store === "DB").length).toBeLessThanOrEqual(2);
-      expect(trips.filter((trip) => trip.store === "CODES").length).toBeLessThanOrEqual(2);
+      // The reason of a refusal, and the use of a rotating token, are noted after the response.
+      const trips = isolate.meter.trips.filter(
+        ({ sql }) => !/^UPDATE (attempts SET reason|grants SET generation)/.test(sql),
+      );
+      expect(trips.filter((trip) => trip.store === "DB").length).toBeLessThanOrEqual(most);
+      expect(trips.filter((trip) => trip.store === "CODES").length).toBeLessThanOrEqual(1);
     });
   }
 
-  it("W2: a warm isolate whose keys have gone stale asks for them in a trip that it makes anyway", async () => {
+  it("W2: a warm isolate whose keys have gone stale reads them in a round trip that it makes anyway", async () => {
     const service = startService();
     await linkAlexa(service);
     service.clock.advance(50 * SECOND);
@@ -348,7 +360,7 @@ describe("storage trips", () => {
     const code = await seedAppCode();
     service.meter.clear();
     expect((await service.request("/token", exchangeOfApp(code))).status).toBe(200);
-    expect(service.meter.calls()).toEqual(["CODES.get", "DB.batch", "DB.batch"]);
+    expect(callsBeyond(service.meter.calls(), ["CODES.get", "DB.batch", "DB.batch"])).toEqual([]);
   });
 
   it("F4: every query of every OAuth endpoint finds its rows by an index", async () => {

@@ -1,38 +1,20 @@
-// grant_type=refresh_token: stable for confidential clients, a chain with overlap for public and opted-in ones.
-import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
+// grant_type=refresh_token: stable tokens for confidential clients, rotating ones with overlap for public clients.
 import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
-import {
-  advanceRotatingGrant,
-  auditRetiredToken,
-  type GrantRow,
-  grantLives,
-  presentRotatingToken,
-  readGrant,
-  readImportedGrant,
-  refillNextHashes,
-  revokeGrant,
-  touchGrant,
-} from "../storage/grants/grants.ts";
+import { advanceGeneration, type Grant, noteRetiredToken, revokeGrant, touchGrant } from "../storage/grants/grants.ts";
 import { authenticateClient } from "./client-authentication.ts";
-import {
-  type ChainLink,
-  chainLink,
-  formatRefreshToken,
-  HASH_LENGTH,
-  type PresentedRefreshToken,
-  parseRefreshToken,
-  REFILL_BELOW,
-} from "./refresh-tokens.ts";
-import { userTokenAnswer } from "./token-answer.ts";
+import { currentSigner } from "./keys.ts";
+import { parseRefreshToken, rotatingToken } from "./refresh-tokens.ts";
 import type { TokenFailure } from "./token-failure.ts";
+import { type FoundRefreshToken, findImportedToken, findOwnRefreshToken, isRetired } from "./token-lookup.ts";
+import { userTokenResponse } from "./token-response.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
-/** A token that comes this soon after its retirement belongs to a refresh that was under way: refused, nothing more. */
+/** A token that comes this soon after its retirement may belong to a refresh that was under way: it is refused, and the grant stays. */
 const JUST_RETIRED_MS = 60_000;
 
-/** Answers a refresh: the token answer, an authentication error, or a failure. Throws `StorageFault` for passing faults (T8). */
+/** The response to a refresh: tokens, an authentication error, or a failure. Throws `StorageFault` for transient failures. */
 export async function refreshGrant(
   rt: Runtime,
   authorization: string | null,
@@ -40,137 +22,99 @@ export async function refreshGrant(
 ): Promise<Response | OAuthError | TokenFailure> {
   const caller = await authenticateClient(rt, authorization, fields);
   if ("error" in caller) return caller;
+  const { client } = caller;
   const token = fields.get("refresh_token");
   if (token === undefined) return { reason: "parameter_missing", parameter: "refresh_token" };
-  const presented = parseRefreshToken(token);
-  const { client } = caller;
-  const used = await useToken(rt, client, token, presented);
-  if ("reason" in used) {
-    rt.log.info("refresh_refused", { clientId: client.id, grantId: presented?.grantId, reason: used.reason });
-    return used;
-  }
-  const scope = narrowedScope(fields.get("scope"), used.grant.scope);
+  // Before the token is judged: under a wrong MASTER_KEY every rotating token would look forged, and this throws.
+  const signer = await currentSigner(rt);
+  const found = await findRefreshToken(rt, client, token);
+  if ("reason" in found) return refuse(rt, client, token, found);
+  const { grant, generation } = found;
+  const refusal = checkGrant(grant, client, rt.now()) ?? (await checkRetired(rt, found));
+  if (refusal) return refuse(rt, client, token, refusal);
+  const scope = narrowScope(fields.get("scope"), grant.scope);
   if (scope === undefined) return { reason: "scope_exceeds_grant" };
+  const next = generation === null ? token : await rotate(rt, grant, generation);
+  if (generation === null || generation === grant.generation) touchLater(rt, grant);
   rt.metrics.count("token_refreshed", client.skillId);
-  rt.log.info("token_refreshed", { clientId: client.id, grantId: used.grant.id, traceId: used.grant.trace_id });
-  return userTokenAnswer(rt, client, { grantId: used.grant.id, userId: used.grant.user_id, scope }, used.token);
+  rt.log.info("token_refreshed", { clientId: client.id, grantId: grant.id, traceId: grant.traceId });
+  return userTokenResponse(rt, client, { grantId: grant.id, userId: grant.userId, scope }, next, signer);
 }
 
-async function useToken(
-  rt: Runtime,
-  client: Client,
-  token: string,
-  presented: PresentedRefreshToken | undefined,
-): Promise<Used> {
-  const used = presented ? await useOwn(rt, client, presented) : ({ reason: "refresh_token_malformed" } as const);
-  const known = !("reason" in used) || !["refresh_token_malformed", "refresh_token_unknown"].includes(used.reason);
-  // Only skills move here from other servers, one like this perhaps: then tokens look like our own.
-  return known || client.kind !== "alexa" ? used : useImported(rt, client, token);
+async function findRefreshToken(rt: Runtime, client: Client, token: string): Promise<FoundRefreshToken | TokenFailure> {
+  const presented = parseRefreshToken(token);
+  const own = presented && (await findOwnRefreshToken(rt, presented));
+  if (own) return own;
+  // Only skills are moved here from other servers. Their tokens may look like ours.
+  const imported = client.kind === "alexa" ? await findImportedToken(rt, token) : undefined;
+  return imported ?? { reason: presented ? "refresh_token_unknown" : "refresh_token_malformed" };
 }
 
-function useOwn(rt: Runtime, client: Client, presented: PresentedRefreshToken): Promise<Used> {
-  return presented.rotating ? useRotating(rt, client, presented) : useStable(rt, client, presented);
+function checkGrant(grant: Grant, client: Client, now: number): TokenFailure | undefined {
+  if (grant.clientId !== client.id) return { reason: "refresh_token_of_another_client" };
+  if (grant.live) return undefined;
+  if (grant.revokedAt !== null && grant.revokedReason !== "idle") return { reason: "grant_revoked" };
+  return grant.idleExpiresAt <= now ? { reason: "grant_idle" } : { reason: "grant_expired" };
+}
+
+/**
+ * A retired token shows that two clients hold tokens of one grant: it leaves an alert, and the grant is revoked, unless the token was retired a
+ * moment ago.
+ */
+async function checkRetired(rt: Runtime, found: FoundRefreshToken): Promise<TokenFailure | undefined> {
+  if (!isRetired(found)) return undefined;
+  const { grant } = found;
+  const now = rt.now();
+  rt.log.alert("retired_token_reused", { clientId: grant.clientId, grantId: grant.id });
+  if (now - (grant.rotatedAt ?? grant.createdAt) > JUST_RETIRED_MS) {
+    await revokeGrant(rt.db, grant.id, "retired_token_reused", now, true);
+  } else {
+    await noteRetiredToken(rt.db, grant, now);
+  }
+  return { reason: "refresh_token_retired" };
 }
 
 /** The scope asked for, when the grant covers it (RFC 6749 §6); the grant's own when none is asked for. */
-function narrowedScope(asked: string | undefined, granted: string): string | undefined {
+function narrowScope(asked: string | undefined, granted: string): string | undefined {
   if (asked === undefined) return granted;
   const all = granted.split(" ");
   const wanted = asked.split(" ").filter((name) => name !== "");
   return wanted.length > 0 && wanted.every((name) => all.includes(name)) ? wanted.join(" ") : undefined;
 }
 
-/** A grant that may be used, and the refresh token to answer with. */
-type Used = { readonly grant: GrantRow; readonly token: string } | TokenFailure;
-
-function refusalOf(grant: GrantRow | null, client: Client, now: number): TokenFailure | undefined {
-  if (!grant) return { reason: "refresh_token_unknown" };
-  if (grant.client_id !== client.id) return { reason: "refresh_token_of_another_client" };
-  if (grantLives(grant, now)) return undefined;
-  if (grant.revoked_at !== null && grant.revoked_reason !== "idle") return { reason: "grant_revoked" };
-  return grant.idle_expires_at <= now ? { reason: "grant_idle" } : { reason: "grant_expired" };
-}
-
-/** One read. The same token comes back; its last use is noted after the answer, at most once a day. */
-async function useStable(rt: Runtime, client: Client, presented: PresentedRefreshToken): Promise<Used> {
-  const now = rt.now();
-  const [grant, hash] = await Promise.all([readGrant(rt.db, presented.grantId), sha256(presented.secret)]);
-  if (!equalInConstantTime(hash, grant?.refresh_hash ?? "-".repeat(HASH_LENGTH))) {
-    return { reason: "refresh_token_unknown" };
+/**
+ * The token of the next generation: every refresh with one token returns the same one. The first use of a token retires older ones, noted after
+ * the response. If that write is lost, the next refresh makes up for it: a genuine token is never too new.
+ */
+async function rotate(rt: Runtime, grant: Grant, generation: number): Promise<string> {
+  if (generation > grant.generation) {
+    later(rt, grant, advanceGeneration(rt.db, grant.id, generation, rt.now(), idleExpiryOf(rt)));
   }
-  const refusal = refusalOf(grant, client, now);
-  if (refusal || !grant) return refusal ?? { reason: "refresh_token_unknown" };
-  touchLater(rt, grant, now);
-  return { grant, token: formatRefreshToken(grant.id, presented.secret) };
+  if (grant.salt === null) throw new Error("a rotating token of a grant without salt");
+  return rotatingToken(rt, { id: grant.id, salt: grant.salt }, generation + 1);
 }
 
-/** One read. A token that another server gave out stays as it is, in every form it may have. */
-async function useImported(rt: Runtime, client: Client, token: string): Promise<Used> {
-  const now = rt.now();
-  const grant = await readImportedGrant(rt.db, await sha256(token));
-  const refusal = refusalOf(grant, client, now);
-  if (refusal || !grant) return refusal ?? { reason: "refresh_token_unknown" };
-  touchLater(rt, grant, now);
-  return { grant, token };
+/** Notes the use of a grant, at most once a day. */
+function touchLater(rt: Runtime, grant: Grant): void {
+  if (rt.now() - grant.lastUsedAt < DAY_MS) return;
+  later(rt, grant, touchGrant(rt.db, grant.id, rt.now(), idleExpiryOf(rt)));
 }
 
-function touchLater(rt: Runtime, grant: GrantRow, now: number): void {
-  if (now - grant.last_used_at < DAY_MS) return;
+function idleExpiryOf(rt: Runtime): number {
+  return rt.now() + rt.config.refreshIdleDays * DAY_MS;
+}
+
+/** Lets a write end after the response. */
+function later(rt: Runtime, grant: Grant, write: Promise<void>): void {
   rt.background(
-    touchGrant(rt.db, grant.id, now, now + rt.config.refreshIdleDays * DAY_MS).catch((error: unknown) =>
-      rt.log.warn("touch_failed", { grantId: grant.id, message: String(error).slice(0, 200) }),
+    write.catch((error: unknown) =>
+      rt.log.warn("refresh_not_noted", { grantId: grant.id, message: String(error).slice(0, 200) }),
     ),
   );
 }
 
-/** One batch. Whatever refreshes with one secret, in parallel or again, gets the same successor (T2, T3). */
-async function useRotating(rt: Runtime, client: Client, presented: PresentedRefreshToken): Promise<Used> {
-  const now = rt.now();
-  const hash = await sha256(presented.secret);
-  const idleExpiresAt = now + rt.config.refreshIdleDays * DAY_MS;
-  const { grantId } = presented;
-  const grant = await presentRotatingToken(rt.db, { grantId, clientId: client.id, hash }, now, idleExpiresAt);
-  if (!grant?.rotation_key) return { reason: "refresh_token_unknown" };
-  const link = await chainLink(rt, grantId, grant.rotation_key, presented.secret);
-  if (!link) return { reason: "refresh_token_unknown" };
-  const refusal = refusalOf(grant, client, now);
-  if (refusal) return refusal;
-  if (equalInConstantTime(hash, grant.refresh_hash)) {
-    if (grant.next_hashes.length < REFILL_BELOW * HASH_LENGTH) refillLater(rt, grant, link);
-    return { grant, token: formatRefreshToken(grantId, await link.successorSecret()) };
-  }
-  if (link.generation < grant.generation) return refuseRetired(rt, client, grant, link);
-  // A later link that the row holds no hash of: refills were lost, or the database was put back to an earlier time. The chain's own key
-  // has made it, so it was issued.
-  const { generation } = link;
-  const to = { generation, hash, nextHashes: await link.hashesAfter() };
-  const advanced = generation > grant.generation && (await advanceRotatingGrant(rt.db, grant, to, now, idleExpiresAt));
-  return advanced
-    ? { grant, token: formatRefreshToken(grantId, await link.successorSecret()) }
-    : { reason: "refresh_token_unknown" };
-}
-
-function refillLater(rt: Runtime, grant: GrantRow, link: ChainLink): void {
-  rt.background(
-    link
-      .hashesAfter()
-      .then((hashes) => refillNextHashes(rt.db, grant.id, grant.generation, hashes))
-      .catch((error: unknown) =>
-        rt.log.warn("refill_failed", { grantId: grant.id, message: String(error).slice(0, 200) }),
-      ),
-  );
-}
-
-/** Refused with an alert. A public client's grant ends too, unless the token was retired a moment ago (T3, T9). */
-async function refuseRetired(rt: Runtime, client: Client, grant: GrantRow, link: ChainLink): Promise<TokenFailure> {
-  const now = rt.now();
-  const isPredecessor = link.generation === grant.generation - 1;
-  const retiredAt = (isPredecessor ? grant.rotated_at : grant.previous_rotated_at) ?? grant.created_at;
-  rt.log.alert("retired_token_reused", { clientId: client.id, grantId: grant.id });
-  if (client.kind === "app" && now - retiredAt > JUST_RETIRED_MS) {
-    await revokeGrant(rt.db, grant.id, "retired_token_reused", now, true);
-  } else {
-    await auditRetiredToken(rt.db, grant, now);
-  }
-  return { reason: "refresh_token_retired" };
+function refuse(rt: Runtime, client: Client, token: string, failure: TokenFailure): TokenFailure {
+  const grantId = parseRefreshToken(token)?.grantId;
+  rt.log.info("refresh_refused", { clientId: client.id, grantId, reason: failure.reason });
+  return failure;
 }

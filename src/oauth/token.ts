@@ -1,66 +1,52 @@
-// POST /token: one URL for exchange, refresh and client credentials. Answers within four seconds, always in JSON (W1, W2).
+// POST /token: one URL for exchange, refresh and client credentials. Responds within four seconds, always in JSON.
 import { Hono } from "hono/tiny";
+import { withDeadline } from "../http/deadline.ts";
 import { type OAuthError, oauthError } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { StorageFault } from "../storage/d1.ts";
+import { StorageFault } from "../storage/sql.ts";
 import { presentedCredentials } from "./client-authentication.ts";
 import { grantToClient } from "./token-client-credentials.ts";
-import { exchangeCode, type TokenRequestLife } from "./token-code.ts";
-import { type TokenFailure, tokenFailureAnswer } from "./token-failure.ts";
+import { exchangeCode } from "./token-code.ts";
+import { type TokenFailure, tokenFailureError } from "./token-failure.ts";
 import { refreshGrant } from "./token-refresh.ts";
-import { rememberUnanswered } from "./unanswered-claims.ts";
 
-/** Alexa gives up after 4.5 s; before that we say so ourselves, in a way that lets it come back. */
+/** Alexa waits 4.5 s. Before that we respond with 503 ourselves, so that it comes again. */
 const DEADLINE_MS = 3_900;
 
 type Refusal = OAuthError | TokenFailure;
-/** Of the client that the request names, whether it has proved to be that or not. */
+/** With the skill of the client that the request names, whether it has authenticated or not. */
 type Attributed = Refusal & { readonly skillId: string | null };
 
-export const tokenRoutes = new Hono<AppEnv>().post("/token", answerTokenRequest);
+export const tokenRoutes = new Hono<AppEnv>().post("/token", respondToTokenRequest);
 
-async function answerTokenRequest(c: AppContext): Promise<Response> {
+async function respondToTokenRequest(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const life: TokenRequestLife = { overdue: false, claimId: undefined };
-  const work = grant(rt, c, life);
-  // The work goes on after the deadline, so that what it did is known to the next try.
-  rt.background(
-    work.then(
-      () => undefined,
-      () => undefined,
-    ),
-  );
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<"overdue">((resolve) => {
-    timer = setTimeout(() => resolve("overdue"), DEADLINE_MS);
-  });
+  const deadline = new AbortController();
+  const work = grant(rt, c, deadline.signal);
+  // A storage call that is under way at the deadline may still be committed.
+  rt.background(work.catch(() => undefined));
   try {
-    const outcome = await Promise.race([work, deadline]);
-    if (outcome !== "overdue") return answer(rt, outcome);
-    life.overdue = true;
-    if (life.claimId !== undefined) rememberUnanswered(rt, life.claimId);
+    const outcome = await withDeadline(work, DEADLINE_MS, "overdue" as const);
+    if (outcome !== "overdue") return respond(rt, outcome);
+    deadline.abort();
     rt.log.alert("token_deadline_passed");
-    return oauthError({ status: 503, error: "temporarily_unavailable" });
   } catch (error) {
-    if (life.claimId !== undefined) rememberUnanswered(rt, life.claimId);
     if (!(error instanceof StorageFault)) throw error;
     rt.log.warn("storage_fault", { path: "/token", message: error.message.slice(0, 300) });
-    return oauthError({ status: 503, error: "temporarily_unavailable" });
-  } finally {
-    clearTimeout(timer);
   }
+  return oauthError({ status: 503, error: "temporarily_unavailable" });
 }
 
-async function grant(rt: Runtime, c: AppContext, life: TokenRequestLife): Promise<Response | Attributed> {
+async function grant(rt: Runtime, c: AppContext, deadline: AbortSignal): Promise<Response | Attributed> {
   const body = await readForm(c.req.raw);
   if ("problem" in body) return { status: 400, error: "invalid_request", description: body.problem, skillId: null };
   const authorization = c.req.header("authorization") ?? null;
-  const outcome = await grantByType(rt, authorization, body.fields, life);
+  const outcome = await grantByType(rt, authorization, body.fields, deadline);
   return outcome instanceof Response ? outcome : { ...outcome, skillId: skillOf(rt, authorization, body.fields) };
 }
 
-/** For the operator's counters: the skill whose client was named, as far as this isolate has just read it. */
+/** For the operator's counters: the skill of the client that the request names, if this isolate has just read it. */
 function skillOf(rt: Runtime, authorization: string | null, fields: ReadonlyMap<string, string>): string | null {
   const presented = presentedCredentials(authorization, fields);
   if ("error" in presented) return null;
@@ -72,13 +58,13 @@ async function grantByType(
   rt: Runtime,
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
-  life: TokenRequestLife,
+  deadline: AbortSignal,
 ): Promise<Response | Refusal> {
   switch (fields.get("grant_type")) {
     case undefined:
       return { reason: "parameter_missing", parameter: "grant_type" };
     case "authorization_code":
-      return exchangeCode(rt, authorization, fields, life);
+      return exchangeCode(rt, authorization, fields, deadline);
     case "refresh_token":
       return refreshGrant(rt, authorization, fields);
     case "client_credentials":
@@ -88,13 +74,13 @@ async function grantByType(
   }
 }
 
-function answer(rt: Runtime, outcome: Response | Attributed): Response {
+function respond(rt: Runtime, outcome: Response | Attributed): Response {
   if (outcome instanceof Response) return outcome;
   const { skillId } = outcome;
   if ("reason" in outcome) {
     rt.metrics.count(`token_error_${outcome.reason}`, skillId);
     rt.log.info("token_refused", { reason: outcome.reason, skillId });
-    return oauthError(tokenFailureAnswer(outcome));
+    return oauthError(tokenFailureError(outcome));
   }
   rt.metrics.count(`token_error_${outcome.error}`, skillId);
   rt.log.info("token_refused", { reason: outcome.error, description: outcome.description, skillId });

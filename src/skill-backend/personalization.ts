@@ -7,7 +7,7 @@ import { jsonBody } from "../http/read.ts";
 import { json } from "../http/respond.ts";
 import { type AccessTokenClaims, verifyAccessToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { type LivingGrant, readLivingGrants } from "../storage/grants/grants.ts";
+import { type LiveGrant, readLiveGrants } from "../storage/grants/grants.ts";
 import { type LevelShown, levelShown, noteLevels } from "../storage/grants/link-levels.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
@@ -77,12 +77,12 @@ async function linkStates(rt: Runtime, skillId: string, system: System) {
   const tokens = [system.user?.accessToken, system.person?.accessToken] as const;
   const [account, person] = await Promise.all(tokens.map((one) => (one ? verifyAccessToken(rt, one) : undefined)));
   const ids = [account?.grant, person?.grant].filter((one) => one !== undefined);
-  const living = ids.length === 0 ? [] : await readLivingGrants(rt.db, ids, rt.now());
+  const living = ids.length === 0 ? [] : await readLiveGrants(rt.db, ids, rt.now());
   const stateOf = (given: string | undefined, claims: AccessTokenClaims | undefined): LinkState => {
     if (!given) return { link: "not_linked" };
-    const grant = living.find((one: LivingGrant) => one.id === claims?.grant && one.skill_id === skillId);
+    const grant = living.find((one) => one.id === claims?.grant && one.skillId === skillId);
     return grant
-      ? { link: "linked", userId: grant.user_id, grantId: grant.id, scopes: grant.scope.split(" ") }
+      ? { link: "linked", userId: grant.userId, grantId: grant.id, scopes: grant.scope.split(" ") }
       : { link: "ended" };
   };
   return { account: stateOf(tokens[0], account), person: stateOf(tokens[1], person), living };
@@ -95,7 +95,7 @@ async function linkStates(rt: Runtime, skillId: string, system: System) {
 function noteWhatWasShown(
   rt: Runtime,
   skillId: string,
-  living: readonly LivingGrant[],
+  living: readonly LiveGrant[],
   account: LinkState,
   person: LinkState,
 ): void {
@@ -103,7 +103,7 @@ function noteWhatWasShown(
   for (const grant of living) {
     const names = (state: LinkState) => state.link === "linked" && state.grantId === grant.id;
     const level = levelShown("request", names(account), names(person));
-    if (level > (grant.level_shown ?? 0)) shown.set(grant.id, level);
+    if (level > (grant.levelShown ?? 0)) shown.set(grant.id, level);
   }
   if (shown.size === 0) return;
   rt.background(

@@ -4,7 +4,7 @@ import { fromBase64Url } from "../../src/crypto/encoding.ts";
 import { randomId, randomSecret } from "../../src/crypto/random.ts";
 import { mintAccessToken } from "../../src/oauth/access-tokens.ts";
 import { codeOfConsent } from "../../src/oauth/codes.ts";
-import { formatRefreshToken, newChain, newStableSecret } from "../../src/oauth/refresh-tokens.ts";
+import { newRotatingToken, newStableToken } from "../../src/oauth/refresh-tokens.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { runtimeOf } from "../support/runtime.ts";
 import { startService } from "../support/service.ts";
@@ -31,11 +31,8 @@ it("T10: 1,000 codes have at most 64 plain characters, and no two are alike", as
 });
 
 it("T10: 1,000 refresh tokens of either kind have at most 128 plain characters, 256 bits of them secret", async () => {
-  const stable = await many(async () => formatRefreshToken(randomId(), (await newStableSecret()).secret));
-  const rotating = await many(async () => {
-    const grantId = randomId();
-    return formatRefreshToken(grantId, (await newChain(rt, grantId)).secret);
-  });
+  const stable = await many(async () => (await newStableToken(randomId())).token);
+  const rotating = await many(async () => (await newRotatingToken(rt, randomId())).token);
   const tokens = [...stable, ...rotating];
   expect(new Set(tokens).size).toBe(2 * EACH);
   for (const token of tokens) {
@@ -60,11 +57,11 @@ function varyingBits(texts: readonly string[]): number {
 it("RFC6749-10.10: codes, refresh tokens, client secrets and ids have at least 125 bits that take both values", async () => {
   // The last 43 characters of a code are its random part.
   const codes = await many(() => codeOfConsent(rt, randomId(), randomId(), rt.keyring.keyId), 100);
-  const stable = await many(async () => (await newStableSecret()).secret, 100);
-  const chains = await many(async () => (await newChain(rt, randomId())).secret, 100);
+  const stable = await many(async () => (await newStableToken(randomId())).token.slice(-43), 100);
+  const rotating = await many(async () => (await newRotatingToken(rt, randomId())).token.slice(-43), 100);
   const secrets = Array.from({ length: 100 }, () => randomSecret());
   expect(varyingBits(codes.map((code) => code.slice(-43)))).toBeGreaterThanOrEqual(256);
-  for (const texts of [stable, chains, secrets]) expect(varyingBits(texts)).toBeGreaterThanOrEqual(256);
+  for (const texts of [stable, rotating, secrets]) expect(varyingBits(texts)).toBeGreaterThanOrEqual(256);
   // Characters of Crockford's base 32: five bits each.
   const ids = Array.from({ length: 1000 }, () => randomId().slice(1));
   for (let at = 0; at < 25; at++) expect(new Set(ids.map((id) => id[at])).size).toBe(32);

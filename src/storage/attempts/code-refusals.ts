@@ -2,17 +2,9 @@
 import { sql, write } from "../sql.ts";
 import { stepsWith } from "./attempts.ts";
 
-/** First part of the step's name; the reason follows after a colon. */
-export const CODE_REFUSED_STEP = "token_refused";
-
 /** Adds the refusal to the attempt of a code. The first reason stays, and an attempt that is linked gets none. */
-export async function noteCodeRefusal(
-  db: D1Database,
-  codeHash: string,
-  step: string,
-  reason: string,
-  at: number,
-): Promise<void> {
+export async function noteCodeRefusal(db: D1Database, codeHash: string, reason: string, at: number): Promise<void> {
+  const step = `token_refused:${reason}`;
   await write(
     db,
     sql`UPDATE attempts SET reason = IIF(outcome = 'linked', reason, COALESCE(reason, ${reason})), steps = ${stepsWith(step, at)}

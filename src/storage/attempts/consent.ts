@@ -1,8 +1,9 @@
 // Deciding an attempt: the first decision stands, its code is inserted with it, and the session must hold in the same trip.
 
-import { batch, type Condition } from "../d1.ts";
+import { batch, type Condition, prepared, sqlOf } from "../d1.ts";
 import type { CodeBinding } from "../grants/codes.ts";
-import { insertCodeStatement } from "../grants/codes.ts";
+import { insertCode } from "../grants/codes.ts";
+import { sql } from "../sql.ts";
 import { ATTEMPT_LIFETIME_MS, type AttemptStart } from "./attempts.ts";
 
 export type Decision = "allow" | "deny";
@@ -63,10 +64,17 @@ export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise
           cancelled ? c.at : null,
           ...actorHolds.params,
         ),
-      insertCodeStatement(db, c.codeHash, c.binding, c.at, c.codeExpiresAt, {
-        sql: `EXISTS (SELECT 1 FROM attempts WHERE id = ? AND decision = 'allow' AND user_id = ?) AND ${actorHolds.sql}`,
-        params: [start.attemptId, c.userId, ...actorHolds.params],
-      }),
+      prepared(
+        db,
+        insertCode(
+          c.codeHash,
+          c.binding,
+          c.at,
+          c.codeExpiresAt,
+          sql`EXISTS (SELECT 1 FROM attempts WHERE id = ${start.attemptId} AND decision = 'allow' AND user_id = ${c.userId})
+            AND ${sqlOf(actorHolds)}`,
+        ),
+      ),
       db
         .prepare(
           `SELECT decision, user_id, ${actorHolds.sql} AS actor_holds FROM (SELECT 1) LEFT JOIN attempts ON attempts.id = ?`,

@@ -1,58 +1,6 @@
-// Grants: one row per redeemed consent. Every function is one state transition in one trip.
-
-import { batch, readAll, readFirst, write } from "../d1.ts";
-import { auditStatement } from "../maintenance/audit.ts";
-import { batch as runBatch, type Sql, sql, sqlName } from "../sql.ts";
+// Grants: one row per redeemed consent. Every function is one state transition in one round trip.
+import { batch, decodeRow, readAll, readFirst, type Sql, sql, sqlName, write } from "../sql.ts";
 import type { LevelShown } from "./link-levels.ts";
-
-export interface GrantRow {
-  readonly id: string;
-  readonly user_id: string;
-  readonly client_id: string;
-  readonly skill_id: string | null;
-  readonly scope: string;
-  readonly flow: string;
-  readonly trace_id: string | null;
-  readonly refresh_hash: string;
-  readonly rotation_key: string | null;
-  readonly generation: number;
-  readonly next_hashes: string;
-  readonly next_issued_at: number | null;
-  readonly rotated_at: number | null;
-  readonly previous_rotated_at: number | null;
-  readonly created_at: number;
-  readonly last_used_at: number;
-  readonly idle_expires_at: number;
-  readonly expires_at: number | null;
-  readonly revoked_at: number | null;
-  readonly revoked_reason: string | null;
-  /** Set when its refresh token was given out by another server: any text, known by the hash of all of it. */
-  readonly imported_at: number | null;
-}
-
-/** A grant whose user exists. Its foreign key takes the row along when the user goes. */
-function grantStatement(db: D1Database, grantId: string): D1PreparedStatement {
-  return db.prepare("SELECT * FROM grants WHERE id = ?").bind(grantId);
-}
-
-/** The grant, or null. One read. */
-export function readGrant(db: D1Database, grantId: string): Promise<GrantRow | null> {
-  return readFirst<GrantRow>(grantStatement(db, grantId));
-}
-
-/** The grant whose refresh token another server gave out, by that token's SHA-256; or null. One read. */
-export function readImportedGrant(db: D1Database, tokenHash: string): Promise<GrantRow | null> {
-  return readFirst<GrantRow>(
-    db.prepare("SELECT * FROM grants WHERE refresh_hash = ? AND imported_at IS NOT NULL").bind(tokenHash),
-  );
-}
-
-/** Whether a grant lives at `now` (milliseconds): not revoked, not idle too long, not past its absolute life. */
-export function grantLives(grant: GrantRow, now: number): boolean {
-  return (
-    grant.revoked_at === null && grant.idle_expires_at > now && (grant.expires_at === null || grant.expires_at > now)
-  );
-}
 
 /**
  * In SQL: a grant is live at `now` (milliseconds). It is not revoked, was used within the idle time, and has not reached its absolute end.
@@ -64,104 +12,79 @@ export function grantIsLive(now: number, alias = "grants"): Sql {
     AND (${column("expires_at")} IS NULL OR ${column("expires_at")} > ${now}))`;
 }
 
-/** `grantIsLive` for statements that are not made by the tag yet: the first parameter of the statement is the time. */
-export const GRANT_LIVES = "revoked_at IS NULL AND idle_expires_at > ?1 AND (expires_at IS NULL OR expires_at > ?1)";
+/** A grant as the token endpoints see it. Times are milliseconds since 1970. */
+export interface Grant {
+  readonly id: string;
+  readonly userId: string;
+  readonly clientId: string;
+  readonly skillId: string | null;
+  readonly scope: string;
+  readonly traceId: string | null;
+  /** SHA-256 of a stable token's secret; of the whole token when another server issued it; null where tokens rotate. */
+  readonly refreshHash: string | null;
+  /** Random, for grants whose tokens rotate. */
+  readonly salt: string | null;
+  /** The highest generation that was used; 0 before the first refresh. */
+  readonly generation: number;
+  /** When `generation` was first used. */
+  readonly rotatedAt: number | null;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+  readonly idleExpiresAt: number;
+  readonly revokedAt: number | null;
+  readonly revokedReason: string | null;
+  /** `grantIsLive` at the time of the read. */
+  readonly live: boolean;
+}
 
-/** Notes that a stable grant was used. Losing this write loses a day of idle time, nothing else. */
+async function readGrantWhere(db: D1Database, where: Sql, now: number): Promise<Grant | undefined> {
+  const row = await readFirst<Record<string, unknown>>(
+    db,
+    sql`SELECT id, user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope, trace_id AS "traceId",
+          refresh_hash AS "refreshHash", salt, generation, rotated_at AS "rotatedAt", created_at AS "createdAt",
+          last_used_at AS "lastUsedAt", idle_expires_at AS "idleExpiresAt", revoked_at AS "revokedAt", revoked_reason AS "revokedReason",
+          ${grantIsLive(now)} AS live
+        FROM grants WHERE ${where}`,
+  );
+  return row ? decodeRow<Grant>(row, { flags: ["live"] }) : undefined;
+}
+
+/** The grant, if there is one. One read. */
+export function readGrant(db: D1Database, grantId: string, now: number): Promise<Grant | undefined> {
+  return readGrantWhere(db, sql`id = ${grantId}`, now);
+}
+
+/** The grant whose refresh token another server issued, by that token's SHA-256. One read. */
+export function readImportedGrant(db: D1Database, tokenHash: string, now: number): Promise<Grant | undefined> {
+  return readGrantWhere(db, sql`refresh_hash = ${tokenHash} AND imported_at IS NOT NULL`, now);
+}
+
+/** Notes that a grant was used. Losing this write loses a day of idle time, nothing else. */
 export async function touchGrant(db: D1Database, grantId: string, now: number, idleExpiresAt: number): Promise<void> {
   await write(
-    db
-      .prepare("UPDATE grants SET last_used_at = ?, idle_expires_at = ? WHERE id = ? AND revoked_at IS NULL")
-      .bind(now, idleExpiresAt, grantId),
-    true,
-  );
-}
-
-/** A predecessor that comes again later than this after its successor was issued is noted in the audit. */
-const LATE_REPEAT_MS = 60_000;
-
-/**
- * Presents a secret's hash to a rotating grant, in one batch: the successor's hash moves the grant on and retires the predecessor; the
- * current hash marks its successor as issued. Which of them it was is read from the returned row. Repeating it changes nothing more.
- */
-export async function presentRotatingToken(
-  db: D1Database,
-  presented: { readonly grantId: string; readonly clientId: string; readonly hash: string },
-  now: number,
-  idleExpiresAt: number,
-): Promise<GrantRow | null> {
-  const { grantId, clientId, hash } = presented;
-  const [, , , rows = []] = await batch(
     db,
-    [
-      db
-        .prepare(
-          `UPDATE grants SET generation = generation + 1, refresh_hash = ?4, next_hashes = substr(next_hashes, 44),
-             previous_rotated_at = rotated_at, rotated_at = ?1, next_issued_at = ?1, last_used_at = ?1, idle_expires_at = ?5
-           WHERE id = ?2 AND client_id = ?3 AND substr(next_hashes, 1, 43) = ?4 AND ${GRANT_LIVES}`,
-        )
-        .bind(now, grantId, clientId, hash, idleExpiresAt),
-      db
-        .prepare(
-          `INSERT INTO audit (at, kind, user_id, client_id, grant_id)
-           SELECT ?1, 'refresh_token_repeated_late', user_id, client_id, id FROM grants
-           WHERE id = ?2 AND client_id = ?3 AND refresh_hash = ?4 AND next_issued_at < ?5 AND ${GRANT_LIVES}`,
-        )
-        .bind(now, grantId, clientId, hash, now - LATE_REPEAT_MS),
-      db
-        .prepare(
-          `UPDATE grants SET next_issued_at = COALESCE(next_issued_at, ?1), last_used_at = ?1, idle_expires_at = ?5
-           WHERE id = ?2 AND client_id = ?3 AND refresh_hash = ?4 AND ${GRANT_LIVES}`,
-        )
-        .bind(now, grantId, clientId, hash, idleExpiresAt),
-      grantStatement(db, grantId),
-    ],
+    sql`UPDATE grants SET last_used_at = ${now}, idle_expires_at = ${idleExpiresAt} WHERE id = ${grantId} AND ${grantIsLive(now)}`,
     true,
   );
-  return (rows[0] as unknown as GrantRow | undefined) ?? null;
 }
 
-/** Fills up the hashes a rotating grant holds ahead, unless it has moved on meanwhile. */
-export async function refillNextHashes(
+/** Notes that a token of `generation` was used: older ones are retired from now on. Never goes back; repeatable. */
+export async function advanceGeneration(
   db: D1Database,
   grantId: string,
   generation: number,
-  nextHashes: string,
-): Promise<void> {
-  await write(
-    db
-      .prepare("UPDATE grants SET next_hashes = ? WHERE id = ? AND generation = ?")
-      .bind(nextHashes, grantId, generation),
-    true,
-  );
-}
-
-/** Moves a grant on to a later link of its chain, whose hash it did not hold; true when this or an equal call did it. */
-export async function advanceRotatingGrant(
-  db: D1Database,
-  grant: GrantRow,
-  to: { readonly generation: number; readonly hash: string; readonly nextHashes: string },
   now: number,
   idleExpiresAt: number,
-): Promise<boolean> {
-  const [, rows = []] = await batch(
+): Promise<void> {
+  await write(
     db,
-    [
-      db
-        .prepare(
-          `UPDATE grants SET generation = ?7, refresh_hash = ?1, next_hashes = ?2, previous_rotated_at = rotated_at,
-             rotated_at = ?3, next_issued_at = ?3, last_used_at = ?3, idle_expires_at = ?4
-           WHERE id = ?5 AND generation = ?6 AND revoked_at IS NULL`,
-        )
-        .bind(to.hash, to.nextHashes, now, idleExpiresAt, grant.id, grant.generation, to.generation),
-      db.prepare("SELECT refresh_hash FROM grants WHERE id = ?").bind(grant.id),
-    ],
+    sql`UPDATE grants SET generation = ${generation}, rotated_at = ${now}, last_used_at = ${now}, idle_expires_at = ${idleExpiresAt}
+        WHERE id = ${grantId} AND generation < ${generation} AND ${grantIsLive(now)}`,
     true,
   );
-  return rows[0]?.refresh_hash === to.hash;
 }
 
-/** Why a grant ended. */
+/** Why a grant was revoked. */
 export type RevocationReason =
   | "code_replayed"
   | "retired_token_reused"
@@ -188,7 +111,7 @@ export function endGrants(where: Sql, reason: RevocationReason, at: number, aler
   ];
 }
 
-/** Ends one grant. Running it again changes nothing. */
+/** Revokes one grant. Running it again changes nothing. */
 export async function revokeGrant(
   db: D1Database,
   grantId: string,
@@ -196,40 +119,51 @@ export async function revokeGrant(
   at: number,
   alert = false,
 ): Promise<void> {
-  await runBatch(db, endGrants(sql`id = ${grantId}`, reason, at, alert), true);
+  await batch(db, endGrants(sql`id = ${grantId}`, reason, at, alert), true);
 }
 
-/** An alert that a retired token was presented; the grant lives on. */
-export async function auditRetiredToken(db: D1Database, grant: GrantRow, at: number): Promise<void> {
+/** Leaves an alert that a retired token was presented, and nothing else. */
+export async function noteRetiredToken(db: D1Database, grant: Grant, at: number): Promise<void> {
   await write(
-    auditStatement(db, at, {
-      kind: "retired_token_reused",
-      alert: true,
-      userId: grant.user_id,
-      clientId: grant.client_id,
-      grantId: grant.id,
-      traceId: grant.trace_id,
-    }),
+    db,
+    sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, trace_id)
+        VALUES (${at}, 'retired_token_reused', 1, ${grant.userId}, ${grant.clientId}, ${grant.id}, ${grant.traceId})`,
     false,
   );
 }
 
-export interface LivingGrant {
+export interface GrantUser {
   readonly id: string;
-  readonly user_id: string;
-  readonly skill_id: string | null;
-  readonly scope: string;
-  readonly level_shown: LevelShown | null;
+  readonly email: string | null;
+  readonly name: string | null;
 }
 
-/** Those of a few grants that live at `now` (milliseconds). One read. */
-export function readLivingGrants(db: D1Database, ids: readonly string[], now: number): Promise<LivingGrant[]> {
-  return readAll<LivingGrant>(
-    db
-      .prepare(
-        `SELECT id, user_id, skill_id, scope, level_shown FROM grants WHERE id IN (SELECT value FROM json_each(?1))
-           AND revoked_at IS NULL AND idle_expires_at > ?2 AND (expires_at IS NULL OR expires_at > ?2)`,
-      )
-      .bind(JSON.stringify(ids), now),
+/** The user of a live grant, when it is that user's. One read. */
+export function readUserOfGrant(
+  db: D1Database,
+  grant: { readonly grantId: string; readonly userId: string },
+  now: number,
+): Promise<GrantUser | null> {
+  return readFirst<GrantUser>(
+    db,
+    sql`SELECT u.id, u.email, u.name FROM grants JOIN users u ON u.id = grants.user_id
+        WHERE grants.id = ${grant.grantId} AND grants.user_id = ${grant.userId} AND ${grantIsLive(now)}`,
+  );
+}
+
+export interface LiveGrant {
+  readonly id: string;
+  readonly userId: string;
+  readonly skillId: string | null;
+  readonly scope: string;
+  readonly levelShown: LevelShown | null;
+}
+
+/** Those of a few grants that are live at `now` (milliseconds). One read. */
+export function readLiveGrants(db: D1Database, ids: readonly string[], now: number): Promise<LiveGrant[]> {
+  return readAll<LiveGrant>(
+    db,
+    sql`SELECT id, user_id AS "userId", skill_id AS "skillId", scope, level_shown AS "levelShown" FROM grants
+        WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)})) AND ${grantIsLive(now)}`,
   );
 }

@@ -24,7 +24,6 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     purpose: "signing-key",
     context: ({ kid = "" }) => kid,
   },
-  { table: "grants", key: ["id"], column: "rotation_key", purpose: "rotation-key", context: ({ id = "" }) => id },
   secretOfSkill("lwa_client_secret", LWA),
   secretOfSkill("event_client_secret", EVENT_GATEWAY),
   {

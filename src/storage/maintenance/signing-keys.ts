@@ -1,7 +1,7 @@
-// Signing keys of access tokens: rows, sealed private halves, and the steps of their lives, each without a race.
+// Signing keys of access tokens: rows with sealed private halves, and the steps of their lives, each safe against races.
 import type { JWK } from "jose";
 import type { Keyring } from "../../crypto/keyring.ts";
-import { batch, type Condition, readAll, readFirst, write } from "../d1.ts";
+import { batch, decodeRow, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
 
 export interface SigningKey {
   readonly kid: string;
@@ -15,25 +15,11 @@ export interface SigningKey {
   readonly verifiesUntil: number | null;
 }
 
-export interface SigningKeys {
-  /** Newest first. */
-  readonly all: readonly SigningKey[];
-}
-
 /** A key pair that is not stored yet. */
 export interface NewSigningKey {
   readonly kid: string;
   readonly publicJwk: JWK;
   readonly privateJwk: JWK;
-}
-
-interface Row {
-  readonly kid: string;
-  readonly public_jwk: string;
-  readonly private_jwk: string;
-  readonly created_at: number;
-  readonly signs_from: number;
-  readonly verifies_until: number | null;
 }
 
 const HOUR_MS = 3600 * 1000;
@@ -48,117 +34,106 @@ export function signsAt(key: SigningKey, now: number): boolean {
   return key.signsFrom <= now && (key.verifiesUntil === null || key.verifiesUntil - VERIFIES_AFTER_SUCCESSOR_MS > now);
 }
 
-/** `signsAt` in SQL; `now` is the parameter's name. */
-const signs = (now: string) =>
-  `(signs_from <= ${now} AND (verifies_until IS NULL OR verifies_until - ${VERIFIES_AFTER_SUCCESSOR_MS} > ${now}))`;
-/** A key that is published and has not started. */
-const isNext = (now: string) => `(signs_from > ${now} AND verifies_until IS NULL)`;
-
-/** For `insertKeyStatement`, whose fourth parameter is the time. */
-const NOBODY_SIGNS = `NOT EXISTS (SELECT 1 FROM signing_keys WHERE ${signs("?4")})`;
-
-const COLUMNS = "kid, public_jwk, private_jwk, created_at, signs_from, verifies_until";
-
-/** Reads all keys that still verify, as a statement for a batch. */
-export function signingKeysStatement(db: D1Database, now: number): D1PreparedStatement {
-  return db
-    .prepare(
-      `SELECT ${COLUMNS} FROM signing_keys WHERE verifies_until IS NULL OR verifies_until > ? ORDER BY signs_from DESC, kid LIMIT 20`,
-    )
-    .bind(now);
+/** In SQL: there is a key that may sign at `now`, by the same rule as `signsAt`, and `also` holds for it. */
+function someKeySigns(now: number, also: Sql = sql`TRUE`): Sql {
+  return sql`EXISTS (SELECT 1 FROM signing_keys WHERE signs_from <= ${now}
+    AND (verifies_until IS NULL OR verifies_until - ${VERIFIES_AFTER_SUCCESSOR_MS} > ${now}) AND ${also})`;
 }
 
-/** The keys that still verify, from the rows of `signingKeysStatement`. */
-export function signingKeysFromRows(rows: readonly Record<string, unknown>[]): SigningKeys {
-  return {
-    all: (rows as unknown as readonly Row[]).map((row) => ({
-      kid: row.kid,
-      publicJwk: JSON.parse(row.public_jwk) as JWK,
-      sealedPrivateJwk: row.private_jwk,
-      createdAt: row.created_at,
-      signsFrom: row.signs_from,
-      verifiesUntil: row.verifies_until,
-    })),
-  };
+/** In SQL: a key is published and has not started to sign. */
+function isNext(now: number): Sql {
+  return sql`(signs_from > ${now} AND verifies_until IS NULL)`;
 }
 
-async function insertKeyStatement(
+function someKeyIsNext(now: number): Sql {
+  return sql`EXISTS (SELECT 1 FROM signing_keys WHERE ${isNext(now)})`;
+}
+
+/** In SQL: a key has not ended yet. */
+function verifies(now: number): Sql {
+  return sql`(verifies_until IS NULL OR verifies_until > ${now})`;
+}
+
+const SELECT_KEY = sql`SELECT kid, public_jwk AS "publicJwk", private_jwk AS "sealedPrivateJwk", created_at AS "createdAt",
+  signs_from AS "signsFrom", verifies_until AS "verifiesUntil" FROM signing_keys`;
+
+function selectVerifyingKeys(now: number): Sql {
+  return sql`${SELECT_KEY} WHERE ${verifies(now)} ORDER BY signs_from DESC, kid LIMIT 20`;
+}
+
+function toKey(row: Record<string, unknown>): SigningKey {
+  return decodeRow<SigningKey>(row, { json: ["publicJwk"] });
+}
+
+/** All keys that verify at `now`, newest first, and the rows of other reads, in one round trip. */
+export async function readKeysAnd(
   db: D1Database,
+  now: number,
+  reads: readonly Sql[],
+): Promise<{ keys: readonly SigningKey[]; rows: Record<string, unknown>[][] }> {
+  const [keys = [], ...rows] = await batch(db, [selectVerifyingKeys(now), ...reads], true);
+  return { keys: keys.map(toKey), rows };
+}
+
+/** Inserts a key if `condition` holds. If a next key is published already, this one ends when that one starts, as any predecessor does. */
+async function insertKey(
   keyring: Keyring,
   key: NewSigningKey,
   times: { readonly now: number; readonly signsFrom: number },
-  condition: Condition,
-): Promise<D1PreparedStatement> {
+  condition: Sql,
+): Promise<Sql> {
   const sealed = await keyring.seal("signing-key", key.kid, JSON.stringify(key.privateJwk));
-  // With a next key in place already, this one ends as every predecessor of it does.
-  return db
-    .prepare(
-      `INSERT INTO signing_keys (kid, public_jwk, private_jwk, created_at, signs_from, verifies_until)
-       SELECT ?1, ?2, ?3, ?4, ?5, (SELECT MIN(signs_from) + ${VERIFIES_AFTER_SUCCESSOR_MS} FROM signing_keys WHERE ${isNext("?5")})
-       WHERE ${condition.sql} ON CONFLICT DO NOTHING`,
-    )
-    .bind(key.kid, JSON.stringify(key.publicJwk), sealed, times.now, times.signsFrom, ...condition.params);
+  return sql`INSERT INTO signing_keys (kid, public_jwk, private_jwk, created_at, signs_from, verifies_until)
+    SELECT ${key.kid}, ${JSON.stringify(key.publicJwk)}, ${sealed}, ${times.now}, ${times.signsFrom},
+      (SELECT MIN(signs_from) + ${VERIFIES_AFTER_SUCCESSOR_MS} FROM signing_keys WHERE ${isNext(times.signsFrom)})
+    WHERE ${condition} ON CONFLICT DO NOTHING`;
 }
 
 /**
- * Puts a key in place if there is none that signs at `now`, and reads what is there then: of two isolates that
- * start together one wins, and both get the winner's key.
+ * Inserts a key if none signs at `now`, and reads what is there then: of two isolates that start together one wins, and both get the winner's
+ * key.
  */
 export async function insertFirstSigningKey(
   db: D1Database,
   keyring: Keyring,
   key: NewSigningKey,
   now: number,
-): Promise<SigningKeys> {
-  const [, rows = []] = await batch(
-    db,
-    [
-      await insertKeyStatement(db, keyring, key, { now, signsFrom: now }, { sql: NOBODY_SIGNS, params: [] }),
-      signingKeysStatement(db, now),
-    ],
-    true,
-  );
-  return signingKeysFromRows(rows);
+): Promise<readonly SigningKey[]> {
+  const insert = await insertKey(keyring, key, { now, signsFrom: now }, sql`NOT ${someKeySigns(now)}`);
+  const [, rows = []] = await batch(db, [insert, selectVerifyingKeys(now)], true);
+  return rows.map(toKey);
 }
 
 /**
- * Publishes `key` as the next one, to sign from `signsFrom`, unless a next one is there; the present one ends with it. `onlyIfOlderThan`:
- * only when the key that signs now has done so since before that time. One batch; of two calls one makes a key.
+ * Publishes `key` as the next one, to sign from `signsFrom`, unless a next one is published; the present one ends with it. `onlyIfOlderThan`:
+ * only when the key that signs now has done so since before that time. One batch; of two calls one inserts a key.
  */
 export async function insertNextSigningKey(
   db: D1Database,
   keyring: Keyring,
   key: NewSigningKey,
   times: { readonly now: number; readonly signsFrom: number; readonly onlyIfOlderThan: number },
-): Promise<SigningKeys> {
-  const due = {
-    sql: `NOT EXISTS (SELECT 1 FROM signing_keys WHERE ${isNext("?4")})
-      AND NOT EXISTS (SELECT 1 FROM signing_keys WHERE ${signs("?4")} AND signs_from > ?6)`,
-    params: [times.onlyIfOlderThan],
-  };
-  const inserted = "EXISTS (SELECT 1 FROM signing_keys WHERE kid = ?)";
+): Promise<readonly SigningKey[]> {
+  const { now, signsFrom, onlyIfOlderThan } = times;
+  const due = sql`NOT ${someKeyIsNext(now)} AND NOT ${someKeySigns(now, sql`signs_from > ${onlyIfOlderThan}`)}`;
+  const inserted = sql`EXISTS (SELECT 1 FROM signing_keys WHERE kid = ${key.kid})`;
   const [, , , rows = []] = await batch(
     db,
     [
-      await insertKeyStatement(db, keyring, key, times, due),
-      db
-        .prepare(
-          `UPDATE signing_keys SET verifies_until = ? WHERE verifies_until IS NULL AND signs_from <= ? AND ${inserted}`,
-        )
-        .bind(times.signsFrom + VERIFIES_AFTER_SUCCESSOR_MS, times.now, key.kid),
-      db
-        .prepare(`INSERT INTO audit (at, kind, details) SELECT ?, 'signing_key_made', ? WHERE ${inserted}`)
-        .bind(times.now, key.kid, key.kid),
-      signingKeysStatement(db, times.now),
+      await insertKey(keyring, key, times, due),
+      sql`UPDATE signing_keys SET verifies_until = ${signsFrom + VERIFIES_AFTER_SUCCESSOR_MS}
+          WHERE verifies_until IS NULL AND signs_from <= ${now} AND ${inserted}`,
+      sql`INSERT INTO audit (at, kind, details) SELECT ${now}, 'signing_key_made', ${key.kid} WHERE ${inserted}`,
+      selectVerifyingKeys(now),
     ],
     true,
   );
-  return signingKeysFromRows(rows);
+  return rows.map(toKey);
 }
 
 /**
- * Ends a compromised key at once. If it was the one that signs, the next one starts now, or `replacement` where there is none; if it was
- * the next one, the present one goes on. One batch, safe to repeat. Undefined: no such key.
+ * Ends a compromised key at once. If it was the one that signs, the next one starts now, or `replacement` where there is none; if it was the
+ * next one, the present one goes on. One batch, repeatable. Undefined: no such key.
  */
 export async function dropSigningKey(
   db: D1Database,
@@ -166,66 +141,45 @@ export async function dropSigningKey(
   kid: string,
   replacement: NewSigningKey,
   now: number,
-): Promise<SigningKeys | undefined> {
-  const nobodySigns = `NOT EXISTS (SELECT 1 FROM signing_keys WHERE ${signs("?1")})`;
+): Promise<readonly SigningKey[] | undefined> {
   const [, , , , , named = [], rows = []] = await batch(
     db,
     [
-      db
-        .prepare(
-          `INSERT INTO audit (at, kind, alert, details)
-           SELECT ?1, 'signing_key_dropped', 1, kid FROM signing_keys WHERE kid = ?2 AND (verifies_until IS NULL OR verifies_until > ?1)`,
-        )
-        .bind(now, kid),
-      db
-        .prepare(
-          "UPDATE signing_keys SET verifies_until = ?1 WHERE kid = ?2 AND (verifies_until IS NULL OR verifies_until > ?1)",
-        )
-        .bind(now, kid),
-      db
-        .prepare(
-          `UPDATE signing_keys SET signs_from = ?1 WHERE ${nobodySigns} AND kid =
-             (SELECT kid FROM signing_keys WHERE ${isNext("?1")} ORDER BY signs_from, kid LIMIT 1)`,
-        )
-        .bind(now),
-      await insertKeyStatement(
-        db,
+      sql`INSERT INTO audit (at, kind, alert, details)
+          SELECT ${now}, 'signing_key_dropped', 1, kid FROM signing_keys WHERE kid = ${kid} AND ${verifies(now)}`,
+      sql`UPDATE signing_keys SET verifies_until = ${now} WHERE kid = ${kid} AND ${verifies(now)}`,
+      sql`UPDATE signing_keys SET signs_from = ${now} WHERE NOT ${someKeySigns(now)}
+          AND kid = (SELECT kid FROM signing_keys WHERE ${isNext(now)} ORDER BY signs_from, kid LIMIT 1)`,
+      await insertKey(
         keyring,
         replacement,
         { now, signsFrom: now },
-        { sql: `${NOBODY_SIGNS} AND EXISTS (SELECT 1 FROM signing_keys)`, params: [] },
+        sql`NOT ${someKeySigns(now)} AND EXISTS (SELECT 1 FROM signing_keys)`,
       ),
-      db
-        .prepare(
-          `UPDATE signing_keys SET verifies_until = NULL WHERE verifies_until IS NOT NULL AND ${signs("?1")}
-             AND NOT EXISTS (SELECT 1 FROM signing_keys WHERE ${isNext("?1")})`,
-        )
-        .bind(now),
-      db.prepare("SELECT 1 FROM signing_keys WHERE kid = ?").bind(kid),
-      signingKeysStatement(db, now),
+      // Without a next key, the one that signs has no end.
+      sql`UPDATE signing_keys SET verifies_until = NULL
+          WHERE signs_from <= ${now} AND verifies_until - ${VERIFIES_AFTER_SUCCESSOR_MS} > ${now} AND NOT ${someKeyIsNext(now)}`,
+      sql`SELECT 1 FROM signing_keys WHERE kid = ${kid}`,
+      selectVerifyingKeys(now),
     ],
     true,
   );
-  return named.length === 0 ? undefined : signingKeysFromRows(rows);
+  return named.length === 0 ? undefined : rows.map(toKey);
 }
 
-/** All keys that are on record, retired ones too; newest first, at most 100. */
-export async function readAllSigningKeys(db: D1Database): Promise<SigningKeys> {
-  const rows = await readAll<Record<string, unknown>>(
-    db.prepare(`SELECT ${COLUMNS} FROM signing_keys ORDER BY signs_from DESC, kid LIMIT 100`),
-  );
-  return signingKeysFromRows(rows);
+/** All keys on record, retired ones too; newest first, at most 100. */
+export async function readAllSigningKeys(db: D1Database): Promise<readonly SigningKey[]> {
+  const rows = await readAll<Record<string, unknown>>(db, sql`${SELECT_KEY} ORDER BY signs_from DESC, kid LIMIT 100`);
+  return rows.map(toKey);
 }
 
-/** A key on record, whether it still verifies or not; null when there is none of this name. */
-export async function readSigningKey(db: D1Database, kid: string): Promise<SigningKey | null> {
-  const row = await readFirst<Record<string, unknown>>(
-    db.prepare(`SELECT ${COLUMNS} FROM signing_keys WHERE kid = ?`).bind(kid),
-  );
-  return row ? (signingKeysFromRows([row]).all[0] ?? null) : null;
+/** A key on record, whether it still verifies or not. */
+export async function readSigningKey(db: D1Database, kid: string): Promise<SigningKey | undefined> {
+  const row = await readFirst<Record<string, unknown>>(db, sql`${SELECT_KEY} WHERE kid = ${kid}`);
+  return row ? toKey(row) : undefined;
 }
 
-/** Removes keys that nothing needs any more; the number removed. */
+/** Removes keys that are not needed any more; the number removed. */
 export function forgetOldSigningKeys(db: D1Database, now: number): Promise<number> {
-  return write(db.prepare("DELETE FROM signing_keys WHERE verifies_until < ?").bind(now - KEPT_AFTER_END_MS), true);
+  return write(db, sql`DELETE FROM signing_keys WHERE verifies_until < ${now - KEPT_AFTER_END_MS}`, true);
 }

@@ -1,4 +1,4 @@
-// A code lies in KV and in D1: KV shows it, D1 decides, and a code that comes again harms nobody.
+// A code is in KV and in D1: its binding is read from one of them, D1 spends it, and a replay harms only who replays.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import {
@@ -14,24 +14,26 @@ import {
 } from "../../test/support/seeds.ts";
 import { startService } from "../../test/support/service.ts";
 import {
+  anotherIsolate,
   BOTH_SOURCES,
   countOf,
   exchangeOfApp,
   expectInvalidGrant,
+  failing,
   isAlive,
   linkAlexa,
   MINUTE,
   OTHER_VERIFIER,
   SECOND,
   seedAppCode,
-  seedCodeWithCopy,
+  seedCodeInKv,
   seedFrom,
   VERIFIER,
 } from "../../test/support/tokens.ts";
 
 beforeEach(seedEveryone);
 
-describe("KV shows, D1 decides", () => {
+describe("reading and spending a code", () => {
   const unhelpful: Record<string, (real: KVNamespace) => Partial<KVNamespace>> = {
     "finds nothing": () => ({ get: (async () => null) as unknown as KVNamespace["get"] }),
     throws: () => ({
@@ -43,24 +45,24 @@ describe("KV shows, D1 decides", () => {
     "gives another code's entry": (real) => ({
       get: (async () => await real.get((await real.list()).keys[0]?.name ?? "")) as unknown as KVNamespace["get"],
     }),
-    "never answers": () => ({ get: (() => new Promise(() => undefined)) as unknown as KVNamespace["get"] }),
+    "never responds": () => ({ get: (() => new Promise(() => undefined)) as unknown as KVNamespace["get"] }),
   };
 
   for (const [name, double] of Object.entries(unhelpful)) {
     it(`C2: a KV that ${name} does not stop the exchange`, async () => {
-      const copied = startService();
-      await seedCodeWithCopy(copied);
-      const code = await seedCodeWithCopy(copied);
+      const whole = startService();
+      await seedCodeInKv(whole);
+      const code = await seedCodeInKv(whole);
       const kv = { put: env.CODES.put.bind(env.CODES), ...double(env.CODES) } as KVNamespace;
       const service = startService({}, { CODES: kv });
       expect((await service.request("/token", exchange(code))).status).toBe(200);
     });
   }
 
-  it("T8: with the copy in KV but D1 down the answer is 503, and the code is good afterwards", async () => {
+  it("T8: with the code in KV but D1 down the response is 503, and the code is good afterwards", async () => {
     const service = startService();
     await linkAlexa(service);
-    const code = await seedCodeWithCopy(service);
+    const code = await seedCodeInKv(service);
     service.meter.faults.push({
       when: (trip) => trip.store === "DB",
       throws: "before",
@@ -74,36 +76,48 @@ describe("KV shows, D1 decides", () => {
     expect((await service.request("/token", exchange(code))).status).toBe(200);
   });
 
-  it("C3: a code spent long ago is refused although KV still shows it", async () => {
+  it("C3: a code spent long ago is refused although KV still has it", async () => {
     const service = startService({ CODE_TTL_SECONDS: "600" });
-    const code = await seedCodeWithCopy(service);
+    const code = await seedCodeInKv(service);
     expect((await service.request("/token", exchange(code))).status).toBe(200);
     expect((await env.CODES.list({ prefix: "code:" })).keys).toHaveLength(1);
     await expectInvalidGrant(await service.request("/token", exchange(code)));
     expect(await countOf("grants")).toBe(1);
   });
 
-  it("C3: a copy whose row is gone from D1 opens nothing", async () => {
+  it("C3: a code in KV whose row is gone from D1 is refused", async () => {
     const service = startService();
-    const code = await seedCodeWithCopy(service);
+    const code = await seedCodeInKv(service);
     await env.DB.prepare("DELETE FROM codes").run();
     await expectInvalidGrant(await service.request("/token", exchange(code)));
   });
 
-  it("C3: where the copy is outdated, the row decides: for the request that fits it, against the one that does not", async () => {
+  it("C3: what a code is bound to is read once: from KV alone, or from D1 alone", async () => {
     const service = startService();
     await linkAlexa(service);
-    const code = await seedCodeWithCopy(service);
-    await env.DB.prepare("UPDATE codes SET redirect_uri = ?, grant_id = ? WHERE spent_at IS NULL")
-      .bind(ALEXA_REDIRECT_URIS[2], "0grantnewerrrrrrrrrrrrrrrr")
-      .run();
-    await expectInvalidGrant(await service.request("/token", exchange(code)));
-    expect(await countOf("codes", "spent_at IS NULL")).toBe(1);
-    const fitting = await service.request("/token", exchange(code, { redirect_uri: ALEXA_REDIRECT_URIS[2] }));
-    expect(await isAlive(service, await json(fitting))).toBe(true);
+    const readsOfBinding = () =>
+      service.meter.trips.filter(({ store, sql }) => store === "CODES" || /SELECT origin.* FROM codes/s.test(sql));
+    const inKv = await seedCodeInKv(service);
+    service.meter.clear();
+    expect((await service.request("/token", exchange(inKv))).status).toBe(200);
+    expect(readsOfBinding().map(({ store }) => store)).toEqual(["CODES"]);
+    // A cold isolate reads the client from D1, and the code with it.
+    const cold = anotherIsolate(service);
+    expect((await cold.request("/token", exchange(await seedCodeInKv(cold)))).status).toBe(200);
+    expect(cold.meter.calls().filter((call) => call.startsWith("CODES.get"))).toEqual([]);
   });
 
-  it("T4: refresh, revocation and introspection ask KV for nothing", async () => {
+  it("KV holds codes and nothing else, whatever became of them", async () => {
+    const service = startService();
+    const code = await seedCodeInKv(service);
+    service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "after", "D1_ERROR: timeout", 1));
+    expect((await service.request("/token", exchange(code))).status).toBe(503);
+    await service.request("/token", exchange(code));
+    const { keys } = await env.CODES.list();
+    expect(keys.map(({ name }) => name.slice(0, 5))).toEqual(["code:"]);
+  });
+
+  it("T4: refresh, revocation and introspection read nothing from KV", async () => {
     const refuses = (async () => {
       throw new Error("KV must not be asked");
     }) as never;
@@ -121,10 +135,10 @@ describe("KV shows, D1 decides", () => {
   });
 });
 
-describe("a code that comes again", () => {
+describe("a replayed code", () => {
   it("C7: soon after, from the same client with the same parameters, is refused and harms nothing", async () => {
     const service = startService();
-    const code = await seedCodeWithCopy(service);
+    const code = await seedCodeInKv(service);
     const first = await json(await service.request("/token", exchange(code)));
     service.clock.advance(2 * SECOND);
     await expectInvalidGrant(await service.request("/token", exchange(code)));
@@ -138,7 +152,7 @@ describe("a code that comes again", () => {
   };
   for (const source of BOTH_SOURCES) {
     for (const [name, { wait, fields }] of Object.entries(suspicious)) {
-      it(`C7: ${name}, it ends the grant it gave, with an alert (from ${source})`, async () => {
+      it(`C7: ${name}, it revokes the grant it gave, with an alert (from ${source})`, async () => {
         const service = startService();
         const code = await seedFrom(source, service)();
         const first = await json(await service.request("/token", exchange(code)));
@@ -152,7 +166,7 @@ describe("a code that comes again", () => {
 
   it("C7: without the client's secret it is no weapon against the grant", async () => {
     const service = startService();
-    const code = await seedCodeWithCopy(service);
+    const code = await seedCodeInKv(service);
     const first = await json(await service.request("/token", exchange(code)));
     service.clock.advance(MINUTE);
     for (const authorization of [undefined, basic(ALEXA_CLIENT, "a-guess")]) {
@@ -165,7 +179,7 @@ describe("a code that comes again", () => {
     expect(await isAlive(service, first)).toBe(true);
   });
 
-  it("C7: for a public client only the right verifier ends the grant", async () => {
+  it("C7: for a public client only the right verifier revokes the grant", async () => {
     const service = startService();
     const code = await seedAppCode();
     await service.request("/token", exchangeOfApp(code));
