@@ -161,7 +161,7 @@ export function createFakeLinking(company: LinkingCompany) {
       );
     }
     const returnTo = searchParams.get("return_to") ?? "";
-    if ((await request.text()).includes("deny")) return redirect(`${returnTo}?status=cancelled`);
+    if ((await request.formData()).get("decision") === "deny") return redirect(`${returnTo}?status=cancelled`);
     return redirect((await urlsFor(`${company.origin}/link/callback`, returnTo)).loginWithAmazonUrl);
   };
 }

@@ -91,7 +91,8 @@ describe("Login with Amazon", () => {
     const rt = await runtimeOf(service);
     const sent: { body: URLSearchParams; headers: Headers }[] = [];
     answerWith(async (request) => {
-      sent.push({ body: new URLSearchParams(await request.clone().text()), headers: request.headers });
+      const bytes = await request.clone().arrayBuffer();
+      sent.push({ body: new URLSearchParams(new TextDecoder().decode(bytes)), headers: request.headers });
       return jsonAnswer(body, status);
     });
     return { rt, sent, now: service.clock.now };

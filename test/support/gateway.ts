@@ -35,7 +35,8 @@ export function startLwa(lifetimeSeconds: () => number | string = () => 3600) {
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input, init);
     if (request.url !== "https://api.amazon.com/auth/o2/token") throw new TypeError(`unexpected: ${request.url}`);
-    const fields = Object.fromEntries(new URLSearchParams(await request.text()));
+    const form = new TextDecoder().decode(await request.arrayBuffer());
+    const fields = Object.fromEntries(new URLSearchParams(form));
     seen.push({ fields });
     if (double.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, double.delayMs));
     if (double.answer) return double.answer(fields);
