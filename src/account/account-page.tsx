@@ -1,4 +1,4 @@
-// The account page: who is signed in, what is linked, and the ways out.
+// The account page: who is signed in, what is linked, unlinking and signing out.
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../runtime.ts";
 import type { LinkOfUser } from "../storage/users/account.ts";
@@ -18,7 +18,7 @@ interface LinkProps {
   readonly day: (at: number) => string;
 }
 
-/** What tells one link from another to the same skill. */
+/** The facts that tell two links with the same skill apart. */
 const LinkFacts: FC<LinkProps> = ({ link, text, day }) => (
   <dl>
     <dt>{text.accountLinkedOn}</dt>
@@ -49,7 +49,7 @@ const LinkRow: FC<LinkProps> = ({ link, text, day }) => (
 export interface AccountPageOptions {
   readonly user: User;
   readonly links: readonly LinkOfUser[];
-  /** Offers to change the password. */
+  /** Shows the button to change the password. */
   readonly hasPassword: boolean;
   readonly signOutToken: string;
   readonly notice: string | undefined;
@@ -130,7 +130,7 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
   );
 }
 
-/** The page that asks once more before a link is ended. */
+/** The page that asks for confirmation before unlinking. */
 export function renderUnlink(c: AppContext, link: LinkOfUser, token: string): Promise<Response> {
   const { language, text } = messagesFor(c);
   const app = link.skillId === null;

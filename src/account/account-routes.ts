@@ -1,4 +1,4 @@
-// GET /account, and ending one link from there.
+// GET /account, the copy of one's data, and unlinking.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
@@ -24,7 +24,7 @@ accountPages.get("/account/data", giveData);
 accountPages.get("/account/links/:grantId", showUnlink);
 accountPages.post("/account/links/:grantId", postUnlink);
 
-/** What the signed-in user has, exactly and now; undefined when nobody is. One trip. */
+/** The signed-in user and their links, read now; undefined when the session does not act. One read. */
 async function accountOf(c: AppContext, session: Session | undefined, grantId?: string) {
   const { db, now } = c.var.runtime;
   return session && readAccount(db, session, now(), grantId);
@@ -51,7 +51,7 @@ async function showAccount(c: AppContext): Promise<Response> {
   });
 }
 
-/** A copy of one's data, as a file. Only for the person, with a session that still acts. */
+/** A copy of the signed-in person's data as a file, if the session acts. */
 async function giveData(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const session = await currentSession(c, await browserOf(c));

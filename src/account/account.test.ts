@@ -39,7 +39,7 @@ async function links(): Promise<string[]> {
 describe("the account page", () => {
   beforeEach(() => seedSkill());
 
-  it("U2: shows each link with its day and last use, in one storage trip", async () => {
+  it("U2: shows each link with its day and last use, in one storage round trip", async () => {
     await link();
     await link();
     const ada = visit(service);
@@ -52,7 +52,7 @@ describe("the account page", () => {
     expect(page.html).toContain("the Alexa app");
   });
 
-  it("U3: goes on saying that a skill is still to be turned off at Amazon, until it is", async () => {
+  it("U3: says that a skill is still to be turned off at Amazon, until it is", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     expect((await ada.get("/account")).html).not.toContain("turned off there");
@@ -82,7 +82,7 @@ describe("the account page", () => {
     expect(JSON.parse((await ada.get("/account/data")).html).links).toMatchObject([{ level: "account" }]);
   });
 
-  it("gives a copy of one's data, without anything that opens something, and to nobody else", async () => {
+  it("gives the person a copy of their data, without secrets, and nobody else", async () => {
     const tokens = await link();
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
@@ -103,7 +103,7 @@ describe("the account page", () => {
     expect((await visit(service).get("/account/data")).html).toContain('name="password"');
   });
 
-  it("U3: ends exactly one link, after asking once more", async () => {
+  it("U3: ends exactly one link, after a confirmation", async () => {
     const [first, second] = [await link(), await link()];
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
@@ -158,7 +158,7 @@ describe("the account page", () => {
     expect(await links()).toHaveLength(1);
   });
 
-  it("shows the company's apps apart, and ends their access too", async () => {
+  it("lists the company's apps separately, and ends their access too", async () => {
     await seedAppAndService();
     await env.DB.prepare(
       `INSERT INTO grants (id, user_id, client_id, scope, flow, created_at, last_used_at, idle_expires_at)
@@ -175,7 +175,7 @@ describe("the account page", () => {
   });
 
   it.each(["x", "%00", "..%2f..%2fadmin", "'%20OR%201=1", "x".repeat(3000)])(
-    "a link called %s is not there",
+    "a link with the id %s is not found",
     async (id) => {
       const ada = visit(service);
       await ada.signIn(EMAIL, PASSWORD);
@@ -187,7 +187,7 @@ describe("the account page", () => {
 });
 
 describe("accounts", () => {
-  it("U3, S5: a new password ends every login and leaves links alone", async () => {
+  it("U3, S5: a new password ends every session and leaves links alone", async () => {
     await seedSkill();
     const tokens = await link();
     const ada = visit(service);
@@ -227,7 +227,7 @@ describe("accounts", () => {
     expect(await findUsersByEmail(rt, EMAIL)).toEqual([]);
   });
 
-  it("changes a name alone, and takes it away", async () => {
+  it("changes a name alone, and removes it", async () => {
     const rt = await runtimeOf(service);
     expect(await changeUser(rt, userId, { name: null })).toMatchObject({ user: { name: null, email: EMAIL } });
     expect(await readUser(env.DB, userId)).toMatchObject({ name: null, email: EMAIL });
@@ -248,7 +248,7 @@ describe("accounts", () => {
     expect(await readUser(env.DB, "nobody")).toBeNull();
   });
 
-  it("erases a person with everything that acts in their name", async () => {
+  it("erases a person with everything that acts for them", async () => {
     await seedSkill();
     const tokens = await link();
     await seedCode({ userId });
@@ -273,7 +273,7 @@ describe("changing one's password", () => {
     return ada.post("/account/password", { ...page.hidden("/account/password"), ...fields });
   }
 
-  it("S5: ends every other login, keeps this one, and asks about linked assistants", async () => {
+  it("S5: ends every other session, keeps this one, and asks about linked assistants", async () => {
     const ada = visit(service);
     const elsewhere = visit(service, "192.0.2.9");
     await ada.signIn(EMAIL, PASSWORD);
@@ -305,7 +305,7 @@ describe("changing one's password", () => {
     expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
   });
 
-  it("F3: a session left open is no way to guess without limit", async () => {
+  it("F3: a session left open does not allow unlimited guesses", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     const statuses: number[] = [];
@@ -313,7 +313,7 @@ describe("changing one's password", () => {
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
   });
 
-  it("S3: needs a form of this browser, drawn for this user, and a session that holds", async () => {
+  it("S3: needs a form of this browser, rendered for this user, and a session that acts", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     expect((await ada.post("/account/password", NEW)).status).toBe(403);
@@ -329,7 +329,7 @@ describe("changing one's password", () => {
     expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
   });
 
-  it("is not offered to who has no password", async () => {
+  it("is not offered to users without a password", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     expect((await ada.get("/account")).html).toContain('href="/account/password"');

@@ -1,4 +1,4 @@
-// GET and POST /account/password: a new password for who knows the old one. Ends every other login (S5).
+// GET and POST /account/password: change the password with the current one. Ends all other sessions.
 import { Hono } from "hono/tiny";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod/mini";
@@ -27,7 +27,7 @@ export const passwordPages = new Hono<AppEnv>();
 passwordPages.get(PATH, showForm);
 passwordPages.post(PATH, postForm);
 
-/** The signed-in user with a password, exactly and now. One trip. */
+/** The signed-in user, read now. One read. */
 async function ownerOf(c: AppContext, browserHash: string) {
   const { db, now } = c.var.runtime;
   const session = await currentSession(c, browserHash);
@@ -108,7 +108,7 @@ async function postForm(c: AppContext): Promise<Response> {
     const message = verdict === "too_short" ? text.passwordTooShort : text.passwordTooLong;
     return again({ status: 400, field: "password", message });
   }
-  // A session left open must not become a way to guess the password without limit.
+  // A session that was left open must not allow unlimited guesses of the password.
   const current = fields.get("current") ?? "";
   const checked = await checkPasswordTry(rt, { email: subject, password: current, browserHash, network: networkOf(c) });
   if ("outcome" in checked) {

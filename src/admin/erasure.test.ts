@@ -1,4 +1,4 @@
-// Erasing a person: what is left of them, in the whole schema, and what still opens something.
+// Erasing a person: what is left of them in the whole schema, and which of their tokens still work.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
@@ -119,7 +119,7 @@ async function live(): Promise<void> {
 }
 
 describe("erasing a person", () => {
-  it("walks the whole schema: no column of any table names the person afterwards, in any way; it says what was done", async () => {
+  it("walks the whole schema: no column of any table names the person afterwards; the response reports what was done", async () => {
     await live();
     await env.DB.prepare(
       "UPDATE grants SET alexa_user_id = ? WHERE user_id = ? AND flow = 'alexa_app' AND skill_id IS NOT NULL",
@@ -179,7 +179,7 @@ describe("erasing a person", () => {
   });
 
   it.each(["before", "after"] as const)(
-    "in the middle of an attempt, %s Alexa redeems our code: nothing is left here or there",
+    "in the middle of an attempt, %s Alexa redeems our code: nothing is left here or at Amazon",
     async (when) => {
       const app = await appUser(service, userId);
       const started = await app.start();
@@ -202,7 +202,7 @@ describe("erasing a person", () => {
     },
   );
 
-  it("while nobody knows whether Alexa linked: the scheduled work ends it there", async () => {
+  it("while it is unknown whether Alexa linked: the scheduled work disables it there", async () => {
     const app = await appUser(service, userId);
     const started = await app.start();
     const callback = await amazon.approve(started.loginWithAmazonUrl);
@@ -331,7 +331,7 @@ describe("erasing a person", () => {
     expect(await rows("SELECT id FROM audit WHERE kind = 'user_deleted'")).toHaveLength(1);
   });
 
-  it("an unknown person is 404; a body with fields is 400; a second time there is nothing", async () => {
+  it("an unknown person is 404; a body with fields is 400; a second time it is 404", async () => {
     expect((await admin(service, "POST", "users/nobody/erase")).status).toBe(404);
     expect((await admin(service, "POST", `users/${userId}/erase`, { force: true })).status).toBe(400);
     expect((await admin(service, "GET", `users/${userId}/erase`)).status).toBe(405);

@@ -20,7 +20,7 @@ import { readUser, type User } from "../storage/users/users.ts";
 import { deliverOrClearSoon } from "../webhooks/webhooks.ts";
 import { rfc3339 } from "./paging.ts";
 
-/** Mounts `/api/admin/users`. The guard stands before it. */
+/** Mounts `/api/admin/users`, behind the admin guard. */
 export function usersApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/users", find);
   app.post("/api/admin/users", create);
@@ -36,14 +36,14 @@ const text = (maximum: number) =>
     .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a text") })
     .check(z.maxLength(maximum, `must have at most ${maximum} characters`));
 
-/** Body of `POST /api/admin/users`. The rules of `sign-in/accounts.ts` come on top. */
+/** Body of `POST /api/admin/users`. `sign-in/accounts.ts` has further rules. */
 export const newUserSchema = z.strictObject({
   email: text(500),
   password: text(2000),
   name: z._default(z.nullable(text(500)), null),
 });
 
-/** Body of `PATCH /api/admin/users/{id}`: only what is given changes. A new password ends every login. */
+/** Body of `PATCH /api/admin/users/{id}`: only what is given changes. A new password ends every session. */
 export const userChangesSchema = z.strictObject({
   email: z.optional(text(500)),
   password: z.optional(text(2000)),
@@ -96,7 +96,7 @@ async function show(c: AppContext): Promise<Response> {
   return user ? json(c, userView(user)) : problem("not_found");
 }
 
-/** The person's living links, with assistants and with the company's own apps. */
+/** The person's live links, with assistants and with the company's own apps. */
 async function showLinks(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const links = await readLinksOfUser(rt.db, c.req.param("id") ?? "", rt.now());
@@ -117,7 +117,7 @@ async function change(c: AppContext): Promise<Response> {
   const body = await jsonBody(c, userChangesSchema);
   if (body instanceof Response) return body;
   const { password, email, name } = body;
-  // The address first: a password is stored under it.
+  // The address first: the password hash is sealed for it.
   const updated = await changeUser(rt, id, {
     ...(email === undefined ? {} : { email }),
     ...(name === undefined ? {} : { name }),

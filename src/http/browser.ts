@@ -1,4 +1,4 @@
-// The browser cookie: random, never rotated. It ties forms to the browser that drew them.
+// The browser cookie: random, never rotated. It binds forms to the browser that they were rendered for.
 import { getCookie, setCookie } from "hono/cookie";
 import { sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";
@@ -7,7 +7,7 @@ import type { AppContext } from "../runtime.ts";
 const COOKIE = "__Host-browser";
 const ONE_YEAR_SECONDS = 365 * 24 * 3600;
 
-/** SHA-256 of this browser's cookie; gives it one when it has none, the same for the whole request. Costs no storage. */
+/** SHA-256 of this browser's cookie. Sets the cookie when there is none; the same for the whole request. Costs no storage. */
 export async function browserOf(c: AppContext): Promise<string> {
   const found = c.get("browserHash");
   if (found !== undefined) return found;

@@ -1,16 +1,16 @@
-// Form tokens: sealed, bound to the browser cookie. The only guard of form posts; `Origin` proves nothing (Chromium sends `null`).
+// Form tokens: sealed, bound to the browser cookie. The only protection of form posts; `Origin` proves nothing (Chromium sends `null`).
 import type * as z from "zod/mini";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";
 
 const FORM_LIFETIME_MS = 60 * 60 * 1000;
 
-/** Seals `value` for a hidden field of the form called `form`, drawn in the browser `browserHash`. Good for an hour. */
+/** Seals `value` for a hidden field of the form `form`, rendered for the browser `browserHash`. Valid for an hour. */
 export function sealForm(rt: Runtime, form: string, browserHash: string, value: unknown): Promise<string> {
   return sealJson(rt.keyring, "form", `${form} ${browserHash}`, value, rt.now() + FORM_LIFETIME_MS);
 }
 
-/** What `sealForm` sealed. `"forged"`: missing, altered, of another form or another browser. */
+/** Opens what `sealForm` sealed. `forged`: missing, altered, of another form or another browser. */
 export async function openForm<T>(
   rt: Runtime,
   form: string,

@@ -1,4 +1,4 @@
-// Where a request comes from, as far as counting goes.
+// The network of a request, for rate limits.
 import type { AppContext } from "../runtime.ts";
 
 /** The caller's network: an IPv4 address, the /64 of an IPv6 address, or "unknown" where Cloudflare is not in front. */
@@ -6,14 +6,14 @@ export function networkOf(c: AppContext): string {
   return networkOfAddress(c.req.header("cf-connecting-ip") ?? "");
 }
 
-/** As `networkOf`, from an address. An IPv4 address inside IPv6 counts as IPv4. */
+/** The network of an address. An IPv4 address inside IPv6 counts as IPv4. */
 export function networkOfAddress(address: string): string {
   const text = address.trim().toLowerCase();
   if (text === "" || text.length > 45) return "unknown";
   const embedded = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/.exec(text);
   if (embedded?.[1]) return embedded[1];
   if (!text.includes(":")) return text;
-  // Four groups name the network; "::" stands for as many zero groups as are missing.
+  // The first four groups are the network; "::" stands for the missing zero groups.
   const [head = "", tail = ""] = text.split("::", 2);
   const left = head === "" ? [] : head.split(":");
   const right = tail === "" ? [] : tail.split(":");

@@ -45,13 +45,13 @@ describe("the sign-in page", () => {
     }
   });
 
-  it("P6: says which account is providers.asked for", async () => {
+  it("P6: says which account to use", async () => {
     service = startService(AMAZON);
     expect((await visit(service).get("/sign-in")).html).toContain("Acme uses your Amazon account to sign you in.");
   });
 
   it.each([["oidc"], ["amazon"], ["passkey"], ["magic"], ["__proto__"]])(
-    "does not take the method %s when it is off",
+    "refuses the method %s when it is not configured",
     async (method) => {
       service = startService();
       const visitor = visit(service);
@@ -68,7 +68,7 @@ describe("the sign-in page", () => {
     },
   );
 
-  it("does not take a password when passwords are off", async () => {
+  it("refuses a password when the password method is not configured", async () => {
     service = startService(OIDC);
     await addUser(service);
     const visitor = visit(service);
@@ -85,7 +85,7 @@ describe("the sign-in page", () => {
 });
 
 describe("Login with Amazon", () => {
-  it("signs in whom Amazon names, and keeps none of Amazon's tokens", async () => {
+  it("signs in the person that Amazon names, and keeps none of Amazon's tokens", async () => {
     const ada = visit(service);
     const away = await leave(ada, "amazon");
     expect(away.origin + away.pathname).toBe("https://www.amazon.com/ap/oa");
@@ -111,7 +111,7 @@ describe("Login with Amazon", () => {
     expect(await count("users")).toBe(2);
   });
 
-  it("S3: the way back works once, and only in the browser that left", async () => {
+  it("S3: the callback works once, and only in the browser that started", async () => {
     const ada = visit(service);
     const away = await leave(ada, "amazon");
     expect((await comeBack(visit(service), away, {}, "amazon")).status).toBe(403);
@@ -142,7 +142,7 @@ describe("Login with Amazon", () => {
     expect(await count("users")).toBe(0);
   });
 
-  it("S2: an attempt of one method does not return by the other's callback", async () => {
+  it("S2: an attempt of one method is refused at the other's callback", async () => {
     service = startService({ ...OIDC, ...AMAZON, SIGN_IN_METHODS: "oidc,amazon" });
     const ada = visit(service);
     const away = await leave(ada, "amazon");

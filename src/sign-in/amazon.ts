@@ -6,9 +6,9 @@ import { callForJson } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
-import { callbackUri, type Departure, type ExternalAttempt, type ExternalOutcome } from "./external.ts";
+import { callbackUri, type ExternalAttempt, type ExternalOutcome, type ProviderRequest } from "./external.ts";
 
-/** Amazon's ids of people are the same for all security profiles of one developer: one name space. */
+/** All security profiles of one developer get the same user ids from Amazon, so they share one issuer. */
 const ISSUER = "https://www.amazon.com";
 
 const profileAnswer = z.object({
@@ -17,8 +17,8 @@ const profileAnswer = z.object({
   name: tolerant(z.string().check(z.maxLength(200))),
 });
 
-/** Where to send the browser. */
-export async function amazonAuthorizationUrl(rt: Runtime, departure: Departure): Promise<string | undefined> {
+/** The URL to redirect the browser to; undefined when the method is not configured. */
+export async function amazonAuthorizationUrl(rt: Runtime, request: ProviderRequest): Promise<string | undefined> {
   const credentials = rt.config.amazonSignIn;
   if (!credentials) return undefined;
   const url = new URL(rt.config.amazon.authorizeUrl);
@@ -26,16 +26,16 @@ export async function amazonAuthorizationUrl(rt: Runtime, departure: Departure):
     client_id: credentials.clientId,
     scope: "profile",
     response_type: "code",
-    redirect_uri: departure.redirectUri,
-    state: departure.state,
-    code_challenge: await sha256(departure.codeVerifier),
+    redirect_uri: request.redirectUri,
+    state: request.state,
+    code_challenge: await sha256(request.codeVerifier),
     code_challenge_method: "S256",
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url.href;
 }
 
-/** Who Amazon says has come back. Its tokens are used for the profile and forgotten. Two calls to Amazon. */
+/** The person that Amazon names for a code. Amazon's tokens are used for the profile and not kept. Two calls to Amazon. */
 export async function amazonPerson(
   rt: Runtime,
   attempt: ExternalAttempt,

@@ -1,12 +1,12 @@
-// Where a visitor goes after signing in: a path of ours and nothing else (S7).
+// The address to continue to after signing in: only a path of this origin.
 
-/** Longest path with query, in characters: the longest authorization request, with what is sealed beside it, fits. */
+/** Longest path with query, in characters. The longest authorization request fits. */
 const MAX_CONTINUE_TO = 20 * 1024;
 
 /**
- * `value` when it is a path with query of this origin, as it stands; undefined otherwise. Refuses what browsers read as
- * another origin (`//host`, `/\host`), every backslash in the path, controls, blanks and anything that is not ASCII. In the query a
- * backslash is a character like any other: URL parsers leave it, and what Alexa sent must come back as it stands (B4).
+ * `value`, unchanged, when it is a path with query of this origin; undefined otherwise. Refuses what browsers read as another origin
+ * (`//host`, `/\host`), every backslash in the path, control characters, spaces and anything that is not ASCII. A backslash in the query is
+ * allowed: URL parsers keep it there, and Alexa's parameters must be returned byte for byte.
  */
 export function safeContinueTo(value: string | undefined): string | undefined {
   if (value === undefined || value.length > MAX_CONTINUE_TO) return undefined;

@@ -3,12 +3,12 @@
 /** Longest address that mail can carry (RFC 5321, erratum 1690). */
 const MAX_LENGTH = 254;
 
-/** How an address is compared: NFKC, without surrounding blanks, in lower case. */
+/** How an address is compared: NFKC, without surrounding spaces, in lower case. */
 export function normalizeEmail(typed: string): string {
   return typed.normalize("NFKC").trim().toLowerCase();
 }
 
-/** Whether a normalised address has the shape of one: something, one @, something; no blanks, controls or brackets. */
+/** Whether a normalised address has the form of an address: one @ with text on both sides, no spaces, control characters or brackets. */
 export function isEmail(normalized: string): boolean {
   return (
     normalized.length <= MAX_LENGTH &&

@@ -1,4 +1,4 @@
-// What travels through the sign-in form, sealed: where to go afterwards, and the linking that waits for it.
+// What the sign-in form carries, sealed: where to continue afterwards, and the link attempt that waits for the sign-in.
 import * as z from "zod/mini";
 import { openForm, sealForm } from "../http/form-token.ts";
 import type { Runtime } from "../runtime.ts";
@@ -22,13 +22,13 @@ export const entrySchema = z.object({
 });
 export type Entry = z.infer<typeof entrySchema>;
 
-/** Seals an entry for the browser. Throws when `continueTo` is not a path of ours: that is a mistake of the caller. */
+/** Seals an entry for the browser. Throws when `continueTo` is not a path of this origin, which is a bug of the caller. */
 export function sealEntry(rt: Runtime, browserHash: string, entry: Entry): Promise<string> {
   if (safeContinueTo(entry.continueTo) === undefined) throw new TypeError("continueTo must be a path of this origin");
   return sealForm(rt, FORM, browserHash, entry);
 }
 
-/** What `sealEntry` sealed in the same browser, within the hour. */
+/** Opens what `sealEntry` sealed for the same browser within the last hour. */
 export async function openEntry(
   rt: Runtime,
   browserHash: string,
@@ -38,7 +38,7 @@ export async function openEntry(
   return typeof opened === "string" ? opened : opened.value;
 }
 
-/** What the sign-in page needs of an entry. */
+/** The options of the sign-in page for an entry. */
 export function signInOptionsOf(entry: Entry) {
   return {
     continueTo: entry.continueTo,

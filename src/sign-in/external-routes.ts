@@ -1,4 +1,4 @@
-// Leaving for another provider, and its callbacks.
+// Redirects to a provider (the company's or Amazon), and its callbacks.
 import { Hono } from "hono/tiny";
 import { browserOf } from "../http/browser.ts";
 import { seeOther } from "../http/respond.ts";
@@ -8,7 +8,7 @@ import { brandName } from "../ui/brand.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { amazonAuthorizationUrl, amazonPerson } from "./amazon.ts";
 import { type Entry, signInOptionsOf } from "./entry.ts";
-import { comeBack, depart, type ExternalMethod, signInPerson } from "./external.ts";
+import { type ExternalMethod, keepAttempt, signInPerson, takeAttempt } from "./external.ts";
 import { oidcAuthorizationUrl, oidcPerson, oidcReachable } from "./oidc.ts";
 import { renderUnusableForm } from "./posted-form.ts";
 import { mustReauthenticate, setSessionCookie } from "./session.ts";
@@ -17,14 +17,14 @@ import { renderSignIn } from "./sign-in-page.tsx";
 const RETRY_AFTER_SECONDS = 5;
 
 export const externalPages = new Hono<AppEnv>();
-externalPages.get("/sign-in/oidc/callback", (c) => returned(c, "oidc"));
-externalPages.get("/sign-in/amazon/callback", (c) => returned(c, "amazon"));
+externalPages.get("/sign-in/oidc/callback", (c) => receiveCallback(c, "oidc"));
+externalPages.get("/sign-in/amazon/callback", (c) => receiveCallback(c, "amazon"));
 
 function providerName(c: AppContext, method: ExternalMethod): string {
   return method === "amazon" ? "Amazon" : brandName(c.var.runtime);
 }
 
-/** 503 with the sign-in page: nothing is lost, its form goes on where this one would have. */
+/** 503 with the sign-in page. Its form continues to the same address as this one. */
 function unavailable(c: AppContext, method: ExternalMethod, entry: Entry): Promise<Response> {
   const { text } = messagesFor(c);
   c.header("retry-after", String(RETRY_AFTER_SECONDS));
@@ -32,8 +32,8 @@ function unavailable(c: AppContext, method: ExternalMethod, entry: Entry): Promi
   return renderSignIn(c, { ...signInOptionsOf(entry), status: 503, error });
 }
 
-/** 303 to the provider, or the page that says that it cannot be reached. One write. */
-export async function leaveFor(
+/** 303 to the provider, or a page that says it is unavailable. One write. */
+export async function redirectToProvider(
   c: AppContext,
   method: ExternalMethod,
   browserHash: string,
@@ -41,24 +41,24 @@ export async function leaveFor(
 ): Promise<Response> {
   const rt = c.var.runtime;
   if (method === "oidc" && !(await oidcReachable(rt))) return unavailable(c, method, entry);
-  const departure = await depart(rt, method, browserHash, entry);
+  const request = await keepAttempt(rt, method, browserHash, entry);
   const url =
     method === "oidc"
-      ? await oidcAuthorizationUrl(rt, departure, mustReauthenticate(c))
-      : await amazonAuthorizationUrl(rt, departure);
+      ? await oidcAuthorizationUrl(rt, request, mustReauthenticate(c))
+      : await amazonAuthorizationUrl(rt, request);
   if (url === undefined) return unavailable(c, method, entry);
   return seeOther(c, url);
 }
 
-/** The provider's answer. A GET that acts, as OAuth has it: once, and only in the browser that left (S3). */
-async function returned(c: AppContext, method: ExternalMethod): Promise<Response> {
+/** The provider's callback. A GET that changes state, as OAuth requires: once, and only in the browser that started the sign-in. */
+async function receiveCallback(c: AppContext, method: ExternalMethod): Promise<Response> {
   const rt = c.var.runtime;
   if (!rt.config.signInMethods.includes(method)) return c.notFound() as Response | Promise<Response>;
   const { text } = messagesFor(c);
   const answer = new URL(c.req.url).searchParams;
   const repeated = ["state", "code", "error", "iss"].some((name) => answer.getAll(name).length > 1);
   const browserHash = await browserOf(c);
-  const attempt = repeated ? "forged" : await comeBack(rt, method, browserHash, answer.get("state") ?? "");
+  const attempt = repeated ? "forged" : await takeAttempt(rt, method, browserHash, answer.get("state") ?? "");
   if (typeof attempt === "string") return renderUnusableForm(c, attempt);
   const { entry } = attempt;
   const name = providerName(c, method);
@@ -71,7 +71,7 @@ async function returned(c: AppContext, method: ExternalMethod): Promise<Response
   if (error === "access_denied") return failed(error, { notice: text.signInCancelled(name) });
   const code = answer.get("code");
   if (error !== null || !code) {
-    // The provider's own words stay in the log: a link must not be able to put text on our page.
+    // The provider's words go to the log only: a crafted link must not be able to put text on our page.
     return failed(`answer_${(error ?? "empty").replace(/[^a-z_]/g, "").slice(0, 40)}`, {
       error: text.providerRefused(name),
     });

@@ -1,4 +1,4 @@
-// Signing in at another provider: leaving with a state of our own, coming back once, in the same browser.
+// Signing in with a provider: redirect with a state of ours, and one callback in the same browser.
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
@@ -13,7 +13,7 @@ import { newSession, type Session } from "./session.ts";
 
 export type ExternalMethod = "oidc" | "amazon";
 
-/** As long as a form: a customer may have to find a second factor. */
+/** As long as a form. Customers may need time for a second factor. */
 const ATTEMPT_LIFETIME_MS = 60 * 60 * 1000;
 
 const attemptSchema = z.object({
@@ -24,7 +24,7 @@ const attemptSchema = z.object({
 });
 export type ExternalAttempt = z.infer<typeof attemptSchema>;
 
-/** Who came back, as the provider named them. */
+/** The person, as the provider names them. */
 export interface ExternalPerson {
   readonly key: IdentityKey;
   readonly email: string | null;
@@ -33,13 +33,13 @@ export interface ExternalPerson {
 
 export type ExternalOutcome =
   | { readonly outcome: "person"; readonly person: ExternalPerson }
-  /** No usable answer now; trying again may help. */
+  /** No usable response now. Trying again may help. */
   | { readonly outcome: "unavailable" }
-  /** The answer is not good: trying again with the same code cannot help. */
+  /** The response is invalid. Trying again with the same code cannot help. */
   | { readonly outcome: "refused"; readonly reason: string };
 
-/** What goes into the provider's address. */
-export interface Departure {
+/** The parameters of an authorization request to a provider. */
+export interface ProviderRequest {
   readonly state: string;
   readonly nonce: string;
   readonly codeVerifier: string;
@@ -51,13 +51,13 @@ export function callbackUri(rt: Runtime, method: ExternalMethod): string {
   return `${rt.issuer}/sign-in/${method}/callback`;
 }
 
-/** Keeps what is needed on return. One write. */
-export async function depart(
+/** Starts a sign-in: keeps what the callback needs. One write. */
+export async function keepAttempt(
   rt: Runtime,
   method: ExternalMethod,
   browserHash: string,
   entry: Entry,
-): Promise<Departure> {
+): Promise<ProviderRequest> {
   const state = randomSecret();
   const stateHash = await sha256(state);
   const expiresAt = rt.now() + ATTEMPT_LIFETIME_MS;
@@ -67,8 +67,8 @@ export async function depart(
   return { state, nonce: attempt.nonce, codeVerifier: attempt.codeVerifier, redirectUri: callbackUri(rt, method) };
 }
 
-/** Takes the attempt that a callback belongs to. "forged": none of this browser and method, or taken before. One write. */
-export async function comeBack(
+/** Takes the attempt of a callback. `forged`: not of this browser and method, or taken before. One write. */
+export async function takeAttempt(
   rt: Runtime,
   method: ExternalMethod,
   browserHash: string,

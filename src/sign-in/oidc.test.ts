@@ -1,4 +1,4 @@
-// Signing in at the company's identity provider: what it answers well and badly, and who may come back.
+// Signing in with the company's identity provider: valid and invalid responses, and which browser may return.
 import { env } from "cloudflare:workers";
 import { SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -35,7 +35,7 @@ afterEach(() => {
 });
 
 describe("the company's identity provider", () => {
-  it("signs in whom it names, with state, nonce and PKCE, and goes on to where the visitor wanted", async () => {
+  it("signs in the person it names, with state, nonce and PKCE, and continues where the visitor wanted", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     expect(away.origin + away.pathname).toBe(`${PROVIDER}/authorize`);
@@ -68,7 +68,7 @@ describe("the company's identity provider", () => {
     expect(away.searchParams.get("code_challenge")).toBe(challenge);
   });
 
-  it("sends the secret in the body where the provider wants it there", async () => {
+  it("sends the secret in the body where the provider requires that", async () => {
     providers.answers[DISCOVERY] = () =>
       Response.json({ ...metadata(), token_endpoint_auth_methods_supported: ["client_secret_post"] });
     expect((await signInThere(providers, visit(service))).status).toBe(303);
@@ -102,7 +102,7 @@ describe("the company's identity provider", () => {
     expect((await ada.get("/account")).html).not.toContain(EMAIL);
   });
 
-  it("asks userinfo for the address when the id token has none, and believes it for the same person only", async () => {
+  it("reads the address from userinfo when the id token has none, for the same person only", async () => {
     providers.answers[DISCOVERY] = () => Response.json({ ...metadata(), userinfo_endpoint: `${PROVIDER}/userinfo` });
     for (const [sub, shown] of [
       ["ada", true],
@@ -120,7 +120,7 @@ describe("the company's identity provider", () => {
     }
   });
 
-  it("S3: the way back works once", async () => {
+  it("S3: the callback works once", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
@@ -130,7 +130,7 @@ describe("the company's identity provider", () => {
     expect(providers.asked).toEqual([]);
   });
 
-  it("S3: 20 returns at once sign in once", async () => {
+  it("S3: 20 callbacks at once sign in once", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
@@ -139,7 +139,7 @@ describe("the company's identity provider", () => {
     expect(all.filter((page) => page.status === 303).length).toBe(1);
   });
 
-  it("S3: not in another browser, and not without a cookie; the right browser still comes in", async () => {
+  it("S3: another browser and a browser without cookie are refused; the right browser still signs in", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
@@ -159,7 +159,7 @@ describe("the company's identity provider", () => {
     ["two states", "?code=x&state=a&state=b"],
     ["a huge state", `?code=x&state=${"A".repeat(9000)}`],
     ["controls", "?code=%00%0d%0a&state=%00"],
-  ])("S3: a return with %s is a 403 page", async (_, query) => {
+  ])("S3: a callback with %s is a 403 page", async (_, query) => {
     const page = await visit(service).get(`/sign-in/oidc/callback${query}`);
     expect(page.status).toBe(403);
     expect(page.headers.get("content-type")).toMatch(/^text\/html/);
@@ -256,7 +256,7 @@ describe("the company's identity provider", () => {
     expect(await count("users")).toBe(0);
   });
 
-  it("RFC 6749 §7.1: an answer whose token type is unknown is refused", async () => {
+  it("RFC 6749 §7.1: a token response with an unknown token type is refused", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""), { token_type: "mac" });
@@ -269,12 +269,12 @@ describe("the company's identity provider", () => {
     expect((await signInThere(providers, visit(service), { exp: seconds() - 50 })).status).toBe(303);
   });
 
-  it("takes a token for several when it was issued to us", async () => {
+  it("accepts a token for several audiences when it was issued to us", async () => {
     const claims = { aud: [OIDC.OIDC_CLIENT_ID, "other"], azp: OIDC.OIDC_CLIENT_ID };
     expect((await signInThere(providers, visit(service), claims)).status).toBe(303);
   });
 
-  it("reads the keys anew when the provider has rotated them", async () => {
+  it("fetches the keys again when the provider has rotated them", async () => {
     expect((await signInThere(providers, visit(service))).status).toBe(303);
     providers.key = await makeKey("two");
     expect((await signInThere(providers, visit(service))).status).toBe(303);
@@ -283,7 +283,7 @@ describe("the company's identity provider", () => {
   it.each([
     ["another's", { iss: "https://evil.test" }],
     ["empty", { iss: "" }],
-  ])("RFC9207-2.4: refuses an answer whose issuer is %s", async (_, change) => {
+  ])("RFC9207-2.4: refuses a response whose issuer is %s", async (_, change) => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
@@ -291,7 +291,7 @@ describe("the company's identity provider", () => {
     expect(providers.asked.some((one) => one.path === "id.example.com/token")).toBe(false);
   });
 
-  it("RFC9207-2.4: wants the issuer where the provider promises it", async () => {
+  it("RFC9207-2.4: requires the issuer where the provider announces it", async () => {
     providers.answers[DISCOVERY] = () =>
       Response.json({ ...metadata(), authorization_response_iss_parameter_supported: true });
     const ada = visit(service);
@@ -301,7 +301,7 @@ describe("the company's identity provider", () => {
     expect((await comeBack(ada, away, { iss: PROVIDER })).status).toBe(303);
   });
 
-  it("a customer who cancels there gets the page back, and can try again", async () => {
+  it("a customer who cancels there sees the sign-in page and can try again", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     const back = await comeBack(ada, away, { error: "access_denied", error_description: "Call 0900-EVIL" });
@@ -312,7 +312,7 @@ describe("the company's identity provider", () => {
     expect(again.headers.get("location")).toMatch(/^https:\/\/id\.example\.com\/authorize/);
   });
 
-  it("another error of the provider is told in our words", async () => {
+  it("another error of the provider is shown in our words", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     const back = await comeBack(ada, away, { error: "<b>server_error</b>", error_description: "Call 0900-EVIL" });
@@ -321,7 +321,7 @@ describe("the company's identity provider", () => {
     expect(back.html).not.toMatch(/EVIL|server_error/);
   });
 
-  it("after signing out, the provider has to ask again who it is", async () => {
+  it("after signing out, the provider must ask for the person again", async () => {
     const ada = visit(service);
     await signInThere(providers, ada);
     expect((await leave(ada)).searchParams.has("prompt")).toBe(false);
@@ -340,7 +340,7 @@ describe("the company's identity provider", () => {
     expect(ada.cookies.get("__Host-session")).not.toBe(first);
   });
 
-  it("P2: pages before the button change nothing in storage and ask nobody", async () => {
+  it("P2: pages before the button change nothing in storage and call nobody", async () => {
     const ada = visit(service);
     await ada.get("/sign-in");
     await ada.get("/account");

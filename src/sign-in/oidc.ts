@@ -7,7 +7,7 @@ import { callForJson, fetchOut, OutboundFault } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
-import type { Departure, ExternalAttempt, ExternalOutcome } from "./external.ts";
+import type { ExternalAttempt, ExternalOutcome, ProviderRequest } from "./external.ts";
 import { callbackUri } from "./external.ts";
 import {
   PROVIDER_ALGORITHMS,
@@ -48,15 +48,15 @@ async function usableProvider(rt: Runtime): Promise<UsableProvider | undefined> 
   };
 }
 
-/** Whether the provider can be sent to: its endpoints are known. */
+/** Whether the provider's endpoints are known, so that a browser can be redirected there. */
 export async function oidcReachable(rt: Runtime): Promise<boolean> {
   return (await usableProvider(rt)) !== undefined;
 }
 
-/** Where to send the browser (OpenID Connect Core §3.1.2.1); `reauthenticate` after "not you?". undefined: unreachable. */
+/** The URL to redirect the browser to (OpenID Connect Core §3.1.2.1); undefined when the provider cannot be reached. */
 export async function oidcAuthorizationUrl(
   rt: Runtime,
-  departure: Departure,
+  request: ProviderRequest,
   reauthenticate: boolean,
 ): Promise<string | undefined> {
   const provider = await usableProvider(rt);
@@ -65,11 +65,11 @@ export async function oidcAuthorizationUrl(
   const parameters = {
     response_type: "code",
     client_id: provider.oidc.clientId,
-    redirect_uri: departure.redirectUri,
+    redirect_uri: request.redirectUri,
     scope: provider.oidc.scopes,
-    state: departure.state,
-    nonce: departure.nonce,
-    code_challenge: await sha256(departure.codeVerifier),
+    state: request.state,
+    nonce: request.nonce,
+    code_challenge: await sha256(request.codeVerifier),
     code_challenge_method: "S256",
     ...(reauthenticate ? { prompt: "login" } : {}),
   };
@@ -77,7 +77,7 @@ export async function oidcAuthorizationUrl(
   return url.href;
 }
 
-/** Who the provider says has come back. `response` is the callback's own query. Two or three calls to the provider. */
+/** The person that the provider names for a code. `response`: the callback's parameters. Two or three calls to the provider. */
 export async function oidcPerson(
   rt: Runtime,
   attempt: ExternalAttempt,
@@ -86,11 +86,11 @@ export async function oidcPerson(
   const provider = await usableProvider(rt);
   if (!provider) return { outcome: "unavailable" };
   if (response.code.length > LONGEST_CODE) return { outcome: "refused", reason: "code_too_long" };
-  // The library takes an empty issuer for none.
+  // The library treats an empty issuer as a missing one.
   if (response.iss === "") return { outcome: "refused", reason: "issuer_mismatch" };
   const { as, client } = asLibrarySees(rt, provider);
   try {
-    // The state was compared when the attempt was taken; what is checked here is the issuer (RFC 9207).
+    // The state was compared when the attempt was taken. This checks the issuer (RFC 9207).
     const query = new URLSearchParams({ code: response.code, ...(response.iss === null ? {} : { iss: response.iss }) });
     const parameters = oauth.validateAuthResponse(as, client, query, oauth.skipStateCheck);
     const authentication = clientAuthentication(provider);
@@ -111,11 +111,11 @@ export async function oidcPerson(
     });
     return await personOfTokens(rt, provider, tokens);
   } catch (error) {
-    return outcomeOfFault(rt, error);
+    return outcomeOfError(rt, error);
   }
 }
 
-/** The library has checked the id token's claims, but leaves its signature to us: no token counts without it. */
+/** The library checks the id token's claims but not its signature; this does. */
 async function personOfTokens(
   rt: Runtime,
   { oidc, metadata }: UsableProvider,
@@ -130,7 +130,7 @@ async function personOfTokens(
   if (claims?.sub === undefined || claims.sub === "" || claims.sub.length > LONGEST_SUBJECT) {
     return { outcome: "refused", reason: "id_token_invalid" };
   }
-  // OpenID Connect Core §3.1.3.7: the library asks only where the audience is a list.
+  // OpenID Connect Core §3.1.3.7. The library checks this only when the audience is a list.
   if (claims.azp !== undefined && claims.azp !== oidc.clientId) {
     return { outcome: "refused", reason: "authorized_party_mismatch" };
   }
@@ -154,7 +154,7 @@ function asLibrarySees(
       authorization_endpoint,
       token_endpoint,
       jwks_uri,
-      // Pinned here, whatever the provider says.
+      // Pinned: the provider's metadata does not decide.
       id_token_signing_alg_values_supported: PROVIDER_ALGORITHMS,
       authorization_response_iss_parameter_supported: authorization_response_iss_parameter_supported ?? false,
     },
@@ -172,7 +172,7 @@ function clientAuthentication({ oidc, metadata }: UsableProvider): oauth.ClientA
   return methods.includes("client_secret_post") ? oauth.ClientSecretPost(oidc.clientSecret) : undefined;
 }
 
-/** Every call goes through our own way out; http is left to a provider on this machine. */
+/** Every call goes through `fetchOut`. Plain http is allowed for a provider on this machine only. */
 function requestOptions({ oidc }: UsableProvider) {
   return {
     [oauth.customFetch]: (url: string, init: oauth.CustomFetchOptions<string, URLSearchParams>) =>
@@ -181,10 +181,10 @@ function requestOptions({ oidc }: UsableProvider) {
   };
 }
 
-function outcomeOfFault(rt: Runtime, error: unknown): ExternalOutcome {
+function outcomeOfError(rt: Runtime, error: unknown): ExternalOutcome {
   if (error instanceof OutboundFault) return { outcome: "unavailable" };
   if (error instanceof oauth.ResponseBodyError || error instanceof oauth.WWWAuthenticateChallengeError) {
-    // 401 means our own id or secret: the operator has to act, not the customer.
+    // 401: our client id or secret is wrong, so the operator must act.
     const log = error.status === 401 ? rt.log.alert : rt.log.warn;
     log("provider_refused_code", { status: error.status });
     return { outcome: "refused", reason: "code_refused" };
@@ -210,7 +210,7 @@ function personOf(issuer: string, subject: string, profile: Profile) {
   };
 }
 
-/** E-mail and name from the userinfo endpoint, for the same subject; nothing when it does not answer: they are labels only. */
+/** Email and name from the userinfo endpoint, for the same subject; empty when it fails, because they are only labels. */
 async function userinfo(
   metadata: ProviderMetadata,
   accessToken: string | undefined,

@@ -1,4 +1,4 @@
-// Password hashes: PBKDF2-SHA-512, stored with algorithm, count and salt, sealed as a whole.
+// Password hashes: PBKDF2-SHA-512, stored with algorithm, iteration count and salt, and sealed.
 import { fromBase64Url, toBase64Url, utf8 } from "../crypto/encoding.ts";
 import { equalInConstantTime } from "../crypto/hash.ts";
 import { sealedUnder } from "../crypto/keyring.ts";
@@ -10,14 +10,14 @@ const HASH_BITS = 512;
 const MIN_CHARACTERS = 10;
 const MAX_BYTES = 1024;
 
-/** "too_short": under 10 characters. "too_long": over 1,024 bytes of UTF-8. Any characters will do. */
+/** `too_short`: fewer than 10 characters. `too_long`: more than 1,024 bytes of UTF-8. All characters are allowed. */
 export function checkPassword(password: string): "acceptable" | "too_short" | "too_long" {
   const normalized = normalize(password);
   if (utf8(password).byteLength > MAX_BYTES || utf8(normalized).byteLength > MAX_BYTES) return "too_long";
   return [...normalized].length < MIN_CHARACTERS ? "too_short" : "acceptable";
 }
 
-/** Keyboards compose the same letters differently: all count as one (NIST SP 800-63B, NFKC). */
+/** NFKC, because keyboards compose the same letters differently (NIST SP 800-63B). */
 function normalize(password: string): string {
   return password.normalize("NFKC");
 }
@@ -29,7 +29,7 @@ async function pbkdf2(password: string, salt: Uint8Array<ArrayBuffer>, iteration
   );
 }
 
-/** A sealed hash of an acceptable password, to be stored with the identity called `subject`. */
+/** The sealed hash of an acceptable password, for the identity `subject`. */
 export async function hashPassword(rt: Runtime, subject: string, password: string): Promise<string> {
   const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
   const iterations = rt.config.passwordIterations;
@@ -37,7 +37,7 @@ export async function hashPassword(rt: Runtime, subject: string, password: strin
   return rt.keyring.seal("password-hash", subject, [ALGORITHM, iterations, toBase64Url(salt), hash].join("$"));
 }
 
-/** The same hash under the name of another identity; undefined when it does not open. */
+/** A hash, sealed again for another identity; undefined when it cannot be opened. */
 export async function moveHash(
   rt: Runtime,
   from: string,
@@ -49,8 +49,8 @@ export async function moveHash(
 }
 
 /**
- * Whether `password` is the one behind `sealed`. Without a hash, or with one of fewer iterations, the missing work is done
- * all the same: how long it takes does not tell which accounts exist. "stale": right, and worth hashing anew.
+ * Whether `password` matches the hash `sealed`. Without a hash, or with one of fewer iterations, the missing work is done as well, so that
+ * the time does not reveal which accounts exist. `stale`: right, and should be hashed again.
  */
 export async function verifyPassword(
   rt: Runtime,
@@ -63,7 +63,7 @@ export async function verifyPassword(
   const [algorithm = "", count = "", salt = "", expected = ""] = opened?.plaintext.split("$") ?? [];
   const iterations = Number(count);
   const saltBytes = fromBase64Url(salt);
-  // Oversized input is cut only here, where nothing can match it any more: the work stays bounded and the same.
+  // Oversized input cannot match. It is replaced so that the work stays bounded and the same.
   const presented = checkPassword(password) === "too_long" ? "" : password;
   if (algorithm !== ALGORITHM || !saltBytes || !(iterations > 0)) {
     await pbkdf2(presented, new Uint8Array(SALT_BYTES), target);

@@ -40,7 +40,7 @@ describe("a provider that is down, slow or broken", () => {
     ],
   ];
 
-  it.each(faults)("F2: when discovery %s, the page says so and goes on from there later", async (_, fault) => {
+  it.each(faults)("F2: when discovery %s, the page says so, and its form still works later", async (_, fault) => {
     const ada = visit(service);
     const page = await ada.get("/sign-in?continue_to=/account");
     const good = providers.answers[DISCOVERY];
@@ -55,7 +55,7 @@ describe("a provider that is down, slow or broken", () => {
     expect(again.status).toBe(303);
   });
 
-  it.each(faults)("F2: when the token endpoint %s, the linking stays alive", async (_, fault) => {
+  it.each(faults)("F2: when the token endpoint %s, the link attempt stays open", async (_, fault) => {
     const ada = visit(service);
     const away = await leave(ada, "oidc", "/sign-in?continue_to=/somewhere");
     providers.answers["id.example.com/token"] = fault;
@@ -76,7 +76,7 @@ describe("a provider that is down, slow or broken", () => {
     ["HTML", () => new Response("<h1>Welcome</h1>", { headers: { "content-type": "text/html" } })],
     ["nothing", () => new Response(null)],
     ["a list", () => Response.json([])],
-  ])("when the token endpoint answers %s, the customer can try again", async (_, answer) => {
+  ])("when the token endpoint responds with %s, the customer can try again", async (_, answer) => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.answers["id.example.com/token"] = answer;
@@ -100,7 +100,7 @@ describe("a provider that is down, slow or broken", () => {
     expect(await count("sign_in_attempts")).toBe(0);
   });
 
-  it("an outage of its metadata does not matter while we remember it", async () => {
+  it("an outage of discovery has no effect while the metadata is cached", async () => {
     await signInThere(providers, visit(service));
     providers.answers[DISCOVERY] = () => new Response(null, { status: 503 });
     service.clock.advance(11 * 60 * 1000);

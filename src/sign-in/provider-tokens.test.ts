@@ -1,4 +1,4 @@
-// Bearers of the company's identity provider at our API.
+// Bearer tokens of the company's identity provider at our API.
 import { env } from "cloudflare:workers";
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -74,8 +74,8 @@ async function statusOf(bearer: Promise<string>): Promise<number> {
   return (await ask(await bearer)).status;
 }
 
-describe("a bearer of the identity provider", () => {
-  it("is accepted, makes its user at first sight, and finds the same row afterwards", async () => {
+describe("a bearer token of the identity provider", () => {
+  it("is accepted, creates its user at first sight, and finds the same row afterwards", async () => {
     const response = await ask(await token({ email: "Ada@Example.com", email_verified: true }));
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ account: "ada@example.com" });
@@ -127,12 +127,12 @@ describe("a bearer of the identity provider", () => {
     expect(await statusOf(token({}, weak))).toBe(401);
   });
 
-  it("is refused when another key made it under a known name", async () => {
+  it("is refused when another key signed it under a known key id", async () => {
     await ask(await token());
     expect(await statusOf(token({}, await makeKey("one")))).toBe(401);
   });
 
-  it("an unknown key makes us ask the provider at once, and then at most once in 30 seconds", async () => {
+  it("an unknown key id triggers a fetch at once, and then at most once in 30 seconds", async () => {
     await ask(await token());
     expect(await statusOf(token({}, await makeKey("one", "RS256")))).toBe(401);
     const next = await makeKey("next");
@@ -146,7 +146,7 @@ describe("a bearer of the identity provider", () => {
     expect(fetches.length).toBeGreaterThan(asked);
   });
 
-  it("known keys go on while the provider is down; unknown ones then are a passing fault", async () => {
+  it("known keys keep working while the provider is down; unknown ones are a transient error then", async () => {
     await ask(await token());
     down = true;
     service.clock.advance(11 * 60_000);
@@ -161,7 +161,7 @@ describe("a bearer of the identity provider", () => {
     expect(response.headers.get("retry-after")).not.toBeNull();
   });
 
-  it("S5: a known e-mail address joins nobody", async () => {
+  it("S5: an equal email address never joins two accounts", async () => {
     await env.DB.prepare(
       "INSERT INTO users (id, email, created_at, updated_at) VALUES ('victim', 'ada@example.com', 1, 1)",
     ).run();

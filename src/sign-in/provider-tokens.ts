@@ -1,4 +1,4 @@
-// Access tokens of the company's identity provider, as bearers of our API: verified by its published keys, algorithms pinned.
+// Access tokens of the company's identity provider as bearer tokens of our API, verified with its published keys.
 import { decodeJwt } from "jose";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
@@ -22,12 +22,12 @@ const claimsSchema = z.object({
 
 export type ProviderTokenVerdict =
   | { readonly verdict: "valid"; readonly user: User }
-  /** Not a token of the provider for us: wrong issuer, audience, algorithm, key, time or shape. */
+  /** Wrong issuer, audience, algorithm, key, time or shape. */
   | { readonly verdict: "refused" }
   /** The provider's keys cannot be read now. */
   | { readonly verdict: "unavailable" };
 
-/** Whether a token says that it comes from the configured provider. Nothing is verified here. */
+/** Whether a token claims to come from the configured provider. Verifies nothing. */
 export function claimsToBeFromProvider(rt: Runtime, token: string): boolean {
   const { oidc } = rt.config;
   if (!oidc?.audience || token.length > LONGEST_TOKEN) return false;
@@ -39,8 +39,8 @@ export function claimsToBeFromProvider(rt: Runtime, token: string): boolean {
 }
 
 /**
- * Verifies an access token of the provider (RFC 9068 as far as providers follow it) and finds its user, making the row at first
- * sight. One D1 read, and one write at first sight.
+ * Verifies an access token of the provider (RFC 9068 as far as providers follow it) and finds its user, creating the user at first
+ * sight. One read, and one write at first sight.
  */
 export async function userOfProviderToken(rt: Runtime, token: string): Promise<ProviderTokenVerdict> {
   const { oidc } = rt.config;

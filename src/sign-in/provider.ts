@@ -1,4 +1,4 @@
-// The company's identity provider: its endpoints by discovery, its keys, and tokens that it signed.
+// The company's identity provider: discovery, keys, and verification of the tokens that it signs.
 import { createLocalJWKSet, decodeProtectedHeader, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import * as z from "zod/mini";
 import type { Caches } from "../caches.ts";
@@ -6,12 +6,12 @@ import { callForJson } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 
-/** Asymmetric only: with a symmetric one, whoever knows the public key could sign. */
+/** Asymmetric only: with a symmetric one, anyone who knows the public key could sign. */
 export const PROVIDER_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
 export const PROVIDER_LIMITS = { timeoutMs: 4000, maxBytes: 256 * 1024 };
-/** What the provider publishes is read anew after this time in any case: a key that it withdrew must stop working. */
+/** Metadata and keys are fetched again after this time, so that a withdrawn key stops working. */
 const MAX_AGE_MS = 10 * 60_000;
-/** An unknown key makes us ask at once, and then not again for this time. */
+/** An unknown key id triggers a fetch at once, and then no other for this time. */
 const REFETCH_PAUSE_MS = 30_000;
 
 const url = z.string().check(z.maxLength(2048), z.refine(URL.canParse));
@@ -26,7 +26,7 @@ const discoverySchema = z.object({
 });
 const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).check(z.maxLength(100)) });
 
-/** What a provider says of itself (OpenID Connect Discovery §3), as far as we use it. */
+/** The provider's metadata (OpenID Connect Discovery §3), as far as we use it. */
 export type ProviderMetadata = Readonly<z.infer<typeof discoverySchema>>;
 
 interface Loaded<T> {
@@ -36,11 +36,11 @@ interface Loaded<T> {
 interface ProviderState {
   metadata?: Loaded<ProviderMetadata>;
   keys?: Loaded<JSONWebKeySet>;
-  /** When an unknown key last made us ask. */
+  /** When an unknown key id last triggered a fetch. */
   refetchedAt?: number;
 }
 
-/** Per app instance. Only finished answers are shared: a Worker's request must not wait for another's connection. */
+/** Per app instance. Only finished responses are shared: a Worker's request must not wait for another request's connection. */
 const states = new WeakMap<Caches, ProviderState>();
 
 function stateOf(rt: Runtime): ProviderState {
@@ -57,7 +57,7 @@ function isUsable(endpoint: string, issuer: string): boolean {
   return endpoint.startsWith("https://") || (endpoint.startsWith("http://") && issuer.startsWith("http://"));
 }
 
-/** The provider's endpoints, from memory or by discovery; old ones serve on while it is down. undefined: it cannot be reached. */
+/** The provider's metadata, cached or by discovery. An old copy is used while the provider is down; undefined when there is none. */
 export async function providerMetadata(rt: Runtime, issuer: string): Promise<ProviderMetadata | undefined> {
   const state = stateOf(rt);
   if (state.metadata && rt.now() - state.metadata.loadedAt < MAX_AGE_MS) return state.metadata.value;
@@ -82,7 +82,7 @@ async function discover(rt: Runtime, issuer: string): Promise<ProviderMetadata |
   return parsed.data;
 }
 
-/** The provider's keys, from memory or anew. Old ones serve on while it is down. */
+/** The provider's keys, cached or fetched. An old copy is used while the provider is down. */
 async function providerKeys(rt: Runtime, issuer: string, refetch: boolean): Promise<JSONWebKeySet | undefined> {
   const state = stateOf(rt);
   const now = rt.now();
@@ -103,8 +103,8 @@ function mayRefetch(rt: Runtime): boolean {
 }
 
 /**
- * The claims of a token that the provider signed for `audience` and that is in time; undefined when it did not, "unavailable"
- * when its keys cannot be read now. `clockToleranceSeconds` is allowed either way.
+ * The claims of a token that the provider signed for `audience` and that has not expired, within `clockToleranceSeconds`; undefined when it
+ * is invalid, `unavailable` when the provider's keys cannot be fetched now.
  */
 export async function verifyProviderToken(
   rt: Runtime,
@@ -127,12 +127,12 @@ export async function verifyProviderToken(
       return payload;
     } catch (error) {
       if (!(error instanceof errors.JOSEError)) {
-        // A key of the set that cannot be imported for this algorithm: the token is not good here.
+        // The key cannot be imported for this algorithm: the token is invalid.
         if (error instanceof TypeError || (error instanceof Error && error.name === "DataError")) return undefined;
         throw error;
       }
       if (asked || !(error instanceof errors.JWKSNoMatchingKey)) return undefined;
-      // A known name with another algorithm is no news: it must not use up the question that a new key needs.
+      // A known key id with another algorithm must not use up the fetch that a new key needs.
       const { kid } = decodeProtectedHeader(token);
       if (keys.keys.some((key) => key.kid === kid) || !mayRefetch(rt)) return undefined;
       keys = await providerKeys(rt, issuer, true);

@@ -29,7 +29,7 @@ describe("the form", () => {
     expect(service.meter.calls()).toEqual([]);
   });
 
-  it("S3: a form drawn in another browser is refused", async () => {
+  it("S3: a form rendered for another browser is refused", async () => {
     const eve = await visit(service).get("/sign-in");
     const ada = visit(service);
     await ada.get("/sign-in");
@@ -45,7 +45,7 @@ describe("the form", () => {
     expect(answer.status).toBe(403);
   });
 
-  it("an hour later it says that it is too old", async () => {
+  it("an hour later the page says that the form is too old", async () => {
     const ada = visit(service);
     const page = await ada.get("/sign-in");
     service.clock.advance(60 * 60 * 1000);

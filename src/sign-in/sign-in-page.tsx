@@ -1,4 +1,4 @@
-// The sign-in page. Drawn in place by whatever needs to know who the visitor is; its form goes to POST /sign-in.
+// The sign-in page. Every route that needs to know the visitor renders it in place; its form posts to /sign-in.
 import type { FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { browserOf } from "../http/browser.ts";
@@ -11,18 +11,18 @@ import { ButtonRow, ErrorNotice, Field, HiddenFields, LinkedPair } from "../ui/p
 import { sealEntry } from "./entry.ts";
 
 export interface SignInOptions {
-  /** Path with query of this origin; where the visitor goes, unchanged, after signing in. */
+  /** Path with query of this origin to continue to after signing in. */
   readonly continueTo: string;
-  /** The linking that waits: failed and successful sign-ins become its steps. */
+  /** The link attempt that waits for the sign-in. Failed and successful sign-ins become its steps. */
   readonly attempt?: AttemptStart | undefined;
-  /** What is being linked, by the name the customer knows. */
+  /** The name of what is being linked, as the customer knows it. */
   readonly skillName?: string | undefined;
   readonly status?: ContentfulStatusCode;
-  /** What is wrong with the last try, in the visitor's language. */
+  /** Why the last try failed, in the visitor's language. */
   readonly error?: string | undefined;
-  /** Something to know that is no fault, for instance that the visitor is signed out. */
+  /** A message that is not an error, for instance that the visitor is signed out. */
   readonly notice?: string | undefined;
-  /** Kept in its field. */
+  /** What the visitor typed, to be kept in the field. */
   readonly email?: string | undefined;
 }
 
@@ -41,7 +41,7 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
   });
   const title =
     options.skillName === undefined ? text.signInTitle(brand) : text.signInTitleLinking(brand, options.skillName);
-  // A provider that does not answer is no fault of the fields.
+  // An unavailable provider is not an error of the fields.
   const errorId = options.error === undefined || options.email === undefined ? undefined : ERROR_ID;
   return renderPage(
     c,
@@ -62,11 +62,11 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
   );
 }
 
-/** Whose account is asked for: never Amazon's by mistake (P6). */
-function leadOf(rt: Runtime, text: Messages, attempt: boolean): string {
+/** Says which account to use, so that nobody types Amazon's by mistake. */
+function leadOf(rt: Runtime, text: Messages, linking: boolean): string {
   const brand = brandName(rt);
   const methods = rt.config.signInMethods;
-  if (!methods.includes("amazon")) return attempt ? text.signInLeadLinking(brand) : text.signInLead(brand);
+  if (!methods.includes("amazon")) return linking ? text.signInLeadLinking(brand) : text.signInLead(brand);
   return methods.length === 1 ? text.signInLeadAmazon(brand) : text.signInLead(brand);
 }
 

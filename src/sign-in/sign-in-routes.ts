@@ -4,19 +4,19 @@ import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
 import { networkOf } from "../http/network.ts";
+import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { endSession, signOutEverywhere } from "../storage/users/sessions.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { safeContinueTo } from "./continue-to.ts";
 import { openEntry, signInOptionsOf } from "./entry.ts";
-import { leaveFor } from "./external-routes.ts";
+import { redirectToProvider } from "./external-routes.ts";
 import { signInWithPassword } from "./password.ts";
-import { passesFirstSieve, postedFields, renderUnusableForm } from "./posted-form.ts";
+import { postedFields, renderUnusableForm } from "./posted-form.ts";
 import { clearSessionCookie, currentSession, type Session, setSessionCookie } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 
-const FIRST_SIEVE_SECONDS = 60;
 const SIGN_OUT_FORM = "sign-out";
 
 export const signInPages = new Hono<AppEnv>();
@@ -40,13 +40,14 @@ async function postSignIn(c: AppContext): Promise<Response> {
   const entry = await openEntry(rt, browserHash, fields.get("form"));
   if (typeof entry === "string") return renderUnusableForm(c, entry);
   const again = { ...signInOptionsOf(entry), email: fields.get("email") };
-  if (!(await passesFirstSieve(c, "sign-in"))) {
-    c.header("retry-after", String(FIRST_SIEVE_SECONDS));
-    return renderSignIn(c, { ...again, status: 429, error: text.signInThrottled(FIRST_SIEVE_SECONDS) });
+  // A cheap pre-check with a higher limit. The authoritative counters are in D1.
+  if (!(await isWithinRateLimit(c.env.PAGE_LIMIT, `sign-in ${networkOf(c)}`))) {
+    c.header("retry-after", String(RATE_LIMIT_PERIOD_SECONDS));
+    return renderSignIn(c, { ...again, status: 429, error: text.signInThrottled(RATE_LIMIT_PERIOD_SECONDS) });
   }
   const method = fields.get("method") ?? "password";
   const enabled = rt.config.signInMethods.some((one) => one === method);
-  if (enabled && (method === "oidc" || method === "amazon")) return leaveFor(c, method, browserHash, entry);
+  if (enabled && (method === "oidc" || method === "amazon")) return redirectToProvider(c, method, browserHash, entry);
   const email = fields.get("email");
   const password = fields.get("password");
   if (email === undefined || password === undefined || !enabled || method !== "password") {
@@ -68,12 +69,12 @@ async function postSignIn(c: AppContext): Promise<Response> {
   return seeOther(c, entry.continueTo);
 }
 
-/** A sealed token for the sign-out forms. It proves the browser only, so its age does not matter. */
+/** A sealed token for the sign-out forms. It proves only the browser, so an expired one is accepted. */
 export function sealSignOutForm(rt: Runtime, browserHash: string): Promise<string> {
   return sealForm(rt, SIGN_OUT_FORM, browserHash, {});
 }
 
-/** The session a sign-out form is about, undefined when there is none any more; or the 403 page. */
+/** The session that a sign-out form ends, undefined when there is none; or the 403 page. */
 async function sessionToEnd(c: AppContext): Promise<{ session: Session | undefined } | Response> {
   const fields = await postedFields(c);
   if (fields instanceof Response) return fields;

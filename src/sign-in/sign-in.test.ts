@@ -1,4 +1,4 @@
-// Signing in and out over HTTP: the forms, the answers, the cookies.
+// Signing in and out over HTTP: the forms, the responses, the cookies.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../test/support/service.ts";
@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 
 describe("signing in", () => {
-  it("P7: leads with 303 to the page that was asked for, signed in", async () => {
+  it("P7: redirects with 303 to the requested page, signed in", async () => {
     const ada = visit(service);
     const answer = await ada.signIn(EMAIL, PASSWORD, "/account");
     expect(answer.status).toBe(303);
@@ -29,7 +29,7 @@ describe("signing in", () => {
     expect(account.html).toContain(EMAIL);
   });
 
-  it("takes the address as people type it", async () => {
+  it("accepts the address as people type it", async () => {
     const answer = await visit(service).signIn("  ADA@Example.COM ", PASSWORD);
     expect(answer.status).toBe(303);
   });
@@ -52,7 +52,7 @@ describe("signing in", () => {
     expect([...unknown.headers.keys()]).toEqual([...known.headers.keys()]);
   });
 
-  it("makes the same storage trips for accounts that exist and accounts that do not", async () => {
+  it("makes the same storage round trips for accounts that exist and accounts that do not", async () => {
     const page = visit(service);
     await page.get("/sign-in");
     service.meter.clear();
@@ -64,7 +64,7 @@ describe("signing in", () => {
     expect(known).toEqual(["DB.batch"]);
   });
 
-  it("costs two storage trips when the password is right", async () => {
+  it("costs two storage round trips when the password is right", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     expect(service.meter.calls()).toEqual(["DB.batch", "DB.batch"]);
@@ -97,7 +97,7 @@ describe("signing in", () => {
     expect(ada.cookies.get("__Host-browser")).toBe(browser);
   });
 
-  it("P5: both cookies are host-only, for https, unseen by scripts, and survive the way back", async () => {
+  it("P5: both cookies are host-only, Secure and HttpOnly, and are sent on the way back", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     expect(ada.setCookies.length).toBe(2);
@@ -169,7 +169,7 @@ describe("every page", () => {
     }
   });
 
-  it("P6: speaks the visitor's language by weight, English otherwise", async () => {
+  it("P6: uses the visitor's language by weight, English otherwise", async () => {
     const ada = visit(service);
     const language = async (header: string) => {
       ada.headers["accept-language"] = header;
@@ -229,7 +229,7 @@ describe("signing out", () => {
     expect((await phone.get("/account")).html).toContain(EMAIL);
   });
 
-  it("everywhere: a session that was ended before cannot end the others", async () => {
+  it("everywhere: a session that has ended cannot end the others", async () => {
     const stolen = visit(service);
     const laptop = visit(service, "192.0.2.9");
     await stolen.signIn(EMAIL, PASSWORD);
@@ -252,7 +252,7 @@ describe("signing out", () => {
 });
 
 describe("password hashes", () => {
-  it("F1: a hash of fewer rounds still verifies, and is made anew at sign-in", async () => {
+  it("F1: a hash of fewer rounds still verifies, and is replaced at sign-in", async () => {
     const old = await hashPassword(await runtimeOf(service, 500), EMAIL, PASSWORD);
     await env.DB.prepare("UPDATE identities SET password_hash = ?").bind(old).run();
     const ada = visit(service);
@@ -278,13 +278,13 @@ describe("password hashes", () => {
     expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(401);
   });
 
-  it("letters composed in another way are the same password", async () => {
+  it("letters composed differently are the same password", async () => {
     await addUser(service, "zoe@example.com", "Passwort-für-Zoë".normalize("NFC"));
     const answer = await visit(service).signIn("zoe@example.com", "Passwort-für-Zoë".normalize("NFD"));
     expect(answer.status).toBe(303);
   });
 
-  it("a hash sealed under the previous master key verifies and is sealed anew", async () => {
+  it("a hash sealed under the previous master key verifies and is sealed again", async () => {
     const next = startService({ MASTER_KEY: "B".repeat(43), MASTER_KEY_PREVIOUS: "A".repeat(43) });
     expect((await visit(next).signIn(EMAIL, PASSWORD)).status).toBe(303);
     const last = startService({ MASTER_KEY: "B".repeat(43) });

@@ -1,4 +1,4 @@
-// Guessing passwords: slowed for strangers, in parallel too, and never a way to lock the owner out.
+// Guessing passwords: slowed for strangers, in parallel too, and the owner cannot be locked out.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../test/support/service.ts";
@@ -33,7 +33,7 @@ async function distributedAttack(times = 40): Promise<number[]> {
 }
 
 describe("one account from one network", () => {
-  it("F3: is slowed within 40 tries, with Retry-After, though the rate-limit binding always says yes", async () => {
+  it("F3: is slowed within 40 tries, with Retry-After, though the rate-limit binding always allows it", async () => {
     service.env.PAGE_LIMIT = { limit: async () => ({ success: true }) };
     const eve = visit(service, ELSEWHERE);
     const statuses = await guess(eve, 50);
@@ -104,7 +104,7 @@ describe("one account from one network", () => {
 });
 
 describe("20 guesses at once", () => {
-  it("are all counted, and no more than five get an answer", async () => {
+  it("are all counted, and at most five are checked", async () => {
     const eve = visit(service, ELSEWHERE);
     const page = await eve.get("/sign-in");
     service.meter.faults.push({ when: () => true, delayMs: 20 });
@@ -179,6 +179,21 @@ describe("a known browser", () => {
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
   });
 
+  it("stays known after signing out, but not after signing out everywhere", async () => {
+    const ada = visit(service, HOME);
+    for (const [path, expected] of [
+      ["/sign-out", 303],
+      ["/sign-out/everywhere", 429],
+    ] as const) {
+      await env.DB.prepare("DELETE FROM throttles").run();
+      await ada.signIn(EMAIL, PASSWORD);
+      await ada.post(path, (await ada.get("/account")).hidden(path));
+      await distributedAttack();
+      await guess(visit(service, HOME), 8);
+      expect([path, (await ada.signIn(EMAIL, PASSWORD)).status]).toEqual([path, expected]);
+    }
+  });
+
   it("is not known for another account", async () => {
     await addUser(service, "grace@example.com");
     const grace = visit(service, ELSEWHERE);
@@ -187,7 +202,7 @@ describe("a known browser", () => {
     expect(await guess(grace, 3)).toEqual([401, 401, 429]);
   });
 
-  it("twenty are remembered, the oldest is forgotten first", async () => {
+  it("twenty sessions are kept, the oldest is deleted first", async () => {
     for (let i = 0; i < 22; i++) {
       service.clock.advance(1000);
       await visit(service, HOME).signIn(EMAIL, PASSWORD);
@@ -202,7 +217,7 @@ describe("a known browser", () => {
 });
 
 describe("the counters", () => {
-  it("tell neither addresses nor networks", async () => {
+  it("reveal neither addresses nor networks", async () => {
     await guess(visit(service, HOME), 2);
     const { results } = await env.DB.prepare("SELECT key FROM throttles").all<{ key: string }>();
     expect(results.length).toBe(3);
@@ -216,7 +231,7 @@ describe("the counters", () => {
     expect(await guess(eve, 2)).toEqual([401, 429]);
   });
 
-  it("F5: a lost connection after the count was written still gives an answer", async () => {
+  it("F5: a lost connection after the count was written still signs in", async () => {
     service.meter.faults.push({
       when: (trip) => trip.call === "batch",
       throws: "after",
@@ -235,7 +250,7 @@ describe("the counters", () => {
     expect(ada.cookies.has("__Host-session")).toBe(false);
   });
 
-  it("a network wide storm of guesses slows strangers there, after hundreds", async () => {
+  it("hundreds of guesses from one network slow strangers on it", async () => {
     await env.DB.prepare("DELETE FROM throttles").run();
     await visit(service, ELSEWHERE).signIn("x@example.com", "wrong-password");
     await env.DB.prepare("UPDATE throttles SET failures = 300").run();

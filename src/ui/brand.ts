@@ -1,4 +1,4 @@
-// What the company is called on pages.
+// The company's name on pages.
 import type { Runtime } from "../runtime.ts";
 
 /** `BRAND_NAME`, else the host that the visitor sees in the address bar. */

@@ -1,4 +1,4 @@
-// Colours that stay readable whatever the brand's colour is (WCAG 2.2, contrast).
+// Readable colours for any brand colour (WCAG 2.2, contrast).
 
 type Rgb = readonly [number, number, number];
 
@@ -25,7 +25,7 @@ export function contrast(a: string, b: string): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
-/** White or black on `color`, always with a contrast of 4.5 at least; white wherever it has that, since most brands look right with it. */
+/** White or black, with a contrast of at least 4.5 against `color`; white where both would do. */
 export function textOn(color: string): string {
   return contrast(color, "#ffffff") >= 4.5 ? "#ffffff" : "#000000";
 }

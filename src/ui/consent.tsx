@@ -1,4 +1,4 @@
-// The consent page: names the account, what it is linked with, and the scopes. Drawn by /authorize and by /link/{skillId}.
+// The consent page: names the account, what it is linked with, and the scopes. Rendered by /authorize and /link/{skillId}.
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../runtime.ts";
 import { brandName } from "./brand.ts";
@@ -7,14 +7,14 @@ import { renderPage } from "./page.tsx";
 import { ButtonRow, CheckedList, HiddenFields, LinkedPair } from "./parts.tsx";
 
 export interface ConsentOptions {
-  /** What the customer calls it: the skill's name, or an app client's. */
+  /** The name of the skill, or of an app client. */
   readonly skillName: string;
-  /** The decision is bound for Alexa: the page says so. False for the company's own apps. */
+  /** The decision is for Alexa, and the page says so. False for the company's own apps. */
   readonly toAlexa: boolean;
   /** E-mail or name of the signed-in account. */
   readonly accountLabel: string;
   readonly scopes: readonly { readonly name: string; readonly description: string }[];
-  /** Sealed form token and whatever else travels with the decision. */
+  /** The sealed form token and other hidden fields that are posted with the decision. */
   readonly hidden: Readonly<Record<string, string>>;
   /** Path that the decision is posted to. */
   readonly action: string;
@@ -22,7 +22,7 @@ export interface ConsentOptions {
   readonly canSwitch: boolean;
 }
 
-/** The form with `button[name=decision]`: `allow`, `deny` and, when it can, `switch`. */
+/** The form with `button[name=decision]`: `allow`, `deny` and, where offered, `switch`. */
 const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = (options) => {
   const { text, brandName, skillName } = options;
   return (

@@ -1,4 +1,4 @@
-// The frame of every page: brand, language, style, and the headers that go with HTML.
+// The frame of every page: brand, language, style, and the headers of HTML responses.
 import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
 import type { Child } from "hono/jsx";
@@ -13,7 +13,7 @@ export interface PageOptions {
   readonly status?: ContentfulStatusCode;
   /** Seconds after which the browser loads the page again, or goes to `refreshTo`. */
   readonly refreshSeconds?: number;
-  /** Style sheet text of this kind of page, a constant, behind the common one. */
+  /** CSS of this kind of page, a constant, appended to the common style sheet. */
   readonly css?: string;
 }
 
@@ -31,8 +31,8 @@ function styleFor(color: string, more: string): { css: string; source: string } 
 }
 
 /**
- * An HTML answer with the security headers of every page. No `form-action`: Chromium would apply it to the redirects that
- * follow a form post, and the way back to Alexa would end without a word (P1).
+ * An HTML response with the security headers of every page. No `form-action`: Chromium applies it to the redirects that follow a form post
+ * as well, and would silently block the redirect to Alexa.
  */
 export async function renderPage(c: AppContext, options: PageOptions, body: Child): Promise<Response> {
   const { brand } = c.var.runtime.config;
@@ -83,11 +83,11 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
       </body>
     </html>
   );
-  // Without its first line a browser would draw the page by the rules of the nineties.
+  // Without the doctype a browser renders the page in quirks mode.
   return c.html(html`<!doctype html>${page}`, options.status ?? 200);
 }
 
-/** A page that says what went wrong and what to do now, with the id to quote to support. */
+/** A page that says what went wrong and what to do, with an error id for support. */
 export function renderErrorPage(
   c: AppContext,
   options: {
@@ -95,7 +95,7 @@ export function renderErrorPage(
     readonly title: string;
     readonly message: string;
     readonly hint?: string;
-    /** Offers what helps against known faults of the Alexa app (P8). Left out: on every page but "nothing here". */
+    /** Shows remedies for known failures of the Alexa app. Default: on every page but 404. */
     readonly remedies?: boolean;
   },
 ): Promise<Response> {

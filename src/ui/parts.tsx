@@ -1,4 +1,4 @@
-// Small pieces that pages are built of. No inline styles, no scripts: the Content-Security-Policy would refuse them.
+// Small components of pages. No inline styles and no scripts: the Content-Security-Policy refuses them.
 import type { Child, FC } from "hono/jsx";
 
 /** Hidden fields of a form. */
@@ -10,7 +10,7 @@ export const HiddenFields: FC<{ fields: Readonly<Record<string, string>> }> = ({
   </>
 );
 
-/** A labelled text field. `errorId` names the notice that says what is wrong with it. */
+/** A labelled text field. `errorId`: the id of the notice that describes its error. */
 export const Field: FC<{
   name: string;
   label: string;
@@ -53,7 +53,7 @@ export const Field: FC<{
 /** Buttons below each other, the main one first. */
 export const ButtonRow: FC<{ children: Child }> = ({ children }) => <div class="actions">{children}</div>;
 
-/** What is wrong with a form. `id` is what the fields' `aria-describedby` names. */
+/** The error of a form. `id`: for the fields' `aria-describedby`. */
 export const ErrorNotice: FC<{ id: string; children: Child }> = ({ id, children }) => (
   <div class="error" id={id} role="alert">
     <svg viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2">
@@ -64,7 +64,7 @@ export const ErrorNotice: FC<{ id: string; children: Child }> = ({ id, children 
   </div>
 );
 
-/** Two circles with a line between: the company's account, and the assistant it is linked to. */
+/** Two circles connected by a line: the company's account, and the assistant it is linked with. */
 export const LinkedPair: FC<{ brandName: string }> = ({ brandName }) => (
   <div class="pair" aria-hidden="true">
     <b>{[...brandName.trim()][0]?.toUpperCase() ?? ""}</b>

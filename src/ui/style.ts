@@ -37,7 +37,7 @@ const DARK: Palette = {
 };
 
 function variables(palette: Palette, brand: string): string {
-  // A button in the brand's colour that would melt into the paper gets an edge; links and icons need 4.5 as text does.
+  // A button whose colour is close to the background gets a border. Links and icons need a contrast of 4.5, like text.
   const edge = readableOn(palette.paper, brand, 3);
   const accent = readableOn(palette.paper, brand, 4.5);
   return Object.entries({ ...palette, brand, on: textOn(brand), edge, accent })

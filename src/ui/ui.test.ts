@@ -9,7 +9,7 @@ import { LANGUAGES, wantedLanguages } from "./messages.ts";
 const color = fc.integer({ min: 0, max: 0xffffff }).map((value) => `#${value.toString(16).padStart(6, "0")}`);
 
 describe("colours", () => {
-  it("know the contrast of black on white", () => {
+  it("have the contrast of black on white", () => {
     expect(contrast("#000000", "#ffffff")).toBeCloseTo(21, 5);
     expect(contrast("#777777", "#777777")).toBe(1);
   });
@@ -26,7 +26,7 @@ describe("colours", () => {
     );
   });
 
-  it("leave a brand colour as it is where it can be read already", () => {
+  it("keep a brand colour that is readable already", () => {
     expect(readableOn("#ffffff", "#0b57d0", 4.5)).toBe("#0b57d0");
     expect(textOn("#0b57d0")).toBe("#ffffff");
     expect(textOn("#ffd400")).toBe("#000000");
@@ -63,7 +63,7 @@ describe("languages", () => {
     }
   }
 
-  it.each([...LANGUAGES.keys()])("%s says something everywhere, with what it is about", (language) => {
+  it.each([...LANGUAGES.keys()])("%s has every text, with the values it is given", (language) => {
     for (const [place, text, given] of textsOf(LANGUAGES.get(language))) {
       expect([place, text.trim()]).not.toEqual([place, ""]);
       for (const value of given) expect([place, text]).toEqual([place, expect.stringContaining(value)]);
@@ -71,7 +71,7 @@ describe("languages", () => {
     }
   });
 
-  it.each([...LANGUAGES.keys()])("%s is spoken when the browser asks for it", async (language) => {
+  it.each([...LANGUAGES.keys()])("%s is used when the browser asks for it", async (language) => {
     const service = startService();
     const visitor = visit(service);
     visitor.headers["accept-language"] = `${language}-XX,en;q=0.5`;
@@ -99,12 +99,12 @@ describe("brand", () => {
     expect(hash).toBe(`'sha256-${btoa(String.fromCharCode(...new Uint8Array(digest)))}'`);
   });
 
-  it("without a name, shows the host that stands in the address bar", async () => {
+  it("without a name, shows the host of the address bar", async () => {
     const page = await visit(startService()).get("/sign-in");
     expect(page.html).toContain("Sign in to link.example.com");
   });
 
-  it("P8: an error page names what helps against faults of the Alexa app, and an id to quote", async () => {
+  it("P8: an error page names remedies for known failures of the Alexa app, and an error id", async () => {
     const visitor = visit(startService());
     const page = await visitor.post("/sign-in", {});
     expect(page.html).toContain("Update the Alexa app on your phone");

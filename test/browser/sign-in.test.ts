@@ -45,7 +45,7 @@ describe("signing in on a phone", { skip: !chromiumPath }, () => {
   afterEach(() => phone?.close());
   afterAll(() => stage?.close());
 
-  it("P5: with an Amazon account, the linking survives the way to Amazon and back, without scripts", async () => {
+  it("P5: with an Amazon account, the link attempt survives the redirects to Amazon and back, without scripts", async () => {
     phone = await stage.phone({ javaScript: false });
     const page = await phone.newPage();
     await page.goto(`${stage.simulator}/alexa-app`);
@@ -65,7 +65,7 @@ describe("signing in on a phone", { skip: !chromiumPath }, () => {
     expect(await phone.cookies(stage.simulator)).toEqual([]);
   });
 
-  it("L5: who cancels at Amazon is back on the page, and can use a password instead", async () => {
+  it("L5: a customer who cancels at Amazon sees the page again and can use a password", async () => {
     phone = await stage.phone();
     const page = await phone.newPage();
     await page.goto(`${stage.service}/account`);
@@ -98,7 +98,7 @@ describe("signing in on a phone", { skip: !chromiumPath }, () => {
   });
 
   it.each(["light", "dark"] as const)(
-    "P6: at 320 pixels nothing sticks out, and every button is big enough (%s)",
+    "P6: at 320 pixels nothing overflows, and every button is big enough (%s)",
     async (colorScheme) => {
       phone = await stage.phone({ locale: "de-DE" });
       const page = await phone.newPage();

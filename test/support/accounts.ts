@@ -1,4 +1,4 @@
-// People with a password, made through the same function as the admin API's.
+// Accounts with a password, created by the function that the admin API uses.
 import { createKeyring } from "../../src/crypto/keyring.ts";
 import { parseConfig } from "../../src/env.ts";
 import type { Runtime } from "../../src/runtime.ts";
@@ -12,7 +12,7 @@ export interface Account {
 
 export const DEMO: Account = { email: "demo@example.com", password: "demo-password-1" };
 
-/** Makes an account; gives its user id. */
+/** Creates an account; returns its user id. */
 export async function seedAccount(service: Service, account: Account): Promise<string> {
   const config = parseConfig({
     ISSUER: "https://link.example.com",

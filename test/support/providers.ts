@@ -1,4 +1,4 @@
-// Identity providers that answer as a test wants them to: the company's by OpenID Connect, and Amazon.
+// Identity providers that respond as a test needs: the company's by OpenID Connect, and Amazon.
 import { env } from "cloudflare:workers";
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 import { expect, vi } from "vitest";

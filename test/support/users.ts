@@ -1,4 +1,4 @@
-// Accounts that tests sign in with, made by the same functions that operators use.
+// Accounts that tests sign in with, created by the function that the admin API uses.
 import { env } from "cloudflare:workers";
 import type { Runtime } from "../../src/runtime.ts";
 import { createPasswordUser } from "../../src/sign-in/accounts.ts";
@@ -7,7 +7,7 @@ import type { Service } from "./service.ts";
 export const EMAIL = "ada@example.com";
 export const PASSWORD = "correct-horse-1";
 
-/** What the domain functions of sign-in need of a runtime, without a request. */
+/** A runtime without a request, as far as the sign-in functions need one. */
 export async function runtimeOf(service: Service, passwordIterations = 1000): Promise<Runtime> {
   return {
     db: env.DB,
@@ -17,7 +17,7 @@ export async function runtimeOf(service: Service, passwordIterations = 1000): Pr
   } as unknown as Runtime;
 }
 
-/** Makes a password account; gives its id. */
+/** Creates a password account; returns its id. */
 export async function addUser(service: Service, email = EMAIL, password = PASSWORD): Promise<string> {
   const made = await createPasswordUser(await runtimeOf(service), { email, password, name: "Ada" });
   if (!("user" in made)) throw new Error(made.refused);
