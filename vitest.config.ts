@@ -1,4 +1,4 @@
-// Four projects: tests in workerd, tests in Node, tests in a browser, and the long ones of `npm run test:exhaustive`.
+// Tests in workerd, in Node and in a browser; in workerd and in Node also those of `npm run test:exhaustive`.
 import { readFileSync } from "node:fs";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { build } from "esbuild";
@@ -77,7 +77,15 @@ export default defineConfig({
     silent: "passed-only",
     projects: [
       workerdProject("workerd", ["{src,openapi,simulator,test/flows}/**/*.test.{ts,tsx}"], 5_000),
-      workerdProject("exhaustive", ["test/exhaustive/**/*.test.ts", "test/flows/fuzz.test.ts"], 50_000),
+      workerdProject("exhaustive", ["test/exhaustive/*.test.ts", "test/flows/fuzz.test.ts"], 50_000),
+      {
+        test: {
+          name: "exhaustive-node",
+          include: ["test/exhaustive/node/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "node",

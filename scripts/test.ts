@@ -8,7 +8,7 @@ const [first, ...rest] = process.argv.slice(2);
 const exhaustive = first === "--exhaustive";
 const args = exhaustive || first === undefined ? rest : [first, ...rest];
 const namesProject = args.some((arg) => arg.startsWith("--project") || arg.includes("test/exhaustive"));
-const project = exhaustive ? ["--project=exhaustive"] : namesProject ? [] : ["--project=!exhaustive"];
+const project = exhaustive ? ["--project=exhaustive*"] : namesProject ? [] : ["--project=!exhaustive*"];
 
 /** The same seed makes the same requests. The everyday run always uses the same one. */
 const seed = process.env.FUZZ_SEED ?? (exhaustive ? String(randomInt(2 ** 31)) : "1");

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Child, start, stop, untilReady } from "../../scripts/children.ts";
+import { type Child, start, stop, untilReady } from "../../../scripts/children.ts";
 
 const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const CLIENT = { id: "alexa-kill-test", secret: "obviously-fake-secret-of-the-kill-test" };
