@@ -3,6 +3,7 @@ import { createMiddleware } from "hono/factory";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { networkOf } from "../http/network.ts";
 import { problem } from "../http/problem.ts";
+import { isWithinRateLimit } from "../http/rate-limit.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { readFirst } from "../storage/d1.ts";
 import { adminSessionOf } from "./admin-session.ts";
@@ -13,21 +14,12 @@ const WINDOW_MS = 60_000;
 /** How an admin token that was presented turned out. */
 export type TokenCheck = "right" | "wrong" | "limited" | "disabled";
 
-/** Cloudflare's counter per location; without it, or when it fails, everything passes on to the count that holds. */
-async function passesSieve(c: AppContext, key: string): Promise<boolean> {
-  try {
-    return (await c.env.ADMIN_LIMIT.limit({ key })).success;
-  } catch {
-    return true;
-  }
-}
-
 /** Counts a wrong token. True when more than ten came from this network within the minute. */
 async function countGuess(c: AppContext): Promise<boolean> {
   const { db, now } = c.var.runtime;
   const key = `admin ${networkOf(c)}`;
   // First the sieve, which costs no write; its limit lies above ours. Then the count that holds.
-  if (!(await passesSieve(c, key))) return true;
+  if (!(await isWithinRateLimit(c.env.ADMIN_LIMIT, key))) return true;
   const row = await readFirst<{ failures: number }>(
     db
       .prepare(

@@ -1,15 +1,15 @@
-// What can go wrong at the Skill Enablement API: a tag for each, what it means outside, and what a person can do about it (L4).
+// Failures of the Skill Enablement API: a tagged reason for each, its public code, and what an operator can do about it.
 
 export type EnablementFailureCode = "enablement_rejected" | "enablement_forbidden" | "enablement_unavailable";
 
 interface FailureRule {
-  /** What the JSON API and the return URL say. */
+  /** For the JSON API and the return URL. */
   readonly code: EnablementFailureCode;
-  /** Of several hosts' failures the highest is reported. A 404 says least: it is also what the wrong region answers. */
+  /** Of several hosts' failures the highest is reported. A 404 is the least specific: the wrong region responds with it too. */
   readonly specificity: number;
-  /** No other host can cure it. */
+  /** No other host would respond differently. */
   readonly stop: boolean;
-  /** Alexa may have linked all the same: GET decides. */
+  /** Alexa may have linked nevertheless: GET decides. */
   readonly undecided: boolean;
   /** For the operator. */
   readonly remedy: string;
@@ -24,26 +24,26 @@ export const ENABLEMENT_FAILURES = {
     ...forbidden,
     specificity: 100,
     remedy:
-      "Alexa answered 403. Check that the skill's LWA client has the scope alexa::skills:account_linking, that linking from the app is switched on in the console, and that the stage exists.",
+      "Alexa responded with 403. Check that the skill's LWA client has the scope alexa::skills:account_linking, that linking from the app is switched on in the console, and that the stage exists.",
   },
   enablement_forbidden_stage: {
     ...forbidden,
     specificity: 100,
     remedy:
-      "Alexa answered 403 for the development stage: only the developer's own Amazon account and beta testers may link there. If the account is one of these, the skill's LWA client lacks the scope alexa::skills:account_linking: switch on linking from the app in the console. Customers of the store need the stage live.",
+      "Alexa responded with 403 for the development stage: only the developer's own Amazon account and beta testers may link there. If the account is one of these, the skill's LWA client lacks the scope alexa::skills:account_linking: switch on linking from the app in the console. Customers of the store need the stage live.",
   },
   enablement_unauthorized: {
     ...forbidden,
     specificity: 90,
     remedy:
-      "Alexa answered 401: Amazon's token no longer counts, most often because the skill was disabled. Start linking again.",
+      "Alexa responded with 401: Amazon's token is no longer valid, most often because the skill was disabled. Start linking again.",
   },
   enablement_bad_request: {
     ...rejected,
     specificity: 80,
     undecided: false,
     remedy:
-      "Alexa answered 400: it could not redeem our code at the token URL. Check that the console names this server's /token with this client's id and secret, and that the redirect URI is among the skill's redirect URLs.",
+      "Alexa responded with 400: it could not redeem our code at the token URL. Check that the console names this server's /token with this client's id and secret, and that the redirect URI is among the skill's redirect URLs.",
   },
   enablement_code_not_redeemed: {
     ...rejected,
@@ -57,50 +57,50 @@ export const ENABLEMENT_FAILURES = {
     specificity: 70,
     undecided: true,
     remedy:
-      "Alexa answered 409 and the skill is not linked. Disable the skill in the Alexa app and link again; with Send Alexa Events on, check that AcceptGrant is answered.",
+      "Alexa responded with 409 and the skill is not linked. Disable the skill in the Alexa app and link again; with Send Alexa Events on, check that AcceptGrant gets a response.",
   },
   enablement_not_linked: {
     ...rejected,
     specificity: 65,
     undecided: true,
     remedy:
-      "Alexa took the call but reports no link. With Send Alexa Events on, check that the skill answers AcceptGrant.",
+      "Alexa took the call but reports no link. With Send Alexa Events on, check that the skill responds to AcceptGrant.",
   },
   enablement_unexpected_status: {
     ...rejected,
     specificity: 60,
     undecided: true,
-    remedy: "Alexa answered a status that its pages do not name; see the log for it.",
+    remedy: "Alexa responded with a status that its pages do not name; see the log for it.",
   },
   enablement_server_error: {
     ...unavailable,
     specificity: 50,
     undecided: true,
-    remedy: "Alexa answered 5xx. Try again; check Amazon's status page when it lasts.",
+    remedy: "Alexa responded with 5xx. Try again; check Amazon's status page when it lasts.",
   },
   enablement_throttled: {
     ...unavailable,
     specificity: 45,
     undecided: false,
-    remedy: "Alexa answered 429: too many calls. Try again after the time that Retry-After names.",
+    remedy: "Alexa responded with 429: too many calls. Try again after the time that Retry-After names.",
   },
   enablement_malformed: {
     ...unavailable,
     specificity: 42,
     undecided: true,
-    remedy: "Alexa's answer was no JSON that can be read. Try again.",
+    remedy: "Alexa's response was not valid JSON. Try again.",
   },
   enablement_redirected: {
     ...unavailable,
     specificity: 41,
     undecided: true,
-    remedy: "Alexa's host answered a redirect, which is never followed. Check ALEXA_API_HOSTS.",
+    remedy: "Alexa's host responded with a redirect, which is never followed. Check ALEXA_API_HOSTS.",
   },
   enablement_timed_out: {
     ...unavailable,
     specificity: 40,
     undecided: true,
-    remedy: "Alexa did not answer in time. Check that /token answers it within 4.5 seconds; then try again.",
+    remedy: "Alexa did not respond in time. Check that /token responds within 4.5 seconds; then try again.",
   },
   enablement_unreachable: {
     ...unavailable,
@@ -124,7 +124,7 @@ export function failureRule(reason: EnablementFailureReason): FailureRule {
   return ENABLEMENT_FAILURES[reason];
 }
 
-/** The failure that says most; the first of equals. */
+/** The most specific failure; the first of equals. */
 export function mostSpecific(reasons: readonly EnablementFailureReason[]): EnablementFailureReason | undefined {
   return reasons.toSorted((a, b) => failureRule(b).specificity - failureRule(a).specificity)[0];
 }

@@ -1,4 +1,4 @@
-// Client of the Skill Enablement API (customer family): where to ask, enable and link, look, disable.
+// Client of the Skill Enablement API (customer family): endpoint discovery, enable and link, status, disable.
 import * as z from "zod/mini";
 import { callForJson, type NoAnswer, type OutboundAnswer } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
@@ -20,8 +20,8 @@ export function regionOf(rt: Runtime, host: string): Region {
 const endpointsAnswer = z.object({ endpoints: z.array(z.string()).check(z.maxLength(20)) });
 
 /**
- * The hosts to try for this customer, in order. Asks endpoint discovery; entries off the list of configured hosts are dropped,
- * since the token must go nowhere else. Discovery down or saying nothing: all hosts. `remembered` (the last winner) comes first.
+ * The hosts to try for this customer, in order. Endpoint discovery names them; hosts that are not configured are dropped, since the token
+ * must not be sent there. If discovery fails or names none: all hosts. `remembered`, which linked last, comes first.
  */
 export async function enablementHosts(rt: Runtime, accessToken: string, remembered: string | null): Promise<string[]> {
   const { apiUrl, apiHosts } = rt.config.amazon;
@@ -44,7 +44,7 @@ export async function enablementHosts(rt: Runtime, accessToken: string, remember
   );
 }
 
-/** Discovery answers bare host names or URLs. */
+/** Discovery returns bare host names or URLs. */
 function toHost(endpoint: string): string {
   const url = endpoint.includes("://") ? endpoint : `https://${endpoint}`;
   return url.replace(/\/+$/, "").toLowerCase();
@@ -56,7 +56,7 @@ export interface EnablementRequest {
   readonly stage: Stage;
   /** The redirect URI that our code is bound to. */
   readonly redirectUri: string;
-  /** One of ours, minted for this very call. */
+  /** One of ours, minted for this call. */
   readonly code: AuthorizationCode;
 }
 
@@ -65,16 +65,16 @@ export type EnablementResult =
   | {
       readonly linked: false;
       readonly reason: EnablementFailureReason;
-      /** Seconds after which Alexa wants to be asked again. */
+      /** Seconds, from `Retry-After`. */
       readonly retryAfter?: number | undefined;
     };
 
 export type LinkState =
   | { readonly state: "linked"; readonly alexaUserId: string | null }
   | { readonly state: "not_linked" }
-  /** 404: not enabled, as far as this host knows. Another region's may know more. */
+  /** 404: not enabled, as far as this host knows. Another region may know the customer. */
   | { readonly state: "not_found" }
-  /** The question was not answered; nothing may be concluded. */
+  /** No usable response: nothing follows from it. */
   | { readonly state: "unknown" };
 
 const enablementAnswer = z.object({
@@ -82,7 +82,7 @@ const enablementAnswer = z.object({
   user: tolerant(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })),
 });
 
-/** Enables the skill and links the account. Alexa redeems the code at our /token before it answers. At most ten seconds. */
+/** Enables the skill and links the account. Alexa redeems the code at our /token before it responds. At most ten seconds. */
 export async function requestEnablement(
   rt: Runtime,
   host: string,
@@ -129,7 +129,7 @@ function interpretEnablement(answer: OutboundAnswer | NoAnswer, stage: Stage): E
     : { linked: false, reason: "enablement_not_linked" };
 }
 
-/** Alexa's own words, for the log: nothing is decided by them. */
+/** Alexa's message, for the log only. */
 function messageOf(json: unknown): string | null {
   const parsed = z.object({ message: z.string() }).safeParse(json);
   return parsed.success ? parsed.data.message.slice(0, 200) : null;
@@ -152,7 +152,7 @@ function reasonWithoutAnswer(answer: NoAnswer): EnablementFailureReason {
   }
 }
 
-/** The tag of an error status of the enablement call. */
+/** The tagged reason for an error status of the enablement call. */
 function reasonOfStatus(status: number, stage: Stage): EnablementFailureReason {
   if (status >= 500) return "enablement_server_error";
   switch (status) {
@@ -178,7 +178,7 @@ interface EnablementKey {
   readonly skillId: string;
 }
 
-/** Whether Alexa holds a link for this customer and skill (L8), as one host sees it. 401 means that it does not. */
+/** Whether Alexa holds a link for this customer and skill, according to one host. 401 means that it does not. */
 export async function readEnablement(
   rt: Runtime,
   host: string,
@@ -203,8 +203,8 @@ export async function readEnablement(
 }
 
 /**
- * As `readEnablement`, but 404 of the remembered host is not the last word, since people move to other regions: then the other hosts are
- * asked that discovery names, all of them. `host` is the one whose answer it is.
+ * As `readEnablement`, but after a 404 of the remembered host all other hosts that discovery names are asked, since people move to other
+ * regions. `host` is the one whose response decided.
  */
 export async function findEnablement(
   rt: Runtime,
@@ -223,7 +223,7 @@ export async function findEnablement(
   );
 }
 
-/** Disables the skill for this customer, which also ends Amazon's tokens. True when it is done or was so already (401, 404 everywhere). */
+/** Disables the skill for this customer, which also ends Amazon's tokens. True when it is disabled now or was already (401, or 404 everywhere). */
 export async function disableEnablement(rt: Runtime, host: string, key: EnablementKey): Promise<boolean> {
   const first = await disableAt(rt, host, key);
   if (first !== "not_found") return first === "done";
@@ -256,7 +256,7 @@ function noteFailure(rt: Runtime, event: string, host: string, answer: OutboundA
   });
 }
 
-/** What is left of a budget may be nothing: storage was slow. The call then fails at once, as any that comes too late. */
+/** When storage was slow, no time may be left: the call then times out at once. */
 function atMost(usualMs: number, leftMs: number): number {
   return Math.max(1, Math.min(usualMs, leftMs));
 }
@@ -265,7 +265,7 @@ function enablementUrl(host: string, skillId: string): string {
   return `${host}/v1/users/~current/skills/${encodeURIComponent(skillId)}/enablement`;
 }
 
-/** Title case is not a matter of taste: Alexa answers 400 to `bearer` (L4), and Amazon's own `token_type` is lower case. */
+/** Title case is required: Alexa responds to `bearer` with 400, although Amazon's own `token_type` is lower case. */
 function bearer(accessToken: string): string {
   return `Bearer ${accessToken}`;
 }

@@ -1,40 +1,40 @@
-// Login with Amazon's token endpoint, with a skill's LWA credentials. Request and validated answer are kept apart.
+// Login with Amazon's token endpoint, with a skill's LWA credentials.
 import * as z from "zod/mini";
 import { callForJson, type OutboundFaultReason } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AmazonTokens } from "../storage/amazon/amazon-tokens.ts";
 import type { LwaCredentials } from "../storage/skills/skills.ts";
 
-/** A code that Amazon issued. Only Login with Amazon redeems it; the enablement call takes one of ours (L1). */
+/** A code that Amazon issued. Only Login with Amazon redeems it; the enablement call takes one of ours. */
 export type AmazonCode = string & { readonly brand: "AmazonCode" };
 
 /** Amazon documents no length. Codes seen are about 20 characters. */
 const MAX_AMAZON_CODE = 2048;
 
-/** A callback's or an app's value as Amazon's code; undefined when it cannot be one. */
+/** A value from a callback or an app as Amazon's code; undefined when it cannot be one. */
 export function toAmazonCode(value: string): AmazonCode | undefined {
   return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_AMAZON_CODE ? (value as AmazonCode) : undefined;
 }
 
 export type LwaOutcome =
   | { readonly outcome: "tokens"; readonly tokens: AmazonTokens }
-  /** Amazon answered no; `error` is its code, cut to known characters. */
+  /** Amazon refused; `error` is its error code, reduced to letters, digits and underscores. */
   | { readonly outcome: "rejected"; readonly error: string }
-  /** No answer, or none that says anything. The same code or token may be presented again. */
+  /** No usable response. The same code or token may be presented again. */
   | { readonly outcome: "unavailable"; readonly reason: LwaFaultReason; readonly retryAfter?: number | undefined };
 export type LwaFaultReason = OutboundFaultReason | "server_error" | "throttled" | "malformed";
 
 export const LWA_TIMEOUT_MS = 5000;
-/** A wild answer must fit into a row as well. */
+/** An upper bound for what Amazon may respond. */
 const LONGEST_LIFE_SECONDS = 365 * 86_400;
-/** An access token that ends sooner is refreshed before use. */
+/** An access token that expires sooner is refreshed before use. */
 export const EXPIRY_MARGIN_MS = 60_000;
 
 const lifetimeSeconds = z.union([
   z.number().check(z.positive()),
   z.pipe(z.string().check(z.regex(/^\d{1,9}$/)), z.transform(Number)),
 ]);
-// Amazon gives tokens up to 2,048 bytes; the bounds only keep a wild answer out of storage.
+// Amazon's tokens have up to 2,048 bytes; the bounds only keep unexpected responses out of storage.
 const token = z.string().check(z.minLength(1), z.maxLength(8192));
 const tokenAnswer = z.object({
   access_token: token,
@@ -57,12 +57,12 @@ export function exchangeAmazonCode(
   });
 }
 
-/** Redeems a code that came by AcceptGrant or reciprocal authorization: no redirect URI goes with it. */
+/** Redeems a code from AcceptGrant or reciprocal authorization, which has no redirect URI. */
 export function exchangeGrantCode(rt: Runtime, credentials: LwaCredentials, code: AmazonCode): Promise<LwaOutcome> {
   return requestTokens(rt, credentials, { grant_type: "authorization_code", code });
 }
 
-/** Fresh tokens for a refresh token. Amazon may answer a new refresh token: it replaces the old one. */
+/** Refreshes. Amazon may return a new refresh token, which replaces the old one. */
 export function refreshAmazonTokens(rt: Runtime, credentials: LwaCredentials, refreshToken: string) {
   return requestTokens(rt, credentials, { grant_type: "refresh_token", refresh_token: refreshToken }, refreshToken);
 }
@@ -130,13 +130,13 @@ function interpret(
 
 export type FreshTokens =
   | { readonly outcome: "fresh"; readonly tokens: AmazonTokens; readonly refreshed: boolean }
-  /** Amazon ended the tokens: the customer disabled the skill or removed the permission. */
+  /** Amazon has ended the tokens, for instance because the customer disabled the skill. */
   | { readonly outcome: "gone" }
   | { readonly outcome: "unavailable" };
 
 /**
- * Tokens good for a call now, refreshed when they end within a minute; without credentials that is `unavailable`. What was refreshed is the
- * caller's to store.
+ * Tokens that are good for a call now, refreshed when they expire within a minute. The caller stores refreshed tokens. Without credentials a
+ * refresh is `unavailable`.
  */
 export async function freshAmazonTokens(
   rt: Runtime,
@@ -147,6 +147,6 @@ export async function freshAmazonTokens(
   if (!credentials) return { outcome: "unavailable" };
   const answer = await refreshAmazonTokens(rt, credentials, tokens.refreshToken);
   if (answer.outcome === "tokens") return { outcome: "fresh", tokens: answer.tokens, refreshed: true };
-  // Any other refusal (invalid_client, for instance) is a fault of ours and says nothing about the customer.
+  // Any other refusal (`invalid_client`, for instance) is an error in our configuration and says nothing about the customer.
   return { outcome: answer.outcome === "rejected" && answer.error === "invalid_grant" ? "gone" : "unavailable" };
 }

@@ -9,13 +9,13 @@ const GATEWAYS: Readonly<Record<Region, string>> = {
   FE: "https://api.fe.amazonalexa.com",
 };
 
-/** The region of a request's `apiEndpoint`, where it is one of Alexa's public hosts or of the configured ones (NA, EU, FE). */
+/** The region of a request's `apiEndpoint`, if that is one of Alexa's public hosts or a configured one. */
 export function regionOfEndpoint(apiEndpoint: string, hosts: readonly string[]): Region | undefined {
   const named = apiEndpoint.replace(/\/+$/, "").toLowerCase();
   return REGIONS.find((region, index) => named === GATEWAYS[region] || named === hosts[index]);
 }
 
-/** Origin of a region's event gateway. Always the public one: the skill's backend calls it, not we. */
+/** Origin of a region's public event gateway, which the skill's backend calls. */
 export function gatewayOrigin(region: Region): string {
   return GATEWAYS[region];
 }

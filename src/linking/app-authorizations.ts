@@ -1,4 +1,4 @@
-// Linking from the Alexa app through the company's app: the app shows the consent, we give the redirect (flow "app to app").
+// Linking from the Alexa app through the company's app: the app shows the consent, and we return the redirect to Alexa.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
@@ -23,12 +23,12 @@ import { messagesFor } from "../ui/messages.ts";
 const TICKET_LIFETIME_MS = 10 * 60 * 1000;
 const LARGEST_BODY_BYTES = 64 * 1024;
 
-/** Body of both steps: the query alone asks, with `ticket` and `decision` it decides. */
+/** Body of both steps: the query alone for the consent screen; with `ticket` and `decision` for the decision. */
 export const authorizationBodySchema = z
   .strictObject({
     /** The raw query string that Alexa sent, without `?`. */
     query: z.string().check(z.minLength(1, "must not be empty"), z.maxLength(16 * 1024, "must have at most 16 KB")),
-    /** From the answer of the first step; valid for ten minutes. */
+    /** From the response of the first step; valid for ten minutes. */
     ticket: z.optional(z.string().check(z.maxLength(4096, "is not one of ours"))),
     decision: z.optional(z.enum(["allow", "deny"], "must be allow or deny")),
   })

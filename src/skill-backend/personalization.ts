@@ -1,4 +1,4 @@
-// POST /api/personalization: for a skill's backend, whose voice it hears, and which account of ours that voice may use.
+// POST /api/personalization: tells a skill's backend which of our accounts the speaker of a request may use.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { callForJson } from "../http/outbound.ts";
@@ -18,7 +18,7 @@ type ProfileField = (typeof PROFILE_FIELDS)[number];
 const id = z.string().check(z.minLength(1), z.maxLength(255));
 const token = z.optional(z.string().check(z.maxLength(4096)));
 
-/** A request of Alexa's to the skill, as it came (only `context` is read), and what to ask Alexa about the speaker. */
+/** Alexa's request to the skill, unchanged (only `context` is read), and the profile fields to ask Alexa for. */
 export const personalizationBodySchema = z.object({
   context: z.object({
     System: z.object({
@@ -33,7 +33,7 @@ export const personalizationBodySchema = z.object({
 });
 type System = z.output<typeof personalizationBodySchema>["context"]["System"];
 
-/** `not_linked`: Alexa has no token, so nobody linked. `ended`: it has one that opens nothing any more; ask to link again. */
+/** `not_linked`: Alexa has no token. `ended`: its token belongs to no live link; the customer must link again. */
 type LinkState =
   | { readonly link: "linked"; readonly userId: string; readonly grantId: string; readonly scopes: readonly string[] }
   | { readonly link: "not_linked" | "ended" };
@@ -66,13 +66,13 @@ async function personalize(c: AppContext): Promise<Response> {
   });
 }
 
-/** Whose account serves the request. `account`: shared by all who speak to these devices, so only what they all may do. */
+/** Whose account serves the request. `account`: shared by everyone who speaks to these devices. */
 function speakerOf(account: LinkState, person: LinkState | undefined) {
   if (person?.link === "linked") return { as: "person", userId: person.userId, grantId: person.grantId };
   return account.link === "linked" ? { as: "account", userId: account.userId, grantId: account.grantId } : null;
 }
 
-/** The states of the account's and the person's link. One D1 read when there is a token of ours. */
+/** The states of the account's and the person's link. One D1 read if there is a token of ours. */
 async function linkStates(rt: Runtime, skillId: string, system: System) {
   const tokens = [system.user?.accessToken, system.person?.accessToken] as const;
   const [account, person] = await Promise.all(tokens.map((one) => (one ? verifyAccessToken(rt, one) : undefined)));
@@ -89,8 +89,8 @@ async function linkStates(rt: Runtime, skillId: string, system: System) {
 }
 
 /**
- * Remembers whether a link is a person's or the account's, where this request shows it for the first time: a write after the answer.
- * The context is unsigned, but only tokens of living links of the client's own skill count, each for itself.
+ * Stores whether a link is a person's or the account's when this request shows it for the first time, after the response is sent. The context
+ * is unsigned, but only tokens of live links of the client's own skill count, each for itself.
  */
 function noteWhatWasShown(
   rt: Runtime,
@@ -113,7 +113,7 @@ function noteWhatWasShown(
   );
 }
 
-/** The configured host that the request names: its token goes nowhere else. */
+/** The host that the request names, if it is a configured one: its token is sent to no other. */
 function hostOf(rt: Runtime, { apiEndpoint }: System): string | undefined {
   const named = apiEndpoint?.replace(/\/+$/, "").toLowerCase();
   return rt.config.amazon.apiHosts.find((host) => host === named);
@@ -121,10 +121,10 @@ function hostOf(rt: Runtime, { apiEndpoint }: System): string | undefined {
 
 type ProfileValue =
   | { readonly status: "known"; readonly value: string }
-  /** The customer has not given it to Alexa; has not given it to this skill; Alexa did not answer. */
+  /** The customer has not given it to Alexa; has not allowed this skill to read it; Alexa did not respond. */
   | { readonly status: "empty" | "not_permitted" | "unavailable" };
 
-/** What Alexa knows about the recognized speaker, else about the account that enabled the skill. Nothing of it is stored. */
+/** What Alexa knows about the recognized speaker, else about the account that enabled the skill. It is not stored. */
 async function readProfile(rt: Runtime, host: string, system: System, fields: readonly ProfileField[]) {
   const base = system.person ? "/v2/persons/~current/profile/" : "/v2/accounts/~current/settings/Profile.";
   const read = async (field: ProfileField): Promise<[ProfileField, ProfileValue]> => {
