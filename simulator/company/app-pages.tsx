@@ -156,7 +156,11 @@ function Assistants({ skill, status }: { skill: Skill; status: ApiResponse }) {
         </span>
         <span class={`pill ${linked ? "ok" : status.status === 200 ? "" : "bad"}`}>{word}</span>
       </div>
-      {linked ? <ActionButton action="/company/app/unlink" label="Unlink" look="plain" /> : <LinkForm />}
+      {linked || status.body.status === "unknown" ? (
+        <ActionButton action="/company/app/unlink" label="Unlink" look="plain" />
+      ) : (
+        <LinkForm />
+      )}
       <ActionButton action="/company/app/sign-out" label="Sign out" look="quiet" />
     </div>
   );

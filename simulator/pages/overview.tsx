@@ -36,7 +36,7 @@ function showOverview(c: SimulatorContext) {
     "overview",
     <div class="stack">
       <div class="stack">
-        <h1>See account linking happen</h1>
+        <h1>See how account linking works</h1>
         <p class="soft">
           This simulates Alexa, Login with Amazon and the company’s app, so that you can link an account on your own
           machine and read every request and response. You need no Amazon account, and nothing leaves this computer.
@@ -119,7 +119,7 @@ function State({ store, skill }: { store: Store; skill: Skill }) {
         <dd>{skill.accessTokenScheme === "HTTP_BASIC" ? "HTTP Basic" : "secret in the body"}</dd>
         <dt>PKCE</dt>
         <dd>{skill.pkce ? "on" : "off"}</dd>
-        <dt>Faults on</dt>
+        <dt>Active faults</dt>
         <dd>{faults.length === 0 ? "none" : <a href="/faults">{faults.join(", ")}</a>}</dd>
       </dl>
       <h3>Links</h3>
@@ -152,7 +152,7 @@ function Parties({ store }: { store: Store }) {
   ] as const;
   return (
     <div class="card stack">
-      <h2>Who takes part</h2>
+      <h2>Parties</h2>
       <ul class="list small">
         {roles.map(([actor, role]) => (
           <li class="tight">
