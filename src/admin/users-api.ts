@@ -12,8 +12,8 @@ import {
   findUsersByEmail,
   setPassword,
 } from "../sign-in/accounts.ts";
-import { write } from "../storage/d1.ts";
-import { auditStatement } from "../storage/maintenance/audit.ts";
+import { auditRow } from "../storage/maintenance/audit.ts";
+import { write } from "../storage/sql.ts";
 import { readLinksOfUser } from "../storage/users/account.ts";
 import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";
 import { readUser, type User } from "../storage/users/users.ts";
@@ -128,7 +128,7 @@ async function change(c: AppContext): Promise<Response> {
     if ("refused" in outcome) return refused(outcome);
   }
   const changed = Object.keys(body).join(", ");
-  await write(auditStatement(rt.db, rt.now(), { kind: "user_changed", userId: id, details: changed }), false);
+  await write(rt.db, auditRow(rt.now(), { kind: "user_changed", userId: id, details: changed }), false);
   return json(c, userView(updated.user));
 }
 

@@ -1,11 +1,10 @@
 // A copy of what is stored about one person, for that person: everything but secrets, hashes and sealed values.
-import { LEVEL } from "../grants/link-levels.ts";
+import { LEVEL_COLUMN } from "../grants/link-levels.ts";
 import { batch, type Sql, sql } from "../sql.ts";
 import { type SessionKey, sessionHolds } from "./sessions.ts";
 
 /** More rows of one kind than a person is likely to have; the newest are given. */
 const MOST_ROWS = 1000;
-const LEVEL_COLUMN: Sql = { text: LEVEL, values: [] };
 
 /** What is given of each kind; a table's own column names, because the file is the person's copy of the rows. */
 function selectKinds(userId: string): Record<string, Sql> {

@@ -1,7 +1,7 @@
 // A user and their live links: what the account page shows, and what operators see of it.
 import type { Flow } from "../attempts/attempts.ts";
 import { grantIsLive } from "../grants/grants.ts";
-import { LEVEL, type LinkLevel } from "../grants/link-levels.ts";
+import { LEVEL_COLUMN, type LinkLevel } from "../grants/link-levels.ts";
 import { batch, decodeRow, type Sql, sql } from "../sql.ts";
 import { type SessionKey, sessionHolds } from "./sessions.ts";
 import { USER_COLUMNS, type User } from "./users.ts";
@@ -33,7 +33,6 @@ export interface AccountOwner extends User {
 
 /** More links than one person has; the newest are shown. */
 const MOST_LINKS = 100;
-const LEVEL_COLUMN: Sql = { text: LEVEL, values: [] };
 
 function selectLinks(userId: string, now: number, grantId?: string): Sql {
   return sql`

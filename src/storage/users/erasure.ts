@@ -1,6 +1,7 @@
 // Erasing a person: their rows are deleted, and rows that are kept for statistics no longer say whose they were. One batch.
 import { queueUnlinksOfGrants, SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
 import { endGrants } from "../grants/grants.ts";
+import { auditRow } from "../maintenance/audit.ts";
 import { batch, sql } from "../sql.ts";
 
 /** How many rows of each kind an erasure concerned. */
@@ -41,7 +42,7 @@ export async function eraseUser(db: D1Database, userId: string, now: number): Pr
             (SELECT COUNT(*) FROM codes WHERE user_id = u.id) AS codes,
             (SELECT COUNT(*) FROM amazon_tokens WHERE grant_id IN (${grants})) AS "amazonTokens"
           FROM users u WHERE u.id = ${userId}`,
-      sql`INSERT INTO audit (at, kind) SELECT ${now}, 'user_deleted' FROM users WHERE id = ${userId}`,
+      auditRow(now, { kind: "user_deleted" }, sql`EXISTS (SELECT 1 FROM users WHERE id = ${userId})`),
       queueUnlinksOfGrants(sql`g.user_id = ${userId} AND NOT ${isSharedWithOthers}`, userId, now, now),
       sql`UPDATE pending_unlinks SET user_id = NULL WHERE user_id = ${userId} RETURNING 1`,
       sql`UPDATE skill_events SET alexa_user_id = NULL WHERE alexa_user_id IN (${alexaUsers}) RETURNING 1`,

@@ -1,4 +1,5 @@
 // Sessions: one row per sign-in. A session cookie acts only while its row does, and the rows say which browsers an account knows.
+import { auditRow } from "../maintenance/audit.ts";
 import { batch, type Sql, sql, write } from "../sql.ts";
 
 /** What of a session cookie decides whether it acts. */
@@ -62,7 +63,7 @@ export async function signOutEverywhere(db: D1Database, session: SessionKey, at:
   await batch(
     db,
     [
-      sql`INSERT INTO audit (at, kind, user_id) SELECT ${at}, 'logins_ended', ${userId} WHERE ${holds}`,
+      auditRow(at, { kind: "logins_ended", userId }, holds),
       // The session's own row and epoch change last: the condition reads both.
       sql`DELETE FROM sessions WHERE user_id = ${userId} AND id <> ${sessionId} AND ${holds}`,
       sql`UPDATE users SET session_epoch = session_epoch + 1, updated_at = ${at} WHERE id = ${userId} AND ${holds}`,
