@@ -75,7 +75,7 @@ async function traffic(month: number, now: number): Promise<void> {
 /** These grow with people, skills and living links only, and go with them. */
 const WITH_THEIR_OWNERS = ["amazon_tokens", "identities"];
 
-it("F7, U2: after ten years every table is as small as after three, and the faithful customer is still linked", async () => {
+it("F7, U2: after ten years every table is as small as after three, and a customer who keeps using the skill is still linked", async () => {
   const service = startService();
   await seedSkill();
   await seedUser();

@@ -1,4 +1,4 @@
-// Every route, with storage or an outside call failing at each of its trips in turn: 503 or a proper answer, never a 500.
+// Every route, with each of its storage and outbound calls failing in turn: 503 or a correct response, never 500.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createApp } from "../../src/app.ts";
 import { parseConfig } from "../../src/env.ts";
@@ -11,7 +11,7 @@ const MOST_TRIPS = 8;
 const UNFORESEEN = /"event":"unhandled_exception"/;
 
 let unforeseen: string[] = [];
-/** Answers that said 503: proof that the faults were felt. */
+/** Number of 503 responses: proof that the injected faults took effect. */
 let unavailable = 0;
 let outside: { calls: number; failAt: number };
 
@@ -44,7 +44,7 @@ async function send(service: Service, request: Request): Promise<Response> {
   return service.request(request.url, { method, headers, ...(body === undefined ? {} : { body }) });
 }
 
-/** Sends `request` with one fault; what is wrong with the answer, and how many trips there were. */
+/** Sends `request` with one fault. Returns what is wrong with the response, and the number of round trips. */
 async function tryWith(service: Service, request: FuzzRequest, fault: Fault | undefined) {
   service.meter.clear();
   if (fault) service.meter.faults.push(fault);
@@ -61,7 +61,7 @@ async function tryWith(service: Service, request: FuzzRequest, fault: Fault | un
   };
 }
 
-it("T8, F5, F6: whatever fails where, every route answers 503 or properly, and no exception was unforeseen", async () => {
+it("T8, F5, F6: when a storage or outbound call fails, every route responds with 503 or correctly, without an unhandled exception", async () => {
   const service = startService();
   const paths = [
     ...new Set(createApp(parseConfig({ ISSUER, MASTER_KEY: "A".repeat(43) })).routes.map((route) => route.path)),

@@ -1,4 +1,4 @@
-// Requirements of the OAuth standards that no flow of the other suites touches, each named after its section.
+// Requirements of the OAuth standards that other suites do not cover, each named after its section.
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   ALEXA_CLIENT,
@@ -59,7 +59,7 @@ describe("the token endpoint", () => {
 });
 
 describe("bearer tokens", () => {
-  it("RFC6750-2.1: userinfo knows the user of the token in the header, whatever the scheme's case", async () => {
+  it("RFC6750-2.1: userinfo identifies the user by the token in the header, in any case of the scheme", async () => {
     for (const scheme of ["Bearer", "bearer"]) {
       const headers = { authorization: `${scheme} ${tokens.access_token}` };
       const response = await service.request("/userinfo", { headers });
@@ -67,7 +67,7 @@ describe("bearer tokens", () => {
     }
   });
 
-  it("RFC6750-2.3: a token in the query or in a form opens nothing", async () => {
+  it("RFC6750-2.3: a token in the query or in a form is not accepted", async () => {
     const query = await service.request(`/userinfo?access_token=${tokens.access_token}`);
     const body = await service.request("/userinfo", form({ access_token: tokens.access_token }));
     expect([query.status, body.status]).toEqual([401, 401]);
@@ -88,7 +88,7 @@ describe("bearer tokens", () => {
 });
 
 describe("revocation", () => {
-  it("RFC7009-2.1-OWN: another client's call answers 200 and ends nothing", async () => {
+  it("RFC7009-2.1-OWN: another client's call gets 200 and revokes nothing", async () => {
     const foreign = form({ token: tokens.refresh_token }, backend);
     const open = form({ token: tokens.refresh_token, client_id: APP_CLIENT });
     expect((await service.request("/revoke", foreign)).status).toBe(200);
@@ -105,7 +105,7 @@ describe("revocation", () => {
     expect(await refreshStatus()).toBe(200);
   });
 
-  it("RFC7009-2.2: a token that nobody knows is no error, whatever the hint says", async () => {
+  it("RFC7009-2.2: an unknown token is no error, with any hint", async () => {
     for (const fields of [{ token: "unknown" }, { token: "unknown", token_type_hint: "no_such_hint" }]) {
       expect((await service.request("/revoke", form(fields, alexa))).status).toBe(200);
     }
@@ -113,7 +113,7 @@ describe("revocation", () => {
     expect([missing.status, (await json(missing)).error]).toEqual([400, "invalid_request"]);
   });
 
-  it("RFC7009-2.1-BOTH: a wrong hint is passed over, and the access token takes the refresh token along", async () => {
+  it("RFC7009-2.1-BOTH: a wrong hint is ignored, and revoking the access token revokes the refresh token", async () => {
     const fields = { token: tokens.access_token, token_type_hint: "refresh_token" };
     expect((await service.request("/revoke", form(fields, alexa))).status).toBe(200);
     expect(await refreshStatus()).toBe(400);
@@ -122,13 +122,13 @@ describe("revocation", () => {
 });
 
 describe("introspection", () => {
-  it("RFC7662-2.1: callers authenticate, and public clients may not ask", async () => {
+  it("RFC7662-2.1: callers authenticate, and public clients may not introspect", async () => {
     const unnamed = await introspect(tokens.access_token, {});
     const open = await introspect(tokens.access_token, {}, { client_id: APP_CLIENT });
     for (const { status, body } of [unnamed, open]) expect([status, body.error]).toEqual([401, "invalid_client"]);
   });
 
-  it("RFC7662-2.2: an active token is described to those who may know", async () => {
+  it("RFC7662-2.2: an active token is described to the clients that may introspect it", async () => {
     for (const caller of [alexa, backend]) {
       const { body } = await introspect(tokens.access_token, caller);
       expect(body).toMatchObject({ active: true, client_id: ALEXA_CLIENT, scope: "profile", iss: ISSUER });
@@ -137,7 +137,7 @@ describe("introspection", () => {
     expect(body).toMatchObject({ active: true, client_id: ALEXA_CLIENT });
   });
 
-  it("RFC7662-4: ended, revoked, altered and foreign tokens all look the same", async () => {
+  it("RFC7662-4: expired, altered and foreign tokens get the same response", async () => {
     const altered = `${tokens.access_token.slice(0, -6)}AAAAAA`;
     expect(await introspect(altered, alexa)).toEqual({ status: 200, body: { active: false } });
     const own = await json(await service.request("/token", form({ grant_type: "client_credentials" }, backend)));
@@ -178,7 +178,7 @@ describe("what is not offered", () => {
 });
 
 describe("metadata", () => {
-  it("RFC8414-2: claims nothing that is not offered, and every endpoint it names answers", async () => {
+  it("RFC8414-2: claims nothing that is not offered, and every endpoint in it exists", async () => {
     const document = await json<Record<string, unknown>>(
       await service.request("/.well-known/oauth-authorization-server"),
     );

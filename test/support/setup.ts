@@ -1,4 +1,4 @@
-// Every test starts from an empty, migrated database and empty KV: storage is shared within a test file (V3).
+// Every test starts with an empty, migrated database and empty KV: all files of a worker share their storage.
 import { applyD1Migrations } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach } from "vitest";
