@@ -105,7 +105,7 @@ const statusThatRefreshes: WritePath = {
     const ask = async () =>
       (await json<{ status: string }>(await app.callOnly("GET", `/api/links/${SKILL_ID}`))).status;
     // Amazon's token ends within the minute; ours still lives after the restart.
-    world.service.clock.advance(HOUR_MS - 40_000);
+    world.service.clock.advance(HOUR_MS - 50_000);
     return {
       step: ask,
       async next() {
