@@ -6,6 +6,7 @@ CREATE TABLE skills (
   stage TEXT NOT NULL CHECK (stage IN ('development', 'live')), -- enabled by attempts started by us that name none
   type TEXT NOT NULL,
   name TEXT NOT NULL,
+  linking TEXT CHECK (linking IN ('required', 'optional')), -- null: as Amazon demands it for the type
   vendor_id TEXT,
   scopes TEXT NOT NULL,              -- JSON: [{"name", "descriptions": {"en": …}}]
   return_urls TEXT NOT NULL,         -- JSON: [url]
@@ -30,10 +31,7 @@ CREATE TABLE clients (
   scopes TEXT NOT NULL,              -- JSON: [name]; of an 'alexa' client empty: its skill has them
   skill_id TEXT UNIQUE REFERENCES skills (id) ON DELETE CASCADE, -- kind 'alexa' only
   skill_ids TEXT NOT NULL,           -- JSON: [skill id], kind 'service' only
-  auth_methods TEXT NOT NULL,        -- JSON: [method]
   require_pkce INTEGER NOT NULL,
-  rotate_refresh_tokens INTEGER NOT NULL,
-  issuer_in_response INTEGER NOT NULL,
   client_credentials INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL

@@ -69,7 +69,7 @@ const PROBLEMS_OF: Readonly<Record<Security, readonly ProblemCode[]>> = {
 
 const SCHEMES: Readonly<Record<Security, OpenAPIV3_1.SecurityRequirementObject[]>> = {
   user: [{ userToken: [] }],
-  admin: [{ adminToken: [] }, { adminSession: [], csrfToken: [] }],
+  admin: [{ adminToken: [] }],
   service: [{ clientBasic: [] }, { serviceToken: [] }],
   client: [{ clientBasic: [] }, {}],
   alexa: [],
@@ -189,13 +189,12 @@ function pathParameters(path: string, operation: Operation): OpenAPIV3_1.Paramet
   });
 }
 
-function problemsOf(method: string, operation: Operation): ProblemCode[] {
+function problemsOf(operation: Operation): ProblemCode[] {
   const { security, body, query, oauthErrors, problems = [] } = operation;
   return [
     ...(query ? (["invalid_query"] as const) : []),
     ...(body && !oauthErrors ? (["invalid_body", "body_too_large"] as const) : []),
     ...(oauthErrors ? [] : PROBLEMS_OF[security]),
-    ...(security === "admin" && method !== "GET" ? (["csrf", "unsupported_media_type"] as const) : []),
     ...problems,
   ];
 }
@@ -208,7 +207,6 @@ export type DescribedOperation = OpenAPIV3_1.OperationObject & Required<Pick<Ope
 export function describeOperation(
   tag: string,
   path: string,
-  method: string,
   operation: Operation,
   shared: SharedResponses,
 ): DescribedOperation {
@@ -229,7 +227,7 @@ export function describeOperation(
           { description, ...(given ? { content: content(given, "output") } : {}) },
         ]),
       ),
-      ...problemResponses(problemsOf(method, operation), shared),
+      ...problemResponses(problemsOf(operation), shared),
       ...oauthResponses(operation.oauthErrors ?? {}),
     },
   };

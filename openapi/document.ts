@@ -56,18 +56,6 @@ const SECURITY_SCHEMES: Record<string, OpenAPIV3_1.SecuritySchemeObject> = {
       "An access token of an app client with the scope `links`, or an access token that the company's identity provider issued for our audience.",
   },
   adminToken: { type: "http", scheme: "bearer", description: "ADMIN_TOKEN." },
-  adminSession: {
-    type: "apiKey",
-    in: "cookie",
-    name: "__Host-admin",
-    description: "A browser that is signed in at /admin.",
-  },
-  csrfToken: {
-    type: "apiKey",
-    in: "header",
-    name: "x-csrf-token",
-    description: "The CSRF token of the page, required with the cookie for every request that changes something.",
-  },
   clientBasic: { type: "http", scheme: "basic", description: "Id and secret of a client." },
   serviceToken: { type: "http", scheme: "bearer", description: "An access token of the service client itself." },
 };
@@ -100,7 +88,7 @@ export function openApiDocument(): ApiDocument {
       Object.fromEntries(
         Object.entries(methods).map(([method, operation]) => [
           method.toLowerCase(),
-          describeOperation(tag, path, method, operation, shared),
+          describeOperation(tag, path, operation, shared),
         ]),
       ),
     ),

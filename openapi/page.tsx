@@ -31,7 +31,6 @@ nav a{display:inline-flex;align-items:center;min-height:2.75rem}
 const ACCESS: Readonly<Record<string, string>> = {
   userToken: "the user's access token as bearer token",
   adminToken: "ADMIN_TOKEN as bearer token",
-  adminSession: "the operator's browser session",
   clientBasic: "the client's id and secret as HTTP Basic",
   serviceToken: "the service client's own access token as bearer token",
 };

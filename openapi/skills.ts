@@ -12,6 +12,7 @@ const pair = z.nullable(z.strictObject({ clientId: z.string() }));
 export const skillResponse = z.strictObject({
   id: z.string(),
   stage,
+  linking: z.enum(["required", "optional"]),
   name: z.string(),
   type: z.enum(SKILL_TYPES),
   vendorId: z.nullable(z.string()),
@@ -26,9 +27,6 @@ export const skillResponse = z.strictObject({
     id: z.string(),
     secret: z.optional(z.string()),
     requirePkce: z.boolean(),
-    rotateRefreshTokens: z.boolean(),
-    issuerInResponse: z.boolean(),
-    authMethods: strings,
     redirectUris: strings,
     previousSecretExpiresAt: z.optional(time),
   }),
@@ -58,6 +56,7 @@ const skillExample = {
   stage: "development",
   name: "Acme Home",
   type: "smart_home",
+  linking: "required",
   vendorId: "M2EXAMPLEVENDOR",
   extraRedirectUris: [],
   scopes: SCOPES,
@@ -67,13 +66,11 @@ const skillExample = {
   client: {
     id: "alexa-acme-home",
     requirePkce: false,
-    rotateRefreshTokens: false,
-    issuerInResponse: false,
-    authMethods: ["client_secret_basic", "client_secret_post"],
     redirectUris: [
       "https://pitangui.amazon.com/api/skill/link/M2EXAMPLEVENDOR",
       "https://layla.amazon.com/api/skill/link/M2EXAMPLEVENDOR",
       "https://alexa.amazon.co.jp/api/skill/link/M2EXAMPLEVENDOR",
+      "https://alexa.amazon.com/api/skill/link/M2EXAMPLEVENDOR",
     ],
   },
   createdAt: EXAMPLE_TIME,
@@ -85,6 +82,8 @@ const SKILL_TEXTS: FieldTexts = {
   vendorId: "The last part of the Alexa Redirect URLs in the developer console. Amazon's redirect URIs follow from it.",
   stage:
     "The stage that linking from your app or site enables, unless its start call names another. Default: `development`.",
+  linking:
+    "Whether a customer must link the account to enable the skill. `optional` only for `custom` and `music`, where it is the default.",
   redirectUris: "Instead of `vendorId`: Amazon's redirect URIs, in full.",
   extraRedirectUris: "More redirect URIs.",
   scopes: "Names, or names with a description per language for the consent page.",
@@ -93,7 +92,6 @@ const SKILL_TEXTS: FieldTexts = {
   eventGateway: "The client id and secret of Send Alexa Events. Default: `lwa`.",
   force: "Accepts fewer than Amazon's redirect URIs.",
   "client.requirePkce": "Refuses authorization requests without PKCE. Always on for `add_on`.",
-  "client.rotateRefreshTokens": "Leave this off.",
 };
 
 const skillPath = { id: "The skill's id, `amzn1.ask.skill.…`." };

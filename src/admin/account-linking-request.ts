@@ -1,14 +1,24 @@
-// What Amazon must know of this server for one skill: the body of SMAPI's account-linking call, made from what runs here (O2).
+// What Amazon must know about this server for one skill: the body of SMAPI's account-linking call.
 import type { Config } from "../env.ts";
 import type { Client } from "../storage/clients/clients.ts";
-import type { Skill } from "../storage/skills/skills.ts";
+import type { Linking, Skill, SkillType } from "../storage/skills/skills.ts";
 
-/** Stands where the secret goes: it is stored as a hash and cannot be shown again. Whoever knows it puts it in. */
+/** In place of the secret, which is stored as a hash and cannot be shown again: the operator puts it in. */
 const CLIENT_SECRET_PLACEHOLDER = "PUT-THE-CLIENT-SECRET-HERE";
 
 const MAX_DOMAINS = 15;
 
-/** Hosts besides ours that the customer's browser loads from or is sent to while signing in. */
+/** Whether Amazon demands account linking before a skill of this type can be enabled. */
+export function linkingIsRequired(type: SkillType): boolean {
+  return type !== "custom" && type !== "music";
+}
+
+/** Whether a customer must link the account to enable the skill. Default: where Amazon demands it. */
+export function linkingOf(skill: Pick<Skill, "type" | "linking">): Linking {
+  return linkingIsRequired(skill.type) ? "required" : (skill.linking ?? "optional");
+}
+
+/** Hosts besides ours that the customer's browser loads from or is redirected to while signing in. */
 function domains(config: Config, issuer: string): string[] {
   const addresses = [
     config.brand.logoUrl,
@@ -47,7 +57,7 @@ export function accountLinkingRequest(
           }
         : {}),
       accessTokenUrl: `${issuer}/token`,
-      accessTokenScheme: client.authMethods.includes("client_secret_basic") ? "HTTP_BASIC" : "REQUEST_BODY_CREDENTIALS",
+      accessTokenScheme: "HTTP_BASIC",
       clientId: client.id,
       clientSecret: CLIENT_SECRET_PLACEHOLDER,
       scopes: client.scopes,
@@ -55,7 +65,7 @@ export function accountLinkingRequest(
       defaultTokenExpirationInSeconds: config.accessTokenTtlSeconds,
       redirectUrls: [`${issuer}/link/callback`, `${issuer}/app/callback`],
       ...(skill.type === "baby_activity" ? { reciprocalAccessTokenUrl: `${issuer}/alexa/reciprocal` } : {}),
-      skipOnEnablement: false,
+      skipOnEnablement: linkingOf(skill) === "optional",
       ...(client.requirePkce ? { pkceConfiguration: { status: "ENABLED", codeChallengeMethod: "S256" } } : {}),
     },
   };

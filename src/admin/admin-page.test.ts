@@ -1,4 +1,4 @@
-// The operator's pages: signing in, what is shown, and browser calls of the API.
+// The operator's pages: signing in, what is shown, and what the cookie does not open.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { SKILL_BODY } from "../../test/support/admin.ts";
@@ -69,7 +69,7 @@ describe("signing in", () => {
     }
   });
 
-  it("S3: needs the form drawn in this browser", async () => {
+  it("S3: needs the form rendered in this browser", async () => {
     const service = startService();
     const visitor = browser(service);
     const form = formOf((await visitor.get("/admin")).html);
@@ -104,41 +104,37 @@ describe("signing in", () => {
   });
 });
 
-describe("the API called from the signed-in browser", () => {
-  it("reads with the cookie; changes only with JSON and the session's CSRF token", async () => {
+describe("the console's cookie", () => {
+  it("S3: opens the console's pages only, never /api/admin, with or without a token of a page", async () => {
     const service = startService();
     const visitor = await signedIn(service);
-    const csrf = /data-csrf-token="([^"]+)"/.exec((await visitor.get("/admin")).html)?.[1] ?? "";
+    const page = await visitor.get("/admin");
     const cookie = [...visitor.cookies].map((pair) => pair.join("=")).join("; ");
-    const call = async (method: string, headers: Record<string, string>, path = "/api/admin/skills") => {
-      const response = await service.request(path, {
+    const call = async (method: string, headers: Record<string, string>) => {
+      const response = await service.request("/api/admin/skills", {
         method,
-        headers: { cookie, ...headers },
+        headers: { cookie, "content-type": "application/json", ...headers },
         ...(method === "POST" ? { body: JSON.stringify(SKILL_BODY) } : {}),
       });
-      const text = await response.text();
-      return [response.status, text === "" ? undefined : (JSON.parse(text) as { code?: string }).code];
+      return [response.status, ((await response.json()) as { code?: string }).code];
     };
-    const json = { "content-type": "application/json" };
-    expect(await call("GET", {})).toEqual([200, undefined]);
-    expect(await call("POST", json)).toEqual([403, "csrf"]);
-    expect(await call("POST", { ...json, "x-csrf-token": "x" })).toEqual([403, "csrf"]);
-    expect(await call("POST", { "content-type": "text/plain", "x-csrf-token": csrf })).toEqual([
-      415,
-      "unsupported_media_type",
-    ]);
-    expect(await call("POST", { "x-csrf-token": csrf, "content-type": "application/json; charset=utf-8" })).toEqual([
-      201,
-      undefined,
-    ]);
-    const path = `/api/admin/skills/${SKILL_BODY.id}`;
-    expect(await call("DELETE", { "x-csrf-token": csrf }, path)).toEqual([415, "unsupported_media_type"]);
-    expect(await call("DELETE", { "x-csrf-token": csrf, ...json }, path)).toEqual([204, undefined]);
+    expect(page.html).toContain("Refused authorization requests");
+    for (const headers of [{}, { "x-csrf-token": formOf(page.html) }, { authorization: "Bearer wrong" }]) {
+      expect(await call("GET", headers)).toEqual([401, "unauthenticated"]);
+      expect(await call("POST", headers)).toEqual([401, "unauthenticated"]);
+    }
+    expect(await call("GET", { authorization: `Bearer ${ADMIN_TOKEN}` })).toEqual([200, undefined]);
+  });
+
+  it("S3: signs out only by the form of this browser", async () => {
+    const service = startService();
+    const visitor = await signedIn(service);
     const other = await signedIn(service);
-    const foreign = /data-csrf-token="([^"]+)"/.exec((await other.get("/admin")).html)?.[1] ?? "";
-    expect(foreign).not.toBe(csrf);
-    expect(await call("POST", { ...json, "x-csrf-token": foreign })).toEqual([403, "csrf"]);
-    expect(await call("GET", { authorization: "Bearer wrong" })).toEqual([401, "unauthenticated"]);
+    const foreign = formOf((await other.get("/admin")).html);
+    for (const fields of [{}, { form: foreign }] as Record<string, string>[]) {
+      expect((await visitor.post("/admin/sign-out", fields)).status).toBe(403);
+    }
+    expect(visitor.cookies.has("__Host-admin")).toBe(true);
   });
 });
 

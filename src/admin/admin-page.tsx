@@ -1,4 +1,4 @@
-// /admin: signing in with ADMIN_TOKEN, the dashboard, signing out. Plain forms, no script.
+// /admin: signing in with ADMIN_TOKEN, the dashboard, signing out. Plain forms without a script.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
@@ -9,7 +9,7 @@ import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { renderErrorPage, renderPage } from "../ui/page.tsx";
 import { ErrorNotice, HiddenFields } from "../ui/parts.tsx";
 import { checkAdminToken } from "./admin-guard.ts";
-import { adminSessionOf, clearAdminSession, startAdminSession } from "./admin-session.ts";
+import { clearAdminSession, isOperator, startAdminSession } from "./admin-session.ts";
 import { dashboardPage } from "./dashboard.tsx";
 
 const SIGN_IN_FORM = "admin-sign-in";
@@ -25,12 +25,12 @@ export function adminPages(app: Hono<AppEnv>): void {
 function disabledPage(c: AppContext): Promise<Response> {
   return renderErrorPage(c, {
     status: 503,
-    title: "The operator's pages are off",
+    title: "The operator's pages are disabled",
     message: "Set the secret ADMIN_TOKEN to at least 32 characters, then sign in here with it.",
   });
 }
 
-async function signInPage(c: AppContext, status: 200 | 401 | 429, fault?: string): Promise<Response> {
+async function signInPage(c: AppContext, status: 200 | 401 | 429, error?: string): Promise<Response> {
   const form = await sealForm(c.var.runtime, SIGN_IN_FORM, await browserOf(c), {});
   return renderPage(
     c,
@@ -38,7 +38,7 @@ async function signInPage(c: AppContext, status: 200 | 401 | 429, fault?: string
     <section class="card">
       <h1>Operator sign-in</h1>
       <p class="lead">For those who run this server. Customers never need this page.</p>
-      {fault === undefined ? null : <ErrorNotice id="fault">{fault}</ErrorNotice>}
+      {error === undefined ? null : <ErrorNotice id="error">{error}</ErrorNotice>}
       <form method="post" action="/admin/session">
         <HiddenFields fields={{ form }} />
         <label for="token">Admin token</label>
@@ -48,7 +48,7 @@ async function signInPage(c: AppContext, status: 200 | 401 | 429, fault?: string
           type="password"
           autocomplete="current-password"
           required
-          {...(fault === undefined ? {} : { "aria-invalid": "true" as const, "aria-describedby": "fault" })}
+          {...(error === undefined ? {} : { "aria-invalid": "true" as const, "aria-describedby": "error" })}
         />
         <p class="hint">The value of ADMIN_TOKEN. The session ends after eight hours, or when the token changes.</p>
         <button type="submit">Sign in</button>
@@ -61,12 +61,11 @@ async function adminPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const { adminToken } = rt.config;
   if (adminToken === undefined) return disabledPage(c);
-  const session = await adminSessionOf(c, adminToken);
-  if (!session) return signInPage(c, 200);
-  return dashboardPage(c, session.csrfToken, await sealForm(rt, SIGN_OUT_FORM, await browserOf(c), {}));
+  if (!(await isOperator(c, adminToken))) return signInPage(c, 200);
+  return dashboardPage(c, await sealForm(rt, SIGN_OUT_FORM, await browserOf(c), {}));
 }
 
-/** The fields of a form post whose form token is ours; else the page to answer. */
+/** The fields of a posted form whose form token is ours and of this browser; else the error page. */
 async function postedForm(c: AppContext, form: string): Promise<ReadonlyMap<string, string> | Response> {
   const fields = await postedFields(c);
   if (fields instanceof Response) return fields;

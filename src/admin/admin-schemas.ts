@@ -1,45 +1,48 @@
-// What operators may send: the shapes of skills and clients, each with the rule that a fault names.
+// What operators may send: the shapes of skills and clients, with the rule of each field as an operator reads it.
 import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../oauth/bearer.ts";
 import { SKILL_TYPES } from "../storage/skills/skills.ts";
-import { addressFault } from "./web-address.ts";
+import { addressError } from "./web-address.ts";
 
 const MAX_SCOPES = 15;
 const MAX_ADDRESSES = 30;
 const MAX_DESCRIPTION = 300;
 
-/** Ids go into paths, Basic headers and bodies: characters that every encoding leaves alone. */
+/** Ids go into paths, Basic headers and bodies, so they have only characters that every encoding leaves as they are. */
 const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._~@+=-]{0,199}$/;
 const SKILL_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 
 const required = (name: string) => (issue: { readonly input?: unknown }) =>
   issue.input === undefined ? "is required" : `must be ${name}`;
 
-const shownName = z.string({ error: required("a text") }).check(
+const shownName = z.string({ error: required("a string") }).check(
   z.maxLength(100, "must have at most 100 characters"),
   z.refine((value) => value.trim() !== "", "must not be empty"),
-  z.refine((value) => !/\p{Cc}/u.test(value), "must not hold control characters"),
+  z.refine((value) => !/\p{Cc}/u.test(value), "must not have control characters"),
 );
 
 export const skillId = z
-  .string({ error: required("a text") })
+  .string({ error: required("a string") })
   .check(
     z.regex(SKILL_ID, "must be a skill id such as amzn1.ask.skill.… (letters, digits, dots, dashes; at most 255)"),
   );
 
 export const clientId = z
-  .string({ error: required("a text") })
+  .string({ error: required("a string") })
   .check(
-    z.regex(CLIENT_ID, "must begin with a letter or digit and hold letters, digits and . _ ~ @ + = - (at most 200)"),
+    z.regex(
+      CLIENT_ID,
+      "must start with a letter or digit and have only letters, digits and . _ ~ @ + = - (at most 200)",
+    ),
   );
 
 const clientSecret = z
-  .string({ error: required("a text") })
+  .string({ error: required("a string") })
   .check(z.regex(/^[\x21-\x7e]{8,500}$/, "must have 8 to 500 visible ASCII characters"));
 
 /** RFC 6749 §3.3 */
 const scopeName = z
-  .string({ error: required("a text") })
+  .string({ error: required("a string") })
   .check(
     z.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, 'must be 1 to 100 visible ASCII characters without space, " and \\'),
   );
@@ -66,9 +69,9 @@ function distinct(values: readonly string[]): boolean {
 function addresses(rule: { readonly development: boolean; readonly deepLinks?: boolean }) {
   return z
     .array(
-      z.string({ error: required("a text") }).check((context) => {
-        const fault = addressFault(context.value, rule);
-        if (fault !== undefined) context.issues.push({ code: "custom", message: fault, input: context.value });
+      z.string({ error: required("a string") }).check((context) => {
+        const message = addressError(context.value, rule);
+        if (message !== undefined) context.issues.push({ code: "custom", message, input: context.value });
       }),
       { error: required("a list") },
     )
@@ -80,35 +83,25 @@ function addresses(rule: { readonly development: boolean; readonly deepLinks?: b
 
 const lwaCredentials = z.strictObject({
   clientId: z
-    .string({ error: required("a text") })
+    .string({ error: required("a string") })
     .check(z.regex(/^[\x21-\x7e]{1,100}$/, "must be the Alexa client id, 1 to 100 visible ASCII characters")),
   clientSecret: z
-    .string({ error: required("a text") })
+    .string({ error: required("a string") })
     .check(z.regex(/^[\x21-\x7e]{1,500}$/, "must be the Alexa client secret, 1 to 500 visible ASCII characters")),
 });
-
-const authMethods = z
-  .array(z.enum(["client_secret_basic", "client_secret_post"]))
-  .check(z.minLength(1, "must name at least one method"), z.refine(distinct, "must not repeat a method"));
-
-const clientPolicy = {
-  requirePkce: z.optional(z.boolean()),
-  rotateRefreshTokens: z.optional(z.boolean()),
-  issuerInResponse: z.optional(z.boolean()),
-  authMethods: z.optional(authMethods),
-};
 
 function skillFields(development: boolean) {
   return {
     name: shownName,
-    type: z.enum([...SKILL_TYPES, "flash_briefing"], { error: required(`one of ${SKILL_TYPES.join(", ")}`) }),
+    type: z.enum(SKILL_TYPES, { error: required(`one of ${SKILL_TYPES.join(", ")}`) }),
+    linking: z.enum(["required", "optional"], { error: required("required or optional") }),
     vendorId: z
       .string()
       .check(z.regex(/^[A-Za-z0-9]{1,64}$/, "must be the developer account's vendor id: letters and digits")),
     redirectUris: addresses({ development }).check(z.minLength(1, "must not be empty")),
     extraRedirectUris: addresses({ development }),
     scopes: z.array(skillScope, { error: required("a list") }).check(
-      z.minLength(1, "must name at least one scope: Alexa refuses a configuration without"),
+      z.minLength(1, "must name at least one scope: Alexa refuses a configuration without scopes"),
       z.maxLength(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`),
       z.refine((list) => distinct(list.map((scope) => scope.name)), "must not repeat a scope"),
     ),
@@ -121,13 +114,14 @@ function skillFields(development: boolean) {
 
 export const stageSchema = z.enum(["development", "live"], { error: required("development or live") });
 
-/** Body of `POST /api/admin/skills`. In development http redirect URIs on loopback hosts are let in. */
+/** Body of `POST /api/admin/skills`. In development, http redirect URIs on loopback hosts are allowed. */
 export function newSkillSchema(development: boolean) {
   const fields = skillFields(development);
   return z.strictObject({
     ...fields,
     id: skillId,
     stage: z._default(stageSchema, "development"),
+    linking: z.optional(fields.linking),
     vendorId: z.optional(fields.vendorId),
     redirectUris: z.optional(fields.redirectUris),
     extraRedirectUris: z._default(fields.extraRedirectUris, []),
@@ -135,7 +129,11 @@ export function newSkillSchema(development: boolean) {
     eventGateway: z.optional(fields.eventGateway),
     force: z._default(fields.force, false),
     client: z._default(
-      z.strictObject({ id: z.optional(clientId), secret: z.optional(clientSecret), ...clientPolicy }),
+      z.strictObject({
+        id: z.optional(clientId),
+        secret: z.optional(clientSecret),
+        requirePkce: z.optional(z.boolean()),
+      }),
       {},
     ),
   });
@@ -149,6 +147,7 @@ export function skillChangesSchema(development: boolean) {
     name: z.optional(fields.name),
     stage: z.optional(stageSchema),
     type: z.optional(fields.type),
+    linking: z.optional(fields.linking),
     vendorId: z.optional(z.nullable(fields.vendorId)),
     redirectUris: z.optional(fields.redirectUris),
     extraRedirectUris: z.optional(fields.extraRedirectUris),
@@ -157,7 +156,7 @@ export function skillChangesSchema(development: boolean) {
     lwa: z.optional(fields.lwa),
     eventGateway: z.optional(fields.eventGateway),
     force: z._default(fields.force, false),
-    client: z._default(z.strictObject(clientPolicy), {}),
+    client: z._default(z.strictObject({ requirePkce: z.optional(z.boolean()) }), {}),
   });
 }
 
@@ -168,7 +167,7 @@ const OVERLAP_RULE = `must be a whole number from 0 to ${MAX_OVERLAP_SECONDS}`;
 
 /** Body of `POST …/rotate-secret`; may be empty. */
 export const rotateSecretSchema = z.strictObject({
-  /** How long the secret of before stays valid. */
+  /** How long the previous secret stays valid. */
   overlapSeconds: z._default(
     z.int(OVERLAP_RULE).check(z.minimum(0, OVERLAP_RULE), z.maximum(MAX_OVERLAP_SECONDS, OVERLAP_RULE)),
     DEFAULT_OVERLAP_SECONDS,
@@ -206,14 +205,15 @@ export function newClientSchema(development: boolean) {
     })
     .check((context) => {
       const body = context.value;
-      const fault = (field: string, message: string) =>
+      const refuse = (field: string, message: string) =>
         context.issues.push({ code: "custom", path: [field], message, input: undefined });
       if (body.kind === "app" && body.redirectUris.length === 0) {
-        fault("redirectUris", "must name at least one redirect URI of the app");
+        refuse("redirectUris", "must name at least one redirect URI of the app");
       }
-      if (body.kind === "app" && body.secret !== undefined) fault("secret", "must be left out: an app cannot keep one");
+      if (body.kind === "app" && body.secret !== undefined)
+        refuse("secret", "must be left out: an app cannot keep a secret");
       if (body.kind === "service" && body.redirectUris.length > 0) {
-        fault("redirectUris", "must be empty: a service signs nobody in");
+        refuse("redirectUris", "must be empty: a service does not sign users in");
       }
     });
 }
@@ -229,7 +229,7 @@ export function clientChangesSchema(development: boolean) {
   });
 }
 
-/** Whether a list of scopes holds the one that only apps may have. */
+/** Whether a list of scopes has the one that only apps may have. */
 export function listsReservedScope(scopes: readonly string[]): boolean {
   return scopes.includes(LINKS_SCOPE);
 }

@@ -1,7 +1,6 @@
 // The operator's browser session: a sealed, strict cookie that ends after eight hours, or when ADMIN_TOKEN changes.
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import * as z from "zod/mini";
-import { toBase64Url } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
@@ -13,37 +12,26 @@ const ATTRIBUTES = { path: "/", secure: true, httpOnly: true, sameSite: "Strict"
 
 const sessionSchema = z.object({ id: z.string() });
 
-export interface AdminSession {
-  readonly id: string;
-  /** What state-changing calls of this session bring as `x-csrf-token`. */
-  readonly csrfToken: string;
-}
-
-/** Bound to the token's hash: another token opens none of the cookies that were given for this one. */
+/** What the cookie is sealed for: one that was sealed for another ADMIN_TOKEN does not open. */
 function context(adminToken: string): Promise<string> {
   return sha256(`admin ${adminToken}`);
 }
 
-async function withCsrfToken(c: AppContext, id: string): Promise<AdminSession> {
-  return { id, csrfToken: toBase64Url(await c.var.runtime.keyring.derive("admin-session", `csrf ${id}`)) };
-}
-
-/** The operator's session in this browser, when it is ours, in time and of the present ADMIN_TOKEN. */
-export async function adminSessionOf(c: AppContext, adminToken: string): Promise<AdminSession | undefined> {
+/** Whether an operator is signed in in this browser, with the present ADMIN_TOKEN. */
+export async function isOperator(c: AppContext, adminToken: string): Promise<boolean> {
   const cookie = getCookie(c, COOKIE);
-  if (!cookie) return undefined;
+  if (!cookie) return false;
   const { keyring, now } = c.var.runtime;
   const opened = await openJson(keyring, "admin-session", await context(adminToken), cookie, sessionSchema, now());
-  return typeof opened === "string" ? undefined : withCsrfToken(c, opened.value.id);
+  return typeof opened !== "string";
 }
 
 /** Signs the operator in: the caller has compared the token. */
-export async function startAdminSession(c: AppContext, adminToken: string): Promise<AdminSession> {
+export async function startAdminSession(c: AppContext, adminToken: string): Promise<void> {
   const { keyring, now } = c.var.runtime;
-  const id = randomId();
-  const sealed = await sealJson(keyring, "admin-session", await context(adminToken), { id }, now() + LIFETIME_MS);
+  const session = { id: randomId() };
+  const sealed = await sealJson(keyring, "admin-session", await context(adminToken), session, now() + LIFETIME_MS);
   setCookie(c, COOKIE, sealed, { ...ATTRIBUTES, maxAge: LIFETIME_MS / 1000 });
-  return withCsrfToken(c, id);
 }
 
 /** Signs the operator out in this browser. */

@@ -22,16 +22,14 @@ const SERVICE = {
 };
 
 describe("registering clients", () => {
-  it("an app is public: no secret, PKCE always, rotating refresh tokens", async () => {
+  it("an app is public: no secret, PKCE always", async () => {
     const service = startService();
     const made = await admin(service, "POST", "clients", APP);
     expect(made.status).toBe(201);
     expect(made.body).toMatchObject(APP);
     expect(made.body).not.toHaveProperty("secret");
-    const row = await env.DB.prepare(
-      "SELECT secret_hash, require_pkce, rotate_refresh_tokens, client_credentials FROM clients",
-    ).first();
-    expect(row).toEqual({ secret_hash: null, require_pkce: 1, rotate_refresh_tokens: 1, client_credentials: 0 });
+    const row = await env.DB.prepare("SELECT secret_hash, require_pkce, client_credentials FROM clients").first();
+    expect(row).toEqual({ secret_hash: null, require_pkce: 1, client_credentials: 0 });
   });
 
   it("a service has a secret, shown once and stored as a hash", async () => {

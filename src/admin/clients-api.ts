@@ -80,10 +80,7 @@ async function create(c: AppContext): Promise<Response> {
     scopes,
     skillId: null,
     skillIds: body.skillIds,
-    authMethods: app ? [] : ["client_secret_basic", "client_secret_post"],
     requirePkce: app,
-    rotateRefreshTokens: app,
-    issuerInResponse: false,
     clientCredentials: !app,
   };
   const added = await insertClient(rt.db, client, rt.now(), { kind: "client_created", clientId: client.id });

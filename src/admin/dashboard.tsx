@@ -106,7 +106,7 @@ const Filters: FC<{ filter: AttemptFilter }> = ({ filter }) => (
 );
 
 /** The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` filter the attempts; other parameters are ignored. */
-export async function dashboardPage(c: AppContext, csrfToken: string, signOutForm: string): Promise<Response> {
+export async function dashboardPage(c: AppContext, signOutForm: string): Promise<Response> {
   const rt = c.var.runtime;
   const email = c.req.query("email")?.trim() || undefined;
   const owners = email === undefined ? [] : await findUsersByEmail(rt, email);
@@ -134,7 +134,7 @@ export async function dashboardPage(c: AppContext, csrfToken: string, signOutFor
     c,
     { title: "Operator", css: DASHBOARD_CSS },
     <>
-      <div class="bar" data-csrf-token={csrfToken}>
+      <div class="bar">
         <h1>Account linking</h1>
         <form method="post" action="/admin/sign-out">
           <HiddenFields fields={{ form: signOutForm }} />

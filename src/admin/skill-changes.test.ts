@@ -191,20 +191,36 @@ describe("what to enter at Amazon", () => {
     });
   });
 
-  it("follows the client's policy and the skill's type", async () => {
+  it("follows the client's settings and the skill's type", async () => {
     const service = startService({ ACCESS_TOKEN_TTL_SECONDS: "1800" });
     await admin(service, "POST", "skills", {
       ...SKILL_BODY,
       type: "baby_activity",
-      client: { requirePkce: true, authMethods: ["client_secret_post"] },
+      client: { requirePkce: true },
     });
     const answer = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
     expect(answer.body.accountLinkingRequest).toMatchObject({
-      accessTokenScheme: "REQUEST_BODY_CREDENTIALS",
       reciprocalAccessTokenUrl: `${ISSUER}/alexa/reciprocal`,
       pkceConfiguration: { status: "ENABLED", codeChallengeMethod: "S256" },
       defaultTokenExpirationInSeconds: 1800,
     });
     expect(answer.body.accountLinkingRequest).not.toHaveProperty("authorizationUrlsByPlatform");
+  });
+
+  it("says whether a customer may enable the skill without linking: by default only where Amazon does not demand it", async () => {
+    const service = startService();
+    const skipped = async (more: object, method: "POST" | "PATCH" = "PATCH") => {
+      const body = method === "POST" ? { ...SKILL_BODY, ...more } : more;
+      const { status, body: shown } = await admin(service, method, method === "POST" ? "skills" : SKILL_PATH, body);
+      const answer = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
+      const { skipOnEnablement } = answer.body.accountLinkingRequest as { skipOnEnablement: boolean };
+      return [status, shown.linking ?? shown.code, skipOnEnablement];
+    };
+    expect(await skipped({}, "POST")).toEqual([201, "required", false]);
+    expect(await skipped({ linking: "optional" })).toEqual([400, "invalid_body", false]);
+    expect(await skipped({ type: "custom" })).toEqual([200, "optional", true]);
+    expect(await skipped({ linking: "required" })).toEqual([200, "required", false]);
+    expect(await skipped({ type: "music", linking: "optional" })).toEqual([200, "optional", true]);
+    expect(await skipped({ type: "video" })).toEqual([200, "required", false]);
   });
 });

@@ -22,8 +22,6 @@ describe("registering a skill", () => {
       client: {
         id: "alexa-acme-home",
         requirePkce: false,
-        rotateRefreshTokens: false,
-        authMethods: ["client_secret_basic", "client_secret_post"],
         redirectUris: redirectUrisOf("M2EXAMPLEVENDOR"),
       },
     });
@@ -62,14 +60,13 @@ describe("registering a skill", () => {
     const service = startService();
     const made = await admin(service, "POST", "skills", {
       ...SKILL_BODY,
-      client: { id: "imported.client", secret: "a+b/c=d%e:f", requirePkce: true, authMethods: ["client_secret_post"] },
+      client: { id: "imported.client", secret: "a+b/c=d%e:f", requirePkce: true },
     });
     expect(made.status).toBe(201);
     expect(made.body.client).toMatchObject({
       id: "imported.client",
       secret: "a+b/c=d%e:f",
       requirePkce: true,
-      authMethods: ["client_secret_post"],
     });
   });
 
@@ -190,8 +187,10 @@ describe("registering a skill", () => {
       ["client", { secret: "short" }],
       ["client", { secret: "with space in it" }],
       ["client", { secret: "x".repeat(501) }],
-      ["client", { authMethods: [] }],
-      ["client", { authMethods: ["private_key_jwt"] }],
+      ["client", { authMethods: ["client_secret_post"] }],
+      ["client", { rotateRefreshTokens: true }],
+      ["client", { issuerInResponse: true }],
+      ["linking", "sometimes"],
       ["client", { requirePkce: "yes" }],
       ["client", { kind: "service" }],
       ["force", "yes"],

@@ -8,15 +8,14 @@ import { jsonBody, queryOf, rawJson, shapeProblem } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { type NewClient, readClients, rotateClientSecret } from "../storage/clients/client-admin.ts";
-import { type AuthMethod, type Client, readClient } from "../storage/clients/clients.ts";
+import { type Client, readClient } from "../storage/clients/clients.ts";
 import { deleteSkill, insertSkill, type SkillContent, updateSkill } from "../storage/skills/skill-admin.ts";
-import { listSkills, readSkill, type Skill, type SkillType } from "../storage/skills/skills.ts";
-import { accountLinkingRequest } from "./account-linking-request.ts";
-import { listsReservedScope, newSkillSchema, rotateSecretSchema, skillChangesSchema } from "./admin-schemas.ts";
+import { listSkills, readSkill, type Skill } from "../storage/skills/skills.ts";
+import { accountLinkingRequest, linkingOf } from "./account-linking-request.ts";
+import { newSkillSchema, rotateSecretSchema, skillChangesSchema } from "./admin-schemas.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
-import { amazonRedirectUris, missingAmazonRedirectUris } from "./web-address.ts";
-
-const BOTH_METHODS: readonly AuthMethod[] = ["client_secret_basic", "client_secret_post"];
+import { isFlashBriefing, refusedSkill } from "./skill-rules.ts";
+import { amazonRedirectUris } from "./web-address.ts";
 
 /** Mounts `/api/admin/skills`. The guard stands before it. */
 export function skillsApi(app: Hono<AppEnv>): void {
@@ -29,13 +28,14 @@ export function skillsApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/skills/:id/account-linking-request", linkingRequest);
 }
 
-/** A skill as the API shows it. Secrets of Amazon's pairs are never shown, ours only in the answer that made it. */
+/** A skill as the API shows it. Secrets of Amazon's pairs are never shown, ours only in the response that made it. */
 function skillView(skill: Skill, client: Client, secret?: string): object {
   return {
     id: skill.id,
     stage: skill.stage,
     name: skill.name,
     type: skill.type,
+    linking: linkingOf(skill),
     vendorId: skill.vendorId,
     extraRedirectUris: skill.extraRedirectUris,
     scopes: skill.scopes.map((scope) => (Object.keys(scope.descriptions).length === 0 ? scope.name : scope)),
@@ -46,9 +46,6 @@ function skillView(skill: Skill, client: Client, secret?: string): object {
       id: client.id,
       ...(secret === undefined ? {} : { secret }),
       requirePkce: client.requirePkce,
-      rotateRefreshTokens: client.rotateRefreshTokens,
-      issuerInResponse: client.issuerInResponse,
-      authMethods: client.authMethods,
       redirectUris: client.redirectUris,
       ...(client.previousSecretExpiresAt === null
         ? {}
@@ -59,71 +56,46 @@ function skillView(skill: Skill, client: Client, secret?: string): object {
   };
 }
 
-interface SkillAndClient {
-  readonly skill: Skill;
-  readonly client: Client;
-}
-
 /** The skill of the path with its client, or 404. */
-async function ofPath(c: AppContext): Promise<SkillAndClient | Response> {
+async function ofPath(c: AppContext): Promise<{ readonly skill: Skill; readonly client: Client } | Response> {
   const { db } = c.var.runtime;
   const skill = await readSkill(db, c.req.param("id") ?? "");
   const client = skill && (await readClient(db, skill.clientId));
   return skill && client ? { skill, client } : problem("skill_not_found");
 }
 
-function incompleteRedirectUris(redirectUris: readonly string[] | undefined, force: boolean): Response | undefined {
-  if (redirectUris === undefined || force) return undefined;
-  const missing = missingAmazonRedirectUris(redirectUris);
-  if (missing.length === 0) return undefined;
-  return problem(
-    "redirect_uris_incomplete",
-    `Alexa chooses among three by the customer's marketplace. Missing: ${missing.join(", ")}. Give vendorId instead, or "force": true.`,
-    { missing },
-  );
+function joined(...lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat())];
 }
-
-/** Codes for enablement calls are bound to these addresses; no authorize request may name them. */
-function ownCallback(c: AppContext, redirectUris: readonly string[]): Response | undefined {
-  const { issuer } = c.var.runtime;
-  const own = redirectUris.find((uri) => uri === `${issuer}/link/callback` || uri === `${issuer}/app/callback`);
-  return own === undefined
-    ? undefined
-    : problem("invalid_body", `${own} is this server's own callback and cannot be a redirect URI.`);
-}
-
-function isFlashBriefing(body: unknown): boolean {
-  return z.object({ type: z.literal("flash_briefing") }).safeParse(body).success;
-}
-
-const FLASH_BRIEFING = "Flash briefing skills have no account linking.";
 
 async function create(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const raw = await rawJson(c);
   if (raw instanceof Response) return raw;
-  if (isFlashBriefing(raw.value)) return problem("account_linking_not_supported", FLASH_BRIEFING);
+  if (isFlashBriefing(raw.value)) return problem("account_linking_not_supported");
   const parsed = newSkillSchema(rt.development).safeParse(raw.value);
   if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
   const body = parsed.data;
-  if (listsReservedScope(body.scopes.map((scope) => scope.name)))
-    return problem("scope_reserved", "Only app clients may have the scope links.");
-  if (body.vendorId === undefined && body.redirectUris === undefined) {
+  const { vendorId = null, redirectUris: byHand = [] } = body;
+  if (vendorId === null && byHand.length === 0) {
     return problem("invalid_body", "vendorId: is required, or redirectUris with all of Amazon's");
   }
-  if (body.type === "add_on" && body.client.requirePkce === false) {
-    return problem("invalid_body", "client.requirePkce: must be true for an add_on");
-  }
-  const given = body.vendorId === undefined ? body.redirectUris : undefined;
-  const redirectUris = joined(
-    body.vendorId === undefined ? [] : amazonRedirectUris(body.vendorId),
-    body.redirectUris ?? [],
-    body.extraRedirectUris,
-  );
-  const fault = incompleteRedirectUris(given, body.force) ?? ownCallback(c, redirectUris);
-  if (fault) return fault;
+  const content: SkillContent = {
+    id: body.id,
+    stage: body.stage,
+    type: body.type,
+    name: body.name,
+    linking: body.linking ?? null,
+    vendorId,
+    scopes: body.scopes,
+    returnUrls: body.returnUrls,
+    extraRedirectUris: body.extraRedirectUris,
+  };
+  const redirectUris = joined(amazonRedirectUris(vendorId), byHand, body.extraRedirectUris);
+  const refused = refusedSkill(rt.issuer, content, redirectUris, { ...body, byHand });
+  if (refused) return refused;
 
-  const { id = `alexa-${randomId()}`, secret = randomSecret(), ...settings } = body.client;
+  const { id = `alexa-${randomId()}`, secret = randomSecret(), requirePkce = false } = body.client;
   const addOn = body.type === "add_on";
   const client: NewClient = {
     id,
@@ -134,28 +106,11 @@ async function create(c: AppContext): Promise<Response> {
     scopes: [],
     skillId: body.id,
     skillIds: [],
-    authMethods: settings.authMethods ?? BOTH_METHODS,
-    requirePkce: addOn || (settings.requirePkce ?? false),
-    rotateRefreshTokens: settings.rotateRefreshTokens ?? false,
-    issuerInResponse: settings.issuerInResponse ?? false,
+    requirePkce: addOn || requirePkce,
     clientCredentials: addOn,
   };
-  const content: SkillContent = {
-    id: body.id,
-    stage: body.stage,
-    type: body.type as SkillType,
-    name: body.name,
-    vendorId: body.vendorId ?? null,
-    scopes: body.scopes,
-    returnUrls: body.returnUrls,
-    extraRedirectUris: body.extraRedirectUris,
-  };
-  const outcome = await insertSkill(rt, content, body, client, {
-    kind: "skill_created",
-    clientId: id,
-    details: body.id,
-  });
-  switch (outcome) {
+  const audit = { kind: "skill_created", clientId: id, details: body.id };
+  switch (await insertSkill(rt, content, body, client, audit)) {
     case "skill_exists":
       return problem("conflict", `${body.id} is registered already.`);
     case "client_exists":
@@ -167,45 +122,39 @@ async function create(c: AppContext): Promise<Response> {
   }
 }
 
+/** The skill as it is stored now. */
 async function shown(
   c: AppContext,
   id: string,
-  answer: { readonly secret?: string | undefined; readonly status?: 200 | 201; readonly more?: object } = {},
+  also: { readonly secret?: string; readonly status?: 200 | 201; readonly more?: object } = {},
 ): Promise<Response> {
   const { db } = c.var.runtime;
   const skill = await readSkill(db, id);
   const client = skill && (await readClient(db, skill.clientId));
   if (!skill || !client) return problem("skill_not_found");
-  return json(c, { ...skillView(skill, client, answer.secret), ...answer.more }, answer.status);
+  return json(c, { ...skillView(skill, client, also.secret), ...also.more }, also.status);
 }
-
-function joined(...lists: readonly (readonly string[])[]): string[] {
-  return [...new Set(lists.flat())];
-}
-
-const skillPosition = z.string();
 
 async function list(c: AppContext): Promise<Response> {
   const query = queryOf(c, z.strictObject(pageQuery));
   if (query instanceof Response) return query;
-  const after = positionOf(query.cursor, skillPosition);
+  const after = positionOf(query.cursor, z.string());
   if (after instanceof Response) return after;
   const { db } = c.var.runtime;
   const skills = await listSkills(db, { after, limit: query.limit + 1 });
-  const rows = await readClients(
-    db,
-    skills.map((skill) => skill.clientId),
+  const clientIds = skills.map((skill) => skill.clientId);
+  const clients = new Map((await readClients(db, clientIds)).map((client) => [client.id, client]));
+  const rows = skills.flatMap((skill) => {
+    const client = clients.get(skill.clientId);
+    return client ? [{ skill, client }] : [];
+  });
+  const page = pageOf(
+    rows,
+    query.limit,
+    (row) => skillView(row.skill, row.client),
+    (row) => row.skill.id,
   );
-  const clients = new Map(rows.map((client) => [client.id, client]));
-  return json(
-    c,
-    pageOf(
-      skills.filter((skill) => clients.has(skill.clientId)),
-      query.limit,
-      (skill) => skillView(skill, clients.get(skill.clientId)!),
-      (skill) => skill.id,
-    ),
-  );
+  return json(c, page);
 }
 
 async function show(c: AppContext): Promise<Response> {
@@ -219,58 +168,45 @@ async function change(c: AppContext): Promise<Response> {
   if (found instanceof Response) return found;
   const raw = await rawJson(c);
   if (raw instanceof Response) return raw;
-  if (isFlashBriefing(raw.value)) return problem("account_linking_not_supported", FLASH_BRIEFING);
+  if (isFlashBriefing(raw.value)) return problem("account_linking_not_supported");
   const parsed = skillChangesSchema(rt.development).safeParse(raw.value);
   if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
   const body = parsed.data;
   const { skill, client } = found;
-  const scopes = body.scopes ?? skill.scopes;
-  if (listsReservedScope(scopes.map((scope) => scope.name)))
-    return problem("scope_reserved", "Only app clients may have the scope links.");
-  const type = (body.type ?? skill.type) as SkillType;
-  if (type === "add_on" && body.client.requirePkce === false) {
-    return problem("invalid_body", "client.requirePkce: must be true for an add_on");
-  }
-
-  const extra = body.extraRedirectUris ?? skill.extraRedirectUris;
-  const vendorId = body.vendorId === undefined ? skill.vendorId : body.vendorId;
-  const byHand = body.redirectUris ?? handWritten(skill, client);
-  if (vendorId === null && (body.redirectUris !== undefined || body.vendorId !== undefined)) {
-    const incomplete = incompleteRedirectUris(byHand, body.force);
-    if (incomplete) return incomplete;
-  }
-  const redirectUris = joined(vendorId === null ? [] : amazonRedirectUris(vendorId), byHand, extra);
-  const fault = ownCallback(c, redirectUris);
-  if (fault) return fault;
-
   const content: SkillContent = {
     id: skill.id,
     stage: body.stage ?? skill.stage,
-    type,
+    type: body.type ?? skill.type,
     name: body.name ?? skill.name,
-    vendorId,
-    scopes,
+    linking: body.linking ?? skill.linking,
+    vendorId: body.vendorId === undefined ? skill.vendorId : body.vendorId,
+    scopes: body.scopes ?? skill.scopes,
     returnUrls: body.returnUrls ?? skill.returnUrls,
-    extraRedirectUris: extra,
+    extraRedirectUris: body.extraRedirectUris ?? skill.extraRedirectUris,
   };
-  const settings = { redirectUris, requirePkce: type === "add_on" || (body.client.requirePkce ?? client.requirePkce) };
-  const written = await updateSkill(rt, content, body, settings, {
-    kind: "skill_changed",
-    clientId: client.id,
-    details: `${skill.id}: ${Object.keys(raw.value as object).join(", ")}`.slice(0, 300),
+  const byHand = body.redirectUris ?? givenByHand(skill, client);
+  const redirectUris = joined(amazonRedirectUris(content.vendorId), byHand, content.extraRedirectUris);
+  const addressesChanged = body.redirectUris !== undefined || body.vendorId !== undefined;
+  const refused = refusedSkill(rt.issuer, content, redirectUris, {
+    ...body,
+    byHand,
+    force: body.force || !addressesChanged,
   });
-  if (!written) return problem("skill_not_found");
+  if (refused) return refused;
+
+  const requirePkce = content.type === "add_on" || (body.client.requirePkce ?? client.requirePkce);
+  const changed = Object.keys(raw.value as object).join(", ");
+  const audit = { kind: "skill_changed", clientId: client.id, details: `${skill.id}: ${changed}`.slice(0, 300) };
+  const updated = await updateSkill(rt, content, body, { redirectUris, requirePkce }, audit);
+  if (!updated) return problem("skill_not_found");
   rt.caches.forgetClients();
   return shown(c, skill.id);
 }
 
-/** The redirect URIs that neither the vendor id nor the extra list accounts for: those given by hand. */
-function handWritten(skill: Skill, client: Client): string[] {
-  const accounted = new Set([
-    ...(skill.vendorId === null ? [] : amazonRedirectUris(skill.vendorId)),
-    ...skill.extraRedirectUris,
-  ]);
-  return client.redirectUris.filter((uri) => !accounted.has(uri));
+/** The redirect URIs that come neither from the vendor id nor from the extra list. */
+function givenByHand(skill: Skill, client: Client): string[] {
+  const others = new Set([...amazonRedirectUris(skill.vendorId), ...skill.extraRedirectUris]);
+  return client.redirectUris.filter((uri) => !others.has(uri));
 }
 
 async function remove(c: AppContext): Promise<Response> {
@@ -287,19 +223,15 @@ async function rotate(c: AppContext): Promise<Response> {
   if (found instanceof Response) return found;
   const body = await jsonBody(c, rotateSecretSchema, { emptyAsObject: true });
   if (body instanceof Response) return body;
+  const clientId = found.client.id;
   const secret = randomSecret();
   const previousExpiresAt = rt.now() + body.overlapSeconds * 1000;
-  await rotateClientSecret(
-    rt.db,
-    found.client.id,
-    { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
-    { kind: "client_secret_rotated", clientId: found.client.id },
-  );
+  const rotation = { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() };
+  if (!(await rotateClientSecret(rt.db, clientId, rotation, { kind: "client_secret_rotated", clientId }))) {
+    return problem("skill_not_found");
+  }
   rt.caches.forgetClients();
-  return shown(c, found.skill.id, {
-    secret,
-    more: { previousSecretExpiresAt: rfc3339(previousExpiresAt) },
-  });
+  return shown(c, found.skill.id, { secret, more: { previousSecretExpiresAt: rfc3339(previousExpiresAt) } });
 }
 
 async function linkingRequest(c: AppContext): Promise<Response> {

@@ -1,11 +1,11 @@
-// Which addresses may be registered: byte for byte what will be compared later, so nothing that a browser reads differently (R2, S7).
+// Which addresses may be registered. They are compared byte for byte later, so nothing that a browser reads differently.
 import { isLoopback } from "../env.ts";
 
 const MAX_LENGTH = 2048;
 /** Visible ASCII without the characters that URLs must not hold or that browsers rewrite (`\` becomes `/`). */
 const PLAIN = /^[\x21-\x7e]+$/;
 const REWRITTEN = /[\\"<>^`{|}*]/;
-/** Schemes that run code, read files or start other programs: never a way back into an app. */
+/** Schemes that run code, read files or start other programs: they never lead back into an app. */
 const NEVER_SCHEMES = new Set(
   "about,blob,chrome,content,data,file,filesystem,ftp,ftps,intent,jar,javascript,livescript,mailto,market,mhtml,mocha,ms-appx,res,resource,sms,tel,vbscript,view-source,ws,wss".split(
     ",",
@@ -13,17 +13,17 @@ const NEVER_SCHEMES = new Set(
 );
 
 export interface AddressRule {
-  /** Development: http on loopback hosts counts as well. */
+  /** Development: http on loopback hosts is allowed too. */
   readonly development: boolean;
-  /** Custom schemes that an app has claimed (`acme://linked`) count as well. */
+  /** Custom schemes that an app has claimed (`acme://linked`) are allowed too. */
   readonly deepLinks?: boolean;
 }
 
-/** What is wrong with an address for this use, as a phrase behind its field's name; undefined when nothing is. */
-export function addressFault(address: string, rule: AddressRule): string | undefined {
+/** The rule that an address breaks, as a phrase that follows the field's name; undefined when it may be registered. */
+export function addressError(address: string, rule: AddressRule): string | undefined {
   if (address.length > MAX_LENGTH) return `must have at most ${MAX_LENGTH} characters`;
   if (!PLAIN.test(address) || REWRITTEN.test(address)) {
-    return "must hold only characters that URLs may hold, written out, without wildcards";
+    return "must have only the characters of a URL, without wildcards";
   }
   if (address.includes("#")) return "must not have a fragment";
   const scheme = /^([a-z][a-z0-9+.-]*):\//.exec(address)?.[1];
@@ -43,18 +43,32 @@ export function addressFault(address: string, rule: AddressRule): string | undef
   return /^[a-z][a-z0-9+.-]*:\/\/?[^/]*@/.test(address) ? "must not name a user" : undefined;
 }
 
-const AMAZON_LINK_HOSTS = ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"] as const;
+/** Hosts of the redirect URIs that Alexa chooses from by the customer's marketplace: North America, Europe, Far East. */
+const MARKETPLACE_HOSTS = ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"];
+/** A fourth host of Amazon's that public set-ups register too. */
+const AMAZON_LINK_HOSTS = [...MARKETPLACE_HOSTS, "alexa.amazon.com"];
 
-/** The three redirect URIs that Alexa uses for a vendor id, by the customer's marketplace: North America, Europe, Far East (R1). */
-export function amazonRedirectUris(vendorId: string): string[] {
-  return AMAZON_LINK_HOSTS.map((host) => `https://${host}/api/skill/link/${vendorId}`);
+function linkUri(host: string, vendorId: string): string {
+  return `https://${host}/api/skill/link/${vendorId}`;
 }
 
-/** Which of Amazon's three redirect URIs are missing from a list made by hand, for every vendor id that occurs in it. */
+/** Amazon's redirect URIs of a vendor id; none without one. */
+export function amazonRedirectUris(vendorId: string | null): string[] {
+  return vendorId === null ? [] : AMAZON_LINK_HOSTS.map((host) => linkUri(host, vendorId));
+}
+
+/** Which redirect URIs of Alexa's three marketplaces are missing from a list, for every vendor id that occurs in it. */
 export function missingAmazonRedirectUris(redirectUris: readonly string[]): string[] {
   const pattern =
     /^https:\/\/(?:pitangui\.amazon\.com|layla\.amazon\.com|alexa\.amazon\.co\.jp)\/api\/skill\/link\/([A-Za-z0-9]+)$/;
   const vendorIds = new Set(redirectUris.flatMap((uri) => pattern.exec(uri)?.[1] ?? []));
   if (vendorIds.size === 0) vendorIds.add("{vendorId}");
-  return [...vendorIds].flatMap(amazonRedirectUris).filter((uri) => !redirectUris.includes(uri));
+  return [...vendorIds]
+    .flatMap((vendorId) => MARKETPLACE_HOSTS.map((host) => linkUri(host, vendorId)))
+    .filter((uri) => !redirectUris.includes(uri));
+}
+
+/** The first of these redirect URIs that is a callback of ours: only codes for the enablement call may be bound to it. */
+export function ownCallback(issuer: string, redirectUris: readonly string[]): string | undefined {
+  return redirectUris.find((uri) => uri === `${issuer}/link/callback` || uri === `${issuer}/app/callback`);
 }

@@ -60,7 +60,7 @@ async function authorizations(c: AppContext): Promise<Response> {
     return refusal(request);
   }
   if (request.kind === "redirect") {
-    const extras = { issuer: rt.issuer, fromApp: true };
+    const extras = { fromApp: true };
     rt.metrics.refused(request.target.client.id, request.error, request.target.redirectUri);
     return json(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });
   }

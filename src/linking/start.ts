@@ -4,9 +4,8 @@ import { randomId } from "../crypto/random.ts";
 import { appendToUri } from "../oauth/raw-query.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Session } from "../sign-in/session.ts";
-import type { Stage } from "../storage/attempts/attempts.ts";
 import { type Platform, type StartedAttempt, startAttempt } from "../storage/attempts/started.ts";
-import type { Skill } from "../storage/skills/skills.ts";
+import type { Skill, Stage } from "../storage/skills/skills.ts";
 import { codeChallengeOf, codeVerifierOf, hashOfState, type LinkingState } from "./state.ts";
 
 /** The permission to enable a skill for a customer and link the account. */

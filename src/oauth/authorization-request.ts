@@ -144,8 +144,6 @@ function checkScope(query: Query, client: Client): readonly string[] | undefined
 }
 
 export interface AnswerExtras {
-  /** The issuer, when this client wants `iss` (RFC 9207). */
-  readonly issuer?: string;
   /** Adds `source=app`: the answer comes from the company's app. */
   readonly fromApp?: boolean;
 }
@@ -154,7 +152,6 @@ function answerUri(target: AnswerTarget, first: readonly string[], extras: Answe
   return appendToUri(target.redirectUri, [
     ...first,
     ...(target.rawState === undefined ? [] : [`state=${target.rawState}`]),
-    ...(extras.issuer && target.client.issuerInResponse ? [`iss=${encodeURIComponent(extras.issuer)}`] : []),
     ...(extras.fromApp ? ["source=app"] : []),
   ]);
 }
@@ -169,7 +166,7 @@ export function errorUri(
   target: AnswerTarget,
   error: string,
   description: string | undefined,
-  extras: AnswerExtras,
+  extras: AnswerExtras = {},
 ): string {
   const described = description === undefined ? [] : [`error_description=${encodeURIComponent(description)}`];
   return answerUri(target, [`error=${error}`, ...described], extras);

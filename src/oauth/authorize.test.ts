@@ -172,13 +172,8 @@ describe("errors that belong to Alexa go back to Alexa", () => {
     }
   });
 
-  it("S2: iss is sent to the clients that want it, and only to them", async () => {
-    await seedSkill({ id: "with-iss", skillId: `${SKILL_ID}-2`, issuerInResponse: true });
+  it("S2: iss is not sent: the metadata does not announce it, and Alexa does not know it", async () => {
     const visitor = await signedIn(service);
-    const back = await visitor.submit(await visitor.open(`/authorize?${query({ client_id: "with-iss" })}`), {
-      decision: "allow",
-    });
-    expect(back.location).toContain(`&iss=${encodeURIComponent(ISSUER)}`);
     const plain = await visitor.submit(await visitor.open(`/authorize?${query()}`), { decision: "allow" });
     expect(plain.location).not.toContain("iss=");
   });

@@ -54,7 +54,7 @@ async function showAuthorize(c: AppContext): Promise<Response> {
   if (request.kind === "redirect") {
     rt.log.info("authorize_refused", { clientId: request.target.client.id, reason: request.error });
     rt.metrics.refused(request.target.client.id, request.error, request.target.redirectUri);
-    return seeOther(c, errorUri(request.target, request.error, request.description, { issuer: rt.issuer }));
+    return seeOther(c, errorUri(request.target, request.error, request.description));
   }
   const { client } = request;
   const start = (await openAttempt(rt, FLOW, await browserOf(c), attempt)) ?? newStart(request);
@@ -103,7 +103,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
   const request = await checkAuthorizationRequest(rt, query);
   if (request.kind === "page") return refusalPage(c, request, query);
   if (request.kind === "redirect") {
-    return seeOther(c, errorUri(request.target, request.error, request.description, { issuer: rt.issuer }));
+    return seeOther(c, errorUri(request.target, request.error, request.description));
   }
   const result = await decide(rt, {
     request,

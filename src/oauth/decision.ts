@@ -66,7 +66,7 @@ export async function decide(
     stateLength: request.rawState?.length ?? 0,
   });
   rt.metrics.count(result.decision === "allow" ? "code_issued" : "consent_denied", request.client.skillId);
-  const extras = { issuer: rt.issuer, fromApp: order.origin === "app" };
+  const extras = { fromApp: order.origin === "app" };
   return {
     redirectTo:
       result.decision === "allow"

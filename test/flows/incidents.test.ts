@@ -21,7 +21,7 @@ import {
   seedSkill,
   seedUser,
 } from "../support/seeds.ts";
-import { ISSUER, type Service, startService } from "../support/service.ts";
+import { type Service, startService } from "../support/service.ts";
 import { Visitor } from "../support/visitor.ts";
 
 const VERIFIER = "incidentVerifier-0123456789-abcdefghijklmnopqrst";
@@ -96,15 +96,6 @@ describe("redirects", () => {
       expect((await authorize({ redirect_uri: `${ALEXA_REDIRECT_URIS[0]}${more}` })).status).toBe(400);
     },
   );
-
-  // A client that talks to several servers was led to send one server's code to another.
-  it("mix-up: clients that ask for it get the issuer with code and error, and metadata names the same", async () => {
-    await seedSkill({ id: "with-iss", skillId: "amzn1.ask.skill.0001-test", issuerInResponse: true });
-    const response = await authorize({ client_id: "with-iss", scope: "unknown" });
-    expect(response.headers.get("location")).toContain(`&iss=${encodeURIComponent(ISSUER)}`);
-    const metadata = await json<{ issuer: string }>(await service.request("/.well-known/oauth-authorization-server"));
-    expect(metadata.issuer).toBe(ISSUER);
-  });
 });
 
 describe("PKCE downgrade, in each form", () => {

@@ -69,4 +69,5 @@ export const redirectUrisOf = (vendor: string) => [
   `https://pitangui.amazon.com/api/skill/link/${vendor}`,
   `https://layla.amazon.com/api/skill/link/${vendor}`,
   `https://alexa.amazon.co.jp/api/skill/link/${vendor}`,
+  `https://alexa.amazon.com/api/skill/link/${vendor}`,
 ];

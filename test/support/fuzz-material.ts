@@ -128,7 +128,7 @@ async function operate(recorder: Recorder): Promise<void> {
     returnUrls: [RETURN_URL],
     lwa: { clientId: "amzn1.application-oa2-client.fuzz", clientSecret: "obviously-fake-lwa-secret" },
     eventGateway: { clientId: "amzn1.application-oa2-client.fuzz2", clientSecret: "obviously-fake-event-secret" },
-    client: { id: ALEXA.id, secret: ALEXA.secret, authMethods: ["client_secret_basic", "client_secret_post"] },
+    client: { id: ALEXA.id, secret: ALEXA.secret },
   };
   const app = {
     id: "app-fuzz",

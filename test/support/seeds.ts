@@ -19,8 +19,6 @@ export const SERVICE_SECRET = "obviously-fake-secret-of-the-test-service";
 export interface ClientSeed {
   readonly id?: string;
   readonly requirePkce?: boolean;
-  readonly rotate?: boolean;
-  readonly issuerInResponse?: boolean;
   readonly secret?: string;
   readonly skillId?: string;
   readonly redirectUris?: readonly string[];
@@ -48,18 +46,15 @@ export async function seedSkill(seed: ClientSeed = {}): Promise<void> {
       START,
     ),
     env.DB.prepare(
-      `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, auth_methods, require_pkce,
-         rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
-       VALUES (?, 'alexa', 'Acme Home', ?, ?, '[]', ?, '[]', ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, require_pkce,
+         client_credentials, created_at, updated_at)
+       VALUES (?, 'alexa', 'Acme Home', ?, ?, '[]', ?, '[]', ?, ?, ?, ?)`,
     ).bind(
       seed.id ?? ALEXA_CLIENT,
       await sha256(seed.secret ?? ALEXA_SECRET),
       JSON.stringify(seed.redirectUris ?? ALEXA_REDIRECT_URIS),
       skillId,
-      JSON.stringify(["client_secret_basic", "client_secret_post"]),
       seed.requirePkce ? 1 : 0,
-      seed.rotate ? 1 : 0,
-      seed.issuerInResponse ? 1 : 0,
       seed.clientCredentials ? 1 : 0,
       START,
       START,
@@ -69,9 +64,9 @@ export async function seedSkill(seed: ClientSeed = {}): Promise<void> {
 
 /** The company's app (public) and its skill backend (confidential). */
 export async function seedAppAndService(skillIds: readonly string[] = [SKILL_ID]): Promise<void> {
-  const insert = `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_ids, auth_methods, require_pkce,
-    rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`;
+  const insert = `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_ids, require_pkce,
+    client_credentials, created_at, updated_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
   await env.DB.batch([
     env.DB.prepare(insert).bind(
       APP_CLIENT,
@@ -81,8 +76,6 @@ export async function seedAppAndService(skillIds: readonly string[] = [SKILL_ID]
       JSON.stringify([APP_REDIRECT_URI]),
       JSON.stringify(["links", "profile"]),
       "[]",
-      '["none"]',
-      1,
       1,
       0,
       START,
@@ -96,8 +89,6 @@ export async function seedAppAndService(skillIds: readonly string[] = [SKILL_ID]
       "[]",
       JSON.stringify(["catalog"]),
       JSON.stringify(skillIds),
-      '["client_secret_basic","client_secret_post"]',
-      0,
       0,
       1,
       START,

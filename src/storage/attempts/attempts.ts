@@ -1,8 +1,8 @@
 // Link attempts: one row each, from the first POST on, with the time of every step and a tagged reason when it fails.
 import { type Sql, sql, write } from "../sql.ts";
 
+export type { Stage } from "../skills/skills.ts";
 export type Flow = "alexa_app" | "app_to_app" | "website" | "app_authorize" | "oauth";
-export type Stage = "development" | "live";
 
 export const OUTCOMES = ["pending", "linked", "cancelled", "failed", "abandoned"] as const;
 export type Outcome = (typeof OUTCOMES)[number];

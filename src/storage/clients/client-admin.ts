@@ -12,11 +12,11 @@ export type NewClient = Omit<
 
 /** Inserts a client where `condition` holds and the id is not taken; returns its id then. */
 export function insertClientStatement(client: NewClient, now: number, condition: Sql): Sql {
-  return sql`INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, auth_methods, require_pkce,
-      rotate_refresh_tokens, issuer_in_response, client_credentials, created_at, updated_at)
+  return sql`INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, require_pkce,
+      client_credentials, created_at, updated_at)
     SELECT ${client.id}, ${client.kind}, ${client.name}, ${client.secretHash}, ${JSON.stringify(client.redirectUris)},
-      ${JSON.stringify(client.scopes)}, ${client.skillId}, ${JSON.stringify(client.skillIds)}, ${JSON.stringify(client.authMethods)},
-      ${client.requirePkce}, ${client.rotateRefreshTokens}, ${client.issuerInResponse}, ${client.clientCredentials}, ${now}, ${now}
+      ${JSON.stringify(client.scopes)}, ${client.skillId}, ${JSON.stringify(client.skillIds)},
+      ${client.requirePkce}, ${client.clientCredentials}, ${now}, ${now}
     WHERE ${condition} ON CONFLICT DO NOTHING RETURNING id`;
 }
 

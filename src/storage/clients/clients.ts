@@ -2,7 +2,6 @@
 import { decodeRow, readFirst, type Sql, sql } from "../sql.ts";
 
 export type ClientKind = "alexa" | "app" | "service";
-export type AuthMethod = "client_secret_basic" | "client_secret_post";
 
 export interface Client {
   readonly id: string;
@@ -19,10 +18,7 @@ export interface Client {
   readonly skillId: string | null;
   /** Skills whose tokens a `service` client may introspect. */
   readonly skillIds: readonly string[];
-  readonly authMethods: readonly AuthMethod[];
   readonly requirePkce: boolean;
-  readonly rotateRefreshTokens: boolean;
-  readonly issuerInResponse: boolean;
   readonly clientCredentials: boolean;
   readonly createdAt: number;
   /** Name of its skill, for pages. */
@@ -35,8 +31,7 @@ export interface Client {
 export const SELECT_CLIENT = sql`SELECT c.id, c.kind, c.name, c.secret_hash AS "secretHash", c.previous_secret_hash AS "previousSecretHash",
     c.previous_secret_expires_at AS "previousSecretExpiresAt", c.redirect_uris AS "redirectUris", c.skill_id AS "skillId",
     IIF(s.id IS NULL, c.scopes, (SELECT json_group_array(j.value ->> 'name') FROM json_each(s.scopes) j)) AS scopes,
-    c.skill_ids AS "skillIds", c.auth_methods AS "authMethods", c.require_pkce AS "requirePkce",
-    c.rotate_refresh_tokens AS "rotateRefreshTokens", c.issuer_in_response AS "issuerInResponse",
+    c.skill_ids AS "skillIds", c.require_pkce AS "requirePkce",
     c.client_credentials AS "clientCredentials", c.created_at AS "createdAt", s.name AS "skillName",
     (SELECT json_group_object(j.value ->> 'name', j.value -> 'descriptions') FROM json_each(s.scopes) j) AS "scopeTexts"
   FROM clients c LEFT JOIN skills s ON s.id = c.skill_id`;
@@ -49,8 +44,8 @@ export function clientStatement(id: string): Sql {
 /** A row of `SELECT_CLIENT`. Throws when a JSON column does not hold JSON. */
 export function clientFromRow(row: Record<string, unknown>): Client {
   return decodeRow<Client>(row, {
-    json: ["redirectUris", "scopes", "skillIds", "authMethods", "scopeTexts"],
-    flags: ["requirePkce", "rotateRefreshTokens", "issuerInResponse", "clientCredentials"],
+    json: ["redirectUris", "scopes", "skillIds", "scopeTexts"],
+    flags: ["requirePkce", "clientCredentials"],
   });
 }
 

@@ -64,9 +64,9 @@ export async function insertSkill(
   const [, inserted = [], , [found] = []] = await batch(
     rt.db,
     [
-      sql`INSERT INTO skills (id, stage, type, name, vendor_id, scopes, return_urls, extra_redirect_uris, lwa_client_id, lwa_client_secret,
-          event_client_id, event_client_secret, created_at, updated_at)
-        SELECT ${skill.id}, ${skill.stage}, ${skill.type}, ${skill.name}, ${skill.vendorId}, ${JSON.stringify(skill.scopes)},
+      sql`INSERT INTO skills (id, stage, type, name, linking, vendor_id, scopes, return_urls, extra_redirect_uris, lwa_client_id,
+          lwa_client_secret, event_client_id, event_client_secret, created_at, updated_at)
+        SELECT ${skill.id}, ${skill.stage}, ${skill.type}, ${skill.name}, ${skill.linking}, ${skill.vendorId}, ${JSON.stringify(skill.scopes)},
           ${JSON.stringify(skill.returnUrls)}, ${JSON.stringify(skill.extraRedirectUris)}, ${lwa?.clientId}, ${lwa?.sealedClientSecret},
           ${event?.clientId}, ${event?.sealedClientSecret}, ${now}, ${now}
         WHERE NOT EXISTS (SELECT 1 FROM clients WHERE id = ${client.id}) ON CONFLICT DO NOTHING`,
@@ -103,8 +103,8 @@ export async function updateSkill(
   const [updated = []] = await batch(
     rt.db,
     [
-      sql`UPDATE skills SET stage = ${skill.stage}, type = ${skill.type}, name = ${skill.name}, vendor_id = ${skill.vendorId},
-          scopes = ${JSON.stringify(skill.scopes)}, return_urls = ${JSON.stringify(skill.returnUrls)},
+      sql`UPDATE skills SET stage = ${skill.stage}, type = ${skill.type}, name = ${skill.name}, linking = ${skill.linking},
+          vendor_id = ${skill.vendorId}, scopes = ${JSON.stringify(skill.scopes)}, return_urls = ${JSON.stringify(skill.returnUrls)},
           extra_redirect_uris = ${JSON.stringify(skill.extraRedirectUris)}, updated_at = ${now}${lwaColumns}${eventColumns}
         WHERE id = ${skill.id} RETURNING id`,
       sql`UPDATE clients SET name = ${skill.name}, redirect_uris = ${JSON.stringify(client.redirectUris)},

@@ -1,6 +1,5 @@
 // Skills as Alexa knows them: one row each, with the sealed credentials we present to Amazon.
 import type { Keyring } from "../../crypto/keyring.ts";
-import type { Stage } from "../attempts/attempts.ts";
 import { decodeRow, readAll, readFirst, type Sql, sql } from "../sql.ts";
 
 export const SKILL_TYPES = [
@@ -14,6 +13,12 @@ export const SKILL_TYPES = [
   "add_on",
 ] as const;
 export type SkillType = (typeof SKILL_TYPES)[number];
+
+/** What an enablement call names: the skill in development, or the one in the store. */
+export type Stage = "development" | "live";
+
+/** Whether a customer must link the account to enable the skill. */
+export type Linking = "required" | "optional";
 
 export interface SkillScope {
   readonly name: string;
@@ -38,6 +43,8 @@ export interface Skill {
   readonly stage: Stage;
   readonly type: SkillType;
   readonly name: string;
+  /** null: as Amazon demands it for the type. */
+  readonly linking: Linking | null;
   readonly vendorId: string | null;
   readonly scopes: readonly SkillScope[];
   readonly returnUrls: readonly string[];
@@ -53,7 +60,7 @@ export interface Skill {
 }
 
 /** The columns of `Skill`; takes a WHERE on `s`. Decode the rows with `skillFromRow`. */
-const SELECT_SKILL = sql`SELECT s.id, s.stage, s.type, s.name, s.vendor_id AS "vendorId", s.scopes, s.return_urls AS "returnUrls",
+const SELECT_SKILL = sql`SELECT s.id, s.stage, s.type, s.name, s.linking, s.vendor_id AS "vendorId", s.scopes, s.return_urls AS "returnUrls",
     s.extra_redirect_uris AS "extraRedirectUris", c.id AS "clientId", s.created_at AS "createdAt", s.updated_at AS "updatedAt",
     IIF(s.lwa_client_secret IS NULL, NULL,
       json_object('clientId', s.lwa_client_id, 'sealedClientSecret', s.lwa_client_secret)) AS lwa,
