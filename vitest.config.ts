@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { build } from "esbuild";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
-import "./scripts/openapi.ts";
+import "./scripts/assets.ts";
 
 process.env.WRANGLER_LOG ??= "error";
 process.env.WRANGLER_SEND_METRICS ??= "false";

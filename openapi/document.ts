@@ -1,4 +1,4 @@
-// The OpenAPI document. `npm run openapi` writes it to assets/openapi.json, with the docs page beside it.
+// The OpenAPI document. `npm run assets` writes it to assets/openapi.json, with the docs page beside it.
 import type { OpenAPIV3_1 } from "openapi-types";
 import { ISSUER_PLACEHOLDER } from "../src/http/api-description.ts";
 import { alexa } from "./alexa.ts";

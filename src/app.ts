@@ -35,7 +35,7 @@ import { gatewayTokenRoutes } from "./skill-backend/gateway-token.ts";
 import { personalizationRoutes } from "./skill-backend/personalization.ts";
 import { reciprocalRoutes } from "./skill-backend/reciprocal.ts";
 import { StorageFault } from "./storage/d1.ts";
-import { messagesFor } from "./ui/messages.ts";
+import { loadMessages, messagesFor } from "./ui/messages.ts";
 import { renderErrorPage } from "./ui/page.tsx";
 
 const ROUTES = [
@@ -137,7 +137,10 @@ export function createService(
     c.set("runtime", rt);
     // The router treats `/token/` as `/token`; only the documented path exists.
     if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c as AppContext);
-    else await next();
+    else {
+      if (dialectOf(c.req.path) === "page") await loadMessages(c as AppContext);
+      await next();
+    }
     // After the handlers, so that responses they built themselves and those of the error boundary get them too.
     for (const [name, value] of SECURITY_HEADERS) c.res.headers.set(name, value);
   });

@@ -1,6 +1,7 @@
 // The account page, and the accounts behind it.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { LANGUAGES } from "../../test/support/languages.ts";
 import {
   exchange,
   json,
@@ -16,7 +17,6 @@ import { type Visitor, visit } from "../../test/support/visitor.ts";
 import { changeUser, createPasswordUser, findUsersByEmail, setPassword } from "../sign-in/accounts.ts";
 import { eraseUser } from "../storage/users/erasure.ts";
 import { readUser } from "../storage/users/users.ts";
-import { LANGUAGES } from "../ui/messages.ts";
 
 let service: Service;
 let userId: string;

@@ -15,7 +15,7 @@ import { currentSession, newSession, setSessionCookie } from "../sign-in/session
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
 import { readAccount } from "../storage/users/account.ts";
 import { recordPasswordChange } from "../storage/users/sign-ins.ts";
-import { messagesFor } from "../ui/messages.ts";
+import { messagesFor, waitInWords } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, Field, HiddenFields } from "../ui/parts.tsx";
 
@@ -90,7 +90,7 @@ async function renderForm(c: AppContext, userId: string, subject: string, error?
 
 async function postForm(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const { text } = messagesFor(c);
+  const { language, text } = messagesFor(c);
   const fields = await postedFields(c);
   if (fields instanceof Response) return fields;
   const browserHash = await browserOf(c);
@@ -114,7 +114,7 @@ async function postForm(c: AppContext): Promise<Response> {
   if ("outcome" in checked) {
     const seconds = checked.retryAfterSeconds;
     c.header("retry-after", String(seconds));
-    return again({ status: 429, field: "form", message: text.signInThrottled(seconds) });
+    return again({ status: 429, field: "form", message: text.signInThrottled(waitInWords(language, seconds)) });
   }
   if (checked.verdict === "wrong") return again({ status: 401, field: "current", message: text.currentPasswordWrong });
   const changed = await setPassword(rt, owner.user.id, password);

@@ -18,7 +18,7 @@ import { noteRefusal } from "../oauth/authorize-refusal.ts";
 import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import { decide } from "../oauth/decision.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { messagesFor } from "../ui/messages.ts";
+import { languageOf } from "../ui/messages.ts";
 
 const TICKET_LIFETIME_MS = 10 * 60 * 1000;
 const LARGEST_BODY_BYTES = 64 * 1024;
@@ -95,7 +95,7 @@ async function describe(
 ): Promise<Response> {
   const rt = c.var.runtime;
   const { client } = request;
-  const { language } = messagesFor(c);
+  const language = languageOf(c);
   const ticket = await sealJson(
     rt.keyring,
     "authorization-ticket",

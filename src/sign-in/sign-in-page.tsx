@@ -39,8 +39,9 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
     attempt: options.attempt ?? null,
     skillName: options.skillName ?? null,
   });
-  const title =
-    options.skillName === undefined ? text.signInTitle(brand) : text.signInTitleLinking(brand, options.skillName);
+  const { skillName } = options;
+  const linkingTitle = skillName === brand ? text.signInTitleLinkingBrand : text.signInTitleLinking;
+  const title = skillName === undefined ? text.signInTitle(brand) : linkingTitle(brand, skillName);
   // An unavailable provider is not an error of the fields.
   const errorId = options.error === undefined || options.email === undefined ? undefined : ERROR_ID;
   return renderPage(

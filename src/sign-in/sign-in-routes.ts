@@ -8,7 +8,7 @@ import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { endSession, signOutEverywhere } from "../storage/users/sessions.ts";
-import { messagesFor } from "../ui/messages.ts";
+import { messagesFor, waitInWords } from "../ui/messages.ts";
 import { safeContinueTo } from "./continue-to.ts";
 import { openEntry, signInOptionsOf } from "./entry.ts";
 import { redirectToProvider } from "./external-routes.ts";
@@ -33,7 +33,7 @@ async function showSignIn(c: AppContext): Promise<Response> {
 
 async function postSignIn(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const { text } = messagesFor(c);
+  const { language, text } = messagesFor(c);
   const fields = await postedFields(c);
   if (fields instanceof Response) return fields;
   const browserHash = await browserOf(c);
@@ -43,7 +43,11 @@ async function postSignIn(c: AppContext): Promise<Response> {
   // A cheap pre-check with a higher limit. The authoritative counters are in D1.
   if (!(await isWithinRateLimit(c.env.PAGE_LIMIT, `sign-in ${networkOf(c)}`))) {
     c.header("retry-after", String(RATE_LIMIT_PERIOD_SECONDS));
-    return renderSignIn(c, { ...again, status: 429, error: text.signInThrottled(RATE_LIMIT_PERIOD_SECONDS) });
+    return renderSignIn(c, {
+      ...again,
+      status: 429,
+      error: text.signInThrottled(waitInWords(language, RATE_LIMIT_PERIOD_SECONDS)),
+    });
   }
   const method = fields.get("method") ?? "password";
   const enabled = rt.config.signInMethods.some((one) => one === method);
@@ -62,7 +66,11 @@ async function postSignIn(c: AppContext): Promise<Response> {
   });
   if (result.outcome === "throttled") {
     c.header("retry-after", String(result.retryAfterSeconds));
-    return renderSignIn(c, { ...again, status: 429, error: text.signInThrottled(result.retryAfterSeconds) });
+    return renderSignIn(c, {
+      ...again,
+      status: 429,
+      error: text.signInThrottled(waitInWords(language, result.retryAfterSeconds)),
+    });
   }
   if (result.outcome === "rejected") return renderSignIn(c, { ...again, status: 401, error: text.signInWrong });
   await setSessionCookie(c, browserHash, result.session);

@@ -1,17 +1,12 @@
 // The language of a page: the visitor's `Accept-Language` decides; English is the fallback.
 import type { AppContext } from "../runtime.ts";
-import { de } from "./languages/de.ts";
 import { en, type Messages } from "./languages/en.ts";
-import { es } from "./languages/es.ts";
-import { fr } from "./languages/fr.ts";
-import { it } from "./languages/it.ts";
-import { ja } from "./languages/ja.ts";
-import { pt } from "./languages/pt.ts";
 
 export type { Messages };
 
-/** The texts of every language, by its code. */
-export const LANGUAGES: ReadonlyMap<string, Messages> = new Map(Object.entries({ en, de, es, fr, it, ja, pt }));
+/** Languages that the build writes to assets/languages, so that the Worker does not carry them. English is in the Worker. */
+const TRANSLATIONS: readonly string[] = ["de", "es", "fr", "it", "ja", "pt"];
+
 /** More language ranges than any browser sends; the rest is ignored. */
 const MAX_RANGES = 30;
 
@@ -30,12 +25,50 @@ export function wantedLanguages(header: string): string[] {
     .map(({ range }) => range);
 }
 
-/** The visitor's language, among those we have texts for, and its texts. */
-export function messagesFor(c: AppContext): { language: string; text: Messages } {
-  for (const range of wantedLanguages(c.req.header("accept-language") ?? "")) {
-    const language = range.split("-")[0] ?? "";
-    const text = LANGUAGES.get(language);
-    if (text) return { language, text };
+/** The visitor's language, among those we have texts for. */
+export function languageOf(c: AppContext): string {
+  const wanted = wantedLanguages(c.req.header("accept-language") ?? "").map((range) => range.split("-")[0] ?? "");
+  return wanted.find((language) => language === "en" || TRANSLATIONS.includes(language)) ?? "en";
+}
+
+/** Per isolate. */
+const loaded = new Map<string, Messages>([["en", en]]);
+
+/**
+ * Texts as the build wrote them, with their functions: a text that is a function in English has become a template, with
+ * `{0}` for the first parameter.
+ */
+function revive(english: unknown, built: unknown): unknown {
+  if (typeof english === "function") {
+    const template = String(built);
+    return (...values: string[]) => template.replace(/\{(\d)\}/g, (_, index: string) => values[Number(index)] ?? "");
   }
-  return { language: "en", text: en };
+  if (typeof english !== "object" || english === null || Array.isArray(english)) return built;
+  const texts = built as Record<string, unknown>;
+  return Object.fromEntries(Object.entries(english).map(([name, text]) => [name, revive(text, texts[name])]));
+}
+
+/** Loads the texts of the visitor's language before a page is rendered. If that fails, the page is in English. */
+export async function loadMessages(c: AppContext): Promise<void> {
+  const language = languageOf(c);
+  if (loaded.has(language)) return;
+  try {
+    const asset = await c.env.ASSETS.fetch(`https://assets.invalid/languages/${language}.json`);
+    loaded.set(language, revive(en, await asset.json()) as Messages);
+  } catch (error) {
+    c.var.runtime.log.warn("language_unavailable", { language, message: String(error).slice(0, 300) });
+  }
+}
+
+/** The visitor's language and its texts; English if they are not loaded. */
+export function messagesFor(c: AppContext): { language: string; text: Messages } {
+  const language = languageOf(c);
+  const text = loaded.get(language);
+  return text ? { language, text } : { language: "en", text: en };
+}
+
+/** A waiting time in words: `45 seconds`, `2 minutes`. */
+export function waitInWords(language: string, seconds: number): string {
+  const [value, unit] = seconds < 90 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(value);
 }

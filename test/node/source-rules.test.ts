@@ -3,21 +3,9 @@ import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 
 // What does not hold yet. Entries only leave these lists.
-const CLIMBING_IMPORTS: readonly string[] = [
-  "src/amazon/enablement.ts imports src/oauth/codes.ts",
-  ...["es", "fr", "it", "ja", "pt"].map((code) => `src/ui/languages/${code}.ts imports src/ui/messages.ts`),
-];
-const CIRCLES: readonly string[] = ["es", "fr", "it", "ja", "pt"].map(
-  (code) => `src/ui/languages/${code}.ts -> src/ui/messages.ts -> src/ui/languages/${code}.ts`,
-);
-const SQL_ELSEWHERE: readonly string[] = [
-  "src/admin/admin-guard.ts",
-  "src/oauth/bearer.ts",
-  "src/oauth/userinfo.ts",
-  "src/sign-in/accounts.ts",
-  "src/sign-in/password.ts",
-  "src/sign-in/session.ts",
-];
+const CLIMBING_IMPORTS: readonly string[] = [];
+const CIRCLES: readonly string[] = [];
+const SQL_ELSEWHERE: readonly string[] = ["src/admin/admin-guard.ts"];
 const LONG_FILES: readonly string[] = [
   "src/events/skill-events.test.ts",
   "src/linking/enable.test.ts",
@@ -28,13 +16,9 @@ const LONG_FILES: readonly string[] = [
   "src/oauth/token-refresh.test.ts",
   "test/support/fuzz-material.ts",
 ];
-const FOLDER_CIRCLES: readonly string[] = ["src/amazon -> src/oauth -> src/sign-in -> src/amazon"];
-const MOST_LINES = 17_000;
-const UNUSED: readonly string[] = [
-  "src/storage/d1.ts: sqlOf",
-  "src/storage/d1.ts: storageCall",
-  "src/linking/complete.ts: standing",
-];
+const FOLDER_CIRCLES: readonly string[] = [];
+const MOST_LINES = 16_000;
+const UNUSED: readonly string[] = ["src/storage/d1.ts: sqlOf", "src/storage/d1.ts: storageCall"];
 
 const without = (found: readonly string[], known: readonly string[]) => found.filter((one) => !known.includes(one));
 

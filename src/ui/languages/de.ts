@@ -102,8 +102,8 @@ export const de: Messages = {
   closePage: "Sie können diese Seite jetzt schließen.",
 
   signInTitle: (brand) => `Bei ${brand} anmelden`,
-  signInTitleLinking: (brand, skill) =>
-    brand === skill ? `Anmelden und ${skill} verknüpfen` : `Bei ${brand} anmelden und ${skill} verknüpfen`,
+  signInTitleLinking: (brand, skill) => `Bei ${brand} anmelden und ${skill} verknüpfen`,
+  signInTitleLinkingBrand: (brand) => `Anmelden und ${brand} verknüpfen`,
   signInLead: (brand) => `Melden Sie sich mit Ihrem Konto bei ${brand} an.`,
   signInLeadLinking: (brand) => `Verwenden Sie hier Ihr Konto bei ${brand}, nicht Ihr Amazon-Konto.`,
   signInLeadAmazon: (brand) => `${brand} meldet Sie mit Ihrem Amazon-Konto an.`,
@@ -121,10 +121,7 @@ export const de: Messages = {
   noAccountYet: "Konto anlegen",
   signInWrong: "E-Mail-Adresse oder Passwort ist falsch.",
   signInIncomplete: "Bitte geben Sie E-Mail-Adresse und Passwort ein.",
-  signInThrottled: (seconds) =>
-    seconds < 90
-      ? `Zu viele Versuche. Bitte warten Sie ${seconds} ${seconds === 1 ? "Sekunde" : "Sekunden"} und versuchen Sie es noch einmal.`
-      : `Zu viele Versuche. Bitte warten Sie ${Math.ceil(seconds / 60)} Minuten und versuchen Sie es noch einmal.`,
+  signInThrottled: (wait) => `Zu viele Versuche. Bitte warten Sie ${wait} und versuchen Sie es noch einmal.`,
   signedOut: "Sie sind abgemeldet.",
 
   passwordRule: "Mindestens 10 Zeichen. Alle Zeichen sind erlaubt.",

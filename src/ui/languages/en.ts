@@ -95,8 +95,8 @@ export const en = {
   closePage: "You can close this page now.",
 
   signInTitle: (brand: string) => `Sign in to ${brand}`,
-  signInTitleLinking: (brand: string, skill: string) =>
-    brand === skill ? `Sign in to link ${skill}` : `Sign in to ${brand} to link ${skill}`,
+  signInTitleLinking: (brand: string, skill: string) => `Sign in to ${brand} to link ${skill}`,
+  signInTitleLinkingBrand: (brand: string) => `Sign in to link ${brand}`,
   signInLead: (brand: string) => `Use your ${brand} account.`,
   signInLeadLinking: (brand: string) => `Use your ${brand} account here, not your Amazon account.`,
   signInLeadAmazon: (brand: string) => `${brand} uses your Amazon account to sign you in.`,
@@ -113,10 +113,7 @@ export const en = {
   noAccountYet: "Create an account",
   signInWrong: "Wrong email or password.",
   signInIncomplete: "Please enter your email address and your password.",
-  signInThrottled: (seconds: number) =>
-    seconds < 90
-      ? `Too many attempts. Please wait ${seconds} ${seconds === 1 ? "second" : "seconds"} and try again.`
-      : `Too many attempts. Please wait ${Math.ceil(seconds / 60)} minutes and try again.`,
+  signInThrottled: (wait: string) => `Too many attempts. Please wait ${wait} and try again.`,
   signedOut: "You are signed out.",
 
   passwordRule: "At least 10 characters. You can use any characters.",

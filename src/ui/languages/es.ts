@@ -96,8 +96,8 @@ export const es: Messages = {
   closePage: "Ya puedes cerrar esta página.",
 
   signInTitle: (brand) => `Inicia sesión en ${brand}`,
-  signInTitleLinking: (brand, skill) =>
-    brand === skill ? `Inicia sesión para vincular ${skill}` : `Inicia sesión en ${brand} para vincular ${skill}`,
+  signInTitleLinking: (brand, skill) => `Inicia sesión en ${brand} para vincular ${skill}`,
+  signInTitleLinkingBrand: (brand) => `Inicia sesión para vincular ${brand}`,
   signInLead: (brand) => `Usa tu cuenta de ${brand}.`,
   signInLeadLinking: (brand) => `Usa aquí tu cuenta de ${brand}, no tu cuenta de Amazon.`,
   signInLeadAmazon: (brand) => `${brand} usa tu cuenta de Amazon para iniciar sesión.`,
@@ -114,10 +114,7 @@ export const es: Messages = {
   noAccountYet: "Crear una cuenta",
   signInWrong: "El correo o la contraseña no son correctos.",
   signInIncomplete: "Escribe tu correo electrónico y tu contraseña.",
-  signInThrottled: (seconds) =>
-    seconds < 90
-      ? `Demasiados intentos. Espera ${seconds} ${seconds === 1 ? "segundo" : "segundos"} e inténtalo de nuevo.`
-      : `Demasiados intentos. Espera ${Math.ceil(seconds / 60)} minutos e inténtalo de nuevo.`,
+  signInThrottled: (wait) => `Demasiados intentos. Espera ${wait} e inténtalo de nuevo.`,
   signedOut: "Has cerrado la sesión.",
 
   passwordRule: "Al menos 10 caracteres. Puedes usar cualquiera.",

@@ -99,8 +99,8 @@ export const fr: Messages = {
   closePage: "Vous pouvez maintenant fermer cette page.",
 
   signInTitle: (brand) => `Se connecter à ${brand}`,
-  signInTitleLinking: (brand, skill) =>
-    brand === skill ? `Connectez-vous pour associer ${skill}` : `Connectez-vous à ${brand} pour associer ${skill}`,
+  signInTitleLinking: (brand, skill) => `Connectez-vous à ${brand} pour associer ${skill}`,
+  signInTitleLinkingBrand: (brand) => `Connectez-vous pour associer ${brand}`,
   signInLead: (brand) => `Utilisez votre compte ${brand}.`,
   signInLeadLinking: (brand) => `Utilisez ici votre compte ${brand}, et non votre compte Amazon.`,
   signInLeadAmazon: (brand) => `${brand} utilise votre compte Amazon pour vous connecter.`,
@@ -117,10 +117,7 @@ export const fr: Messages = {
   noAccountYet: "Créer un compte",
   signInWrong: "E-mail ou mot de passe incorrect.",
   signInIncomplete: "Veuillez saisir votre adresse e-mail et votre mot de passe.",
-  signInThrottled: (seconds) =>
-    seconds < 90
-      ? `Trop de tentatives. Patientez ${seconds} ${seconds === 1 ? "seconde" : "secondes"} et réessayez.`
-      : `Trop de tentatives. Patientez ${Math.ceil(seconds / 60)} minutes et réessayez.`,
+  signInThrottled: (wait) => `Trop de tentatives. Patientez ${wait} et réessayez.`,
   signedOut: "Vous êtes déconnecté.",
 
   passwordRule: "Au moins 10 caractères. Tous les caractères sont acceptés.",

@@ -93,8 +93,8 @@ export const it: Messages = {
   closePage: "Ora puoi chiudere questa pagina.",
 
   signInTitle: (brand) => `Accedi a ${brand}`,
-  signInTitleLinking: (brand, skill) =>
-    brand === skill ? `Accedi per collegare ${skill}` : `Accedi a ${brand} per collegare ${skill}`,
+  signInTitleLinking: (brand, skill) => `Accedi a ${brand} per collegare ${skill}`,
+  signInTitleLinkingBrand: (brand) => `Accedi per collegare ${brand}`,
   signInLead: (brand) => `Usa il tuo account ${brand}.`,
   signInLeadLinking: (brand) => `Usa qui il tuo account ${brand}, non il tuo account Amazon.`,
   signInLeadAmazon: (brand) => `${brand} usa il tuo account Amazon per farti accedere.`,
@@ -111,10 +111,7 @@ export const it: Messages = {
   noAccountYet: "Crea un account",
   signInWrong: "E-mail o password errata.",
   signInIncomplete: "Inserisci il tuo indirizzo e-mail e la password.",
-  signInThrottled: (seconds) =>
-    seconds < 90
-      ? `Troppi tentativi. Attendi ${seconds} ${seconds === 1 ? "secondo" : "secondi"} e riprova.`
-      : `Troppi tentativi. Attendi ${Math.ceil(seconds / 60)} minuti e riprova.`,
+  signInThrottled: (wait) => `Troppi tentativi. Attendi ${wait} e riprova.`,
   signedOut: "Sei uscito dall’account.",
 
   passwordRule: "Almeno 10 caratteri. Puoi usare qualsiasi carattere.",

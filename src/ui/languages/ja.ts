@@ -93,8 +93,8 @@ export const ja: Messages = {
   closePage: "このページを閉じてかまいません。",
 
   signInTitle: (brand) => `${brand}にサインイン`,
-  signInTitleLinking: (brand, skill) =>
-    brand === skill ? `サインインして${skill}をリンク` : `${brand}にサインインして${skill}をリンク`,
+  signInTitleLinking: (brand, skill) => `${brand}にサインインして${skill}をリンク`,
+  signInTitleLinkingBrand: (brand) => `サインインして${brand}をリンク`,
   signInLead: (brand) => `${brand}アカウントを使用してください。`,
   signInLeadLinking: (brand) => `Amazonアカウントではなく、${brand}アカウントを使用してください。`,
   signInLeadAmazon: (brand) => `${brand}では、Amazonアカウントでサインインします。`,
@@ -111,10 +111,7 @@ export const ja: Messages = {
   noAccountYet: "アカウントを作成",
   signInWrong: "メールアドレスまたはパスワードが違います。",
   signInIncomplete: "メールアドレスとパスワードを入力してください。",
-  signInThrottled: (seconds) =>
-    seconds < 90
-      ? `試行回数が多すぎます。${seconds}秒待ってからもう一度お試しください。`
-      : `試行回数が多すぎます。${Math.ceil(seconds / 60)}分待ってからもう一度お試しください。`,
+  signInThrottled: (wait) => `試行回数が多すぎます。${wait}待ってからもう一度お試しください。`,
   signedOut: "サインアウトしました。",
 
   passwordRule: "10文字以上。すべての文字を使えます。",

@@ -92,8 +92,8 @@ export const pt: Messages = {
   closePage: "Você já pode fechar esta página.",
 
   signInTitle: (brand) => `Entrar em ${brand}`,
-  signInTitleLinking: (brand, skill) =>
-    brand === skill ? `Entre para vincular ${skill}` : `Entre em ${brand} para vincular ${skill}`,
+  signInTitleLinking: (brand, skill) => `Entre em ${brand} para vincular ${skill}`,
+  signInTitleLinkingBrand: (brand) => `Entre para vincular ${brand}`,
   signInLead: (brand) => `Use sua conta ${brand}.`,
   signInLeadLinking: (brand) => `Use aqui sua conta ${brand}, não sua conta Amazon.`,
   signInLeadAmazon: (brand) => `${brand} usa sua conta Amazon para você entrar.`,
@@ -110,10 +110,7 @@ export const pt: Messages = {
   noAccountYet: "Criar uma conta",
   signInWrong: "E-mail ou senha incorretos.",
   signInIncomplete: "Digite seu e-mail e sua senha.",
-  signInThrottled: (seconds) =>
-    seconds < 90
-      ? `Muitas tentativas. Aguarde ${seconds} ${seconds === 1 ? "segundo" : "segundos"} e tente de novo.`
-      : `Muitas tentativas. Aguarde ${Math.ceil(seconds / 60)} minutos e tente de novo.`,
+  signInThrottled: (wait) => `Muitas tentativas. Aguarde ${wait} e tente de novo.`,
   signedOut: "Você saiu da sua conta.",
 
   passwordRule: "Pelo menos 10 caracteres. Você pode usar qualquer caractere.",

@@ -1,0 +1,57 @@
+// `npm run assets`: writes the static files that the Worker serves or reads, so that it does not carry them: the API
+// description from openapi/, and the translations. Wrangler runs it before every build ([build] in wrangler.toml), and
+// the tests import it.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const ASSETS = "assets";
+const LANGUAGES = "src/ui/languages";
+
+/** Leaves a file alone whose text stays the same: wrangler dev watches it. */
+function writeAsset(name: string, text: string): void {
+  const path = join(ASSETS, name);
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
+}
+
+const translations = readdirSync(LANGUAGES)
+  .filter((file) => file !== "en.ts")
+  .map((file) => file.slice(0, -".ts".length));
+
+/** Texts as JSON. Functions become templates, with `{0}` for the first parameter. */
+function templatesOf(texts: unknown): string {
+  return JSON.stringify(texts, (_, text) => (typeof text === "function" ? text("{0}", "{1}") : text));
+}
+
+const folder = mkdtempSync(join(tmpdir(), "openapi-"));
+const bundle = join(folder, "openapi.mjs");
+try {
+  // Node does not read JSX.
+  await build({
+    stdin: {
+      contents: [
+        'export * from "./openapi/document.ts"; export * from "./openapi/page.tsx";',
+        ...translations.map((code) => `export { ${code} } from "./${LANGUAGES}/${code}.ts";`),
+      ].join("\n"),
+      resolveDir: ".",
+    },
+    bundle: true,
+    outfile: bundle,
+    format: "esm",
+    platform: "node",
+    jsx: "automatic",
+    jsxImportSource: "hono/jsx",
+    logLevel: "error",
+  });
+  const { openApiDocument, docsPage, docsStyleSheet, ...built } = await import(pathToFileURL(bundle).href);
+  const document = openApiDocument();
+  mkdirSync(join(ASSETS, "languages"), { recursive: true });
+  for (const code of translations) writeAsset(`languages/${code}.json`, templatesOf(built[code]));
+  writeAsset("openapi.json", JSON.stringify(document));
+  writeAsset("docs.html", await docsPage(document));
+  writeAsset("docs.css", docsStyleSheet());
+} finally {
+  rmSync(folder, { recursive: true });
+}
