@@ -1,4 +1,4 @@
-// Access tokens: signed JWTs (RFC 9068) that anyone verifies by our key set; revocation shows where we are asked.
+// Access tokens: signed JWTs (RFC 9068), verified with our key set. Revocation shows in introspection and at our own endpoints.
 import { compactVerify, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
 import { utf8Decode } from "../crypto/encoding.ts";
@@ -8,7 +8,7 @@ import type { Runtime } from "../runtime.ts";
 import { currentSigner, recordedVerificationKey, SIGNING_ALGORITHM, type Signer, verificationKey } from "./keys.ts";
 
 const TOKEN_TYPE = "at+jwt";
-/** Longest value looked at; ours are under 800 characters. */
+/** Longest value that is parsed; ours are under 800 characters. */
 const LONGEST_TOKEN = 4096;
 
 export interface AccessTokenContent {
@@ -34,7 +34,7 @@ const claimsSchema = z.object({
 });
 export type AccessTokenClaims = z.infer<typeof claimsSchema>;
 
-/** A fresh access token of full life, and that life in seconds (T6). Asks storage for nothing when `signer` is given. */
+/** A fresh access token of full life, and that life in seconds. No storage call when `signer` is given. */
 export async function mintAccessToken(
   rt: Runtime,
   content: AccessTokenContent,
@@ -72,7 +72,7 @@ function keyIdOf(token: string): string | undefined {
 
 /**
  * The claims of an access token of ours: signature by a key of ours, ES256 only, type, issuer and time checked.
- * Undefined for anything else. Whether its grant still lives is the caller's question to D1.
+ * Undefined for anything else. Whether its grant is live is for the caller to check in D1.
  */
 export async function verifyAccessToken(rt: Runtime, token: string): Promise<AccessTokenClaims | undefined> {
   const kid = keyIdOf(token);
@@ -94,8 +94,8 @@ export async function verifyAccessToken(rt: Runtime, token: string): Promise<Acc
 }
 
 /**
- * The claims of an access token that we signed at any time: its life and its key's may have ended. It opens nothing, it only names a grant
- * (skill events bring tokens long after). One D1 read unless its key is cached.
+ * The claims of an access token that we signed at any time: the token and its key may have expired. It authorizes nothing, it only names a
+ * grant, as in skill events that come long after. One D1 read unless its key is cached.
  */
 export async function claimsOfEndedToken(rt: Runtime, token: string): Promise<AccessTokenClaims | undefined> {
   const kid = keyIdOf(token);

@@ -1,4 +1,4 @@
-// Query strings as they stand on the wire. `URLSearchParams` would re-encode what Amazon wants back byte for byte (B1, B2).
+// Query strings as they are on the wire. `URLSearchParams` would re-encode what Amazon expects back byte for byte.
 
 export interface RawParameter {
   /** Percent-encoded, exactly as sent. */

@@ -396,9 +396,9 @@ describe("storage round trips", () => {
         .bind(...Array.from({ length: parameters }, () => null))
         .all<{ detail: string }>();
       const scans = plan.results.map(({ detail }) => detail).filter((detail) => detail.startsWith("SCAN"));
-      // There are never more than a handful of signing keys.
+      // There are never more than a handful of signing keys; a virtual table is a JSON column of one row.
       expect(
-        scans.filter((detail) => !/^SCAN (signing_keys|CONSTANT ROW)/.test(detail)),
+        scans.filter((detail) => !/^SCAN (signing_keys|CONSTANT ROW|\w+ VIRTUAL TABLE)/.test(detail)),
         sql,
       ).toEqual([]);
     }
