@@ -50,7 +50,7 @@ export const ENABLEMENT_FAILURES = {
     specificity: 75,
     undecided: false,
     remedy:
-      "Alexa says linked, but never redeemed our code: the skill is linked with another account or server. Disable the skill in the Alexa app and link again.",
+      "Alexa reports a link but never redeemed our code: the skill is linked with another account or server. Disable the skill in the Alexa app and link again.",
   },
   enablement_conflict: {
     ...rejected,

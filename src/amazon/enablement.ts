@@ -1,6 +1,6 @@
 // Client of the Skill Enablement API (customer family): endpoint discovery, enable and link, status, disable.
 import * as z from "zod/mini";
-import { callForJson, type NoAnswer, type OutboundAnswer } from "../http/outbound.ts";
+import { callForJson, type NoResponse, type OutboundResponse } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Stage } from "../storage/attempts/attempts.ts";
@@ -17,7 +17,7 @@ export function regionOf(rt: Runtime, host: string): Region {
   return REGIONS[rt.config.amazon.apiHosts.indexOf(host)] ?? "NA";
 }
 
-const endpointsAnswer = z.object({ endpoints: z.array(z.string()).check(z.maxLength(20)) });
+const endpointsResponse = z.object({ endpoints: z.array(z.string()).check(z.maxLength(20)) });
 
 /**
  * The hosts to try for this customer, in order. Endpoint discovery names them; hosts that are not configured are dropped, since the token
@@ -25,18 +25,18 @@ const endpointsAnswer = z.object({ endpoints: z.array(z.string()).check(z.maxLen
  */
 export async function enablementHosts(rt: Runtime, accessToken: string, remembered: string | null): Promise<string[]> {
   const { apiUrl, apiHosts } = rt.config.amazon;
-  const answer = await callForJson(
+  const response = await callForJson(
     `${apiUrl}/v1/alexaApiEndpoint`,
     { headers: { authorization: bearer(accessToken), accept: "application/json" } },
     { timeoutMs: DISCOVERY_TIMEOUT_MS },
   );
-  const parsed = answer.answered && answer.status === 200 ? endpointsAnswer.safeParse(answer.json) : undefined;
+  const parsed = response.responded && response.status === 200 ? endpointsResponse.safeParse(response.json) : undefined;
   const named = new Set(parsed?.data?.endpoints.map(toHost) ?? []);
   const known = apiHosts.filter((host) => named.has(host));
   if (known.length === 0) {
     rt.log.warn("endpoint_discovery_failed", {
-      status: answer.answered ? answer.status : null,
-      reason: answer.answered ? (parsed?.success ? "unlisted" : "malformed") : answer.reason,
+      status: response.responded ? response.status : null,
+      reason: response.responded ? (parsed?.success ? "unlisted" : "malformed") : response.reason,
     });
   }
   return (known.length > 0 ? known : [...apiHosts]).toSorted(
@@ -77,7 +77,7 @@ export type LinkState =
   /** No usable response: nothing follows from it. */
   | { readonly state: "unknown" };
 
-const enablementAnswer = z.object({
+const enablementResponse = z.object({
   accountLink: tolerant(z.object({ status: z.string() })),
   user: tolerant(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })),
 });
@@ -89,7 +89,7 @@ export async function requestEnablement(
   request: EnablementRequest,
   timeoutMs = ENABLEMENT_TIMEOUT_MS,
 ): Promise<EnablementResult> {
-  const answer = await callForJson(
+  const response = await callForJson(
     enablementUrl(host, request.skillId),
     {
       method: "POST",
@@ -105,24 +105,24 @@ export async function requestEnablement(
     },
     { timeoutMs: atMost(ENABLEMENT_TIMEOUT_MS, timeoutMs) },
   );
-  const result = interpretEnablement(answer, request.stage);
+  const result = interpretEnablement(response, request.stage);
   if (!result.linked) {
     rt.log.warn("enablement_failed", {
       region: regionOf(rt, host),
       reason: result.reason,
-      status: answer.answered ? answer.status : null,
-      message: answer.answered ? messageOf(answer.json) : null,
+      status: response.responded ? response.status : null,
+      message: response.responded ? messageOf(response.json) : null,
     });
   }
   return result;
 }
 
-function interpretEnablement(answer: OutboundAnswer | NoAnswer, stage: Stage): EnablementResult {
-  if (!answer.answered) return { linked: false, reason: reasonWithoutAnswer(answer) };
-  if (answer.status < 200 || answer.status >= 300) {
-    return { linked: false, reason: reasonOfStatus(answer.status, stage), retryAfter: answer.retryAfter };
+function interpretEnablement(response: OutboundResponse | NoResponse, stage: Stage): EnablementResult {
+  if (!response.responded) return { linked: false, reason: reasonWithoutResponse(response) };
+  if (response.status < 200 || response.status >= 300) {
+    return { linked: false, reason: reasonOfStatus(response.status, stage), retryAfter: response.retryAfter };
   }
-  const parsed = enablementAnswer.safeParse(answer.json);
+  const parsed = enablementResponse.safeParse(response.json);
   if (!parsed.success) return { linked: false, reason: "enablement_malformed" };
   return isLinked(parsed.data)
     ? { linked: true, alexaUserId: parsed.data.user?.id ?? null }
@@ -135,12 +135,12 @@ function messageOf(json: unknown): string | null {
   return parsed.success ? parsed.data.message.slice(0, 200) : null;
 }
 
-function isLinked(answer: z.infer<typeof enablementAnswer>): boolean {
-  return answer.accountLink?.status.toUpperCase() === "LINKED";
+function isLinked(response: z.infer<typeof enablementResponse>): boolean {
+  return response.accountLink?.status.toUpperCase() === "LINKED";
 }
 
-function reasonWithoutAnswer(answer: NoAnswer): EnablementFailureReason {
-  switch (answer.reason) {
+function reasonWithoutResponse(response: NoResponse): EnablementFailureReason {
+  switch (response.reason) {
     case "timed_out":
       return "enablement_timed_out";
     case "unreachable":
@@ -185,16 +185,17 @@ export async function readEnablement(
   key: EnablementKey,
   timeoutMs = LOOK_TIMEOUT_MS,
 ): Promise<LinkState> {
-  const answer = await callForJson(
+  const response = await callForJson(
     enablementUrl(host, key.skillId),
     { headers: { authorization: bearer(key.accessToken), accept: "application/json" } },
     { timeoutMs: atMost(LOOK_TIMEOUT_MS, timeoutMs) },
   );
-  if (answer.answered && answer.status === 401) return { state: "not_linked" };
-  if (answer.answered && answer.status === 404) return { state: "not_found" };
-  const parsed = answer.answered && answer.status === 200 ? enablementAnswer.safeParse(answer.json) : undefined;
+  if (response.responded && response.status === 401) return { state: "not_linked" };
+  if (response.responded && response.status === 404) return { state: "not_found" };
+  const parsed =
+    response.responded && response.status === 200 ? enablementResponse.safeParse(response.json) : undefined;
   if (!parsed?.data?.accountLink) {
-    noteFailure(rt, "enablement_status_unknown", host, answer);
+    noteFailure(rt, "enablement_status_unknown", host, response);
     return { state: "unknown" };
   }
   return isLinked(parsed.data)
@@ -223,24 +224,25 @@ export async function findEnablement(
   );
 }
 
-/** Disables the skill for this customer, which also ends Amazon's tokens. True when it is disabled now or was already (401, or 404 everywhere). */
+/** Disables the skill for this customer, which also revokes Amazon's tokens. True when it is disabled now or was already (401, or 404 everywhere). */
 export async function disableEnablement(rt: Runtime, host: string, key: EnablementKey): Promise<boolean> {
   const first = await disableAt(rt, host, key);
   if (first !== "not_found") return first === "done";
   const others = await otherHosts(rt, host, key);
-  const ends = await Promise.all(others.map((other) => disableAt(rt, other, key)));
-  return ends.includes("done") || !ends.includes("failed");
+  const results = await Promise.all(others.map((other) => disableAt(rt, other, key)));
+  return results.includes("done") || !results.includes("failed");
 }
 
 async function disableAt(rt: Runtime, host: string, key: EnablementKey): Promise<"done" | "not_found" | "failed"> {
-  const answer = await callForJson(
+  const response = await callForJson(
     enablementUrl(host, key.skillId),
     { method: "DELETE", headers: { authorization: bearer(key.accessToken), accept: "application/json" } },
     { timeoutMs: ENABLEMENT_TIMEOUT_MS },
   );
-  if (answer.answered && answer.status === 404) return "not_found";
-  if (answer.answered && ((answer.status >= 200 && answer.status < 300) || answer.status === 401)) return "done";
-  noteFailure(rt, "disable_failed", host, answer);
+  if (response.responded && response.status === 404) return "not_found";
+  if (response.responded && ((response.status >= 200 && response.status < 300) || response.status === 401))
+    return "done";
+  noteFailure(rt, "disable_failed", host, response);
   return "failed";
 }
 
@@ -248,11 +250,11 @@ async function otherHosts(rt: Runtime, host: string, key: EnablementKey): Promis
   return (await enablementHosts(rt, key.accessToken, null)).filter((other) => other !== host);
 }
 
-function noteFailure(rt: Runtime, event: string, host: string, answer: OutboundAnswer | NoAnswer): void {
+function noteFailure(rt: Runtime, event: string, host: string, response: OutboundResponse | NoResponse): void {
   rt.log.warn(event, {
     region: regionOf(rt, host),
-    status: answer.answered ? answer.status : null,
-    reason: answer.answered ? null : answer.reason,
+    status: response.responded ? response.status : null,
+    reason: response.responded ? null : response.reason,
   });
 }
 

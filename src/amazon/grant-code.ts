@@ -64,13 +64,13 @@ export async function storeTokensOfCode(
   if (grant.codeHash === codeHash) return "stored";
   const credentials = await credentialsFor(rt, grant.skillId, use.purpose);
   if (!credentials) return "credentials_missing";
-  const answer = await exchangeGrantCode(rt, credentials, code);
-  if (answer.outcome === "unavailable") return "amazon_unavailable";
-  if (answer.outcome === "rejected") {
-    const storedByUs = answer.error === "invalid_grant" && (await storedMeanwhile(rt, grant, use.purpose, codeHash));
+  const response = await exchangeGrantCode(rt, credentials, code);
+  if (response.outcome === "unavailable") return "amazon_unavailable";
+  if (response.outcome === "rejected") {
+    const storedByUs = response.error === "invalid_grant" && (await storedMeanwhile(rt, grant, use.purpose, codeHash));
     return storedByUs ? "stored" : "code_rejected";
   }
-  const given = { grantId: grant.grantId, ...use, codeHash, tokens: answer.tokens };
+  const given = { grantId: grant.grantId, ...use, codeHash, tokens: response.tokens };
   return (await storeCodeTokens(rt.db, rt.keyring, given, rt.now())) ? "stored" : "grant_revoked";
 }
 

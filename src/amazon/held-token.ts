@@ -91,23 +91,23 @@ export async function freshToken(rt: Runtime, held: HeldTokens, marginMs = EXPIR
   };
   if (tokens.accessExpiresAt - marginMs > rt.now()) return present;
   const credentials = await credentialsFor(rt, held.skillId, held.purpose);
-  const answer = credentials && (await refreshAmazonTokens(rt, credentials, tokens.refreshToken));
-  if (answer?.outcome === "tokens") {
-    const { accessToken, accessExpiresAt } = answer.tokens;
-    const sealed = await sealTokens(rt.keyring, context, answer.tokens);
+  const response = credentials && (await refreshAmazonTokens(rt, credentials, tokens.refreshToken));
+  if (response?.outcome === "tokens") {
+    const { accessToken, accessExpiresAt } = response.tokens;
+    const sealed = await sealTokens(rt.keyring, context, response.tokens);
     const stored = await replaceTokens(rt.db, held, { sealed, accessExpiresAt }, rt.now());
     if (!stored) return (await replacedTokens(rt, held)) ?? { outcome: "refused" };
     return { outcome: "fresh", accessToken, expiresAt: accessExpiresAt, host: held.host, stored: sealed };
   }
-  if (answer?.outcome === "rejected" && answer.error === "invalid_grant") {
+  if (response?.outcome === "rejected" && response.error === "invalid_grant") {
     await new Promise((resolve) => setTimeout(resolve, PARALLEL_REFRESH_MS));
     const replaced = await replacedTokens(rt, held);
     if (replaced) return replaced;
     await forgetTokens(rt.db, held, "refresh_rejected", rt.now());
     return { outcome: "refused" };
   }
-  // Any other refusal (`invalid_client`, for instance) is an error in our configuration and says nothing about the customer.
-  if (answer?.outcome === "rejected") rt.log.alert("lwa_credentials_rejected", { skillId: held.skillId });
+  // Any other refusal (`invalid_client`, for instance) is an error in our configuration, not the customer's.
+  if (response?.outcome === "rejected") rt.log.alert("lwa_credentials_rejected", { skillId: held.skillId });
   return tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now() ? present : { outcome: "amazon_unavailable" };
 }
 

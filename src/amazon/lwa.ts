@@ -1,6 +1,6 @@
 // Login with Amazon's token endpoint, with a skill's LWA credentials.
 import * as z from "zod/mini";
-import { callForJson, type OutboundFaultReason } from "../http/outbound.ts";
+import { callForJson, type OutboundErrorReason } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AmazonTokens } from "../storage/amazon/amazon-tokens.ts";
 import type { LwaCredentials } from "../storage/skills/skills.ts";
@@ -21,8 +21,8 @@ export type LwaOutcome =
   /** Amazon refused; `error` is its error code, reduced to letters, digits and underscores. */
   | { readonly outcome: "rejected"; readonly error: string }
   /** No usable response. The same code or token may be presented again. */
-  | { readonly outcome: "unavailable"; readonly reason: LwaFaultReason; readonly retryAfter?: number | undefined };
-export type LwaFaultReason = OutboundFaultReason | "server_error" | "throttled" | "malformed";
+  | { readonly outcome: "unavailable"; readonly reason: LwaFailureReason; readonly retryAfter?: number | undefined };
+export type LwaFailureReason = OutboundErrorReason | "server_error" | "throttled" | "malformed";
 
 export const LWA_TIMEOUT_MS = 5000;
 /** An upper bound for what Amazon may respond. */
@@ -36,12 +36,12 @@ const lifetimeSeconds = z.union([
 ]);
 // Amazon's tokens have up to 2,048 bytes; the bounds only keep unexpected responses out of storage.
 const token = z.string().check(z.minLength(1), z.maxLength(8192));
-const tokenAnswer = z.object({
+const tokenResponse = z.object({
   access_token: token,
   refresh_token: z.optional(token),
   expires_in: lifetimeSeconds,
 });
-const errorAnswer = z.object({ error: z.string().check(z.minLength(1)) });
+const errorResponse = z.object({ error: z.string().check(z.minLength(1)) });
 
 /** Redeems Amazon's code (RFC 6749 §4.1.3, with the verifier in the body). Takes at most five seconds. */
 export function exchangeAmazonCode(
@@ -73,7 +73,7 @@ async function requestTokens(
   parameters: Readonly<Record<string, string>>,
   keptRefreshToken?: string,
 ): Promise<LwaOutcome> {
-  const answer = await callForJson(
+  const response = await callForJson(
     rt.config.amazon.tokenUrl,
     {
       method: "POST",
@@ -89,13 +89,13 @@ async function requestTokens(
     },
     { timeoutMs: LWA_TIMEOUT_MS },
   );
-  const outcome = interpret(rt, answer, keptRefreshToken);
+  const outcome = interpret(rt, response, keptRefreshToken);
   if (outcome.outcome !== "tokens") {
     rt.log.warn("lwa_failed", {
       grantType: parameters.grant_type ?? "",
       outcome: outcome.outcome,
       reason: outcome.outcome === "rejected" ? outcome.error : outcome.reason,
-      status: answer.answered ? answer.status : null,
+      status: response.responded ? response.status : null,
     });
   }
   return outcome;
@@ -103,15 +103,15 @@ async function requestTokens(
 
 function interpret(
   rt: Runtime,
-  answer: Awaited<ReturnType<typeof callForJson>>,
+  response: Awaited<ReturnType<typeof callForJson>>,
   keptRefreshToken: string | undefined,
 ): LwaOutcome {
-  if (!answer.answered) return { outcome: "unavailable", reason: answer.reason };
-  const { retryAfter } = answer;
-  if (answer.status >= 500) return { outcome: "unavailable", reason: "server_error", retryAfter };
-  if (answer.status === 429) return { outcome: "unavailable", reason: "throttled", retryAfter };
-  if (answer.status === 200) {
-    const parsed = tokenAnswer.safeParse(answer.json);
+  if (!response.responded) return { outcome: "unavailable", reason: response.reason };
+  const { retryAfter } = response;
+  if (response.status >= 500) return { outcome: "unavailable", reason: "server_error", retryAfter };
+  if (response.status === 429) return { outcome: "unavailable", reason: "throttled", retryAfter };
+  if (response.status === 200) {
+    const parsed = tokenResponse.safeParse(response.json);
     const refreshToken = parsed.data?.refresh_token ?? keptRefreshToken;
     if (!parsed.success || refreshToken === undefined) return { outcome: "unavailable", reason: "malformed" };
     return {
@@ -123,14 +123,14 @@ function interpret(
       },
     };
   }
-  const error = errorAnswer.safeParse(answer.json);
+  const error = errorResponse.safeParse(response.json);
   if (!error.success) return { outcome: "unavailable", reason: "malformed" };
   return { outcome: "rejected", error: error.data.error.replace(/[^A-Za-z0-9_]/g, "").slice(0, 40) || "unknown" };
 }
 
 export type FreshTokens =
   | { readonly outcome: "fresh"; readonly tokens: AmazonTokens; readonly refreshed: boolean }
-  /** Amazon has ended the tokens, for instance because the customer disabled the skill. */
+  /** Amazon has revoked the tokens, for instance because the customer disabled the skill. */
   | { readonly outcome: "gone" }
   | { readonly outcome: "unavailable" };
 
@@ -145,8 +145,8 @@ export async function freshAmazonTokens(
 ): Promise<FreshTokens> {
   if (tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now()) return { outcome: "fresh", tokens, refreshed: false };
   if (!credentials) return { outcome: "unavailable" };
-  const answer = await refreshAmazonTokens(rt, credentials, tokens.refreshToken);
-  if (answer.outcome === "tokens") return { outcome: "fresh", tokens: answer.tokens, refreshed: true };
-  // Any other refusal (`invalid_client`, for instance) is an error in our configuration and says nothing about the customer.
-  return { outcome: answer.outcome === "rejected" && answer.error === "invalid_grant" ? "gone" : "unavailable" };
+  const response = await refreshAmazonTokens(rt, credentials, tokens.refreshToken);
+  if (response.outcome === "tokens") return { outcome: "fresh", tokens: response.tokens, refreshed: true };
+  // Any other refusal (`invalid_client`, for instance) is an error in our configuration, not the customer's.
+  return { outcome: response.outcome === "rejected" && response.error === "invalid_grant" ? "gone" : "unavailable" };
 }

@@ -2,7 +2,7 @@
 import { verify } from "node:crypto";
 import type { Caches } from "../caches.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
-import { fetchOut, OutboundFault } from "../http/outbound.ts";
+import { fetchOut, OutboundError } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import { type ChainRefusal, checkChain, type SigningCertificate, trustAnchors } from "./certificate-chain.ts";
 import { certificateUrl } from "./certificate-url.ts";
@@ -77,7 +77,7 @@ async function fetchCertificate(rt: Runtime, url: string): Promise<SigningCertif
   try {
     response = await fetchOut(url, {}, CERTIFICATE_LIMITS);
   } catch (error) {
-    if (!(error instanceof OutboundFault)) throw error;
+    if (!(error instanceof OutboundError)) throw error;
     const transient = error.reason === "timed_out" || error.reason === "unreachable";
     return transient ? { verdict: "undecided" } : { verdict: "refused", reason: "certificate_not_found" };
   }

@@ -48,7 +48,7 @@ const envelope = z.object({
     type: text(200),
     requestId: text(200),
     timestamp,
-    /** When it happened, if Alexa says so: `timestamp` may be that of the delivery. */
+    /** When it happened, if Alexa sends it: `timestamp` may be that of the delivery. */
     eventCreationTime: tolerant(timestamp),
     body: tolerant(z.object({ accessToken: tolerant(z.string()) })),
   }),

@@ -1,41 +1,41 @@
-// The one way out (F2), and Login with Amazon's answers in all the forms they come in.
+// The one way out (F2), and every kind of response from Login with Amazon.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { jsonAnswer } from "../../test/support/amazon.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { startService } from "../../test/support/service.ts";
 import { exchangeAmazonCode, exchangeGrantCode, refreshAmazonTokens, toAmazonCode } from "../amazon/lwa.ts";
-import { callForJson, fetchOut, OutboundFault } from "./outbound.ts";
+import { callForJson, fetchOut, OutboundError } from "./outbound.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
 const URL_WITH_SECRET = "https://api.amazon.com/auth?token=secret-value";
 
-function answerWith(answer: (request: Request) => Response | Promise<Response>) {
-  return vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => answer(new Request(input, init)));
+function respondWith(respond: (request: Request) => Response | Promise<Response>) {
+  return vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => respond(new Request(input, init)));
 }
 
-async function faultOf(work: Promise<unknown>): Promise<OutboundFault> {
+async function errorOf(work: Promise<unknown>): Promise<OutboundError> {
   const error = await work.then(
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(error).toBeInstanceOf(OutboundFault);
-  return error as OutboundFault;
+  expect(error).toBeInstanceOf(OutboundError);
+  return error as OutboundError;
 }
 
 describe("F2: outbound calls", () => {
   it("never follow a redirect, and say only the host", async () => {
-    const spy = answerWith(() => new Response("x", { status: 302, headers: { location: "https://evil.test/" } }));
-    const fault = await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000 }));
-    expect(fault.reason).toBe("redirected");
-    expect(fault.message).toBe("redirected: api.amazon.com");
+    const spy = respondWith(() => new Response("x", { status: 302, headers: { location: "https://evil.test/" } }));
+    const error = await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000 }));
+    expect(error.reason).toBe("redirected");
+    expect(error.message).toBe("redirected: api.amazon.com");
     expect(spy).toHaveBeenCalledTimes(1);
     expect(spy.mock.calls[0]![0]).toHaveProperty("redirect", "manual");
   });
 
   it("send no cookie", async () => {
     let sent: Headers | undefined;
-    answerWith((request) => {
+    respondWith((request) => {
       sent = request.headers;
       return new Response("ok");
     });
@@ -44,27 +44,27 @@ describe("F2: outbound calls", () => {
     expect(sent?.get("authorization")).toBe("Bearer x");
   });
 
-  it("end when nobody answers, and when the body never ends", async () => {
-    answerWith(() => new Promise<Response>(() => {}));
-    expect((await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
-    answerWith(() => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })));
-    expect((await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
+  it("end when the server does not respond, and when the body never ends", async () => {
+    respondWith(() => new Promise<Response>(() => {}));
+    expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
+    respondWith(() => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })));
+    expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
   });
 
-  it("end when the answer is larger than expected", async () => {
-    answerWith(() => new Response("x".repeat(101)));
-    expect((await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000, maxBytes: 100 }))).reason).toBe("too_large");
-    answerWith(() => new Response("x".repeat(100)));
+  it("end when the response is larger than expected", async () => {
+    respondWith(() => new Response("x".repeat(101)));
+    expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000, maxBytes: 100 }))).reason).toBe("too_large");
+    respondWith(() => new Response("x".repeat(100)));
     expect(await (await fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000, maxBytes: 100 })).text()).toHaveLength(100);
   });
 
   it("name a broken connection", async () => {
-    answerWith(() => {
+    respondWith(() => {
       throw new TypeError("Network connection lost.");
     });
-    expect((await faultOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000 }))).reason).toBe("unreachable");
+    expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000 }))).reason).toBe("unreachable");
     expect(await callForJson(URL_WITH_SECRET, {}, { timeoutMs: 1000 })).toEqual({
-      answered: false,
+      responded: false,
       reason: "unreachable",
     });
   });
@@ -74,11 +74,11 @@ describe("F2: outbound calls", () => {
     ["nothing", () => new Response(null, { status: 204 }), undefined],
     ["no UTF-8", () => new Response(new Uint8Array([0x22, 0xff, 0x22])), undefined],
     ["JSON of any type", () => new Response('{"a":1}', { headers: { "content-type": "text/plain" } }), { a: 1 }],
-  ])("read %s without throwing", async (_, answer, json) => {
-    answerWith(answer);
+  ])("read %s without throwing", async (_, respond, json) => {
+    respondWith(respond);
     const result = await callForJson(URL_WITH_SECRET, {}, { timeoutMs: 1000 });
-    expect(result).toMatchObject({ answered: true });
-    expect(result.answered && result.json).toEqual(json);
+    expect(result).toMatchObject({ responded: true });
+    expect(result.responded && result.json).toEqual(json);
   });
 });
 
@@ -86,11 +86,11 @@ describe("Login with Amazon", () => {
   const credentials = { clientId: "amzn1.application-oa2-client.test", clientSecret: "obviously fake & odd=secret+" };
   const code = toAmazonCode("ANfake")!;
 
-  async function answered(body: unknown, status = 200) {
+  async function lwaResponds(body: unknown, status = 200) {
     const service = startService();
     const rt = await runtimeOf(service);
     const sent: { body: URLSearchParams; headers: Headers }[] = [];
-    answerWith(async (request) => {
+    respondWith(async (request) => {
       const bytes = await request.clone().arrayBuffer();
       sent.push({ body: new URLSearchParams(new TextDecoder().decode(bytes)), headers: request.headers });
       return jsonAnswer(body, status);
@@ -100,7 +100,7 @@ describe("Login with Amazon", () => {
 
   it("a wild expires_in still gives a time that a row takes", async () => {
     for (const lifetime of [0.00012345, 3600.1234567, 1e300]) {
-      const { rt } = await answered({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
+      const { rt } = await lwaResponds({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
       const outcome = await exchangeGrantCode(rt, credentials, toAmazonCode("ANfakeCode")!);
       expect(outcome).toMatchObject({ outcome: "tokens" });
       expect(outcome.outcome === "tokens" && Number.isSafeInteger(outcome.tokens.accessExpiresAt)).toBe(true);
@@ -108,7 +108,7 @@ describe("Login with Amazon", () => {
   });
 
   it.each([3600, "3600"])("takes expires_in as %o", async (lifetime) => {
-    const { rt, now } = await answered({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
+    const { rt, now } = await lwaResponds({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
     expect(
       await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "v" }),
     ).toEqual({
@@ -118,7 +118,7 @@ describe("Login with Amazon", () => {
   });
 
   it("sends the verifier in the body, and never a redirect URI with a grant code or a refresh", async () => {
-    const { rt, sent } = await answered({ access_token: "a", refresh_token: "r", expires_in: 1 });
+    const { rt, sent } = await lwaResponds({ access_token: "a", refresh_token: "r", expires_in: 1 });
     await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "verifier" });
     await exchangeGrantCode(rt, credentials, code);
     await refreshAmazonTokens(rt, credentials, "r1");
@@ -151,7 +151,7 @@ describe("Login with Amazon", () => {
     ["keeps the refresh token when none comes", {}, "r1"],
     ["takes the new one", { refresh_token: "r2" }, "r2"],
   ])("a refresh %s", async (_, more, expected) => {
-    const { rt } = await answered({ access_token: "a", expires_in: 60, ...more });
+    const { rt } = await lwaResponds({ access_token: "a", expires_in: 60, ...more });
     expect(await refreshAmazonTokens(rt, credentials, "r1")).toMatchObject({
       outcome: "tokens",
       tokens: { refreshToken: expected },
@@ -175,8 +175,8 @@ describe("Login with Amazon", () => {
     [200, { access_token: "a", expires_in: 60 }, { outcome: "unavailable", reason: "malformed" }],
     [500, { error: "ServerError" }, { outcome: "unavailable", reason: "server_error" }],
     [429, { error: "slow" }, { outcome: "unavailable", reason: "throttled" }],
-  ])("%i with %o is told apart", async (status, body, expected) => {
-    const { rt } = await answered(body, status);
+  ])("%i with %o is interpreted", async (status, body, expected) => {
+    const { rt } = await lwaResponds(body, status);
     expect(await exchangeGrantCode(rt, credentials, code)).toEqual(expected);
   });
 

@@ -2,7 +2,7 @@
 import { utf8Decode } from "../crypto/encoding.ts";
 import { parseJson, readBytes } from "./read.ts";
 
-export type OutboundFaultReason =
+export type OutboundErrorReason =
   /** No complete response within the time limit. */
   | "timed_out"
   /** Name, connection or TLS failed. */
@@ -13,11 +13,11 @@ export type OutboundFaultReason =
   | "too_large";
 
 /** A call without a usable response. The message names only the host, because URLs and bodies may contain secrets. */
-export class OutboundFault extends Error {
-  override readonly name = "OutboundFault";
-  readonly reason: OutboundFaultReason;
+export class OutboundError extends Error {
+  override readonly name = "OutboundError";
+  readonly reason: OutboundErrorReason;
 
-  constructor(reason: OutboundFaultReason, url: string) {
+  constructor(reason: OutboundErrorReason, url: string) {
     super(`${reason}: ${URL.canParse(url) ? new URL(url).host : "invalid URL"}`);
     this.reason = reason;
   }
@@ -35,7 +35,7 @@ const LONGEST_RETRY_AFTER = 3600;
 
 /**
  * `fetch` with limits, for our own calls and as the `fetch` of libraries. Resolves with a complete response of any status
- * except 3xx; otherwise rejects with `OutboundFault`.
+ * except 3xx; otherwise rejects with `OutboundError`.
  */
 export async function fetchOut(
   input: string | URL | Request,
@@ -46,16 +46,16 @@ export async function fetchOut(
   request.headers.delete("cookie");
   const time = AbortSignal.timeout(limits.timeoutMs);
   const timedOut = new Promise<never>((_, reject) => {
-    time.addEventListener("abort", () => reject(new OutboundFault("timed_out", request.url)), { once: true });
+    time.addEventListener("abort", () => reject(new OutboundError("timed_out", request.url)), { once: true });
   });
   // If the exchange wins the race, the later rejection must not count as unhandled.
   timedOut.catch(() => {});
   try {
     return await Promise.race([exchange(request, time, limits.maxBytes ?? DEFAULT_MAX_BYTES), timedOut]);
   } catch (error) {
-    if (error instanceof OutboundFault) throw error;
+    if (error instanceof OutboundError) throw error;
     const late = error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError");
-    throw new OutboundFault(late ? "timed_out" : "unreachable", request.url);
+    throw new OutboundError(late ? "timed_out" : "unreachable", request.url);
   }
 }
 
@@ -63,25 +63,25 @@ async function exchange(request: Request, signal: AbortSignal, maxBytes: number)
   const response = await fetch(request, { signal });
   if (response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
-    throw new OutboundFault("redirected", request.url);
+    throw new OutboundError("redirected", request.url);
   }
   const body = await readBytes(response, maxBytes);
-  if (body === undefined) throw new OutboundFault("too_large", request.url);
+  if (body === undefined) throw new OutboundError("too_large", request.url);
   const bodyless = response.status === 204 || response.status === 205;
   return new Response(bodyless ? null : body, { status: response.status, headers: response.headers });
 }
 
 /** A response of another server. `json` is undefined if the body is not JSON. */
-export interface OutboundAnswer {
-  readonly answered: true;
+export interface OutboundResponse {
+  readonly responded: true;
   readonly status: number;
   readonly json: unknown;
   /** Seconds of a `Retry-After` header, at most an hour. Dates are ignored: Amazon does not send them. */
   readonly retryAfter: number | undefined;
 }
-export interface NoAnswer {
-  readonly answered: false;
-  readonly reason: OutboundFaultReason;
+export interface NoResponse {
+  readonly responded: false;
+  readonly reason: OutboundErrorReason;
 }
 
 /** One call whose response should be JSON. Does not throw on failure: the result has the reason. */
@@ -89,19 +89,19 @@ export async function callForJson(
   url: string,
   init: RequestInit,
   limits: OutboundLimits,
-): Promise<OutboundAnswer | NoAnswer> {
+): Promise<OutboundResponse | NoResponse> {
   try {
     const response = await fetchOut(url, init, limits);
     const bytes = new Uint8Array(await response.arrayBuffer());
     const wait = response.headers.get("retry-after") ?? "";
     return {
-      answered: true,
+      responded: true,
       status: response.status,
       json: parseJson(utf8Decode(bytes)),
       retryAfter: /^\d{1,9}$/.test(wait) ? Math.min(Number(wait), LONGEST_RETRY_AFTER) : undefined,
     };
   } catch (error) {
-    if (error instanceof OutboundFault) return { answered: false, reason: error.reason };
+    if (error instanceof OutboundError) return { responded: false, reason: error.reason };
     throw error;
   }
 }

@@ -65,20 +65,20 @@ export async function enableAnywhere(
     ]);
     if (!holds) return { outcome: "lost" };
     const request = { accessToken, skillId, stage, redirectUri, code };
-    const answer = await requestEnablement(rt, host, request, until - rt.now() - LOOK_MS);
-    if (answer.linked) return { outcome: "linked", host, grantId, alexaUserId: answer.alexaUserId, byLook: false };
-    const rule = failureRule(answer.reason);
+    const response = await requestEnablement(rt, host, request, until - rt.now() - LOOK_MS);
+    if (response.linked) return { outcome: "linked", host, grantId, alexaUserId: response.alexaUserId, byLook: false };
+    const rule = failureRule(response.reason);
     if (rule.undecided) {
       const look = await readEnablement(rt, host, { accessToken, skillId }, until - rt.now());
       if (look.state === "linked") {
         return { outcome: "linked", host, grantId, alexaUserId: look.alexaUserId, byLook: true };
       }
     }
-    failures.push(answer.reason);
+    failures.push(response.reason);
     if (rule.stop) break;
-    if (answer.retryAfter !== undefined && rule.code === "enablement_unavailable") {
-      retryAfter = Math.max(retryAfter ?? 0, answer.retryAfter);
-      const pauseMs = answer.retryAfter * 1000;
+    if (response.retryAfter !== undefined && rule.code === "enablement_unavailable") {
+      retryAfter = Math.max(retryAfter ?? 0, response.retryAfter);
+      const pauseMs = response.retryAfter * 1000;
       if (index < hosts.length && pauseMs <= LONGEST_PAUSE_MS) queue.push({ host, notBefore: rt.now() + pauseMs });
     }
   }

@@ -165,7 +165,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
     case "skill_not_found":
     case "no_lwa_credentials":
     case "return_to_not_allowed":
-      // The skill was changed after the page was shown: the page says what is wrong now.
+      // The skill was changed after the page was shown: the page shows what is wrong now.
       return seeOther(c, page);
     case "started": {
       const forced = viaSchema.safeParse(c.req.query("via") ?? taken.fields.get("via")).data;

@@ -25,7 +25,7 @@ import { codeVerifierOf, type LinkingState } from "./state.ts";
 
 /** For all calls to Amazon of one run. */
 const RUN_BUDGET_MS = 30_000;
-/** Longer than a whole run with its storage calls. If an isolate dies, the attempt says `in_progress` until this is over. */
+/** Longer than a whole run with its storage calls. If an isolate dies, the attempt stays `in_progress` until this is over. */
 export const RUN_LIMIT_MS = 45_000;
 
 export interface TransientFailure {
@@ -82,16 +82,16 @@ async function link(rt: Runtime, run: Run, held: Held): Promise<RunOutcome> {
   const context = attemptTokensContext(attempt.id);
   if (attempt.amazonTokens !== null) held.tokens = await openTokens(rt.keyring, context, attempt.amazonTokens);
   if (!held.tokens) {
-    const answer = await exchangeAmazonCode(rt, credentials, {
+    const response = await exchangeAmazonCode(rt, credentials, {
       code: run.code,
       redirectUri: attempt.redirectUri,
       codeVerifier: await codeVerifierOf(rt, attempt.id, run.state),
     });
-    if (answer.outcome === "rejected") return fail(rt, run, `amazon_code_rejected_${answer.error}`);
-    if (answer.outcome === "unavailable")
-      return failTransiently(rt, run, "amazon_unavailable", held, answer.retryAfter);
-    held.tokens = answer.tokens;
-    const sealed = await sealTokens(rt.keyring, context, answer.tokens);
+    if (response.outcome === "rejected") return fail(rt, run, `amazon_code_rejected_${response.error}`);
+    if (response.outcome === "unavailable")
+      return failTransiently(rt, run, "amazon_unavailable", held, response.retryAfter);
+    held.tokens = response.tokens;
+    const sealed = await sealTokens(rt.keyring, context, response.tokens);
     if (!(await noteRunStep(rt.db, keyOf(run), "amazon_tokens_received", rt.now(), sealed))) return stop(rt, run);
   }
   const scope = skill.scopes.map(({ name }) => name).join(" ");

@@ -11,7 +11,7 @@ import { callbackUri, type ExternalAttempt, type ExternalOutcome, type ProviderR
 /** All security profiles of one developer get the same user ids from Amazon, so they share one issuer. */
 const ISSUER = "https://www.amazon.com";
 
-const profileAnswer = z.object({
+const profileSchema = z.object({
   user_id: z.string().check(z.minLength(1), z.maxLength(255)),
   email: tolerant(z.string().check(z.maxLength(320))),
   name: tolerant(z.string().check(z.maxLength(200))),
@@ -39,10 +39,10 @@ export async function amazonAuthorizationUrl(rt: Runtime, request: ProviderReque
 export async function amazonPerson(
   rt: Runtime,
   attempt: ExternalAttempt,
-  response: { readonly code: string },
+  callback: { readonly code: string },
 ): Promise<ExternalOutcome> {
   const credentials = rt.config.amazonSignIn;
-  const code = toAmazonCode(response.code);
+  const code = toAmazonCode(callback.code);
   if (!credentials || code === undefined) return { outcome: "refused", reason: "code_malformed" };
   const redirectUri = callbackUri(rt, "amazon");
   const exchanged = await exchangeAmazonCode(rt, credentials, {
@@ -53,9 +53,9 @@ export async function amazonPerson(
   if (exchanged.outcome === "unavailable") return { outcome: "unavailable" };
   if (exchanged.outcome === "rejected") return { outcome: "refused", reason: `amazon_${exchanged.error}` };
   const headers = { authorization: `Bearer ${exchanged.tokens.accessToken}`, accept: "application/json" };
-  const answer = await callForJson(rt.config.amazon.profileUrl, { headers }, { timeoutMs: LWA_TIMEOUT_MS });
-  if (!answer.answered || answer.status >= 500 || answer.status === 429) return { outcome: "unavailable" };
-  const profile = answer.status === 200 ? profileAnswer.safeParse(answer.json) : undefined;
+  const response = await callForJson(rt.config.amazon.profileUrl, { headers }, { timeoutMs: LWA_TIMEOUT_MS });
+  if (!response.responded || response.status >= 500 || response.status === 429) return { outcome: "unavailable" };
+  const profile = response.status === 200 ? profileSchema.safeParse(response.json) : undefined;
   if (!profile?.success) return { outcome: "refused", reason: "profile_unreadable" };
   const email = normalizeEmail(profile.data.email ?? "");
   const name = profile.data.name?.replace(/\p{Cc}/gu, " ").trim();

@@ -55,10 +55,10 @@ async function receiveCallback(c: AppContext, method: ExternalMethod): Promise<R
   const rt = c.var.runtime;
   if (!rt.config.signInMethods.includes(method)) return c.notFound() as Response | Promise<Response>;
   const { text } = messagesFor(c);
-  const answer = new URL(c.req.url).searchParams;
-  const repeated = ["state", "code", "error", "iss"].some((name) => answer.getAll(name).length > 1);
+  const params = new URL(c.req.url).searchParams;
+  const repeated = ["state", "code", "error", "iss"].some((name) => params.getAll(name).length > 1);
   const browserHash = await browserOf(c);
-  const attempt = repeated ? "forged" : await takeAttempt(rt, method, browserHash, answer.get("state") ?? "");
+  const attempt = repeated ? "forged" : await takeAttempt(rt, method, browserHash, params.get("state") ?? "");
   if (typeof attempt === "string") return renderUnusableForm(c, attempt);
   const { entry } = attempt;
   const name = providerName(c, method);
@@ -67,18 +67,18 @@ async function receiveCallback(c: AppContext, method: ExternalMethod): Promise<R
     if (entry.attempt) await recordStep(rt.db, entry.attempt, "sign_in_failed", rt.now(), { browserHash });
     return renderSignIn(c, { ...signInOptionsOf(entry), ...(page.error ? { status: 401 } : {}), ...page });
   };
-  const error = answer.get("error");
+  const error = params.get("error");
   if (error === "access_denied") return failed(error, { notice: text.signInCancelled(name) });
-  const code = answer.get("code");
+  const code = params.get("code");
   if (error !== null || !code) {
     // The provider's words go to the log only: a crafted link must not be able to put text on our page.
-    return failed(`answer_${(error ?? "empty").replace(/[^a-z_]/g, "").slice(0, 40)}`, {
+    return failed(`provider_error_${(error ?? "empty").replace(/[^a-z_]/g, "").slice(0, 40)}`, {
       error: text.providerRefused(name),
     });
   }
   const result =
     method === "oidc"
-      ? await oidcPerson(rt, attempt, { code, iss: answer.get("iss") })
+      ? await oidcPerson(rt, attempt, { code, iss: params.get("iss") })
       : await amazonPerson(rt, attempt, { code });
   if (result.outcome === "unavailable") return unavailable(c, method, entry);
   if (result.outcome === "refused") return failed(result.reason, { error: text.providerRefused(name) });

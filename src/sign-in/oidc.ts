@@ -3,7 +3,7 @@ import * as oauth from "oauth4webapi";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import type { OidcConfig } from "../env.ts";
-import { callForJson, fetchOut, OutboundFault } from "../http/outbound.ts";
+import { callForJson, fetchOut, OutboundError } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
@@ -95,7 +95,7 @@ export async function oidcPerson(
     const parameters = oauth.validateAuthResponse(as, client, query, oauth.skipStateCheck);
     const authentication = clientAuthentication(provider);
     if (!authentication) return { outcome: "refused", reason: "client_authentication_unsupported" };
-    const answer = await oauth.authorizationCodeGrantRequest(
+    const tokenResponse = await oauth.authorizationCodeGrantRequest(
       as,
       client,
       authentication,
@@ -104,8 +104,8 @@ export async function oidcPerson(
       attempt.codeVerifier,
       requestOptions(provider),
     );
-    if (answer.status >= 500 || answer.status === 429) return { outcome: "unavailable" };
-    const tokens = await oauth.processAuthorizationCodeResponse(as, client, answer, {
+    if (tokenResponse.status >= 500 || tokenResponse.status === 429) return { outcome: "unavailable" };
+    const tokens = await oauth.processAuthorizationCodeResponse(as, client, tokenResponse, {
       expectedNonce: attempt.nonce,
       requireIdToken: true,
     });
@@ -182,7 +182,7 @@ function requestOptions({ oidc }: UsableProvider) {
 }
 
 function outcomeOfError(rt: Runtime, error: unknown): ExternalOutcome {
-  if (error instanceof OutboundFault) return { outcome: "unavailable" };
+  if (error instanceof OutboundError) return { outcome: "unavailable" };
   if (error instanceof oauth.ResponseBodyError || error instanceof oauth.WWWAuthenticateChallengeError) {
     // 401: our client id or secret is wrong, so the operator must act.
     const log = error.status === 401 ? rt.log.alert : rt.log.warn;
@@ -195,7 +195,7 @@ function outcomeOfError(rt: Runtime, error: unknown): ExternalOutcome {
     error instanceof oauth.UnsupportedOperationError
   ) {
     const code = "code" in error && typeof error.code === "string" ? error.code : "malformed";
-    return { outcome: "refused", reason: `provider_answer_${code.replace(/^OAUTH_/, "").toLowerCase()}` };
+    return { outcome: "refused", reason: `provider_response_${code.replace(/^OAUTH_/, "").toLowerCase()}` };
   }
   throw error;
 }
@@ -218,8 +218,8 @@ async function userinfo(
 ): Promise<Profile> {
   if (!metadata.userinfo_endpoint || accessToken === undefined) return {};
   const headers = { authorization: `Bearer ${accessToken}`, accept: "application/json" };
-  const answer = await callForJson(metadata.userinfo_endpoint, { headers }, PROVIDER_LIMITS);
-  if (!answer.answered || answer.status !== 200) return {};
-  const parsed = z.extend(profileClaims, { sub: z.literal(subject) }).safeParse(answer.json);
+  const response = await callForJson(metadata.userinfo_endpoint, { headers }, PROVIDER_LIMITS);
+  if (!response.responded || response.status !== 200) return {};
+  const parsed = z.extend(profileClaims, { sub: z.literal(subject) }).safeParse(response.json);
   return parsed.success ? parsed.data : {};
 }

@@ -141,6 +141,6 @@ export async function verifyProviderToken(
 }
 
 async function jsonFrom(address: string): Promise<unknown> {
-  const answer = await callForJson(address, { headers: { accept: "application/json" } }, PROVIDER_LIMITS);
-  return answer.answered && answer.status === 200 ? answer.json : undefined;
+  const response = await callForJson(address, { headers: { accept: "application/json" } }, PROVIDER_LIMITS);
+  return response.responded && response.status === 200 ? response.json : undefined;
 }

@@ -63,7 +63,7 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
   );
 }
 
-/** Says which account to use, so that nobody types Amazon's by mistake. */
+/** Tells the customer which account to use, so that they do not enter the password of their Amazon account. */
 function leadOf(rt: Runtime, text: Messages, linking: boolean): string {
   const brand = brandName(rt);
   const methods = rt.config.signInMethods;

@@ -128,17 +128,17 @@ type ProfileValue =
 async function readProfile(rt: Runtime, host: string, system: System, fields: readonly ProfileField[]) {
   const base = system.person ? "/v2/persons/~current/profile/" : "/v2/accounts/~current/settings/Profile.";
   const read = async (field: ProfileField): Promise<[ProfileField, ProfileValue]> => {
-    const answer = await callForJson(
+    const response = await callForJson(
       `${host}${base}${field}`,
       { headers: { authorization: `Bearer ${system.apiAccessToken}`, accept: "application/json" } },
       { timeoutMs: PROFILE_TIMEOUT_MS },
     );
-    if (answer.answered && answer.status === 204) return [field, { status: "empty" }];
-    if (answer.answered && [401, 403].includes(answer.status)) return [field, { status: "not_permitted" }];
-    if (answer.answered && answer.status === 200 && typeof answer.json === "string") {
-      return [field, { status: "known", value: answer.json }];
+    if (response.responded && response.status === 204) return [field, { status: "empty" }];
+    if (response.responded && [401, 403].includes(response.status)) return [field, { status: "not_permitted" }];
+    if (response.responded && response.status === 200 && typeof response.json === "string") {
+      return [field, { status: "known", value: response.json }];
     }
-    rt.log.warn("profile_unavailable", { field, status: answer.answered ? answer.status : answer.reason });
+    rt.log.warn("profile_unavailable", { field, status: response.responded ? response.status : response.reason });
     return [field, { status: "unavailable" }];
   };
   return Object.fromEntries(await Promise.all([...new Set(fields)].map(read)));

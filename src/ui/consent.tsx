@@ -9,7 +9,7 @@ import { ButtonRow, CheckedList, HiddenFields, LinkedPair } from "./parts.tsx";
 export interface ConsentOptions {
   /** The name of the skill, or of an app client. */
   readonly skillName: string;
-  /** The decision is for Alexa, and the page says so. False for the company's own apps. */
+  /** The decision is for Alexa, and the page states this. False for the company's own apps. */
   readonly toAlexa: boolean;
   /** E-mail or name of the signed-in account. */
   readonly accountLabel: string;

@@ -87,7 +87,7 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
   return c.html(html`<!doctype html>${page}`, options.status ?? 200);
 }
 
-/** A page that says what went wrong and what to do, with an error id for support. */
+/** A page that explains what went wrong and what to do, with an error id for support. */
 export function renderErrorPage(
   c: AppContext,
   options: {

@@ -2,7 +2,7 @@
 
 import { utf8 } from "../crypto/encoding.ts";
 import type { WebhookConfig } from "../env.ts";
-import { fetchOut, OutboundFault } from "../http/outbound.ts";
+import { fetchOut, OutboundError } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import {
   claimMessages,
@@ -95,7 +95,7 @@ async function send(webhook: WebhookConfig, message: OutboxMessage, now: number)
     const { status } = await fetchOut(webhook.url, { method: "POST", headers, body }, DELIVERY_LIMITS);
     return status >= 200 && status < 300 ? "delivered" : status;
   } catch (error) {
-    if (!(error instanceof OutboundFault)) throw error;
+    if (!(error instanceof OutboundError)) throw error;
     return error.reason;
   }
 }
