@@ -25,8 +25,8 @@ function templatesOf(texts: unknown): string {
   return JSON.stringify(texts, (_, text) => (typeof text === "function" ? text("{0}", "{1}") : text));
 }
 
-const folder = mkdtempSync(join(tmpdir(), "openapi-"));
-const bundle = join(folder, "openapi.mjs");
+const folder = mkdtempSync(join(tmpdir(), "assets-"));
+const bundle = join(folder, "assets.mjs");
 try {
   // Node does not read JSX.
   await build({

@@ -135,12 +135,10 @@ export function createService(
     }
     const rt = await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work));
     c.set("runtime", rt);
+    if (dialectOf(c.req.path) === "page") await loadMessages(c as AppContext);
     // The router treats `/token/` as `/token`; only the documented path exists.
     if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c as AppContext);
-    else {
-      if (dialectOf(c.req.path) === "page") await loadMessages(c as AppContext);
-      await next();
-    }
+    else await next();
     // After the handlers, so that responses they built themselves and those of the error boundary get them too.
     for (const [name, value] of SECURITY_HEADERS) c.res.headers.set(name, value);
   });

@@ -4,7 +4,7 @@ import { en, type Messages } from "./languages/en.ts";
 
 export type { Messages };
 
-/** Languages that the build writes to assets/languages, so that the Worker does not carry them. English is in the Worker. */
+/** The languages in assets/languages, which the build writes. English is in the bundle, as the fallback. */
 const TRANSLATIONS: readonly string[] = ["de", "es", "fr", "it", "ja", "pt"];
 
 /** More language ranges than any browser sends; the rest is ignored. */
@@ -31,13 +31,14 @@ export function languageOf(c: AppContext): string {
   return wanted.find((language) => language === "en" || TRANSLATIONS.includes(language)) ?? "en";
 }
 
-/** Per isolate. */
-const loaded = new Map<string, Messages>([["en", en]]);
-
 /**
- * Texts as the build wrote them, with their functions: a text that is a function in English has become a template, with
- * `{0}` for the first parameter.
+ * The texts of a translation, from the JSON that the build wrote. A text with parameters is a function in the source and
+ * a template in the JSON, with `{0}` for the first parameter.
  */
+export function textsFrom(json: unknown): Messages {
+  return revive(en, json) as Messages;
+}
+
 function revive(english: unknown, built: unknown): unknown {
   if (typeof english === "function") {
     const template = String(built);
@@ -48,13 +49,17 @@ function revive(english: unknown, built: unknown): unknown {
   return Object.fromEntries(Object.entries(english).map(([name, text]) => [name, revive(text, texts[name])]));
 }
 
-/** Loads the texts of the visitor's language before a page is rendered. If that fails, the page is in English. */
+/** The translations that this isolate has loaded, by language code. A deployment starts new isolates. */
+export const loaded = new Map<string, Messages>();
+
+/** Loads the texts of the visitor's language, once per isolate. If that fails, the page is in English. */
 export async function loadMessages(c: AppContext): Promise<void> {
   const language = languageOf(c);
-  if (loaded.has(language)) return;
+  if (language === "en" || loaded.has(language)) return;
   try {
     const asset = await c.env.ASSETS.fetch(`https://assets.invalid/languages/${language}.json`);
-    loaded.set(language, revive(en, await asset.json()) as Messages);
+    if (!asset.ok) throw new Error(`HTTP ${asset.status}`);
+    loaded.set(language, textsFrom(await asset.json()));
   } catch (error) {
     c.var.runtime.log.warn("language_unavailable", { language, message: String(error).slice(0, 300) });
   }
@@ -70,5 +75,7 @@ export function messagesFor(c: AppContext): { language: string; text: Messages }
 /** A waiting time in words: `45 seconds`, `2 minutes`. */
 export function waitInWords(language: string, seconds: number): string {
   const [value, unit] = seconds < 90 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
-  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(value);
+  const words = new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(value);
+  // Intl puts a space before Japanese units; the texts have none.
+  return language === "ja" ? words.replace(" ", "") : words;
 }

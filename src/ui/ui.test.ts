@@ -1,11 +1,13 @@
 // What pages share: readable colours for any brand, and languages by weight.
+import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { LANGUAGES } from "../../test/support/languages.ts";
-import { startService } from "../../test/support/service.ts";
+import { type Service, startService } from "../../test/support/service.ts";
 import { visit } from "../../test/support/visitor.ts";
 import { contrast, readableOn, textOn } from "./color.ts";
-import { wantedLanguages } from "./messages.ts";
+import { en } from "./languages/en.ts";
+import { loaded, textsFrom, waitInWords, wantedLanguages } from "./messages.ts";
 
 const color = fc.integer({ min: 0, max: 0xffffff }).map((value) => `#${value.toString(16).padStart(6, "0")}`);
 
@@ -53,16 +55,25 @@ describe("Accept-Language", () => {
 });
 
 describe("languages", () => {
-  /** Every text with its place; functions are called with values that must come back in them. */
-  function* textsOf(value: unknown, place = ""): Generator<[string, string, string[]]> {
-    if (typeof value === "string") yield [place, value, []];
-    else if (typeof value === "function") {
-      const given = ["«one»", "«two»"].slice(0, value.length);
+  beforeEach(() => loaded.clear());
+
+  /** Every text with its place; functions get values that must be in the text, as many as English has parameters. */
+  function* textsOf(value: unknown, english: unknown = en, place = ""): Generator<[string, string, string[]]> {
+    if (typeof english === "string") yield [place, value as string, []];
+    else if (typeof english === "function") {
+      const given = ["Acme {1}", "Öko"].slice(0, english.length);
       yield [place, (value as (...values: unknown[]) => string)(...given), given];
     } else {
-      for (const [name, one] of Object.entries(value as object)) yield* textsOf(one, `${place}.${name}`);
+      const texts = value as Record<string, unknown>;
+      for (const [name, one] of Object.entries(english as object)) {
+        yield* textsOf(texts[name], one, `${place}.${name}`);
+      }
     }
   }
+
+  const translations = [...LANGUAGES.keys()].filter((language) => language !== "en");
+  const ask = (service: Service, path: string, language: string) =>
+    service.request(path, { headers: { "accept-language": language } });
 
   it.each([...LANGUAGES.keys()])("%s has every text, with the values it is given", (language) => {
     for (const [place, text, given] of textsOf(LANGUAGES.get(language))) {
@@ -80,6 +91,74 @@ describe("languages", () => {
     expect(page.html).toContain(`<html lang="${language}"`);
     expect(page.html).toContain(LANGUAGES.get(language)?.signInButton);
     expect(page.headers.get("content-language")).toBe(language);
+  });
+
+  it.each(translations)("%s is built as it is written, with the values in their places", async (language) => {
+    const built = await env.ASSETS.fetch(`https://assets.invalid/languages/${language}.json`);
+    expect([...textsOf(textsFrom(await built.json()))]).toEqual([...textsOf(LANGUAGES.get(language))]);
+  });
+
+  it("are loaded once, by a page, and by nothing else", async () => {
+    const service = startService();
+    const paths: string[] = [];
+    service.env.ASSETS = {
+      ...env.ASSETS,
+      fetch: (url: string) => {
+        paths.push(new URL(url).pathname);
+        return env.ASSETS.fetch(url);
+      },
+    } as Fetcher;
+    for (const path of [
+      "/token",
+      "/introspect",
+      "/revoke",
+      "/userinfo",
+      "/api/authorizations",
+      "/api/links",
+      "/healthz",
+    ]) {
+      await ask(service, path, "de");
+    }
+    expect(paths).toEqual([]);
+    for (const language of ["en", "nl", "de", "de-AT", "de"]) await ask(service, "/sign-in", language);
+    expect(paths).toEqual(["/languages/de.json"]);
+  });
+
+  it.each([
+    ["missing", async () => new Response(null, { status: 404 })],
+    ["not JSON", async () => new Response("<!doctype html>")],
+    ["incomplete", async () => new Response("{}")],
+    ["out of reach", () => Promise.reject(new Error("assets are down"))],
+  ])("a page is in English while its translation is %s", async (_, fetch) => {
+    const service = startService();
+    service.env.ASSETS = { ...env.ASSETS, fetch } as Fetcher;
+    const english = await ask(service, "/sign-in", "fr");
+    expect(english.status).toBe(200);
+    expect(english.headers.get("content-language")).toBe("en");
+    expect(await english.text()).toContain(en.signInButton);
+    service.env.ASSETS = env.ASSETS;
+    expect((await ask(service, "/sign-in", "fr")).headers.get("content-language")).toBe("fr");
+  });
+
+  it("are no pages themselves", async () => {
+    const response = await ask(startService(), "/languages/de.json", "de");
+    expect(response.status).toBe(404);
+    expect(response.headers.get("content-type")).toMatch(/^text\/html/);
+  });
+
+  it.each([
+    ["en", 1, "1 second"],
+    ["en", 89, "89 seconds"],
+    ["en", 90, "2 minutes"],
+    ["de", 45, "45 Sekunden"],
+    ["es", 45, "45 segundos"],
+    ["fr", 1, "1\u00a0seconde"],
+    ["it", 900, "15 minuti"],
+    ["ja", 45, "45秒"],
+    ["ja", 900, "15分"],
+    ["pt", 1, "1 segundo"],
+  ])("%s: a wait of %d seconds is %s", (language, seconds, words) => {
+    expect(waitInWords(language, seconds)).toBe(words);
   });
 });
 
