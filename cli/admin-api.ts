@@ -1,4 +1,4 @@
-// The admin API of a running service, as the commands use it.
+// Client of the admin API of a running server.
 import { existsSync, readFileSync } from "node:fs";
 
 /** A message for the person at the terminal; no stack trace. */
@@ -23,7 +23,7 @@ export interface SkillView {
   };
 }
 
-/** What `GET …/account-linking-request` answers. */
+/** Response of `GET …/account-linking-request`. */
 export interface LinkingRequest {
   readonly accountLinkingRequest: {
     readonly authorizationUrl: string;
@@ -58,21 +58,24 @@ function localAdminToken(): string | undefined {
   return /^\s*ADMIN_TOKEN\s*=\s*["']?([^"'\s]+)/m.exec(readFileSync(".dev.vars", "utf8"))?.[1];
 }
 
-/** Where to call and with what: `--url`, and `ADMIN_TOKEN` from the environment; on this machine also from .dev.vars. */
+/**
+ * The server's origin from `--url`, and its admin token from the environment variable `ADMIN_TOKEN`. For a loopback
+ * address the token may also come from .dev.vars.
+ */
 export function serviceFrom(url: string, environment: NodeJS.ProcessEnv): Service {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || (parsed.protocol !== "https:" && parsed.protocol !== "http:")) {
-    throw new CommandError(`--url must be the service's address, such as https://link.example.com, not ${url}`);
+    throw new CommandError(`--url must be the server's address, such as https://link.example.com, not ${url}`);
   }
   if (parsed.protocol === "http:" && !isLoopback(parsed)) {
-    throw new CommandError("--url must be https: the admin token would travel in clear");
+    throw new CommandError("--url must be https: http would send the admin token unencrypted");
   }
   const adminToken = environment.ADMIN_TOKEN || (isLoopback(parsed) ? localAdminToken() : undefined);
-  if (!adminToken) throw new CommandError("Set ADMIN_TOKEN in the environment to the service's admin token.");
+  if (!adminToken) throw new CommandError("Set the environment variable ADMIN_TOKEN to the server's admin token.");
   return { origin: parsed.origin, adminToken };
 }
 
-/** One call. A problem document becomes a `CommandError` with its detail. */
+/** Calls the admin API. An error response becomes a `CommandError` with the problem document's detail. */
 export async function call<T>(service: Service, method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
   try {
@@ -87,20 +90,24 @@ export async function call<T>(service: Service, method: string, path: string, bo
     });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    throw new CommandError(`${service.origin} cannot be reached${cause}. Is it running? --url names another address.`);
+    throw new CommandError(
+      `Cannot reach ${service.origin}${cause}. Check that the server is running, or pass its address with --url.`,
+    );
   }
   const text = await response.text();
-  let answer: unknown;
+  let content: unknown;
   try {
-    answer = text === "" ? {} : JSON.parse(text);
+    content = text === "" ? {} : JSON.parse(text);
   } catch {
-    answer = undefined;
+    content = undefined;
   }
-  if (response.ok && answer !== undefined) return answer as T;
-  const { title, detail, code } = (answer ?? {}) as { title?: string; detail?: string; code?: string };
-  const said =
-    code === undefined ? "no answer of the admin API" : `${title}${detail === undefined ? "" : `. ${detail}`}`;
-  throw new CommandError(`${service.origin} answered ${response.status}: ${said}`);
+  if (response.ok && content !== undefined) return content as T;
+  const { title, detail, code } = (content ?? {}) as { title?: string; detail?: string; code?: string };
+  const reason =
+    code === undefined
+      ? "not a response of the admin API; check --url"
+      : `${title}${detail === undefined ? "" : `. ${detail}`}`;
+  throw new CommandError(`${service.origin} returned ${response.status}: ${reason}`);
 }
 
 /** The path of a skill. */

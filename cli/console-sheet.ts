@@ -1,4 +1,4 @@
-// What a person copies into the Alexa developer console, in the order of its Account Linking page.
+// The values to copy into the Alexa developer console, in the order of its Account Linking page.
 import type { LinkingRequest, SkillView } from "./admin-api.ts";
 
 const SCHEMES: Readonly<Record<string, string>> = {
@@ -11,7 +11,7 @@ function field(name: string, ...values: readonly string[]): string {
   return [`  ${`${name}:`.padEnd(34)}${first}`, ...others.map((value) => `${" ".repeat(36)}${value}`)].join("\n");
 }
 
-/** The sheet. `secret` is printed only when it was just made: it cannot be shown again. */
+/** `secret` is known only right after it was made: the server stores its hash and cannot show it again. */
 export function consoleSheet(skill: SkillView, request: LinkingRequest, secret: string | undefined): string {
   const r = request.accountLinkingRequest;
   const platforms = r.authorizationUrlsByPlatform ?? [];
@@ -23,7 +23,7 @@ export function consoleSheet(skill: SkillView, request: LinkingRequest, secret: 
     field("Your Web Authorization URI", r.authorizationUrl),
     field("Access Token URI", r.accessTokenUrl),
     field("Your Client ID", r.clientId),
-    field("Your Secret", secret ?? "(shown when it was made; rotate-secret makes a new one)"),
+    field("Your Secret", secret ?? "(shown only when it was made; rotate-secret makes a new one)"),
     field("Your Authentication Scheme", SCHEMES[r.accessTokenScheme] ?? r.accessTokenScheme),
     field("Scope", ...r.scopes),
     field("Domain List", ...(r.domains.length > 0 ? r.domains : ["(none)"])),
@@ -31,16 +31,19 @@ export function consoleSheet(skill: SkillView, request: LinkingRequest, secret: 
     field("PKCE", r.pkceConfiguration ? "on" : "off"),
     ...(r.reciprocalAccessTokenUrl ? [field("Reciprocal access token URI", r.reciprocalAccessTokenUrl)] : []),
     "",
-    "  Linking that starts in your app or on your website:",
+    "  For linking that starts in your app or on your website:",
     field("Your Redirect URLs", ...r.redirectUrls),
     ...(platforms.length > 0
       ? platforms.map((one) => field(`${one.platformType} app link`, one.platformAuthorizationUrl))
-      : [field("App links", "(set APPLE_APP_IDS and ANDROID_APPS at the service to offer them)")]),
+      : [field("App links", "(none; set APPLE_APP_IDS and ANDROID_APPS on the server to offer them)")]),
     ...(skill.lwa
       ? []
-      : ["  Then register that page's Alexa Client Id and Secret: npm run skill -- set --lwa-client-id …"]),
+      : [
+          "  Then register the Alexa Client Id and Secret that the page shows:",
+          `  LWA_CLIENT_SECRET=… npm run skill -- set --id ${skill.id} --lwa-client-id …`,
+        ]),
     "",
-    '  The console\'s list "Alexa Redirect URLs" must be among these, which the service accepts:',
+    '  The server accepts these redirect URIs. Every entry of the console\'s "Alexa Redirect URLs" must be among them:',
     ...skill.client.redirectUris.map((uri) => `    ${uri}`),
   ].join("\n");
 }

@@ -1,4 +1,4 @@
-// `npm run skill -- …`: registers skills at a running service and says what Amazon must know about it.
+// `npm run skill -- …`: registers skills at a running server and prints what to enter at Amazon.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -15,40 +15,56 @@ import { consoleSheet } from "./console-sheet.ts";
 
 const USAGE = `npm run skill -- <command> [options]
 
-  add                      register a skill, and get what to enter at Amazon
-  set                      change what is given of a registered skill
-  list                     show the registered skills
-  rotate-secret            make a new client secret; the old one works on for a while
+Commands
+  add                      register a skill and print what to enter at Amazon
+  set                      change a registered skill; what you leave out stays as it is
+  list                     list the registered skills
+  rotate-secret            make a new client secret; the old one keeps working for a while
   account-linking-request  print the JSON for SMAPI and ask-cli
 
-Where
-  --url URL                the running service (default http://localhost:8787, or PORT)
-  ADMIN_TOKEN              its admin token, from the environment; on this machine also from .dev.vars
+Server
+  --url URL                address of the running server
+                           (default: http://localhost and the port in PORT, else 8787)
+  ADMIN_TOKEN              its admin token, from the environment; for localhost also from .dev.vars
 
-Which skill
-  --id ID                  amzn1.ask.skill.…
-
-What (add, set)
-  --name NAME              what customers call it
+Skill (add, set)
+  --id ID                  skill id: amzn1.ask.skill.…
+  --name NAME              the name that customers see
   --stage STAGE            development (default) or live: the stage that linking from your app or website enables
-  --type TYPE              smart_home, video, meetings, education, custom, music, baby_activity, add_on
-  --vendor-id ID           the developer account's vendor id: letters and digits at the end of the
-                           console's "Alexa Redirect URLs". All three addresses follow from it
-  --scope NAME[=TEXT]      a scope, with what it allows in words for customers; repeat for more
-  --return-url URL         where your app or site takes the customer back; repeat for more
-  --extra-redirect-uri URL a further redirect URI; repeat for more
-  --client-id ID           a client id that Amazon knows already (add), its secret in CLIENT_SECRET
-  --require-pkce           refuse authorize requests without PKCE
-  --lwa-client-id ID       the console's "Alexa Client Id" for app-to-app linking; secret in LWA_CLIENT_SECRET
-  --event-client-id ID     the pair of "Send Alexa Events", when it is another; secret in EVENT_CLIENT_SECRET
-  --file FILE              all of it as JSON, as POST /api/admin/skills takes it; options win over the file
+  --type TYPE              smart_home, video, meetings, education, custom, music, baby_activity or add_on
+  --vendor-id ID           your developer account's vendor id: the letters and digits at the end of the console's
+                           "Alexa Redirect URLs". All four of Amazon's redirect URIs are derived from it
+  --scope NAME[=TEXT]      a scope; TEXT tells customers what it allows; repeat for more
+  --return-url URL         an address of your app or website to return to after linking; repeat for more
+  --extra-redirect-uri URL a redirect URI besides Amazon's; repeat for more
+  --client-id ID           add only: a client id that you have entered at Amazon already (default: a new one).
+                           Its secret comes from CLIENT_SECRET; without it a new secret is made
+  --require-pkce           refuse authorization requests without PKCE
+  --lwa-client-id ID       "Alexa Client Id" of the console's Account Linking page, for app-to-app linking.
+                           Its secret comes from LWA_CLIENT_SECRET
+  --event-client-id ID     client id of the console's "Send Alexa Events", if it is a different one.
+                           Its secret comes from EVENT_CLIENT_SECRET
+  --file FILE              read the skill from a JSON file with the fields of POST /api/admin/skills;
+                           options override the file
+
+Client secret (rotate-secret)
+  --id ID                  skill id
+  --overlap-seconds N      how long the old secret keeps working (default: 604800, seven days)
 
 Output
-  --out FILE               where to write the JSON for ask-cli (add: accountLinking.json)
-  --overlap-seconds N      how long the old secret works (rotate-secret; default seven days)
-  --json                   print answers as JSON
+  --out FILE               file for the ask-cli JSON (add, rotate-secret: default accountLinking.json;
+                           account-linking-request: default is the terminal)
+  --json                   print the server's response as JSON (add, set, list, rotate-secret)
 
-Secrets are read from the environment only: command lines are kept in histories.`;
+Secrets are read from the environment only, because shells keep command lines in their history.
+
+Examples
+  npm run skill -- add --id amzn1.ask.skill.1234 --name "Acme Home" --type smart_home \\
+    --vendor-id M2EXAMPLE --scope "devices:control=Control your devices" --return-url https://app.example.com/alexa
+  LWA_CLIENT_SECRET=… npm run skill -- set --id amzn1.ask.skill.1234 --lwa-client-id amzn1.application-oa2-client.…
+  ADMIN_TOKEN=… npm run skill -- list --url https://link.example.com
+  npm run skill -- rotate-secret --id amzn1.ask.skill.1234 --overlap-seconds 86400
+  CLIENT_SECRET=… npm run skill -- account-linking-request --id amzn1.ask.skill.1234 --out accountLinking.json`;
 
 const OPTIONS = {
   url: { type: "string" },
@@ -73,7 +89,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"];
 
-/** What a command works with; `print` gets one line or block at a time. */
+/** A command's input. `print` takes one line or block at a time. */
 interface Invocation {
   readonly service: Service;
   readonly values: Values;
@@ -89,7 +105,7 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<void
   "account-linking-request": printLinkingRequest,
 };
 
-/** Runs one command line. The exit code: 0 done, 1 refused or failed, 2 not understood. */
+/** Runs one command line and returns the exit code: 0 done, 1 failed, 2 usage error. */
 export async function run(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
@@ -101,7 +117,7 @@ export async function run(
   try {
     ({ values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true }));
   } catch (error) {
-    complain(`${error instanceof Error ? error.message : error}\nnpm run skill -- --help lists what there is.`);
+    complain(`${error instanceof Error ? error.message : error}\nFor commands and options: npm run skill -- --help`);
     return 2;
   }
   const [name, ...others] = positionals;
@@ -111,7 +127,7 @@ export async function run(
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command || others.length > 0) {
-    complain(`${command ? `Not understood: ${others.join(" ")}` : `No such command: ${name}`}\n\n${USAGE}`);
+    complain(`${command ? `Unexpected argument: ${others.join(" ")}` : `Unknown command: ${name}`}\n\n${USAGE}`);
     return 2;
   }
   try {
@@ -125,8 +141,10 @@ export async function run(
   }
 }
 
+const ID_REQUIRED = "--id is required: the skill's id, amzn1.ask.skill.…";
+
 function skillIdOf(values: Values): string {
-  if (values.id === undefined) throw new CommandError("--id is required: the skill's id, amzn1.ask.skill.…");
+  if (values.id === undefined) throw new CommandError(ID_REQUIRED);
   return values.id;
 }
 
@@ -138,7 +156,7 @@ function scopeOf(text: string): string | { name: string; descriptions: { en: str
 function pairOf(clientId: string | undefined, secretName: string, environment: NodeJS.ProcessEnv) {
   if (clientId === undefined) return undefined;
   const clientSecret = environment[secretName];
-  if (!clientSecret) throw new CommandError(`Set ${secretName} in the environment to the secret of ${clientId}.`);
+  if (!clientSecret) throw new CommandError(`Set the environment variable ${secretName} to the secret of ${clientId}.`);
   return { clientId, clientSecret };
 }
 
@@ -148,26 +166,26 @@ function readBody(file: string): Record<string, unknown> {
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed))
       return parsed as Record<string, unknown>;
   } catch (error) {
-    throw new CommandError(`${file} cannot be read as JSON: ${error instanceof Error ? error.message : error}`);
+    throw new CommandError(`Cannot read ${file} as JSON: ${error instanceof Error ? error.message : error}`);
   }
-  throw new CommandError(`${file} must hold one JSON object`);
+  throw new CommandError(`${file} must contain one JSON object`);
 }
 
-/** The body that options and `--file` describe; only what was given. */
+/** The request body from `--file` and the options. Fields that neither of them sets are left out. */
 function bodyFrom(values: Values, environment: NodeJS.ProcessEnv): Record<string, unknown> {
   const body: Record<string, unknown> = values.file === undefined ? {} : readBody(values.file);
-  const give = (field: string, value: unknown) => {
+  const setField = (field: string, value: unknown) => {
     if (value !== undefined) body[field] = value;
   };
-  give("name", values.name);
-  give("stage", values.stage);
-  give("type", values.type);
-  give("vendorId", values["vendor-id"]);
-  give("scopes", values.scope?.map(scopeOf));
-  give("returnUrls", values["return-url"]);
-  give("extraRedirectUris", values["extra-redirect-uri"]);
-  give("lwa", pairOf(values["lwa-client-id"], "LWA_CLIENT_SECRET", environment));
-  give("eventGateway", pairOf(values["event-client-id"], "EVENT_CLIENT_SECRET", environment));
+  setField("name", values.name);
+  setField("stage", values.stage);
+  setField("type", values.type);
+  setField("vendorId", values["vendor-id"]);
+  setField("scopes", values.scope?.map(scopeOf));
+  setField("returnUrls", values["return-url"]);
+  setField("extraRedirectUris", values["extra-redirect-uri"]);
+  setField("lwa", pairOf(values["lwa-client-id"], "LWA_CLIENT_SECRET", environment));
+  setField("eventGateway", pairOf(values["event-client-id"], "EVENT_CLIENT_SECRET", environment));
   const client = {
     ...(body.client as object | undefined),
     ...(values["client-id"] === undefined ? {} : { id: values["client-id"] }),
@@ -187,7 +205,7 @@ function withSecret(request: LinkingRequest, secret: string | undefined): Linkin
   return { accountLinkingRequest: { ...request.accountLinkingRequest, clientSecret: secret } };
 }
 
-/** Written anew, so that nobody else can read what an older file's mode would have let them. */
+/** Replaces the file, so that it is readable by its owner only, whatever the mode of an existing one was. */
 function writePrivately(file: string, content: object): void {
   rmSync(file, { force: true });
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: "wx" });
@@ -196,23 +214,23 @@ function writePrivately(file: string, content: object): void {
 function askLine(skillId: string, file: string): string {
   const line = `ask smapi update-account-linking-info -s ${skillId} -g development --account-linking-request "file:${file}"`;
   return [
-    "Or enter all of it at once, with Amazon's ask-cli:",
+    "Or send all of it at once with Amazon's ask-cli:",
     "",
     `  ${line}`,
     "",
-    "  Amazon accepts changes of the development stage only; certification copies them to the live stage.",
+    "  Amazon accepts changes to the development stage only; certification copies them to the live stage.",
   ].join("\n");
 }
 
 async function add({ service, values, environment, print }: Invocation): Promise<void> {
   const body = bodyFrom(values, environment);
   const id = values.id ?? body.id;
-  if (id === undefined) throw new CommandError("--id is required: the skill's id, amzn1.ask.skill.…");
+  if (id === undefined) throw new CommandError(ID_REQUIRED);
   const skill = await call<SkillView>(service, "POST", "/skills", { scopes: [], returnUrls: [], ...body, id });
   await printSecretSheet({ service, values, environment, print }, skill, "Registered");
 }
 
-/** Shows what to enter at Amazon with the secret that was just made, and keeps it in a file for ask-cli. */
+/** Prints what to enter at Amazon, with the secret that was just made, and writes the same to a file for ask-cli. */
 async function printSecretSheet(
   { service, values, print }: Invocation,
   skill: SkillView,
@@ -229,22 +247,23 @@ async function printSecretSheet(
   print(
     [
       `${done} ${skill.name} (${skill.id}) at ${service.origin}.`,
-      ...(skill.previousSecretExpiresAt ? [`The secret of before works until ${skill.previousSecretExpiresAt}.`] : []),
+      ...(skill.previousSecretExpiresAt ? [`The previous secret works until ${skill.previousSecretExpiresAt}.`] : []),
       "",
       consoleSheet(skill, request, secret),
       "",
       askLine(skill.id, file),
       "",
-      `${file} holds the secret, which is not shown again. Only you can read it; delete it when it is entered.`,
+      `${file} contains the secret, which is not shown again. Only you can read the file. Delete it once Amazon has it.`,
     ].join("\n"),
   );
 }
 
 async function set({ service, values, environment, print }: Invocation): Promise<void> {
-  if (values["client-id"] !== undefined) throw new CommandError("--client-id cannot be changed; add takes it.");
+  if (values["client-id"] !== undefined)
+    throw new CommandError("A client id cannot be changed. Use --client-id with add.");
   const { id: fileId, ...body } = bodyFrom(values, environment);
   const id = values.id ?? fileId;
-  if (typeof id !== "string") throw new CommandError("--id is required.");
+  if (typeof id !== "string") throw new CommandError(ID_REQUIRED);
   const skill = await call<SkillView>(service, "PATCH", skillPath(id), body);
   if (values.json) return print(JSON.stringify(skill, null, 2));
   print(
@@ -262,7 +281,7 @@ async function list({ service, values, print }: Invocation): Promise<void> {
     cursor = page.nextCursor;
   } while (cursor !== undefined);
   if (values.json) return print(JSON.stringify(skills, null, 2));
-  if (skills.length === 0) return print("No skill is registered yet: npm run skill -- add --help");
+  if (skills.length === 0) return print("No skill is registered yet. See: npm run skill -- --help");
   const rows = [
     ["SKILL", "STAGE", "TYPE", "NAME", "CLIENT ID", "APP-TO-APP"],
     ...skills.map((skill) => [
@@ -292,7 +311,7 @@ async function rotateSecret(invocation: Invocation): Promise<void> {
   const id = skillIdOf(values);
   const overlap = values["overlap-seconds"];
   if (overlap !== undefined && !/^\d{1,8}$/.test(overlap)) {
-    throw new CommandError("--overlap-seconds must be a whole number");
+    throw new CommandError("--overlap-seconds must be a whole number.");
   }
   const body = overlap === undefined ? {} : { overlapSeconds: Number(overlap) };
   const skill = await call<SkillView>(service, "POST", `${skillPath(id)}/rotate-secret`, body);
@@ -306,7 +325,7 @@ async function printLinkingRequest({ service, values, environment, print }: Invo
   writePrivately(values.out, request);
   const missing = environment.CLIENT_SECRET
     ? ""
-    : "\nPut the client secret in, or set CLIENT_SECRET and run this again.";
+    : "\nIt has a placeholder for the client secret: put the secret in, or set CLIENT_SECRET and run this again.";
   print(`Wrote ${values.out}.${missing}\n\n${askLine(id, values.out)}`);
 }
 

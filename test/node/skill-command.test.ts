@@ -1,4 +1,4 @@
-// `npm run skill`: against the service as deploy builds it.
+// `npm run skill` against the Worker as `wrangler deploy` builds it.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,7 +63,7 @@ function addition(more: string[] = []): string[] {
 const readJson = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Record<string, Record<string, unknown>>;
 
 describe("npm run skill", () => {
-  it("O2: add prints what the console asks for and writes the same for ask-cli, readable by its owner only", async () => {
+  it("O2: add prints the values for the console and writes them for ask-cli, readable by the owner only", async () => {
     const file = join(folder, "accountLinking.json");
     writeFileSync(file, "{}", { mode: 0o644 });
     const { code, out, errors } = await skill(addition());
@@ -81,34 +81,34 @@ describe("npm run skill", () => {
     for (const value of [request.clientId, request.clientSecret, request.authorizationUrl, request.accessTokenUrl]) {
       expect(out).toContain(value);
     }
-    for (const host of ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"]) {
+    for (const host of ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp", "alexa.amazon.com"]) {
       expect(out).toContain(`https://${host}/api/skill/link/M2EXAMPLEVENDOR`);
     }
     expect(out).toContain(`ask smapi update-account-linking-info -s ${SKILL_ID}-${counter} -g development`);
   });
 
-  it("set changes the stage that linking from the app enables; nothing is new at Amazon", async () => {
+  it("set changes the stage that linking from the app enables; nothing has to change at Amazon", async () => {
     await skill(addition(["--stage", "development"]));
     const changed = await skill(["set", "--id", `${SKILL_ID}-${counter}`, "--stage", "live", "--json"]);
     expect([changed.code, changed.errors]).toEqual([0, ""]);
     expect(JSON.parse(changed.out)).toMatchObject({ stage: "live", client: { id: expect.stringMatching(/^alexa-/) } });
     const again = await skill(addition(["--stage", "live"]));
-    expect([again.code, again.errors]).toEqual([1, expect.stringContaining("registered already")]);
+    expect([again.code, again.errors]).toEqual([1, expect.stringContaining("already registered")]);
   });
 
-  it("O2: what add wrote is what the running server accepts", async () => {
+  it("O2: the running server accepts what add wrote", async () => {
     await skill(addition());
     const { clientId, clientSecret, accessTokenUrl } = readJson(join(folder, "accountLinking.json"))
       .accountLinkingRequest as Record<string, string>;
-    const answer = await fetch(accessTokenUrl!, {
+    const response = await fetch(accessTokenUrl!, {
       method: "POST",
       headers: { authorization: `Basic ${btoa(`${clientId}:${clientSecret}`)}` },
       body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: "rt_unknown" }),
     });
-    expect([answer.status, ((await answer.json()) as { error: string }).error]).toEqual([400, "invalid_grant"]);
+    expect([response.status, ((await response.json()) as { error: string }).error]).toEqual([400, "invalid_grant"]);
   });
 
-  it("takes a skill from a file; options win over it", async () => {
+  it("takes a skill from a file; options override it", async () => {
     const file = join(folder, "skill.json");
     writeFileSync(
       file,
@@ -128,7 +128,7 @@ describe("npm run skill", () => {
     expect(JSON.parse(added.out)).toMatchObject({ name: "From the option", stage: "live", type: "custom" });
   });
 
-  it("set changes what is given; secrets come from the environment", async () => {
+  it("set changes only the given fields; secrets come from the environment", async () => {
     await skill(addition());
     const id = ["--id", `${SKILL_ID}-${counter}`];
     const refused = await skill(["set", ...id, "--lwa-client-id", "amzn1.application-oa2-client.example"]);
@@ -144,7 +144,7 @@ describe("npm run skill", () => {
     );
   });
 
-  it("rotate-secret shows the new one and until when the old one works", async () => {
+  it("rotate-secret prints the new secret and how long the old one works", async () => {
     await skill(addition());
     const file = join(folder, "accountLinking.json");
     const before = readJson(file).accountLinkingRequest!.clientSecret;
@@ -156,7 +156,7 @@ describe("npm run skill", () => {
     expect(rotated.out).toContain(after);
   });
 
-  it("account-linking-request prints plain JSON; the secret is put in when it is given", async () => {
+  it("account-linking-request prints plain JSON; CLIENT_SECRET fills in the secret", async () => {
     await skill(addition());
     const args = ["account-linking-request", "--id", `${SKILL_ID}-${counter}`];
     const plain = JSON.parse((await skill(args)).out) as { accountLinkingRequest: { clientSecret: string } };
@@ -165,28 +165,28 @@ describe("npm run skill", () => {
     expect(filled.accountLinkingRequest.clientSecret).toBe("the-secret-of-it");
   });
 
-  it("says what is wrong in one line, with the field that the server named", async () => {
+  it("prints what is wrong in one line, with the field that the server named", async () => {
     const wrong = await skill(addition(["--vendor-id", "not a vendor"]));
     expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining("vendorId")]);
     await skill(addition());
     const again = await skill(addition());
-    expect([again.code, again.errors]).toEqual([1, expect.stringContaining("registered already")]);
+    expect([again.code, again.errors]).toEqual([1, expect.stringContaining("already registered")]);
     const token = await skill(["list"], { ADMIN_TOKEN: "wrong-token-wrong-token-wrong-token" });
     expect([token.code, token.errors]).toEqual([1, expect.stringContaining("401")]);
     expect(token.errors).not.toContain("wrong-token");
   });
 
-  it("does not send the admin token in clear to another machine, nor anywhere without one", async () => {
+  it("does not send the admin token unencrypted to another machine, and refuses to run without one", async () => {
     for (const url of ["http://link.example.com", "ftp://link.example.com", "link.example.com"]) {
-      const answer = await skill(["list", "--url", url]);
-      expect([url, answer.code]).toEqual([url, 1]);
-      expect(answer.errors).toContain("--url must be");
+      const response = await skill(["list", "--url", url]);
+      expect([url, response.code]).toEqual([url, 1]);
+      expect(response.errors).toContain("--url must be");
     }
     const none = await skill(["list", "--url", "https://link.example.com"], { ADMIN_TOKEN: "" });
     expect([none.code, none.errors]).toEqual([1, expect.stringContaining("ADMIN_TOKEN")]);
   });
 
-  it("explains itself; what it does not know is exit code 2", async () => {
+  it("--help prints usage; unknown commands and options exit with code 2", async () => {
     const help = await skill(["--help"]);
     expect([help.code, help.out]).toEqual([0, expect.stringContaining("account-linking-request")]);
     for (const args of [[], ["remove"], ["list", "extra"], ["list", "--colour"], ["constructor"]]) {
