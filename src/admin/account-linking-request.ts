@@ -1,24 +1,24 @@
-// What Amazon must know about this server for one skill: the body of SMAPI's account-linking call.
+// The account linking configuration that Amazon needs for one skill: the body of SMAPI's account linking call.
 import type { Config } from "../env.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import type { Linking, Skill, SkillType } from "../storage/skills/skills.ts";
 
-/** In place of the secret, which is stored as a hash and cannot be shown again: the operator puts it in. */
+/** The secret is stored as a hash and cannot be shown again, so the operator fills it in. */
 const CLIENT_SECRET_PLACEHOLDER = "PUT-THE-CLIENT-SECRET-HERE";
 
 const MAX_DOMAINS = 15;
 
-/** Whether Amazon demands account linking before a skill of this type can be enabled. */
+/** Whether Amazon requires account linking before a skill of this type can be enabled. */
 export function linkingIsRequired(type: SkillType): boolean {
   return type !== "custom" && type !== "music";
 }
 
-/** Whether a customer must link the account to enable the skill. Default: where Amazon demands it. */
+/** Whether a customer must link the account to enable the skill. Default: only if Amazon requires it. */
 export function linkingOf(skill: Pick<Skill, "type" | "linking">): Linking {
   return linkingIsRequired(skill.type) ? "required" : (skill.linking ?? "optional");
 }
 
-/** Hosts besides ours that the customer's browser loads from or is redirected to while signing in. */
+/** Hosts, besides ours, that the customer's browser loads from or is redirected to during sign-in. */
 function domains(config: Config, issuer: string): string[] {
   const addresses = [
     config.brand.logoUrl,
@@ -30,7 +30,7 @@ function domains(config: Config, issuer: string): string[] {
 }
 
 /**
- * `{"accountLinkingRequest": …}` as SMAPI's PUT and `ask smapi update-account-linking-info` take it
+ * `{"accountLinkingRequest": …}` in the format of SMAPI's PUT and `ask smapi update-account-linking-info`
  * (Amazon: Account Linking Schemas). The client secret is a placeholder.
  */
 export function accountLinkingRequest(

@@ -1,4 +1,4 @@
-// Who may use the admin API: callers with ADMIN_TOKEN. Wrong tokens are limited.
+// Lets callers with ADMIN_TOKEN use the admin API, and limits the rate of wrong tokens.
 import { createMiddleware } from "hono/factory";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { networkOf } from "../http/network.ts";
@@ -10,7 +10,7 @@ import { countInWindow } from "../storage/users/fixed-window.ts";
 const WRONG_TOKENS_PER_MINUTE = 10;
 const MINUTE_MS = 60_000;
 
-/** What came of an admin token that was presented. */
+/** Result of checking a presented admin token. `disabled`: the server has no ADMIN_TOKEN. */
 export type TokenCheck = "right" | "wrong" | "limited" | "disabled";
 
 /** Counts a wrong token. True when this network has sent too many within the minute. */
@@ -36,7 +36,7 @@ function unauthenticated(detail: string): Response {
   return problem("unauthenticated", detail, {}, { "www-authenticate": 'Bearer realm="admin"' });
 }
 
-/** Lets requests with the bearer token through. The console's cookie opens nothing here: its forms post to `/admin`. */
+/** Lets requests with the bearer token through. The operator's session cookie is not accepted here. */
 export const adminGuard = createMiddleware<AppEnv>(async (context, next) => {
   const c = context as AppContext;
   if (c.var.runtime.config.adminToken === undefined) return problem("admin_disabled");

@@ -230,7 +230,7 @@ describe("the dashboard", () => {
     expect((await visitor.get("/admin?email=nobody@example.com")).html).not.toContain("trace-1");
   });
 
-  it("shows a customer's living links, and whose voices each serves once that is known", async () => {
+  it("shows a customer's live links, and which voices each serves once that is known", async () => {
     const service = startService();
     await seedSkill();
     const userId = await seedUser();
@@ -242,7 +242,7 @@ describe("the dashboard", () => {
       return /<td>([^<]*)<\/td>/.exec(html.slice(html.indexOf(`<code>${grantId}</code>`)))?.[1];
     };
     expect([await serves(null), await serves(1), await serves(4)]).toEqual([
-      "not shown yet",
+      "not known yet",
       "one speaker",
       "everyone",
     ]);

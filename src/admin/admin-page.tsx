@@ -1,4 +1,4 @@
-// /admin: signing in with ADMIN_TOKEN, the dashboard, signing out. Plain forms without a script.
+// /admin: sign-in with ADMIN_TOKEN, the dashboard, sign-out. Plain forms, no scripts.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
@@ -37,7 +37,7 @@ async function signInPage(c: AppContext, status: 200 | 401 | 429, error?: string
     { title: "Operator", status },
     <section class="card">
       <h1>Operator sign-in</h1>
-      <p class="lead">For those who run this server. Customers never need this page.</p>
+      <p class="lead">For operators of this server. Customers never need this page.</p>
       {error === undefined ? null : <ErrorNotice id="error">{error}</ErrorNotice>}
       <form method="post" action="/admin/session">
         <HiddenFields fields={{ form }} />
@@ -65,7 +65,7 @@ async function adminPage(c: AppContext): Promise<Response> {
   return dashboardPage(c, await sealForm(rt, SIGN_OUT_FORM, await browserOf(c), {}));
 }
 
-/** The fields of a posted form whose form token is ours and of this browser; else the error page. */
+/** The fields of a posted form if its form token was issued to this browser; otherwise the error page. */
 async function postedForm(c: AppContext, form: string): Promise<ReadonlyMap<string, string> | Response> {
   const fields = await postedFields(c);
   if (fields instanceof Response) return fields;

@@ -1,4 +1,4 @@
-// What operators may send: the shapes of skills and clients, with the rule of each field as an operator reads it.
+// Schemas of the skills and clients that operators send. Each error message is a phrase that follows the field's name.
 import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../oauth/bearer.ts";
 import { SKILL_TYPES } from "../storage/skills/skills.ts";
@@ -8,7 +8,7 @@ const MAX_SCOPES = 15;
 const MAX_ADDRESSES = 30;
 const MAX_DESCRIPTION = 300;
 
-/** Ids go into paths, Basic headers and bodies, so they have only characters that every encoding leaves as they are. */
+/** Ids are used in paths, Basic headers and form bodies, so they contain only characters that need no escaping. */
 const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._~@+=-]{0,199}$/;
 const SKILL_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 
@@ -140,7 +140,7 @@ export function newSkillSchema(development: boolean) {
 }
 export type NewSkillBody = z.output<ReturnType<typeof newSkillSchema>>;
 
-/** Body of `PATCH /api/admin/skills/{id}`: only what is given changes. */
+/** Body of `PATCH /api/admin/skills/{id}`. Fields that are left out keep their values. */
 export function skillChangesSchema(development: boolean) {
   const fields = skillFields(development);
   return z.strictObject({
@@ -196,7 +196,9 @@ export function newClientSchema(development: boolean) {
   return z
     .strictObject({
       id: z.optional(clientId),
-      kind: z.enum(["app", "service"], { error: required("app or service; an alexa client is made with its skill") }),
+      kind: z.enum(["app", "service"], {
+        error: required("app or service; an alexa client is created with its skill"),
+      }),
       name: fields.name,
       redirectUris: z._default(fields.redirectUris, []),
       scopes: z.optional(fields.scopes),
@@ -205,15 +207,15 @@ export function newClientSchema(development: boolean) {
     })
     .check((context) => {
       const body = context.value;
-      const refuse = (field: string, message: string) =>
+      const addIssue = (field: string, message: string) =>
         context.issues.push({ code: "custom", path: [field], message, input: undefined });
       if (body.kind === "app" && body.redirectUris.length === 0) {
-        refuse("redirectUris", "must name at least one redirect URI of the app");
+        addIssue("redirectUris", "must name at least one redirect URI of the app");
       }
       if (body.kind === "app" && body.secret !== undefined)
-        refuse("secret", "must be left out: an app cannot keep a secret");
+        addIssue("secret", "must be left out: an app cannot keep a secret");
       if (body.kind === "service" && body.redirectUris.length > 0) {
-        refuse("redirectUris", "must be empty: a service does not sign users in");
+        addIssue("redirectUris", "must be empty: a service does not sign users in");
       }
     });
 }
@@ -229,7 +231,7 @@ export function clientChangesSchema(development: boolean) {
   });
 }
 
-/** Whether a list of scopes has the one that only apps may have. */
-export function listsReservedScope(scopes: readonly string[]): boolean {
+/** Whether the scopes include `links`, which only app clients may have. */
+export function includesReservedScope(scopes: readonly string[]): boolean {
   return scopes.includes(LINKS_SCOPE);
 }

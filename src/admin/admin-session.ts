@@ -12,12 +12,12 @@ const ATTRIBUTES = { path: "/", secure: true, httpOnly: true, sameSite: "Strict"
 
 const sessionSchema = z.object({ id: z.string() });
 
-/** What the cookie is sealed for: one that was sealed for another ADMIN_TOKEN does not open. */
+/** Binds the cookie to ADMIN_TOKEN: a cookie that was sealed under another token cannot be opened. */
 function context(adminToken: string): Promise<string> {
   return sha256(`admin ${adminToken}`);
 }
 
-/** Whether an operator is signed in in this browser, with the present ADMIN_TOKEN. */
+/** Whether this browser has an operator's session that was started with the current ADMIN_TOKEN. */
 export async function isOperator(c: AppContext, adminToken: string): Promise<boolean> {
   const cookie = getCookie(c, COOKIE);
   if (!cookie) return false;
@@ -26,7 +26,7 @@ export async function isOperator(c: AppContext, adminToken: string): Promise<boo
   return typeof opened !== "string";
 }
 
-/** Signs the operator in: the caller has compared the token. */
+/** Signs the operator in. The caller must have checked the token. */
 export async function startAdminSession(c: AppContext, adminToken: string): Promise<void> {
   const { keyring, now } = c.var.runtime;
   const session = { id: randomId() };

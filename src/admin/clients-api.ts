@@ -1,4 +1,4 @@
-// /api/admin/clients: the company's apps and the skills' backends. (Alexa's clients are made with their skill.)
+// /api/admin/clients: the company's apps and the skills' backends. Alexa's clients are created with their skill.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
@@ -17,10 +17,10 @@ import {
   updateClient,
 } from "../storage/clients/client-admin.ts";
 import { type Client, readClient } from "../storage/clients/clients.ts";
-import { clientChangesSchema, listsReservedScope, newClientSchema, rotateSecretSchema } from "./admin-schemas.ts";
+import { clientChangesSchema, includesReservedScope, newClientSchema, rotateSecretSchema } from "./admin-schemas.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
-/** Mounts `/api/admin/clients`: apps and backends. The guard stands before it. */
+/** Mounts `/api/admin/clients`. The admin guard must run before it. */
 export function clientsApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/clients", list);
   app.post("/api/admin/clients", create);
@@ -46,18 +46,19 @@ function clientView(client: Client, secret?: string): object {
   };
 }
 
-async function ofPath(c: AppContext): Promise<Client | Response> {
+/** The app or service client with the id in the path, or 404. */
+async function clientOfPath(c: AppContext): Promise<Client | Response> {
   const client = await readClient(c.var.runtime.db, c.req.param("id") ?? "");
   return client && client.kind !== "alexa" ? client : problem("not_found");
 }
 
 const RESERVED = `Only app clients may have the scope ${LINKS_SCOPE}.`;
 
-/** Codes for enablement calls are bound to these two; an app signs in with addresses of its own. */
-function ownCallback(c: AppContext, redirectUris: readonly string[]): Response | undefined {
+/** Codes for enablement calls are bound to our own callbacks, so no client may register them. */
+function refuseOwnCallback(c: AppContext, redirectUris: readonly string[]): Response | undefined {
   const { issuer } = c.var.runtime;
   return redirectUris.some((uri) => uri === `${issuer}/link/callback` || uri === `${issuer}/app/callback`)
-    ? problem("invalid_body", "redirectUris: must not name this server's own callbacks")
+    ? problem("invalid_body", "redirectUris: must not contain this server's own callbacks")
     : undefined;
 }
 
@@ -67,9 +68,9 @@ async function create(c: AppContext): Promise<Response> {
   if (body instanceof Response) return body;
   const app = body.kind === "app";
   const scopes = body.scopes ?? (app ? [LINKS_SCOPE] : []);
-  if (!app && listsReservedScope(scopes)) return problem("scope_reserved", RESERVED);
-  const fault = ownCallback(c, body.redirectUris);
-  if (fault) return fault;
+  if (!app && includesReservedScope(scopes)) return problem("scope_reserved", RESERVED);
+  const refused = refuseOwnCallback(c, body.redirectUris);
+  if (refused) return refused;
   const secret = app ? undefined : (body.secret ?? randomSecret());
   const client: NewClient = {
     id: body.id ?? `${body.kind}-${randomId()}`,
@@ -84,7 +85,7 @@ async function create(c: AppContext): Promise<Response> {
     clientCredentials: !app,
   };
   const added = await insertClient(rt.db, client, rt.now(), { kind: "client_created", clientId: client.id });
-  if (!added) return problem("conflict", `The client id ${client.id} is taken.`);
+  if (!added) return problem("conflict", `The client id ${client.id} is already in use.`);
   rt.caches.forgetClients();
   c.header("location", `/api/admin/clients/${encodeURIComponent(client.id)}`);
   const stored = await readClient(rt.db, client.id);
@@ -111,27 +112,27 @@ async function list(c: AppContext): Promise<Response> {
 }
 
 async function show(c: AppContext): Promise<Response> {
-  const client = await ofPath(c);
+  const client = await clientOfPath(c);
   return client instanceof Response ? client : json(c, clientView(client));
 }
 
 async function change(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const client = await ofPath(c);
+  const client = await clientOfPath(c);
   if (client instanceof Response) return client;
   const body = await jsonBody(c, clientChangesSchema(rt.development));
   if (body instanceof Response) return body;
-  if (client.kind === "service" && listsReservedScope(body.scopes ?? [])) return problem("scope_reserved", RESERVED);
+  if (client.kind === "service" && includesReservedScope(body.scopes ?? [])) return problem("scope_reserved", RESERVED);
   if (body.redirectUris !== undefined && (client.kind === "app") !== body.redirectUris.length > 0) {
     return problem(
       "invalid_body",
       client.kind === "app"
         ? "redirectUris: must name at least one redirect URI of the app"
-        : "redirectUris: must be empty: a service signs nobody in",
+        : "redirectUris: must be empty: a service does not sign users in",
     );
   }
-  const fault = ownCallback(c, body.redirectUris ?? []);
-  if (fault) return fault;
+  const refused = refuseOwnCallback(c, body.redirectUris ?? []);
+  if (refused) return refused;
   const changed = {
     id: client.id,
     name: body.name ?? client.name,
@@ -151,7 +152,7 @@ async function change(c: AppContext): Promise<Response> {
 
 async function remove(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const client = await ofPath(c);
+  const client = await clientOfPath(c);
   if (client instanceof Response) return client;
   await deleteClient(rt.db, client.id, rt.now(), { kind: "client_deleted", clientId: client.id });
   rt.caches.forgetClients();
@@ -160,7 +161,7 @@ async function remove(c: AppContext): Promise<Response> {
 
 async function rotate(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const client = await ofPath(c);
+  const client = await clientOfPath(c);
   if (client instanceof Response) return client;
   if (client.secretHash === null) return problem("conflict", "An app client has no secret.");
   const body = await jsonBody(c, rotateSecretSchema, { emptyAsObject: true });

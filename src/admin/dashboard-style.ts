@@ -1,4 +1,4 @@
-// Style of the operator's pages, behind the common one: wide, dense, readable at a glance.
+// Style sheet of the operator's pages, appended to the common one: wide and dense.
 
 export const DASHBOARD_CSS = `
 main{max-width:68rem;padding-top:1.25rem}

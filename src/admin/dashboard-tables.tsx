@@ -10,21 +10,21 @@ import { visible } from "./insight-api.ts";
 
 const SHOWN_REFUSED_CALLS = 12;
 
-/** Where an attempt began, in words. */
+/** Where an attempt started, as shown to operators. */
 export const FLOWS: Readonly<Record<ListedAttempt["flow"], string>> = {
   alexa_app: "from the Alexa app",
   app_to_app: "from your app",
   website: "from your website",
   app_authorize: "from the Alexa app, in your app",
-  oauth: "sign-in of an app",
+  oauth: "sign-in to your app",
 };
 
-/** The time in UTC, to the second. */
+/** Formats milliseconds since 1970 in UTC, to the second. */
 export function clock(at: number): string {
   return new Date(at).toISOString().slice(0, 19).replace("T", " ");
 }
 
-/** A tag as words. */
+/** `code_expired` as `code expired`. */
 export function words(tag: string): string {
   return tag.replaceAll("_", " ");
 }
@@ -37,7 +37,7 @@ export function address(filter: AttemptFilter): string {
   return query === "" ? "/admin" : `/admin?${query}`;
 }
 
-/** The registered skills, and whether they can be linked from our side. */
+/** The registered skills, and whether app-to-app linking is set up for them. */
 export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
   skills.length === 0 ? (
     <p class="empty">
@@ -50,7 +50,7 @@ export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
           <th>Skill</th>
           <th>Stage</th>
           <th>Alexa's client id</th>
-          <th>Linking from our side</th>
+          <th>App-to-app linking</th>
           <th>Attempts</th>
         </tr>
       </thead>
@@ -66,7 +66,7 @@ export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
             <td>
               <code>{skill.clientId}</code>
             </td>
-            <td>{skill.lwa ? "ready" : "off: no Alexa client id and secret"}</td>
+            <td>{skill.lwa ? "ready" : "off: Alexa client id and secret are missing"}</td>
             <td>
               <a href={address({ skillId: skill.id })}>show</a>
             </td>
@@ -76,7 +76,7 @@ export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
     </table>
   );
 
-/** Authorization requests refused with a page, with the redirect URI as it came. */
+/** Authorization requests that got an error page, with the redirect URI exactly as received. */
 export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
   refusals.length === 0 ? (
     <p class="empty">None.</p>
@@ -86,7 +86,7 @@ export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
         <tr>
           <th>Reason</th>
           <th>Client</th>
-          <th>Redirect URI as it came</th>
+          <th>Redirect URI received</th>
           <th>Count</th>
           <th>Last seen</th>
         </tr>
@@ -113,7 +113,7 @@ export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
     </table>
   );
 
-const SERVES = { person: "one speaker", account: "everyone" } as const;
+const USED_FOR = { person: "one speaker", account: "everyone" } as const;
 
 /** The live links of one customer. */
 export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
@@ -123,9 +123,9 @@ export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
     <table>
       <thead>
         <tr>
-          <th>With</th>
+          <th>Linked with</th>
           <th>Grant</th>
-          <th>Serves</th>
+          <th>Used for</th>
           <th>Linked</th>
           <th>Last used</th>
         </tr>
@@ -139,7 +139,7 @@ export const Links: FC<{ links: readonly LinkOfUser[] }> = ({ links }) =>
             <td>
               <code>{link.grantId}</code>
             </td>
-            <td>{link.level === null ? "not shown yet" : SERVES[link.level]}</td>
+            <td>{link.level === null ? "not known yet" : USED_FOR[link.level]}</td>
             <td class="number">{clock(link.createdAt)}</td>
             <td class="number">{clock(link.lastUsedAt)}</td>
           </tr>
@@ -183,13 +183,14 @@ export const Alerts: FC<{ alerts: readonly AuditRecord[] }> = ({ alerts }) =>
     </table>
   );
 
+/** Prefixes of counter names, and the kind of call that they count. */
 const KINDS_OF_CALL: readonly (readonly [string, string])[] = [
   ["token_error_", "token request"],
   ["skill_event_refused_", "skill event"],
   ["accept_grant_failed", "AcceptGrant"],
 ];
 
-/** Refused calls that belong to no attempt, or come long after it: wrong secrets, forged events, refreshes of revoked links. */
+/** Refused calls outside a link attempt: wrong secrets, forged events, refreshes of revoked links. */
 export const RefusedCalls: FC<{ totals: Readonly<Record<string, number>> }> = ({ totals }) => {
   const rows = Object.entries(totals).flatMap(([name, count]) =>
     KINDS_OF_CALL.filter(([prefix]) => name.startsWith(prefix)).map(([prefix, kind]) => ({

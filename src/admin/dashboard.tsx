@@ -1,5 +1,4 @@
-// The page at /admin: recent attempts with reasons and remedies, activation, skills, refusals.
-
+// The page at /admin: recent attempts with reasons and remedies, completion rates, skills, refusals.
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
 import { adviceFor } from "../linking/remedies.ts";
@@ -105,7 +104,10 @@ const Filters: FC<{ filter: AttemptFilter }> = ({ filter }) => (
   </nav>
 );
 
-/** The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` filter the attempts; other parameters are ignored. */
+/**
+ * The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` filter the attempts; other
+ * parameters are ignored.
+ */
 export async function dashboardPage(c: AppContext, signOutForm: string): Promise<Response> {
   const rt = c.var.runtime;
   const email = c.req.query("email")?.trim() || undefined;
@@ -162,13 +164,13 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
           {filter.userId ? " of one customer" : ""}
         </h2>
         <form class="search">
-          <label for="email">Customer’s email</label>
+          <label for="email">Customer’s e-mail address</label>
           <input id="email" name="email" type="search" value={email} />
           <button type="submit" class="quiet">
             Find
           </button>
         </form>
-        {email !== undefined && owners.length === 0 ? <p>No account has this address.</p> : null}
+        {email !== undefined && owners.length === 0 ? <p>No account has this e-mail address.</p> : null}
         {owners.length < 2
           ? null
           : owners.map(({ id }) => (
@@ -185,9 +187,9 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
           />
         ))}
         <p class="hint">
-          Times are UTC. The latest {SHOWN_ATTEMPTS} attempts are shown; <code>GET /api/admin/linkings</code> lists all.
-          If an attempt is linked here and failed in the Alexa app, the skill's response to AcceptGrant is the usual
-          cause.
+          Times are in UTC. This page shows the latest {SHOWN_ATTEMPTS} attempts; <code>GET /api/admin/linkings</code>{" "}
+          lists all. If an attempt is linked here but failed in the Alexa app, the usual cause is the skill's response
+          to AcceptGrant.
         </p>
       </section>
       <section class="panel">

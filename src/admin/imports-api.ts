@@ -1,4 +1,4 @@
-// POST /api/admin/imports: links of another account-linking server move here, and no customer has to link again.
+// POST /api/admin/imports: moves links from another account linking server here, so that no customer links again.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { toBase64Url, utf8 } from "../crypto/encoding.ts";
@@ -11,17 +11,17 @@ import { type ImportedLink, type ImportedPerson, importLinks, resolvePeople } fr
 import { readSkills, type Skill } from "../storage/skills/skills.ts";
 import { skillId } from "./admin-schemas.ts";
 
-const MOST_ITEMS = 100;
+const MAX_ITEMS = 100;
 const DAY_MS = 24 * 3_600_000;
 
-/** Mounts `/api/admin/imports`. The guard stands before it. */
+/** Mounts `/api/admin/imports`. The admin guard must run before it. */
 export function importsApi(app: Hono<AppEnv>): void {
   app.post("/api/admin/imports", importAll);
 }
 
 const text = (maximum: number) =>
   z
-    .string("must be a text")
+    .string("must be a string")
     .check(z.minLength(1, "must not be empty"), z.maxLength(maximum, `must have at most ${maximum} characters`));
 
 const item = z.strictObject({
@@ -34,11 +34,11 @@ const item = z.strictObject({
     ],
     "must be one of {id}, {email} and {oidcSubject}",
   ),
-  /** Of the whole token, as Alexa sends it. */
+  /** Hash of the whole token as Alexa sends it. */
   refreshTokenSha256: z
-    .string("must be a text")
+    .string("must be a string")
     .check(z.regex(/^([0-9a-fA-F]{64}|[A-Za-z0-9_-]{43})$/, "must be a SHA-256, as 64 hex or 43 base64url characters")),
-  /** Left out: all of the skill's. */
+  /** Default: all scopes of the skill. */
   scope: z.optional(text(2000)),
   createdAt: z.optional(z.iso.datetime({ offset: true, error: "must be a time such as 2026-10-01T12:00:00Z" })),
   alexaUserId: z.optional(text(255)),
@@ -49,25 +49,25 @@ type Item = z.output<typeof item>;
 export const importsSchema = z.strictObject({
   items: z
     .array(item, "must be a list")
-    .check(z.minLength(1, "must not be empty"), z.maxLength(MOST_ITEMS, `must have at most ${MOST_ITEMS} items`)),
+    .check(z.minLength(1, "must not be empty"), z.maxLength(MAX_ITEMS, `must have at most ${MAX_ITEMS} items`)),
 });
 
-/** Why an item was not taken; the others were. */
+/** Why an item was refused. The other items of the call are imported. */
 export const IMPORT_REFUSALS = {
   skill_not_found: "No such skill.",
   scope_unknown: "The skill does not have all of these scopes.",
-  created_in_future: "createdAt lies in the future.",
-  oidc_not_configured: "OIDC_ISSUER is not set: people are known by id or email only.",
+  created_in_future: "createdAt is in the future.",
+  oidc_not_configured: "OIDC_ISSUER is not set: name users by id or email.",
   user_not_found: "No such account.",
-  user_ambiguous: "Several accounts have this address: name one by its id.",
-  token_taken: "The token is on record for another account or skill.",
-  try_again: "The account or the skill was removed meanwhile.",
+  user_ambiguous: "Several accounts have this e-mail address: name the account by its id.",
+  token_taken: "The token is already registered for another account or skill.",
+  try_again: "The account or the skill was removed during the import.",
 } as const;
 type Refusal = keyof typeof IMPORT_REFUSALS;
 
 type Checked = { readonly item: Item; readonly skill: Skill; readonly scope: string } | Refusal;
 
-/** Three trips, whatever the number of items: skills, accounts, grants. */
+/** Three storage round trips for any number of items: skills, accounts, grants. */
 async function importAll(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await jsonBody(c, importsSchema, { limit: 256 * 1024 });
@@ -130,7 +130,7 @@ function check(rt: Runtime, one: Item, skill: Skill | undefined): Checked {
   return { item: one, skill, scope: scopes.join(" ") };
 }
 
-/** Several links of one person who has not come yet make one account. */
+/** The users of the links. Several links of one new OIDC subject share one new account. */
 function peopleOf(candidates: readonly { readonly item: Item }[]): ImportedPerson[] {
   const newUserIds = new Map<string, string>();
   return candidates.map(({ item: { user } }) => {
@@ -142,7 +142,7 @@ function peopleOf(candidates: readonly { readonly item: Item }[]): ImportedPerso
   });
 }
 
-/** One token makes one grant, whenever it is imported: what is on record of its end, outside D1 too, holds for it again. */
+/** Derives the grant id from the token, so that importing a token again finds its grant, live or revoked. */
 async function grantIdOf(link: Omit<ImportedLink, "id">): Promise<string> {
   return idOf(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(`imported link ${link.tokenHash}`))));
 }

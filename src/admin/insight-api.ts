@@ -1,4 +1,4 @@
-// Lists of attempts with their steps and reasons, refused requests and audit rows, and the metrics.
+// Lists of attempts, refused requests and audit rows, and the metrics.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
@@ -14,7 +14,7 @@ import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
 import { metricsReport } from "./metrics-report.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
-/** Mounts the lists of attempts, refusals and audit rows, and the metrics, behind the guard. */
+/** Mounts the lists and the metrics. The admin guard must run before them. */
 export function insightApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/linkings", attempts);
   app.get("/api/admin/refusals", refusals);
@@ -47,7 +47,7 @@ function attemptView(attempt: ListedAttempt): object {
     userId: attempt.userId,
     outcome: attempt.outcome,
     reason: attempt.reason,
-    // Omitted where the reason's name is enough.
+    // Left out if the reason's name is enough.
     remedy: adviceFor(attempt),
     steps: attempt.steps.map((step) => ({ name: step.name, at: rfc3339(step.at) })),
     createdAt: rfc3339(attempt.createdAt),
@@ -73,7 +73,7 @@ const refusalPosition = z.object({
   redirectUri: z.string(),
 });
 
-/** The exact string, readable: backslashes and everything outside visible ASCII are written as `\u{…}`. */
+/** Escapes backslashes and everything outside printable ASCII as `\u{…}`, so that operators see every character. */
 export function visible(text: string): string {
   return text.replace(/[^\x20-\x5b\x5d-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

@@ -1,4 +1,4 @@
-// Signing keys, and the scheduled work on request.
+// /api/admin/keys and /api/admin/maintenance: signing keys, and the scheduled maintenance on demand.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
@@ -11,7 +11,7 @@ import { write } from "../storage/sql.ts";
 import { LIMITS, runMaintenance } from "./maintenance.ts";
 import { rfc3339 } from "./paging.ts";
 
-/** Mounts the routes for signing keys and the scheduled work, behind the guard. */
+/** Mounts the routes for signing keys and maintenance. The admin guard must run before them. */
 export function maintenanceApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/keys", list);
   app.post("/api/admin/keys/rotate", rotate);
@@ -20,7 +20,7 @@ export function maintenanceApi(app: Hono<AppEnv>): void {
 
 /** Body of `POST /api/admin/keys/rotate`; may be empty. */
 export const rotateKeysSchema = z.strictObject({
-  /** A leaked key, dropped at once. */
+  /** The kid of a leaked key, which is dropped at once. */
   compromised: z.optional(
     z.string({ error: "must be a kid" }).check(z.regex(/^[A-Za-z0-9_-]{1,100}$/, "must be a kid")),
   ),
@@ -46,7 +46,7 @@ async function rotate(c: AppContext): Promise<Response> {
   if (body instanceof Response) return body;
   const result = await rotateSigningKey(rt, body);
   if (result === "key_unknown") return problem("not_found", "No signing key has this kid.");
-  // Dropping a key writes its audit row itself.
+  // Dropping a key writes its own audit row.
   if (result === "rotated") await write(rt.db, auditRow(rt.now(), { kind: "signing_key_rotated" }), false);
   return json(c, { result, items: await keyItems(c) });
 }

@@ -1,4 +1,5 @@
-// The scheduled work, in bounded steps: expiry, deletion of old rows, pending unlinks, key rotation, resealing, webhooks.
+// Scheduled maintenance in bounded steps: expiry, deletion of old rows, pending unlinks, key rotation, resealing of
+// values under a new master key, webhooks.
 
 import { abandonExpiredAttempts } from "../linking/complete.ts";
 import { finishPendingUnlinks } from "../linking/unlink.ts";
@@ -9,43 +10,49 @@ import { deliverOrClear } from "../webhooks/webhooks.ts";
 import { resealChunk } from "./reseal.ts";
 
 export interface MaintenanceLimits {
-  /** Rows that one sweep takes in one round. */
+  /** Maximum number of rows per sweep and round. */
   readonly chunk: number;
   readonly rounds: number;
   readonly unlinks: number;
-  /** Run by an operator: unlinks that wait for their next try are tried at once. */
+  /** Retries pending unlinks at once, before their next retry is due. Set when an operator runs maintenance. */
   readonly unlinksAtOnce?: boolean;
   readonly reseals: number;
-  /** Ten messages each. */
+  /** Rounds of ten messages. */
   readonly webhookRounds: number;
 }
 
-/** Well within the time and the number of queries that Cloudflare allows one run. The next run, five minutes later, continues. */
+/**
+ * Well within the time and the number of queries that Cloudflare allows one invocation. The next run, five minutes
+ * later, continues.
+ */
 export const LIMITS: MaintenanceLimits = { chunk: 1000, rounds: 5, unlinks: 5, reseals: 200, webhookRounds: 10 };
 
 export interface MaintenanceReport {
-  /** Rows ended or deleted, by sweep. */
+  /** Number of rows changed or deleted, by sweep. */
   readonly swept: Readonly<Record<string, number>>;
   readonly finishedUnlinks: number;
   readonly deliveredWebhooks: number;
   readonly resealed: number;
   readonly keyRotated: boolean;
-  /** Work is left for the next run. */
+  /** Whether work is left for the next run. */
   readonly more: boolean;
-  /** Parts that failed; the others ran. */
+  /** Names of the parts that failed. The other parts ran. */
   readonly failed: readonly string[];
 }
 
-/** Runs all parts once. May run at any time, twice at once, and after an aborted run. A failed part is logged and named. */
+/**
+ * Runs all parts once. Safe to run at any time, concurrently with another run, and after an aborted one. A part that
+ * fails is logged and named in the report.
+ */
 export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LIMITS): Promise<MaintenanceReport> {
   const failed: string[] = [];
-  const part = async <T>(name: string, otherwise: T, work: () => Promise<T>): Promise<T> => {
+  const part = async <T>(name: string, fallback: T, work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
       failed.push(name);
       rt.log.alert("maintenance_failed", { part: name, message: String(error).slice(0, 300) });
-      return otherwise;
+      return fallback;
     }
   };
   await part("metrics", undefined, () => rt.metrics.flush());
@@ -76,11 +83,11 @@ async function sweepAll(
   limits: MaintenanceLimits,
 ): Promise<{ counts: Record<string, number>; more: boolean }> {
   const counts: Record<string, number> = Object.fromEntries(SWEEPS.map(({ name }) => [name, 0]));
-  let open = SWEEPS;
-  for (let round = 0; round < limits.rounds && open.length > 0; round++) {
-    const taken = await sweep(rt.db, open, rt.now(), limits.chunk);
-    for (const [{ name }, count] of taken) counts[name] = (counts[name] ?? 0) + count;
-    open = open.filter((one) => (taken.get(one) ?? 0) >= limits.chunk);
+  let unfinished = SWEEPS;
+  for (let round = 0; round < limits.rounds && unfinished.length > 0; round++) {
+    const swept = await sweep(rt.db, unfinished, rt.now(), limits.chunk);
+    for (const [{ name }, count] of swept) counts[name] = (counts[name] ?? 0) + count;
+    unfinished = unfinished.filter((one) => (swept.get(one) ?? 0) >= limits.chunk);
   }
-  return { counts, more: open.length > 0 };
+  return { counts, more: unfinished.length > 0 };
 }

@@ -2,11 +2,11 @@
 import type { MetricCount } from "../storage/maintenance/metrics.ts";
 import { rfc3339 } from "./paging.ts";
 
-/** In Amazon's terms: an initiation is an attempt that began; a completion is one whose code Alexa redeemed. */
+/** In Amazon's terms: an initiation is an attempt that started; a completion is one whose code Alexa redeemed. */
 export interface Activation {
   readonly initiations: number;
   readonly completions: number;
-  /** Completions ÷ initiations; null without initiations. May exceed 1 when an initiation falls into the previous period. */
+  /** Completions ÷ initiations, or null without initiations. Over 1 if attempts of the previous period completed. */
   readonly completionRate: number | null;
 }
 

@@ -1,4 +1,4 @@
-// Lists: `limit`, an opaque `cursor`, and `{"items", "nextCursor"?}`.
+// Paging of lists: `limit` and an opaque `cursor` in the query, `{"items", "nextCursor"?}` in the response.
 import * as z from "zod/mini";
 import { fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { problem } from "../http/problem.ts";
@@ -16,15 +16,15 @@ export const pageQuery = {
     ),
     50,
   ),
-  cursor: z.optional(z.string().check(z.maxLength(8192, "is not one of ours"))),
+  cursor: z.optional(z.string().check(z.maxLength(8192, "is not valid for this list"))),
 };
 
-/** Where a page ended, for its `nextCursor`. */
+/** Encodes the position of a page's last row as `nextCursor`. */
 function cursorOf(position: unknown): string {
   return toBase64Url(utf8(JSON.stringify(position)));
 }
 
-/** The position in a cursor; a 400 when it is not one of ours for this list; undefined when there is none. */
+/** The position that a cursor encodes, undefined without a cursor, or a 400 response if it is not valid for this list. */
 export function positionOf<T>(cursor: string | undefined, schema: z.ZodMiniType<T>): T | undefined | Response {
   if (cursor === undefined) return undefined;
   const bytes = fromBase64Url(cursor);
@@ -33,12 +33,12 @@ export function positionOf<T>(cursor: string | undefined, schema: z.ZodMiniType<
     const parsed = schema.safeParse(JSON.parse(text ?? ""));
     if (parsed.success) return parsed.data;
   } catch {
-    // Falls through: not ours.
+    // Not JSON: refused below.
   }
-  return problem("invalid_query", "cursor: is not one of ours");
+  return problem("invalid_query", "cursor: is not valid for this list");
 }
 
-/** A page out of `rows`, which hold one more than `limit` when the list goes on. */
+/** The page of `rows`. If the list continues, `rows` has one row more than `limit`. */
 export function pageOf<Row>(
   rows: readonly Row[],
   limit: number,
@@ -53,7 +53,7 @@ export function pageOf<Row>(
   };
 }
 
-/** RFC 3339 in UTC of milliseconds since 1970. */
+/** Formats milliseconds since 1970 as RFC 3339 in UTC. */
 export function rfc3339(at: number): string {
   return new Date(at).toISOString();
 }

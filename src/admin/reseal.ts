@@ -1,4 +1,4 @@
-// After a change of MASTER_KEY: values sealed by the previous key are sealed under the current one, in bounded steps.
+// After a change of MASTER_KEY: seals values of the previous key under the current one, in bounded steps.
 import type { Runtime } from "../runtime.ts";
 import {
   readSealedRows,
@@ -10,8 +10,8 @@ import {
 type Parts = Pick<Runtime, "db" | "keyring" | "log">;
 
 /**
- * Seals at most `limit` values of the previous master key under the current one, and returns their number. 0 means that no value that can
- * be opened is left, and MASTER_KEY_PREVIOUS can be removed. May run at any time, and twice at once.
+ * Seals at most `limit` values of the previous master key under the current one, and returns their number. 0 means that
+ * no value that can be opened is left, and MASTER_KEY_PREVIOUS can be removed. Safe to run concurrently.
  */
 export async function resealChunk(
   rt: Parts,

@@ -22,7 +22,7 @@ adminPages(operationsRoutes);
 operationsRoutes.use("/api/admin/*", adminGuard);
 operationsRoutes.use("/api/admin/*", async (c, next) => {
   await next();
-  // A change may have made or ended links. Maintenance delivers by itself.
+  // The change may have created or revoked links. Maintenance delivers webhooks itself.
   if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
 });
 skillsApi(operationsRoutes);

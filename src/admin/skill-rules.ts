@@ -1,34 +1,34 @@
-// Rules for a skill that concern several of its fields at once. Those of one field are in admin-schemas.ts.
+// Rules for a skill that involve several of its fields. Rules for single fields are in admin-schemas.ts.
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
 import type { SkillContent } from "../storage/skills/skill-admin.ts";
 import { linkingIsRequired } from "./account-linking-request.ts";
-import { listsReservedScope } from "./admin-schemas.ts";
+import { includesReservedScope } from "./admin-schemas.ts";
 import { missingAmazonRedirectUris, ownCallback } from "./web-address.ts";
 
-/** Whether a body names the one skill type that has no account linking. Checked before all other fields. */
+/** Whether the body has the one skill type that has no account linking. Checked before all other fields. */
 export function isFlashBriefing(body: unknown): boolean {
   return z.object({ type: z.literal("flash_briefing") }).safeParse(body).success;
 }
 
-/** What a request says beside the skill's content. */
+/** The fields of a request that are not part of the skill's content. */
 interface Given {
-  /** Redirect URIs written out instead of a vendor id. */
-  readonly byHand: readonly string[];
-  /** Accepts fewer than Amazon's redirect URIs. */
+  /** Redirect URIs listed in the request instead of a vendor id. */
+  readonly listedUris: readonly string[];
+  /** Accepts a list without all of Amazon's redirect URIs. */
   readonly force: boolean;
   readonly linking?: "required" | "optional" | undefined;
   readonly client: { readonly requirePkce?: boolean | undefined };
 }
 
-/** The first rule that this skill breaks, as a problem; undefined when it may be stored. */
+/** The first rule that this skill breaks, as a problem response; undefined if it may be stored. */
 export function refusedSkill(
   issuer: string,
   skill: SkillContent,
   redirectUris: readonly string[],
   given: Given,
 ): Response | undefined {
-  if (listsReservedScope(skill.scopes.map((scope) => scope.name))) {
+  if (includesReservedScope(skill.scopes.map((scope) => scope.name))) {
     return problem("scope_reserved", "Only app clients may have the scope links.");
   }
   if (skill.type === "add_on" && given.client.requirePkce === false) {
@@ -37,11 +37,11 @@ export function refusedSkill(
   if (given.linking === "optional" && linkingIsRequired(skill.type)) {
     return problem("invalid_body", `linking: must be required for ${skill.type}`);
   }
-  const missing = skill.vendorId === null && !given.force ? missingAmazonRedirectUris(given.byHand) : [];
+  const missing = skill.vendorId === null && !given.force ? missingAmazonRedirectUris(given.listedUris) : [];
   if (missing.length > 0) {
     return problem(
       "redirect_uris_incomplete",
-      `Alexa chooses one by the customer's marketplace. Missing: ${missing.join(", ")}. Give vendorId instead, or "force": true.`,
+      `Alexa uses a different one in each marketplace. Missing: ${missing.join(", ")}. Send vendorId instead, or "force": true.`,
       { missing },
     );
   }

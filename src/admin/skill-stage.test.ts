@@ -78,7 +78,7 @@ describe("the stage of a skill", () => {
     ]) {
       const answer = await admin(service, "POST", "skills", { ...SKILL, stage, client });
       expect([answer.status, answer.body.code]).toEqual([409, "conflict"]);
-      expect(answer.body.detail).toContain("is registered already");
+      expect(answer.body.detail).toContain("is already registered");
     }
     expect(await rows("SELECT id FROM clients WHERE kind = 'alexa'")).toHaveLength(1);
     expect(await rows("SELECT id FROM audit WHERE kind = 'skill_created'")).toHaveLength(1);

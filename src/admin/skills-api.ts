@@ -17,7 +17,7 @@ import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 import { isFlashBriefing, refusedSkill } from "./skill-rules.ts";
 import { amazonRedirectUris } from "./web-address.ts";
 
-/** Mounts `/api/admin/skills`. The guard stands before it. */
+/** Mounts `/api/admin/skills`. The admin guard must run before it. */
 export function skillsApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/skills", list);
   app.post("/api/admin/skills", create);
@@ -28,7 +28,7 @@ export function skillsApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/skills/:id/account-linking-request", linkingRequest);
 }
 
-/** A skill as the API shows it. Secrets of Amazon's pairs are never shown, ours only in the response that made it. */
+/** A skill as the API returns it. It never has Amazon's secrets, and ours only in the response that created it. */
 function skillView(skill: Skill, client: Client, secret?: string): object {
   return {
     id: skill.id,
@@ -56,15 +56,15 @@ function skillView(skill: Skill, client: Client, secret?: string): object {
   };
 }
 
-/** The skill of the path with its client, or 404. */
-async function ofPath(c: AppContext): Promise<{ readonly skill: Skill; readonly client: Client } | Response> {
+/** The skill with the id in the path and its client, or 404. */
+async function skillOfPath(c: AppContext): Promise<{ readonly skill: Skill; readonly client: Client } | Response> {
   const { db } = c.var.runtime;
   const skill = await readSkill(db, c.req.param("id") ?? "");
   const client = skill && (await readClient(db, skill.clientId));
   return skill && client ? { skill, client } : problem("skill_not_found");
 }
 
-function joined(...lists: readonly (readonly string[])[]): string[] {
+function union(...lists: readonly (readonly string[])[]): string[] {
   return [...new Set(lists.flat())];
 }
 
@@ -76,9 +76,9 @@ async function create(c: AppContext): Promise<Response> {
   const parsed = newSkillSchema(rt.development).safeParse(raw.value);
   if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
   const body = parsed.data;
-  const { vendorId = null, redirectUris: byHand = [] } = body;
-  if (vendorId === null && byHand.length === 0) {
-    return problem("invalid_body", "vendorId: is required, or redirectUris with all of Amazon's");
+  const { vendorId = null, redirectUris: listedUris = [] } = body;
+  if (vendorId === null && listedUris.length === 0) {
+    return problem("invalid_body", "vendorId: is required, unless redirectUris has all of Amazon's redirect URIs");
   }
   const content: SkillContent = {
     id: body.id,
@@ -91,8 +91,8 @@ async function create(c: AppContext): Promise<Response> {
     returnUrls: body.returnUrls,
     extraRedirectUris: body.extraRedirectUris,
   };
-  const redirectUris = joined(amazonRedirectUris(vendorId), byHand, body.extraRedirectUris);
-  const refused = refusedSkill(rt.issuer, content, redirectUris, { ...body, byHand });
+  const redirectUris = union(amazonRedirectUris(vendorId), listedUris, body.extraRedirectUris);
+  const refused = refusedSkill(rt.issuer, content, redirectUris, { ...body, listedUris });
   if (refused) return refused;
 
   const { id = `alexa-${randomId()}`, secret = randomSecret(), requirePkce = false } = body.client;
@@ -112,9 +112,9 @@ async function create(c: AppContext): Promise<Response> {
   const audit = { kind: "skill_created", clientId: id, details: body.id };
   switch (await insertSkill(rt, content, body, client, audit)) {
     case "skill_exists":
-      return problem("conflict", `${body.id} is registered already.`);
+      return problem("conflict", `${body.id} is already registered.`);
     case "client_exists":
-      return problem("conflict", `The client id ${id} is taken.`);
+      return problem("conflict", `The client id ${id} is already in use.`);
     case "inserted":
       rt.caches.forgetClients();
       c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}`);
@@ -122,7 +122,7 @@ async function create(c: AppContext): Promise<Response> {
   }
 }
 
-/** The skill as it is stored now. */
+/** Response with the skill as it is stored now. */
 async function shown(
   c: AppContext,
   id: string,
@@ -158,13 +158,13 @@ async function list(c: AppContext): Promise<Response> {
 }
 
 async function show(c: AppContext): Promise<Response> {
-  const found = await ofPath(c);
+  const found = await skillOfPath(c);
   return found instanceof Response ? found : json(c, skillView(found.skill, found.client));
 }
 
 async function change(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const found = await ofPath(c);
+  const found = await skillOfPath(c);
   if (found instanceof Response) return found;
   const raw = await rawJson(c);
   if (raw instanceof Response) return raw;
@@ -184,12 +184,12 @@ async function change(c: AppContext): Promise<Response> {
     returnUrls: body.returnUrls ?? skill.returnUrls,
     extraRedirectUris: body.extraRedirectUris ?? skill.extraRedirectUris,
   };
-  const byHand = body.redirectUris ?? givenByHand(skill, client);
-  const redirectUris = joined(amazonRedirectUris(content.vendorId), byHand, content.extraRedirectUris);
+  const listedUris = body.redirectUris ?? listedRedirectUris(skill, client);
+  const redirectUris = union(amazonRedirectUris(content.vendorId), listedUris, content.extraRedirectUris);
   const addressesChanged = body.redirectUris !== undefined || body.vendorId !== undefined;
   const refused = refusedSkill(rt.issuer, content, redirectUris, {
     ...body,
-    byHand,
+    listedUris,
     force: body.force || !addressesChanged,
   });
   if (refused) return refused;
@@ -203,8 +203,8 @@ async function change(c: AppContext): Promise<Response> {
   return shown(c, skill.id);
 }
 
-/** The redirect URIs that come neither from the vendor id nor from the extra list. */
-function givenByHand(skill: Skill, client: Client): string[] {
+/** The redirect URIs that come neither from the vendor id nor from `extraRedirectUris`. */
+function listedRedirectUris(skill: Skill, client: Client): string[] {
   const others = new Set([...amazonRedirectUris(skill.vendorId), ...skill.extraRedirectUris]);
   return client.redirectUris.filter((uri) => !others.has(uri));
 }
@@ -219,7 +219,7 @@ async function remove(c: AppContext): Promise<Response> {
 
 async function rotate(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const found = await ofPath(c);
+  const found = await skillOfPath(c);
   if (found instanceof Response) return found;
   const body = await jsonBody(c, rotateSecretSchema, { emptyAsObject: true });
   if (body instanceof Response) return body;
@@ -235,7 +235,7 @@ async function rotate(c: AppContext): Promise<Response> {
 }
 
 async function linkingRequest(c: AppContext): Promise<Response> {
-  const found = await ofPath(c);
+  const found = await skillOfPath(c);
   if (found instanceof Response) return found;
   return json(c, accountLinkingRequest(c.var.runtime, found.skill, found.client));
 }

@@ -1,4 +1,4 @@
-// /api/admin/users: password accounts made by operators, a person's links, and erasing a person.
+// /api/admin/users: password accounts that operators create, a user's links, and erasing a user.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
@@ -20,7 +20,7 @@ import { readUser, type User } from "../storage/users/users.ts";
 import { deliverOrClearSoon } from "../webhooks/webhooks.ts";
 import { rfc3339 } from "./paging.ts";
 
-/** Mounts `/api/admin/users`, behind the admin guard. */
+/** Mounts `/api/admin/users`. The admin guard must run before it. */
 export function usersApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/users", find);
   app.post("/api/admin/users", create);
@@ -33,7 +33,7 @@ export function usersApi(app: Hono<AppEnv>): void {
 
 const text = (maximum: number) =>
   z
-    .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a text") })
+    .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a string") })
     .check(z.maxLength(maximum, `must have at most ${maximum} characters`));
 
 /** Body of `POST /api/admin/users`. `sign-in/accounts.ts` has further rules. */
@@ -43,7 +43,7 @@ export const newUserSchema = z.strictObject({
   name: z._default(z.nullable(text(500)), null),
 });
 
-/** Body of `PATCH /api/admin/users/{id}`: only what is given changes. A new password ends every session. */
+/** Body of `PATCH /api/admin/users/{id}`. Fields that are left out keep their values. A new password ends all sessions. */
 export const userChangesSchema = z.strictObject({
   email: z.optional(text(500)),
   password: z.optional(text(2000)),
@@ -57,9 +57,9 @@ function userView(user: User): object {
 function refused(refusal: AccountRefusal): Response {
   switch (refusal.refused) {
     case "email_taken":
-      return problem("conflict", "An account with this email exists already.");
+      return problem("conflict", "An account with this e-mail address already exists.");
     case "not_found":
-      return problem("not_found", "No such user, or one without a password.");
+      return problem("not_found", "No such user, or the user has no password.");
     case "email_invalid":
       return problem("invalid_body", "email: must be an e-mail address");
     case "name_invalid":
@@ -96,7 +96,7 @@ async function show(c: AppContext): Promise<Response> {
   return user ? json(c, userView(user)) : problem("not_found");
 }
 
-/** The person's live links, with assistants and with the company's own apps. */
+/** The user's live links, with skills and with the company's own apps. */
 async function showLinks(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const links = await readLinksOfUser(rt.db, c.req.param("id") ?? "", rt.now());
@@ -117,7 +117,7 @@ async function change(c: AppContext): Promise<Response> {
   const body = await jsonBody(c, userChangesSchema);
   if (body instanceof Response) return body;
   const { password, email, name } = body;
-  // The address first: the password hash is sealed for it.
+  // The e-mail address first: the password hash is sealed for it.
   const updated = await changeUser(rt, id, {
     ...(email === undefined ? {} : { email }),
     ...(name === undefined ? {} : { name }),
@@ -146,7 +146,7 @@ async function eraseWithReport(c: AppContext): Promise<Response> {
 async function erase(c: AppContext): Promise<ErasureReport | undefined> {
   const rt = c.var.runtime;
   const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.now());
-  // Waiting webhook messages name the account's id.
+  // Queued webhook messages contain the account's id.
   if (report) deliverOrClearSoon(rt);
   return report;
 }

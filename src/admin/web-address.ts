@@ -1,11 +1,12 @@
-// Which addresses may be registered. They are compared byte for byte later, so nothing that a browser reads differently.
+// Which addresses may be registered. They are compared byte by byte later, so addresses that a browser would rewrite
+// are refused.
 import { isLoopback } from "../env.ts";
 
 const MAX_LENGTH = 2048;
 /** Visible ASCII without the characters that URLs must not hold or that browsers rewrite (`\` becomes `/`). */
 const PLAIN = /^[\x21-\x7e]+$/;
 const REWRITTEN = /[\\"<>^`{|}*]/;
-/** Schemes that run code, read files or start other programs: they never lead back into an app. */
+/** Schemes that run code, read files or start other programs. They never lead back into an app. */
 const NEVER_SCHEMES = new Set(
   "about,blob,chrome,content,data,file,filesystem,ftp,ftps,intent,jar,javascript,livescript,mailto,market,mhtml,mocha,ms-appx,res,resource,sms,tel,vbscript,view-source,ws,wss".split(
     ",",
@@ -13,13 +14,13 @@ const NEVER_SCHEMES = new Set(
 );
 
 export interface AddressRule {
-  /** Development: http on loopback hosts is allowed too. */
+  /** Also allows http on loopback hosts. */
   readonly development: boolean;
-  /** Custom schemes that an app has claimed (`acme://linked`) are allowed too. */
+  /** Also allows custom schemes of an app (`acme://linked`). */
   readonly deepLinks?: boolean;
 }
 
-/** The rule that an address breaks, as a phrase that follows the field's name; undefined when it may be registered. */
+/** The rule that an address breaks, as a phrase that follows the field's name; undefined if it may be registered. */
 export function addressError(address: string, rule: AddressRule): string | undefined {
   if (address.length > MAX_LENGTH) return `must have at most ${MAX_LENGTH} characters`;
   if (!PLAIN.test(address) || REWRITTEN.test(address)) {
@@ -43,21 +44,21 @@ export function addressError(address: string, rule: AddressRule): string | undef
   return /^[a-z][a-z0-9+.-]*:\/\/?[^/]*@/.test(address) ? "must not name a user" : undefined;
 }
 
-/** Hosts of the redirect URIs that Alexa chooses from by the customer's marketplace: North America, Europe, Far East. */
+/** Hosts of the redirect URIs that Alexa uses, by the customer's marketplace: North America, Europe, Far East. */
 const MARKETPLACE_HOSTS = ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"];
-/** A fourth host of Amazon's that public set-ups register too. */
+/** A fourth host, which Amazon does not document but public set-ups register too. */
 const AMAZON_LINK_HOSTS = [...MARKETPLACE_HOSTS, "alexa.amazon.com"];
 
 function linkUri(host: string, vendorId: string): string {
   return `https://${host}/api/skill/link/${vendorId}`;
 }
 
-/** Amazon's redirect URIs of a vendor id; none without one. */
+/** Amazon's redirect URIs for a vendor id. Empty without one. */
 export function amazonRedirectUris(vendorId: string | null): string[] {
   return vendorId === null ? [] : AMAZON_LINK_HOSTS.map((host) => linkUri(host, vendorId));
 }
 
-/** Which redirect URIs of Alexa's three marketplaces are missing from a list, for every vendor id that occurs in it. */
+/** The redirect URIs of Alexa's three marketplaces that are missing from a list, for every vendor id in it. */
 export function missingAmazonRedirectUris(redirectUris: readonly string[]): string[] {
   const pattern =
     /^https:\/\/(?:pitangui\.amazon\.com|layla\.amazon\.com|alexa\.amazon\.co\.jp)\/api\/skill\/link\/([A-Za-z0-9]+)$/;
@@ -68,7 +69,7 @@ export function missingAmazonRedirectUris(redirectUris: readonly string[]): stri
     .filter((uri) => !redirectUris.includes(uri));
 }
 
-/** The first of these redirect URIs that is a callback of ours: only codes for the enablement call may be bound to it. */
+/** The first of these redirect URIs that is one of our callbacks. Only codes for the enablement call are bound to those. */
 export function ownCallback(issuer: string, redirectUris: readonly string[]): string | undefined {
   return redirectUris.find((uri) => uri === `${issuer}/link/callback` || uri === `${issuer}/app/callback`);
 }
