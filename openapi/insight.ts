@@ -125,7 +125,7 @@ export const insight: Resource = {
     "/api/admin/linkings": {
       GET: {
         id: "listAttempts",
-        summary: "Link attempts, with their steps and the reason why they failed",
+        summary: "Link attempts, with their steps and the reasons for failures",
         security: "admin",
         query: attemptsQuery,
         responses: {

@@ -62,7 +62,7 @@ export const maintenance: Resource = {
         body: { shape: rotateKeysSchema, example: {}, optional: true },
         responses: {
           200: {
-            description: "What was done, and all keys that are stored.",
+            description: "The result, and all keys that are stored.",
             content: { shape: rotationResponse, example: { result: "rotated", items: [keyExample] } },
           },
         },
@@ -77,7 +77,7 @@ export const maintenance: Resource = {
         body: { shape: z.strictObject({}), example: {}, optional: true },
         responses: {
           200: {
-            description: "What was done.",
+            description: "The number of rows by kind, and the parts that failed.",
             content: {
               shape: maintenanceResponse,
               example: {

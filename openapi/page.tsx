@@ -1,4 +1,4 @@
-// The docs page: the JSON API on one page, for people. Rendered from the OpenAPI document at build time; no script.
+// The docs page: the JSON API on one page for human readers, rendered from the OpenAPI document at build time. No script.
 import { html } from "hono/html";
 import type { FC } from "hono/jsx";
 import type { OpenAPIV3_1 } from "openapi-types";
@@ -55,7 +55,7 @@ interface Field {
   readonly description: string | undefined;
 }
 
-/** Resolves the references of a document, and puts schemas into words. */
+/** Resolves the references of a document and describes its schemas in words. */
 class Reader {
   readonly document: ApiDocument;
 

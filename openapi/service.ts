@@ -41,7 +41,12 @@ export const service: Resource = {
         id: "health",
         summary: "Whether the database responds",
         security: "none",
-        responses: { 200: { description: "It does.", content: { shape: healthResponse, example: { status: "ok" } } } },
+        responses: {
+          200: {
+            description: "The database responds and its schema is complete.",
+            content: { shape: healthResponse, example: { status: "ok" } },
+          },
+        },
         problems: ["temporarily_unavailable"],
       },
     },
