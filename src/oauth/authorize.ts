@@ -1,6 +1,7 @@
 // GET /authorize shows a page and changes nothing; POST /authorize/decision decides.
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
+import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
 import { seeOther } from "../http/respond.ts";
@@ -22,12 +23,15 @@ const startSchema = z.object({
   flow: z.enum(["alexa_app", "oauth"]),
   skillId: z.nullable(z.string()),
   clientId: z.nullable(z.string()),
+  /** Of the grant that redeeming the code makes. A page that is rendered again for the attempt keeps it: a code's binding never changes. */
+  grantId: z.string(),
+  /** Of the query that the attempt began with. */
+  queryHash: z.string(),
 });
 
-/** What travels sealed with the consent form: the request as it was sent, whom the page was shown to, and the ids that come of it. */
+/** What travels sealed with the consent form: the request as it was sent, and whom the page was shown to. */
 const transactionSchema = z.object({
   start: startSchema,
-  grantId: z.string(),
   query: z.string(),
   userId: z.string(),
 });
@@ -57,7 +61,9 @@ async function showAuthorize(c: AppContext): Promise<Response> {
     return seeOther(c, errorUri(request.target, request.error, request.description));
   }
   const { client } = request;
-  const start = (await openAttempt(rt, FLOW, await browserOf(c), attempt)) ?? newStart(request);
+  const queryHash = await sha256(query);
+  const opened = await openAttempt(rt, FLOW, await browserOf(c), attempt);
+  const start = opened?.queryHash === queryHash ? opened : newStart(request, queryHash);
   return showConsent(c, FLOW, {
     page: `/authorize?${query}`,
     start,
@@ -65,7 +71,7 @@ async function showAuthorize(c: AppContext): Promise<Response> {
     consentFor: ({ userId }) => {
       rt.metrics.count("authorize_shown", client.skillId);
       return {
-        transaction: { start, grantId: randomId(), query, userId },
+        transaction: { start, query, userId },
         options: {
           skillName: client.skillName ?? client.name,
           toAlexa: client.kind === "alexa",
@@ -83,13 +89,15 @@ async function showAuthorize(c: AppContext): Promise<Response> {
   });
 }
 
-function newStart({ client }: ValidatedAuthorizationRequest): z.infer<typeof startSchema> {
+function newStart({ client }: ValidatedAuthorizationRequest, queryHash: string): z.infer<typeof startSchema> {
   return {
     attemptId: randomId(),
     traceId: randomId(),
     flow: client.kind === "alexa" ? "alexa_app" : "oauth",
     skillId: client.skillId,
     clientId: client.id,
+    grantId: randomId(),
+    queryHash,
   };
 }
 
@@ -99,7 +107,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
   const taken = await takeConsent(c, FLOW);
   if (taken instanceof Response) return taken;
   const { transaction, keyId, browserHash, session, decision } = taken;
-  const { start, grantId, query, userId } = transaction;
+  const { start, query, userId } = transaction;
   const request = await checkAuthorizationRequest(rt, query);
   if (request.kind === "page") return refusalPage(c, request, query);
   if (request.kind === "redirect") {
@@ -108,7 +116,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
   const result = await decide(rt, {
     request,
     start,
-    grantId,
+    grantId: start.grantId,
     keyId,
     decision,
     userId,

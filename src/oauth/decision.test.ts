@@ -3,9 +3,9 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../test/support/accounts.ts";
 import { query, rowCounts, STATE, signedIn } from "../../test/support/authorize.ts";
-import { exchange, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
+import { exchange, json, refresh, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
-import { formsOf } from "../../test/support/visitor.ts";
+import { formsOf, Visitor } from "../../test/support/visitor.ts";
 
 let service: Service;
 beforeEach(async () => {
@@ -60,6 +60,20 @@ describe("the decision", () => {
       expect(await rowCounts()).toMatchObject({ attempts: 1, codes: 1, grants: 1 });
     },
   );
+
+  it("P3, T5: a page that was rendered again and approved again gives the same code, whose refresh token works", async () => {
+    const visitor = new Visitor(service);
+    const signIn = await visitor.open(`/authorize?${query()}`);
+    const consent = await visitor.submit(signIn, { email: DEMO.email, password: DEMO.password });
+    const again = await visitor.open(consent.url);
+    const first = await visitor.submit(consent, { decision: "allow" });
+    const second = await visitor.submit(again, { decision: "allow" });
+    expect(second.location).toBe(first.location);
+    const code = /code=([^&]+)/.exec(first.location ?? "")?.[1] ?? "";
+    const tokens = await json(await service.request("/token", exchange(code)));
+    expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(200);
+    expect(await rowCounts()).toMatchObject({ attempts: 1, codes: 1, grants: 1 });
+  });
 
   it("P3: of Approve and Deny the first stands", async () => {
     const visitor = await signedIn(service);
