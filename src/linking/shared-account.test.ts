@@ -3,10 +3,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { type Amazon, jsonAnswer } from "../../test/support/amazon.ts";
 import { type AppUser, rows } from "../../test/support/app-user.ts";
-import { link, startLinkingWorld } from "../../test/support/linking.ts";
+import { link, startAndApprove, startLinkingWorld } from "../../test/support/linking.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { exchange, json, refresh, SKILL_ID, seedCode } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
+import { abandonExpiredAttempts } from "./complete.ts";
 import { finishPendingUnlinks } from "./unlink.ts";
 
 const LINK = `/api/links/${SKILL_ID}`;
@@ -117,6 +118,41 @@ describe("two people who share an Amazon account", () => {
     expect((await service.request("/token", exchange(code))).status).toBe(200);
     expect(await whenAmazonIsBack()).toBe(1);
     expect(amazon.calls("disable")).toEqual([]);
+  });
+
+  it("U4: an attempt that expired does not end the link that the same person made in the Alexa app meanwhile", async () => {
+    amazon.faults.push(async (seen, usual) => {
+      if (seen.what === "enable") await usual();
+      return seen.what === "enable" || seen.what === "look" ? jsonAnswer({}, 503) : usual();
+    });
+    const { state, code } = await startAndApprove(amazon, ada);
+    expect((await ada.complete({ state, code })).status).toBe(503);
+    service.clock.advance(60_000);
+    const fromAlexa = await seedCode({ userId: ada.userId, expiresAt: service.clock.now + 300_000 });
+    const held = await json(await service.request("/token", exchange(fromAlexa)));
+    service.clock.advance(20 * 60_000);
+    amazon.faults.length = 0;
+    expect(await abandonExpiredAttempts(await runtimeOf(service), 10)).toBe(1);
+    expect(await whenAmazonIsBack()).toBe(1);
+    expect(amazon.calls("look", "disable")).toEqual(["look NA"]);
+    expect((await service.request("/token", refresh(held.refresh_token))).status).toBe(200);
+  });
+
+  it("U4: while Alexa does not say whose the link is, a newer link of the same person is left", async () => {
+    await link(amazon, ada);
+    await service.env.DB.prepare("UPDATE grants SET alexa_user_id = NULL").run();
+    amazonIsDown();
+    expect((await ada.call("DELETE", LINK)).status).toBe(202);
+    const code = await seedCode({ userId: ada.userId, expiresAt: service.clock.now + 300_000 });
+    expect((await service.request("/token", exchange(code))).status).toBe(200);
+    await service.env.DB.prepare(
+      "UPDATE grants SET alexa_user_id = 'amzn1.ask.account.1' WHERE revoked_at IS NULL",
+    ).run();
+    amazon.faults.length = 0;
+    amazon.faults.push((seen) => (seen.what === "look" ? jsonAnswer({}, 503) : undefined));
+    service.clock.advance(61_000);
+    expect(await finishPendingUnlinks(await runtimeOf(service), 10)).toBe(1);
+    expect(amazon.calls("disable")).toEqual(["disable NA"]);
   });
 
   it("a person's second Amazon account takes nothing back: the first is still disabled", async () => {

@@ -145,18 +145,22 @@ export async function replaceUnlinkTokens(db: D1Database, row: PendingUnlink, se
 
 /**
  * Whether a grant made since then needs the enablement that a pending unlink is about: one of the Alexa account (`alexaUserId`, else the one
- * known from the revoked grant), of any user, or a newer one of the same user whose Alexa account is not known.
+ * known from the revoked grant), of any user, or a newer one of the same user, where one of the two Alexa accounts is not known.
  */
 export async function hasSuccessor(db: D1Database, row: PendingUnlink, alexaUserId: string | null): Promise<boolean> {
+  const grantCreatedAt = sql`(SELECT created_at FROM grants WHERE id = ${row.grantId})`;
+  // A customer who unlinked meant the links of that time, those of unknown accounts included. No customer ended a failed attempt's grant.
+  const since = row.sealedFor.startsWith("attempt ")
+    ? sql`COALESCE(${grantCreatedAt}, ${row.createdAt})`
+    : sql`${row.createdAt}`;
   const found = await readFirst(
     db,
     sql`WITH g (id, skill_id, alexa_user_id, created_at) AS (
           SELECT ${row.grantId ?? ""}, ${row.skillId},
-            COALESCE(${alexaUserId}, (SELECT alexa_user_id FROM grants WHERE id = ${row.grantId})),
-            COALESCE((SELECT created_at FROM grants WHERE id = ${row.grantId}), 0))
+            COALESCE(${alexaUserId}, (SELECT alexa_user_id FROM grants WHERE id = ${row.grantId})), COALESCE(${grantCreatedAt}, 0))
         SELECT 1 FROM g JOIN grants o ON ${SHARES_ALEXA_ACCOUNT}
-        UNION ALL SELECT 1 FROM grants WHERE user_id = ${row.userId} AND skill_id = ${row.skillId} AND alexa_user_id IS NULL
-          AND revoked_at IS NULL AND created_at >= ${row.createdAt} LIMIT 1`,
+        UNION ALL SELECT 1 FROM g JOIN grants o ON o.user_id = ${row.userId} AND o.skill_id = g.skill_id
+          AND (o.alexa_user_id IS NULL OR g.alexa_user_id IS NULL) AND o.revoked_at IS NULL AND o.created_at >= ${since} LIMIT 1`,
   );
   return found !== null;
 }
