@@ -1,12 +1,13 @@
--- Times are integer milliseconds since 1970. Bearer values are stored as SHA-256 only; what must be read back is sealed.
+-- Times are integers: milliseconds since 1970. Values that a client presents are stored as SHA-256 hashes, values that
+-- must be read back are sealed (AES-256-GCM under a key derived from MASTER_KEY).
 
--- The registered skills, with what we present to Amazon for them. The redirect URIs are those of the skill's client.
+-- Registered skills, with the client pairs that we present to Amazon. Redirect URIs are in the skill's client.
 CREATE TABLE skills (
   id TEXT PRIMARY KEY,
-  stage TEXT NOT NULL CHECK (stage IN ('development', 'live')), -- enabled by attempts started by us that name none
+  stage TEXT NOT NULL CHECK (stage IN ('development', 'live')), -- of enablement calls, by default
   type TEXT NOT NULL,
   name TEXT NOT NULL,
-  linking TEXT CHECK (linking IN ('required', 'optional')), -- null: as Amazon demands it for the type
+  linking TEXT CHECK (linking IN ('required', 'optional')), -- NULL: the default of the type
   vendor_id TEXT,
   scopes TEXT NOT NULL,              -- JSON: [{"name", "descriptions": {"en": …}}]
   return_urls TEXT NOT NULL,         -- JSON: [url]
@@ -19,7 +20,7 @@ CREATE TABLE skills (
   updated_at INTEGER NOT NULL
 ) STRICT;
 
--- The OAuth clients that call us: one of Alexa's for each skill, the company's apps, and the skills' backends.
+-- OAuth clients that call us: Alexa's, one for each skill; the company's apps; the skills' backends.
 CREATE TABLE clients (
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('alexa', 'app', 'service')),
@@ -27,8 +28,8 @@ CREATE TABLE clients (
   secret_hash TEXT,
   previous_secret_hash TEXT,
   previous_secret_expires_at INTEGER,
-  redirect_uris TEXT NOT NULL,       -- JSON: [url], compared byte for byte
-  scopes TEXT NOT NULL,              -- JSON: [name]; of an 'alexa' client empty: its skill has them
+  redirect_uris TEXT NOT NULL,       -- JSON: [url], compared byte by byte
+  scopes TEXT NOT NULL,              -- JSON: [name]; empty for kind 'alexa', whose skill has them
   skill_id TEXT UNIQUE REFERENCES skills (id) ON DELETE CASCADE, -- kind 'alexa' only
   skill_ids TEXT NOT NULL,           -- JSON: [skill id], kind 'service' only
   require_pkce INTEGER NOT NULL,
@@ -37,7 +38,7 @@ CREATE TABLE clients (
   updated_at INTEGER NOT NULL
 ) STRICT;
 
--- A customer. Moving `session_epoch` on ends every session of theirs.
+-- Customers. Incrementing `session_epoch` ends all sessions of a customer.
 CREATE TABLE users (
   id TEXT PRIMARY KEY,
   email TEXT,
@@ -48,7 +49,7 @@ CREATE TABLE users (
 ) STRICT;
 CREATE INDEX users_by_email ON users (email);
 
--- Who is who: (method, issuer, subject) names one person. Never joined by e-mail address.
+-- Ways in which customers sign in: (method, issuer, subject) identifies one user. Never merged by e-mail address.
 CREATE TABLE identities (
   method TEXT NOT NULL,
   issuer TEXT NOT NULL,
@@ -60,22 +61,22 @@ CREATE TABLE identities (
   PRIMARY KEY (method, issuer, subject)
 ) STRICT;
 CREATE INDEX identities_by_user ON identities (user_id);
--- The first six characters of a sealed value name its master key: what is left to seal anew is found by them.
+-- The first six characters of a sealed value name its master key. Maintenance finds values of the previous key by them.
 CREATE INDEX identities_by_seal ON identities (substr(password_hash, 1, 6)) WHERE password_hash IS NOT NULL;
 
--- One row per sign-in. A session cookie acts only while its row does. The browsers of a user's rows are known to the account: an attacker
--- elsewhere cannot slow them down.
+-- Sign-ins, one row each. Writes need a row that has not ended. The browsers of a user's rows count as known, so that
+-- guesses from elsewhere do not slow them down.
 CREATE TABLE sessions (
-  id TEXT PRIMARY KEY,               -- as in the cookie
+  id TEXT PRIMARY KEY,               -- the session id in the cookie
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   browser_hash TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  ended_at INTEGER                   -- signed out
+  ended_at INTEGER                   -- time of signing out
 ) STRICT;
 CREATE INDEX sessions_by_user ON sessions (user_id, browser_hash);
 CREATE INDEX sessions_by_age ON sessions (created_at);
 
--- Counters of failed sign-ins.
+-- Counters of failed password sign-ins.
 CREATE TABLE throttles (
   key TEXT PRIMARY KEY,              -- keyed hash of an account, a network, a browser or a pair
   failures REAL NOT NULL,
@@ -83,14 +84,14 @@ CREATE TABLE throttles (
 ) STRICT;
 CREATE INDEX throttles_by_age ON throttles (updated_at);
 
--- Link attempts, from the first POST on.
+-- Link attempts, one row each from the first POST on.
 CREATE TABLE attempts (
   id TEXT PRIMARY KEY,
   trace_id TEXT NOT NULL,
   flow TEXT NOT NULL CHECK (flow IN ('alexa_app', 'app_to_app', 'website', 'app_authorize', 'oauth')),
   platform TEXT,
   skill_id TEXT,
-  stage TEXT,                        -- of the enablement call, where we make it
+  stage TEXT,                        -- of the enablement call, if we make one
   client_id TEXT,
   user_id TEXT,
   browser_hash TEXT,
@@ -101,15 +102,15 @@ CREATE TABLE attempts (
   decision TEXT CHECK (decision IN ('allow', 'deny')),
   decided_at INTEGER,
   grant_id TEXT,
-  -- Only for attempts that we start:
+  -- Only for attempts that start in the company's app or website:
   state_hash TEXT,
   redirect_uri TEXT,
   return_to TEXT,
   amazon_code_hash TEXT,
   amazon_tokens TEXT,                -- sealed, while pending
-  amazon_host TEXT,                  -- that linked
-  running_until INTEGER,             -- NULL: no run is under way
-  run_id TEXT,                       -- of the last run
+  amazon_host TEXT,                  -- the host of Alexa's API that reported LINKED
+  running_until INTEGER,             -- no other run may start before; NULL: none is running
+  run_id TEXT,                       -- of the latest run
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   finished_at INTEGER
@@ -122,7 +123,8 @@ CREATE INDEX attempts_by_user ON attempts (user_id);
 CREATE INDEX attempts_by_expiry ON attempts (outcome, expires_at);
 CREATE INDEX attempts_by_seal ON attempts (substr(amazon_tokens, 1, 6)) WHERE amazon_tokens IS NOT NULL;
 
--- Authorization codes of ours, by hash. What a code is bound to never changes; KV holds the same, sealed. Spending is one conditional UPDATE.
+-- Our authorization codes, by hash. A code's binding never changes; KV has a sealed copy. One conditional UPDATE spends
+-- the code.
 CREATE TABLE codes (
   code_hash TEXT PRIMARY KEY,
   attempt_id TEXT NOT NULL,
@@ -143,7 +145,7 @@ CREATE INDEX codes_by_linking ON codes (attempt_id);
 CREATE INDEX codes_by_user ON codes (user_id);
 CREATE INDEX codes_by_expiry ON codes (expires_at);
 
--- One row per redeemed consent: a link, or the sign-in of an app.
+-- Grants, one per redeemed consent: a link with Alexa, or a sign-in to the company's app.
 CREATE TABLE grants (
   id TEXT PRIMARY KEY,
   user_id TEXT NOT NULL,
@@ -153,10 +155,10 @@ CREATE TABLE grants (
   flow TEXT NOT NULL,
   attempt_id TEXT,
   trace_id TEXT,
-  refresh_hash TEXT,                 -- of a stable token's secret, or of an imported token; NULL where tokens rotate
-  salt TEXT,                         -- random, where tokens rotate
+  refresh_hash TEXT,                 -- of a stable token's secret, or of an imported token; NULL for rotating ones
+  salt TEXT,                         -- of rotating tokens: random
   generation INTEGER NOT NULL DEFAULT 0, -- of rotating tokens: the highest that was used
-  rotated_at INTEGER,                -- when that one was first used
+  rotated_at INTEGER,                -- of rotating tokens: when that generation was first used
   created_at INTEGER NOT NULL,
   last_used_at INTEGER NOT NULL,
   idle_expires_at INTEGER NOT NULL,
@@ -164,8 +166,8 @@ CREATE TABLE grants (
   revoked_at INTEGER,
   revoked_reason TEXT,
   alexa_user_id TEXT,
-  imported_at INTEGER,               -- set when another server issued the refresh token, known by the hash of the whole token
-  level_shown INTEGER CHECK (level_shown BETWEEN 1 AND 4),
+  imported_at INTEGER,               -- set if another server issued the refresh token
+  level_shown INTEGER CHECK (level_shown BETWEEN 1 AND 4), -- 1 to 4: see link-levels.ts
   FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
   FOREIGN KEY (client_id) REFERENCES clients (id) ON DELETE CASCADE
 ) STRICT;
@@ -179,28 +181,28 @@ CREATE INDEX ended_imports ON grants (revoked_at) WHERE revoked_at IS NOT NULL A
 CREATE UNIQUE INDEX grants_by_imported_token ON grants (refresh_hash) WHERE imported_at IS NOT NULL;
 CREATE INDEX grants_by_end ON grants (expires_at) WHERE expires_at IS NOT NULL;
 
--- Amazon's tokens of a grant, by what they are for.
+-- Amazon's tokens of a grant, one row for each purpose.
 CREATE TABLE amazon_tokens (
   grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
   purpose TEXT NOT NULL CHECK (purpose IN ('enablement', 'event_gateway', 'reciprocal')),
   host TEXT NOT NULL,
   tokens TEXT NOT NULL,              -- sealed
   access_expires_at INTEGER NOT NULL,
-  code_hash TEXT,                    -- of Amazon's code they came from
+  code_hash TEXT,                    -- of the Amazon code that they were exchanged for
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (grant_id, purpose)
 ) STRICT;
 CREATE INDEX amazon_tokens_by_seal ON amazon_tokens (substr(tokens, 1, 6));
 
--- Enablements still to be disabled at Amazon; the scheduled work does it.
+-- Skills still to be disabled at Amazon by the scheduled maintenance.
 CREATE TABLE pending_unlinks (
   id TEXT PRIMARY KEY,               -- random
-  grant_id TEXT UNIQUE,              -- NULL: of a person who was erased while an attempt ran
-  user_id TEXT,                      -- NULL: of a person who was erased
+  grant_id TEXT UNIQUE,              -- NULL: the user was erased during an attempt
+  user_id TEXT,                      -- NULL: the user was erased
   skill_id TEXT NOT NULL,
   host TEXT NOT NULL,
   tokens TEXT NOT NULL,              -- sealed
-  sealed_for TEXT NOT NULL,          -- what `tokens` is bound to
+  sealed_for TEXT NOT NULL,          -- the context that `tokens` was sealed for
   attempts INTEGER NOT NULL DEFAULT 0,
   next_attempt_at INTEGER NOT NULL,
   created_at INTEGER NOT NULL
@@ -208,7 +210,7 @@ CREATE TABLE pending_unlinks (
 CREATE INDEX pending_unlinks_by_time ON pending_unlinks (next_attempt_at);
 CREATE INDEX pending_unlinks_by_user ON pending_unlinks (user_id, skill_id);
 
--- Keys that sign access tokens. Published before `signs_from`, and until `verifies_until`.
+-- Keys that sign access tokens, published before `signs_from` and until `verifies_until`.
 CREATE TABLE signing_keys (
   kid TEXT PRIMARY KEY,
   public_jwk TEXT NOT NULL,
@@ -218,7 +220,7 @@ CREATE TABLE signing_keys (
   verifies_until INTEGER
 ) STRICT;
 
--- What was changed, and what looked wrong. Written in the batch of the change.
+-- Changes, and events that need a look (alerts). Rows are written in the batch of the change.
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at INTEGER NOT NULL,
@@ -236,7 +238,7 @@ CREATE INDEX audit_alerts ON audit (id) WHERE alert = 1;
 CREATE INDEX audit_by_user ON audit (user_id);
 CREATE INDEX audit_by_grant ON audit (grant_id);
 
--- Authorization requests refused with a page, counted: operators see here why no customer can link.
+-- Counts of authorization requests that got an error page. They show operators why no customer can link.
 CREATE TABLE refusals (
   client_id TEXT NOT NULL,
   reason TEXT NOT NULL,
@@ -247,7 +249,7 @@ CREATE TABLE refusals (
 ) STRICT;
 CREATE INDEX refusals_by_time ON refusals (last_seen_at);
 
--- Counters per hour, skill and name. `skill_id` is empty where no skill was involved.
+-- Counters per hour, skill and name. `skill_id` is empty if no skill was involved.
 CREATE TABLE oauth_metrics (
   hour_at INTEGER NOT NULL,
   skill_id TEXT NOT NULL,
@@ -256,7 +258,7 @@ CREATE TABLE oauth_metrics (
   PRIMARY KEY (hour_at, skill_id, name)
 ) STRICT, WITHOUT ROWID;
 
--- Alexa's skill events that were processed, to recognise repeats.
+-- Alexa's skill events that were processed, so that repeats are recognised.
 CREATE TABLE skill_events (
   request_id TEXT PRIMARY KEY,
   type TEXT,
@@ -268,17 +270,18 @@ CREATE TABLE skill_events (
 CREATE INDEX skill_events_by_alexa_user ON skill_events (alexa_user_id, skill_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX skill_events_by_time ON skill_events (received_at);
 
--- Sign-ins at a provider, between leaving and coming back.
+-- Sign-ins at an identity provider, from the redirect there to the callback.
 CREATE TABLE sign_in_attempts (
   state_hash TEXT PRIMARY KEY,
   browser_hash TEXT NOT NULL,
-  payload TEXT NOT NULL,             -- sealed: where to go on, nonce, PKCE verifier
+  payload TEXT NOT NULL,             -- sealed: where to continue, nonce, PKCE verifier
   expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX sign_in_attempts_by_expiry ON sign_in_attempts (expires_at);
 
--- Messages about links made and removed, for the company's servers. Triggers write them in the transaction of the change, so no way of
--- making or removing a link can omit one. Without a configured webhook the scheduled work deletes them. The key serves the query for due messages.
+-- Webhook messages about links that were made or removed. Triggers write them in the transaction of the change, so no
+-- way of making or removing a link can omit one. Without a configured webhook, maintenance deletes them. The primary
+-- key serves the query for due messages.
 CREATE TABLE webhook_outbox (
   next_attempt_at INTEGER NOT NULL DEFAULT 0,
   occurred_at INTEGER NOT NULL,
@@ -310,7 +313,7 @@ BEGIN
   );
 END;
 
--- A live link whose row is deleted: its user, skill or client was deleted. The only use of the database's own clock.
+-- A live link is deleted with its user, skill or client. This is the only use of the database's own clock.
 CREATE TRIGGER webhook_link_deleted AFTER DELETE ON grants
 WHEN OLD.skill_id IS NOT NULL AND OLD.revoked_at IS NULL
 BEGIN
