@@ -110,8 +110,8 @@ describe("the account page", () => {
     const [grantId = ""] = await links();
     const asked = await ada.get(`/account/links/${grantId}`);
     expect(await links()).toHaveLength(2);
-    const answer = await ada.post(`/account/links/${grantId}`, asked.hidden(`/account/links/${grantId}`));
-    expect(answer.status).toBe(303);
+    const response = await ada.post(`/account/links/${grantId}`, asked.hidden(`/account/links/${grantId}`));
+    expect(response.status).toBe(303);
     expect(await links()).toHaveLength(1);
     const statuses = [];
     for (const tokens of [first, second]) {
@@ -153,8 +153,8 @@ describe("the account page", () => {
     const [grantId = ""] = await links();
     const form = (await ada.get(`/account/links/${grantId}`)).hidden(`/account/links/${grantId}`);
     await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
-    const answer = await ada.post(`/account/links/${grantId}`, form);
-    expect(answer.html).toContain('action="/sign-in"');
+    const response = await ada.post(`/account/links/${grantId}`, form);
+    expect(response.html).toContain('action="/sign-in"');
     expect(await links()).toHaveLength(1);
   });
 
@@ -279,8 +279,8 @@ describe("changing one's password", () => {
     await ada.signIn(EMAIL, PASSWORD);
     await elsewhere.signIn(EMAIL, PASSWORD);
     const before = ada.cookies.get("__Host-session");
-    const answer = await change(ada, NEW);
-    expect([answer.status, answer.headers.get("location")]).toEqual([303, "/account?done=password-changed"]);
+    const response = await change(ada, NEW);
+    expect([response.status, response.headers.get("location")]).toEqual([303, "/account?done=password-changed"]);
     expect(ada.cookies.get("__Host-session")).not.toBe(before);
     const account = await ada.get("/account?done=password-changed");
     expect(account.html).toContain("Unlink any that you don’t recognise");
@@ -298,9 +298,9 @@ describe("changing one's password", () => {
   ])("nothing changes when %s", async (_, fields: Record<string, string>, status, message) => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
-    const answer = await change(ada, fields);
-    expect(answer.status).toBe(status);
-    expect(answer.html).toContain(message);
+    const response = await change(ada, fields);
+    expect(response.status).toBe(status);
+    expect(response.html).toContain(message);
     expect((await ada.get("/account")).html).toContain(EMAIL);
     expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
   });
@@ -320,8 +320,8 @@ describe("changing one's password", () => {
     const page = await ada.get("/account/password");
     await addUser(service, "eve@example.com");
     await ada.signIn("eve@example.com", PASSWORD);
-    const answer = await ada.post("/account/password", { ...page.hidden("/account/password"), ...NEW });
-    expect(answer.html).toContain('action="/sign-in"');
+    const response = await ada.post("/account/password", { ...page.hidden("/account/password"), ...NEW });
+    expect(response.html).toContain('action="/sign-in"');
     expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
     const form = (await ada.get("/account/password")).hidden("/account/password");
     await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();

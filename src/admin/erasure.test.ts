@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
-import { type Amazon, jsonAnswer, startAmazon } from "../../test/support/amazon.ts";
+import { type Amazon, jsonResponse, startAmazon } from "../../test/support/amazon.ts";
 import { type AppUser, appUser, RETURN_URL, rows, seedLwa } from "../../test/support/app-user.ts";
 import {
   ALEXA_CLIENT,
@@ -209,7 +209,7 @@ describe("erasing a person", () => {
     let silent = true;
     amazon.faults.push((seen, usual) => {
       if (!silent || !["enable", "look"].includes(seen.what)) return undefined;
-      return seen.what === "look" ? jsonAnswer({}, 503) : usual().then(() => jsonAnswer({}, 503));
+      return seen.what === "look" ? jsonResponse({}, 503) : usual().then(() => jsonResponse({}, 503));
     });
     expect((await app.complete({ state: started.state, code: callback.searchParams.get("code") })).status).toBe(503);
     expect(amazon.linked.size).toBe(1);

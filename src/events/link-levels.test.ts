@@ -14,7 +14,7 @@ import {
   seedUser,
 } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
-import { link, post, startWithAlexa, tell } from "../../test/support/skill-events.ts";
+import { link, post, startWithAlexa, deliver } from "../../test/support/skill-events.ts";
 import { type LevelShown, noteLevels } from "../storage/grants/link-levels.ts";
 
 const ADA = "0useraaaaaaaaaaaaaaaaaaaaa";
@@ -43,8 +43,8 @@ afterEach(() => vi.restoreAllMocks());
 /** What a grant's level is said to be, by the operators' API. */
 async function levelOf({ grantId }: Linked): Promise<unknown> {
   const owner = await env.DB.prepare("SELECT user_id FROM grants WHERE id = ?").bind(grantId).first<string>("user_id");
-  const answer = await admin(service, "GET", `users/${owner}/links`);
-  const items = answer.body.items as { id: string; level: unknown }[];
+  const response = await admin(service, "GET", `users/${owner}/links`);
+  const items = response.body.items as { id: string; level: unknown }[];
   return items.find(({ id }) => id === grantId)?.level;
 }
 
@@ -56,9 +56,9 @@ async function hear(user?: Linked, person?: Linked | null, skillId = SKILL_ID): 
     user: { userId: HOUSEHOLD, ...tokenOf(user) },
     ...(person === undefined ? {} : { person: { personId: PERSON, ...tokenOf(person) } }),
   };
-  const answer = await service.request("/api/personalization", asBackend({ context: { System } }));
-  await answer.text();
-  return answer;
+  const response = await service.request("/api/personalization", asBackend({ context: { System } }));
+  await response.text();
+  return response;
 }
 
 describe("a spoken request shows whose a link is", () => {
@@ -237,7 +237,7 @@ describe("a skill event shows whose a link is", () => {
   });
 
   it("still costs one batch", async () => {
-    await tell(service, { name: "SkillEnabled", accessToken: ada.tokens.access_token });
+    await deliver(service, { name: "SkillEnabled", accessToken: ada.tokens.access_token });
     service.meter.clear();
     await told({ body: ada, person: ada, user: family });
     expect(service.meter.calls()).toEqual(["DB.batch"]);

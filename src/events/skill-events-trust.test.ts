@@ -16,7 +16,7 @@ import {
   seedUser,
 } from "../../test/support/seeds.ts";
 import { type Service, START } from "../../test/support/service.ts";
-import { eventBody, link, post, startWithAlexa, tell } from "../../test/support/skill-events.ts";
+import { eventBody, link, post, startWithAlexa, deliver } from "../../test/support/skill-events.ts";
 
 const HOUR_MS = 3600_000;
 
@@ -32,9 +32,9 @@ beforeEach(async () => {
 afterEach(() => vi.restoreAllMocks());
 
 async function alive(tokens: { refresh_token: string }): Promise<boolean> {
-  const answer = await service.request("/token", refresh(tokens.refresh_token));
-  await answer.text();
-  return answer.status === 200;
+  const response = await service.request("/token", refresh(tokens.refresh_token));
+  await response.text();
+  return response.status === 200;
 }
 async function eventRows(): Promise<number> {
   return (await env.DB.prepare("SELECT COUNT(*) AS n FROM skill_events").first<number>("n")) ?? -1;
@@ -141,14 +141,14 @@ describe("S4: what is not believed changes nothing", () => {
     ["no request", JSON.stringify({ context: { System: { application: { applicationId: SKILL_ID } } } })],
     ["no UTF-8", "\u00ff"],
   ])("%s, though signed", async (_, body) => {
-    const answer = await post(service, body);
-    expect(await reasonOf(answer)).toBe("body_malformed");
+    const response = await post(service, body);
+    expect(await reasonOf(response)).toBe("body_malformed");
     expect(fetched).toEqual([]);
   });
 
   it("more than 256 KB: 413, and no certificate is fetched", async () => {
-    const answer = await post(service, eventBody().padEnd(256 * 1024 + 1));
-    expect(answer.status).toBe(413);
+    const response = await post(service, eventBody().padEnd(256 * 1024 + 1));
+    expect(response.status).toBe(413);
     expect(fetched).toEqual([]);
     expect((await post(service, eventBody().padEnd(256 * 1024))).status).toBe(200);
   });
@@ -196,31 +196,31 @@ describe("S4: time window", () => {
   it.each(["SkillEnabled", "SkillDisabled", "SkillAccountLinked", "SkillPermissionAccepted", "SkillPermissionChanged"])(
     "%s may be an hour off, either way, and no second more",
     async (name) => {
-      expect((await tell(service, { name, at: START - HOUR_MS })).status).toBe(200);
-      expect((await tell(service, { name, at: START + HOUR_MS })).status).toBe(200);
-      expect(await reasonOf(await tell(service, { name, at: START - HOUR_MS - 1000 }))).toBe(tooFar);
-      expect(await reasonOf(await tell(service, { name, at: START + HOUR_MS + 1000 }))).toBe(tooFar);
+      expect((await deliver(service, { name, at: START - HOUR_MS })).status).toBe(200);
+      expect((await deliver(service, { name, at: START + HOUR_MS })).status).toBe(200);
+      expect(await reasonOf(await deliver(service, { name, at: START - HOUR_MS - 1000 }))).toBe(tooFar);
+      expect(await reasonOf(await deliver(service, { name, at: START + HOUR_MS + 1000 }))).toBe(tooFar);
     },
   );
 
   it("everything else may be 150 seconds off", async () => {
     for (const type of ["LaunchRequest", "AlexaSkillEvent.ProactiveSubscriptionChanged"]) {
-      expect((await tell(service, { type, at: START - 150_000 })).status).toBe(200);
-      expect((await tell(service, { type, at: START + 150_000 })).status).toBe(200);
-      expect(await reasonOf(await tell(service, { type, at: START - 151_000 }))).toBe(tooFar);
-      expect(await reasonOf(await tell(service, { type, at: START + 151_000 }))).toBe(tooFar);
+      expect((await deliver(service, { type, at: START - 150_000 })).status).toBe(200);
+      expect((await deliver(service, { type, at: START + 150_000 })).status).toBe(200);
+      expect(await reasonOf(await deliver(service, { type, at: START - 151_000 }))).toBe(tooFar);
+      expect(await reasonOf(await deliver(service, { type, at: START + 151_000 }))).toBe(tooFar);
     }
   });
 
   it("a name that only begins like an event's gets no hour", async () => {
-    expect(await reasonOf(await tell(service, { name: "SkillDisabledX", at: START - 200_000 }))).toBe(tooFar);
-    expect(await reasonOf(await tell(service, { type: "SkillDisabled.X", at: START - 200_000 }))).toBe(tooFar);
+    expect(await reasonOf(await deliver(service, { name: "SkillDisabledX", at: START - 200_000 }))).toBe(tooFar);
+    expect(await reasonOf(await deliver(service, { type: "SkillDisabled.X", at: START - 200_000 }))).toBe(tooFar);
   });
 });
 
 describe("certificates are remembered", () => {
   it("one fetch serves many events, and another chain at the same URL is looked at after a minute", async () => {
-    for (let count = 0; count < 5; count++) expect((await tell(service)).status).toBe(200);
+    for (let count = 0; count < 5; count++) expect((await deliver(service)).status).toBe(200);
     expect(fetched).toEqual([CERTIFICATE_URL]);
     const { other } = await chainKeys();
     const renewed = await chainPem({ leaf: { keys: other } });
@@ -239,17 +239,17 @@ describe("certificates are remembered", () => {
     const dates = { notBefore: new Date(START - HOUR_MS), notAfter: new Date(START + HOUR_MS) };
     const pem = await chainPem({ leaf: { dates } });
     files.set(CERTIFICATE_URL, () => new Response(pem));
-    expect((await tell(service)).status).toBe(200);
+    expect((await deliver(service)).status).toBe(200);
     service.clock.advance(HOUR_MS + 1);
-    expect(await reasonOf(await tell(service))).toBe("certificate_outside_validity");
+    expect(await reasonOf(await deliver(service))).toBe("certificate_outside_validity");
     service.clock.advance(-2 * HOUR_MS - 2);
-    expect(await reasonOf(await tell(service))).toBe("certificate_outside_validity");
+    expect(await reasonOf(await deliver(service))).toBe("certificate_outside_validity");
   });
 
   it("forged signatures make us fetch once a minute at most", async () => {
-    await tell(service);
+    await deliver(service);
     for (let count = 0; count < 10; count++) {
-      await tell(service, {}).then((answer) => expect(answer.status).toBe(200));
+      await deliver(service, {}).then((response) => expect(response.status).toBe(200));
       await post(service, eventBody(), { "signature-256": btoa("\0".repeat(256)) });
     }
     expect(fetched).toHaveLength(1);

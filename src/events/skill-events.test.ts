@@ -6,7 +6,7 @@ import { CERTIFICATE_URL } from "../../test/support/alexa-signer.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { refresh, SKILL_ID, seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { type Service, START } from "../../test/support/service.ts";
-import { eventBody, link, post, startWithAlexa, tell } from "../../test/support/skill-events.ts";
+import { eventBody, link, post, startWithAlexa, deliver } from "../../test/support/skill-events.ts";
 import { currentSigner } from "../oauth/keys.ts";
 
 const ALEXA_USER = "amzn1.ask.account.TESTUSER";
@@ -30,9 +30,9 @@ async function grant(id: string) {
   }>();
 }
 async function alive(tokens: { refresh_token: string }): Promise<boolean> {
-  const answer = await service.request("/token", refresh(tokens.refresh_token));
-  await answer.text();
-  return answer.status === 200;
+  const response = await service.request("/token", refresh(tokens.refresh_token));
+  await response.text();
+  return response.status === 200;
 }
 async function eventRows(): Promise<number> {
   return (await env.DB.prepare("SELECT COUNT(*) AS n FROM skill_events").first<number>("n")) ?? -1;
@@ -48,9 +48,9 @@ describe("SkillDisabled", () => {
   it("U1: ends the grant that its token names, and no other of the same user", async () => {
     const first = await link(service);
     const second = await link(service);
-    const answer = await tell(service, { accessToken: first.tokens.access_token, userId: ALEXA_USER });
-    expect(answer.status).toBe(200);
-    expect(await answer.json()).toEqual({});
+    const response = await deliver(service, { accessToken: first.tokens.access_token, userId: ALEXA_USER });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({});
     expect(await alive(first.tokens)).toBe(false);
     expect(await alive(second.tokens)).toBe(true);
     expect(await grant(first.grantId)).toMatchObject({ revoked_at: START, revoked_reason: "skill_disabled" });
@@ -61,7 +61,7 @@ describe("SkillDisabled", () => {
     const other = await seedUser("0userbbbbbbbbbbbbbbbbbbbbb", "bob@example.com");
     const ada = await link(service);
     const bob = await link(service, { userId: other });
-    await tell(service, { accessToken: ada.tokens.access_token });
+    await deliver(service, { accessToken: ada.tokens.access_token });
     expect(await alive(ada.tokens)).toBe(false);
     expect(await alive(bob.tokens)).toBe(true);
   });
@@ -70,37 +70,37 @@ describe("SkillDisabled", () => {
     const { tokens, grantId } = await link(service);
     const rotate = async (body: object = {}) => {
       const admin = { authorization: "Bearer test-admin-token-0000000000000000000000" };
-      const answer = await service.request("/api/admin/keys/rotate", {
+      const response = await service.request("/api/admin/keys/rotate", {
         method: "POST",
         headers: { ...admin, "content-type": "application/json" },
         body: JSON.stringify(body),
       });
-      expect(answer.status).toBeLessThan(300);
-      await answer.text();
+      expect(response.status).toBeLessThan(300);
+      await response.text();
     };
     await rotate();
     service.clock.advance(40 * 24 * HOUR_MS);
-    expect((await tell(service, { accessToken: tokens.access_token })).status).toBe(200);
+    expect((await deliver(service, { accessToken: tokens.access_token })).status).toBe(200);
     expect(await grant(grantId)).toMatchObject({ revoked_reason: "skill_disabled" });
   });
 
   it("U1: without a token it ends the grants that were learned for Alexa's user id", async () => {
     const mine = await link(service);
     const other = await link(service);
-    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: mine.tokens.access_token });
+    await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: mine.tokens.access_token });
     expect(await grant(mine.grantId)).toMatchObject({ alexa_user_id: ALEXA_USER, revoked_at: null });
     service.clock.advance(5000);
-    expect((await tell(service, { userId: ALEXA_USER })).status).toBe(200);
+    expect((await deliver(service, { userId: ALEXA_USER })).status).toBe(200);
     expect(await alive(mine.tokens)).toBe(false);
     expect(await alive(other.tokens)).toBe(true);
   });
 
   it("U1: a token that names nothing here falls back to the user id", async () => {
     const { tokens } = await link(service);
-    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
     service.clock.advance(5000);
     const [header, payload] = tokens.access_token.split(".");
-    await tell(service, { userId: ALEXA_USER, accessToken: `${header}.${payload}.${"A".repeat(86)}` });
+    await deliver(service, { userId: ALEXA_USER, accessToken: `${header}.${payload}.${"A".repeat(86)}` });
     expect(await alive(tokens)).toBe(false);
   });
 
@@ -112,7 +112,7 @@ describe("SkillDisabled", () => {
     ["a token that is empty", { accessToken: "" }],
   ])("U1: %s: 200, and nothing changes", async (_, seed) => {
     const { tokens } = await link(service);
-    expect((await tell(service, seed)).status).toBe(200);
+    expect((await deliver(service, seed)).status).toBe(200);
     expect(await alive(tokens)).toBe(true);
   });
 
@@ -131,35 +131,35 @@ describe("SkillDisabled", () => {
   it("U1: 20 deliveries at once end the grant once", async () => {
     const { tokens, grantId } = await link(service);
     const body = eventBody({ accessToken: tokens.access_token });
-    const answers = await Promise.all(Array.from({ length: 20 }, () => post(service, body)));
-    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+    const responses = await Promise.all(Array.from({ length: 20 }, () => post(service, body)));
+    expect(responses.map(({ status }) => status)).toEqual(Array(20).fill(200));
     expect(await audits(grantId)).toHaveLength(1);
     expect(await alive(tokens)).toBe(false);
   });
 
   it("U1, U4: an old event that comes after the customer linked again does not end the new link", async () => {
     const old = await link(service);
-    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: old.tokens.access_token });
+    await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: old.tokens.access_token });
     service.clock.advance(60_000);
     const disabledAt = service.clock.now;
     service.clock.advance(60_000);
     const fresh = await link(service);
-    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: fresh.tokens.access_token });
+    await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: fresh.tokens.access_token });
     service.clock.advance(30 * 60_000);
-    expect((await tell(service, { userId: ALEXA_USER, createdAt: disabledAt })).status).toBe(200);
+    expect((await deliver(service, { userId: ALEXA_USER, createdAt: disabledAt })).status).toBe(200);
     expect(await alive(old.tokens)).toBe(false);
     expect(await alive(fresh.tokens)).toBe(true);
-    await tell(service, { userId: ALEXA_USER, at: disabledAt });
-    await tell(service, { accessToken: old.tokens.access_token, at: disabledAt });
+    await deliver(service, { userId: ALEXA_USER, at: disabledAt });
+    await deliver(service, { accessToken: old.tokens.access_token, at: disabledAt });
     expect(await alive(fresh.tokens)).toBe(true);
   });
 
   it("U1: disabling within the second in which the link was made ends it, though stamps have whole seconds", async () => {
     service.clock.advance(600);
     const { tokens } = await link(service);
-    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
     service.clock.advance(300);
-    expect((await tell(service, { userId: ALEXA_USER })).status).toBe(200);
+    expect((await deliver(service, { userId: ALEXA_USER })).status).toBe(200);
     expect(await alive(tokens)).toBe(false);
   });
 
@@ -167,27 +167,27 @@ describe("SkillDisabled", () => {
     const { tokens } = await link(service);
     const linkedAt = service.clock.now;
     service.clock.advance(120_000);
-    expect((await tell(service, { userId: ALEXA_USER })).status).toBe(200);
+    expect((await deliver(service, { userId: ALEXA_USER })).status).toBe(200);
     expect(await alive(tokens)).toBe(true);
     const late = { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token };
-    expect((await tell(service, { ...late, at: linkedAt })).status).toBe(200);
+    expect((await deliver(service, { ...late, at: linkedAt })).status).toBe(200);
     expect(await alive(tokens)).toBe(false);
   });
 
   it("U1: an event that claims to come from the future ends no link that is made later", async () => {
     const hereafter = START + 365 * 24 * HOUR_MS;
-    expect((await tell(service, { userId: ALEXA_USER, createdAt: hereafter })).status).toBe(200);
+    expect((await deliver(service, { userId: ALEXA_USER, createdAt: hereafter })).status).toBe(200);
     service.clock.advance(2 * HOUR_MS);
     const { tokens } = await link(service);
-    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
     expect(await alive(tokens)).toBe(true);
   });
 
   it("U1: SkillAccountLinked after the end does not bring the grant back", async () => {
     const { tokens, grantId } = await link(service);
-    await tell(service, { accessToken: tokens.access_token });
+    await deliver(service, { accessToken: tokens.access_token });
     const late = { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token };
-    expect((await tell(service, late)).status).toBe(200);
+    expect((await deliver(service, late)).status).toBe(200);
     expect(await alive(tokens)).toBe(false);
     expect(await grant(grantId)).toMatchObject({ alexa_user_id: null });
   });
@@ -207,7 +207,7 @@ describe("SkillDisabled", () => {
          VALUES ('u', ?, ?, 'h', 'sealed', '', 0, 0)`,
       ).bind(mine.grantId, SKILL_ID),
     ]);
-    await tell(service, { accessToken: mine.tokens.access_token });
+    await deliver(service, { accessToken: mine.tokens.access_token });
     const left = await env.DB.prepare("SELECT grant_id FROM amazon_tokens").all();
     expect(left.results).toEqual([{ grant_id: other.grantId }]);
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM pending_unlinks").first("n")).toBe(0);
@@ -216,11 +216,11 @@ describe("SkillDisabled", () => {
   it("about one skill never ends a grant of another", async () => {
     await seedSkill({ id: "alexa-other", skillId: "amzn1.ask.skill.0001-other" });
     const { tokens } = await link(service);
-    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
     service.clock.advance(5000);
     const about = { skillId: "amzn1.ask.skill.0001-other" };
-    expect((await tell(service, { ...about, accessToken: tokens.access_token })).status).toBe(200);
-    expect((await tell(service, { ...about, userId: ALEXA_USER })).status).toBe(200);
+    expect((await deliver(service, { ...about, accessToken: tokens.access_token })).status).toBe(200);
+    expect((await deliver(service, { ...about, userId: ALEXA_USER })).status).toBe(200);
     expect(await alive(tokens)).toBe(true);
   });
 
@@ -238,7 +238,7 @@ describe("SkillDisabled", () => {
       await env.DB.prepare("UPDATE grants SET skill_id = ?, alexa_user_id = ? WHERE id = ?")
         .bind(other, ALEXA_USER, mine.grantId)
         .run();
-      await tell(service, { skillId: other, userId: ALEXA_USER, accessToken });
+      await deliver(service, { skillId: other, userId: ALEXA_USER, accessToken });
       expect(await grant(mine.grantId)).toMatchObject({ revoked_reason: "skill_disabled" });
     }
     expect(await grant(foreign.grantId)).toMatchObject({ revoked_at: null });
@@ -248,7 +248,7 @@ describe("SkillDisabled", () => {
 describe("other events", () => {
   it("SkillEnabled with a token shows whose grant it is", async () => {
     const { tokens, grantId } = await link(service);
-    await tell(service, { name: "SkillEnabled", userId: ALEXA_USER, accessToken: tokens.access_token });
+    await deliver(service, { name: "SkillEnabled", userId: ALEXA_USER, accessToken: tokens.access_token });
     expect(await grant(grantId)).toMatchObject({ alexa_user_id: ALEXA_USER });
   });
 
@@ -260,12 +260,12 @@ describe("other events", () => {
     "SomethingNobodyKnows",
   ])("%s changes no grant and is answered 200", async (name) => {
     const { tokens } = await link(service);
-    expect((await tell(service, { name, userId: ALEXA_USER })).status).toBe(200);
+    expect((await deliver(service, { name, userId: ALEXA_USER })).status).toBe(200);
     expect(await alive(tokens)).toBe(true);
   });
 
   it("a request of another kind that Alexa signed is answered 200", async () => {
-    expect((await tell(service, { type: "LaunchRequest" })).status).toBe(200);
+    expect((await deliver(service, { type: "LaunchRequest" })).status).toBe(200);
   });
 
   it("a body of an unexpected shape does not matter: token and user are read only where they are text", async () => {
@@ -287,13 +287,13 @@ describe("trips and faults", () => {
   it("answers with one D1 batch once the token's key is known", async () => {
     const first = await link(service);
     const second = await link(service);
-    await tell(service, { accessToken: first.tokens.access_token });
+    await deliver(service, { accessToken: first.tokens.access_token });
     service.clock.advance(10 * 60_000);
     service.meter.clear();
-    await tell(service, { accessToken: second.tokens.access_token });
+    await deliver(service, { accessToken: second.tokens.access_token });
     expect(service.meter.calls()).toEqual(["DB.batch"]);
     service.meter.clear();
-    await tell(service, { name: "SkillPermissionChanged" });
+    await deliver(service, { name: "SkillPermissionChanged" });
     expect(service.meter.calls()).toEqual(["DB.batch"]);
   });
 
@@ -301,10 +301,10 @@ describe("trips and faults", () => {
     const { tokens } = await link(service);
     const body = eventBody({ accessToken: tokens.access_token });
     service.meter.faults.push({ when: (trip) => trip.call === "batch", throws: "before" });
-    const answer = await post(service, body);
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get("retry-after")).not.toBeNull();
-    await answer.text();
+    const response = await post(service, body);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).not.toBeNull();
+    await response.text();
     service.meter.clear();
     expect((await post(service, body)).status).toBe(200);
     expect(await alive(tokens)).toBe(false);
@@ -318,7 +318,7 @@ describe("trips and faults", () => {
       message: "D1_ERROR: Network connection lost",
       times: 1,
     });
-    expect((await tell(service, { accessToken: tokens.access_token })).status).toBe(200);
+    expect((await deliver(service, { accessToken: tokens.access_token })).status).toBe(200);
     expect(await audits(grantId)).toHaveLength(1);
     expect(await alive(tokens)).toBe(false);
   });
@@ -329,9 +329,9 @@ describe("trips and faults", () => {
       () => Promise.reject(new TypeError("connection refused")),
     ]) {
       files.set(CERTIFICATE_URL, broken);
-      const answer = await tell(service);
-      expect(answer.status).toBe(503);
-      await answer.text();
+      const response = await deliver(service);
+      expect(response.status).toBe(503);
+      await response.text();
     }
     expect(await eventRows()).toBe(0);
   });
@@ -339,8 +339,8 @@ describe("trips and faults", () => {
   it("the queries use their indexes", async () => {
     const { tokens } = await link(service);
     service.meter.clear();
-    await tell(service, { userId: ALEXA_USER });
-    await tell(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
+    await deliver(service, { userId: ALEXA_USER });
+    await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
     const statements = service.meter.trips.flatMap(({ sql }) => sql.split(";")).filter((sql) => /\S/.test(sql));
     for (const sql of statements) {
       const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
@@ -356,8 +356,8 @@ describe("trips and faults", () => {
   it("no token, user id or signature reaches the log", async () => {
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
     const { tokens } = await link(service);
-    await tell(service, { accessToken: tokens.access_token, userId: ALEXA_USER });
-    await tell(service, { name: "Unknown", accessToken: tokens.access_token, userId: ALEXA_USER });
+    await deliver(service, { accessToken: tokens.access_token, userId: ALEXA_USER });
+    await deliver(service, { name: "Unknown", accessToken: tokens.access_token, userId: ALEXA_USER });
     await post(service, eventBody({ accessToken: tokens.access_token }), { "signature-256": "x" });
     const lines = log.mock.calls.flat().join("\n");
     expect(lines).toContain("skill_event_refused");

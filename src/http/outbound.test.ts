@@ -1,6 +1,6 @@
 // The one way out (F2), and every kind of response from Login with Amazon.
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { jsonAnswer } from "../../test/support/amazon.ts";
+import { jsonResponse } from "../../test/support/amazon.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { startService } from "../../test/support/service.ts";
 import { exchangeAmazonCode, exchangeGrantCode, refreshAmazonTokens, toAmazonCode } from "../amazon/lwa.ts";
@@ -93,7 +93,7 @@ describe("Login with Amazon", () => {
     respondWith(async (request) => {
       const bytes = await request.clone().arrayBuffer();
       sent.push({ body: new URLSearchParams(new TextDecoder().decode(bytes)), headers: request.headers });
-      return jsonAnswer(body, status);
+      return jsonResponse(body, status);
     });
     return { rt, sent, now: service.clock.now };
   }

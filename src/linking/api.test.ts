@@ -1,11 +1,11 @@
-// Linking from the company's app: starting, completing, and Login with Amazon's answers.
+// Linking from the company's app: starting, completing, and the responses of Login with Amazon.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Amazon, htmlAnswer, jsonAnswer, timeOut } from "../../test/support/amazon.ts";
+import { type Amazon, htmlResponse, jsonResponse, timeOut } from "../../test/support/amazon.ts";
 import { type AppUser, appUser, RETURN_URL, rows } from "../../test/support/app-user.ts";
 import {
+  attemptRow,
   link,
-  linkingRow,
-  livingGrants,
+  liveGrants,
   problemCode,
   startAndApprove,
   startLinkingWorld,
@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => vi.restoreAllMocks());
 
 describe("starting", () => {
-  it("gives both addresses of Amazon with one state and a PKCE challenge", async () => {
+  it("returns both URLs at Amazon, with the same state and a PKCE challenge", async () => {
     const response = await ada.call("POST", "/api/links", {
       skillId: SKILL_ID,
       returnTo: RETURN_URL,
@@ -49,17 +49,17 @@ describe("starting", () => {
     expect(started.loginWithAmazonUrl).toContain("scope=alexa%3A%3Askills%3Aaccount_linking");
   });
 
-  it("takes two storage trips, the bearer's included", async () => {
-    await ada.start();
-    expect(service.meter.calls().slice(0, 2)).toEqual(["DB.first", "DB.batch"]);
-    expect(service.meter.calls().filter((call) => call === "DB.batch").length).toBeLessThanOrEqual(2);
+  it("takes at most two storage round trips, that of the access token included", async () => {
+    const body = { skillId: SKILL_ID, returnTo: RETURN_URL, platform: "ios" };
+    expect((await ada.callOnly("POST", "/api/links", body)).status).toBe(201);
+    expect(service.meter.calls().length).toBeLessThanOrEqual(2);
   });
 
-  it("uses the browser callback for the web", async () => {
+  it("uses the browser's callback for the web platform", async () => {
     expect((await ada.start({ platform: "web" })).redirectUri).toBe("https://link.example.com/link/callback");
   });
 
-  it("stores neither state nor verifier in clear", async () => {
+  it("does not store the state in plain text", async () => {
     const started = await ada.start();
     const stored = JSON.stringify(await rows("SELECT * FROM attempts"));
     expect(stored).toContain(started.id);
@@ -68,8 +68,8 @@ describe("starting", () => {
   });
 
   it.each([
-    ["no body", "", "invalid_body"],
-    ["no JSON", "{", "invalid_body"],
+    ["an empty body", "", "invalid_body"],
+    ["invalid JSON", "{", "invalid_body"],
     ["another platform", { skillId: SKILL_ID, returnTo: RETURN_URL, platform: "tv" }, "invalid_body"],
     ["an unknown field", { skillId: SKILL_ID, returnTo: RETURN_URL, platform: "ios", extra: 1 }, "invalid_body"],
     [
@@ -104,13 +104,13 @@ describe("starting", () => {
     expect(await problemCode(response)).toBe("body_too_large");
   });
 
-  it("says so when the skill has no Login with Amazon credentials", async () => {
+  it("a skill without Login with Amazon credentials cannot be linked", async () => {
     await seedSkill({ skillId: "amzn1.ask.skill.bare", id: "alexa-bare" });
     const body = { skillId: "amzn1.ask.skill.bare", returnTo: RETURN_URL, platform: "ios" };
     expect(await problemCode(await ada.call("POST", "/api/links", body))).toBe("account_linking_not_supported");
   });
 
-  it("past the limit a person waits, and nobody else does; without the counter nobody does", async () => {
+  it("the rate limit applies to each user separately, and not at all without the binding", async () => {
     const keys: string[] = [];
     const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) > 0 && !key.includes(ada.userId) });
     Object.assign(service.env, { USER_LIMIT: { limit } });
@@ -125,7 +125,7 @@ describe("starting", () => {
     expect((await ada.call("POST", "/api/links", body)).status).toBe(201);
   });
 
-  it("needs a bearer with the scope links", async () => {
+  it("requires an access token with the scope links", async () => {
     const without = await service.request("/api/links", { method: "POST", body: "{}" });
     expect(without.status).toBe(401);
     expect(await problemCode(without)).toBe("unauthenticated");
@@ -140,7 +140,7 @@ describe("starting", () => {
     ["GET", "/api/links/complete", "POST"],
     ["POST", `/api/links/${SKILL_ID}`, "GET, HEAD, DELETE"],
     ["GET", `/api/links/${SKILL_ID}/grants/x`, "DELETE"],
-  ])("answers %s %s with 405 and Allow", async (method, path, allow) => {
+  ])("%s %s: 405 with Allow", async (method, path, allow) => {
     const response = await ada.call(method, path);
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe(allow);
@@ -149,14 +149,14 @@ describe("starting", () => {
 });
 
 describe("completing", () => {
-  it("L1, L3: links with a code of ours that Alexa redeems while our call is open", async () => {
+  it("L1, L3: Alexa redeems our own code while our enablement call is open, and the account is linked", async () => {
     const { state, code: amazonCode, id } = await startAndApprove(amazon, ada);
     const response = await ada.complete({ state, code: amazonCode });
     expect(response.status).toBe(200);
     expect(await json(response)).toEqual({ skillId: SKILL_ID, status: "linked" });
-    const [grant, ...others] = await livingGrants(ada.userId);
+    const [grant, ...others] = await liveGrants(ada.userId);
     expect(others).toEqual([]);
-    expect(await linkingRow(id)).toMatchObject({ outcome: "linked", grant_id: grant?.id, amazon_tokens: null });
+    expect(await attemptRow(id)).toMatchObject({ outcome: "linked", grant_id: grant?.id, amazon_tokens: null });
     expect(await rows("SELECT grant_id, purpose, host FROM amazon_tokens")).toEqual([
       { grant_id: grant?.id, purpose: "enablement", host: "https://api.amazonalexa.com" },
     ]);
@@ -171,7 +171,7 @@ describe("completing", () => {
     });
   });
 
-  it("T9: keeps no token and no code of Amazon in clear", async () => {
+  it("T9: stores no token and no code of Amazon in plain text", async () => {
     await link(amazon, ada);
     const dump = JSON.stringify(
       await Promise.all(
@@ -183,7 +183,7 @@ describe("completing", () => {
     expect(dump).not.toContain("ANfake");
   });
 
-  it("answers a repeat after success with 200, another code with state_used", async () => {
+  it("after success, the same code gets 200 again and another code gets state_used", async () => {
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
     await ada.complete({ state, code: amazonCode });
     const again = await ada.complete({ state, code: amazonCode });
@@ -194,22 +194,22 @@ describe("completing", () => {
     expect(await problemCode(other)).toBe("state_used");
   });
 
-  it("links once when twenty completions run at the same time", async () => {
+  it("twenty completions at the same time link once", async () => {
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => ada.callOnly("POST", "/api/links/complete", { state, code: amazonCode })),
     );
     await service.settled();
     const results = await Promise.all(
-      answers.map(async (answer) => (answer.status === 200 ? "linked" : await problemCode(answer))),
+      responses.map(async (response) => (response.status === 200 ? "linked" : await problemCode(response))),
     );
     expect(results.filter((result) => result === "linked").length).toBeGreaterThanOrEqual(1);
     expect(results.filter((result) => result !== "linked" && result !== "in_progress")).toEqual([]);
     expect(amazon.calls("lwa", "enable")).toEqual(["lwa", "enable NA"]);
-    expect(await livingGrants(ada.userId)).toHaveLength(1);
+    expect(await liveGrants(ada.userId)).toHaveLength(1);
   });
 
-  it("is in progress while Alexa has not answered, and done afterwards", async () => {
+  it("a second request gets in_progress until Alexa has responded", async () => {
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
     let during: Response | undefined;
     amazon.faults.push((seen, usual) => {
@@ -225,19 +225,19 @@ describe("completing", () => {
   });
 
   it.each([
-    ["state alone", (state: string) => ({ state })],
-    ["nothing", () => ({})],
+    ["only a state", (state: string) => ({ state })],
+    ["an empty object", () => ({})],
     ["code and result", (state: string) => ({ state, code: "a", result: "b" })],
     ["a code that is a number", (state: string) => ({ state, code: 5 })],
-    ["a list", () => []],
-  ])("refuses %s as invalid_body", async (_, body) => {
+    ["an array", () => []],
+  ])("a body with %s is invalid_body", async (_, body) => {
     const { state } = await ada.start();
     const response = await ada.complete(body(state));
     expect(response.status).toBe(400);
     expect(await problemCode(response)).toBe("invalid_body");
   });
 
-  it("does not know a state that it did not make", async () => {
+  it("a state that we did not issue is unknown", async () => {
     const { state } = await ada.start();
     const changed = `${state.slice(0, -1)}${state.endsWith("A") ? "B" : "A"}`;
     for (const wrong of ["x", changed]) {
@@ -247,7 +247,7 @@ describe("completing", () => {
     }
   });
 
-  it("V4: ends ten minutes after the start by our clock", async () => {
+  it("V4: an attempt expires ten minutes after its start by our clock", async () => {
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
     service.clock.advance(599_000);
     const second = await startAndApprove(amazon, ada);
@@ -258,7 +258,7 @@ describe("completing", () => {
     expect((await ada.complete({ state: second.state, code: second.code })).status).toBe(200);
   });
 
-  it("completes after the master key was rotated in between", async () => {
+  it("an attempt can be completed after the master key was rotated", async () => {
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
     const rotated = startService({
       MASTER_KEY: `${"B".repeat(42)}A`,
@@ -273,8 +273,8 @@ describe("completing", () => {
   });
 });
 
-describe("L5: Login with Amazon refuses or is away", () => {
-  it("a refused code ends the attempt, the same way again", async () => {
+describe("L5: Login with Amazon refuses or is unavailable", () => {
+  it("a refused code ends the attempt, and a repeat gets the same response", async () => {
     const { state } = await ada.start();
     for (let i = 0; i < 2; i++) {
       const response = await ada.complete({ state, code: "ANnever-issued" });
@@ -290,24 +290,24 @@ describe("L5: Login with Amazon refuses or is away", () => {
   });
 
   it.each([
-    ["500", () => jsonAnswer({ error: "ServerError" }, 500)],
-    ["429", () => jsonAnswer({ error: "throttled" }, 429)],
-    ["an HTML page", () => htmlAnswer(200)],
-    ["an HTML error", () => htmlAnswer(400)],
+    ["500", () => jsonResponse({ error: "ServerError" }, 500)],
+    ["429", () => jsonResponse({ error: "throttled" }, 429)],
+    ["an HTML page", () => htmlResponse(200)],
+    ["an HTML error", () => htmlResponse(400)],
     ["an empty body", () => new Response("", { status: 200 })],
-    ["no tokens", () => jsonAnswer({ token_type: "bearer" })],
-    ["silence", timeOut],
+    ["no tokens", () => jsonResponse({ token_type: "bearer" })],
+    ["a time-out", timeOut],
     ["F2: a redirect", () => new Response(null, { status: 302, headers: { location: "https://evil.test/" } })],
     ["an endless body", () => new Response("x".repeat(70_000))],
-  ])("after %s the same code may come again", async (_, answer) => {
+  ])("after %s the same code can be presented again", async (_, respond) => {
     const { state, code: amazonCode, id } = await startAndApprove(amazon, ada);
     let broken = true;
-    amazon.faults.push((seen) => (seen.what === "lwa" && broken ? answer() : undefined));
+    amazon.faults.push((seen) => (seen.what === "lwa" && broken ? respond() : undefined));
     const first = await ada.complete({ state, code: amazonCode });
     expect(first.status).toBe(503);
     expect(first.headers.get("retry-after")).toMatch(/^\d+$/);
     expect(await problemCode(first)).toBe("amazon_unavailable");
-    expect(await linkingRow(id)).toMatchObject({ outcome: "pending" });
+    expect(await attemptRow(id)).toMatchObject({ outcome: "pending" });
     expect(await problemCode(await ada.complete({ state, code: "ANother" }))).toBe("state_used");
     broken = false;
     expect((await ada.complete({ state, code: amazonCode })).status).toBe(200);
@@ -320,7 +320,7 @@ describe("L5: Login with Amazon refuses or is away", () => {
     ["invalid_scope", "failed", "amazon_error_invalid_scope"],
     ["invalid_request", "failed", "amazon_error_invalid_request"],
     ["<b>words of another</b>", "failed", "amazon_error_other"],
-  ])("the error %s ends it as %s", async (error, outcome, reason) => {
+  ])("Amazon's error %s ends the attempt as %s", async (error, outcome, reason) => {
     const { state, id } = await ada.start();
     for (let i = 0; i < 2; i++) {
       const response = await ada.complete({ state, error });
@@ -329,7 +329,7 @@ describe("L5: Login with Amazon refuses or is away", () => {
       expect(JSON.parse(text).code).toBe("amazon_denied");
       expect(text).not.toContain("words of another");
     }
-    expect(await linkingRow(id)).toMatchObject({ outcome, reason });
+    expect(await attemptRow(id)).toMatchObject({ outcome, reason });
     expect(await problemCode(await ada.complete({ state, code: "AN1" }))).toBe("amazon_denied");
   });
 });

@@ -1,4 +1,4 @@
-// Linking that starts in the Alexa app and is decided in the company's app.
+// Linking that starts in the Alexa app, with consent in the company's app.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../test/support/accounts.ts";
@@ -39,8 +39,8 @@ async function post(body: unknown, token = bearer): Promise<{ status: number; js
   return { status: response.status, json: (await response.json()) as Record<string, string> };
 }
 
-describe("the app asks and decides", () => {
-  it("L6: describes the request, then gives the redirect with code, state and source=app", async () => {
+describe("POST /api/authorizations", () => {
+  it("L6: describes the request, then returns the redirect with code, state and source=app", async () => {
     const asked = await post({ query: QUERY });
     expect(asked.status).toBe(200);
     expect(asked.json).toMatchObject({ skillName: "Acme Home", account: DEMO.email });
@@ -69,7 +69,7 @@ describe("the app asks and decides", () => {
     expect(decided.json.redirectTo).toBe(`${ALEXA_REDIRECT_URIS[1]}?error=access_denied&state=${STATE}&source=app`);
   });
 
-  it("S6: PKCE is carried through", async () => {
+  it("S6: the code requires the verifier of the authorization request", async () => {
     const verifier = "exampleVerifier-0123456789-abcdefghijklmnopqrstuvwxyz";
     const query = `${QUERY}&code_challenge=${await challengeOf(verifier)}&code_challenge_method=S256`;
     const { json } = await post({ query });
@@ -80,13 +80,13 @@ describe("the app asks and decides", () => {
     expect((await service.request("/token", exchange(code, { ...fields, code_verifier: verifier }))).status).toBe(200);
   });
 
-  it("a fault of Alexa's goes back to Alexa at once", async () => {
+  it("an invalid scope is returned to Alexa at once", async () => {
     const { status, json } = await post({ query: QUERY.replace("scope=profile", "scope=admin") });
     expect(status).toBe(200);
     expect(json.redirectTo).toMatch(/\?error=invalid_scope&.*&source=app$/);
   });
 
-  it("S2: the ticket is bound to its user, its query and ten minutes", async () => {
+  it("S2: a ticket is valid for its user and query only, and for ten minutes", async () => {
     const other = { ...DEMO, email: "other@example.com" };
     await seedAccount(service, other);
     const otherBearer = await appBearer(service, other);
@@ -99,7 +99,7 @@ describe("the app asks and decides", () => {
     expect((await decide(QUERY, bearer)).json.code).toBe("invalid_ticket");
   });
 
-  it("a user deleted between question and decision gets nothing", async () => {
+  it("a user who was deleted before the decision gets 401", async () => {
     const { ticket } = (await post({ query: QUERY })).json;
     await env.DB.prepare("DELETE FROM users").run();
     expect((await post({ query: QUERY, ticket, decision: "allow" })).status).toBe(401);
@@ -118,7 +118,7 @@ describe("the app asks and decides", () => {
     expect([status, json.code]).toEqual([400, code]);
   });
 
-  it("B3: takes a query of 16 KB, and not a byte more", async () => {
+  it("B3: accepts a query of 16 KB and refuses a longer one", async () => {
     const filled = `${QUERY}&x=`.padEnd(16 * 1024, "y");
     const { status, json } = await post({ query: filled });
     expect([status, json.account]).toEqual([200, DEMO.email]);
@@ -126,7 +126,7 @@ describe("the app asks and decides", () => {
     expect((await service.request(`/authorize?${filled}`)).status).toBe(200);
   });
 
-  it("only Alexa's clients: the app's own client cannot be asked for here", async () => {
+  it("refuses clients other than Alexa's", async () => {
     const query = `client_id=${APP_CLIENT}&response_type=code&redirect_uri=${encodeURIComponent(APP_REDIRECT_URI)}&code_challenge=${"a".repeat(43)}&code_challenge_method=S256`;
     expect((await post({ query })).json.code).toBe("client_unknown");
     const asService = QUERY.replace(ALEXA_CLIENT, SERVICE_CLIENT);
@@ -144,11 +144,11 @@ describe("the app asks and decides", () => {
     [{ query: QUERY, ticket: "x", decision: "maybe" }, 400],
     [{ query: QUERY, more: true }, 400],
     [JSON.stringify({ query: "x".repeat(70_000) }), 413],
-  ])("the body %j is answered with %i", async (body, status) => {
+  ])("the body %j gets %i", async (body, status) => {
     expect((await post(body)).status).toBe(status);
   });
 
-  it("without a bearer 401, with another method 405", async () => {
+  it("401 without an access token, 405 for another method", async () => {
     expect((await service.request("/api/authorizations", { method: "POST", body: "{}" })).status).toBe(401);
     const wrong = await service.request("/api/authorizations");
     expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "POST"]);

@@ -1,4 +1,4 @@
-// Association files and the address that Alexa opens the company's app with.
+// Association files, and the URL with which Alexa opens the company's app.
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../test/support/service.ts";
 
@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 
 describe("association files", () => {
-  it("L7: Apple's file claims /app/* and nothing else: 200, JSON, no redirect, cacheable, no storage", async () => {
+  it("L7: Apple's file claims only /app/* and is served as cacheable JSON, without storage calls", async () => {
     const response = await service.request("/.well-known/apple-app-site-association");
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toBe("application/json");
@@ -33,7 +33,7 @@ describe("association files", () => {
     expect(service.meter.calls()).toEqual([]);
   });
 
-  it("L7: Android's statements hold one package with all its fingerprints, upper case", async () => {
+  it("L7: Android's file has one statement per package, with all its fingerprints in upper case", async () => {
     const response = await service.request("/.well-known/assetlinks.json");
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toBe("application/json");
@@ -54,14 +54,14 @@ describe("association files", () => {
     ["POST", "/.well-known/jwks.json", "application/problem+json"],
     ["PUT", "/app/authorize", "text/html; charset=UTF-8"],
     ["DELETE", "/docs", "text/html; charset=UTF-8"],
-  ])("%s %s is 405 with Allow, in the words of that path", async (method, path, type) => {
+  ])("%s %s is 405 with Allow, in the format of that path", async (method, path, type) => {
     const response = await service.request(path, { method });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
     expect(response.headers.get("content-type")).toBe(type);
     await response.text();
   });
 
-  it("without configured apps both answer 404", async () => {
+  it("both files are 404 when no apps are configured", async () => {
     const bare = startService();
     for (const path of ["/.well-known/apple-app-site-association", "/.well-known/assetlinks.json"]) {
       expect((await bare.request(path)).status).toBe(404);
@@ -69,7 +69,7 @@ describe("association files", () => {
   });
 });
 
-describe("the app's address in a browser", () => {
+describe("the app's URL in a browser", () => {
   it.each(["state=%2f%3D~&x=a%20b+c&redirect_uri=https%3A%2F%2Fx", "", "a=%zz&a=1&&="])(
     "B1: forwards %j to /authorize byte for byte",
     async (query) => {

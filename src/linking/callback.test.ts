@@ -1,10 +1,10 @@
-// Where Amazon's answer arrives: in the browser that started, in others, and for attempts of the app.
+// The callbacks: in the browser that started the attempt, in another one, and for attempts of the app.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DEMO } from "../../test/support/accounts.ts";
-import { type Amazon, htmlAnswer, jsonAnswer, timeOut } from "../../test/support/amazon.ts";
+import { type Amazon, htmlResponse, jsonResponse, timeOut } from "../../test/support/amazon.ts";
 import { appUser } from "../../test/support/app-user.ts";
 import {
-  allLivingGrants,
+  allLiveGrants,
   approve,
   cookieOf,
   EVE,
@@ -12,7 +12,7 @@ import {
   PAGE,
   returned,
   signIn,
-  startedLinkings,
+  startedAttempts,
   startPageWorld,
 } from "../../test/support/link-page.ts";
 import type { Service } from "../../test/support/service.ts";
@@ -28,11 +28,11 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-describe("the callback in the browser that started", () => {
-  it("P2: HEAD and prefetches spend nothing", async () => {
+describe("the callback in the browser that started the attempt", () => {
+  it("P2: HEAD requests and prefetches do not use the code", async () => {
     const callback = await approve(amazon, browser);
     const cookie = cookieOf(browser);
-    const before = await startedLinkings();
+    const before = await startedAttempts();
     for (const init of [
       { method: "HEAD", headers: { cookie } },
       { headers: { cookie, "sec-purpose": "prefetch;prerender" } },
@@ -42,7 +42,7 @@ describe("the callback in the browser that started", () => {
       await response.text();
       expect(response.headers.get("location")).toBeNull();
     }
-    expect(await startedLinkings()).toEqual(before);
+    expect(await startedAttempts()).toEqual(before);
     expect(amazon.calls("lwa", "enable")).toEqual([]);
     expect(returned(await browser.get(callback)).get("status")).toBe("linked");
   });
@@ -53,10 +53,10 @@ describe("the callback in the browser that started", () => {
     const second = await browser.get(callback);
     expect(locationOf(second)).toBe(locationOf(first));
     expect(amazon.calls("lwa", "enable")).toEqual(["lwa", "enable NA"]);
-    expect(await allLivingGrants()).toHaveLength(1);
+    expect(await allLiveGrants()).toHaveLength(1);
   });
 
-  it("a reload while Amazon is at work waits, and links once", async () => {
+  it("a reload during the call to Amazon shows a waiting page, and the account is linked once", async () => {
     const callback = await approve(amazon, browser);
     let during: Page | undefined;
     amazon.faults.push((seen, usual) => {
@@ -71,28 +71,28 @@ describe("the callback in the browser that started", () => {
     expect(returned(await browser.get(callback)).get("status")).toBe("linked");
     expect(during?.status).toBe(200);
     expect(during?.html).toContain('http-equiv="refresh"');
-    expect(await allLivingGrants()).toHaveLength(1);
+    expect(await allLiveGrants()).toHaveLength(1);
   });
 
-  it("links once when twenty callbacks arrive at the same time", async () => {
+  it("twenty callbacks at the same time link once", async () => {
     const callback = await approve(amazon, browser);
     const cookie = cookieOf(browser);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => service.requestOnly(callback, { headers: { cookie } })),
     );
-    for (const answer of answers) await answer.text();
+    for (const response of responses) await response.text();
     await service.settled();
-    expect(answers.every((answer) => answer.status === 200 || answer.status === 303)).toBe(true);
+    expect(responses.every((response) => response.status === 200 || response.status === 303)).toBe(true);
     expect(amazon.calls("lwa", "enable")).toEqual(["lwa", "enable NA"]);
-    expect(await allLivingGrants()).toHaveLength(1);
+    expect(await allLiveGrants()).toHaveLength(1);
   });
 
   it.each([
-    ["S1: the victim approves the attacker's linking", EVE],
-    ["S3: the attacker's answer in the victim's browser", DEMO],
-  ])("%s: nothing is spent in another browser", async (_, other) => {
+    ["S1: the victim approves the attacker's attempt", EVE],
+    ["S3: the victim opens the attacker's callback", DEMO],
+  ])("%s: another browser cannot use the code", async (_, other) => {
     const callback = await approve(amazon, browser);
-    const before = await startedLinkings();
+    const before = await startedAttempts();
     const elsewhere = visit(service);
     await signIn(elsewhere, other);
     for (const visitor of [elsewhere, visit(service)]) {
@@ -101,26 +101,26 @@ describe("the callback in the browser that started", () => {
       expect(page.headers.get("location")).toBeNull();
       expect(page.html).not.toContain(DEMO.email);
     }
-    expect(await startedLinkings()).toEqual(before);
+    expect(await startedAttempts()).toEqual(before);
     expect(amazon.calls("lwa", "enable")).toEqual([]);
     expect(returned(await browser.get(callback)).get("status")).toBe("linked");
   });
 
-  it("S3: another session in the same browser is another person", async () => {
+  it("S3: another user in the same browser cannot complete the attempt", async () => {
     const callback = await approve(amazon, browser);
     await signIn(browser, EVE);
     expect((await browser.get(callback)).status).toBe(403);
     expect(amazon.calls("lwa", "enable")).toEqual([]);
   });
 
-  it("a new sign-in of the same user is another session: it starts again", async () => {
+  it("after a new sign-in the same user has to start again", async () => {
     const callback = await approve(amazon, browser);
     await signIn(browser);
     expect((await browser.get(callback)).status).toBe(403);
     expect(amazon.calls("lwa", "enable")).toEqual([]);
   });
 
-  it("S1: what a browser started cannot be completed through the API", async () => {
+  it("S1: an attempt that a browser started cannot be completed through the API", async () => {
     const callback = new URL(await approve(amazon, browser), "https://link.example.com");
     const app = await appUser(service, userId);
     const response = await app.complete({
@@ -132,19 +132,19 @@ describe("the callback in the browser that started", () => {
     expect(amazon.calls("lwa")).toEqual([]);
   });
 
-  it("a session that was ended elsewhere completes nothing", async () => {
+  it("a session that was ended elsewhere cannot complete the attempt", async () => {
     const callback = await approve(amazon, browser);
     await service.env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ?").bind(userId).run();
     expect((await browser.get(callback)).status).toBe(403);
     expect(amazon.calls("lwa", "enable")).toEqual([]);
-    expect(await allLivingGrants()).toEqual([]);
+    expect(await allLiveGrants()).toEqual([]);
   });
 
   it.each([
     ["access_denied", "cancelled", null],
     ["invalid_scope", "failed", "amazon_denied"],
     ["<script>", "failed", "amazon_denied"],
-  ])("L5: Amazon's error %s goes back as %s, without Amazon's words", async (error, status, reason) => {
+  ])("L5: Amazon's error %s is returned as %s, without Amazon's text", async (error, status, reason) => {
     const callback = new URL(await approve(amazon, browser), "https://link.example.com");
     const state = callback.searchParams.get("state");
     const path = `/link/callback?error=${encodeURIComponent(error)}&error_description=Amazon%20says&state=${state}`;
@@ -154,43 +154,46 @@ describe("the callback in the browser that started", () => {
       expect(returned(page).get("reason")).toBe(reason);
       expect(locationOf(page)).not.toContain("Amazon%20says");
     }
-    expect(await startedLinkings()).toMatchObject([{ outcome: status }]);
+    expect(await startedAttempts()).toMatchObject([{ outcome: status }]);
   });
 
   it.each([
-    ["LWA is down", "lwa", () => jsonAnswer({}, 500), "amazon_unavailable"],
-    ["LWA answers HTML", "lwa", () => htmlAnswer(), "amazon_unavailable"],
-    ["LWA is silent", "lwa", timeOut, "amazon_unavailable"],
-    ["LWA refuses the code", "lwa", () => jsonAnswer({ error: "invalid_grant" }, 400), "amazon_code_rejected"],
-    ["Alexa refuses", "enable", () => jsonAnswer({}, 400), "enablement_rejected"],
-    ["Alexa forbids", "enable", () => jsonAnswer({}, 403), "enablement_forbidden"],
-    ["Alexa is down", "enable", () => jsonAnswer({}, 503), "enablement_unavailable"],
-  ] as const)("when %s it goes back as failed, and a reload says the same", async (_, what, answer, reason) => {
-    amazon.faults.push((seen) => (seen.what === what ? answer() : undefined));
-    const callback = await approve(amazon, browser);
-    const first = await browser.get(callback);
-    expect(returned(first).get("status")).toBe("failed");
-    expect(returned(first).get("reason")).toBe(reason);
-    amazon.faults.length = 0;
-    expect(locationOf(await browser.get(callback))).toBe(locationOf(first));
-    expect(await allLivingGrants()).toEqual([]);
-  });
+    ["LWA is down", "lwa", () => jsonResponse({}, 500), "amazon_unavailable"],
+    ["LWA returns HTML", "lwa", () => htmlResponse(), "amazon_unavailable"],
+    ["LWA times out", "lwa", timeOut, "amazon_unavailable"],
+    ["LWA refuses the code", "lwa", () => jsonResponse({ error: "invalid_grant" }, 400), "amazon_code_rejected"],
+    ["Alexa refuses", "enable", () => jsonResponse({}, 400), "enablement_rejected"],
+    ["Alexa forbids", "enable", () => jsonResponse({}, 403), "enablement_forbidden"],
+    ["Alexa is down", "enable", () => jsonResponse({}, 503), "enablement_unavailable"],
+  ] as const)(
+    "when %s the return URL gets status=failed, and a reload gets the same",
+    async (_, what, respond, reason) => {
+      amazon.faults.push((seen) => (seen.what === what ? respond() : undefined));
+      const callback = await approve(amazon, browser);
+      const first = await browser.get(callback);
+      expect(returned(first).get("status")).toBe("failed");
+      expect(returned(first).get("reason")).toBe(reason);
+      amazon.faults.length = 0;
+      expect(locationOf(await browser.get(callback))).toBe(locationOf(first));
+      expect(await allLiveGrants()).toEqual([]);
+    },
+  );
 
-  it("says on a page of ours what to do when there is no return URL", async () => {
-    amazon.faults.push((seen) => (seen.what === "enable" ? jsonAnswer({}, 403) : undefined));
+  it("without a return URL, a page of ours explains the failure", async () => {
+    amazon.faults.push((seen) => (seen.what === "enable" ? jsonResponse({}, 403) : undefined));
     const page = await browser.get(await approve(amazon, browser, PAGE));
     expect(page.html).toContain("Linking didn’t work");
     expect(page.html).toContain("Alexa doesn’t allow this skill");
   });
 
-  it("comes too late after ten minutes", async () => {
+  it("after ten minutes the attempt has expired", async () => {
     const callback = await approve(amazon, browser);
     service.clock.advance(10 * 60_000);
     expect(returned(await browser.get(callback)).get("reason")).toBe("state_expired");
     expect(amazon.calls("lwa")).toEqual([]);
   });
 
-  it("a fault of our storage is a page that says to try again, and trying again links", async () => {
+  it("a storage failure is a 503 page, and a reload links", async () => {
     const callback = await approve(amazon, browser);
     service.meter.clear();
     service.meter.faults.push({ when: (trip) => trip.sql.includes("INSERT INTO codes"), throws: "before", times: 1 });
@@ -200,7 +203,7 @@ describe("the callback in the browser that started", () => {
     expect(returned(await browser.get(callback)).get("status")).toBe("linked");
   });
 
-  it("B2: a return URL with a query of its own keeps its bytes", async () => {
+  it("B2: the query of a return URL is kept byte for byte", async () => {
     const odd = "https://app.example.com/done?a%20b~=c+d";
     await service.env.DB.prepare("UPDATE skills SET return_urls = ?")
       .bind(JSON.stringify([odd]))
@@ -212,7 +215,7 @@ describe("the callback in the browser that started", () => {
   });
 });
 
-describe("addresses of callbacks", () => {
+describe("callback URLs", () => {
   it.each([
     "",
     "?state=x",
@@ -228,7 +231,7 @@ describe("addresses of callbacks", () => {
     `?state=a&error=${"x".repeat(300)}`,
     "?state=unknown&code=AN1",
     `?state=${"A".repeat(49)}&code=AN1`,
-  ])("%s is a 400 page on both", async (query) => {
+  ])("the query %j is a 400 page at both callbacks", async (query) => {
     for (const path of ["/link/callback", "/app/callback"]) {
       const page = await browser.get(path + query);
       expect(page.status).toBe(400);
@@ -237,7 +240,7 @@ describe("addresses of callbacks", () => {
     }
   });
 
-  it("a state belongs to its own callback", async () => {
+  it("a state is accepted at its own callback only", async () => {
     const callback = await approve(amazon, browser);
     expect((await browser.get(callback.replace("/link/", "/app/"))).status).toBe(400);
     const app = await appUser(service, userId);
@@ -245,23 +248,26 @@ describe("addresses of callbacks", () => {
     expect((await browser.get(`/link/callback?state=${started.state}&code=AN1`)).status).toBe(400);
   });
 
-  it.each(["ios", "web"])("a linking of the app (%s) hands Amazon's errors on and stores nothing", async (platform) => {
-    const app = await appUser(service, userId);
-    const started = await app.start({ platform });
-    const path = new URL(started.redirectUri).pathname;
-    const before = await startedLinkings();
-    const denied = await browser.get(`${path}?state=${started.state}&error=access_denied`);
-    expect(Object.fromEntries(returned(denied))).toEqual({ status: "cancelled", state: started.state });
-    const failed = await browser.get(`${path}?state=${started.state}&error=server_error&error_description=words`);
-    expect(Object.fromEntries(returned(failed))).toEqual({
-      status: "failed",
-      reason: "amazon_denied",
-      state: started.state,
-    });
-    const parked = await browser.get(`${path}?state=${started.state}&code=AN1`);
-    expect(returned(parked).get("status")).toBe("parked");
-    expect(await startedLinkings()).toEqual(before);
-    service.clock.advance(10 * 60_000);
-    expect((await browser.get(`${path}?state=${started.state}&code=AN1`)).status).toBe(400);
-  });
+  it.each(["ios", "web"])(
+    "an attempt of the app (%s): the callback passes Amazon's errors on and changes no row",
+    async (platform) => {
+      const app = await appUser(service, userId);
+      const started = await app.start({ platform });
+      const path = new URL(started.redirectUri).pathname;
+      const before = await startedAttempts();
+      const denied = await browser.get(`${path}?state=${started.state}&error=access_denied`);
+      expect(Object.fromEntries(returned(denied))).toEqual({ status: "cancelled", state: started.state });
+      const failed = await browser.get(`${path}?state=${started.state}&error=server_error&error_description=words`);
+      expect(Object.fromEntries(returned(failed))).toEqual({
+        status: "failed",
+        reason: "amazon_denied",
+        state: started.state,
+      });
+      const parked = await browser.get(`${path}?state=${started.state}&code=AN1`);
+      expect(returned(parked).get("status")).toBe("parked");
+      expect(await startedAttempts()).toEqual(before);
+      service.clock.advance(10 * 60_000);
+      expect((await browser.get(`${path}?state=${started.state}&code=AN1`)).status).toBe(400);
+    },
+  );
 });

@@ -1,12 +1,12 @@
-// The enablement call over Alexa's regions: what each answer leads to, and what is left behind.
+// The enablement call over Alexa's regions: the effect of each response, and the rows that remain.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
-import { type Amazon, htmlAnswer, jsonAnswer, timeOut } from "../../test/support/amazon.ts";
+import { type Amazon, htmlResponse, jsonResponse, timeOut } from "../../test/support/amazon.ts";
 import { type AppUser, rows } from "../../test/support/app-user.ts";
 import {
+  attemptRow,
   link,
-  linkingRow,
-  livingGrants,
+  liveGrants,
   problemCode,
   startAndApprove,
   startLinkingWorld,
@@ -27,8 +27,8 @@ beforeEach(async () => {
 afterEach(() => vi.restoreAllMocks());
 
 describe("enablement over regions", () => {
-  it("L2: goes on with a fresh code, remembers the winner, and asks it first the next time", async () => {
-    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonAnswer({ message: "down" }, 503) : undefined));
+  it("L2: tries the next region with a new code, and starts with the region that linked the next time", async () => {
+    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonResponse({ message: "down" }, 503) : undefined));
     amazon.regionOf.set("amazon-account-1", "EU");
     await link(amazon, ada);
     expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU"]);
@@ -46,12 +46,12 @@ describe("enablement over regions", () => {
     ["bare hosts", { endpoints: ["api.fe.amazonalexa.com"] }],
     ["https URLs", { endpoints: ["https://API.FE.amazonalexa.com/"] }],
     [
-      "foreign hosts among them",
+      "unknown hosts among them",
       { endpoints: ["evil.test", "https://api.fe.amazonalexa.com.evil.test", "api.fe.amazonalexa.com"] },
     ],
-  ])("uses only listed hosts when discovery answers %s", async (_, body) => {
+  ])("calls only configured hosts when discovery returns %s", async (_, body) => {
     amazon.regionOf.set("amazon-account-1", "FE");
-    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonAnswer(body) : undefined));
+    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonResponse(body) : undefined));
     await link(amazon, ada);
     expect(amazon.calls("enable")).toEqual(["enable FE"]);
     expect(amazon.seen.some((seen) => seen.url.includes("evil"))).toBe(false);
@@ -61,7 +61,7 @@ describe("enablement over regions", () => {
     amazon.regionOf.set("amazon-account-1", "FE");
     amazon.faults.push((seen) =>
       seen.what === "discovery"
-        ? jsonAnswer({ endpoints: ["api.amazonalexa.com", "api.fe.amazonalexa.com"] })
+        ? jsonResponse({ endpoints: ["api.amazonalexa.com", "api.fe.amazonalexa.com"] })
         : undefined,
     );
     await link(amazon, ada);
@@ -70,12 +70,12 @@ describe("enablement over regions", () => {
 
   it.each([
     ["is down", timeOut],
-    ["answers HTML", () => htmlAnswer()],
-    ["names nobody known", () => jsonAnswer({ endpoints: ["evil.test"] })],
+    ["returns HTML", () => htmlResponse()],
+    ["returns only unknown hosts", () => jsonResponse({ endpoints: ["evil.test"] })],
     ["redirects", () => new Response(null, { status: 302, headers: { location: "https://evil.test/" } })],
-  ])("falls back to all three when discovery %s", async (_, answer) => {
+  ])("tries all three regions when discovery %s", async (_, respond) => {
     amazon.regionOf.set("amazon-account-1", "FE");
-    amazon.faults.push((seen) => (seen.what === "discovery" ? answer() : undefined));
+    amazon.faults.push((seen) => (seen.what === "discovery" ? respond() : undefined));
     await link(amazon, ada);
     expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE"]);
   });
@@ -84,18 +84,18 @@ describe("enablement over regions", () => {
   const status =
     (value: number): Reply =>
     () =>
-      jsonAnswer({ message: "no" }, value);
+      jsonResponse({ message: "no" }, value);
 
-  /** Every host answers the enablement call with its own reply, and GET says not enabled. */
+  /** The enablement call gets this region's reply, and GET reports that the skill is not enabled. */
   function replies(byRegion: Readonly<Record<string, Reply>>) {
     amazon.faults.push((seen) => {
-      if (seen.what === "discovery") return jsonAnswer({}, 503);
+      if (seen.what === "discovery") return jsonResponse({}, 503);
       if (seen.what === "enable") return byRegion[seen.region ?? ""]?.();
       return undefined;
     });
   }
 
-  /** What an operator must be told to look at. */
+  /** Words that the operator's remedy must contain. */
   const REMEDIES = {
     enablement_forbidden_stage: /beta testers.*scope/,
     enablement_unauthorized: /disabled/,
@@ -157,7 +157,7 @@ describe("enablement over regions", () => {
     ],
     [
       "201 but not linked",
-      { NA: () => jsonAnswer({ accountLink: { status: "NOT_LINKED" } }, 201), EU: status(404), FE: status(404) },
+      { NA: () => jsonResponse({ accountLink: { status: "NOT_LINKED" } }, 201), EU: status(404), FE: status(404) },
       422,
       "enablement_rejected",
       "enablement_not_linked",
@@ -172,10 +172,10 @@ describe("enablement over regions", () => {
       expect(await problemCode(response)).toBe(expected);
     }
     expect(amazon.calls("enable")).toEqual(calls);
-    expect(await linkingRow(id)).toMatchObject({ outcome: "failed", reason, amazon_tokens: null });
+    expect(await attemptRow(id)).toMatchObject({ outcome: "failed", reason, amazon_tokens: null });
     const shown = (await admin(service, "GET", "linkings?outcome=failed")).body.items;
     expect(shown).toMatchObject([{ reason, remedy: expect.stringMatching(REMEDIES[reason]) }]);
-    expect(await livingGrants(ada.userId)).toEqual([]);
+    expect(await liveGrants(ada.userId)).toEqual([]);
     expect(
       await rows("SELECT * FROM codes WHERE origin = 'enablement' AND spent_at IS NULL AND voided_at IS NULL"),
     ).toEqual([]);
@@ -184,33 +184,36 @@ describe("enablement over regions", () => {
   it.each([
     ["429", status(429)],
     ["503", status(503)],
-    ["500 in HTML", () => htmlAnswer(500)],
+    ["500 in HTML", () => htmlResponse(500)],
     ["a time-out", timeOut],
-    ["HTML as success", () => htmlAnswer(200)],
+    ["HTML as success", () => htmlResponse(200)],
     ["an empty success", () => new Response("", { status: 201 })],
     ["F2: a redirect", () => new Response(null, { status: 307, headers: { location: "https://evil.test/" } })],
-  ])("after %s everywhere the same code may come again, from Amazon's tokens on", async (_, reply) => {
-    let broken = true;
-    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonAnswer({}, 503) : undefined));
-    amazon.faults.push((seen) => (seen.what === "enable" && broken ? reply() : undefined));
-    const { state, code: amazonCode, id } = await startAndApprove(amazon, ada);
-    const first = await ada.complete({ state, code: amazonCode });
-    expect(first.status).toBe(503);
-    expect(await problemCode(first)).toBe("enablement_unavailable");
-    expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE"]);
-    expect(await linkingRow(id)).toMatchObject({ outcome: "pending" });
-    expect(await livingGrants(ada.userId)).toEqual([]);
-    broken = false;
-    expect((await ada.complete({ state, code: amazonCode })).status).toBe(200);
-    expect(amazon.calls("lwa")).toHaveLength(1);
-    expect(await livingGrants(ada.userId)).toHaveLength(1);
-    expect(amazon.seen.some((seen) => seen.url.includes("evil"))).toBe(false);
-  });
+  ])(
+    "after %s in all regions the same code can be presented again, and Amazon's tokens are reused",
+    async (_, reply) => {
+      let broken = true;
+      amazon.faults.push((seen) => (seen.what === "discovery" ? jsonResponse({}, 503) : undefined));
+      amazon.faults.push((seen) => (seen.what === "enable" && broken ? reply() : undefined));
+      const { state, code: amazonCode, id } = await startAndApprove(amazon, ada);
+      const first = await ada.complete({ state, code: amazonCode });
+      expect(first.status).toBe(503);
+      expect(await problemCode(first)).toBe("enablement_unavailable");
+      expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE"]);
+      expect(await attemptRow(id)).toMatchObject({ outcome: "pending" });
+      expect(await liveGrants(ada.userId)).toEqual([]);
+      broken = false;
+      expect((await ada.complete({ state, code: amazonCode })).status).toBe(200);
+      expect(amazon.calls("lwa")).toHaveLength(1);
+      expect(await liveGrants(ada.userId)).toHaveLength(1);
+      expect(amazon.seen.some((seen) => seen.url.includes("evil"))).toBe(false);
+    },
+  );
 
-  /** Every host answers the enablement call with this status and `Retry-After`, so many times. */
-  function wantsPatience(value: number, seconds: number, times = Number.POSITIVE_INFINITY) {
+  /** The enablement call gets this status and `Retry-After` the first `times` times. */
+  function respondWithRetryAfter(value: number, seconds: number, times = Number.POSITIVE_INFINITY) {
     let left = times;
-    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "discovery" ? jsonResponse({}, 503) : undefined));
     amazon.faults.push((seen) => {
       if (seen.what !== "enable" || left-- <= 0) return undefined;
       const headers = { "content-type": "application/json", "retry-after": String(seconds) };
@@ -218,45 +221,45 @@ describe("enablement over regions", () => {
     });
   }
 
-  it.each([429, 503])("%s with a short Retry-After: the host is asked once more, with a fresh code", async (value) => {
-    wantsPatience(value, 1, 1);
+  it.each([429, 503])("%s with a short Retry-After: the host is called once more, with a new code", async (value) => {
+    respondWithRetryAfter(value, 1, 1);
     await link(amazon, ada);
     expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE", "enable NA"]);
     const codes = amazon.seen.filter(({ what }) => what === "enable").map(({ body }) => body);
     expect(new Set(codes).size).toBe(4);
-    expect(await livingGrants(ada.userId)).toHaveLength(1);
+    expect(await liveGrants(ada.userId)).toHaveLength(1);
   });
 
   it.each([
-    ["0, again and again", 0, 6, "5"],
-    ["30: that is for the app", 30, 3, "30"],
+    ["0, repeatedly", 0, 6, "5"],
+    ["30, longer than we wait", 30, 3, "30"],
     ["a day", 86_400, 3, "3600"],
-  ])("429 with Retry-After %s: told to the app", async (_, seconds, calls, told) => {
-    wantsPatience(429, seconds);
+  ])("429 with Retry-After %s: the app gets a Retry-After", async (_, seconds, calls, retryAfter) => {
+    respondWithRetryAfter(429, seconds);
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
-    const answer = await ada.complete({ state, code: amazonCode });
-    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, told]);
+    const response = await ada.complete({ state, code: amazonCode });
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, retryAfter]);
     expect(amazon.calls("enable")).toHaveLength(calls);
   });
 
   it("400 with Retry-After is not repeated", async () => {
-    wantsPatience(400, 0);
+    respondWithRetryAfter(400, 0);
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
     expect((await ada.complete({ state, code: amazonCode })).status).toBe(422);
     expect(amazon.calls("enable")).toHaveLength(3);
   });
 
-  it("Login with Amazon's Retry-After is told to the app, too", async () => {
+  it("the app gets the Retry-After of Login with Amazon too", async () => {
     amazon.faults.push((seen) =>
       seen.what === "lwa" ? new Response("{}", { status: 429, headers: { "retry-after": "17" } }) : undefined,
     );
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
-    const answer = await ada.complete({ state, code: amazonCode });
-    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "17"]);
-    expect(await problemCode(answer)).toBe("amazon_unavailable");
+    const response = await ada.complete({ state, code: amazonCode });
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "17"]);
+    expect(await problemCode(response)).toBe("amazon_unavailable");
   });
 
-  it("when nobody answers, every region is asked, and all of it takes no longer than 30 seconds", async () => {
+  it("when no region responds, all are tried within 30 seconds", async () => {
     const limits = vi.spyOn(AbortSignal, "timeout");
     amazon.faults.push((seen) => {
       if (seen.what === "lwa") {
@@ -271,49 +274,49 @@ describe("enablement over regions", () => {
     expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("enablement_unavailable");
     expect(amazon.calls("enable")).toEqual(["enable NA", "enable EU", "enable FE"]);
     expect(service.clock.now - startedAt).toBeLessThanOrEqual(30_000);
-    expect((await linkingRow(id))?.steps).toContain("enablement_timed_out");
+    expect((await attemptRow(id))?.steps).toContain("enablement_timed_out");
   });
 
   it.each([
     ["a time-out", timeOut],
     ["a 500", status(500)],
     ["a 409", status(409)],
-    ["HTML", () => htmlAnswer(200)],
-  ])("when Alexa linked but answered with %s, GET decides", async (_, reply) => {
+    ["HTML", () => htmlResponse(200)],
+  ])("when Alexa linked but the response was %s, GET decides", async (_, reply) => {
     amazon.faults.push((seen, usual) =>
       seen.what === "enable"
         ? usual()
-            .then((answer) => answer.text())
+            .then((response) => response.text())
             .then(() => reply())
         : undefined,
     );
     await link(amazon, ada);
     expect(amazon.calls("enable", "look")).toEqual(["enable NA", "look NA"]);
-    expect(await livingGrants(ada.userId)).toHaveLength(1);
+    expect(await liveGrants(ada.userId)).toHaveLength(1);
   });
 
-  it("accepts LINKED in any case", async () => {
+  it("accepts the status LINKED in lower case", async () => {
     amazon.faults.push((seen, usual) =>
       seen.what === "enable"
         ? usual()
-            .then((answer) => answer.text())
-            .then(() => jsonAnswer({ accountLink: { status: "linked" } }, 200))
+            .then((response) => response.text())
+            .then(() => jsonResponse({ accountLink: { status: "linked" } }, 200))
         : undefined,
     );
     await link(amazon, ada);
   });
 
-  it("a region that linked and then refused leaves no second grant", async () => {
+  it("a region that redeemed the code and then refused leaves no second grant", async () => {
     amazon.faults.push((seen, usual) => {
-      if (seen.what === "discovery") return jsonAnswer({}, 503);
+      if (seen.what === "discovery") return jsonResponse({}, 503);
       if (seen.what !== "enable" || seen.region !== "NA") return undefined;
-      // Redeems the code, then says no: what a failing AcceptGrant looks like.
+      // Redeems the code, then refuses, as Alexa does when AcceptGrant fails.
       return usual()
-        .then((answer) => answer.text())
+        .then((response) => response.text())
         .then(() => {
           amazon.linked.clear();
           amazon.regionOf.set("amazon-account-1", "EU");
-          return jsonAnswer({ message: "no" }, 400);
+          return jsonResponse({ message: "no" }, 400);
         });
     });
     await link(amazon, ada);
@@ -321,25 +324,25 @@ describe("enablement over regions", () => {
       "SELECT revoked_reason FROM grants WHERE skill_id IS NOT NULL ORDER BY created_at, revoked_reason",
     );
     expect(all.map((grant) => grant.revoked_reason).sort()).toEqual([null, "superseded_attempt"].sort());
-    expect(await livingGrants(ada.userId)).toHaveLength(1);
+    expect(await liveGrants(ada.userId)).toHaveLength(1);
   });
 
-  it("says no when Alexa claims a link but never redeemed a code of ours", async () => {
+  it("fails when Alexa reports a link but never redeemed our code", async () => {
     amazon.faults.push((seen) =>
-      seen.what === "enable" ? jsonAnswer({ accountLink: { status: "LINKED" } }, 201) : undefined,
+      seen.what === "enable" ? jsonResponse({ accountLink: { status: "LINKED" } }, 201) : undefined,
     );
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
     expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("enablement_rejected");
     expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
   });
 
-  it("when nobody can tell whether Alexa linked, an abandoned linking is undone here and at Amazon", async () => {
+  it("when it is unknown whether Alexa linked, an abandoned attempt is undone here and at Amazon", async () => {
     let silent = true;
     amazon.faults.push((seen, usual) => {
       if (!silent) return undefined;
       if (seen.what === "enable")
         return usual()
-          .then((answer) => answer.text())
+          .then((response) => response.text())
           .then(timeOut);
       return seen.what === "look" ? timeOut() : undefined;
     });
@@ -347,27 +350,27 @@ describe("enablement over regions", () => {
     expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("enablement_unavailable");
     silent = false;
     expect(amazon.linked.size).toBe(1);
-    // Nobody's link yet, whatever Alexa holds.
+    // The attempt is not complete, so its grant is not a link yet.
     expect(await json(await ada.call("GET", "/api/links"))).toMatchObject({ links: [{ status: "not_linked" }] });
     service.clock.advance(11 * 60_000);
     const rt = await runtimeOf(service);
     expect(await abandonExpiredAttempts(rt, 10)).toBe(1);
-    expect(await linkingRow(id)).toMatchObject({ outcome: "abandoned", amazon_tokens: null });
-    expect(await livingGrants(ada.userId)).toEqual([]);
+    expect(await attemptRow(id)).toMatchObject({ outcome: "abandoned", amazon_tokens: null });
+    expect(await liveGrants(ada.userId)).toEqual([]);
     expect(await finishPendingUnlinks(rt, 10)).toBe(1);
     expect(amazon.linked.size).toBe(0);
     expect(await rows("SELECT * FROM pending_unlinks")).toEqual([]);
     expect(await problemCode(await ada.complete({ state, code: amazonCode }))).toBe("state_expired");
   });
 
-  it("when nobody can tell, the repeat keeps the grant that Alexa already holds", async () => {
+  it("when it is unknown whether Alexa linked, a repeat keeps the grant that Alexa holds", async () => {
     let silent = true;
     amazon.faults.push((seen, usual) => {
       if (seen.what === "enable" && silent)
         return usual()
-          .then((answer) => answer.text())
+          .then((response) => response.text())
           .then(timeOut);
-      if (seen.what === "enable") return jsonAnswer({ message: "conflict" }, 409);
+      if (seen.what === "enable") return jsonResponse({ message: "conflict" }, 409);
       return seen.what === "look" && silent ? timeOut() : undefined;
     });
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
@@ -376,6 +379,6 @@ describe("enablement over regions", () => {
     expect((await ada.complete({ state, code: amazonCode })).status).toBe(200);
     const held = amazon.linked.get("amazon-account-1");
     expect((await service.request("/token", refresh(held?.refresh_token ?? ""))).status).toBe(200);
-    expect(await livingGrants(ada.userId)).toHaveLength(1);
+    expect(await liveGrants(ada.userId)).toHaveLength(1);
   });
 });

@@ -1,10 +1,10 @@
-// The page /link/{skillId}: what it asks, and the way to Amazon.
+// The page /link/{skillId}: the consent form, and the redirect to Amazon.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DEMO } from "../../test/support/accounts.ts";
 import type { Amazon } from "../../test/support/amazon.ts";
 import { RETURN_URL, rows } from "../../test/support/app-user.ts";
 import {
-  allLivingGrants,
+  allLiveGrants,
   approve,
   decide,
   EVE,
@@ -12,7 +12,7 @@ import {
   PAGE,
   returned,
   signIn,
-  startedLinkings,
+  startedAttempts,
   startPageWorld,
   WITH_RETURN,
 } from "../../test/support/link-page.ts";
@@ -32,8 +32,8 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-describe("the page", () => {
-  it("asks to sign in, then names account, skill and scopes, and links", async () => {
+describe("the link page", () => {
+  it("asks the visitor to sign in, shows account, skill and scopes, and links", async () => {
     const asked = await browser.get(WITH_RETURN);
     expect(asked.html).toContain('name="password"');
     const signedIn = await browser.post("/sign-in", { ...asked.hidden("/sign-in"), ...DEMO });
@@ -47,10 +47,10 @@ describe("the page", () => {
     expect(callback.origin + callback.pathname).toBe("https://link.example.com/link/callback");
     const back = returned(await browser.get(callback.pathname + callback.search));
     expect(Object.fromEntries(back)).toEqual({ status: "linked", state: callback.searchParams.get("state") });
-    expect(await allLivingGrants()).toMatchObject([{ user_id: userId }]);
+    expect(await allLiveGrants()).toMatchObject([{ user_id: userId }]);
     const held = amazon.linked.get("amazon-account-1");
     expect((await service.request("/token", refresh(held?.refresh_token ?? ""))).status).toBe(200);
-    // One attempt, from the sign-in to the link (O4).
+    // One attempt covers the whole flow, from sign-in to link.
     const all = await rows<{ steps: string }>("SELECT steps FROM attempts");
     expect(all).toHaveLength(1);
     const steps = (JSON.parse(all[0]?.steps ?? "[]") as { name: string }[]).map((step) => step.name);
@@ -58,7 +58,7 @@ describe("the page", () => {
     expect(steps.at(-1)).toBe("linked");
   });
 
-  it("P2: GET, HEAD and prefetch of the page change nothing", async () => {
+  it("P2: GET, HEAD and prefetch requests of the page change nothing", async () => {
     await signIn(browser);
     for (const init of [{}, { method: "HEAD" }, { headers: { "sec-purpose": "prefetch" } }]) {
       await service.request(WITH_RETURN, { ...init });
@@ -68,7 +68,7 @@ describe("the page", () => {
     expect(amazon.seen).toEqual([]);
   });
 
-  it("P3: a double tap gets the byte-identical redirect, and one linking", async () => {
+  it("P3: a double tap gets the byte-identical redirect and starts one attempt", async () => {
     await signIn(browser);
     const page = await browser.get(WITH_RETURN);
     const taps = await Promise.all([decide(browser, page, "allow"), decide(browser, page, "allow")]);
@@ -76,19 +76,19 @@ describe("the page", () => {
     taps.push(await decide(browser, page, "allow"), await decide(browser, page, "deny"));
     expect(new Set(taps.map(locationOf)).size).toBe(1);
     expect(taps.every((tap) => tap.status === 303)).toBe(true);
-    expect(await startedLinkings()).toHaveLength(1);
+    expect(await startedAttempts()).toHaveLength(1);
   });
 
-  it("P3: after a denial an approval follows the first decision", async () => {
+  it("P3: an approval after a denial gets the redirect of the denial", async () => {
     await signIn(browser);
     const page = await browser.get(WITH_RETURN);
     const denied = await decide(browser, page, "deny");
     expect(locationOf(denied)).toBe(`${RETURN_URL}?status=cancelled`);
     expect(locationOf(await decide(browser, page, "allow"))).toBe(locationOf(denied));
-    expect(await startedLinkings()).toMatchObject([{ outcome: "cancelled" }]);
+    expect(await startedAttempts()).toMatchObject([{ outcome: "cancelled" }]);
   });
 
-  it("P4: two tabs side by side both link", async () => {
+  it("P4: two open tabs both link", async () => {
     await signIn(browser);
     const older = await browser.get(WITH_RETURN);
     const newer = await browser.get(WITH_RETURN);
@@ -99,20 +99,20 @@ describe("the page", () => {
       const callback = await amazon.approve(locationOf(await decide(browser, page, "allow")), account);
       expect(returned(await browser.get(callback.pathname + callback.search)).get("status")).toBe("linked");
     }
-    expect(await allLivingGrants()).toHaveLength(2);
+    expect(await allLiveGrants()).toHaveLength(2);
   });
 
   it.each([
     ["a computer", {}, "", "https://www.amazon.com/ap/oa?"],
     ["an iPhone", { "user-agent": IPHONE }, "", "https://alexa.amazon.com/spa/skill-account-linking-consent?"],
-    ["an iPhone that wants LWA", { "user-agent": IPHONE }, "&via=lwa", "https://www.amazon.com/ap/oa?"],
+    ["an iPhone with via=lwa", { "user-agent": IPHONE }, "&via=lwa", "https://www.amazon.com/ap/oa?"],
     [
-      "a computer that wants the app",
+      "a computer with via=alexa_app",
       {},
       "&via=alexa_app",
       "https://alexa.amazon.com/spa/skill-account-linking-consent?",
     ],
-  ])("sends %s to the right place at Amazon", async (_, headers, query, expected) => {
+  ])("sends %s to the right URL at Amazon", async (_, headers, query, expected) => {
     Object.assign(browser.headers, headers);
     await signIn(browser);
     const asked = await decide(browser, await browser.get(`${WITH_RETURN}${query}`), "allow");
@@ -120,9 +120,9 @@ describe("the page", () => {
   });
 
   it.each([
-    ["address", "?via=alexa_app", {}],
+    ["query", "?via=alexa_app", {}],
     ["form", "", { via: "alexa_app" }],
-  ])("the decision's own %s may force the way, too", async (_, query, field) => {
+  ])("via can also be set in the %s of the decision", async (_, query, field) => {
     await signIn(browser);
     const page = await browser.get(WITH_RETURN);
     const [path = ""] = WITH_RETURN.split("?");
@@ -132,13 +132,13 @@ describe("the page", () => {
 
   it.each([
     ["S7: a return URL off the list", `?return_to=${encodeURIComponent(`${RETURN_URL}/`)}`, 400],
-    ["S7: a script", "?return_to=javascript:alert(1)", 400],
-    ["S7: a network path", "?return_to=//evil.test", 400],
+    ["S7: a script URL", "?return_to=javascript:alert(1)", 400],
+    ["S7: a network-path URL", "?return_to=//evil.test", 400],
     ["S7: a backslash", "?return_to=/%5Cevil.test", 400],
     ["a repeated return_to", `?return_to=${encodeURIComponent(RETURN_URL)}&return_to=x`, 400],
-    ["an unknown way", "?via=mail", 400],
+    ["an unknown via", "?via=mail", 400],
     ["broken encoding", "?return_to=%ZZ", 400],
-  ])("answers %s with a page", async (_, query, status) => {
+  ])("%s is a 400 page without a redirect", async (_, query, status) => {
     const page = await browser.get(PAGE + query);
     expect(page.status).toBe(status);
     expect(page.headers.get("location")).toBeNull();
@@ -146,21 +146,21 @@ describe("the page", () => {
     expect(page.headers.get("content-security-policy")).not.toContain("form-action");
   });
 
-  it("does not know other skills", async () => {
+  it("an unknown skill is a 404 page", async () => {
     expect((await browser.get("/link/amzn1.ask.skill.other")).status).toBe(404);
   });
 
-  it("S3: a form without its token, or from another browser, is refused", async () => {
+  it("S3: a form without a token or from another browser is refused", async () => {
     await signIn(browser);
     const page = await browser.get(WITH_RETURN);
     expect((await browser.post(PAGE, { decision: "allow" })).status).toBe(403);
     const eve = visit(service);
     await signIn(eve, EVE);
     expect((await decide(eve, page, "allow")).status).toBe(403);
-    expect(await startedLinkings()).toEqual([]);
+    expect(await startedAttempts()).toEqual([]);
   });
 
-  it("asks the one who is signed in now, not the one it was drawn for", async () => {
+  it("asks again when another user has signed in since the page was rendered", async () => {
     await signIn(browser);
     const page = await browser.get(WITH_RETURN);
     await signIn(browser, EVE);
@@ -168,27 +168,27 @@ describe("the page", () => {
     expect(again.status).toBe(303);
     expect(locationOf(again)).toBe(WITH_RETURN);
     expect((await browser.get(locationOf(again))).html).toContain(EVE.email);
-    expect(await startedLinkings()).toEqual([]);
+    expect(await startedAttempts()).toEqual([]);
   });
 
-  it("a session ended elsewhere starts nothing", async () => {
+  it("a session that was ended elsewhere cannot start an attempt", async () => {
     await signIn(browser);
     const page = await browser.get(WITH_RETURN);
     await service.env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ?").bind(userId).run();
     const refused = await decide(browser, page, "allow");
     expect(refused.status).toBe(303);
     expect(locationOf(refused).startsWith(PAGE)).toBe(true);
-    expect(await startedLinkings()).toEqual([]);
+    expect(await startedAttempts()).toEqual([]);
     expect((await browser.get(locationOf(refused))).html).toContain('name="password"');
   });
 
-  it("past the limit approving waits, on a page; denying does not", async () => {
+  it("over the rate limit approving gets a 429 page, and denying still works", async () => {
     await signIn(browser);
     const page = await browser.get(WITH_RETURN);
     Object.assign(service.env, { USER_LIMIT: { limit: async () => ({ success: false }) } });
     const refused = await decide(browser, page, "allow");
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
-    expect(await startedLinkings()).toEqual([]);
+    expect(await startedAttempts()).toEqual([]);
     expect((await decide(browser, page, "deny")).status).toBe(303);
   });
 
@@ -200,9 +200,10 @@ describe("the page", () => {
     expect(page.html).toContain('name="password"');
     const signedIn = await browser.post("/sign-in", { ...page.hidden("/sign-in"), ...EVE });
     expect((await browser.get(locationOf(signedIn))).html).toContain(EVE.email);
+    expect(await rows("SELECT id FROM attempts")).toHaveLength(1);
   });
 
-  it("ends on pages of ours when there is no return URL", async () => {
+  it("without a return URL, pages of ours show the outcome", async () => {
     const linked = await browser.get(await approve(amazon, browser, PAGE));
     expect(linked.status).toBe(200);
     expect(linked.html).toContain("Linked with Alexa");
@@ -212,7 +213,7 @@ describe("the page", () => {
     expect(denied.html).toContain(`href="${PAGE.split("?")[0]}"`);
   });
 
-  it("P6: speaks German to who asks for it", async () => {
+  it("P6: the page is in German when the browser asks for German", async () => {
     browser.headers["accept-language"] = "de-DE,de;q=0.9";
     expect((await browser.get(await approve(amazon, browser, PAGE))).html).toContain("Mit Alexa verknüpft");
   });

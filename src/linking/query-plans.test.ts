@@ -1,6 +1,6 @@
-// No statement of a link's life reads a table from end to end.
+// No statement of linking, status or unlinking scans a whole table.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { type Amazon, jsonAnswer } from "../../test/support/amazon.ts";
+import { type Amazon, jsonResponse } from "../../test/support/amazon.ts";
 import { type AppUser, rows } from "../../test/support/app-user.ts";
 import { link, startLinkingWorld } from "../../test/support/linking.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
@@ -11,7 +11,7 @@ import { finishPendingUnlinks } from "./unlink.ts";
 
 const HOUR_MS = 3_600_000;
 const LINK = `/api/links/${SKILL_ID}`;
-/** Its `g` is a row that the statement itself brings. */
+/** Here `g` is a row in the statement itself. */
 const ONE_ROW = /^WITH g \(/;
 
 let service: Service;
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-it("F4: every statement of attempt, status and unlinking finds its rows by an index of its own", async () => {
+it("F4: every statement of linking, status and unlinking uses an index", async () => {
   const rt = await runtimeOf(service);
   service.meter.clear();
   await link(amazon, ada);
@@ -32,8 +32,8 @@ it("F4: every statement of attempt, status and unlinking finds its rows by an in
   await ada.call("GET", "/api/links");
   await ada.call("DELETE", LINK);
   await link(amazon, ada);
-  amazon.faults.push((seen) => (seen.what === "enable" ? jsonAnswer({}, 503) : undefined));
-  amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+  amazon.faults.push((seen) => (seen.what === "enable" ? jsonResponse({}, 503) : undefined));
+  amazon.faults.push((seen) => (seen.what === "disable" ? jsonResponse({}, 503) : undefined));
   const started = await ada.start();
   const callback = await amazon.approve(started.loginWithAmazonUrl, "amazon-account-2");
   const presented = { state: started.state, code: callback.searchParams.get("code") };
@@ -56,10 +56,10 @@ it("F4: every statement of attempt, status and unlinking finds its rows by an in
       .map((step) => step.detail)
       .filter(
         (detail) =>
-          // A deployment has few skills; json_each reads what the statement brings.
+          // A deployment has few skills; json_each reads a parameter of the statement.
           (/^SCAN (?!CONSTANT|json_each|j\b|skills|s\b|x\b)/.test(detail) &&
             !(ONE_ROW.test(sql) && detail === "SCAN g")) ||
-          // Most rows are linked: looking through them all is a scan by another name.
+          // Most attempts have the outcome `linked`, so this index would read nearly all rows.
           (/attempts_by_(outcome|expiry)/.test(detail) && !sql.includes("expires_at <=")),
       );
     expect(bad, sql).toEqual([]);

@@ -1,7 +1,7 @@
-// Two of our people behind one Amazon account, or one person with two: ending one link must not end the other's.
+// Two users who share an Amazon account, or one user with two: unlinking one must not end the other's link.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
-import { type Amazon, jsonAnswer } from "../../test/support/amazon.ts";
+import { type Amazon, jsonResponse } from "../../test/support/amazon.ts";
 import { type AppUser, rows } from "../../test/support/app-user.ts";
 import { link, startAndApprove, startLinkingWorld } from "../../test/support/linking.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
@@ -29,8 +29,8 @@ const refreshes = async (account: string) => {
   return response.status;
 };
 
-describe("U5: a second Amazon account is no replacement", () => {
-  it("both go on refreshing, and ending one leaves the other", async () => {
+describe("U5: a second Amazon account does not replace the first", () => {
+  it("both links keep refreshing, and unlinking one leaves the other", async () => {
     const first = await link(amazon, ada, "amazon-account-1");
     const second = await link(amazon, ada, "amazon-account-2");
     expect(first).not.toBe(second);
@@ -45,22 +45,23 @@ describe("U5: a second Amazon account is no replacement", () => {
     expect(amazon.calls("disable")).toEqual(["disable NA"]);
   });
 
-  it("U4: links ten times in a row, and the newest works", async () => {
+  it("U4: after linking ten times in a row, the newest link works", async () => {
     for (let i = 0; i < 10; i++) await link(amazon, ada);
     expect(await refreshes("amazon-account-1")).toBe(200);
   });
 });
 
-describe("two people who share an Amazon account", () => {
-  const whenAmazonIsBack = async () => {
+describe("two users who share an Amazon account", () => {
+  const finishWhenAmazonIsUp = async () => {
     amazon.faults.length = 0;
     service.clock.advance(61_000);
     amazon.seen.length = 0;
     return finishPendingUnlinks(await runtimeOf(service), 10);
   };
-  const amazonIsDown = () => amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+  const takeAmazonDown = () =>
+    amazon.faults.push((seen) => (seen.what === "disable" ? jsonResponse({}, 503) : undefined));
 
-  it("ending the first link leaves the second, which Alexa holds", async () => {
+  it("unlinking the first user leaves the link of the second, which Alexa holds", async () => {
     await link(amazon, ada);
     await link(amazon, bob);
     expect((await ada.call("DELETE", LINK)).status).toBe(204);
@@ -69,7 +70,7 @@ describe("two people who share an Amazon account", () => {
     expect(await statusOf(bob)).toMatchObject({ status: "linked" });
   });
 
-  it("ending the second disables the skill: Alexa holds the first no more, and its state is corrected when asked for", async () => {
+  it("unlinking the second user disables the skill, and the first user's status then becomes not_linked", async () => {
     await link(amazon, ada);
     service.clock.advance(1000);
     await link(amazon, bob);
@@ -78,7 +79,7 @@ describe("two people who share an Amazon account", () => {
     expect(await statusOf(ada)).toMatchObject({ status: "not_linked" });
   });
 
-  it("a link that came through the Alexa app may be one person's beside the household's: it is left, older or not", async () => {
+  it("unlinking does not disable the skill when another user linked through the Alexa app, even earlier", async () => {
     const code = await seedCode({ userId: bob.userId, expiresAt: service.clock.now + 300_000 });
     expect((await service.request("/token", exchange(code))).status).toBe(200);
     await service.env.DB.prepare("UPDATE grants SET alexa_user_id = 'amzn1.ask.account.amazon-account-1'").run();
@@ -88,20 +89,20 @@ describe("two people who share an Amazon account", () => {
     expect(amazon.calls("disable")).toEqual([]);
   });
 
-  it("disabling that was put off does not end the link that the other made meanwhile", async () => {
+  it("postponed disabling does not end a link that the other user made meanwhile", async () => {
     await link(amazon, ada);
-    amazonIsDown();
+    takeAmazonDown();
     expect((await ada.call("DELETE", LINK)).status).toBe(202);
     await link(amazon, bob);
-    expect(await whenAmazonIsBack()).toBe(1);
+    expect(await finishWhenAmazonIsUp()).toBe(1);
     expect(amazon.calls("look", "disable")).toEqual(["look NA"]);
     expect(await refreshes("amazon-account-1")).toBe(200);
     expect(await rows("SELECT * FROM pending_unlinks")).toEqual([]);
   });
 
-  it("nor does a repeated request to unlink", async () => {
+  it("a repeated unlink request does not end a link that the other user made meanwhile", async () => {
     await link(amazon, ada);
-    amazonIsDown();
+    takeAmazonDown();
     expect((await ada.call("DELETE", LINK)).status).toBe(202);
     service.clock.advance(1000);
     amazon.faults.length = 0;
@@ -110,20 +111,20 @@ describe("two people who share an Amazon account", () => {
     expect(await refreshes("amazon-account-1")).toBe(200);
   });
 
-  it("one whose Alexa id nobody knows, made by the same person in the Alexa app meanwhile, is left too", async () => {
+  it("postponed disabling does not end a link that the same user made in the Alexa app meanwhile", async () => {
     await link(amazon, ada);
-    amazonIsDown();
+    takeAmazonDown();
     expect((await ada.call("DELETE", LINK)).status).toBe(202);
     const code = await seedCode({ userId: ada.userId, expiresAt: service.clock.now + 300_000 });
     expect((await service.request("/token", exchange(code))).status).toBe(200);
-    expect(await whenAmazonIsBack()).toBe(1);
+    expect(await finishWhenAmazonIsUp()).toBe(1);
     expect(amazon.calls("disable")).toEqual([]);
   });
 
-  it("U4: an attempt that expired does not end the link that the same person made in the Alexa app meanwhile", async () => {
+  it("U4: an expired attempt does not end a link that the same user made in the Alexa app meanwhile", async () => {
     amazon.faults.push(async (seen, usual) => {
       if (seen.what === "enable") await usual();
-      return seen.what === "enable" || seen.what === "look" ? jsonAnswer({}, 503) : usual();
+      return seen.what === "enable" || seen.what === "look" ? jsonResponse({}, 503) : usual();
     });
     const { state, code } = await startAndApprove(amazon, ada);
     expect((await ada.complete({ state, code })).status).toBe(503);
@@ -133,15 +134,15 @@ describe("two people who share an Amazon account", () => {
     service.clock.advance(20 * 60_000);
     amazon.faults.length = 0;
     expect(await abandonExpiredAttempts(await runtimeOf(service), 10)).toBe(1);
-    expect(await whenAmazonIsBack()).toBe(1);
+    expect(await finishWhenAmazonIsUp()).toBe(1);
     expect(amazon.calls("look", "disable")).toEqual(["look NA"]);
     expect((await service.request("/token", refresh(held.refresh_token))).status).toBe(200);
   });
 
-  it("U4: while Alexa does not say whose the link is, a newer link of the same person is left", async () => {
+  it("U4: while Alexa does not report the account of a link, a newer link of the same user is not ended", async () => {
     await link(amazon, ada);
     await service.env.DB.prepare("UPDATE grants SET alexa_user_id = NULL").run();
-    amazonIsDown();
+    takeAmazonDown();
     expect((await ada.call("DELETE", LINK)).status).toBe(202);
     const code = await seedCode({ userId: ada.userId, expiresAt: service.clock.now + 300_000 });
     expect((await service.request("/token", exchange(code))).status).toBe(200);
@@ -149,28 +150,28 @@ describe("two people who share an Amazon account", () => {
       "UPDATE grants SET alexa_user_id = 'amzn1.ask.account.1' WHERE revoked_at IS NULL",
     ).run();
     amazon.faults.length = 0;
-    amazon.faults.push((seen) => (seen.what === "look" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "look" ? jsonResponse({}, 503) : undefined));
     service.clock.advance(61_000);
     expect(await finishPendingUnlinks(await runtimeOf(service), 10)).toBe(1);
     expect(amazon.calls("disable")).toEqual(["disable NA"]);
   });
 
-  it("a person's second Amazon account takes nothing back: the first is still disabled", async () => {
+  it("linking a second Amazon account does not cancel the postponed disabling of the first", async () => {
     await link(amazon, ada, "amazon-account-1");
-    amazonIsDown();
+    takeAmazonDown();
     expect((await ada.call("DELETE", LINK)).status).toBe(202);
     await link(amazon, ada, "amazon-account-2");
-    expect(await whenAmazonIsBack()).toBe(1);
+    expect(await finishWhenAmazonIsUp()).toBe(1);
     expect([...amazon.linked.keys()]).toEqual(["amazon-account-2"]);
     expect(await refreshes("amazon-account-2")).toBe(200);
   });
 
-  it("erasing the first person leaves the second's link", async () => {
+  it("erasing the first user leaves the second user's link", async () => {
     await link(amazon, ada);
     await link(amazon, bob);
     const erased = await admin(service, "POST", `users/${ada.userId}/erase`);
     expect(erased.body).toMatchObject({ pendingAtAmazon: 0 });
-    await whenAmazonIsBack();
+    await finishWhenAmazonIsUp();
     expect(amazon.calls("disable")).toEqual([]);
     expect(await refreshes("amazon-account-1")).toBe(200);
   });

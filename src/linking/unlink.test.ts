@@ -1,7 +1,7 @@
-// Unlinking: ended here before it is ended at Amazon, and ended there in the end.
+// Unlinking: our grant is revoked first, then the skill is disabled at Amazon, later if necessary.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
-import { type Amazon, htmlAnswer, jsonAnswer, LWA_CLIENT_SECRET, timeOut } from "../../test/support/amazon.ts";
+import { type Amazon, htmlResponse, jsonResponse, LWA_CLIENT_SECRET, timeOut } from "../../test/support/amazon.ts";
 import { type AppUser, appUser, rows } from "../../test/support/app-user.ts";
 import { link, problemCode, startLinkingWorld } from "../../test/support/linking.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
@@ -47,7 +47,7 @@ const refreshes = async (account: string) => {
   return response.status;
 };
 describe("unlinking", () => {
-  it("U3: is at once and total: refresh, introspection, open codes", async () => {
+  it("U3: refresh, introspection and open codes stop working at once", async () => {
     await link(amazon, ada);
     const openCode = await seedCode({ userId: ada.userId, expiresAt: service.clock.now + 300_000 });
     const held = amazon.linked.get("amazon-account-1");
@@ -71,7 +71,7 @@ describe("unlinking", () => {
     expect(await rows("SELECT * FROM pending_unlinks")).toEqual([]);
   });
 
-  it("is repeatable, and touches nobody else", async () => {
+  it("can be repeated, and leaves other users linked", async () => {
     await link(amazon, ada, "amazon-account-1");
     await link(amazon, bob, "amazon-account-2");
     for (let i = 0; i < 3; i++) expect((await ada.call("DELETE", LINK)).status).toBe(204);
@@ -79,7 +79,7 @@ describe("unlinking", () => {
     expect(await refreshes("amazon-account-2")).toBe(200);
   });
 
-  it("ends ours before Amazon is asked", async () => {
+  it("revokes our grant before Amazon is called", async () => {
     await link(amazon, ada);
     const held = amazon.linked.get("amazon-account-1")?.refresh_token ?? "";
     let during = 0;
@@ -94,7 +94,7 @@ describe("unlinking", () => {
     expect(during).toBe(400);
   });
 
-  it("refreshes an expired Amazon token to disable with it", async () => {
+  it("refreshes Amazon's expired token in order to disable the skill", async () => {
     await link(amazon, ada);
     service.clock.advance(2 * HOUR_MS);
     const app = await appUser(service, ada.userId);
@@ -103,25 +103,25 @@ describe("unlinking", () => {
   });
 
   it.each([
-    ["401", () => jsonAnswer({}, 401)],
-    ["404", () => jsonAnswer({}, 404)],
-    ["200", () => jsonAnswer({})],
-  ])("%s from Amazon is done", async (_, answer) => {
+    ["401", () => jsonResponse({}, 401)],
+    ["404", () => jsonResponse({}, 404)],
+    ["200", () => jsonResponse({})],
+  ])("%s from Amazon counts as disabled", async (_, respond) => {
     await link(amazon, ada);
-    amazon.faults.push((seen) => (seen.what === "disable" ? answer() : undefined));
+    amazon.faults.push((seen) => (seen.what === "disable" ? respond() : undefined));
     expect((await ada.call("DELETE", LINK)).status).toBe(204);
     expect(await rows("SELECT * FROM pending_unlinks")).toEqual([]);
   });
 
   it.each([
-    ["down", () => jsonAnswer({}, 503)],
-    ["silent", timeOut],
-    ["an HTML page", () => htmlAnswer(502)],
-    ["a redirect", () => new Response(null, { status: 302, headers: { location: "https://evil.test/" } })],
-  ])("with Amazon %s ours is ended all the same, and the scheduled work finishes", async (_, answer) => {
+    ["down", () => jsonResponse({}, 503)],
+    ["timing out", timeOut],
+    ["returning HTML", () => htmlResponse(502)],
+    ["redirecting", () => new Response(null, { status: 302, headers: { location: "https://evil.test/" } })],
+  ])("with Amazon %s our grant is revoked at once, and the scheduled work disables the skill", async (_, respond) => {
     await link(amazon, ada);
     const held = amazon.linked.get("amazon-account-1")?.refresh_token ?? "";
-    amazon.faults.push((seen) => (seen.what === "disable" ? answer() : undefined));
+    amazon.faults.push((seen) => (seen.what === "disable" ? respond() : undefined));
     const first = await ada.call("DELETE", LINK);
     expect(first.status).toBe(202);
     expect(await json(first)).toEqual({ status: "unlinked", amazon: "pending" });
@@ -138,9 +138,9 @@ describe("unlinking", () => {
     expect(await rows("SELECT * FROM pending_unlinks")).toEqual([]);
   });
 
-  it("an operator who runs the scheduled work by hand need not wait for the next try", async () => {
+  it("maintenance by hand retries at once", async () => {
     await link(amazon, ada);
-    amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "disable" ? jsonResponse({}, 503) : undefined));
     expect((await ada.call("DELETE", LINK)).status).toBe(202);
     expect((await admin(service, "POST", "maintenance")).body).toMatchObject({ finishedUnlinks: 0 });
     amazon.faults.length = 0;
@@ -148,9 +148,9 @@ describe("unlinking", () => {
     expect(amazon.linked.size).toBe(0);
   });
 
-  it("the scheduled work waits longer each time, and tells a person after thirty days", async () => {
+  it("the scheduled work waits longer after each failure, and gives up with an alert after thirty days", async () => {
     await link(amazon, ada);
-    amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "disable" ? jsonResponse({}, 503) : undefined));
     await ada.call("DELETE", LINK);
     const rt = await runtimeOf(service);
     amazon.seen.length = 0;
@@ -170,9 +170,9 @@ describe("unlinking", () => {
     ]);
   });
 
-  it("linking again takes back what was still to be disabled", async () => {
+  it("linking again cancels the postponed disabling", async () => {
     await link(amazon, ada);
-    amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "disable" ? jsonResponse({}, 503) : undefined));
     expect((await ada.call("DELETE", LINK)).status).toBe(202);
     amazon.faults.length = 0;
     await link(amazon, ada);
@@ -182,7 +182,7 @@ describe("unlinking", () => {
     expect(amazon.linked.size).toBe(1);
   });
 
-  it("an older link of the same Alexa account is ended without ending the newer one", async () => {
+  it("unlinking an older link of the same Alexa account leaves the newer one", async () => {
     const older = await link(amazon, ada);
     await link(amazon, ada);
     expect((await ada.call("DELETE", `${LINK}/grants/${older}`)).status).toBe(204);
@@ -193,9 +193,9 @@ describe("unlinking", () => {
     expect(amazon.linked.size).toBe(0);
   });
 
-  it("two scheduled runs at once ask Amazon once", async () => {
+  it("two scheduled runs at once call Amazon once", async () => {
     await link(amazon, ada);
-    amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "disable" ? jsonResponse({}, 503) : undefined));
     await ada.call("DELETE", LINK);
     amazon.faults.length = 0;
     amazon.seen.length = 0;
@@ -206,7 +206,7 @@ describe("unlinking", () => {
     expect(amazon.calls("disable")).toEqual(["disable NA"]);
   });
 
-  it("F5: survives a lost answer of the batch", async () => {
+  it("F5: a batch that committed before its connection was lost is not a failure", async () => {
     await link(amazon, ada);
     service.meter.clear();
     service.meter.faults.push({
@@ -219,7 +219,7 @@ describe("unlinking", () => {
     expect(amazon.linked.size).toBe(0);
   });
 
-  it("one grant: of its user and skill only", async () => {
+  it("a single grant can be unlinked by its user and under its skill only", async () => {
     const grantId = await link(amazon, ada);
     for (const [user, path] of [
       [bob, `${LINK}/grants/${grantId}`],
@@ -243,10 +243,10 @@ describe("unlinking", () => {
     expect(amazon.linked.size).toBe(0);
   });
 
-  it("when the customer's new region is down, the rest is left to the scheduled work", async () => {
+  it("when the customer's new region is down, the scheduled work disables the skill later", async () => {
     await link(amazon, ada);
     amazon.regionOf.set("amazon-account-1", "EU");
-    amazon.faults.push((seen) => (seen.region === "EU" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.region === "EU" ? jsonResponse({}, 503) : undefined));
     expect((await ada.call("DELETE", LINK)).status).toBe(202);
     amazon.faults.length = 0;
     service.clock.advance(61_000);
@@ -254,7 +254,7 @@ describe("unlinking", () => {
     expect(amazon.linked.size).toBe(0);
   });
 
-  it("in a loop it still ends ours at once; Amazon is left to the scheduled work", async () => {
+  it("over the rate limit our grant is still revoked at once, and the scheduled work disables the skill", async () => {
     const grantId = await link(amazon, ada);
     const held = amazon.linked.get("amazon-account-1")?.refresh_token ?? "";
     Object.assign(service.env, { USER_LIMIT: { limit: async () => ({ success: false }) } });
@@ -269,49 +269,52 @@ describe("unlinking", () => {
   });
 
   it.each([
-    ["is away", 202, () => jsonAnswer({}, 503)],
+    ["is unavailable", 202, () => jsonResponse({}, 503)],
     ["refuses the token that it has just replaced", 204, (usual: () => Promise<Response>) => usual()],
-  ])("a status check that refreshes meanwhile hands its token on, when Amazon %s", async (_, answered, second) => {
-    amazon.rotating = true;
-    await link(amazon, ada);
-    service.clock.advance(2 * HOUR_MS);
-    const app = await appUser(service, ada.userId);
-    let checked: Promise<Response> | undefined;
-    let release = () => {};
-    const unlinkingAsks = new Promise<void>((resolve) => (release = resolve));
-    let refreshing = () => {};
-    const statusAsks = new Promise<void>((resolve) => (refreshing = resolve));
-    let calls = 0;
-    amazon.faults.push((seen, usual) => {
-      if (seen.what !== "lwa" || ++calls > 2) return undefined;
-      if (calls === 2) {
-        release();
-        return Promise.resolve(checked).then(() => second(usual));
-      }
-      return usual().then((answer) => {
-        refreshing();
-        return unlinkingAsks.then(() => answer);
+  ])(
+    "the scheduled work uses a token that a status check refreshed meanwhile, when Amazon %s",
+    async (_, expected, second) => {
+      amazon.rotating = true;
+      await link(amazon, ada);
+      service.clock.advance(2 * HOUR_MS);
+      const app = await appUser(service, ada.userId);
+      let checked: Promise<Response> | undefined;
+      let release = () => {};
+      const unlinkRequests = new Promise<void>((resolve) => (release = resolve));
+      let refreshing = () => {};
+      const statusRequests = new Promise<void>((resolve) => (refreshing = resolve));
+      let calls = 0;
+      amazon.faults.push((seen, usual) => {
+        if (seen.what !== "lwa" || ++calls > 2) return undefined;
+        if (calls === 2) {
+          release();
+          return Promise.resolve(checked).then(() => second(usual));
+        }
+        return usual().then((response) => {
+          refreshing();
+          return unlinkRequests.then(() => response);
+        });
       });
-    });
-    checked = app.callOnly("GET", LINK);
-    await statusAsks;
-    expect((await app.call("DELETE", LINK)).status).toBe(answered);
-    await service.settled();
-    expect(await rows("SELECT id FROM pending_unlinks")).toHaveLength(1);
-    service.clock.advance(61_000);
-    await finishPendingUnlinks(await runtimeOf(service), 10);
-    expect(amazon.linked.size).toBe(0);
-    expect(await rows("SELECT id FROM pending_unlinks")).toEqual([]);
-  });
+      checked = app.callOnly("GET", LINK);
+      await statusRequests;
+      expect((await app.call("DELETE", LINK)).status).toBe(expected);
+      await service.settled();
+      expect(await rows("SELECT id FROM pending_unlinks")).toHaveLength(1);
+      service.clock.advance(61_000);
+      await finishPendingUnlinks(await runtimeOf(service), 10);
+      expect(amazon.linked.size).toBe(0);
+      expect(await rows("SELECT id FROM pending_unlinks")).toEqual([]);
+    },
+  );
 
-  it("nobody waits longer than fifteen seconds for Amazon; what it answers later still counts", async () => {
+  it("after fifteen seconds without a response from Amazon unlinking is 202, and a later response still counts", async () => {
     await link(amazon, ada);
-    let answer = (_: Response) => {};
+    let respond = (_: Response) => {};
     const asked = new Promise<void>((resolve) => {
       amazon.faults.push((seen) => {
         if (seen.what !== "disable") return undefined;
         resolve();
-        return new Promise((done) => (answer = done));
+        return new Promise((done) => (respond = done));
       });
     });
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -324,16 +327,16 @@ describe("unlinking", () => {
       vi.useRealTimers();
     }
     expect(await rows("SELECT id FROM pending_unlinks")).toHaveLength(1);
-    answer(new Response(null, { status: 204 }));
+    respond(new Response(null, { status: 204 }));
     await service.settled();
     expect(await rows("SELECT id FROM pending_unlinks")).toEqual([]);
   });
 
-  it("a refresh token that Amazon changes is kept before it is used", async () => {
+  it("a rotated refresh token of Amazon is stored before it is used", async () => {
     amazon.rotating = true;
     await link(amazon, ada);
     service.clock.advance(2 * HOUR_MS);
-    amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "disable" ? jsonResponse({}, 503) : undefined));
     expect((await (await appUser(service, ada.userId)).call("DELETE", LINK)).status).toBe(202);
     amazon.faults.length = 0;
     service.clock.advance(2 * HOUR_MS);
@@ -341,7 +344,7 @@ describe("unlinking", () => {
     expect(amazon.linked.size).toBe(0);
   });
 
-  it("a skill that has lost its LWA pair is still disabled while Amazon's access token is good", async () => {
+  it("a skill without LWA credentials is still disabled while Amazon's access token is valid", async () => {
     await link(amazon, ada);
     await link(amazon, bob, "amazon-account-2");
     await service.env.DB.prepare("UPDATE skills SET lwa_client_id = NULL, lwa_client_secret = NULL").run();
@@ -354,11 +357,11 @@ describe("unlinking", () => {
     ]);
   });
 
-  it("nothing that was said or kept shows a secret of Amazon", async () => {
+  it("the log contains no token, code or secret of Amazon", async () => {
     const log = vi.spyOn(console, "log");
     await link(amazon, ada);
     await status();
-    amazon.faults.push((seen) => (seen.what === "disable" ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.push((seen) => (seen.what === "disable" ? jsonResponse({}, 503) : undefined));
     await ada.call("DELETE", LINK);
     const lines = JSON.stringify(log.mock.calls);
     expect(lines).toContain("disable_failed");

@@ -56,13 +56,13 @@ describe("the sign-in page", () => {
       service = startService();
       const visitor = visit(service);
       const page = await visitor.get("/sign-in");
-      const answer = await visitor.post("/sign-in", {
+      const response = await visitor.post("/sign-in", {
         ...page.hidden("/sign-in"),
         method,
         email: EMAIL,
         password: PASSWORD,
       });
-      expect(answer.status).toBe(400);
+      expect(response.status).toBe(400);
       expect((await visitor.get("/sign-in/oidc/callback?code=x&state=y")).status).toBe(404);
       expect(providers.asked).toEqual([]);
     },
@@ -73,13 +73,13 @@ describe("the sign-in page", () => {
     await addUser(service);
     const visitor = visit(service);
     const page = await visitor.get("/sign-in");
-    const answer = await visitor.post("/sign-in", {
+    const response = await visitor.post("/sign-in", {
       ...page.hidden("/sign-in"),
       method: "password",
       email: EMAIL,
       password: PASSWORD,
     });
-    expect(answer.status).toBe(400);
+    expect(response.status).toBe(400);
     expect(visitor.cookies.has("__Host-session")).toBe(false);
   });
 });
@@ -133,8 +133,8 @@ describe("Login with Amazon", () => {
     ["refuses the profile", "user/profile", () => Response.json({ error: "insufficient_scope" }, { status: 403 }), 401],
     ["names nobody", "user/profile", () => Response.json({ email: EMAIL }), 401],
     ["names nobody, emptily", "user/profile", () => Response.json({ user_id: "" }), 401],
-  ])("when Amazon %s, nobody is signed in", async (_, path, answer, status) => {
-    providers.answers[`api.amazon.com/${path}`] = answer;
+  ])("when Amazon %s, nobody is signed in", async (_, path, respond, status) => {
+    providers.endpoints[`api.amazon.com/${path}`] = respond;
     const ada = visit(service);
     const back = await comeBack(ada, await leave(ada, "amazon"), {}, "amazon");
     expect(back.status).toBe(status);

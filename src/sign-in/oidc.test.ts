@@ -69,7 +69,7 @@ describe("the company's identity provider", () => {
   });
 
   it("sends the secret in the body where the provider requires that", async () => {
-    providers.answers[DISCOVERY] = () =>
+    providers.endpoints[DISCOVERY] = () =>
       Response.json({ ...metadata(), token_endpoint_auth_methods_supported: ["client_secret_post"] });
     expect((await signInThere(providers, visit(service))).status).toBe(303);
     const sent = providers.asked.find((one) => one.path === "id.example.com/token");
@@ -103,12 +103,12 @@ describe("the company's identity provider", () => {
   });
 
   it("reads the address from userinfo when the id token has none, for the same person only", async () => {
-    providers.answers[DISCOVERY] = () => Response.json({ ...metadata(), userinfo_endpoint: `${PROVIDER}/userinfo` });
+    providers.endpoints[DISCOVERY] = () => Response.json({ ...metadata(), userinfo_endpoint: `${PROVIDER}/userinfo` });
     for (const [sub, shown] of [
       ["ada", true],
       ["eve", false],
     ] as const) {
-      providers.answers["id.example.com/userinfo"] = () => Response.json({ sub, email: "from-userinfo@example.com" });
+      providers.endpoints["id.example.com/userinfo"] = () => Response.json({ sub, email: "from-userinfo@example.com" });
       const visitor = visit(service);
       const away = await leave(visitor);
       providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? "", { sub: "ada" }), {
@@ -292,7 +292,7 @@ describe("the company's identity provider", () => {
   });
 
   it("RFC9207-2.4: requires the issuer where the provider announces it", async () => {
-    providers.answers[DISCOVERY] = () =>
+    providers.endpoints[DISCOVERY] = () =>
       Response.json({ ...metadata(), authorization_response_iss_parameter_supported: true });
     const ada = visit(service);
     expect((await signInThere(providers, ada)).status).toBe(401);

@@ -43,22 +43,22 @@ describe("a provider that is down, slow or broken", () => {
   it.each(faults)("F2: when discovery %s, the page says so, and its form still works later", async (_, fault) => {
     const ada = visit(service);
     const page = await ada.get("/sign-in?continue_to=/account");
-    const good = providers.answers[DISCOVERY];
-    providers.answers[DISCOVERY] = fault;
-    const answer = await ada.post("/sign-in", page.hidden("/sign-in"));
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get("retry-after")).toBe("5");
-    expect(answer.html).toContain("isn’t possible right now");
+    const good = providers.endpoints[DISCOVERY];
+    providers.endpoints[DISCOVERY] = fault;
+    const response = await ada.post("/sign-in", page.hidden("/sign-in"));
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("5");
+    expect(response.html).toContain("isn’t possible right now");
     expect(providers.asked.some((one) => one.path.startsWith("evil.test"))).toBe(false);
-    providers.answers[DISCOVERY] = good ?? (() => new Response());
-    const again = await ada.post("/sign-in", answer.hidden("/sign-in"));
+    providers.endpoints[DISCOVERY] = good ?? (() => new Response());
+    const again = await ada.post("/sign-in", response.hidden("/sign-in"));
     expect(again.status).toBe(303);
   });
 
   it.each(faults)("F2: when the token endpoint %s, the link attempt stays open", async (_, fault) => {
     const ada = visit(service);
     const away = await leave(ada, "oidc", "/sign-in?continue_to=/somewhere");
-    providers.answers["id.example.com/token"] = fault;
+    providers.endpoints["id.example.com/token"] = fault;
     const back = await comeBack(ada, away);
     expect(back.status).toBe(503);
     expect(ada.cookies.has("__Host-session")).toBe(false);
@@ -76,10 +76,10 @@ describe("a provider that is down, slow or broken", () => {
     ["HTML", () => new Response("<h1>Welcome</h1>", { headers: { "content-type": "text/html" } })],
     ["nothing", () => new Response(null)],
     ["a list", () => Response.json([])],
-  ])("when the token endpoint responds with %s, the customer can try again", async (_, answer) => {
+  ])("when the token endpoint responds with %s, the customer can try again", async (_, respond) => {
     const ada = visit(service);
     const away = await leave(ada);
-    providers.answers["id.example.com/token"] = answer;
+    providers.endpoints["id.example.com/token"] = respond;
     const back = await comeBack(ada, away);
     expect(back.status).toBe(401);
     expect(back.html).toContain('action="/sign-in"');
@@ -93,7 +93,7 @@ describe("a provider that is down, slow or broken", () => {
     ["keys without https", { jwks_uri: "http://id.example.com/keys" }],
     ["no address of keys", { jwks_uri: undefined }],
   ])("metadata with %s is not used", async (_, change) => {
-    providers.answers[DISCOVERY] = () => Response.json({ ...metadata(), ...change });
+    providers.endpoints[DISCOVERY] = () => Response.json({ ...metadata(), ...change });
     const ada = visit(service);
     const page = await ada.get("/sign-in");
     expect((await ada.post("/sign-in", page.hidden("/sign-in"))).status).toBe(503);
@@ -102,7 +102,7 @@ describe("a provider that is down, slow or broken", () => {
 
   it("an outage of discovery has no effect while the metadata is cached", async () => {
     await signInThere(providers, visit(service));
-    providers.answers[DISCOVERY] = () => new Response(null, { status: 503 });
+    providers.endpoints[DISCOVERY] = () => new Response(null, { status: 503 });
     service.clock.advance(11 * 60 * 1000);
     expect((await signInThere(providers, visit(service))).status).toBe(303);
   });

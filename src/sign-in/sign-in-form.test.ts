@@ -22,9 +22,9 @@ describe("the form", () => {
   ])("S3: a form token that is %s is a 403 page", async (_, token) => {
     const ada = visit(service);
     await ada.get("/sign-in");
-    const answer = await ada.post("/sign-in", token === undefined ? fields : { form: token, ...fields });
-    expect(answer.status).toBe(403);
-    expect(answer.headers.get("content-type")).toMatch(/^text\/html/);
+    const response = await ada.post("/sign-in", token === undefined ? fields : { form: token, ...fields });
+    expect(response.status).toBe(403);
+    expect(response.headers.get("content-type")).toMatch(/^text\/html/);
     expect(ada.cookies.has("__Host-session")).toBe(false);
     expect(service.meter.calls()).toEqual([]);
   });
@@ -33,25 +33,25 @@ describe("the form", () => {
     const eve = await visit(service).get("/sign-in");
     const ada = visit(service);
     await ada.get("/sign-in");
-    const answer = await ada.post("/sign-in", { ...eve.hidden("/sign-in"), ...fields });
-    expect(answer.status).toBe(403);
+    const response = await ada.post("/sign-in", { ...eve.hidden("/sign-in"), ...fields });
+    expect(response.status).toBe(403);
   });
 
   it("S3: a token of another form is refused", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     const signOut = (await ada.get("/account")).hidden("/sign-out");
-    const answer = await ada.post("/sign-in", { ...signOut, ...fields });
-    expect(answer.status).toBe(403);
+    const response = await ada.post("/sign-in", { ...signOut, ...fields });
+    expect(response.status).toBe(403);
   });
 
   it("an hour later the page says that the form is too old", async () => {
     const ada = visit(service);
     const page = await ada.get("/sign-in");
     service.clock.advance(60 * 60 * 1000);
-    const answer = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...fields });
-    expect(answer.status).toBe(400);
-    expect(answer.html).toContain("This page was open for too long");
+    const response = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...fields });
+    expect(response.status).toBe(400);
+    expect(response.html).toContain("This page was open for too long");
   });
 
   it.each([
@@ -61,9 +61,9 @@ describe("the form", () => {
   ])("%s: asks for both", async (_, given: Record<string, string>) => {
     const ada = visit(service);
     const page = await ada.get("/sign-in");
-    const answer = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...given });
-    expect(answer.status).toBe(400);
-    expect(answer.html).toContain("Please enter your email address and your password.");
+    const response = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...given });
+    expect(response.status).toBe(400);
+    expect(response.html).toContain("Please enter your email address and your password.");
   });
 
   it.each<[string, [string, string][]]>([
@@ -94,8 +94,8 @@ describe("the form", () => {
   ])("W4: a repeated %s is refused", async (_, pairs) => {
     const ada = visit(service);
     const page = await ada.get("/sign-in");
-    const answer = await ada.post("/sign-in", [...Object.entries(page.hidden("/sign-in")), ...pairs]);
-    expect(answer.status).toBe(400);
+    const response = await ada.post("/sign-in", [...Object.entries(page.hidden("/sign-in")), ...pairs]);
+    expect(response.status).toBe(400);
     expect(ada.cookies.has("__Host-session")).toBe(false);
   });
 
@@ -107,9 +107,9 @@ describe("the form", () => {
     ["broken UTF-8", {}, "form=%ff%fe"],
     ["too much", {}, `form=${"x".repeat(60_000)}`],
   ])("W4: a body of %s is a 400 page", async (_, headers, body) => {
-    const answer = await visit(service).post("/sign-in", {}, { headers, body });
-    expect(answer.status).toBe(400);
-    expect(answer.headers.get("content-type")).toMatch(/^text\/html/);
+    const response = await visit(service).post("/sign-in", {}, { headers, body });
+    expect(response.status).toBe(400);
+    expect(response.headers.get("content-type")).toMatch(/^text\/html/);
   });
 
   it.each([
@@ -120,15 +120,15 @@ describe("the form", () => {
     ["half a surrogate pair", "\ud800@example.com"],
     ["SQL", "' OR 1=1 --"],
   ])("an e-mail address with %s is a wrong one, and harmless on the page", async (_, email) => {
-    const answer = await visit(service).signIn(email, PASSWORD);
-    expect(answer.status).toBe(401);
-    expect(answer.html).not.toContain("<script>");
-    expect(answer.html.length).toBeLessThan(20_000);
+    const response = await visit(service).signIn(email, PASSWORD);
+    expect(response.status).toBe(401);
+    expect(response.html).not.toContain("<script>");
+    expect(response.html.length).toBeLessThan(20_000);
   });
 
   it("a password of more than 1,024 bytes is a wrong one", async () => {
-    const answer = await visit(service).signIn(EMAIL, PASSWORD + "x".repeat(10_000));
-    expect(answer.status).toBe(401);
+    const response = await visit(service).signIn(EMAIL, PASSWORD + "x".repeat(10_000));
+    expect(response.status).toBe(401);
   });
 
   it.each([
@@ -148,14 +148,14 @@ describe("the form", () => {
     `/${"a".repeat(21_000)}`,
   ])("S7: continue_to %j leads to the account page instead", async (continueTo) => {
     const ada = visit(service);
-    const answer = await ada.signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(continueTo)}`);
-    expect(answer.status).toBe(303);
-    expect(answer.headers.get("location")).toBe("/account");
+    const response = await ada.signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(continueTo)}`);
+    expect(response.status).toBe(303);
+    expect(response.headers.get("location")).toBe("/account");
   });
 
   it("B1: a long path with a query comes back unchanged", async () => {
     const path = `/authorize?client_id=x&state=${"%2F~+%3D".repeat(1000)}&redirect_uri=https%3A%2F%2Fa.example`;
-    const answer = await visit(service).signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(path)}`);
-    expect(answer.headers.get("location")).toBe(path);
+    const response = await visit(service).signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(path)}`);
+    expect(response.headers.get("location")).toBe(path);
   });
 });

@@ -21,26 +21,26 @@ beforeEach(async () => {
 describe("signing in", () => {
   it("P7: redirects with 303 to the requested page, signed in", async () => {
     const ada = visit(service);
-    const answer = await ada.signIn(EMAIL, PASSWORD, "/account");
-    expect(answer.status).toBe(303);
-    expect(answer.headers.get("location")).toBe("/account");
+    const response = await ada.signIn(EMAIL, PASSWORD, "/account");
+    expect(response.status).toBe(303);
+    expect(response.headers.get("location")).toBe("/account");
     const account = await ada.get("/account");
     expect(account.status).toBe(200);
     expect(account.html).toContain(EMAIL);
   });
 
   it("accepts the address as people type it", async () => {
-    const answer = await visit(service).signIn("  ADA@Example.COM ", PASSWORD);
-    expect(answer.status).toBe(303);
+    const response = await visit(service).signIn("  ADA@Example.COM ", PASSWORD);
+    expect(response.status).toBe(303);
   });
 
   it("P6: says on the page itself what is wrong and keeps the address", async () => {
-    const answer = await visit(service).signIn(EMAIL, "wrong-password");
-    expect(answer.status).toBe(401);
-    expect(answer.html).toContain("Wrong email or password.");
-    expect(answer.html).toContain(`value="${EMAIL}"`);
-    expect(answer.html).toMatch(/aria-describedby="form-error"/);
-    expect(answer.html).not.toContain("wrong-password");
+    const response = await visit(service).signIn(EMAIL, "wrong-password");
+    expect(response.status).toBe(401);
+    expect(response.html).toContain("Wrong email or password.");
+    expect(response.html).toContain(`value="${EMAIL}"`);
+    expect(response.html).toMatch(/aria-describedby="form-error"/);
+    expect(response.html).not.toContain("wrong-password");
   });
 
   it("gives no hint which accounts exist", async () => {
@@ -84,7 +84,7 @@ describe("signing in", () => {
     const fields = { email: EMAIL, password: PASSWORD };
     const late = await ada.post("/sign-in", { ...second.hidden("/sign-in"), ...fields });
     const early = await ada.post("/sign-in", { ...first.hidden("/sign-in"), ...fields });
-    expect([late, early].map((answer) => answer.headers.get("location"))).toEqual(["/second", "/first"]);
+    expect([late, early].map((response) => response.headers.get("location"))).toEqual(["/second", "/first"]);
   });
 
   it("S3: every sign-in has a session cookie of its own", async () => {
@@ -190,8 +190,8 @@ describe("signing out", () => {
     await ada.signIn(EMAIL, PASSWORD);
     const copy = ada.cookies.get("__Host-session") ?? "";
     const account = await ada.get("/account");
-    const answer = await ada.post("/sign-out", account.hidden("/sign-out"));
-    expect(answer.status).toBe(303);
+    const response = await ada.post("/sign-out", account.hidden("/sign-out"));
+    expect(response.status).toBe(303);
     expect(ada.cookies.has("__Host-session")).toBe(false);
     ada.cookies.set("__Host-session", copy);
     expect((await ada.get("/account")).html).not.toContain(EMAIL);
@@ -222,8 +222,8 @@ describe("signing out", () => {
     await phone.signIn(EMAIL, PASSWORD);
     await laptop.signIn(EMAIL, PASSWORD);
     const account = await laptop.get("/account");
-    const answer = await laptop.post("/sign-out/everywhere", account.hidden("/sign-out/everywhere"));
-    expect(answer.status).toBe(303);
+    const response = await laptop.post("/sign-out/everywhere", account.hidden("/sign-out/everywhere"));
+    expect(response.status).toBe(303);
     expect((await phone.get("/account")).html).not.toContain(EMAIL);
     await phone.signIn(EMAIL, PASSWORD);
     expect((await phone.get("/account")).html).toContain(EMAIL);
@@ -280,8 +280,8 @@ describe("password hashes", () => {
 
   it("letters composed differently are the same password", async () => {
     await addUser(service, "zoe@example.com", "Passwort-für-Zoë".normalize("NFC"));
-    const answer = await visit(service).signIn("zoe@example.com", "Passwort-für-Zoë".normalize("NFD"));
-    expect(answer.status).toBe(303);
+    const response = await visit(service).signIn("zoe@example.com", "Passwort-für-Zoë".normalize("NFD"));
+    expect(response.status).toBe(303);
   });
 
   it("a hash sealed under the previous master key verifies and is sealed again", async () => {

@@ -108,13 +108,13 @@ describe("20 guesses at once", () => {
     const eve = visit(service, ELSEWHERE);
     const page = await eve.get("/sign-in");
     service.meter.faults.push({ when: () => true, delayMs: 20 });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
         eve.post("/sign-in", { ...page.hidden("/sign-in"), email: EMAIL, password: `wrong-password-${i}` }),
       ),
     );
     service.meter.faults.length = 0;
-    const statuses = answers.map((answer) => answer.status);
+    const statuses = responses.map((response) => response.status);
     expect(statuses.filter((status) => status === 401).length).toBe(5);
     expect(statuses.filter((status) => status === 429).length).toBe(15);
     expect((await eve.signIn(EMAIL, PASSWORD)).status).toBe(429);
@@ -123,12 +123,12 @@ describe("20 guesses at once", () => {
   it("of different accounts do not disturb each other", async () => {
     const eve = visit(service, ELSEWHERE);
     const page = await eve.get("/sign-in");
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
         eve.post("/sign-in", { ...page.hidden("/sign-in"), email: `user${i}@example.com`, password: "wrong" }),
       ),
     );
-    expect(answers.map((answer) => answer.status)).toEqual(Array(20).fill(401));
+    expect(responses.map((response) => response.status)).toEqual(Array(20).fill(401));
     const row = await env.DB.prepare("SELECT MAX(failures) AS most FROM throttles").first<{ most: number }>();
     expect(row?.most).toBe(20);
   });
@@ -244,9 +244,9 @@ describe("the counters", () => {
   it("T8: storage that does not answer is a 503 page with Retry-After, and nobody is signed in", async () => {
     const ada = visit(service, HOME);
     service.meter.faults.push({ when: (trip) => trip.call === "batch", throws: "before" });
-    const answer = await ada.signIn(EMAIL, PASSWORD);
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get("retry-after")).toBe("5");
+    const response = await ada.signIn(EMAIL, PASSWORD);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("5");
     expect(ada.cookies.has("__Host-session")).toBe(false);
   });
 

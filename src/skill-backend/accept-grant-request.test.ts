@@ -143,8 +143,8 @@ describe("Alexa.Authorization.Grant", () => {
   it("a directive's region does not follow an apiEndpoint that somebody puts beside it", async () => {
     const { tokens } = await link(service);
     const both = { ...grantRequest({ apiEndpoint: "https://api.eu.amazonalexa.com" }) };
-    const answer = await forward({ ...both, ...directive(lwa.code(), tokens.access_token) });
-    expect(await json<{ event: { header: { name: string } } }>(answer)).toMatchObject({
+    const response = await forward({ ...both, ...directive(lwa.code(), tokens.access_token) });
+    expect(await json<{ event: { header: { name: string } } }>(response)).toMatchObject({
       event: { header: { name: "AcceptGrant.Response" } },
     });
     expect(await held()).toMatchObject([{ host: "https://api.amazonalexa.com" }]);
@@ -224,9 +224,9 @@ describe("what fails is a problem, so that the backend's Lambda throws", () => {
   });
 
   it("a request of another type is still answered as a directive that is none", async () => {
-    const answer = await forward({ ...grantRequest(), request: { type: "LaunchRequest" } });
-    expect(answer.status).toBe(200);
-    expect(await answer.json()).toMatchObject({ event: { header: { name: "ErrorResponse" } } });
+    const response = await forward({ ...grantRequest(), request: { type: "LaunchRequest" } });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ event: { header: { name: "ErrorResponse" } } });
   });
 
   it.each<[string, () => Response, string]>([
@@ -236,9 +236,9 @@ describe("what fails is a problem, so that the backend's Lambda throws", () => {
       "422 amazon_code_rejected code_rejected",
     ],
     ["is down", () => new Response("oops", { status: 500 }), "503 amazon_unavailable amazon_unavailable"],
-  ])("Login with Amazon %s", async (_, answer, expected) => {
+  ])("Login with Amazon %s", async (_, respond, expected) => {
     const { tokens } = await link(service);
-    lwa.answer = answer;
+    lwa.respond = respond;
     const response = await forward(grantRequest({ accessToken: tokens.access_token, code: "ANcode" }));
     expect(response.headers.has("retry-after")).toBe(expected.startsWith("503"));
     expect(await refusedWith(response)).toBe(expected);
@@ -256,7 +256,7 @@ describe("what fails is a problem, so that the backend's Lambda throws", () => {
     service.meter.faults.push({ when: ({ sql }) => sql.includes("amazon_tokens"), throws: "before" });
     expect(await refusedWith(await send())).toBe("503 temporarily_unavailable storage_fault");
     service.meter.clear();
-    lwa.answer = async () => {
+    lwa.respond = async () => {
       await env.DB.prepare("UPDATE grants SET revoked_at = 1").run();
       return Response.json({ access_token: "Atza|x", refresh_token: "Atzr|x", expires_in: 3600 });
     };

@@ -112,9 +112,9 @@ describe("AcceptGrant", () => {
   it("another region, or the same twice: 400, and nothing is exchanged", async () => {
     const { tokens } = await link(service);
     for (const query of ["?region=AP", "?region=EU&region=NA"]) {
-      const answer = await forward(directive(lwa.code(), tokens.access_token), query);
-      expect(answer.status).toBe(400);
-      expect(await answer.json()).toMatchObject({ code: "invalid_query" });
+      const response = await forward(directive(lwa.code(), tokens.access_token), query);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ code: "invalid_query" });
     }
     expect(lwa.seen).toEqual([]);
   });
@@ -202,14 +202,14 @@ describe("AcceptGrant that fails is an ErrorResponse with status 200", () => {
 
   it("O3: Amazon down, slow or confused: the linking says why", async () => {
     const { tokens } = await link(service);
-    const answers = [
+    const responses = [
       () => new Response("oops", { status: 500 }),
       () => new Response("<html></html>", { status: 200 }),
       () => Response.json({ error: "slow_down" }, { status: 429 }),
       () => Promise.reject(new DOMException("late", "TimeoutError")),
     ];
-    for (const answer of answers) {
-      lwa.answer = answer;
+    for (const respond of responses) {
+      lwa.respond = respond;
       expect(await nameOf(await forward(directive("ANcode", tokens.access_token)))).toMatch(/did not respond/);
     }
     expect(await env.DB.prepare("SELECT steps FROM attempts").first<string>("steps")).toContain(
@@ -229,7 +229,7 @@ describe("AcceptGrant that fails is an ErrorResponse with status 200", () => {
   it("a link that ends while Amazon answers keeps no tokens", async () => {
     const { tokens } = await link(service);
     const code = lwa.code();
-    lwa.answer = async () => {
+    lwa.respond = async () => {
       await env.DB.prepare("UPDATE grants SET revoked_at = 1").run();
       return Response.json({ access_token: "Atza|x", refresh_token: "Atzr|x", expires_in: 3600 });
     };
@@ -239,9 +239,9 @@ describe("AcceptGrant that fails is an ErrorResponse with status 200", () => {
 
   it("our storage failing, at each of its trips", async () => {
     const { tokens } = await link(service);
-    await forward(directive("ANwarm", tokens.access_token)).then((answer) => answer.text());
+    await forward(directive("ANwarm", tokens.access_token)).then((response) => response.text());
     service.meter.clear();
-    await forward(directive(lwa.code(), tokens.access_token)).then((answer) => answer.text());
+    await forward(directive(lwa.code(), tokens.access_token)).then((response) => response.text());
     const trips = service.meter.calls().length;
     expect(trips).toBe(3);
     for (let index = 0; index < trips; index++) {
@@ -262,17 +262,17 @@ describe("AcceptGrant is for service clients only", () => {
     ["a bearer that is no token", "Bearer nonsense"],
   ])("%s: 401", async (_, authorization) => {
     const { tokens } = await link(service);
-    const answer = await forward(directive(lwa.code(), tokens.access_token), "", authorization);
-    expect(answer.status).toBe(401);
-    expect(answer.headers.get("www-authenticate")).toMatch(/^Basic /);
-    expect(await answer.json()).toMatchObject({ code: "unauthenticated" });
+    const response = await forward(directive(lwa.code(), tokens.access_token), "", authorization);
+    expect(response.status).toBe(401);
+    expect(response.headers.get("www-authenticate")).toMatch(/^Basic /);
+    expect(await response.json()).toMatchObject({ code: "unauthenticated" });
     expect(lwa.seen).toEqual([]);
   });
 
   it("a customer's access token does not authenticate a backend", async () => {
     const { tokens } = await link(service);
-    const answer = await forward(directive(lwa.code(), tokens.access_token), "", `Bearer ${tokens.access_token}`);
-    expect(answer.status).toBe(401);
+    const response = await forward(directive(lwa.code(), tokens.access_token), "", `Bearer ${tokens.access_token}`);
+    expect(response.status).toBe(401);
   });
 
   it("the client's own access token does, unless it was made for another resource", async () => {
@@ -286,7 +286,7 @@ describe("AcceptGrant is for service clients only", () => {
             { authorization: basic(SERVICE_CLIENT, "obviously-fake-secret-of-the-test-service") },
           ),
         )
-        .then((answer) => json<{ access_token: string }>(answer));
+        .then((response) => json<{ access_token: string }>(response));
     const own = await ask();
     const other = await ask("https://other.example.com/");
     const body = directive(lwa.code(), tokens.access_token);
@@ -314,7 +314,7 @@ describe("AcceptGrant is for service clients only", () => {
 
 it("AcceptGrant costs a read of the grant, a read of the skill and one batch", async () => {
   const { tokens } = await link(service);
-  await forward(directive("ANwarm", tokens.access_token)).then((answer) => answer.text());
+  await forward(directive("ANwarm", tokens.access_token)).then((response) => response.text());
   service.meter.clear();
   await nameOf(await forward(directive(lwa.code(), tokens.access_token)));
   expect(service.meter.calls()).toEqual(["DB.first", "DB.first", "DB.batch"]);

@@ -45,20 +45,20 @@ beforeEach(async () => {
 afterEach(() => vi.restoreAllMocks());
 
 async function accept(token = tokens.access_token, region = "EU"): Promise<void> {
-  const answer = await service.request(`/alexa/accept-grant?region=${region}`, asBackend(directive(lwa.code(), token)));
-  expect(await answer.text()).toContain("AcceptGrant.Response");
+  const response = await service.request(`/alexa/accept-grant?region=${region}`, asBackend(directive(lwa.code(), token)));
+  expect(await response.text()).toContain("AcceptGrant.Response");
 }
 function ask(body: unknown, method = "POST", authorization?: string): Promise<Response> {
   return service.request("/api/event-gateway/token", asBackend(body, authorization, method));
 }
 async function given(body: unknown): Promise<Given> {
-  const answer = await ask(body);
-  expect(answer.status).toBe(200);
-  return json<Given>(answer);
+  const response = await ask(body);
+  expect(response.status).toBe(200);
+  return json<Given>(response);
 }
-async function problemOf(answer: Response): Promise<{ status: number; code: string }> {
-  expect(answer.headers.get("content-type")).toBe("application/problem+json");
-  return json(answer);
+async function problemOf(response: Response): Promise<{ status: number; code: string }> {
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  return json(response);
 }
 function refreshes(): number {
   return lwa.seen.filter(({ fields }) => fields.grant_type === "refresh_token").length;
@@ -199,21 +199,21 @@ describe("no token", () => {
     ["too slow", () => Promise.reject(new DOMException("late", "TimeoutError"))],
     ["confused", () => new Response("<html></html>")],
     ["refusing our credentials", () => Response.json({ error: "invalid_client" }, { status: 401 })],
-  ])("Amazon %s: 503, the tokens stay, and the next request works", async (_, answer) => {
+  ])("Amazon %s: 503, the tokens stay, and the next request works", async (_, respond) => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
-    lwa.answer = answer;
+    lwa.respond = respond;
     const refused = await ask({ userId: USER });
     expect(refused.headers.get("retry-after")).not.toBeNull();
     expect(await problemOf(refused)).toMatchObject({ status: 503, code: "amazon_unavailable" });
-    lwa.answer = undefined;
+    lwa.respond = undefined;
     expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
   });
 
   it("Amazon down while 20 ask: 20 times 503", async () => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
-    lwa.answer = () => new Response("", { status: 503 });
+    lwa.respond = () => new Response("", { status: 503 });
     const all = await Promise.all(Array.from({ length: 20 }, () => ask({ userId: USER })));
     expect(all.map(({ status }) => status)).toEqual(Array(20).fill(503));
   });
@@ -221,7 +221,7 @@ describe("no token", () => {
   it("Amazon down a little before the end: the present token serves", async () => {
     await accept();
     service.clock.advance(57 * MINUTE_MS);
-    lwa.answer = () => new Response("", { status: 503 });
+    lwa.respond = () => new Response("", { status: 503 });
     expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-1");
   });
 
@@ -231,15 +231,15 @@ describe("no token", () => {
       "overwritten by its success",
       Response.json({ access_token: "Atza|older", refresh_token: "Atzr|older", expires_in: 3600 }),
     ],
-  ])("a directive that arrives while a refresh runs is not %s", async (_, answer) => {
+  ])("a directive that arrives while a refresh runs is not %s", async (_, response) => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     const rt = await runtimeOf(service);
-    lwa.answer = async () => {
+    lwa.respond = async () => {
       const newer = { accessToken: "Atza|newer", refreshToken: "Atzr|newer", accessExpiresAt: rt.now() + 3600_000 };
       const kept = { grantId, purpose: "event_gateway", host: "https://api.amazonalexa.com", codeHash: "x" } as const;
       await storeCodeTokens(rt.db, rt.keyring, { ...kept, tokens: newer }, rt.now());
-      return answer;
+      return response;
     };
     await (await ask({ grantId })).text();
     expect((await given({ grantId })).accessToken).toBe("Atza|newer");
@@ -249,7 +249,7 @@ describe("no token", () => {
     await accept();
     await given({ userId: USER });
     service.clock.advance(60 * MINUTE_MS);
-    await ask({ userId: "nobody" }).then((answer) => answer.text());
+    await ask({ userId: "nobody" }).then((response) => response.text());
     service.meter.faults.push({ when: (trip) => trip.call === "first", throws: "before", times: 1 });
     expect(await problemOf(await ask({ userId: USER }))).toMatchObject({
       status: 503,

@@ -21,7 +21,7 @@ const FAMILY = "0userffffffffffffffffffff";
 
 let service: Service;
 let asked: { url: string; authorization: string | null }[];
-let answer: (url: string) => Response | Promise<Response>;
+let respond: (url: string) => Response | Promise<Response>;
 
 beforeEach(async () => {
   service = startService();
@@ -30,11 +30,11 @@ beforeEach(async () => {
   await seedUser(ADA);
   await seedUser(FAMILY, "family@example.com");
   asked = [];
-  answer = () => Response.json("Ada");
+  respond = () => Response.json("Ada");
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input, init);
     asked.push({ url: request.url, authorization: request.headers.get("authorization") });
-    return answer(request.url);
+    return respond(request.url);
   });
 });
 afterEach(() => vi.restoreAllMocks());
@@ -178,7 +178,7 @@ describe("the profile at Alexa", () => {
   const profile = ["name", "givenName"];
 
   it("of the recognized person, with the request's own token, at the request's own host", async () => {
-    answer = (url) => Response.json(url.endsWith("givenName") ? "Ada" : "Ada Lovelace");
+    respond = (url) => Response.json(url.endsWith("givenName") ? "Ada" : "Ada Lovelace");
     expect(await ask({ person: {}, system }, { profile })).toMatchObject({
       profile: { name: { status: "known", value: "Ada Lovelace" }, givenName: { status: "known", value: "Ada" } },
     });
@@ -211,7 +211,7 @@ describe("the profile at Alexa", () => {
     ],
     ["no answer", () => Promise.reject(new DOMException("late", "TimeoutError")), "unavailable"],
   ])("%s does not fail the request: %s", async (_, given, status) => {
-    answer = given;
+    respond = given;
     expect(await ask({ system }, { profile: ["name"] })).toMatchObject({ profile: { name: { status } } });
     expect(asked).toHaveLength(1);
   });

@@ -46,10 +46,10 @@ describe("reciprocal authorization", () => {
   it("exchanges the code at LWA and answers 200 with an empty object; repeated, too", async () => {
     const code = lwa.code();
     for (let count = 0; count < 2; count++) {
-      const answer = await hand({ code });
-      expect(answer.status).toBe(200);
-      expect(answer.headers.get("cache-control")).toBe("no-store");
-      expect(await answer.json()).toEqual({});
+      const response = await hand({ code });
+      expect(response.status).toBe(200);
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      expect(await response.json()).toEqual({});
     }
     expect(lwa.seen).toHaveLength(1);
     expect(lwa.seen[0]?.fields).not.toHaveProperty("redirect_uri");
@@ -83,9 +83,9 @@ describe("reciprocal authorization", () => {
 
   it("no token, a foreign one, one of a link that has ended: 401", async () => {
     for (const bearer of ["", "nonsense"]) {
-      const answer = await hand({}, bearer);
-      expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer/);
-      expect(await errorOf(answer)).toEqual([401, "invalid_token"]);
+      const response = await hand({}, bearer);
+      expect(response.headers.get("www-authenticate")).toMatch(/^Bearer/);
+      expect(await errorOf(response)).toEqual([401, "invalid_token"]);
     }
     await env.DB.prepare("UPDATE grants SET revoked_at = 1").run();
     expect(await errorOf(await hand())).toEqual([401, "invalid_token"]);
@@ -93,15 +93,15 @@ describe("reciprocal authorization", () => {
   });
 
   it("JSON instead of a form, and another method", async () => {
-    const answer = await service.request("/alexa/reciprocal", asBackend({ grant_type: "x" }));
-    expect(await errorOf(answer)).toEqual([400, "invalid_request"]);
+    const response = await service.request("/alexa/reciprocal", asBackend({ grant_type: "x" }));
+    expect(await errorOf(response)).toEqual([400, "invalid_request"]);
     expect(await errorOf(await service.request("/alexa/reciprocal"))).toEqual([405, "invalid_request"]);
   });
 
   it("Amazon down, or our storage: 503; credentials missing: 500; nothing is kept", async () => {
-    lwa.answer = () => new Response("", { status: 500 });
+    lwa.respond = () => new Response("", { status: 500 });
     expect(await errorOf(await hand())).toEqual([503, "temporarily_unavailable"]);
-    lwa.answer = undefined;
+    lwa.respond = undefined;
     service.meter.faults.push({ when: () => true, throws: "before", times: 1 });
     expect(await errorOf(await hand())).toEqual([503, "temporarily_unavailable"]);
     service.meter.clear();

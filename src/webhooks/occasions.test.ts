@@ -2,12 +2,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { CERTIFICATE_URL, chainPem, rootPem } from "../../test/support/alexa-signer.ts";
-import { type Amazon, jsonAnswer } from "../../test/support/amazon.ts";
+import { type Amazon, jsonResponse } from "../../test/support/amazon.ts";
 import { type AppUser, rows } from "../../test/support/app-user.ts";
 import { link, startAndApprove, startLinkingWorld } from "../../test/support/linking.ts";
 import { exchange, refresh, SKILL_ID, seedCode } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
-import { DEVELOPMENT_ISSUER, tell } from "../../test/support/skill-events.ts";
+import { DEVELOPMENT_ISSUER, deliver } from "../../test/support/skill-events.ts";
 import { asAlexa, DAY, MINUTE } from "../../test/support/tokens.ts";
 
 const URL_OF_HOOK = "https://hooks.example.com/alexa-link";
@@ -56,7 +56,7 @@ describe("made", () => {
     const hash = "ab".repeat(32);
     const item = { skillId: SKILL_ID, user: { id: ada.userId }, refreshTokenSha256: hash };
     let down = true;
-    amazon.faults.unshift((seen) => (down && seen.url === URL_OF_HOOK ? jsonAnswer({}, 503) : undefined));
+    amazon.faults.unshift((seen) => (down && seen.url === URL_OF_HOOK ? jsonResponse({}, 503) : undefined));
     const answer = await admin(service, "POST", "imports", { items: [{ ...item, createdAt: "2020-05-01T00:00:00Z" }] });
     expect(answer.body).toMatchObject({ imported: 1 });
     expect(told).toEqual([]);
@@ -79,7 +79,7 @@ describe("ended", () => {
   it("by Alexa, when the skill is disabled", async () => {
     await link(amazon, ada);
     const accessToken = amazon.linked.get("amazon-account-1")?.access_token;
-    for (let i = 0; i < 2; i++) expect((await tell(service, { accessToken })).status).toBe(200);
+    for (let i = 0; i < 2; i++) expect((await deliver(service, { accessToken })).status).toBe(200);
     expect(told).toEqual([made, "removed app_to_app skill_disabled"]);
   });
 
@@ -103,7 +103,7 @@ describe("ended", () => {
       seen.what === "enable"
         ? usual()
             .then((answer) => answer.text())
-            .then(() => jsonAnswer({ message: "AcceptGrant failed" }, 400))
+            .then(() => jsonResponse({ message: "AcceptGrant failed" }, 400))
         : undefined,
     );
     const { state, code } = await startAndApprove(amazon, ada);

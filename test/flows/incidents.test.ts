@@ -56,7 +56,7 @@ function appExchange(code: string, verifier = VERIFIER): RequestInit {
   });
 }
 
-async function livingGrants(): Promise<number> {
+async function liveGrants(): Promise<number> {
   return (await env.DB.prepare("SELECT COUNT(*) AS n FROM grants WHERE revoked_at IS NULL").first<number>("n")) ?? -1;
 }
 
@@ -145,7 +145,7 @@ describe("codes and tokens", () => {
     );
     await service.settled();
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1);
-    expect(await livingGrants()).toBe(1);
+    expect(await liveGrants()).toBe(1);
   });
 
   // A request of an unrelated client with somebody's used code revoked that somebody's grant.
@@ -212,7 +212,7 @@ describe("codes and tokens", () => {
       expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
       expect(new Set(tokens.map((token) => token.refresh_token)).size).toBe(1);
     }
-    expect(await livingGrants()).toBe(2);
+    expect(await liveGrants()).toBe(2);
   });
 });
 

@@ -30,25 +30,25 @@ export interface Amazon {
   readonly seen: Seen[];
   /** Which region's host knows an Amazon account; `NA` unless set. */
   readonly regionOf: Map<string, RegionName>;
-  /** Amazon account → our token answer that its Alexa holds. */
+  /** Amazon account → our token response that its Alexa holds. */
   readonly linked: Map<string, TokenAnswer>;
-  /** A refresh answers another refresh token, and the presented one ends. */
+  /** A refresh returns another refresh token, and the presented one ends. */
   rotating: boolean;
-  /** Replaces answers: the first entry that returns something wins. */
+  /** Replaces responses: the first entry that returns one wins. */
   readonly faults: ((seen: Seen, usual: () => Promise<Response>) => Response | Promise<Response> | undefined)[];
   /** The customer approves at an address of Amazon: the callback's URL. */
   approve(address: string, account?: string): Promise<URL>;
   /** Which of the requests were of this kind, as `enable NA`. */
   calls(...kinds: Seen["what"][]): string[];
-  /** Amazon's tokens are ended for an account, as after "disable" in the Alexa app. */
+  /** Revokes Amazon's tokens of an account, as "disable" in the Alexa app does. */
   disable(account: string): void;
 }
 
-export function jsonAnswer(body: unknown, status = 200): Response {
+export function jsonResponse(body: unknown, status = 200): Response {
   return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json" } });
 }
 
-export function htmlAnswer(status = 200): Response {
+export function htmlResponse(status = 200): Response {
   return new Response("<html><body>Sorry</body></html>", { status, headers: { "content-type": "text/html" } });
 }
 
@@ -64,7 +64,7 @@ interface IssuedCode {
   used: boolean;
 }
 
-/** Puts this Amazon in place of `fetch` until `vi.restoreAllMocks()`. It redeems our codes at the service before it answers. */
+/** Replaces `fetch` by this Amazon until `vi.restoreAllMocks()`. It redeems our codes at the service before it responds. */
 export function startAmazon(service: Service): Amazon {
   const codes = new Map<string, IssuedCode>();
   const accountOfToken = new Map<string, string>();
@@ -113,29 +113,29 @@ export function startAmazon(service: Service): Amazon {
   const lwa = async (seen: Seen): Promise<Response> => {
     const fields = new URLSearchParams(seen.body);
     if (fields.get("client_id") !== LWA_CLIENT_ID || fields.get("client_secret") !== LWA_CLIENT_SECRET) {
-      return jsonAnswer({ error: "invalid_client" }, 401);
+      return jsonResponse({ error: "invalid_client" }, 401);
     }
     if (fields.get("grant_type") === "refresh_token") {
       const presented = fields.get("refresh_token") ?? "";
       const account = accountOfToken.get(presented);
       if (amazon.rotating) accountOfToken.delete(presented);
-      return account ? jsonAnswer(issueTokens(account)) : jsonAnswer({ error: "invalid_grant" }, 400);
+      return account ? jsonResponse(issueTokens(account)) : jsonResponse({ error: "invalid_grant" }, 400);
     }
     const code = codes.get(fields.get("code") ?? "");
     const verifier = fields.get("code_verifier") ?? "";
     const challenge = toBase64Url(await crypto.subtle.digest("SHA-256", utf8(verifier)));
     if (!code || code.used || code.redirectUri !== fields.get("redirect_uri") || code.challenge !== challenge) {
-      return jsonAnswer({ error: "invalid_grant", error_description: "raw text of Amazon" }, 400);
+      return jsonResponse({ error: "invalid_grant", error_description: "raw text of Amazon" }, 400);
     }
     code.used = true;
-    return jsonAnswer(issueTokens(code.account));
+    return jsonResponse(issueTokens(code.account));
   };
 
   const enablement = async (seen: Seen): Promise<Response> => {
-    if (!seen.authorization?.startsWith("Bearer ")) return jsonAnswer({ message: "Bearer" }, 400);
+    if (!seen.authorization?.startsWith("Bearer ")) return jsonResponse({ message: "Bearer" }, 400);
     const account = accountOfToken.get(seen.authorization.slice("Bearer ".length));
-    if (!account) return jsonAnswer({ message: "Unauthorized" }, 401);
-    if ((amazon.regionOf.get(account) ?? "NA") !== seen.region) return jsonAnswer({ message: "Not found" }, 404);
+    if (!account) return jsonResponse({ message: "Unauthorized" }, 401);
+    if ((amazon.regionOf.get(account) ?? "NA") !== seen.region) return jsonResponse({ message: "Not found" }, 404);
     const state = (status: string) => ({
       skill: { id: "x" },
       user: { id: `amzn1.ask.account.${account}` },
@@ -143,7 +143,7 @@ export function startAmazon(service: Service): Amazon {
       status: "ENABLED",
     });
     if (seen.what === "look") {
-      return amazon.linked.has(account) ? jsonAnswer(state("LINKED")) : jsonAnswer({ message: "Not found" }, 404);
+      return amazon.linked.has(account) ? jsonResponse(state("LINKED")) : jsonResponse({ message: "Not found" }, 404);
     }
     if (seen.what === "disable") {
       amazon.disable(account);
@@ -155,7 +155,7 @@ export function startAmazon(service: Service): Amazon {
     };
     const { redirectUri, authCode, type } = body.accountLinkRequest;
     if (type !== "AUTH_CODE" || !["development", "live"].includes(body.stage))
-      return jsonAnswer({ message: "Bad request" }, 400);
+      return jsonResponse({ message: "Bad request" }, 400);
     const redeemed = await service.requestOnly(
       "/token",
       form(
@@ -163,10 +163,10 @@ export function startAmazon(service: Service): Amazon {
         { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) },
       ),
     );
-    const answer = await json(redeemed);
-    if (redeemed.status !== 200) return jsonAnswer({ message: "Invalid account linking credentials" }, 400);
-    amazon.linked.set(account, answer);
-    return jsonAnswer(state("LINKED"), 201);
+    const tokens = await json(redeemed);
+    if (redeemed.status !== 200) return jsonResponse({ message: "Invalid account linking credentials" }, 400);
+    amazon.linked.set(account, tokens);
+    return jsonResponse(state("LINKED"), 201);
   };
 
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
@@ -196,13 +196,13 @@ export function startAmazon(service: Service): Amazon {
       if (what === "lwa") return lwa(seen);
       if (what === "discovery") {
         const account = accountOfToken.get(seen.authorization?.slice("Bearer ".length) ?? "") ?? "";
-        return jsonAnswer({ endpoints: [new URL(HOSTS[amazon.regionOf.get(account) ?? "NA"]).host] });
+        return jsonResponse({ endpoints: [new URL(HOSTS[amazon.regionOf.get(account) ?? "NA"]).host] });
       }
       return enablement(seen);
     };
     for (const fault of amazon.faults) {
-      const answer = fault(seen, usual);
-      if (answer !== undefined) return answer;
+      const response = fault(seen, usual);
+      if (response !== undefined) return response;
     }
     return usual();
   });

@@ -1,4 +1,4 @@
-// The side of Login with Amazon that a skill's backend needs: codes from AcceptGrant, refreshes, and what can go wrong with both.
+// The side of Login with Amazon that a skill's backend needs: codes from AcceptGrant, refreshes, and failures of both.
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import { EVENT_GATEWAY, LWA, secretSealContext } from "../../src/storage/skills/skills.ts";
@@ -12,7 +12,7 @@ export interface LwaRequest {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** Puts Login with Amazon in place of `fetch`. `answer`, while set, replaces its answer. */
+/** Replaces `fetch` by Login with Amazon. `respond`, while set, makes its responses. */
 export function startLwa(lifetimeSeconds: () => number | string = () => 3600) {
   const seen: LwaRequest[] = [];
   const codes = new Set<string>();
@@ -22,8 +22,8 @@ export function startLwa(lifetimeSeconds: () => number | string = () => 3600) {
     seen,
     codes,
     refreshTokens,
-    answer: undefined as undefined | ((fields: Readonly<Record<string, string>>) => Response | Promise<Response>),
-    /** Milliseconds before each answer. */
+    respond: undefined as undefined | ((fields: Readonly<Record<string, string>>) => Response | Promise<Response>),
+    /** Milliseconds before each response. */
     delayMs: 0,
     code(): string {
       const code = `ANfakeGrantCode${++issued}`;
@@ -39,7 +39,7 @@ export function startLwa(lifetimeSeconds: () => number | string = () => 3600) {
     const fields = Object.fromEntries(new URLSearchParams(form));
     seen.push({ fields });
     if (double.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, double.delayMs));
-    if (double.answer) return double.answer(fields);
+    if (double.respond) return double.respond(fields);
     if (fields.client_id !== GATEWAY_CLIENT_ID || fields.client_secret !== GATEWAY_SECRET) {
       return Response.json({ error: "invalid_client" }, { status: 401 });
     }

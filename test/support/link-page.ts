@@ -1,4 +1,4 @@
-// The page /link/{skillId} in tests: a customer and a stranger, what they do there, and what is left of it.
+// The page /link/{skillId} in tests: a customer and a stranger, their actions, and the rows that result.
 import { expect } from "vitest";
 import { DEMO, seedAccount } from "./accounts.ts";
 import { type Amazon, startAmazon } from "./amazon.ts";
@@ -20,7 +20,7 @@ export interface PageWorld {
   readonly browser: Visitor;
 }
 
-/** Call in `beforeEach`; `vi.restoreAllMocks()` in `afterEach` takes Amazon away again. */
+/** Call in `beforeEach`; `vi.restoreAllMocks()` in `afterEach` restores `fetch`. */
 export async function startPageWorld(): Promise<PageWorld> {
   const service = startService();
   await seedSkill();
@@ -52,19 +52,19 @@ export async function approve(amazon: Amazon, visitor: Visitor, page = WITH_RETU
   return callback.pathname + callback.search;
 }
 
-/** What came back to the return URL. */
+/** The parameters that the return URL received. */
 export function returned(page: Page): URLSearchParams {
   expect(page.status).toBe(303);
   expect(locationOf(page).startsWith(`${RETURN_URL}?`)).toBe(true);
   return new URL(locationOf(page)).searchParams;
 }
 
-/** Everybody's grants that Alexa may use. */
-export function allLivingGrants(): Promise<{ id: string; user_id: string }[]> {
+/** The live grants of Alexa, of all users. */
+export function allLiveGrants(): Promise<{ id: string; user_id: string }[]> {
   return rows("SELECT id, user_id FROM grants WHERE skill_id IS NOT NULL AND revoked_at IS NULL");
 }
 
-/** Linkings that went on to Amazon, or were denied. */
-export function startedLinkings(): Promise<{ id: string; outcome: string; reason: string | null; steps: string }[]> {
+/** The attempts that went on to Amazon or were denied. */
+export function startedAttempts(): Promise<{ id: string; outcome: string; reason: string | null; steps: string }[]> {
   return rows("SELECT id, outcome, reason, steps FROM attempts WHERE state_hash IS NOT NULL");
 }

@@ -1,4 +1,4 @@
-// Two users of the company's app, a skill that can be linked, and Amazon behind it: where tests of linking start.
+// Two users of the company's app, a skill that can be linked, and Amazon behind it: the common start of the linking tests.
 import { expect } from "vitest";
 import { type Amazon, startAmazon } from "./amazon.ts";
 import { type AppUser, appUser, rows, seedLwa } from "./app-user.ts";
@@ -12,7 +12,7 @@ export interface LinkingWorld {
   readonly bob: AppUser;
 }
 
-/** Call in `beforeEach`; `vi.restoreAllMocks()` in `afterEach` takes Amazon away again. */
+/** Call in `beforeEach`; `vi.restoreAllMocks()` in `afterEach` restores `fetch`. */
 export async function startLinkingWorld(variables: Readonly<Record<string, string>> = {}): Promise<LinkingWorld> {
   const service = startService(variables);
   await seedSkill();
@@ -25,7 +25,7 @@ export async function startLinkingWorld(variables: Readonly<Record<string, strin
   return { service, amazon, ada, bob };
 }
 
-/** The `code` of a problem answer. */
+/** The `code` of a problem response. */
 export async function problemCode(response: Response): Promise<string> {
   expect(response.headers.get("content-type")).toBe("application/problem+json");
   return (await json<{ code: string }>(response)).code;
@@ -46,21 +46,21 @@ export async function startAndApprove(amazon: Amazon, user: AppUser, account = "
   return { id: started.id, state: started.state, code: callback.searchParams.get("code") ?? "", callback };
 }
 
-/** The same, completed; gives the grant's id. */
+/** The same, completed. Returns the grant's id. */
 export async function link(amazon: Amazon, user: AppUser, account?: string): Promise<string> {
   const { id, state, code } = await startAndApprove(amazon, user, account);
   const response = await user.complete({ state, code });
   expect(response.status).toBe(200);
   await response.text();
-  return (await linkingRow(id))?.grant_id ?? "";
+  return (await attemptRow(id))?.grant_id ?? "";
 }
 
-/** A user's grants that Alexa may use. */
-export function livingGrants(userId: string): Promise<{ id: string }[]> {
+/** The live grants of Alexa for a user. */
+export function liveGrants(userId: string): Promise<{ id: string }[]> {
   return rows("SELECT id FROM grants WHERE user_id = ? AND skill_id IS NOT NULL AND revoked_at IS NULL", userId);
 }
 
-export interface LinkingRow {
+export interface AttemptRow {
   readonly outcome: string;
   readonly reason: string | null;
   readonly grant_id: string | null;
@@ -68,8 +68,8 @@ export interface LinkingRow {
   readonly steps: string;
 }
 
-export async function linkingRow(id: string): Promise<LinkingRow | undefined> {
+export async function attemptRow(id: string): Promise<AttemptRow | undefined> {
   return (
-    await rows<LinkingRow>("SELECT outcome, reason, grant_id, amazon_tokens, steps FROM attempts WHERE id = ?", id)
+    await rows<AttemptRow>("SELECT outcome, reason, grant_id, amazon_tokens, steps FROM attempts WHERE id = ?", id)
   )[0];
 }

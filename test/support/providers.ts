@@ -42,26 +42,26 @@ export function metadata(): Record<string, unknown> {
   };
 }
 
-/** Answers by host and path; a test replaces what should go wrong. */
-export type Answers = Record<string, (request: Request) => Response | Promise<Response>>;
+/** Endpoints by host and path; a test replaces those that should fail. */
+export type Endpoints = Record<string, (request: Request) => Response | Promise<Response>>;
 
 export interface Providers {
-  readonly answers: Answers;
+  readonly endpoints: Endpoints;
   readonly asked: { path: string; request: Request; body: URLSearchParams }[];
   /** The key that the company's provider publishes and signs with. */
   key: SigningPair;
   /** An id token for the nonce, right in everything that `claims` does not change. */
   idToken(nonce: string, claims?: JWTPayload, pair?: SigningPair): Promise<string>;
-  /** The company's provider will answer this id token to the code. */
+  /** The token endpoint of the company's provider will return this id token. */
   willAnswer(token: string, extra?: Record<string, unknown>): void;
 }
 
-/** Puts both providers in the place of the network, until `vi.restoreAllMocks()`. `seconds` is the time there. */
+/** Replaces `fetch` by both providers until `vi.restoreAllMocks()`. `seconds` is their clock. */
 export async function standInForProviders(seconds: () => number): Promise<Providers> {
   const providers: Providers = {
     key: await makeKey("one"),
     asked: [],
-    answers: {
+    endpoints: {
       [DISCOVERY]: () => Response.json(metadata()),
       "id.example.com/keys": () => Response.json({ keys: [providers.key.publicJwk] }),
       "api.amazon.com/auth/o2/token": () =>
@@ -87,7 +87,7 @@ export async function standInForProviders(seconds: () => number): Promise<Provid
       return new SignJWT({ ...right, ...claims }).setProtectedHeader(header).sign(pair.privateKey);
     },
     willAnswer(token, extra = {}) {
-      providers.answers["id.example.com/token"] = () =>
+      providers.endpoints["id.example.com/token"] = () =>
         Response.json({ id_token: token, access_token: "at_example", token_type: "Bearer", ...extra });
     },
   };
@@ -97,9 +97,9 @@ export async function standInForProviders(seconds: () => number): Promise<Provid
     const path = `${host}${pathname}`;
     const body = new URLSearchParams(new TextDecoder().decode(await request.clone().arrayBuffer()));
     providers.asked.push({ path, request, body });
-    const answer = providers.answers[path];
-    if (!answer) throw new TypeError(`nothing at ${path}`);
-    return answer(request);
+    const respond = providers.endpoints[path];
+    if (!respond) throw new TypeError(`unexpected request: ${path}`);
+    return respond(request);
   });
   return providers;
 }

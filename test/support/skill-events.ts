@@ -6,7 +6,7 @@ import { type Service, START, startService } from "./service.ts";
 
 export const DEVELOPMENT_ISSUER = "http://localhost:8787";
 
-/** A service that trusts the test root (which only development allows), and what it fetches: certificates, answered from `files`. */
+/** A service that trusts the test root (which only development allows), and what it fetches: certificates, served from `files`. */
 export async function startWithAlexa(variables: Readonly<Record<string, string>> = {}) {
   const service = startService({
     ISSUER: DEVELOPMENT_ISSUER,
@@ -20,9 +20,9 @@ export async function startWithAlexa(variables: Readonly<Record<string, string>>
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const { url } = new Request(input, init);
     fetched.push(url);
-    const answer = files.get(url);
-    if (!answer) throw new TypeError("unreachable in this test");
-    return answer();
+    const respond = files.get(url);
+    if (!respond) throw new TypeError("unreachable in this test");
+    return respond();
   });
   return { service, files, fetched };
 }
@@ -89,7 +89,7 @@ export async function post(
   });
 }
 
-export async function tell(service: Service, seed: EventSeed = {}): Promise<Response> {
+export async function deliver(service: Service, seed: EventSeed = {}): Promise<Response> {
   return post(service, eventBody({ at: service.clock.now, ...seed }));
 }
 
