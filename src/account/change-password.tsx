@@ -27,11 +27,12 @@ export const passwordPages = new Hono<AppEnv>();
 passwordPages.get(PATH, showForm);
 passwordPages.post(PATH, postForm);
 
-/** The signed-in user, read now. One read. */
+/** The session and its user, read now. One read. */
 async function ownerOf(c: AppContext, browserHash: string) {
   const { db, now } = c.var.runtime;
   const session = await currentSession(c, browserHash);
-  return session && readAccount(db, session, now());
+  const account = session && (await readAccount(db, session, now()));
+  return account && { session, user: account.user };
 }
 
 async function showForm(c: AppContext): Promise<Response> {
@@ -117,7 +118,10 @@ async function postForm(c: AppContext): Promise<Response> {
     return again({ status: 429, field: "form", message: text.signInThrottled(waitInWords(language, seconds)) });
   }
   if (checked.verdict === "wrong") return again({ status: 401, field: "current", message: text.currentPasswordWrong });
-  const changed = await setPassword(rt, owner.user.id, password);
+  const changed = await setPassword(rt, owner.user.id, password, {
+    passwordHash: checked.passwordHash,
+    session: owner.session,
+  });
   if ("refused" in changed) return renderSignIn(c, { continueTo: PATH });
   const session = newSession(rt, changed.user);
   await recordPasswordChange(rt.db, checked.charged, { session, browserHash, at: session.issuedAt });

@@ -12,6 +12,7 @@ import {
   replacePassword,
   type User,
   updateUser,
+  type VerifiedPassword,
 } from "../storage/users/users.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import { checkPassword, hashPassword, moveHash } from "./password-hash.ts";
@@ -65,18 +66,22 @@ export async function createPasswordUser(
   return user?.id === id ? { user } : { refused: "email_taken" };
 }
 
-/** Sets a new password and ends every session. `not_found`: no such user, or one without a password. */
+/**
+ * Sets a new password and ends every session. `not_found`: no such user, one without a password, or `verified` does not hold any more: a reset
+ * by an operator is not undone by a change under way.
+ */
 export async function setPassword(
   rt: Runtime,
   userId: string,
   password: string,
+  verified?: VerifiedPassword,
 ): Promise<{ readonly user: User } | AccountRefusal> {
   const refusal = checkAccount({ password });
   if (refusal) return refusal;
   const identity = await readPasswordIdentity(rt.db, userId);
   if (!identity) return { refused: "not_found" };
   const hash = await hashPassword(rt, identity.subject, password);
-  const user = await replacePassword(rt.db, userId, identity.subject, hash, rt.now());
+  const user = await replacePassword(rt.db, userId, identity.subject, hash, rt.now(), verified);
   return user ? { user } : { refused: "not_found" };
 }
 

@@ -48,11 +48,11 @@ export async function endSession(db: D1Database, { userId, sessionId }: SessionK
   );
 }
 
-/** Statements after which no session of the user acts and no browser is known. */
-export function endAllSessions(userId: string, at: number): Sql[] {
+/** Statements after which, if `condition` holds, no session of the user acts and no browser is known. */
+export function endAllSessions(userId: string, at: number, condition: Sql): Sql[] {
   return [
-    sql`DELETE FROM sessions WHERE user_id = ${userId}`,
-    sql`UPDATE users SET session_epoch = session_epoch + 1, updated_at = ${at} WHERE id = ${userId}`,
+    sql`DELETE FROM sessions WHERE user_id = ${userId} AND ${condition}`,
+    sql`UPDATE users SET session_epoch = session_epoch + 1, updated_at = ${at} WHERE id = ${userId} AND ${condition}`,
   ];
 }
 

@@ -1,6 +1,6 @@
 // Users and their identities. (method, issuer, subject) names one person; equal e-mail addresses never join two.
 import { batch, readAll, readFirst, type Sql, sql } from "../sql.ts";
-import { endAllSessions } from "./sessions.ts";
+import { endAllSessions, type SessionKey, sessionHolds } from "./sessions.ts";
 
 export interface User {
   readonly id: string;
@@ -93,9 +93,15 @@ export function readPasswordIdentity(db: D1Database, userId: string): Promise<Pa
   );
 }
 
+/** What was verified before a password is replaced, and must still be so when it is. */
+export interface VerifiedPassword {
+  readonly passwordHash: string | null;
+  readonly session: SessionKey;
+}
+
 /**
- * Replaces the password hash and ends every session. The user, with the new epoch; undefined when there is no such identity. One batch;
- * running it again ends the sessions again.
+ * Replaces the password hash and ends every session. The user, with the new epoch; undefined when there is no such identity, or when
+ * `verified` does not hold any more: nothing was changed then. One batch; running it again ends the sessions again.
  */
 export async function replacePassword(
   db: D1Database,
@@ -103,18 +109,23 @@ export async function replacePassword(
   subject: string,
   passwordHash: string,
   at: number,
+  verified?: VerifiedPassword,
 ): Promise<User | undefined> {
-  const [changed = [], , , users = []] = await batch(
+  const identity = sql`method = 'password' AND issuer = '' AND subject = ${subject} AND user_id = ${userId}`;
+  const holds = verified
+    ? sql`password_hash IS ${verified.passwordHash} AND ${sessionHolds(verified.session)}`
+    : sql`TRUE`;
+  const replaced = sql`EXISTS (SELECT 1 FROM identities WHERE ${identity} AND password_hash = ${passwordHash})`;
+  const results = await batch(
     db,
     [
-      sql`UPDATE identities SET password_hash = ${passwordHash}
-          WHERE method = 'password' AND issuer = '' AND subject = ${subject} AND user_id = ${userId} RETURNING 1`,
-      ...endAllSessions(userId, at),
-      sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${userId}`,
+      sql`UPDATE identities SET password_hash = ${passwordHash} WHERE ${identity} AND ${holds}`,
+      ...endAllSessions(userId, at, replaced),
+      sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${userId} AND ${replaced}`,
     ],
     true,
   );
-  return changed.length === 0 ? undefined : (users[0] as User | undefined);
+  return results.at(-1)?.[0] as User | undefined;
 }
 
 /** A password identity that gets a new subject, with its hash sealed for that. */

@@ -1,0 +1,47 @@
+// A change of the password that is overtaken between the check of the old one and the write of the new one.
+import { env } from "cloudflare:workers";
+import { beforeEach, expect, it } from "vitest";
+import { type Service, startService } from "../../test/support/service.ts";
+import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
+import { visit } from "../../test/support/visitor.ts";
+import { setPassword } from "../sign-in/accounts.ts";
+import { endSession, type SessionKey, signOutEverywhere } from "../storage/users/sessions.ts";
+import { readPasswordIdentity, type VerifiedPassword } from "../storage/users/users.ts";
+
+const OPERATORS = "password-of-the-operator";
+const OVERTAKEN = "password-of-the-visitor";
+
+let service: Service;
+let userId: string;
+let verified: VerifiedPassword;
+beforeEach(async () => {
+  service = startService();
+  userId = await addUser(service);
+  await visit(service).signIn(EMAIL, PASSWORD);
+  const session = await env.DB.prepare(
+    'SELECT s.id AS "sessionId", u.id AS "userId", u.session_epoch AS epoch FROM sessions s JOIN users u ON u.id = s.user_id',
+  ).first<SessionKey>();
+  const identity = await readPasswordIdentity(env.DB, userId);
+  if (!session || !identity) throw new Error("not signed in");
+  verified = { passwordHash: identity.passwordHash, session };
+});
+
+it("S13: a password reset is not undone by a change under way, and the sessions that followed it go on", async () => {
+  const rt = await runtimeOf(service);
+  await setPassword(rt, userId, OPERATORS);
+  const ada = visit(service);
+  await ada.signIn(EMAIL, OPERATORS);
+  expect(await setPassword(rt, userId, OVERTAKEN, verified)).toEqual({ refused: "not_found" });
+  expect((await ada.get("/account")).html).toContain(EMAIL);
+  expect((await visit(service).signIn(EMAIL, OVERTAKEN)).status).toBe(401);
+  expect((await visit(service).signIn(EMAIL, OPERATORS)).status).toBe(303);
+});
+
+it.each([
+  ["signed out", endSession],
+  ["signed out everywhere", signOutEverywhere],
+])("S13: a session that was %s meanwhile changes no password", async (_, end) => {
+  await end(env.DB, verified.session, service.clock.now);
+  expect(await setPassword(await runtimeOf(service), userId, OVERTAKEN, verified)).toEqual({ refused: "not_found" });
+  expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(303);
+});
