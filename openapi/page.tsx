@@ -1,4 +1,5 @@
-// The docs page: the JSON API on one page for human readers, rendered from the OpenAPI document at build time. No script.
+// The docs page: the JSON API on one page for human readers, rendered from the OpenAPI document at build time. No
+// script.
 import { html } from "hono/html";
 import type { FC } from "hono/jsx";
 import type { OpenAPIV3_1 } from "openapi-types";
@@ -84,7 +85,9 @@ class Reader {
     return schema.type === "string" ? "text" : String(schema.type ?? "any");
   }
 
-  /** The fields of an object and of the objects inside it, by path. With several variants, the fields of all of them. */
+  /**
+   * The fields of an object and of the objects inside it, by path. With several variants, the fields of all of them.
+   */
   fields(given: SchemaOrReference, prefix = ""): Field[] {
     const schema = this.schema(given);
     const own = Object.entries(schema.properties ?? {}).flatMap(([name, field]) => [

@@ -12,7 +12,10 @@ export function bundleSize(): { bytes: number; limit: number } {
   return { bytes: gzipSync(readFileSync(BUNDLE), { level: 9 }).length, limit: LIMIT_BYTES };
 }
 
-/** Starts the built bundle in workerd with an empty, migrated database. Throws when it does not report itself as healthy. */
+/**
+ * Starts the built bundle in workerd with an empty, migrated database. Throws when it does not report itself as
+ * healthy.
+ */
 export async function startBundle(): Promise<void> {
   const configuration = readFileSync("wrangler.toml", "utf8");
   const miniflare = new Miniflare(

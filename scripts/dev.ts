@@ -1,5 +1,5 @@
-// `npm run dev`: creates local secrets, applies migrations, starts the service and the simulator, and registers the demo.
-// It needs no network.
+// `npm run dev`: creates local secrets, applies migrations, starts the service and the simulator, and registers the
+// demo. It needs no network.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";

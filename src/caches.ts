@@ -1,4 +1,5 @@
-// What an isolate remembers for a minute: client rows and signing keys. A cached client may allow a request, never refuse it.
+// What an isolate remembers for a minute: client rows and signing keys. A cached client may allow a request, never
+// refuse it.
 import type { Client } from "./storage/clients/clients.ts";
 import type { SigningKey } from "./storage/maintenance/signing-keys.ts";
 

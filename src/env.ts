@@ -206,7 +206,7 @@ const SECRETS = [
   "WEBHOOK_SECRET",
 ];
 
-/** A variable as text: TOML numbers, booleans and lists of these become what they plainly mean; anything else stays, and is refused. */
+/** A variable as text. TOML numbers, booleans and lists of these are converted; anything else is refused later. */
 function asText(name: string, value: unknown): unknown {
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (Array.isArray(value)) {
@@ -337,7 +337,7 @@ function toConfig(v: Variables) {
   };
 }
 
-/** The issuer of a request: the configured one, else the request's origin on a loopback host; undefined: not configured. */
+/** The issuer of a request: the configured one, or on a loopback host the request's origin; else undefined. */
 export function issuerFor(config: Config, requestUrl: string): string | undefined {
   if (config.issuer !== undefined) return config.issuer;
   return isLoopback(requestUrl) ? new URL(requestUrl).origin : undefined;

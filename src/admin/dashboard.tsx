@@ -115,7 +115,7 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
   const parsed = z.pick(attemptsQuery, { outcome: true, skillId: true, userId: true }).safeParse({
     outcome: c.req.query("outcome"),
     skillId: c.req.query("skillId"),
-    userId: email === undefined ? c.req.query("userId") : (owners[0]?.id ?? "nobody"),
+    userId: email === undefined ? c.req.query("userId") : (owners[0]?.id ?? "unknown"),
   });
   const filter: AttemptFilter = parsed.success ? parsed.data : {};
   await rt.metrics.flush();

@@ -71,7 +71,10 @@ async function linkFromApp(app: AppUser, account = "amazon-account-1"): Promise<
 const SUBJECT = "subject-of-grace-at-the-provider";
 const SPEAKER = "amzn1.ask.account.of-a-spoken-link";
 
-/** Tables that hold nobody, and those whose entries say nothing without what only the browser has; a new table must be put somewhere. */
+/**
+ * Tables that hold nobody, and those whose entries say nothing without what only the browser has; a new table must be
+ * put somewhere.
+ */
 const NOBODYS = ["clients", "oauth_metrics", "refusals", "signing_keys", "skills", "d1_migrations"];
 const OPAQUE = [
   "sign_in_attempts", // sealed, ten minutes

@@ -1,4 +1,5 @@
-// An operator's write whose connection to the database was lost after it: 503, and looking or trying again says what happened.
+// An operator's write whose connection to the database was lost after it: 503, and looking or trying again says what
+// happened.
 import { describe, expect, it } from "vitest";
 import { admin, clientOf, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
 import { rows } from "../../test/support/app-user.ts";

@@ -69,7 +69,9 @@ export function missingAmazonRedirectUris(redirectUris: readonly string[]): stri
     .filter((uri) => !redirectUris.includes(uri));
 }
 
-/** The first of these redirect URIs that is one of our callbacks. Only codes for the enablement call are bound to those. */
+/**
+ * The first of these redirect URIs that is one of our callbacks. Only codes for the enablement call are bound to those.
+ */
 export function ownCallback(issuer: string, redirectUris: readonly string[]): string | undefined {
   return redirectUris.find((uri) => uri === `${issuer}/link/callback` || uri === `${issuer}/app/callback`);
 }

@@ -1,11 +1,15 @@
-// Failures of the Skill Enablement API: a tagged reason for each, its public code, and what an operator can do about it.
+// Failures of the Skill Enablement API: a tagged reason for each, its public code, and what an operator can do about
+// it.
 
 export type EnablementFailureCode = "enablement_rejected" | "enablement_forbidden" | "enablement_unavailable";
 
 interface FailureRule {
   /** For the JSON API and the return URL. */
   readonly code: EnablementFailureCode;
-  /** Of several hosts' failures the highest is reported. A 404 is the least specific: the wrong region responds with it too. */
+  /**
+   * Of several hosts' failures the highest is reported. A 404 is the least specific: the wrong region responds with it
+   * too.
+   */
   readonly specificity: number;
   /** No other host would respond differently. */
   readonly stop: boolean;

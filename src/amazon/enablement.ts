@@ -20,8 +20,9 @@ export function regionOf(rt: Runtime, host: string): Region {
 const endpointsResponse = z.object({ endpoints: z.array(z.string()).check(z.maxLength(20)) });
 
 /**
- * The hosts to try for this customer, in order. Endpoint discovery names them; hosts that are not configured are dropped, since the token
- * must not be sent there. If discovery fails or names none: all hosts. `remembered`, which linked last, comes first.
+ * The hosts to try for this customer, in order. Endpoint discovery names them; hosts that are not configured are
+ * dropped, since the token must not be sent there. If discovery fails or names none: all hosts. `remembered`, which
+ * linked last, comes first.
  */
 export async function enablementHosts(rt: Runtime, accessToken: string, remembered: string | null): Promise<string[]> {
   const { apiUrl, apiHosts } = rt.config.amazon;
@@ -82,7 +83,10 @@ const enablementResponse = z.object({
   user: tolerant(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })),
 });
 
-/** Enables the skill and links the account. Alexa redeems the code at our /token before it responds. At most ten seconds. */
+/**
+ * Enables the skill and links the account. Alexa redeems the code at our /token before it responds. At most ten
+ * seconds.
+ */
 export async function requestEnablement(
   rt: Runtime,
   host: string,
@@ -204,8 +208,8 @@ export async function readEnablement(
 }
 
 /**
- * As `readEnablement`, but after a 404 of the remembered host all other hosts that discovery names are asked, since people move to other
- * regions. `host` is the one whose response decided.
+ * As `readEnablement`, but after a 404 of the remembered host all other hosts that discovery names are asked, since
+ * people move to other regions. `host` is the one whose response decided.
  */
 export async function findEnablement(
   rt: Runtime,
@@ -224,7 +228,10 @@ export async function findEnablement(
   );
 }
 
-/** Disables the skill for this customer, which also revokes Amazon's tokens. True when it is disabled now or was already (401, or 404 everywhere). */
+/**
+ * Disables the skill for this customer, which also revokes Amazon's tokens. True when it is disabled now or was already
+ * (401, or 404 everywhere).
+ */
 export async function disableEnablement(rt: Runtime, host: string, key: EnablementKey): Promise<boolean> {
   const first = await disableAt(rt, host, key);
   if (first !== "not_found") return first === "done";

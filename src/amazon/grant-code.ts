@@ -51,8 +51,8 @@ export async function credentialsFor(
 }
 
 /**
- * Exchanges `code` at LWA and stores the tokens. The same code again is `stored` as long as we hold its tokens. Takes at most some six
- * seconds; throws `StorageFault`.
+ * Exchanges `code` at LWA and stores the tokens. The same code again is `stored` as long as we hold its tokens. Takes
+ * at most some six seconds; throws `StorageFault`.
  */
 export async function storeTokensOfCode(
   rt: Runtime,

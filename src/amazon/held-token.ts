@@ -72,8 +72,8 @@ async function readHeldTokens(
 }
 
 /**
- * The access token of `held`, refreshed first when it ends within `marginMs`. Refreshed tokens are stored before they are used, by
- * compare-and-set: of parallel refreshes one stores its tokens, and the others use those.
+ * The access token of `held`, refreshed first when it ends within `marginMs`. Refreshed tokens are stored before they
+ * are used, by compare-and-set: of parallel refreshes one stores its tokens, and the others use those.
  */
 export async function freshToken(rt: Runtime, held: HeldTokens, marginMs = EXPIRY_MARGIN_MS): Promise<FreshToken> {
   const context = grantTokensContext(held.grantId, held.purpose);

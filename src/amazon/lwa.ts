@@ -135,8 +135,8 @@ export type FreshTokens =
   | { readonly outcome: "unavailable" };
 
 /**
- * Tokens that are good for a call now, refreshed when they expire within a minute. The caller stores refreshed tokens. Without credentials a
- * refresh is `unavailable`.
+ * Tokens that are good for a call now, refreshed when they expire within a minute. The caller stores refreshed tokens.
+ * Without credentials a refresh is `unavailable`.
  */
 export async function freshAmazonTokens(
   rt: Runtime,

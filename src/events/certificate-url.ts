@@ -4,8 +4,9 @@ const PATH_PREFIX = "/echo.api/";
 const LONGEST_URL = 1024;
 
 /**
- * The URL of the header `SignatureCertChainUrl`, normalised, if it lies under `/echo.api/` of `origin` (`https://s3.amazonaws.com` outside
- * development): scheme and host in any case, port absent or the scheme's own, path compared after `..` is resolved. Undefined otherwise.
+ * The URL of the header `SignatureCertChainUrl`, normalised, if it lies under `/echo.api/` of `origin`
+ * (`https://s3.amazonaws.com` outside development): scheme and host in any case, port absent or the scheme's own, path
+ * compared after `..` is resolved. Undefined otherwise.
  */
 export function certificateUrl(header: string, origin: string): string | undefined {
   // URL parsers drop tabs and read a backslash as a slash: both are refused first.

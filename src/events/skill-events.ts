@@ -23,7 +23,10 @@ import { type SignatureRefusal, verifyAlexaSignature } from "./signature.ts";
 
 const LARGEST_BODY_BYTES = 256 * 1024;
 const PREFIX = "AlexaSkillEvent.";
-/** Delivered up to an hour late; anything else that Alexa signs must be recent. Both tolerances in milliseconds, in both directions. */
+/**
+ * Delivered up to an hour late; anything else that Alexa signs must be recent. Both tolerances in milliseconds, in both
+ * directions.
+ */
 const LATE_EVENTS = new Set([
   "SkillEnabled",
   "SkillDisabled",
@@ -78,8 +81,8 @@ async function takeEvent(c: AppContext): Promise<Response> {
 }
 
 /**
- * Checks Alexa's signature; or, for a Lambda, whose events arrive unsigned over AWS, the credentials of a `service` client of that skill.
- * undefined when authenticated, else the response.
+ * Checks Alexa's signature; or, for a Lambda, whose events arrive unsigned over AWS, the credentials of a `service`
+ * client of that skill. undefined when authenticated, else the response.
  */
 async function authenticate(c: AppContext, body: Uint8Array, skillId: string): Promise<Response | undefined> {
   const rt = c.var.runtime;

@@ -1,4 +1,5 @@
-// Form tokens: sealed, bound to the browser cookie. The only protection of form posts; `Origin` proves nothing (Chromium sends `null`).
+// Form tokens: sealed, bound to the browser cookie. The only protection of form posts; `Origin` proves nothing
+// (Chromium sends `null`).
 import type * as z from "zod/mini";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";

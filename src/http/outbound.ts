@@ -34,8 +34,8 @@ const DEFAULT_MAX_BYTES = 64 * 1024;
 const LONGEST_RETRY_AFTER = 3600;
 
 /**
- * `fetch` with limits, for our own calls and as the `fetch` of libraries. Resolves with a complete response of any status
- * except 3xx; otherwise rejects with `OutboundError`.
+ * `fetch` with limits, for our own calls and as the `fetch` of libraries. Resolves with a complete response of any
+ * status except 3xx; otherwise rejects with `OutboundError`.
  */
 export async function fetchOut(
   input: string | URL | Request,

@@ -4,8 +4,8 @@
 export const RATE_LIMIT_PERIOD_SECONDS = 60;
 
 /**
- * Counts one request under `key` and says whether it is within the limit. The counter is approximate and per location; what must be exact
- * is counted in D1. When the limiter is missing or fails, every request is allowed.
+ * Counts one request under `key` and says whether it is within the limit. The counter is approximate and per location;
+ * what must be exact is counted in D1. When the limiter is missing or fails, every request is allowed.
  */
 export async function isWithinRateLimit(limiter: RateLimit, key: string): Promise<boolean> {
   try {

@@ -112,8 +112,8 @@ interface JsonOptions {
 }
 
 /**
- * The JSON body of a request, parsed with `schema`; or the problem response: 413 above the limit, else 400 `invalid_body`.
- * With `emptyAsObject`, an empty body counts as `{}`. The content type is not checked.
+ * The JSON body of a request, parsed with `schema`; or the problem response: 413 above the limit, else 400
+ * `invalid_body`. With `emptyAsObject`, an empty body counts as `{}`. The content type is not checked.
  */
 export async function jsonBody<S extends z.ZodMiniType>(
   c: AppContext,
@@ -139,7 +139,10 @@ export async function rawJson(
   return value === undefined ? problem("invalid_body", "The body must be one JSON document in UTF-8.") : { value };
 }
 
-/** The query string, parsed with `schema`; or 400 `invalid_query`. Repeated parameters are refused, empty ones count as absent. */
+/**
+ * The query string, parsed with `schema`; or 400 `invalid_query`. Repeated parameters are refused, empty ones count as
+ * absent.
+ */
 export function queryOf<S extends z.ZodMiniType>(c: AppContext, schema: S): z.output<S> | Response {
   const given: Record<string, string> = {};
   for (const [name, values] of Object.entries(c.req.queries())) {

@@ -1,4 +1,5 @@
-// Amazon's redirect back to us. In the browser that started the attempt it completes; for the app it is passed on, and nothing is stored.
+// Amazon's redirect back to us. In the browser that started the attempt it completes; for the app it is passed on, and
+// nothing is stored.
 import { Hono } from "hono/tiny";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { browserOf } from "../http/browser.ts";
@@ -32,7 +33,10 @@ interface CallbackQuery {
   readonly result: { readonly code: AmazonCode } | { readonly error: string };
 }
 
-/** The callback's parameters; undefined when one is missing, repeated or oversized, or when there is both a code and an error. */
+/**
+ * The callback's parameters; undefined when one is missing, repeated or oversized, or when there is both a code and an
+ * error.
+ */
 function parseCallback(query: string): CallbackQuery | undefined {
   if (query.length > LONGEST_QUERY) return undefined;
   const parameters = parseRawQuery(query);
@@ -57,7 +61,9 @@ async function takeCallback(c: AppContext, path: string): Promise<Response> {
   return attempt.browserHash === null ? passOn(c, attempt, state, result) : completeHere(c, attempt, state, result);
 }
 
-/** For an attempt started through the API: what Amazon sent goes on to the app's return URL, sealed; nothing is stored. */
+/**
+ * For an attempt started through the API: what Amazon sent goes on to the app's return URL, sealed; nothing is stored.
+ */
 async function passOn(
   c: AppContext,
   attempt: StartedAttempt,

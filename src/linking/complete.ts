@@ -1,4 +1,5 @@
-// Completing an attempt: who may, with what, how often. The JSON API and the callback in a browser follow the same rules.
+// Completing an attempt: who may, with what, how often. The JSON API and the callback in a browser follow the same
+// rules.
 import type { AmazonCode } from "../amazon/lwa.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
@@ -53,8 +54,9 @@ export interface Presentation {
 }
 
 /**
- * Presents Amazon's code. The caller has checked that the attempt's own user does so. A run is started before anything is asked of Amazon, and
- * it goes on when the caller's connection is closed. Throws `StorageFault` for transient failures of storage.
+ * Presents Amazon's code. The caller has checked that the attempt's own user does so. A run is started before anything
+ * is asked of Amazon, and it goes on when the caller's connection is closed. Throws `StorageFault` for transient
+ * failures of storage.
  */
 export async function presentCode(rt: Runtime, presentation: Presentation, code: AmazonCode): Promise<Completion> {
   const { attempt, state, session, failuresEndIt } = presentation;
@@ -115,8 +117,8 @@ export async function presentError(rt: Runtime, presentation: Presentation, erro
 }
 
 /**
- * Another user than the one who started the attempt presented what Amazon sent: a pending attempt ends as failed, with an alert. An attempt
- * that has ended stays as it is.
+ * Another user than the one who started the attempt presented what Amazon sent: a pending attempt ends as failed, with
+ * an alert. An attempt that has ended stays as it is.
  */
 export async function refuseWrongUser(rt: Runtime, attempt: StartedAttempt, userId: string): Promise<void> {
   if (attempt.outcome !== "pending") return;
@@ -130,8 +132,8 @@ export async function refuseWrongUser(rt: Runtime, attempt: StartedAttempt, user
 }
 
 /**
- * Ends attempts that received Amazon's tokens and were not completed in time: their grants and codes end, and what Alexa may have enabled is
- * disabled. For the scheduled work. The number ended.
+ * Ends attempts that received Amazon's tokens and were not completed in time: their grants and codes end, and what
+ * Alexa may have enabled is disabled. For the scheduled work. The number ended.
  */
 export async function abandonExpiredAttempts(rt: Runtime, limit: number): Promise<number> {
   const expired = await readExpiredAttempts(rt.db, rt.now(), limit);

@@ -1,4 +1,5 @@
-// The enablement call over Alexa's regions: a fresh code of ours for each call, and GET where the response leaves the outcome open.
+// The enablement call over Alexa's regions: a fresh code of ours for each call, and GET where the response leaves the
+// outcome open.
 import { enablementHosts, readEnablement, regionOf, requestEnablement } from "../amazon/enablement.ts";
 import { type EnablementFailureReason, failureRule, mostSpecific } from "../amazon/enablement-failures.ts";
 import { randomId } from "../crypto/random.ts";
@@ -35,9 +36,9 @@ export type EnableOutcome =
   | { readonly outcome: "lost" };
 
 /**
- * Tries the customer's regions until one links, all of them before `deadline` (milliseconds): the hosts not yet asked share the time that is
- * left. A host that names a short `Retry-After` is asked once more at the end. No lock is held meanwhile: Alexa redeems our code inside the
- * call.
+ * Tries the customer's regions until one links, all of them before `deadline` (milliseconds): the hosts not yet asked
+ * share the time that is left. A host that names a short `Retry-After` is asked once more at the end. No lock is held
+ * meanwhile: Alexa redeems our code inside the call.
  */
 export async function enableAnywhere(
   rt: Runtime,

@@ -1,4 +1,5 @@
-// Why an attempt did not succeed: the tagged reason, and the one mapping to the code that the JSON API and return URLs use.
+// Why an attempt did not succeed: the tagged reason, and the one mapping to the code that the JSON API and return URLs
+// use.
 import { ENABLEMENT_FAILURES, type EnablementFailureReason } from "../amazon/enablement-failures.ts";
 import type { ProblemCode } from "../http/problem.ts";
 

@@ -109,8 +109,8 @@ export function remedyFor(reason: string): string | undefined {
 }
 
 /**
- * What an operator should know about an attempt. A refused step explains more than the outcome: an attempt can be `linked` here and have
- * failed for the customer. Undefined when the outcome is enough.
+ * What an operator should know about an attempt. A refused step explains more than the outcome: an attempt can be
+ * `linked` here and have failed for the customer. Undefined when the outcome is enough.
  */
 export function adviceFor(attempt: Pick<ListedAttempt, "outcome" | "reason" | "steps">): string | undefined {
   const remedy = attempt.reason === null ? undefined : remedyFor(attempt.reason);

@@ -1,4 +1,5 @@
-// One run of an attempt: Amazon's code → Amazon's tokens → the enablement call with our code → exactly one grant, or none.
+// One run of an attempt: Amazon's code → Amazon's tokens → the enablement call with our code → exactly one grant, or
+// none.
 import { failureRule } from "../amazon/enablement-failures.ts";
 import { type AmazonCode, exchangeAmazonCode } from "../amazon/lwa.ts";
 import type { Runtime } from "../runtime.ts";
@@ -25,7 +26,10 @@ import { codeVerifierOf, type LinkingState } from "./state.ts";
 
 /** For all calls to Amazon of one run. */
 const RUN_BUDGET_MS = 30_000;
-/** Longer than a whole run with its storage calls. If an isolate dies, the attempt stays `in_progress` until this is over. */
+/**
+ * Longer than a whole run with its storage calls. If an isolate dies, the attempt stays `in_progress` until this is
+ * over.
+ */
 export const RUN_LIMIT_MS = 45_000;
 
 export interface TransientFailure {
@@ -58,7 +62,10 @@ interface Held {
   tokens: AmazonTokens | null;
 }
 
-/** Runs to the end. Throws `StorageFault` when storage failed; the run is ended then, if storage allows it, else by time. */
+/**
+ * Runs to the end. Throws `StorageFault` when storage failed; the run is ended then, if storage allows it, else by
+ * time.
+ */
 export async function runAttempt(rt: Runtime, run: Run): Promise<RunOutcome> {
   const held: Held = { tokens: null };
   try {
@@ -110,7 +117,8 @@ async function succeed(rt: Runtime, run: Run, tokens: AmazonTokens, enabled: Ena
   const live = grants.filter((grant) => grant.revokedAt === null);
   const grantId = winningGrant(live, attempt.id, enabled);
   if (!grantId) {
-    // Alexa's link is of another account of ours, or of none: we must not end it. Unless the person was erased, and the grant with them.
+    // Alexa's link is of another account of ours, or of none: we must not end it. Unless the person was erased, and the
+    // grant with them.
     const holds = await noteRunStep(rt.db, keyOf(run), "grant_missing", rt.now());
     return holds ? fail(rt, run, "enablement_code_not_redeemed") : stop(rt, run);
   }
@@ -135,8 +143,9 @@ async function succeed(rt: Runtime, run: Run, tokens: AmazonTokens, enabled: Ena
 }
 
 /**
- * The grant that Alexa holds now: that of the winning call; else one of an earlier call of this attempt, whose response came late; else one
- * that is known to be of this Alexa user. When only GET reports the link, also one of the user that came through the Alexa app.
+ * The grant that Alexa holds now: that of the winning call; else one of an earlier call of this attempt, whose response
+ * came late; else one that is known to be of this Alexa user. When only GET reports the link, also one of the user that
+ * came through the Alexa app.
  */
 function winningGrant(grants: readonly CandidateGrant[], attemptId: string, enabled: Enabled): string | undefined {
   const winner =
@@ -159,7 +168,10 @@ async function fail(rt: Runtime, run: Run, reason: FailureReason): Promise<RunOu
   return ended ? { outcome: "failed", reason } : { outcome: "lost" };
 }
 
-/** Ends an attempt without success. Disabling what it may have left at Amazon starts at the first host, which leads to the right one. */
+/**
+ * Ends an attempt without success. Disabling what it may have left at Amazon starts at the first host, which leads to
+ * the right one.
+ */
 export function endAttempt(
   rt: Runtime,
   attemptId: string,

@@ -70,7 +70,10 @@ export interface AmazonUrls {
   readonly loginWithAmazonUrl: string;
 }
 
-/** Where the customer approves: in the Alexa app, or at Login with Amazon. Both end at the attempt's redirect URI, with the same state. */
+/**
+ * Where the customer approves: in the Alexa app, or at Login with Amazon. Both end at the attempt's redirect URI, with
+ * the same state.
+ */
 export async function amazonUrls(
   rt: Runtime,
   attempt: StartedAttempt,

@@ -1,4 +1,5 @@
-// What goes with an attempt: its state, the PKCE verifier for Amazon, and the sealed result of a callback. None of it is stored in the clear.
+// What goes with an attempt: its state, the PKCE verifier for Amazon, and the sealed result of a callback. None of it
+// is stored in the clear.
 import * as z from "zod/mini";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { toBase64Url } from "../crypto/encoding.ts";
@@ -48,12 +49,17 @@ export function codeChallengeOf(verifier: string): Promise<string> {
 
 const resultSchema = z.object({ state: z.string(), code: z.string() });
 
-/** Seals Amazon's code for the person who approved. It goes with the redirect and is not stored. Valid for five minutes. */
+/**
+ * Seals Amazon's code for the person who approved. It goes with the redirect and is not stored. Valid for five minutes.
+ */
 export function sealResult(rt: Runtime, attemptId: string, state: LinkingState, code: AmazonCode): Promise<string> {
   return sealJson(rt.keyring, "linking-result", attemptId, { state, code }, rt.now() + RESULT_LIFETIME_MS);
 }
 
-/** Amazon's code from a result that was sealed for this attempt and state; undefined when forged, expired or of another attempt. */
+/**
+ * Amazon's code from a result that was sealed for this attempt and state; undefined when forged, expired or of another
+ * attempt.
+ */
 export async function openResult(
   rt: Runtime,
   attemptId: string,

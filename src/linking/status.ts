@@ -53,7 +53,10 @@ export async function linksOf(rt: Runtime, userId: string): Promise<LinkView[]> 
   });
 }
 
-/** `tokens_refused`: LWA no longer takes our tokens, so Alexa cannot be asked. The grant is as live as one without tokens. */
+/**
+ * `tokens_refused`: LWA no longer takes our tokens, so Alexa cannot be asked. The grant is as live as one without
+ * tokens.
+ */
 type Verdict = "linked" | "gone" | "unknown" | "tokens_refused";
 interface Check {
   readonly verdict: Verdict;
@@ -65,8 +68,8 @@ interface Check {
 const MOST_ASKED = 10;
 
 /**
- * One skill, asking Alexa for every grant whose Amazon tokens we hold. 404, 401 or a status other than linked ends that grant; no response
- * changes nothing. undefined: no such skill. `ask` false: from our rows alone.
+ * One skill, asking Alexa for every grant whose Amazon tokens we hold. 404, 401 or a status other than linked ends that
+ * grant; no response changes nothing. undefined: no such skill. `ask` false: from our rows alone.
  */
 export async function linkOf(
   rt: Runtime,

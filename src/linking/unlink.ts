@@ -22,7 +22,8 @@ export type UnlinkOutcome =
   | { readonly outcome: "skill_not_found" | "grant_not_found" };
 
 /**
- * Revokes all of a user's grants for a skill and disables the skill at Amazon; repeatable. `ask` false: the scheduled work calls Amazon.
+ * Revokes all of a user's grants for a skill and disables the skill at Amazon; repeatable. `ask` false: the scheduled
+ * work calls Amazon.
  */
 export async function unlinkSkill(
   rt: Runtime,
@@ -105,8 +106,8 @@ async function disableAtAmazon(
 }
 
 /**
- * Asks Alexa before a late disabling: a customer may have linked again since, with the same Amazon account, and that link must stay; and a
- * link attempt that failed may have left no link at all.
+ * Asks Alexa before a late disabling: a customer may have linked again since, with the same Amazon account, and that
+ * link must stay; and a link attempt that failed may have left no link at all.
  */
 async function needsNoDisabling(
   rt: Runtime,
@@ -132,8 +133,8 @@ async function lwaCredentialsIfReadable(rt: Runtime, skill: Skill) {
 const GIVE_UP_AFTER_MS = 30 * 24 * 60 * 60_000;
 
 /**
- * Disables at Amazon what could not be disabled at once: at most `limit` enablements that are due at `dueAt` (milliseconds). The number of
- * those that are done.
+ * Disables at Amazon what could not be disabled at once: at most `limit` enablements that are due at `dueAt`
+ * (milliseconds). The number of those that are done.
  */
 export async function finishPendingUnlinks(rt: Runtime, limit: number, dueAt = rt.now()): Promise<number> {
   let done = 0;

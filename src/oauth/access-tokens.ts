@@ -1,4 +1,5 @@
-// Access tokens: signed JWTs (RFC 9068), verified with our key set. Revocation shows in introspection and at our own endpoints.
+// Access tokens: signed JWTs (RFC 9068), verified with our key set. Revocation shows in introspection and at our own
+// endpoints.
 import { compactVerify, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
 import { utf8Decode } from "../crypto/encoding.ts";
@@ -94,8 +95,8 @@ export async function verifyAccessToken(rt: Runtime, token: string): Promise<Acc
 }
 
 /**
- * The claims of an access token that we signed at any time: the token and its key may have expired. It authorizes nothing, it only names a
- * grant, as in skill events that come long after. One D1 read unless its key is cached.
+ * The claims of an access token that we signed at any time: the token and its key may have expired. It authorizes
+ * nothing, it only names a grant, as in skill events that come long after. One D1 read unless its key is cached.
  */
 export async function claimsOfEndedToken(rt: Runtime, token: string): Promise<AccessTokenClaims | undefined> {
   const kid = keyIdOf(token);

@@ -1,4 +1,5 @@
-// The authorization request (RFC 6749 §4.1.1), checked rule by rule. Only what passed the first rules may be redirected to.
+// The authorization request (RFC 6749 §4.1.1), checked rule by rule. Only what passed the first rules may be redirected
+// to.
 import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { CAPABILITIES } from "./capabilities.ts";
@@ -18,7 +19,7 @@ export type PageRefusal =
   | { readonly kind: "page"; readonly reason: "redirect_uri_unregistered"; readonly redirectUri: string }
   | { readonly kind: "page"; readonly reason: "state_too_long" | "state_not_printable" };
 
-/** Where an answer may go: a registered redirect URI of a known client, and the state to hand back. */
+/** Where a response may be sent: a registered redirect URI of a known client, and the state to return. */
 export interface AnswerTarget {
   readonly client: Client;
   readonly redirectUri: string;
@@ -52,8 +53,9 @@ function single(query: Query, name: string): string | undefined {
 }
 
 /**
- * Checks the raw query of an authorization request. One D1 read when the client is not in the isolate's cache, or when the cached
- * row would refuse: a cached row may allow, never refuse. With `kind` given, a client of another kind counts as unknown.
+ * Checks the raw query of an authorization request. One D1 read when the client is not in the isolate's cache, or when
+ * the cached row would refuse: a cached row may allow, never refuse. With `kind` given, a client of another kind counts
+ * as unknown.
  */
 export async function checkAuthorizationRequest(
   rt: Runtime,
@@ -144,7 +146,7 @@ function checkScope(query: Query, client: Client): readonly string[] | undefined
 }
 
 export interface AnswerExtras {
-  /** Adds `source=app`: the answer comes from the company's app. */
+  /** Adds `source=app`: the response comes from the company's app. */
   readonly fromApp?: boolean;
 }
 
@@ -156,7 +158,7 @@ function answerUri(target: AnswerTarget, first: readonly string[], extras: Answe
   ]);
 }
 
-/** The redirect that carries a code (RFC 6749 §4.1.2), built by joining strings (B2). */
+/** The redirect that carries a code (RFC 6749 §4.1.2), built by joining strings. */
 export function successUri(request: ValidatedAuthorizationRequest, code: string, extras: AnswerExtras): string {
   return answerUri(request, [`code=${code}`], extras);
 }

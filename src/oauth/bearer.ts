@@ -1,5 +1,5 @@
-// The user behind the bearer token of an API call: one of an `app` client of ours, with the scope `links`, or one of the company's identity
-// provider.
+// The user behind the bearer token of an API call: one of an `app` client of ours, with the scope `links`, or one of
+// the company's identity provider.
 import { problem } from "../http/problem.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import { claimsToBeFromProvider, userOfProviderToken } from "../sign-in/provider-tokens.ts";
@@ -23,8 +23,8 @@ export function bearerTokenOf(c: AppContext): string | undefined {
 }
 
 /**
- * The user of this API call, or the problem to respond with: 401 `unauthenticated` (no, bad, expired or revoked token, another audience),
- * 403 `insufficient_scope`. One D1 read.
+ * The user of this API call, or the problem to respond with: 401 `unauthenticated` (no, bad, expired or revoked token,
+ * another audience), 403 `insufficient_scope`. One D1 read.
  */
 export async function authenticateUser(c: AppContext): Promise<ApiUser | Response> {
   const rt = c.var.runtime;

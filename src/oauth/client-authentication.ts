@@ -6,7 +6,10 @@ import { type Client, clientFromRow, clientStatement } from "../storage/clients/
 import type { Sql } from "../storage/sql.ts";
 import { readBesideKeys } from "./keys.ts";
 
-/** How a client authenticates to an OAuth endpoint (RFC 8414's names). Confidential clients may use either of the first two. */
+/**
+ * How a client authenticates to an OAuth endpoint (RFC 8414's names). Confidential clients may use either of the first
+ * two.
+ */
 type AuthMethod = "client_secret_basic" | "client_secret_post" | "none";
 
 /** What a request says about its client, not verified yet. Several candidates when Basic can be read in two ways. */
@@ -58,8 +61,8 @@ function basicCandidates(header: string): PresentedCredentials["candidates"] | u
 }
 
 /**
- * Reads the credentials of a request to an OAuth endpoint. Malformed Basic is `invalid_client`; two secrets at once, or a body `client_id`
- * unequal to Basic's, are `invalid_request`.
+ * Reads the credentials of a request to an OAuth endpoint. Malformed Basic is `invalid_client`; two secrets at once, or
+ * a body `client_id` unequal to Basic's, are `invalid_request`.
  */
 export function presentedCredentials(
   authorization: string | null,
@@ -104,8 +107,8 @@ async function accepts(client: Client | undefined, secret: string | undefined, m
 }
 
 /**
- * Finds and authenticates the client. A cached row may allow, never refuse: on a mismatch D1 is read once. When D1 is read, stale signing keys
- * are read in the same round trip, and so is `alongside`, which the caller would read next.
+ * Finds and authenticates the client. A cached row may allow, never refuse: on a mismatch D1 is read once. When D1 is
+ * read, stale signing keys are read in the same round trip, and so is `alongside`, which the caller would read next.
  */
 export async function authenticateClient(
   rt: Runtime,

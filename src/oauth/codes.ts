@@ -1,4 +1,5 @@
-// Our authorization codes: how they are made, and what they are bound to in KV, sealed under a key that only the code itself gives.
+// Our authorization codes: how they are made, and what they are bound to in KV, sealed under a key that only the code
+// itself gives.
 import * as z from "zod/mini";
 import { concatBytes, fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/hash.ts";
@@ -69,7 +70,10 @@ async function keyInKv(code: AuthorizationCode): Promise<string> {
   return `code:${await sha256(code)}`;
 }
 
-/** Writes the sealed binding to KV for the configured life of a code. A failure is only logged: redemption then reads the D1 row. */
+/**
+ * Writes the sealed binding to KV for the configured life of a code. A failure is only logged: redemption then reads
+ * the D1 row.
+ */
 export async function putBinding(rt: Runtime, code: AuthorizationCode, binding: CodeBinding): Promise<void> {
   try {
     await rt.codes.put(await keyInKv(code), await sealBinding(code, binding), {
@@ -80,7 +84,9 @@ export async function putBinding(rt: Runtime, code: AuthorizationCode, binding: 
   }
 }
 
-/** The binding from KV; undefined when it is missing or unreadable, or KV is slow or failing. The D1 row is read then. */
+/**
+ * The binding from KV; undefined when it is missing or unreadable, or KV is slow or failing. The D1 row is read then.
+ */
 export async function getBinding(rt: Runtime, code: AuthorizationCode): Promise<CodeBinding | undefined> {
   try {
     const stored = await withDeadline(rt.codes.get(await keyInKv(code)), KV_READ_TIMEOUT_MS, null);
@@ -92,8 +98,9 @@ export async function getBinding(rt: Runtime, code: AuthorizationCode): Promise<
 }
 
 /**
- * Mints a code for one enablement call: without PKCE, since Alexa made no authorization request, and bound to the redirect URI that the call
- * names. Written to D1 and KV before this resolves; throws `StorageFault` when D1 did not take it.
+ * Mints a code for one enablement call: without PKCE, since Alexa made no authorization request, and bound to the
+ * redirect URI that the call names. Written to D1 and KV before this resolves; throws `StorageFault` when D1 did not
+ * take it.
  */
 export async function mintEnablementCode(
   rt: Runtime,

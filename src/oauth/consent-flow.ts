@@ -1,5 +1,5 @@
-// The way from a page's URL to a decision, shared by /authorize and /link/{skillId}: sign-in, the consent page, its posted form. GET requests
-// never change state.
+// The way from a page's URL to a decision, shared by /authorize and /link/{skillId}: sign-in, the consent page, its
+// posted form. GET requests never change state.
 import type * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
@@ -82,7 +82,7 @@ export interface ShownConsent<Transaction> {
   };
 }
 
-/** The consent page, or the sign-in page when nobody is signed in. */
+/** The consent page, or the sign-in page if the customer is not signed in. */
 export async function showConsent<Start extends AttemptStart, Transaction extends ConsentTransaction>(
   c: AppContext,
   flow: ConsentFlow<Start, Transaction>,

@@ -22,8 +22,8 @@ export interface DecisionOrder {
 }
 
 /**
- * Decides and gives the redirect. The KV copy and the D1 rows are both finished before this resolves (C1); a repeat gives the
- * byte-identical redirect of the first decision (P3). Throws `StorageFault` when D1 did not take the decision.
+ * Decides and gives the redirect. The KV copy and the D1 rows are both finished before this resolves; a repeat gives
+ * the byte-identical redirect of the first decision. Throws `StorageFault` when D1 did not take the decision.
  */
 export async function decide(
   rt: Runtime,

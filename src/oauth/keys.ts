@@ -1,4 +1,5 @@
-// Signing keys: made on first use, published ahead of use, opened once per isolate, rotated while every issued token still verifies.
+// Signing keys: made on first use, published ahead of use, opened once per isolate, rotated while every issued token
+// still verifies.
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import type { Runtime } from "../runtime.ts";
 import {
@@ -44,7 +45,10 @@ async function loadSigningKeys(rt: Runtime, fresh = false): Promise<readonly Sig
   return rememberSigningKeys(rt, keys);
 }
 
-/** Runs reads in one round trip, which includes the signing keys when the isolate's copy of them is stale. The rows of each. */
+/**
+ * Runs reads in one round trip, which includes the signing keys when the isolate's copy of them is stale. The rows of
+ * each.
+ */
 export async function readBesideKeys(rt: Runtime, reads: readonly Sql[]): Promise<Record<string, unknown>[][]> {
   if (rt.caches.signingKeys(rt.now())) return batch(rt.db, reads, true);
   const { keys, rows } = await readKeysAnd(rt.db, rt.now(), reads);
@@ -107,8 +111,8 @@ export async function verificationKey(rt: Runtime, kid: string): Promise<CryptoK
 }
 
 /**
- * The public key named `kid` as long as it is on record: for tokens that only name a grant and may have expired (skill events). From the
- * isolate's cache, else one D1 read.
+ * The public key named `kid` as long as it is on record: for tokens that only name a grant and may have expired (skill
+ * events). From the isolate's cache, else one D1 read.
  */
 export async function recordedVerificationKey(rt: Runtime, kid: string): Promise<CryptoKey | undefined> {
   const known = rt.caches.signingKeys(rt.now())?.find((key) => key.kid === kid) ?? rt.caches.recordedKeys.get(kid);
@@ -128,9 +132,9 @@ export async function publicKeySet(rt: Runtime): Promise<{ keys: JWK[] }> {
 export type KeyRotation = "rotated" | "pending" | "dropped" | "key_unknown";
 
 /**
- * Publishes a next signing key, which signs after twice the key set's max-age; the present one then verifies until all its tokens have
- * expired. `compromised`: that key is dropped at once instead, and another signs. Other isolates see a drop within a minute, when their cache
- * expires.
+ * Publishes a next signing key, which signs after twice the key set's max-age; the present one then verifies until all
+ * its tokens have expired. `compromised`: that key is dropped at once instead, and another signs. Other isolates see a
+ * drop within a minute, when their cache expires.
  */
 export async function rotateSigningKey(
   rt: Runtime,
@@ -142,8 +146,8 @@ export async function rotateSigningKey(
 }
 
 /**
- * Publishes a next key when the present one has signed for 90 days, and removes keys that are not needed any more. True when it published one;
- * of two calls one does.
+ * Publishes a next key when the present one has signed for 90 days, and removes keys that are not needed any more. True
+ * when it published one; of two calls one does.
  */
 export async function rotateKeysWhenDue(rt: Runtime): Promise<boolean> {
   await forgetOldSigningKeys(rt.db, rt.now());
@@ -173,7 +177,10 @@ async function dropCompromised(rt: Runtime, kid: string): Promise<KeyRotation> {
   return "dropped";
 }
 
-/** A key as operators see it. Times are milliseconds since 1970; `verifiesUntil` is null as long as no successor is planned. */
+/**
+ * A key as operators see it. Times are milliseconds since 1970; `verifiesUntil` is null as long as no successor is
+ * planned.
+ */
 export interface ListedSigningKey {
   readonly kid: string;
   readonly status: "next" | "current" | "retired";

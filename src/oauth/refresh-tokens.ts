@@ -1,4 +1,5 @@
-// Refresh tokens. Stable: `rt_<grant id>_<secret>`, random. Rotating: `rt_<grant id>_<generation>_<secret>`, derived from the grant's salt.
+// Refresh tokens. Stable: `rt_<grant id>_<secret>`, random. Rotating: `rt_<grant id>_<generation>_<secret>`, derived
+// from the grant's salt.
 import { toBase64Url } from "../crypto/encoding.ts";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";
@@ -56,8 +57,8 @@ export async function rotatingToken(rt: Runtime, grant: SaltedGrant, generation:
 }
 
 /**
- * Whether we issued this token for this grant, at any time. Rotating tokens also count when they were issued under the previous master key;
- * their successor is then one of the current key.
+ * Whether we issued this token for this grant, at any time. Rotating tokens also count when they were issued under the
+ * previous master key; their successor is then one of the current key.
  */
 export async function isGenuine(rt: Runtime, presented: PresentedRefreshToken, grant: Grant): Promise<boolean> {
   const { generation, secret } = presented;

@@ -1,4 +1,5 @@
-// grant_type=authorization_code: the binding is read once and checked in memory, then one D1 batch spends the code and makes the grant.
+// grant_type=authorization_code: the binding is read once and checked in memory, then one D1 batch spends the code and
+// makes the grant.
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import type { OAuthError } from "../http/oauth-error.ts";
@@ -23,7 +24,9 @@ import { newRotatingToken, newStableToken } from "./refresh-tokens.ts";
 import type { TokenFailure } from "./token-failure.ts";
 import { userTokenResponse } from "./token-response.ts";
 
-/** A repeat within this time may come from a client that did not get our response: it is refused, and the grant stays. */
+/**
+ * A repeat within this time may come from a client that did not get our response: it is refused, and the grant stays.
+ */
 const HONEST_REPEAT_MS = 30_000;
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -35,8 +38,8 @@ interface Exchange {
 }
 
 /**
- * The response to a code exchange: tokens, an authentication error, or a failure. Once `deadline` is aborted no code is spent any more. Throws
- * `StorageFault` for transient failures.
+ * The response to a code exchange: tokens, an authentication error, or a failure. Once `deadline` is aborted no code is
+ * spent any more. Throws `StorageFault` for transient failures.
  */
 export async function exchangeCode(
   rt: Runtime,
@@ -60,7 +63,10 @@ export async function exchangeCode(
   return mismatch ? refuseMismatch(rt, exchange, binding, mismatch) : redeem(rt, exchange, binding, deadline);
 }
 
-/** Reads what the code is bound to, once: from D1 where the client had to be read there anyway, else from KV, else from D1. */
+/**
+ * Reads what the code is bound to, once: from D1 where the client had to be read there anyway, else from KV, else from
+ * D1.
+ */
 async function readBinding(
   rt: Runtime,
   code: AuthorizationCode,
@@ -87,7 +93,10 @@ async function checkBinding({ client, fields }: Exchange, binding: CodeBinding):
   return (await verifierMatches(verifier, binding.codeChallenge)) ? undefined : { reason: "verifier_mismatch" };
 }
 
-/** Whether the request comes from the code's own client: proved by its secret, or for a public client by the right verifier. */
+/**
+ * Whether the request comes from the code's own client: proved by its secret, or for a public client by the right
+ * verifier.
+ */
 async function clientProvedItself({ client, fields }: Exchange, binding: CodeBinding): Promise<boolean> {
   if (binding.clientId !== client.id) return false;
   if (client.kind !== "app") return true;

@@ -1,4 +1,5 @@
-// Storage that fails at every call of every OAuth endpoint, before and after a write took effect: 503 or the right response, then success.
+// Storage that fails at every call of every OAuth endpoint, before and after a write took effect: 503 or the right
+// response, then success.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ALEXA_CLIENT, exchange, json, refresh, seedCode, seedEveryone } from "../../test/support/seeds.ts";
@@ -37,7 +38,10 @@ interface Attempt {
   readonly init: RequestInit;
   readonly status: number;
   verify(answer: Record<string, unknown>): Promise<void>;
-  /** The code that this spends. If the write was committed and we responded with 503, a repeat is refused, and the grant stays. */
+  /**
+   * The code that this spends. If the write was committed and we responded with 503, a repeat is refused, and the grant
+   * stays.
+   */
   readonly spends?: string;
 }
 

@@ -11,10 +11,16 @@ import { type FoundRefreshToken, findImportedToken, findOwnRefreshToken, isRetir
 import { userTokenResponse } from "./token-response.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
-/** A token that comes this soon after its retirement may belong to a refresh that was under way: it is refused, and the grant stays. */
+/**
+ * A token that comes this soon after its retirement may belong to a refresh that was under way: it is refused, and the
+ * grant stays.
+ */
 const JUST_RETIRED_MS = 60_000;
 
-/** The response to a refresh: tokens, an authentication error, or a failure. Throws `StorageFault` for transient failures. */
+/**
+ * The response to a refresh: tokens, an authentication error, or a failure. Throws `StorageFault` for transient
+ * failures.
+ */
 export async function refreshGrant(
   rt: Runtime,
   authorization: string | null,
@@ -58,8 +64,8 @@ function checkGrant(grant: Grant, client: Client, now: number): TokenFailure | u
 }
 
 /**
- * A retired token shows that two clients hold tokens of one grant: it leaves an alert, and the grant is revoked, unless the token was retired a
- * moment ago.
+ * A retired token shows that two clients hold tokens of one grant: it leaves an alert, and the grant is revoked, unless
+ * the token was retired a moment ago.
  */
 async function checkRetired(rt: Runtime, found: FoundRefreshToken): Promise<TokenFailure | undefined> {
   if (!isRetired(found)) return undefined;
@@ -83,8 +89,9 @@ function narrowScope(asked: string | undefined, granted: string): string | undef
 }
 
 /**
- * The token of the next generation: every refresh with one token returns the same one. The first use of a token retires older ones, noted after
- * the response. If that write is lost, the next refresh makes up for it: a genuine token is never too new.
+ * The token of the next generation: every refresh with one token returns the same one. The first use of a token retires
+ * older ones, noted after the response. If that write is lost, the next refresh makes up for it: a genuine token is
+ * never too new.
  */
 async function rotate(rt: Runtime, grant: Grant, generation: number): Promise<string> {
   if (generation > grant.generation) {

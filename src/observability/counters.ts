@@ -1,4 +1,5 @@
-// Counters: gathered per isolate and written in one round trip, two seconds after the first. They may be lost; audit rows never are.
+// Counters: gathered per isolate and written in one round trip, two seconds after the first. They may be lost; audit
+// rows never are.
 
 import { addRefusals, type Refusal } from "../storage/attempts/refusals.ts";
 import { addCounts, type MetricCount } from "../storage/maintenance/metrics.ts";
@@ -6,8 +7,8 @@ import { batch } from "../storage/sql.ts";
 import type { Log } from "./log.ts";
 
 /**
- * What is counted. Amazon's split between "Alexa app" and "app-to-app" follows from the names: an initiation is an authorize page or consent
- * screen shown, or an attempt started from our side; a completion is a code redeemed.
+ * What is counted. Amazon's split between "Alexa app" and "app-to-app" follows from the names: an initiation is an
+ * authorize page or consent screen shown, or an attempt started from our side; a completion is a code redeemed.
  */
 export type MetricName =
   /** The authorize page was shown: an initiation through the Alexa app. */

@@ -4,9 +4,10 @@
 const MAX_CONTINUE_TO = 20 * 1024;
 
 /**
- * `value`, unchanged, when it is a path with query of this origin; undefined otherwise. Refuses what browsers read as another origin
- * (`//host`, `/\host`), every backslash in the path, control characters, spaces and anything that is not ASCII. A backslash in the query is
- * allowed: URL parsers keep it there, and Alexa's parameters must be returned byte for byte.
+ * `value`, unchanged, when it is a path with query of this origin; undefined otherwise. Refuses what browsers read as
+ * another origin (`//host`, `/\host`), every backslash in the path, control characters, spaces and anything that is not
+ * ASCII. A backslash in the query is allowed: URL parsers keep it there, and Alexa's parameters must be returned byte
+ * for byte.
  */
 export function safeContinueTo(value: string | undefined): string | undefined {
   if (value === undefined || value.length > MAX_CONTINUE_TO) return undefined;

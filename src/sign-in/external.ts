@@ -84,7 +84,8 @@ export async function takeAttempt(
 }
 
 /**
- * Signs in the user behind an identity, created at first sight; never the user of another identity, whatever the address. Two batches.
+ * Signs in the user behind an identity, created at first sight; never the user of another identity, whatever the
+ * address. Two batches.
  */
 export async function signInPerson(
   rt: Runtime,

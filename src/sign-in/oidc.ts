@@ -77,7 +77,10 @@ export async function oidcAuthorizationUrl(
   return url.href;
 }
 
-/** The person that the provider names for a code. `response`: the callback's parameters. Two or three calls to the provider. */
+/**
+ * The person that the provider names for a code. `response`: the callback's parameters. Two or three calls to the
+ * provider.
+ */
 export async function oidcPerson(
   rt: Runtime,
   attempt: ExternalAttempt,
@@ -210,7 +213,9 @@ function personOf(issuer: string, subject: string, profile: Profile) {
   };
 }
 
-/** Email and name from the userinfo endpoint, for the same subject; empty when it fails, because they are only labels. */
+/**
+ * Email and name from the userinfo endpoint, for the same subject; empty when it fails, because they are only labels.
+ */
 async function userinfo(
   metadata: ProviderMetadata,
   accessToken: string | undefined,

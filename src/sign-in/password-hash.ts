@@ -49,8 +49,8 @@ export async function moveHash(
 }
 
 /**
- * Whether `password` matches the hash `sealed`. Without a hash, or with one of fewer iterations, the missing work is done as well, so that
- * the time does not reveal which accounts exist. `stale`: right, and should be hashed again.
+ * Whether `password` matches the hash `sealed`. Without a hash, or with one of fewer iterations, the missing work is
+ * done as well, so that the time does not reveal which accounts exist. `stale`: right, and should be hashed again.
  */
 export async function verifyPassword(
   rt: Runtime,

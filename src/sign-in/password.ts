@@ -27,8 +27,8 @@ export type SignInOutcome =
   | Throttled;
 
 /**
- * Checks a password. An unknown account costs the same work as a wrong password. The caller refunds what was charged when the verdict is
- * not "wrong". One storage round trip.
+ * Checks a password. An unknown account costs the same work as a wrong password. The caller refunds what was charged
+ * when the verdict is not "wrong". One storage round trip.
  */
 export async function checkPasswordTry(
   rt: Runtime,
@@ -48,8 +48,8 @@ export async function checkPasswordTry(
 }
 
 /**
- * Signs in with a password. Two storage round trips when it is right; when it is wrong one, and one more if a link attempt waits for the
- * sign-in.
+ * Signs in with a password. Two storage round trips when it is right; when it is wrong one, and one more if a link
+ * attempt waits for the sign-in.
  */
 export async function signInWithPassword(
   rt: Runtime,

@@ -39,8 +39,8 @@ export function claimsToBeFromProvider(rt: Runtime, token: string): boolean {
 }
 
 /**
- * Verifies an access token of the provider (RFC 9068 as far as providers follow it) and finds its user, creating the user at first
- * sight. One read, and one write at first sight.
+ * Verifies an access token of the provider (RFC 9068 as far as providers follow it) and finds its user, creating the
+ * user at first sight. One read, and one write at first sight.
  */
 export async function userOfProviderToken(rt: Runtime, token: string): Promise<ProviderTokenVerdict> {
   const { oidc } = rt.config;

@@ -40,7 +40,10 @@ interface ProviderState {
   refetchedAt?: number;
 }
 
-/** Per app instance. Only finished responses are shared: a Worker's request must not wait for another request's connection. */
+/**
+ * Per app instance. Only finished responses are shared: a Worker's request must not wait for another request's
+ * connection.
+ */
 const states = new WeakMap<Caches, ProviderState>();
 
 function stateOf(rt: Runtime): ProviderState {
@@ -57,7 +60,10 @@ function isUsable(endpoint: string, issuer: string): boolean {
   return endpoint.startsWith("https://") || (endpoint.startsWith("http://") && issuer.startsWith("http://"));
 }
 
-/** The provider's metadata, cached or by discovery. An old copy is used while the provider is down; undefined when there is none. */
+/**
+ * The provider's metadata, cached or by discovery. An old copy is used while the provider is down; undefined when there
+ * is none.
+ */
 export async function providerMetadata(rt: Runtime, issuer: string): Promise<ProviderMetadata | undefined> {
   const state = stateOf(rt);
   if (state.metadata && rt.now() - state.metadata.loadedAt < MAX_AGE_MS) return state.metadata.value;
@@ -103,8 +109,8 @@ function mayRefetch(rt: Runtime): boolean {
 }
 
 /**
- * The claims of a token that the provider signed for `audience` and that has not expired, within `clockToleranceSeconds`; undefined when it
- * is invalid, `unavailable` when the provider's keys cannot be fetched now.
+ * The claims of a token that the provider signed for `audience` and that has not expired, within
+ * `clockToleranceSeconds`; undefined when it is invalid, `unavailable` when the provider's keys cannot be fetched now.
  */
 export async function verifyProviderToken(
   rt: Runtime,

@@ -1,4 +1,5 @@
-// POST /alexa/accept-grant in the form of a custom skill: a request without a grantee, answered with a response or a problem.
+// POST /alexa/accept-grant in the form of a custom skill: a request without a grantee, answered with a response or a
+// problem.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { asBackend, directive, SERVICE_BASIC, seedGatewayCredentials, startLwa } from "../../test/support/gateway.ts";

@@ -1,5 +1,6 @@
-// POST /alexa/accept-grant: Alexa's permission to send events, forwarded by the skill's backend. A smart-home skill receives a directive, and we
-// respond with the event that it returns; a custom skill receives a request (ask-sdk-model: Alexa.Authorization.Grant).
+// POST /alexa/accept-grant: Alexa's permission to send events, forwarded by the skill's backend. A smart-home skill
+// receives a directive, and we respond with the event that it returns; a custom skill receives a request
+// (ask-sdk-model: Alexa.Authorization.Grant).
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { type GrantCodeOutcome, storeTokensOfCode } from "../amazon/grant-code.ts";
@@ -47,7 +48,10 @@ const id = z.string().check(z.minLength(1), z.maxLength(255));
 const REQUEST_TYPE = "Alexa.Authorization.Grant";
 const anyRequest = z.object({ request: z.object({ type: z.literal(REQUEST_TYPE) }) });
 
-/** A custom skill's request. It has no grantee: the account's token names the link, or, where the customer has not linked, the account's id. */
+/**
+ * A custom skill's request. It has no grantee: the account's token names the link, or, where the customer has not
+ * linked, the account's id.
+ */
 export const grantRequestSchema = z.object({
   context: z.object({
     System: z.object({
@@ -66,7 +70,10 @@ type Refusal =
   | Exclude<GrantCodeOutcome, "stored">
   | "directive_malformed"
   | "code_malformed"
-  /** The token is not ours or has expired, the account's id is unknown, or the link is of a skill that this client does not serve. */
+  /**
+   * The token is not ours or has expired, the account's id is unknown, or the link is of a skill that this client does
+   * not serve.
+   */
   | "grantee_unknown"
   | "storage_fault";
 
@@ -98,7 +105,10 @@ const CODES: Readonly<Record<Exclude<Refusal, "directive_malformed">, ProblemCod
 export const acceptGrantRoutes = new Hono<AppEnv>();
 acceptGrantRoutes.post("/alexa/accept-grant", acceptGrant);
 
-/** Once the client is authenticated, every response to a directive is 200 with an event that the backend returns as it is. */
+/**
+ * Once the client is authenticated, every response to a directive is 200 with an event that the backend returns as it
+ * is.
+ */
 async function acceptGrant(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const client = await authenticateServiceClient(c);

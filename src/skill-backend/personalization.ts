@@ -89,8 +89,9 @@ async function linkStates(rt: Runtime, skillId: string, system: System) {
 }
 
 /**
- * Stores whether a link is a person's or the account's when this request shows it for the first time, after the response is sent. The context
- * is unsigned, but only tokens of live links of the client's own skill count, each for itself.
+ * Stores whether a link is a person's or the account's when this request shows it for the first time, after the
+ * response is sent. The context is unsigned, but only tokens of live links of the client's own skill count, each for
+ * itself.
  */
 function noteWhatWasShown(
   rt: Runtime,

@@ -33,8 +33,8 @@ function messageOf(error: unknown): string {
 }
 
 /**
- * Runs one storage call. Repeats it after a lost connection when `repeatable` (a read, or a write that recognises its own
- * earlier success). Every failure becomes a `StorageFault` whose cause is the original error.
+ * Runs one storage call. Repeats it after a lost connection when `repeatable` (a read, or a write that recognises its
+ * own earlier success). Every failure becomes a `StorageFault` whose cause is the original error.
  */
 export async function storageCall<T>(go: () => Promise<T>, repeatable: boolean): Promise<T> {
   for (let attempt = 0; ; attempt++) {

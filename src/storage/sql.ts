@@ -1,4 +1,5 @@
-// SQL as tagged templates: interpolated values become bound parameters, nested pieces keep theirs. Calls to D1 with one kind of failure.
+// SQL as tagged templates: interpolated values become bound parameters, nested pieces keep theirs. Calls to D1 with one
+// kind of failure.
 
 /** A value that D1 binds. */
 export type SqlValue = string | number | null;
@@ -10,8 +11,8 @@ export interface Sql {
 }
 
 /**
- * A statement or a part of one. Interpolated strings, numbers, booleans (0 or 1), null and undefined (NULL) become bound parameters; an
- * interpolated `Sql` becomes part of the text, with its own values.
+ * A statement or a part of one. Interpolated strings, numbers, booleans (0 or 1), null and undefined (NULL) become
+ * bound parameters; an interpolated `Sql` becomes part of the text, with its own values.
  */
 export function sql(parts: TemplateStringsArray, ...holes: readonly (SqlValue | boolean | undefined | Sql)[]): Sql {
   let text = parts[0] ?? "";
@@ -86,14 +87,17 @@ export async function readAll<Row>(db: D1Database, query: Sql): Promise<Row[]> {
 }
 
 /**
- * One write; the number of rows it changed. After a lost connection it runs again only when `repeatable`: when a second run changes nothing
- * more, or recognises the success of the first. Throws `StorageFault`.
+ * One write; the number of rows it changed. After a lost connection it runs again only when `repeatable`: when a second
+ * run changes nothing more, or recognises the success of the first. Throws `StorageFault`.
  */
 export async function write(db: D1Database, statement: Sql, repeatable: boolean): Promise<number> {
   return (await call(() => prepare(db, statement).run(), repeatable)).meta.changes;
 }
 
-/** Several statements in one round trip and one transaction; the rows of each. `repeatable` as in `write`. Throws `StorageFault`. */
+/**
+ * Several statements in one round trip and one transaction; the rows of each. `repeatable` as in `write`. Throws
+ * `StorageFault`.
+ */
 export async function batch(
   db: D1Database,
   statements: readonly Sql[],

@@ -1,4 +1,5 @@
-// The consent page: names the account, what it is linked with, and the scopes. Rendered by /authorize and /link/{skillId}.
+// The consent page: names the account, what it is linked with, and the scopes. Rendered by /authorize and
+// /link/{skillId}.
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../runtime.ts";
 import { brandName } from "./brand.ts";

@@ -31,8 +31,8 @@ function styleFor(color: string, more: string): { css: string; source: string } 
 }
 
 /**
- * An HTML response with the security headers of every page. No `form-action`: Chromium applies it to the redirects that follow a form post
- * as well, and would silently block the redirect to Alexa.
+ * An HTML response with the security headers of every page. No `form-action`: Chromium applies it to the redirects that
+ * follow a form post as well, and would silently block the redirect to Alexa.
  */
 export async function renderPage(c: AppContext, options: PageOptions, body: Child): Promise<Response> {
   const { brand } = c.var.runtime.config;

@@ -1,4 +1,5 @@
-// Every way in which a link is made or ended, as it really happens: the company's server has heard of it by the end of that request.
+// Every way in which a link is made or ended, as it really happens: the company's server has heard of it by the end of
+// that request.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { CERTIFICATE_URL, chainPem, rootPem } from "../../test/support/alexa-signer.ts";

@@ -1,4 +1,5 @@
-// Webhooks: reports each link made and removed to the company's servers, at least once, signed as Standard Webhooks describes.
+// Webhooks: reports each link made and removed to the company's servers, at least once, signed as Standard Webhooks
+// describes.
 
 import { utf8 } from "../crypto/encoding.ts";
 import type { WebhookConfig } from "../env.ts";
@@ -15,7 +16,10 @@ import {
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Wait after each failed attempt; the last one repeats. Waits under five minutes need requests, which trigger deliveries. */
+/**
+ * Wait after each failed attempt; the last one repeats. Waits under five minutes need requests, which trigger
+ * deliveries.
+ */
 const WAITS_MS = [5 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS];
 const GIVE_UP_AFTER_MS = 5 * 24 * HOUR_MS;
 const DELIVERY_LIMITS = { timeoutMs: 5000, maxBytes: 16 * 1024 };
@@ -23,7 +27,10 @@ const DELIVERY_LIMITS = { timeoutMs: 5000, maxBytes: 16 * 1024 };
 const CLAIM_MS = 30 * SECOND_MS;
 const AT_ONCE = 10;
 
-/** Delivers waiting messages after the response. For requests that made or ended a link. Without a webhook it does nothing. */
+/**
+ * Delivers waiting messages after the response. For requests that made or ended a link. Without a webhook it does
+ * nothing.
+ */
 export function deliverSoon(rt: Runtime): void {
   if (rt.config.webhook) deliverOrClearSoon(rt);
 }
@@ -38,8 +45,8 @@ export function deliverOrClearSoon(rt: Runtime): void {
 }
 
 /**
- * Delivers due messages, ten at a time, until none is due or the receiver accepts none of ten. Returns the number delivered.
- * Any number of calls may run at the same time.
+ * Delivers due messages, ten at a time, until none is due or the receiver accepts none of ten. Returns the number
+ * delivered. Any number of calls may run at the same time.
  */
 export async function deliverWebhooks(rt: Runtime, rounds = 1): Promise<number> {
   const { webhook } = rt.config;

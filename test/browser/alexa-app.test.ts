@@ -1,4 +1,5 @@
-// Linking from the (simulated) Alexa app in a real Chromium at phone size: touches counted, no credential typed when signed in.
+// Linking from the (simulated) Alexa app in a real Chromium at phone size: touches counted, no credential typed when
+// signed in.
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DEMO_USER } from "../../scripts/demo.ts";

@@ -1,4 +1,5 @@
-// Signing in from a real Chromium at phone size: with an Amazon account across two origins, and the pages at 320 pixels.
+// Signing in from a real Chromium at phone size: with an Amazon account across two origins, and the pages at 320
+// pixels.
 import type { BrowserContext } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DEMO_USER } from "../../scripts/demo.ts";

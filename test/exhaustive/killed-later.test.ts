@@ -1,4 +1,5 @@
-// The service is killed at each trip of what happens to a link later: status, unlinking, Alexa's events, Amazon's tokens for the backend.
+// The service is killed at each trip of what happens to a link later: status, unlinking, Alexa's events, Amazon's
+// tokens for the backend.
 import { afterEach, expect, it, vi } from "vitest";
 import { type AppUser, appUser, rows } from "../support/app-user.ts";
 import { dieEverywhere, linkedByAlexa, livingLinks, type World, type WritePath } from "../support/deaths.ts";

@@ -1,4 +1,5 @@
-// Ten simulated years of linking, leaving and failing: the tables stay as large as what lives, and who stays linked stays linked.
+// Ten simulated years of linking, leaving and failing: the tables stay as large as what lives, and who stays linked
+// stays linked.
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import {

@@ -1,4 +1,5 @@
-// Malformed requests over the whole route table: no exception, no 5xx of our making, nothing reflected, no open redirect.
+// Malformed requests over the whole route table: no exception, no 5xx of our making, nothing reflected, no open
+// redirect.
 import { applyD1Migrations, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -100,7 +101,10 @@ function answerFromOutside(random: Random, address: string): Response {
       });
 }
 
-/** Every address that was registered in this round, even if it is gone by now: links that began before it went end there. */
+/**
+ * Every address that was registered in this round, even if it is gone by now: links that began before it went end
+ * there.
+ */
 const registered = new Set<string>();
 
 async function rememberRegistered(): Promise<void> {

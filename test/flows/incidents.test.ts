@@ -1,4 +1,5 @@
-// Known incidents of other servers, each as the test that would have caught it here. What happened stands above each test.
+// Known incidents of other servers, each as the test that would have caught it here. What happened stands above each
+// test.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
@@ -162,7 +163,8 @@ describe("codes and tokens", () => {
     expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(200);
   });
 
-  // That project's 0.8 releases hardened four places at once; its single entries could not be read, so each place is held here.
+  // That project's 0.8 releases hardened four places at once; its single entries could not be read, so each place is
+  // held here.
   it("workers-oauth-provider #209 #233 #245 (hardening of 0.8): revocation asks whose token it is", async () => {
     const tokens = await json(await service.request("/token", exchange(await seedCode({ userId: USER }))));
     for (const token of [tokens.refresh_token, tokens.access_token]) {

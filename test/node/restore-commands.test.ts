@@ -1,4 +1,5 @@
-// The commands in docs/operations.md that back up the database, restore it, and carry over what was revoked and erased since.
+// The commands in docs/operations.md that back up the database, restore it, and carry over what was revoked and erased
+// since.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +19,9 @@ const commands = (() => {
 })();
 const [exporting = "", writingDown = "", timeTravel = "", importing = "", applying = ""] = commands;
 
-/** Runs commands of the page in the test's folder, against the local database `database` instead of the deployed one. */
+/**
+ * Runs commands of the page in the test's folder, against the local database `database` instead of the deployed one.
+ */
 function shell(database: string, script: string): string {
   const local = script
     .replaceAll("npx wrangler", `wrangler --config ${database}/wrangler.toml`)
@@ -53,7 +56,9 @@ function execute(database: string, statements: readonly string[]): void {
 
 const schema = readFileSync(join(root, "migrations/0001_initial.sql"), "utf8");
 
-/** An INSERT with the given values, and with something of the right type in each other column that must have a value. */
+/**
+ * An INSERT with the given values, and with something of the right type in each other column that must have a value.
+ */
 function insert(table: string, values: Record<string, string | number>): string {
   const definition = schema.slice(schema.indexOf(`CREATE TABLE ${table} (`)).split("STRICT")[0] ?? "";
   const required = [...definition.matchAll(/^ {2}(\w+) (TEXT|INTEGER) NOT NULL(?!.* DEFAULT)/gm)];

@@ -1,4 +1,5 @@
-// The Lambdas of docs/skill-backend.md, as they are printed there: run in Node against the built service, with the simulator as Alexa.
+// The Lambdas of docs/skill-backend.md, as they are printed there: run in Node against the built service, with the
+// simulator as Alexa.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,5 @@
-// Signs requests as Alexa does, by certificate chains made here: a good one, and one for each way in which a chain can be bad.
+// Signs requests as Alexa does, by certificate chains made here: a good one, and one for each way in which a chain can
+// be bad.
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { START } from "./service.ts";

@@ -1,4 +1,5 @@
-// A small Amazon for tests: Login with Amazon, endpoint discovery and the enablement API in three regions, in place of `fetch`.
+// A small Amazon for tests: Login with Amazon, endpoint discovery and the enablement API in three regions, in place of
+// `fetch`.
 import { expect, vi } from "vitest";
 import { toBase64Url, utf8 } from "../../src/crypto/encoding.ts";
 import { ALEXA_CLIENT, ALEXA_SECRET, basic, form, json, type TokenAnswer } from "./seeds.ts";
@@ -64,7 +65,9 @@ interface IssuedCode {
   used: boolean;
 }
 
-/** Replaces `fetch` by this Amazon until `vi.restoreAllMocks()`. It redeems our codes at the service before it responds. */
+/**
+ * Replaces `fetch` by this Amazon until `vi.restoreAllMocks()`. It redeems our codes at the service before it responds.
+ */
 export function startAmazon(service: Service): Amazon {
   const codes = new Map<string, IssuedCode>();
   const accountOfToken = new Map<string, string>();

@@ -1,4 +1,5 @@
-// A bearer as the company's app gets it in password mode: authorization code with PKCE at our own server, scope `links`.
+// A bearer as the company's app gets it in password mode: authorization code with PKCE at our own server, scope
+// `links`.
 import type { Account } from "./accounts.ts";
 import { APP_CLIENT, APP_REDIRECT_URI, challengeOf, form, json } from "./seeds.ts";
 import type { Service } from "./service.ts";

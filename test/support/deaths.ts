@@ -70,7 +70,9 @@ async function emptyStorage(): Promise<void> {
   await Promise.all(keys.map(({ name }) => env.CODES.delete(name)));
 }
 
-/** A database with a skill, its clients and one user; Amazon and everything else outside are doubles behind the meter. */
+/**
+ * A database with a skill, its clients and one user; Amazon and everything else outside are doubles behind the meter.
+ */
 async function startWorld(variables: Readonly<Record<string, string>>): Promise<World> {
   vi.restoreAllMocks();
   await emptyStorage();
@@ -145,8 +147,9 @@ function changes({ call, sql }: Trip): boolean {
 }
 
 /**
- * Kills the service at the first trip of the step and at each one that changes something. After it took effect, the one who waited goes on
- * at a fresh service; before it does, nobody ever goes on, and somebody does if other trips are under way beside it. The number of deaths.
+ * Kills the service at the first trip of the step and at each one that changes something. After it took effect, the one
+ * who waited goes on at a fresh service; before it does, nobody ever goes on, and somebody does if other trips are
+ * under way beside it. The number of deaths.
  */
 export async function dieEverywhere(path: WritePath): Promise<number> {
   const variables = path.variables ?? {};

@@ -4,7 +4,10 @@ import type { Random } from "./random.ts";
 
 export type Pair = readonly [name: string, value: string];
 
-/** A request before it is put on the wire. Names and values of query and form are percent-encoded already, or deliberately not. */
+/**
+ * A request before it is put on the wire. Names and values of query and form are percent-encoded already, or
+ * deliberately not.
+ */
 export interface FuzzRequest {
   readonly method: string;
   readonly path: string;
@@ -294,7 +297,10 @@ function bodyText(request: FuzzRequest): string {
   return request.json === undefined ? "" : JSON.stringify(request.json);
 }
 
-/** The request for the app, or undefined when no HTTP library would let it out (a control character or a non-ASCII one in a header, …). */
+/**
+ * The request for the app, or undefined when no HTTP library would let it out (a control character or a non-ASCII one
+ * in a header, …).
+ */
 export function toWire(request: FuzzRequest, origin: string): Request | undefined {
   const body = request.raw ?? (request.form || request.json !== undefined ? bodyText(request) : undefined);
   const carries = request.method !== "GET" && request.method !== "HEAD" && body !== undefined;

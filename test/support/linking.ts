@@ -1,4 +1,5 @@
-// Two users of the company's app, a skill that can be linked, and Amazon behind it: the common start of the linking tests.
+// Two users of the company's app, a skill that can be linked, and Amazon behind it: the common start of the linking
+// tests.
 import { expect } from "vitest";
 import { type Amazon, startAmazon } from "./amazon.ts";
 import { type AppUser, appUser, rows, seedLwa } from "./app-user.ts";

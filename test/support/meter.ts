@@ -3,7 +3,9 @@
 export interface Trip {
   /** `OUT`: a request to another server, where a test counts them (`throughMeter`). */
   readonly store: "DB" | "CODES" | "OUT";
-  /** Method called: `first`, `all`, `run`, `raw`, `batch`, `exec`, `get`, `put`, …; of a request, method and address. */
+  /**
+   * Method called: `first`, `all`, `run`, `raw`, `batch`, `exec`, `get`, `put`, …; of a request, method and address.
+   */
   readonly call: string;
   /** The statement, or for a batch all of them joined by `;`. */
   readonly sql: string;
@@ -19,8 +21,9 @@ export interface Fault {
 }
 
 /**
- * The isolate dies with its trip number `at`: `before` it took effect, `after` it did, or `beside`: it never left, while others that were
- * under way together with it arrived. No trip is ever answered from then on, and none takes effect.
+ * The isolate dies with its trip number `at`: `before` it took effect, `after` it did, or `beside`: it never left,
+ * while others that were under way together with it arrived. No trip is ever answered from then on, and none takes
+ * effect.
  */
 export interface Death {
   readonly at: number;

@@ -1,4 +1,5 @@
-// A runtime around a service's clock and bindings, for calling the parts directly. Each one is an isolate: it has caches of its own.
+// A runtime around a service's clock and bindings, for calling the parts directly. Each one is an isolate: it has
+// caches of its own.
 import { createExecutionContext } from "cloudflare:test";
 import { Caches } from "../../src/caches.ts";
 import { parseConfig } from "../../src/env.ts";

@@ -6,7 +6,10 @@ import { type Service, START, startService } from "./service.ts";
 
 export const DEVELOPMENT_ISSUER = "http://localhost:8787";
 
-/** A service that trusts the test root (which only development allows), and what it fetches: certificates, served from `files`. */
+/**
+ * A service that trusts the test root (which only development allows), and what it fetches: certificates, served from
+ * `files`.
+ */
 export async function startWithAlexa(variables: Readonly<Record<string, string>> = {}) {
   const service = startService({
     ISSUER: DEVELOPMENT_ISSUER,

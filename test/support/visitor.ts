@@ -1,4 +1,5 @@
-// A customer's browser without a browser: keeps cookies, reads forms from pages, presses buttons. Runs in workerd and in Node.
+// A customer's browser without a browser: keeps cookies, reads forms from pages, presses buttons. Runs in workerd and
+// in Node.
 import { ISSUER } from "./issuer.ts";
 
 /** Whatever answers requests without following redirects: an app in this isolate, or a server over HTTP. */

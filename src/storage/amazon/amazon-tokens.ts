@@ -1,4 +1,5 @@
-// Customers' tokens from Amazon: how they are sealed, and what the sealed value is bound to. They never leave the server.
+// Customers' tokens from Amazon: how they are sealed, and what the sealed value is bound to. They never leave the
+// server.
 import * as z from "zod/mini";
 import type { Keyring } from "../../crypto/keyring.ts";
 
@@ -9,7 +10,10 @@ export interface AmazonTokens {
   readonly accessExpiresAt: number;
 }
 
-/** `enablement`: status and unlink of a link that we made; `event_gateway`: from AcceptGrant; `reciprocal`: from reciprocal authorization. */
+/**
+ * `enablement`: status and unlink of a link that we made; `event_gateway`: from AcceptGrant; `reciprocal`: from
+ * reciprocal authorization.
+ */
 export type TokenPurpose = "enablement" | "event_gateway" | "reciprocal";
 
 /** What sealed tokens are bound to. It stays the same when a row moves from one table to another. */
@@ -20,7 +24,9 @@ export function grantTokensContext(grantId: string, purpose: TokenPurpose): Seal
   return `${purpose} ${grantId}`;
 }
 
-/** For tokens stored with a link attempt that has not ended. SQL writes it too, where tokens move to `pending_unlinks`. */
+/**
+ * For tokens stored with a link attempt that has not ended. SQL writes it too, where tokens move to `pending_unlinks`.
+ */
 export function attemptTokensContext(attemptId: string): SealContext {
   return `attempt ${attemptId}`;
 }

@@ -1,4 +1,5 @@
-// Amazon's tokens in D1, one row per grant and purpose: read with their grant, stored, replaced after a refresh, forgotten.
+// Amazon's tokens in D1, one row per grant and purpose: read with their grant, stored, replaced after a refresh,
+// forgotten.
 import type { Keyring } from "../../crypto/keyring.ts";
 import { grantIsLive } from "../grants/grants.ts";
 import { batch, readFirst, type Sql, sql, write } from "../sql.ts";
@@ -8,8 +9,8 @@ import { type AmazonTokens, grantTokensContext, sealTokens, type TokenPurpose } 
 export type GatewayPurpose = Exclude<TokenPurpose, "enablement">;
 
 /**
- * Selects a live grant: by its id; by Alexa's user id, where events have named it (a link of the whole account before one speaker's, then the
- * newest); or, of a user's grants, the one with the newest tokens.
+ * Selects a live grant: by its id; by Alexa's user id, where events have named it (a link of the whole account before
+ * one speaker's, then the newest); or, of a user's grants, the one with the newest tokens.
  */
 export type GrantChoice =
   | { readonly grantId: string }
@@ -21,7 +22,10 @@ export interface TokenGrant {
   readonly userId: string;
   readonly clientId: string;
   readonly skillId: string;
-  /** Where the tokens are used: the region's public event gateway, or its API. null, as the next three, when no tokens are stored. */
+  /**
+   * Where the tokens are used: the region's public event gateway, or its API. null, as the next three, when no tokens
+   * are stored.
+   */
   readonly host: string | null;
   /** Sealed. */
   readonly tokens: string | null;
@@ -67,7 +71,10 @@ export interface NewTokens {
   readonly tokens: AmazonTokens;
 }
 
-/** Stores the tokens that a code brought, in place of older ones, with a step of the link attempt. False: the grant has been revoked. */
+/**
+ * Stores the tokens that a code brought, in place of older ones, with a step of the link attempt. False: the grant has
+ * been revoked.
+ */
 export async function storeCodeTokens(
   db: D1Database,
   keyring: Keyring,
@@ -117,8 +124,9 @@ export interface StoredTokens {
 }
 
 /**
- * Replaces the tokens that were read by the ones of a refresh, sealed for the same context; also where an unlink has moved them meanwhile.
- * False: another request has replaced or forgotten them. Running it again changes nothing and returns false.
+ * Replaces the tokens that were read by the ones of a refresh, sealed for the same context; also where an unlink has
+ * moved them meanwhile. False: another request has replaced or forgotten them. Running it again changes nothing and
+ * returns false.
  */
 export async function replaceTokens(
   db: D1Database,
@@ -138,7 +146,9 @@ export async function replaceTokens(
   return rows.length === 1;
 }
 
-/** Forgets tokens that Amazon has ended, if they are still the ones that were read, with an audit row. The grant stays. */
+/**
+ * Forgets tokens that Amazon has ended, if they are still the ones that were read, with an audit row. The grant stays.
+ */
 export async function forgetTokens(
   db: D1Database,
   read: StoredTokens,

@@ -1,9 +1,13 @@
-// Skill events in D1: each request id is recorded once, in one batch with what the event changes. Applying an event again changes nothing more.
+// Skill events in D1: each request id is recorded once, in one batch with what the event changes. Applying an event
+// again changes nothing more.
 import { endGrants } from "../grants/grants.ts";
 import type { LevelShown } from "../grants/link-levels.ts";
 import { batch, type Sql, sql } from "../sql.ts";
 
-/** Which grants a SkillDisabled event revokes: the one that its token names, else those known for the Alexa user id; null: none. */
+/**
+ * Which grants a SkillDisabled event revokes: the one that its token names, else those known for the Alexa user id;
+ * null: none.
+ */
 export type EventTarget = { readonly grantId: string } | { readonly alexaUserId: string } | null;
 
 export interface SkillEvent {
@@ -29,8 +33,8 @@ export interface RecordedEvent {
 const TIMESTAMP_MS = 1000;
 
 /**
- * Records a SkillDisabled event and revokes its target. By user id only grants older than the event are revoked: a late or repeated event
- * must not end a link made after it.
+ * Records a SkillDisabled event and revokes its target. By user id only grants older than the event are revoked: a late
+ * or repeated event must not end a link made after it.
  */
 export function recordDisabledEvent(
   db: D1Database,
@@ -47,8 +51,9 @@ export function recordDisabledEvent(
 }
 
 /**
- * Records an event that shows which grant belongs to an Alexa user (SkillAccountLinked, SkillEnabled with a token), and perhaps at which
- * level, and stores both. If that user has disabled the skill later, by an event that arrived before this one, the grant is revoked.
+ * Records an event that shows which grant belongs to an Alexa user (SkillAccountLinked, SkillEnabled with a token), and
+ * perhaps at which level, and stores both. If that user has disabled the skill later, by an event that arrived before
+ * this one, the grant is revoked.
  */
 export function recordLinkedEvent(
   db: D1Database,
@@ -95,7 +100,10 @@ async function record(db: D1Database, event: SkillEvent, now: number, changes: r
   };
 }
 
-/** Revokes the grants for which `where` holds and forgets Amazon's tokens for them: the customer has done at Amazon what we would do. */
+/**
+ * Revokes the grants for which `where` holds and forgets Amazon's tokens for them: the customer has done at Amazon what
+ * we would do.
+ */
 function endDisabled(where: Sql, now: number): Sql[] {
   const grants = sql`SELECT id FROM grants WHERE ${where}`;
   return [

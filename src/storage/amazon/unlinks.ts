@@ -1,4 +1,5 @@
-// Unlinking in D1: our grants end in one batch, which moves Amazon's tokens to the queue of enablements still to be disabled.
+// Unlinking in D1: our grants end in one batch, which moves Amazon's tokens to the queue of enablements still to be
+// disabled.
 import { voidCodes } from "../grants/codes.ts";
 import { endGrants } from "../grants/grants.ts";
 import { auditRow } from "../maintenance/audit.ts";
@@ -51,13 +52,17 @@ export interface UnlinkedRows {
 }
 
 /**
- * In SQL: grant `o` is not revoked and shares an Alexa account with grant `g`, of the same user or another, so that disabling the skill would
- * end it. An older one made through the enablement API does not count: Alexa holds one such link per account, the last.
+ * In SQL: grant `o` is not revoked and shares an Alexa account with grant `g`, of the same user or another, so that
+ * disabling the skill would end it. An older one made through the enablement API does not count: Alexa holds one such
+ * link per account, the last.
  */
 export const SHARES_ALEXA_ACCOUNT = sql`o.alexa_user_id = g.alexa_user_id AND o.skill_id = g.skill_id AND o.id <> g.id AND o.revoked_at IS NULL
   AND (o.created_at >= g.created_at OR o.flow NOT IN ('app_to_app', 'website'))`;
 
-/** Moves Amazon's tokens of the grants `g` for which `where` holds into the queue. One row per grant, however often it runs. */
+/**
+ * Moves Amazon's tokens of the grants `g` for which `where` holds into the queue. One row per grant, however often it
+ * runs.
+ */
 export function queueUnlinksOfGrants(where: Sql, userId: string, firstTryAt: number, now: number): Sql {
   return sql`INSERT INTO pending_unlinks (id, grant_id, user_id, skill_id, host, tokens, sealed_for, next_attempt_at, created_at)
     SELECT ${RANDOM_ID}, g.id, ${userId}, g.skill_id, t.host, t.tokens, 'enablement ' || g.id, ${firstTryAt}, ${now}
@@ -67,8 +72,8 @@ export function queueUnlinksOfGrants(where: Sql, userId: string, firstTryAt: num
 }
 
 /**
- * Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; running it again changes nothing more. A
- * grant whose Alexa account another grant needs is revoked, but its enablement stays.
+ * Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; running it again
+ * changes nothing more. A grant whose Alexa account another grant needs is revoked, but its enablement stays.
  */
 export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: number): Promise<UnlinkedRows> {
   const { userId } = target;
@@ -103,9 +108,10 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
 }
 
 /**
- * Queues the enablement that link attempts which are about to end without success may have left at Amazon: `where` is a condition on
- * `attempts`, in the batch that ends them. If none of an attempt's codes was redeemed, Alexa holds no link made by it, and an earlier link
- * must stay; of an erased person that cannot be known any more. The first try comes after the run that may still be calling Amazon.
+ * Queues the enablement that link attempts which are about to end without success may have left at Amazon: `where` is a
+ * condition on `attempts`, in the batch that ends them. If none of an attempt's codes was redeemed, Alexa holds no link
+ * made by it, and an earlier link must stay; of an erased person that cannot be known any more. The first try comes
+ * after the run that may still be calling Amazon.
  */
 export function queueUnlinksOfAttempts(where: Sql, host: string, now: number): Sql {
   return sql`INSERT INTO pending_unlinks (id, grant_id, user_id, skill_id, host, tokens, sealed_for, next_attempt_at, created_at)
@@ -116,8 +122,8 @@ export function queueUnlinksOfAttempts(where: Sql, host: string, now: number): S
 }
 
 /**
- * Takes at most `limit` enablements that are due at `dueAt` (milliseconds), the longest waiting first. Each next try comes twice as late as
- * the last one, and no later than after six hours.
+ * Takes at most `limit` enablements that are due at `dueAt` (milliseconds), the longest waiting first. Each next try
+ * comes twice as late as the last one, and no later than after six hours.
  */
 export function takeDueUnlinks(db: D1Database, dueAt: number, now: number, limit: number): Promise<PendingUnlink[]> {
   return readAll<PendingUnlink>(
@@ -134,7 +140,10 @@ export async function deletePendingUnlink(db: D1Database, id: string, tokens: st
   await write(db, sql`DELETE FROM pending_unlinks WHERE id = ${id} AND tokens = ${tokens}`, true);
 }
 
-/** Stores refreshed tokens before they are used, since Amazon may have ended the others. `sealed` for the row's `sealedFor`. */
+/**
+ * Stores refreshed tokens before they are used, since Amazon may have ended the others. `sealed` for the row's
+ * `sealedFor`.
+ */
 export async function replaceUnlinkTokens(db: D1Database, row: PendingUnlink, sealed: string): Promise<void> {
   await write(
     db,
@@ -144,12 +153,14 @@ export async function replaceUnlinkTokens(db: D1Database, row: PendingUnlink, se
 }
 
 /**
- * Whether a grant made since then needs the enablement that a pending unlink is about: one of the Alexa account (`alexaUserId`, else the one
- * known from the revoked grant), of any user, or a newer one of the same user, where one of the two Alexa accounts is not known.
+ * Whether a grant made since then needs the enablement that a pending unlink is about: one of the Alexa account
+ * (`alexaUserId`, else the one known from the revoked grant), of any user, or a newer one of the same user, where one
+ * of the two Alexa accounts is not known.
  */
 export async function hasSuccessor(db: D1Database, row: PendingUnlink, alexaUserId: string | null): Promise<boolean> {
   const grantCreatedAt = sql`(SELECT created_at FROM grants WHERE id = ${row.grantId})`;
-  // A customer who unlinked meant the links of that time, those of unknown accounts included. No customer ended a failed attempt's grant.
+  // A customer who unlinked meant the links of that time, those of unknown accounts included. No customer ended a
+  // failed attempt's grant.
   const since = row.sealedFor.startsWith("attempt ")
     ? sql`COALESCE(${grantCreatedAt}, ${row.createdAt})`
     : sql`${row.createdAt}`;

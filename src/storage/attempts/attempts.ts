@@ -27,8 +27,8 @@ export function stepsWith(name: string, at: number): Sql {
 }
 
 /**
- * Adds a step to an undecided attempt; inserts the row when it is the first. Repeating it adds the step again, so that "wrong password, wrong
- * password, signed in" can be read there.
+ * Adds a step to an undecided attempt; inserts the row when it is the first. Repeating it adds the step again, so that
+ * "wrong password, wrong password, signed in" can be read there.
  */
 export function addStep(
   start: AttemptStart,

@@ -1,4 +1,5 @@
-// Deciding an attempt: the first decision stands, its code is inserted with it, and the session must hold in the same trip.
+// Deciding an attempt: the first decision stands, its code is inserted with it, and the session must hold in the same
+// statement.
 
 import { batch, type Condition, prepared, sqlOf } from "../d1.ts";
 import type { CodeBinding } from "../grants/codes.ts";
@@ -29,7 +30,7 @@ export type ConsentResult =
   | { readonly outcome: "decided"; readonly decision: Decision }
   | { readonly outcome: "actor_gone" | "decided_by_another" };
 
-/** Records a decision, one batch, safe to repeat. With `allow` the code's row is there when this resolves (C1). */
+/** Records a decision, one batch, safe to repeat. With `allow` the code's row is there when this resolves. */
 export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise<ConsentResult> {
   const { start, actorHolds } = c;
   const cancelled = c.decision === "deny";

@@ -17,7 +17,10 @@ export interface CandidateGrant {
   readonly revokedAt: number | null;
 }
 
-/** A user's grants of a skill's client: those of this attempt first, revoked ones included, then the others that are not revoked. */
+/**
+ * A user's grants of a skill's client: those of this attempt first, revoked ones included, then the others that are not
+ * revoked.
+ */
 export function readCandidateGrants(
   db: D1Database,
   attempt: Pick<StartedAttempt, "id" | "userId" | "clientId">,
@@ -45,9 +48,9 @@ export interface LinkedEnd extends RunKey {
 }
 
 /**
- * Ends an attempt as linked, in one batch: the grant gets Amazon's tokens and Alexa's user id, every other grant of the attempt is revoked,
- * its unspent codes are void. False when the attempt had ended or the grant was revoked meanwhile: then nothing was changed. Running it again
- * recognises its own success.
+ * Ends an attempt as linked, in one batch: the grant gets Amazon's tokens and Alexa's user id, every other grant of the
+ * attempt is revoked, its unspent codes are void. False when the attempt had ended or the grant was revoked meanwhile:
+ * then nothing was changed. Running it again recognises its own success.
  */
 export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): Promise<boolean> {
   const { attemptId, runId, grantId } = end;
@@ -67,8 +70,8 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
       sql`UPDATE grants SET alexa_user_id = COALESCE(${end.alexaUserId}, alexa_user_id) WHERE id = ${grantId} AND ${ended}`,
       ...endGrants(sql`attempt_id = ${attemptId} AND id <> ${grantId} AND ${ended}`, "superseded_attempt", now),
       voidCodes(sql`attempt_id = ${attemptId} AND ${ended}`, now),
-      // A disabling that Amazon has not done yet would end this link, since Alexa knows one link per skill and account. One of another
-      // Amazon account, where both are known, stays queued.
+      // A disabling that Amazon has not done yet would end this link, since Alexa knows one link per skill and account.
+      // One of another Amazon account, where both are known, stays queued.
       sql`DELETE FROM pending_unlinks WHERE user_id = ${end.userId} AND skill_id = ${end.skillId}
             AND COALESCE((SELECT alexa_user_id FROM grants WHERE id = pending_unlinks.grant_id) = ${end.alexaUserId}, TRUE) AND ${ended}`,
       sql`SELECT 1 WHERE ${ended}`,
@@ -108,8 +111,8 @@ export interface FailedEnd {
 }
 
 /**
- * Ends an attempt without success, in one batch: its grants are revoked, its unspent codes void, and an enablement that it may have left is
- * queued to be disabled. True when this or an equal call ended it.
+ * Ends an attempt without success, in one batch: its grants are revoked, its unspent codes void, and an enablement that
+ * it may have left is queued to be disabled. True when this or an equal call ended it.
  */
 export async function endAsFailed(db: D1Database, end: FailedEnd, now: number): Promise<boolean> {
   const { attemptId, outcome, reason, audit } = end;

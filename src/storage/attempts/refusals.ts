@@ -1,4 +1,5 @@
-// Authorization requests that were refused with a page, counted: what operators need in order to see why customers cannot link.
+// Authorization requests that were refused with a page, counted: what operators need in order to see why customers
+// cannot link.
 import { readAll, type Sql, sql, write } from "../sql.ts";
 
 export interface Refusal {

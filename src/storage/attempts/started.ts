@@ -62,13 +62,15 @@ export interface NewAttempt {
 export interface StartedRows {
   /** undefined: no such skill. */
   readonly skill: Skill | undefined;
-  /** The row of this attempt, inserted now or by an earlier post of the same form; undefined: a condition did not hold. */
+  /**
+   * The row of this attempt, inserted now or by an earlier post of the same form; undefined: a condition did not hold.
+   */
   readonly attempt: StartedAttempt | undefined;
 }
 
 /**
- * Starts an attempt in one round trip, if the skill exists and has LWA credentials, the return URL is on its list byte for byte, and the
- * session holds. A second post of the same form changes nothing and gets the first one's row.
+ * Starts an attempt in one round trip, if the skill exists and has LWA credentials, the return URL is on its list byte
+ * for byte, and the session holds. A second post of the same form changes nothing and gets the first one's row.
  */
 export async function startAttempt(db: D1Database, given: NewAttempt, now: number): Promise<StartedRows> {
   const { start, browser, decision, returnTo } = given;
@@ -134,8 +136,8 @@ export interface ClaimedRows {
 }
 
 /**
- * Starts a run, before anything is asked of Amazon, if the attempt is pending, in time, not running, and has seen no other Amazon code.
- * Whether it started is read from `attempt.runId`.
+ * Starts a run, before anything is asked of Amazon, if the attempt is pending, in time, not running, and has seen no
+ * other Amazon code. Whether it started is read from `attempt.runId`.
  */
 export async function startRun(db: D1Database, run: NewRun, now: number): Promise<ClaimedRows> {
   const session = run.session ? sessionHolds(run.session) : sql`TRUE`;
@@ -158,7 +160,9 @@ export async function startRun(db: D1Database, run: NewRun, now: number): Promis
   };
 }
 
-/** In SQL, on `attempts`: the attempt is still this run's. The attempt of a person who was erased has no user any more. */
+/**
+ * In SQL, on `attempts`: the attempt is still this run's. The attempt of a person who was erased has no user any more.
+ */
 function isRun({ attemptId, runId }: RunKey): Sql {
   return sql`id = ${attemptId} AND run_id = ${runId} AND outcome = 'pending' AND user_id IS NOT NULL`;
 }
@@ -169,8 +173,8 @@ export function runHolds(run: RunKey): Sql {
 }
 
 /**
- * Adds a step of a run. `sealedTokens`: Amazon's tokens, kept from then on, so that a later run does not need the code again. False when the
- * attempt has been ended: the run must stop.
+ * Adds a step of a run. `sealedTokens`: Amazon's tokens, kept from then on, so that a later run does not need the code
+ * again. False when the attempt has been ended: the run must stop.
  */
 export async function noteRunStep(
   db: D1Database,
@@ -203,7 +207,10 @@ export async function endRun(
   );
 }
 
-/** Ids of attempts past their time, not running, that hold Amazon's tokens, the oldest first. Without tokens Amazon holds nothing of them. */
+/**
+ * Ids of attempts past their time, not running, that hold Amazon's tokens, the oldest first. Without tokens Amazon
+ * holds nothing of them.
+ */
 export async function readExpiredAttempts(db: D1Database, now: number, limit: number): Promise<string[]> {
   const rows = await readAll<{ readonly id: string }>(
     db,

@@ -1,4 +1,5 @@
-// Creating, changing, listing and deleting OAuth clients: what operators do. Reading one for a request is in clients.ts.
+// Creating, changing, listing and deleting OAuth clients: what operators do. Reading one for a request is in
+// clients.ts.
 
 import { type AuditEntry, auditIfChanged } from "../maintenance/audit.ts";
 import { batch, readAll, type Sql, sql } from "../sql.ts";
@@ -51,7 +52,9 @@ export async function readClients(db: D1Database, ids: readonly string[]): Promi
   return rows.map(clientFromRow);
 }
 
-/** Changes the name, redirect URIs, scopes and skills of an `app` or `service` client. Returns false when it has gone. */
+/**
+ * Changes the name, redirect URIs, scopes and skills of an `app` or `service` client. Returns false when it has gone.
+ */
 export async function updateClient(
   db: D1Database,
   client: Pick<Client, "id" | "name" | "redirectUris" | "scopes" | "skillIds">,
@@ -81,8 +84,9 @@ export async function deleteClient(db: D1Database, id: string, now: number, audi
 }
 
 /**
- * Gives a confidential client a new secret. The present one stays valid until `previousExpiresAt` (milliseconds); one that was still in its
- * own overlap ends now, since at most two secrets are valid at a time. Returns false when the client has gone.
+ * Gives a confidential client a new secret. The present one stays valid until `previousExpiresAt` (milliseconds); one
+ * that was still in its own overlap ends now, since at most two secrets are valid at a time. Returns false when the
+ * client has gone.
  */
 export async function rotateClientSecret(
   db: D1Database,

@@ -5,7 +5,9 @@ import { endGrants } from "./grants.ts";
 /** A code that this server issued. Amazon's codes are another type and cannot stand in for it. */
 export type AuthorizationCode = string & { readonly brand: "AuthorizationCode" };
 
-/** `authorize`: a consent page of ours; `app`: a decision in the company's app; `enablement`: for the enablement call. */
+/**
+ * `authorize`: a consent page of ours; `app`: a decision in the company's app; `enablement`: for the enablement call.
+ */
 export type CodeOrigin = "authorize" | "app" | "enablement";
 
 /** What a code is bound to. It never changes once written. */
@@ -21,7 +23,10 @@ export interface CodeBinding {
   readonly codeChallenge: string | null;
 }
 
-/** Inserts a code if `condition` holds. Does nothing when it is there already, so that a repeated consent changes nothing. */
+/**
+ * Inserts a code if `condition` holds. Does nothing when it is there already, so that a repeated consent changes
+ * nothing.
+ */
 export function insertCode(
   codeHash: string,
   binding: CodeBinding,
@@ -73,9 +78,9 @@ export interface RedeemedCode {
 }
 
 /**
- * Spends a code and makes its grant, in one batch: at most once, and only while the code is unspent, unexpired and not void, and its user and
- * client exist. Undefined when it was not redeemed. The grant is inserted from the claimed row, so a claim that changed nothing makes nothing.
- * Safe to repeat with the same `claimId`.
+ * Spends a code and makes its grant, in one batch: at most once, and only while the code is unspent, unexpired and not
+ * void, and its user and client exist. Undefined when it was not redeemed. The grant is inserted from the claimed row,
+ * so a claim that changed nothing makes nothing. Safe to repeat with the same `claimId`.
  */
 export async function redeemCode(db: D1Database, r: Redemption): Promise<RedeemedCode | undefined> {
   const claimed = sql`code_hash = ${r.codeHash} AND claim_id = ${r.claimId}`;
@@ -117,8 +122,9 @@ export interface UnredeemableCode {
 }
 
 /**
- * Reads why a code could not be redeemed. If it was spent before `spentBefore` (milliseconds), this is a replay: the grant that the code gave
- * is revoked (RFC 6749 §4.1.2), with an alert. The caller has checked that the client proved itself. One batch, repeatable.
+ * Reads why a code could not be redeemed. If it was spent before `spentBefore` (milliseconds), this is a replay: the
+ * grant that the code gave is revoked (RFC 6749 §4.1.2), with an alert. The caller has checked that the client proved
+ * itself. One batch, repeatable.
  */
 export async function takeReplay(
   db: D1Database,

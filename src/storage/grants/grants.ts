@@ -3,8 +3,8 @@ import { batch, decodeRow, readAll, readFirst, type Sql, sql, sqlName, write } f
 import type { LevelShown } from "./link-levels.ts";
 
 /**
- * In SQL: a grant is live at `now` (milliseconds). It is not revoked, was used within the idle time, and has not reached its absolute end.
- * `alias`: what the statement calls the table `grants`.
+ * In SQL: a grant is live at `now` (milliseconds). It is not revoked, was used within the idle time, and has not
+ * reached its absolute end. `alias`: what the statement calls the table `grants`.
  */
 export function grantIsLive(now: number, alias = "grants"): Sql {
   const column = (name: string) => sqlName(`${alias}.${name}`);
@@ -98,9 +98,9 @@ export type RevocationReason =
   | "user_deleted";
 
 /**
- * Statements that end the live grants for which `where` holds, a condition on the columns of `grants`: an audit row for each, then the
- * revocation. For a batch; running them again changes nothing more. The last one returns the ids, as `id`. Codes that are not spent yet have no
- * grant: `voidCodes` is for them.
+ * Statements that end the live grants for which `where` holds, a condition on the columns of `grants`: an audit row for
+ * each, then the revocation. For a batch; running them again changes nothing more. The last one returns the ids, as
+ * `id`. Codes that are not spent yet have no grant: `voidCodes` is for them.
  */
 export function endGrants(where: Sql, reason: RevocationReason, at: number, alert = false): [audit: Sql, update: Sql] {
   return [

@@ -1,8 +1,12 @@
-// Links that another account-linking server made: taken over with the hash of the refresh token that Alexa holds already.
+// Links that another account-linking server made: taken over with the hash of the refresh token that Alexa holds
+// already.
 
 import { batch } from "../d1.ts";
 
-/** Whom a link belongs to: one of our accounts, or a person of the company's identity provider, who may not have come yet. */
+/**
+ * Whom a link belongs to: one of our accounts, or a person of the company's identity provider, who may not have come
+ * yet.
+ */
 export type ImportedPerson =
   | { readonly userId: string }
   | { readonly email: string }

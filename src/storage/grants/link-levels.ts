@@ -4,8 +4,9 @@ import { batch, sql } from "../sql.ts";
 export type LinkLevel = "person" | "account";
 
 /**
- * What showed a level, in rising weight; never lowered, so that order and repeats do not matter. A spoken request outweighs an event, in
- * which nobody speaks. Of one kind the account outweighs the person: a token that was used for the whole account is not one person's alone.
+ * What showed a level, in rising weight; never lowered, so that order and repeats do not matter. A spoken request
+ * outweighs an event, in which nobody speaks. Of one kind the account outweighs the person: a token that was used for
+ * the whole account is not one person's alone.
  */
 const WEIGHTS = {
   event: { person: 1, account: 2 },
@@ -26,7 +27,10 @@ export const LEVEL_COLUMN = sql`CASE level_shown % 2 WHEN 1 THEN 'person' WHEN 0
 /** The same for statements that are not made by the tag yet. */
 export const LEVEL = LEVEL_COLUMN.text;
 
-/** Notes what was shown about grants of this skill, by their ids. One batch, repeatable; a lower weight than the noted one is dropped. */
+/**
+ * Notes what was shown about grants of this skill, by their ids. One batch, repeatable; a lower weight than the noted
+ * one is dropped.
+ */
 export async function noteLevels(
   db: D1Database,
   skillId: string,

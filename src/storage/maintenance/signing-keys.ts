@@ -1,4 +1,5 @@
-// Signing keys of access tokens: rows with sealed private halves, and the steps of their lives, each safe against races.
+// Signing keys of access tokens: rows with sealed private halves, and the steps of their lives, each safe against
+// races.
 import type { JWK } from "jose";
 import type { Keyring } from "../../crypto/keyring.ts";
 import { batch, decodeRow, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
@@ -24,9 +25,15 @@ export interface NewSigningKey {
 
 const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
-/** How long a key verifies after its successor starts: the longest life of an access token, and an hour for clocks and caches. */
+/**
+ * How long a key verifies after its successor starts: the longest life of an access token, and an hour for clocks and
+ * caches.
+ */
 const VERIFIES_AFTER_SUCCESSOR_MS = DAY_MS + HOUR_MS;
-/** Skill events name a grant by a token that may have ended long ago: its key's row is kept this long after it last verified. */
+/**
+ * Skill events name a grant by a token that may have ended long ago: its key's row is kept this long after it last
+ * verified.
+ */
 const KEPT_AFTER_END_MS = 400 * DAY_MS;
 
 /** Whether `key` may sign at `now`: it has started, and no successor of it has. */
@@ -75,7 +82,10 @@ export async function readKeysAnd(
   return { keys: keys.map(toKey), rows };
 }
 
-/** Inserts a key if `condition` holds. If a next key is published already, this one ends when that one starts, as any predecessor does. */
+/**
+ * Inserts a key if `condition` holds. If a next key is published already, this one ends when that one starts, as any
+ * predecessor does.
+ */
 async function insertKey(
   keyring: Keyring,
   key: NewSigningKey,
@@ -90,8 +100,8 @@ async function insertKey(
 }
 
 /**
- * Inserts a key if none signs at `now`, and reads what is there then: of two isolates that start together one wins, and both get the winner's
- * key.
+ * Inserts a key if none signs at `now`, and reads what is there then: of two isolates that start together one wins, and
+ * both get the winner's key.
  */
 export async function insertFirstSigningKey(
   db: D1Database,
@@ -105,8 +115,9 @@ export async function insertFirstSigningKey(
 }
 
 /**
- * Publishes `key` as the next one, to sign from `signsFrom`, unless a next one is published; the present one ends with it. `onlyIfOlderThan`:
- * only when the key that signs now has done so since before that time. One batch; of two calls one inserts a key.
+ * Publishes `key` as the next one, to sign from `signsFrom`, unless a next one is published; the present one ends with
+ * it. `onlyIfOlderThan`: only when the key that signs now has done so since before that time. One batch; of two calls
+ * one inserts a key.
  */
 export async function insertNextSigningKey(
   db: D1Database,
@@ -132,8 +143,8 @@ export async function insertNextSigningKey(
 }
 
 /**
- * Ends a compromised key at once. If it was the one that signs, the next one starts now, or `replacement` where there is none; if it was the
- * next one, the present one goes on. One batch, repeatable. Undefined: no such key.
+ * Ends a compromised key at once. If it was the one that signs, the next one starts now, or `replacement` where there
+ * is none; if it was the next one, the present one goes on. One batch, repeatable. Undefined: no such key.
  */
 export async function dropSigningKey(
   db: D1Database,

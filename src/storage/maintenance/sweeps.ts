@@ -5,7 +5,7 @@ const DAY_MS = 24 * 3_600_000;
 
 /** How long rows are kept after they were last needed, in milliseconds. */
 export const KEPT_MS = {
-  /** A replay of a spent code can be told from an unknown code. */
+  /** A replay of a spent code can be distinguished from an unknown code. */
   codes: DAY_MS,
   /** For the question why a customer is no longer linked. */
   endedGrants: 30 * DAY_MS,
@@ -26,7 +26,10 @@ export const KEPT_MS = {
 interface Sweep {
   readonly name: string;
   readonly keptMs: number;
-  /** A statement that returns one row for each row it ends or deletes: those from `before`, at most `limit`. Times in milliseconds. */
+  /**
+   * A statement that returns one row for each row it ends or deletes: those from `before`, at most `limit`. Times in
+   * milliseconds.
+   */
   statement(before: number, limit: number, now: number): Sql;
 }
 
@@ -38,7 +41,10 @@ function deletion(table: string, key: string, column: string, condition = sql`TR
       RETURNING 1 AS gone`;
 }
 
-/** Attempts that expired unfinished. One with an unspent code that can still be redeemed, or with a run in progress, stays open. */
+/**
+ * Attempts that expired unfinished. One with an unspent code that can still be redeemed, or with a run in progress,
+ * stays open.
+ */
 function abandonAttempts(before: number, limit: number, now: number): Sql {
   return sql`UPDATE attempts SET outcome = 'abandoned', finished_at = ${now},
       reason = COALESCE(reason, CASE WHEN state_hash IS NOT NULL THEN 'not_completed'
@@ -51,7 +57,10 @@ function abandonAttempts(before: number, limit: number, now: number): Sql {
     RETURNING 1 AS gone`;
 }
 
-/** Marks unused links as revoked on the day they become idle, so that webhooks report them then and not when the row is deleted. */
+/**
+ * Marks unused links as revoked on the day they become idle, so that webhooks report them then and not when the row is
+ * deleted.
+ */
 function revokeIdleLinks(before: number, limit: number, now: number): Sql {
   return sql`UPDATE grants SET revoked_at = ${now}, revoked_reason = 'idle'
     WHERE id IN (SELECT id FROM grants WHERE idle_expires_at <= ${before} AND revoked_at IS NULL AND skill_id IS NOT NULL
@@ -107,7 +116,8 @@ export function sweepStatement(sweep: Sweep, now: number, limit: number): Sql {
 }
 
 /**
- * One round: each sweep takes at most `limit` rows, all in one batch. Returns how many each took; those that took `limit` may have more.
+ * One round: each sweep takes at most `limit` rows, all in one batch. Returns how many each took; those that took
+ * `limit` may have more.
  */
 export async function sweep(
   db: D1Database,

@@ -1,4 +1,5 @@
-// Creating, changing and deleting skills with their Alexa clients: what operators do. Reading one for a request is in skills.ts.
+// Creating, changing and deleting skills with their Alexa clients: what operators do. Reading one for a request is in
+// skills.ts.
 import type { Keyring } from "../../crypto/keyring.ts";
 import { insertClientStatement, type NewClient } from "../clients/client-admin.ts";
 import { type AuditEntry, auditIfChanged } from "../maintenance/audit.ts";

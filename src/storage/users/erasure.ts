@@ -1,4 +1,5 @@
-// Erasing a person: their rows are deleted, and rows that are kept for statistics no longer say whose they were. One batch.
+// Erasing a person: their rows are deleted, and rows that are kept for statistics no longer say whose they were. One
+// batch.
 import { queueUnlinksOfGrants, SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
 import { endGrants } from "../grants/grants.ts";
 import { auditRow } from "../maintenance/audit.ts";
@@ -24,9 +25,9 @@ export interface ErasureReport {
 }
 
 /**
- * Erases a user and everything that says who they were; undefined when there is no such user. Their link attempts that are still running
- * will fail. Enablements made through Amazon's API go to the queue of the scheduled work, unless somebody else's link shares the Alexa
- * account. Running it again finds nothing to erase.
+ * Erases a user and everything that says who they were; undefined when there is no such user. Their link attempts that
+ * are still running will fail. Enablements made through Amazon's API go to the queue of the scheduled work, unless
+ * somebody else's link shares the Alexa account. Running it again finds nothing to erase.
  */
 export async function eraseUser(db: D1Database, userId: string, now: number): Promise<ErasureReport | undefined> {
   const grants = sql`SELECT id FROM grants WHERE user_id = ${userId}`;

@@ -22,8 +22,8 @@ export interface Refusal {
 }
 
 /**
- * Counts a try as failed beforehand, if it may be made now, and reads the account. One batch, the same for accounts that exist and
- * accounts that do not.
+ * Counts a try as failed beforehand, if it may be made now, and reads the account. One batch, the same for accounts
+ * that exist and accounts that do not.
  */
 export async function admitPasswordTry(
   db: D1Database,
@@ -68,8 +68,8 @@ function recordSignIn({ session, browserHash, attempt, at }: SignIn): Sql[] {
 }
 
 /**
- * Records a sign-in with a password: the charged counters are refunded, and `rehashed` replaces the hash that was checked unless somebody
- * else has replaced it. One batch.
+ * Records a sign-in with a password: the charged counters are refunded, and `rehashed` replaces the hash that was
+ * checked unless somebody else has replaced it. One batch.
  */
 export async function recordPasswordSignIn(
   db: D1Database,

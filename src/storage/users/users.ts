@@ -25,7 +25,9 @@ export function readUser(db: D1Database, id: string): Promise<User | null> {
   return readFirst<User>(db, sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${id}`);
 }
 
-/** Users with this address (normalised), the oldest first, at most 100: providers may give several people the same one. */
+/**
+ * Users with this address (normalised), the oldest first, at most 100: providers may give several people the same one.
+ */
 export function readUsersByEmail(db: D1Database, email: string): Promise<User[]> {
   return readAll<User>(
     db,
@@ -52,8 +54,8 @@ export interface NewUser {
 }
 
 /**
- * Creates a user with one identity, unless the identity exists; the identity's user, new or not. Of two calls at once one wins. Undefined
- * when the identity's user was deleted at this moment. One batch.
+ * Creates a user with one identity, unless the identity exists; the identity's user, new or not. Of two calls at once
+ * one wins. Undefined when the identity's user was deleted at this moment. One batch.
  */
 export async function createUser(
   db: D1Database,
@@ -100,8 +102,9 @@ export interface VerifiedPassword {
 }
 
 /**
- * Replaces the password hash and ends every session. The user, with the new epoch; undefined when there is no such identity, or when
- * `verified` does not hold any more: nothing was changed then. One batch; running it again ends the sessions again.
+ * Replaces the password hash and ends every session. The user, with the new epoch; undefined when there is no such
+ * identity, or when `verified` does not hold any more: nothing was changed then. One batch; running it again ends the
+ * sessions again.
  */
 export async function replacePassword(
   db: D1Database,
@@ -141,7 +144,10 @@ export interface UserChange {
   readonly moved: MovedIdentity | undefined;
 }
 
-/** Changes name and address, and the subject of the password identity. Undefined: the new subject is taken, or the user is gone. One batch. */
+/**
+ * Changes name and address, and the subject of the password identity. Undefined: the new subject is taken, or the user
+ * is gone. One batch.
+ */
 export async function updateUser(
   db: D1Database,
   userId: string,

@@ -1,4 +1,5 @@
-// The Worker as deploy builds it, on loopback HTTP, with the clients that other people's libraries play, and one customer.
+// The Worker as deploy builds it, on loopback HTTP, with the clients that other people's libraries play, and one
+// customer.
 
 import { expect } from "vitest";
 import { createTestHarness } from "wrangler";
@@ -10,7 +11,9 @@ const SKILL_ID = "amzn1.ask.skill.0000-clients";
 
 export const SCOPE = "profile devices:control";
 
-/** Confidential, as a company that moves over from another server would bring it: form-encoding changes its secret (A1). */
+/**
+ * Confidential, as a company that moves over from another server would bring it: form-encoding changes its secret (A1).
+ */
 export const ALEXA = { id: "alexa-test", secret: "obviously/fake+secret=of%20the:client" };
 /** Public: the company's app. */
 export const APP = { id: "test-app", scope: "links" };
@@ -23,7 +26,10 @@ export const REDIRECT_URI = "http://127.0.0.1:9/callback";
 export interface Issuer {
   /** `http://localhost:<port>`, without trailing slash. */
   readonly origin: string;
-  /** What a customer does who opens this address for the first time: signs in, approves. Gives the address the browser is sent to. */
+  /**
+   * What a customer does who opens this address for the first time: signs in, approves. Gives the address the browser
+   * is sent to.
+   */
   approve(authorizationUrl: URL | string): Promise<URL>;
   /** The same customer, who does not want to. */
   deny(authorizationUrl: URL | string): Promise<URL>;
@@ -31,7 +37,9 @@ export interface Issuer {
   close(): Promise<void>;
 }
 
-/** Starts the service and registers the clients through the admin API; `redirectUri` for those that listen themselves. */
+/**
+ * Starts the service and registers the clients through the admin API; `redirectUri` for those that listen themselves.
+ */
 export async function startIssuer(redirectUri = REDIRECT_URI): Promise<Issuer> {
   const harness = createTestHarness({
     workers: [

@@ -8,7 +8,10 @@ import { ALEXA, APP, type Issuer, REDIRECT_URI, SCOPE, startIssuer } from "./iss
 
 const SCRIPT = fileURLToPath(new URL("requests_oauthlib_client.py", import.meta.url));
 
-/** A Python that has the library. Debian puts it beside the system's own interpreter, which need not be the first in PATH. */
+/**
+ * A Python that has the library. Debian puts it beside the system's own interpreter, which need not be the first in
+ * PATH.
+ */
 const python = ["python3", "/usr/bin/python3"].find(
   (command) => spawnSync(command, ["-c", "import requests_oauthlib"], { stdio: "ignore" }).status === 0,
 );
