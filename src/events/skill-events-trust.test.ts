@@ -1,4 +1,4 @@
-// POST /alexa/events: what is not believed, and that it changes nothing.
+// POST /alexa/events: requests that are refused, and that they change nothing.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CERTIFICATE_URL, chainKeys, chainPem, sign } from "../../test/support/alexa-signer.ts";
@@ -16,7 +16,7 @@ import {
   seedUser,
 } from "../../test/support/seeds.ts";
 import { type Service, START } from "../../test/support/service.ts";
-import { eventBody, link, post, startWithAlexa, deliver } from "../../test/support/skill-events.ts";
+import { deliver, eventBody, link, post, startWithAlexa } from "../../test/support/skill-events.ts";
 
 const HOUR_MS = 3600_000;
 
@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-async function alive(tokens: { refresh_token: string }): Promise<boolean> {
+async function stillRefreshes(tokens: { refresh_token: string }): Promise<boolean> {
   const response = await service.request("/token", refresh(tokens.refresh_token));
   await response.text();
   return response.status === 200;
@@ -46,19 +46,19 @@ async function reasonOf(response: Response): Promise<string> {
   return body.reason;
 }
 
-describe("S4: what is not believed changes nothing", () => {
+describe("S4: a refused event changes nothing", () => {
   async function refused(send: (body: string) => Promise<Response>, seed: object = {}): Promise<string> {
     const { tokens } = await link(service);
     const body = eventBody({ accessToken: tokens.access_token, at: service.clock.now, ...seed });
     const reason = await reasonOf(await send(body));
-    expect(await alive(tokens)).toBe(true);
+    expect(await stillRefreshes(tokens)).toBe(true);
     expect(await eventRows()).toBe(0);
     return reason;
   }
 
   it.each([
     ["no signature", { "signature-256": "" }, "signature_wrong"],
-    ["a signature that is no base64", { "signature-256": "%%%%" }, "signature_wrong"],
+    ["a signature that is not base64", { "signature-256": "%%%%" }, "signature_wrong"],
     ["a signature of another length", { "signature-256": btoa("short") }, "signature_wrong"],
     ["a signature made of zeros", { "signature-256": btoa("\0".repeat(256)) }, "signature_wrong"],
     ["no certificate URL", { signaturecertchainurl: "" }, "certificate_url_refused"],
@@ -77,7 +77,7 @@ describe("S4: what is not believed changes nothing", () => {
     expect(fetched.filter((url) => url !== CERTIFICATE_URL)).toEqual([]);
   });
 
-  it("a signature with another key", async () => {
+  it("a signature by another key", async () => {
     const { other } = await chainKeys();
     const reason = await refused(async (body) =>
       post(service, body, { "signature-256": await sign(body, other.privateKey) }),
@@ -85,12 +85,12 @@ describe("S4: what is not believed changes nothing", () => {
     expect(reason).toBe("signature_wrong");
   });
 
-  it("a body altered after it was signed, by one blank", async () => {
+  it("a body with one space added after it was signed", async () => {
     const reason = await refused(async (body) => post(service, `${body} `, { "signature-256": await sign(body) }));
     expect(reason).toBe("signature_wrong");
   });
 
-  it("the old SHA-1 header alone", async () => {
+  it("only the old SHA-1 header", async () => {
     const reason = await refused(async (body) =>
       post(service, body, { "signature-256": "", signature: await sign(body) }),
     );
@@ -123,7 +123,7 @@ describe("S4: what is not believed changes nothing", () => {
     expect(fetched).not.toContain(target);
   });
 
-  it("a certificate that is not there", async () => {
+  it("a certificate that cannot be downloaded", async () => {
     files.set(CERTIFICATE_URL, () => new Response("<Error/>", { status: 403 }));
     expect(await refused((body) => post(service, body))).toBe("certificate_not_found");
   });
@@ -134,12 +134,12 @@ describe("S4: what is not believed changes nothing", () => {
   });
 
   it.each([
-    ["no JSON", "{"],
+    ["invalid JSON", "{"],
     ["an empty body", ""],
-    ["no object", "[]"],
+    ["an array", "[]"],
     ["no application", JSON.stringify({ context: { System: {} }, request: { type: "x", requestId: "r" } })],
     ["no request", JSON.stringify({ context: { System: { application: { applicationId: SKILL_ID } } } })],
-    ["no UTF-8", "\u00ff"],
+    ["invalid UTF-8", "\u00ff"],
   ])("%s, though signed", async (_, body) => {
     const response = await post(service, body);
     expect(await reasonOf(response)).toBe("body_malformed");
@@ -158,7 +158,7 @@ describe("S4: what is not believed changes nothing", () => {
   });
 });
 
-describe("U2: a Lambda, whose events come unsigned, forwards them as service client", () => {
+describe("U2: a Lambda forwards its unsigned events as a service client", () => {
   const forward = (authorization: string, seed: object = {}) =>
     service.request("/alexa/events", {
       method: "POST",
@@ -166,15 +166,15 @@ describe("U2: a Lambda, whose events come unsigned, forwards them as service cli
       body: eventBody({ at: service.clock.now, ...seed }),
     });
 
-  it("and is believed about its own skills", async () => {
+  it("is accepted for its own skills", async () => {
     await seedAppAndService();
     const { tokens } = await link(service);
     expect((await forward(SERVICE_BASIC, { accessToken: tokens.access_token })).status).toBe(200);
-    expect(await alive(tokens)).toBe(false);
+    expect(await stillRefreshes(tokens)).toBe(false);
     expect(fetched).toEqual([]);
   });
 
-  it("not about others', not when it is late, not with a wrong secret, and no signature is forgiven", async () => {
+  it("is refused for other skills, when late, with wrong credentials, and with a wrong signature", async () => {
     await seedAppAndService(["amzn1.ask.skill.0001-other"]);
     const { tokens } = await link(service);
     const seed = { accessToken: tokens.access_token };
@@ -187,14 +187,14 @@ describe("U2: a Lambda, whose events come unsigned, forwards them as service cli
     }
     const forged = { authorization: SERVICE_BASIC, "signature-256": btoa("\0".repeat(256)) };
     expect(await reasonOf(await post(service, eventBody(seed), forged))).toBe("signature_wrong");
-    expect(await alive(tokens)).toBe(true);
+    expect(await stillRefreshes(tokens)).toBe(true);
   });
 });
 
 describe("S4: time window", () => {
   const tooFar = "timestamp_outside_window";
   it.each(["SkillEnabled", "SkillDisabled", "SkillAccountLinked", "SkillPermissionAccepted", "SkillPermissionChanged"])(
-    "%s may be an hour off, either way, and no second more",
+    "%s may be at most an hour off, either way",
     async (name) => {
       expect((await deliver(service, { name, at: START - HOUR_MS })).status).toBe(200);
       expect((await deliver(service, { name, at: START + HOUR_MS })).status).toBe(200);
@@ -203,7 +203,7 @@ describe("S4: time window", () => {
     },
   );
 
-  it("everything else may be 150 seconds off", async () => {
+  it("all other requests may be at most 150 seconds off", async () => {
     for (const type of ["LaunchRequest", "AlexaSkillEvent.ProactiveSubscriptionChanged"]) {
       expect((await deliver(service, { type, at: START - 150_000 })).status).toBe(200);
       expect((await deliver(service, { type, at: START + 150_000 })).status).toBe(200);
@@ -212,30 +212,30 @@ describe("S4: time window", () => {
     }
   });
 
-  it("a name that only begins like an event's gets no hour", async () => {
+  it("a name that only starts like that of an event may not be an hour off", async () => {
     expect(await reasonOf(await deliver(service, { name: "SkillDisabledX", at: START - 200_000 }))).toBe(tooFar);
     expect(await reasonOf(await deliver(service, { type: "SkillDisabled.X", at: START - 200_000 }))).toBe(tooFar);
   });
 });
 
-describe("certificates are remembered", () => {
-  it("one fetch serves many events, and another chain at the same URL is looked at after a minute", async () => {
+describe("certificates are cached", () => {
+  it("one fetch serves many events, and a new chain at the same URL is fetched after a minute", async () => {
     for (let count = 0; count < 5; count++) expect((await deliver(service)).status).toBe(200);
     expect(fetched).toEqual([CERTIFICATE_URL]);
     const { other } = await chainKeys();
     const renewed = await chainPem({ leaf: { keys: other } });
     files.set(CERTIFICATE_URL, () => new Response(renewed));
-    const signedAnew = async () => {
+    const signedWithNewKey = async () => {
       const body = eventBody({ at: service.clock.now });
       return post(service, body, { "signature-256": await sign(body, other.privateKey) });
     };
-    expect((await signedAnew()).status).toBe(400);
+    expect((await signedWithNewKey()).status).toBe(400);
     service.clock.advance(60_000);
-    expect((await signedAnew()).status).toBe(200);
+    expect((await signedWithNewKey()).status).toBe(200);
     expect(fetched).toHaveLength(2);
   });
 
-  it("S4: a remembered certificate is refused from the moment at which it ends, and before it begins", async () => {
+  it("S4: a cached certificate is refused after its expiry and before its start", async () => {
     const dates = { notBefore: new Date(START - HOUR_MS), notAfter: new Date(START + HOUR_MS) };
     const pem = await chainPem({ leaf: { dates } });
     files.set(CERTIFICATE_URL, () => new Response(pem));
@@ -246,7 +246,7 @@ describe("certificates are remembered", () => {
     expect(await reasonOf(await deliver(service))).toBe("certificate_outside_validity");
   });
 
-  it("forged signatures make us fetch once a minute at most", async () => {
+  it("forged signatures do not cause more than one fetch a minute", async () => {
     await deliver(service);
     for (let count = 0; count < 10; count++) {
       await deliver(service, {}).then((response) => expect(response.status).toBe(200));
