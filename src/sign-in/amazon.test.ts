@@ -45,7 +45,7 @@ describe("the sign-in page", () => {
     }
   });
 
-  it("P6: says which account to use", async () => {
+  it("P6: the page names the account to use", async () => {
     service = startService(AMAZON);
     expect((await visit(service).get("/sign-in")).html).toContain("Acme uses your Amazon account to sign you in.");
   });
@@ -85,7 +85,7 @@ describe("the sign-in page", () => {
 });
 
 describe("Login with Amazon", () => {
-  it("signs in the person that Amazon names, and keeps none of Amazon's tokens", async () => {
+  it("signs in the person that Amazon identifies, and stores none of Amazon's tokens", async () => {
     const ada = visit(service);
     const away = await leave(ada, "amazon");
     expect(away.origin + away.pathname).toBe("https://www.amazon.com/ap/oa");
@@ -104,14 +104,14 @@ describe("Login with Amazon", () => {
     expect(await count("amazon_tokens")).toBe(0);
   });
 
-  it("S5: never joins an account by its e-mail address", async () => {
+  it("S5: an equal email address does not join two accounts", async () => {
     await addUser(service);
     const visitor = visit(service);
     await comeBack(visitor, await leave(visitor, "amazon"), {}, "amazon");
     expect(await count("users")).toBe(2);
   });
 
-  it("S3: the callback works once, and only in the browser that started", async () => {
+  it("S3: the callback works once, and only in the browser that started the sign-in", async () => {
     const ada = visit(service);
     const away = await leave(ada, "amazon");
     expect((await comeBack(visit(service), away, {}, "amazon")).status).toBe(403);
@@ -131,9 +131,9 @@ describe("Login with Amazon", () => {
     ["is down at the token endpoint", "auth/o2/token", () => new Response(null, { status: 503 }), 503],
     ["is down at the profile", "user/profile", () => new Response(null, { status: 500 }), 503],
     ["refuses the profile", "user/profile", () => Response.json({ error: "insufficient_scope" }, { status: 403 }), 401],
-    ["names nobody", "user/profile", () => Response.json({ email: EMAIL }), 401],
-    ["names nobody, emptily", "user/profile", () => Response.json({ user_id: "" }), 401],
-  ])("when Amazon %s, nobody is signed in", async (_, path, respond, status) => {
+    ["returns no user id", "user/profile", () => Response.json({ email: EMAIL }), 401],
+    ["returns an empty user id", "user/profile", () => Response.json({ user_id: "" }), 401],
+  ])("when Amazon %s, the visitor is not signed in", async (_, path, respond, status) => {
     providers.endpoints[`api.amazon.com/${path}`] = respond;
     const ada = visit(service);
     const back = await comeBack(ada, await leave(ada, "amazon"), {}, "amazon");
@@ -142,7 +142,7 @@ describe("Login with Amazon", () => {
     expect(await count("users")).toBe(0);
   });
 
-  it("S2: an attempt of one method is refused at the other's callback", async () => {
+  it("S2: the callback of another sign-in method refuses the attempt", async () => {
     service = startService({ ...OIDC, ...AMAZON, SIGN_IN_METHODS: "oidc,amazon" });
     const ada = visit(service);
     const away = await leave(ada, "amazon");

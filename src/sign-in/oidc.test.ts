@@ -35,7 +35,7 @@ afterEach(() => {
 });
 
 describe("the company's identity provider", () => {
-  it("signs in the person it names, with state, nonce and PKCE, and continues where the visitor wanted", async () => {
+  it("signs in with state, nonce and PKCE, and continues to the requested page", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     expect(away.origin + away.pathname).toBe(`${PROVIDER}/authorize`);
@@ -68,7 +68,7 @@ describe("the company's identity provider", () => {
     expect(away.searchParams.get("code_challenge")).toBe(challenge);
   });
 
-  it("sends the secret in the body where the provider requires that", async () => {
+  it("sends the secret in the body when the provider requires it", async () => {
     providers.endpoints[DISCOVERY] = () =>
       Response.json({ ...metadata(), token_endpoint_auth_methods_supported: ["client_secret_post"] });
     expect((await signInThere(providers, visit(service))).status).toBe(303);
@@ -77,7 +77,7 @@ describe("the company's identity provider", () => {
     expect(sent?.request.headers.has("authorization")).toBe(false);
   });
 
-  it("finds the same user again, under a new name", async () => {
+  it("finds the same user again after a change of name", async () => {
     await signInThere(providers, visit(service), { name: "Ada" });
     const again = visit(service);
     await signInThere(providers, again, { name: "Ada Lovelace", email: EMAIL });
@@ -85,7 +85,7 @@ describe("the company's identity provider", () => {
     expect((await again.get("/account")).html).toContain("Ada Lovelace");
   });
 
-  it("S5: never joins an account by its e-mail address", async () => {
+  it("S5: an equal email address does not join two accounts", async () => {
     const passwordUser = await addUser(service);
     await signInThere(providers, visit(service), { sub: "somebody", email: EMAIL, email_verified: true });
     const { results } = await env.DB.prepare("SELECT user_id FROM identities WHERE method = 'oidc'").all<{
@@ -102,7 +102,7 @@ describe("the company's identity provider", () => {
     expect((await ada.get("/account")).html).not.toContain(EMAIL);
   });
 
-  it("reads the address from userinfo when the id token has none, for the same person only", async () => {
+  it("reads the email address from userinfo when the id token has none, for the same subject only", async () => {
     providers.endpoints[DISCOVERY] = () => Response.json({ ...metadata(), userinfo_endpoint: `${PROVIDER}/userinfo` });
     for (const [sub, shown] of [
       ["ada", true],
@@ -139,7 +139,7 @@ describe("the company's identity provider", () => {
     expect(all.filter((page) => page.status === 303).length).toBe(1);
   });
 
-  it("S3: another browser and a browser without cookie are refused; the right browser still signs in", async () => {
+  it("S3: another browser and a browser without cookies are refused, and the right browser still signs in", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
@@ -152,13 +152,13 @@ describe("the company's identity provider", () => {
   });
 
   it.each([
-    ["nothing", ""],
+    ["no parameters", ""],
     ["no state", "?code=x"],
     ["a made-up state", `?code=x&state=${"A".repeat(43)}`],
     ["a state with markup", "?code=x&state=%3Cscript%3E"],
     ["two states", "?code=x&state=a&state=b"],
     ["a huge state", `?code=x&state=${"A".repeat(9000)}`],
-    ["controls", "?code=%00%0d%0a&state=%00"],
+    ["control characters", "?code=%00%0d%0a&state=%00"],
   ])("S3: a callback with %s is a 403 page", async (_, query) => {
     const page = await visit(service).get(`/sign-in/oidc/callback${query}`);
     expect(page.status).toBe(403);
@@ -166,7 +166,7 @@ describe("the company's identity provider", () => {
     expect(providers.asked).toEqual([]);
   });
 
-  it("an hour later it says that it took too long", async () => {
+  it("after an hour the page says that signing in took too long", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     service.clock.advance(60 * 60 * 1000);
@@ -180,9 +180,9 @@ describe("the company's identity provider", () => {
     ["no nonce", (nonce) => providers.idToken(nonce, { nonce: undefined as unknown as string })],
     ["another audience", (nonce) => providers.idToken(nonce, { aud: "somebody-else" })],
     ["another issuer", (nonce) => providers.idToken(nonce, { iss: "https://evil.test" })],
-    ["an end in the past", (nonce) => providers.idToken(nonce, { exp: seconds() - 61 })],
+    ["an expiry in the past", (nonce) => providers.idToken(nonce, { exp: seconds() - 61 })],
     ["an issue time in the future", (nonce) => providers.idToken(nonce, { iat: seconds() + 61 })],
-    ["no end", (nonce) => providers.idToken(nonce, { exp: undefined as unknown as number })],
+    ["no expiry", (nonce) => providers.idToken(nonce, { exp: undefined as unknown as number })],
     ["no issue time", (nonce) => providers.idToken(nonce, { iat: undefined as unknown as number })],
     ["no subject", (nonce) => providers.idToken(nonce, { sub: undefined as unknown as string })],
     ["an empty subject", (nonce) => providers.idToken(nonce, { sub: "" })],
@@ -192,7 +192,7 @@ describe("the company's identity provider", () => {
       (nonce) => providers.idToken(nonce, { aud: [OIDC.OIDC_CLIENT_ID, "other"] }),
     ],
     ["another authorized party", (nonce) => providers.idToken(nonce, { azp: "other" })],
-    ["a foreign key under the same id", async (nonce) => providers.idToken(nonce, {}, await makeKey("one"))],
+    ["another key with the same id", async (nonce) => providers.idToken(nonce, {}, await makeKey("one"))],
     ["an unknown key", async (nonce) => providers.idToken(nonce, {}, await makeKey("unknown"))],
     [
       "a changed payload",
@@ -241,8 +241,8 @@ describe("the company's identity provider", () => {
         return new SignJWT(claims).setProtectedHeader({ alg: "HS256", kid: "one" }).sign(secret);
       },
     ],
-    ["no form of a token", async () => "not.a.jwt"],
-    ["nothing in it", async () => ""],
+    ["a malformed token", async () => "not.a.jwt"],
+    ["an empty token", async () => ""],
   ];
   it.each(wrongTokens)("refuses an id token with %s", async (_, make) => {
     const ada = visit(service);
@@ -264,7 +264,7 @@ describe("the company's identity provider", () => {
     expect(ada.cookies.has("__Host-session")).toBe(false);
   });
 
-  it("allows a minute between the clocks", async () => {
+  it("allows a clock difference of one minute", async () => {
     expect((await signInThere(providers, visit(service), { iat: seconds() + 50 })).status).toBe(303);
     expect((await signInThere(providers, visit(service), { exp: seconds() - 50 })).status).toBe(303);
   });
@@ -281,7 +281,7 @@ describe("the company's identity provider", () => {
   });
 
   it.each([
-    ["another's", { iss: "https://evil.test" }],
+    ["another issuer", { iss: "https://evil.test" }],
     ["empty", { iss: "" }],
   ])("RFC9207-2.4: refuses a response whose issuer is %s", async (_, change) => {
     const ada = visit(service);
@@ -291,7 +291,7 @@ describe("the company's identity provider", () => {
     expect(providers.asked.some((one) => one.path === "id.example.com/token")).toBe(false);
   });
 
-  it("RFC9207-2.4: requires the issuer where the provider announces it", async () => {
+  it("RFC9207-2.4: requires the issuer when the provider's metadata announces it", async () => {
     providers.endpoints[DISCOVERY] = () =>
       Response.json({ ...metadata(), authorization_response_iss_parameter_supported: true });
     const ada = visit(service);
@@ -301,7 +301,7 @@ describe("the company's identity provider", () => {
     expect((await comeBack(ada, away, { iss: PROVIDER })).status).toBe(303);
   });
 
-  it("a customer who cancels there sees the sign-in page and can try again", async () => {
+  it("a customer who cancels at the provider can try again", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     const back = await comeBack(ada, away, { error: "access_denied", error_description: "Call 0900-EVIL" });
@@ -312,7 +312,7 @@ describe("the company's identity provider", () => {
     expect(again.headers.get("location")).toMatch(/^https:\/\/id\.example\.com\/authorize/);
   });
 
-  it("another error of the provider is shown in our words", async () => {
+  it("another error of the provider is shown in our own text", async () => {
     const ada = visit(service);
     const away = await leave(ada);
     const back = await comeBack(ada, away, { error: "<b>server_error</b>", error_description: "Call 0900-EVIL" });
@@ -321,7 +321,7 @@ describe("the company's identity provider", () => {
     expect(back.html).not.toMatch(/EVIL|server_error/);
   });
 
-  it("after signing out, the provider must ask for the person again", async () => {
+  it("after signing out, the provider must ask for the login again", async () => {
     const ada = visit(service);
     await signInThere(providers, ada);
     expect((await leave(ada)).searchParams.has("prompt")).toBe(false);
@@ -340,7 +340,7 @@ describe("the company's identity provider", () => {
     expect(ada.cookies.get("__Host-session")).not.toBe(first);
   });
 
-  it("P2: pages before the button change nothing in storage and call nobody", async () => {
+  it("P2: rendering the sign-in page makes no storage call and no request to the provider", async () => {
     const ada = visit(service);
     await ada.get("/sign-in");
     await ada.get("/account");

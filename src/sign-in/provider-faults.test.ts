@@ -30,17 +30,17 @@ afterEach(() => {
 
 describe("a provider that is down, slow or broken", () => {
   const faults: [string, () => Response | Promise<Response>][] = [
-    ["answers 503", () => new Response("<h1>down</h1>", { status: 503 })],
-    ["answers 429", () => new Response(null, { status: 429 })],
+    ["returns 503", () => new Response("<h1>down</h1>", { status: 503 })],
+    ["returns 429", () => new Response(null, { status: 429 })],
     ["cannot be reached", () => Promise.reject(new TypeError("connection refused"))],
     ["redirects", () => Response.redirect("https://evil.test/", 302)],
     [
-      "never ends its answer",
+      "never completes its response",
       () => new Response(new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(65_536)) })),
     ],
   ];
 
-  it.each(faults)("F2: when discovery %s, the page says so, and its form still works later", async (_, fault) => {
+  it.each(faults)("F2: when discovery %s, the page shows an error, and its form works later", async (_, fault) => {
     const ada = visit(service);
     const page = await ada.get("/sign-in?continue_to=/account");
     const good = providers.endpoints[DISCOVERY];
@@ -70,12 +70,12 @@ describe("a provider that is down, slow or broken", () => {
 
   it.each<[string, () => Response]>([
     ["an error", () => Response.json({ error: "invalid_grant" }, { status: 400 })],
-    ["our secret refused", () => Response.json({ error: "invalid_client" }, { status: 401 })],
+    ["invalid_client", () => Response.json({ error: "invalid_client" }, { status: 401 })],
     ["no id token", () => Response.json({ access_token: "x" })],
-    ["an id token that is no text", () => Response.json({ id_token: { a: 1 } })],
+    ["an id token that is not text", () => Response.json({ id_token: { a: 1 } })],
     ["HTML", () => new Response("<h1>Welcome</h1>", { headers: { "content-type": "text/html" } })],
-    ["nothing", () => new Response(null)],
-    ["a list", () => Response.json([])],
+    ["an empty body", () => new Response(null)],
+    ["an array", () => Response.json([])],
   ])("when the token endpoint responds with %s, the customer can try again", async (_, respond) => {
     const ada = visit(service);
     const away = await leave(ada);
@@ -88,10 +88,10 @@ describe("a provider that is down, slow or broken", () => {
   it.each<[string, Record<string, unknown>]>([
     ["another issuer", { issuer: "https://evil.test" }],
     ["no token endpoint", { token_endpoint: undefined }],
-    ["an authorization endpoint that is a script", { authorization_endpoint: "javascript:alert(1)" }],
+    ["a script URL as authorization endpoint", { authorization_endpoint: "javascript:alert(1)" }],
     ["a token endpoint without https", { token_endpoint: "http://id.example.com/token" }],
-    ["keys without https", { jwks_uri: "http://id.example.com/keys" }],
-    ["no address of keys", { jwks_uri: undefined }],
+    ["a key set URL without https", { jwks_uri: "http://id.example.com/keys" }],
+    ["no key set URL", { jwks_uri: undefined }],
   ])("metadata with %s is not used", async (_, change) => {
     providers.endpoints[DISCOVERY] = () => Response.json({ ...metadata(), ...change });
     const ada = visit(service);

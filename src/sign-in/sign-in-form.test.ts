@@ -1,4 +1,4 @@
-// What may be sent to POST /sign-in: missing, repeated, oversized, malformed and hostile values of every field.
+// Missing, repeated, oversized, malformed and hostile values of every field of POST /sign-in.
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD } from "../../test/support/users.ts";
@@ -37,7 +37,7 @@ describe("the form", () => {
     expect(response.status).toBe(403);
   });
 
-  it("S3: a token of another form is refused", async () => {
+  it("S3: the token of another form is refused", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     const signOut = (await ada.get("/account")).hidden("/sign-out");
@@ -45,7 +45,7 @@ describe("the form", () => {
     expect(response.status).toBe(403);
   });
 
-  it("an hour later the page says that the form is too old", async () => {
+  it("after an hour the page says that the form was open for too long", async () => {
     const ada = visit(service);
     const page = await ada.get("/sign-in");
     service.clock.advance(60 * 60 * 1000);
@@ -58,7 +58,7 @@ describe("the form", () => {
     ["e-mail left out", { password: PASSWORD }],
     ["password left out", { email: EMAIL }],
     ["both empty", { email: "", password: "" }],
-  ])("%s: asks for both", async (_, given: Record<string, string>) => {
+  ])("%s: the page asks for both fields", async (_, given: Record<string, string>) => {
     const ada = visit(service);
     const page = await ada.get("/sign-in");
     const response = await ada.post("/sign-in", { ...page.hidden("/sign-in"), ...given });
@@ -119,14 +119,14 @@ describe("the form", () => {
     ["10,000 characters", `${"a".repeat(10_000)}@example.com`],
     ["half a surrogate pair", "\ud800@example.com"],
     ["SQL", "' OR 1=1 --"],
-  ])("an e-mail address with %s is a wrong one, and harmless on the page", async (_, email) => {
+  ])("an email address with %s is refused like a wrong one and is escaped on the page", async (_, email) => {
     const response = await visit(service).signIn(email, PASSWORD);
     expect(response.status).toBe(401);
     expect(response.html).not.toContain("<script>");
     expect(response.html.length).toBeLessThan(20_000);
   });
 
-  it("a password of more than 1,024 bytes is a wrong one", async () => {
+  it("a password of more than 1,024 bytes is refused like a wrong one", async () => {
     const response = await visit(service).signIn(EMAIL, PASSWORD + "x".repeat(10_000));
     expect(response.status).toBe(401);
   });
@@ -146,14 +146,14 @@ describe("the form", () => {
     "account",
     "",
     `/${"a".repeat(21_000)}`,
-  ])("S7: continue_to %j leads to the account page instead", async (continueTo) => {
+  ])("S7: continue_to %j is replaced by the account page", async (continueTo) => {
     const ada = visit(service);
     const response = await ada.signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(continueTo)}`);
     expect(response.status).toBe(303);
     expect(response.headers.get("location")).toBe("/account");
   });
 
-  it("B1: a long path with a query comes back unchanged", async () => {
+  it("B1: a long path with a query is kept unchanged", async () => {
     const path = `/authorize?client_id=x&state=${"%2F~+%3D".repeat(1000)}&redirect_uri=https%3A%2F%2Fa.example`;
     const response = await visit(service).signIn(EMAIL, PASSWORD, `/sign-in?continue_to=${encodeURIComponent(path)}`);
     expect(response.headers.get("location")).toBe(path);

@@ -1,4 +1,4 @@
-// Guessing passwords: slowed for strangers, in parallel too, and the owner cannot be locked out.
+// Throttling of password guesses, also in parallel ones. The owner of an account cannot be locked out.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../test/support/service.ts";
@@ -33,7 +33,7 @@ async function distributedAttack(times = 40): Promise<number[]> {
 }
 
 describe("one account from one network", () => {
-  it("F3: is slowed within 40 tries, with Retry-After, though the rate-limit binding always allows it", async () => {
+  it("F3: is throttled within 40 tries, with Retry-After, even if the rate-limit binding allows them", async () => {
     service.env.PAGE_LIMIT = { limit: async () => ({ success: true }) };
     const eve = visit(service, ELSEWHERE);
     const statuses = await guess(eve, 50);
@@ -46,7 +46,7 @@ describe("one account from one network", () => {
     expect(refused.html).toContain(`value="${EMAIL}"`);
   });
 
-  it("F3: the right password works when the time is over", async () => {
+  it("F3: the right password works after the delay", async () => {
     const eve = visit(service, ELSEWHERE);
     await guess(eve, 50);
     const refused = await eve.signIn(EMAIL, PASSWORD);
@@ -70,7 +70,7 @@ describe("one account from one network", () => {
     expect(await guess(eve, 5)).toEqual([401, 401, 401, 401, 401]);
   });
 
-  it("being refused does not prolong the wait", async () => {
+  it("a refused try does not prolong the delay", async () => {
     const eve = visit(service, ELSEWHERE);
     await guess(eve, 5);
     const first = Number((await eve.signIn(EMAIL, "x")).headers.get("retry-after"));
@@ -78,13 +78,13 @@ describe("one account from one network", () => {
     expect(Number((await eve.signIn(EMAIL, "x")).headers.get("retry-after"))).toBe(first);
   });
 
-  it("leaves others on the same address alone", async () => {
+  it("does not affect other accounts on the same network", async () => {
     await addUser(service, "grace@example.com");
     await guess(visit(service, HOME), 40);
     expect((await visit(service, HOME).signIn("grace@example.com", PASSWORD)).status).toBe(303);
   });
 
-  it("counts accounts that do not exist the same way", async () => {
+  it("counts tries for unknown accounts in the same way", async () => {
     const known = await guess(visit(service, ELSEWHERE), 8);
     const unknown = await guess(visit(service, ELSEWHERE), 8, "nobody@example.com");
     expect(unknown).toEqual(known);
@@ -96,7 +96,7 @@ describe("one account from one network", () => {
     expect((await eve.signIn(" ada@example.com", PASSWORD)).status).toBe(429);
   });
 
-  it("a right password costs nothing", async () => {
+  it("a right password is not counted", async () => {
     const ada = visit(service, HOME);
     for (let i = 0; i < 30; i++) expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
     for (let i = 0; i < 10; i++) expect((await visit(service, HOME).signIn(EMAIL, PASSWORD)).status).toBe(303);
@@ -120,7 +120,7 @@ describe("20 guesses at once", () => {
     expect((await eve.signIn(EMAIL, PASSWORD)).status).toBe(429);
   });
 
-  it("of different accounts do not disturb each other", async () => {
+  it("for different accounts do not affect each other", async () => {
     const eve = visit(service, ELSEWHERE);
     const page = await eve.get("/sign-in");
     const responses = await Promise.all(
@@ -135,12 +135,12 @@ describe("20 guesses at once", () => {
 });
 
 describe("an attack from many networks", () => {
-  it("is slowed as a whole", async () => {
+  it("is throttled as a whole", async () => {
     const statuses = await distributedAttack();
     expect(statuses.filter((status) => status === 429).length).toBeGreaterThan(20);
   });
 
-  it("F3: does not lock out a browser that the account knows", async () => {
+  it("F3: does not lock out a known browser of the account", async () => {
     const ada = visit(service, HOME);
     await ada.signIn(EMAIL, PASSWORD);
     await distributedAttack();
@@ -148,14 +148,14 @@ describe("an attack from many networks", () => {
     expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
   });
 
-  it("F3: does not lock out its known browser even from the attacker's own network", async () => {
+  it("F3: does not lock out a known browser on the attacker's network", async () => {
     const ada = visit(service, HOME);
     await ada.signIn(EMAIL, PASSWORD);
     await guess(visit(service, HOME), 40);
     expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
   });
 
-  it("F3: lets a new browser on a quiet network try, slowly", async () => {
+  it("F3: allows a new browser on another network a few tries", async () => {
     await distributedAttack();
     const newPhone = visit(service, HOME);
     expect(await guess(newPhone, 3)).toEqual([401, 401, 429]);
@@ -172,7 +172,7 @@ describe("an attack from many networks", () => {
 });
 
 describe("a known browser", () => {
-  it("has a limit of its own", async () => {
+  it("has its own limit", async () => {
     const ada = visit(service, HOME);
     await ada.signIn(EMAIL, PASSWORD);
     const statuses = await guess(ada, 8);
@@ -241,7 +241,7 @@ describe("the counters", () => {
     expect((await visit(service, HOME).signIn(EMAIL, PASSWORD)).status).toBe(303);
   });
 
-  it("T8: storage that does not answer is a 503 page with Retry-After, and nobody is signed in", async () => {
+  it("T8: a storage failure is a 503 page with Retry-After, and the visitor is not signed in", async () => {
     const ada = visit(service, HOME);
     service.meter.faults.push({ when: (trip) => trip.call === "batch", throws: "before" });
     const response = await ada.signIn(EMAIL, PASSWORD);
@@ -250,7 +250,7 @@ describe("the counters", () => {
     expect(ada.cookies.has("__Host-session")).toBe(false);
   });
 
-  it("hundreds of guesses from one network slow strangers on it", async () => {
+  it("hundreds of guesses from one network throttle unknown browsers on it", async () => {
     await env.DB.prepare("DELETE FROM throttles").run();
     await visit(service, ELSEWHERE).signIn("x@example.com", "wrong-password");
     await env.DB.prepare("UPDATE throttles SET failures = 300").run();

@@ -1,4 +1,4 @@
-// What pages share: readable colours for any brand, and languages by weight.
+// What pages share: readable colours for any brand, and the choice of language.
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -17,11 +17,11 @@ describe("colours", () => {
     expect(contrast("#777777", "#777777")).toBe(1);
   });
 
-  it("P6: text on a button of any brand colour can be read", () => {
+  it("P6: text on a button has enough contrast with any brand colour", () => {
     fc.assert(fc.property(color, (brand) => contrast(brand, textOn(brand)) >= 4.5));
   });
 
-  it("P6: links and edges of any brand colour can be seen, on light and on dark paper", () => {
+  it("P6: links and borders have enough contrast with any brand colour, on light and dark backgrounds", () => {
     fc.assert(
       fc.property(color, fc.constantFrom("#ffffff", "#1b1e24"), fc.constantFrom(3, 4.5), (brand, paper, ratio) => {
         return contrast(readableOn(paper, brand, ratio), paper) >= ratio;
@@ -29,7 +29,7 @@ describe("colours", () => {
     );
   });
 
-  it("keep a brand colour that is readable already", () => {
+  it("keep a brand colour that is already readable", () => {
     expect(readableOn("#ffffff", "#0b57d0", 4.5)).toBe("#0b57d0");
     expect(textOn("#0b57d0")).toBe("#ffffff");
     expect(textOn("#ffd400")).toBe("#000000");
@@ -49,7 +49,7 @@ describe("Accept-Language", () => {
     expect(wantedLanguages(header)).toEqual(wanted);
   });
 
-  it("never fails, whatever is sent", () => {
+  it("is read without an error, whatever the header contains", () => {
     fc.assert(fc.property(fc.string(), (header) => Array.isArray(wantedLanguages(header))));
   });
 });
@@ -165,7 +165,7 @@ describe("languages", () => {
 describe("brand", () => {
   const ASSETS = { BRAND_LOGO_URL: "https://cdn.example.com/logo.svg", PRIVACY_URL: "https://www.example.com/privacy" };
 
-  it("P6: shows name, logo and links of the company, and loads nothing from anywhere else", async () => {
+  it("P6: shows name, logo and links of the company, and allows images from its logo host only", async () => {
     const service = startService({ BRAND_NAME: "Acme & <Söhne>", ...ASSETS });
     const page = await visit(service).get("/sign-in");
     expect(page.html).toContain("Sign in to Acme &amp; &lt;Söhne&gt;");
@@ -179,7 +179,7 @@ describe("brand", () => {
     expect(hash).toBe(`'sha256-${btoa(String.fromCharCode(...new Uint8Array(digest)))}'`);
   });
 
-  it("without a name, shows the host of the address bar", async () => {
+  it("shows the host name when no brand name is set", async () => {
     const page = await visit(startService()).get("/sign-in");
     expect(page.html).toContain("Sign in to link.example.com");
   });
