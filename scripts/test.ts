@@ -1,4 +1,4 @@
-// `npm test`: the everyday tests. `npm run test:exhaustive`: the long ones. Further arguments go to Vitest.
+// `npm test`: the everyday tests. `npm run test:exhaustive`: the long ones. Other arguments are passed to Vitest.
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
@@ -19,8 +19,10 @@ const skipped = "No Chromium found (CHROMIUM_PATH, /usr/bin/chromium, …): the 
 if (!chromium) console.log(skipped);
 
 // One worker more than cores, because tests also wait. Each is a workerd process, so no more than four.
-const workers = `--maxWorkers=${Math.min(4, availableParallelism() + 1)}`;
-const { status } = spawnSync("vitest", ["run", workers, ...project, ...args], {
+const workers = args.some((arg) => arg.startsWith("--maxWorkers"))
+  ? []
+  : [`--maxWorkers=${Math.min(4, availableParallelism() + 1)}`];
+const { status } = spawnSync("vitest", ["run", ...workers, ...project, ...args], {
   stdio: "inherit",
   env: {
     ...process.env,

@@ -45,7 +45,11 @@ afterEach(() => {
 function slow(service: Service, ms: number): void {
   if (ms === 0) return;
   for (const share of [0.5, 1, 1.5]) {
-    service.meter.faults.push({ when: (_trip, index) => index % 3 === share * 2 - 1, delayMs: ms * share });
+    service.meter.faults.push({
+      when: (_trip, index) => index % 3 === share * 2 - 1,
+      delayMs: ms * share,
+      mayMiss: true,
+    });
   }
 }
 

@@ -84,7 +84,10 @@ const scheduledWork: WritePath = {
     const app = await appUser(world.sender, world.userId);
     // Alexa has linked, but nobody could be told.
     const { state, code } = await startAndApprove(world.amazon, app, "cut off");
-    world.service.meter.faults.push({ when: (trip) => trip.sql.includes("SET outcome = 'linked', grant_id"), throws: "before" });
+    world.service.meter.faults.push({
+      when: (trip) => trip.sql.includes("SET outcome = 'linked', grant_id"),
+      throws: "before",
+    });
     expect((await app.complete({ state, code })).status).toBe(503);
     world.service.meter.faults.length = 0;
     for (const held of world.amazon.linked.values()) world.tokens.add(held.refresh_token);

@@ -1,4 +1,4 @@
-// Bindings that count each trip, can delay it, can fail it before or after it took effect, and can die with it.
+// Bindings that count each round trip, can delay it, fail it before or after it took effect, or stop for good at it.
 
 export interface Trip {
   /** `OUT`: a request to another server, where a test counts them (`throughMeter`). */
@@ -14,9 +14,11 @@ export interface Trip {
 export interface Fault {
   readonly when: (trip: Trip, index: number) => boolean;
   readonly delayMs?: number;
-  /** `after` does the work first, then throws: the case where a write was committed and nobody knows. */
+  /** `after` does the work first, then throws: a write that was committed although its caller got an error. */
   readonly throws?: "before" | "after";
   readonly message?: string;
+  /** The test tries more round trips than there may be. Any other fault that never takes effect fails its test. */
+  readonly mayMiss?: boolean;
   times?: number;
 }
 
@@ -28,13 +30,13 @@ export interface Fault {
 export interface Death {
   readonly at: number;
   readonly how: "before" | "after" | "beside";
-  /** Called when it has died. */
+  /** Called when the isolate has stopped. */
   readonly onDeath: () => void;
   /** Set by the meter. */
   dead?: boolean;
-  /** Trips that still arrive after a death `beside`; the test ends it. */
+  /** Round trips still arrive after a death `beside`, until the test sets this to false. */
   stragglersArrive?: boolean;
-  /** How many trips began after it had died; set by the meter. */
+  /** How many round trips began after the isolate had stopped; set by the meter. */
   beside?: number;
 }
 
@@ -47,9 +49,26 @@ export interface Meter {
   clear(): void;
 }
 
+/** Faults that a test has configured and that have not taken effect yet. */
+const outstanding = new Set<Fault>();
+
+/** The faults of the test so far that never took effect, by their condition. Forgets them. */
+export function takeFaultsThatNeverFired(): string[] {
+  const conditions = [...outstanding].map(({ when }) => String(when));
+  outstanding.clear();
+  return conditions;
+}
+
+class Faults extends Array<Fault> {
+  override push(...faults: Fault[]): number {
+    for (const fault of faults) if (!fault.mayMiss) outstanding.add(fault);
+    return super.push(...faults);
+  }
+}
+
 export function createMeter(): Meter {
   const trips: Trip[] = [];
-  const faults: Fault[] = [];
+  const faults = new Faults();
   return {
     trips,
     faults,
@@ -70,7 +89,7 @@ function die(death: Death): Promise<never> {
   return NEVER;
 }
 
-/** One trip: counted, and met by the faults and the death that the test has prepared. */
+/** One round trip: counted, and subject to the faults and the death that the test has configured. */
 export async function trip<T>(meter: Meter, what: Trip, go: () => Promise<T>): Promise<T> {
   const { death } = meter;
   if (death?.dead) {
@@ -89,6 +108,7 @@ export async function trip<T>(meter: Meter, what: Trip, go: () => Promise<T>): P
     const result = await go();
     return death?.dead ? NEVER : result;
   }
+  outstanding.delete(fault);
   if (fault.times !== undefined) fault.times--;
   if (fault.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
   const failure = new Error(fault.message ?? "D1_ERROR: injected fault");

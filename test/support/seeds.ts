@@ -1,20 +1,33 @@
-// Rows that tests start from, written straight to D1, and the requests that clients make.
+// What tests start from, written straight to D1, and the requests that clients make.
 import { env } from "cloudflare:workers";
 import { toBase64Url, utf8 } from "../../src/crypto/encoding.ts";
 import { sha256 } from "../../src/crypto/hash.ts";
-import { START } from "./service.ts";
+import {
+  ALEXA_CLIENT,
+  ALEXA_REDIRECT_URIS,
+  ALEXA_SECRET,
+  APP_CLIENT,
+  APP_REDIRECT_URI,
+  SERVICE_CLIENT,
+  SERVICE_SECRET,
+  SKILL_ID,
+  START,
+  USER_ID,
+  VENDOR_ID,
+} from "./constants.ts";
+import { insert, type Tables } from "./rows.ts";
 
-export const SKILL_ID = "amzn1.ask.skill.0000-test";
-const VENDOR_ID = "M0TESTVENDOR00";
-export const ALEXA_REDIRECT_URIS = ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"].map(
-  (host) => `https://${host}/api/skill/link/${VENDOR_ID}`,
-);
-export const ALEXA_CLIENT = "alexa-test";
-export const ALEXA_SECRET = "obviously-fake-secret-of-the-test-client";
-export const APP_CLIENT = "test-app";
-export const APP_REDIRECT_URI = "https://app.example.com/oauth/callback";
-export const SERVICE_CLIENT = "test-service";
-export const SERVICE_SECRET = "obviously-fake-secret-of-the-test-service";
+export {
+  ALEXA_CLIENT,
+  ALEXA_REDIRECT_URIS,
+  ALEXA_SECRET,
+  APP_CLIENT,
+  APP_REDIRECT_URI,
+  SERVICE_CLIENT,
+  SERVICE_SECRET,
+  SKILL_ID,
+  USER_ID,
+};
 
 export interface ClientSeed {
   readonly id?: string;
@@ -29,79 +42,52 @@ export interface ClientSeed {
 
 /** A skill with its Alexa client. */
 export async function seedSkill(seed: ClientSeed = {}): Promise<void> {
-  const skillId = seed.skillId ?? SKILL_ID;
-  const scopes = seed.scopes ?? ["profile", "devices:control"];
+  const { id = ALEXA_CLIENT, skillId = SKILL_ID, scopes = ["profile", "devices:control"] } = seed;
   await env.DB.batch([
-    env.DB.prepare(
-      `INSERT INTO skills (id, stage, type, name, vendor_id, scopes, return_urls, extra_redirect_uris,
-         created_at, updated_at)
-       VALUES (?, 'development', ?, 'Acme Home', ?, ?, ?, '[]', ?, ?)`,
-    ).bind(
+    insert("skills", {
+      id: skillId,
+      type: seed.type ?? "smart_home",
+      vendorId: VENDOR_ID,
+      scopes: scopes.map((name) => ({ name, descriptions: { en: `What ${name} allows` } })),
+      extraRedirectUris: ["https://app.example.com/alexa/done"],
+    }),
+    insert("clients", {
+      id,
+      secretHash: await sha256(seed.secret ?? ALEXA_SECRET),
+      redirectUris: seed.redirectUris ?? ALEXA_REDIRECT_URIS,
       skillId,
-      seed.type ?? "smart_home",
-      VENDOR_ID,
-      JSON.stringify(scopes.map((name) => ({ name, descriptions: { en: `What ${name} allows` } }))),
-      JSON.stringify(["https://app.example.com/alexa/done"]),
-      START,
-      START,
-    ),
-    env.DB.prepare(
-      `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, require_pkce,
-         client_credentials, created_at, updated_at)
-       VALUES (?, 'alexa', 'Acme Home', ?, ?, '[]', ?, '[]', ?, ?, ?, ?)`,
-    ).bind(
-      seed.id ?? ALEXA_CLIENT,
-      await sha256(seed.secret ?? ALEXA_SECRET),
-      JSON.stringify(seed.redirectUris ?? ALEXA_REDIRECT_URIS),
-      skillId,
-      seed.requirePkce ? 1 : 0,
-      seed.clientCredentials ? 1 : 0,
-      START,
-      START,
-    ),
+      requirePkce: seed.requirePkce ?? false,
+      clientCredentials: seed.clientCredentials ?? false,
+    }),
   ]);
 }
 
 /** The company's app (public) and its skill backend (confidential). */
 export async function seedAppAndService(skillIds: readonly string[] = [SKILL_ID]): Promise<void> {
-  const insert = `INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_ids, require_pkce,
-    client_credentials, created_at, updated_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
   await env.DB.batch([
-    env.DB.prepare(insert).bind(
-      APP_CLIENT,
-      "app",
-      "Acme app",
-      null,
-      JSON.stringify([APP_REDIRECT_URI]),
-      JSON.stringify(["links", "profile"]),
-      "[]",
-      1,
-      0,
-      START,
-      START,
-    ),
-    env.DB.prepare(insert).bind(
-      SERVICE_CLIENT,
-      "service",
-      "Acme backend",
-      await sha256(SERVICE_SECRET),
-      "[]",
-      JSON.stringify(["catalog"]),
-      JSON.stringify(skillIds),
-      0,
-      1,
-      START,
-      START,
-    ),
+    insert("clients", {
+      id: APP_CLIENT,
+      kind: "app",
+      name: "Acme app",
+      redirectUris: [APP_REDIRECT_URI],
+      scopes: ["links", "profile"],
+      requirePkce: true,
+    }),
+    insert("clients", {
+      id: SERVICE_CLIENT,
+      kind: "service",
+      name: "Acme backend",
+      secretHash: await sha256(SERVICE_SECRET),
+      scopes: ["catalog"],
+      skillIds,
+      clientCredentials: true,
+    }),
   ]);
 }
 
-/** A user without a way to sign in. Gives the id. */
-export async function seedUser(id = "0useraaaaaaaaaaaaaaaaaaaaa", email = "ada@example.com"): Promise<string> {
-  await env.DB.prepare("INSERT INTO users (id, email, name, created_at, updated_at) VALUES (?, ?, ?, ?, ?)")
-    .bind(id, email, email.split("@")[0] ?? "", START, START)
-    .run();
+/** A user without a way to sign in. Returns the id. */
+export async function seedUser(id = USER_ID, email = "ada@example.com"): Promise<string> {
+  await insert("users", { id, email, name: email.split("@")[0] ?? "" }).run();
   return id;
 }
 
@@ -112,55 +98,36 @@ export async function seedEveryone(): Promise<void> {
   await seedAppAndService();
 }
 
-export interface CodeSeed {
-  readonly code?: string;
-  readonly clientId?: string;
-  readonly userId?: string;
-  readonly redirectUri?: string;
-  readonly scope?: string;
-  readonly codeChallenge?: string | null;
-  readonly origin?: "authorize" | "app" | "enablement";
-  readonly expiresAt?: number;
-  readonly grantId?: string;
-}
+export type CodeSeed = { readonly code?: string } & Readonly<
+  Partial<Omit<Tables["codes"], "codeHash" | "attemptId" | "createdAt">>
+>;
 
 let codeNumber = 0;
 
-/** A code as a consent leaves it in D1, without its KV copy. Gives the code. */
-export async function seedCode(seed: CodeSeed = {}): Promise<string> {
+/** A code as a consent leaves it in D1, without its KV copy. Returns the code. */
+export async function seedCode({ code: given, ...row }: CodeSeed = {}): Promise<string> {
   const number = String(++codeNumber).padStart(12, "0");
-  const code = seed.code ?? `c0${`code-${number}`.padEnd(43, "x")}`;
+  const code = given ?? `c0${`code-${number}`.padEnd(43, "x")}`;
   const attemptId = `0linking${number}aaaaaa`;
+  const { clientId = ALEXA_CLIENT, userId = USER_ID } = row;
   await env.DB.batch([
-    env.DB.prepare(
-      `INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, outcome, steps, decision, decided_at, created_at, expires_at)
-       VALUES (?, ?, 'alexa_app', ?, ?, ?, 'pending', '[]', 'allow', ?, ?, ?)`,
-    ).bind(
+    insert("attempts", {
+      id: attemptId,
+      traceId: `trace-${number}`,
+      skillId: SKILL_ID,
+      clientId,
+      userId,
+      decision: "allow",
+      decidedAt: START,
+    }),
+    insert("codes", {
+      grantId: `0grant${number}aaaaaaaa`.padEnd(26, "a"),
+      ...row,
+      codeHash: await sha256(code),
       attemptId,
-      `trace-${number}`,
-      SKILL_ID,
-      seed.clientId ?? ALEXA_CLIENT,
-      seed.userId ?? "0useraaaaaaaaaaaaaaaaaaaaa",
-      START,
-      START,
-      START + 3_600_000,
-    ),
-    env.DB.prepare(
-      `INSERT INTO codes (code_hash, attempt_id, grant_id, origin, client_id, user_id, redirect_uri, scope, code_challenge, created_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ).bind(
-      await sha256(code),
-      attemptId,
-      seed.grantId ?? `0grant${number}aaaaaaaa`.padEnd(26, "a"),
-      seed.origin ?? "authorize",
-      seed.clientId ?? ALEXA_CLIENT,
-      seed.userId ?? "0useraaaaaaaaaaaaaaaaaaaaa",
-      seed.redirectUri ?? ALEXA_REDIRECT_URIS[0],
-      seed.scope ?? "profile",
-      seed.codeChallenge ?? null,
-      START,
-      seed.expiresAt ?? START + 300_000,
-    ),
+      clientId,
+      userId,
+    }),
   ]);
   return code;
 }
@@ -215,7 +182,7 @@ export interface TokenAnswer {
   readonly error?: string;
 }
 
-/** The answer's JSON, a token answer unless told otherwise. */
+/** The JSON of a response: a token response unless the caller names another type. */
 export async function json<T = TokenAnswer>(response: Response): Promise<T> {
   return (await response.json()) as T;
 }

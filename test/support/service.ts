@@ -5,14 +5,13 @@ import { createApp } from "../../src/app.ts";
 import { createKeyring, type Keyring } from "../../src/crypto/keyring.ts";
 import { parseConfig } from "../../src/env.ts";
 import { Counters } from "../../src/observability/counters.ts";
+import { START } from "./constants.ts";
 import { ISSUER } from "./issuer.ts";
 import { createMeter, type Meter, meterD1, meterKv } from "./meter.ts";
 
-export { ISSUER };
+export { ISSUER, START };
 export const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const MASTER_KEY = "A".repeat(43);
-/** Where tests start: a fixed moment, far from any real one. */
-export const START = Date.UTC(2026, 0, 15, 12, 0, 0);
 
 export interface Service {
   /** Sends a request to a path (or absolute URL) of the service and waits for what runs on after the answer. */

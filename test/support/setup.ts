@@ -1,7 +1,9 @@
-// Every test starts with an empty, migrated database and empty KV: all files of a worker share their storage.
+// Every test starts with an empty, migrated database and an empty KV: all files of a worker share their storage.
+// It fails when a fault that it has configured never took effect.
 import { applyD1Migrations } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeAll, beforeEach } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { takeFaultsThatNeverFired } from "./meter.ts";
 
 let tables: string[] = [];
 
@@ -10,7 +12,7 @@ beforeAll(async () => {
   const { results } = await env.DB.prepare(
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name <> 'd1_migrations'",
   ).all<{ name: string }>();
-  // Last what triggers write to when the others are emptied.
+  // Deleting rows of other tables makes triggers write to these.
   const late = ["webhook_outbox", "sqlite_sequence"];
   tables = results.map(({ name }) => name).toSorted((a, b) => late.indexOf(a) - late.indexOf(b));
 });
@@ -23,4 +25,8 @@ beforeEach(async () => {
   for (let page = await env.CODES.list(); page.keys.length > 0; page = await env.CODES.list()) {
     await Promise.all(page.keys.map(({ name }) => env.CODES.delete(name)));
   }
+});
+
+afterEach(() => {
+  expect(takeFaultsThatNeverFired(), "faults that never took effect").toEqual([]);
 });

@@ -1,0 +1,217 @@
+// Rows that tests write straight to D1: one type per table, columns in camelCase, JSON and flags as values, defaults for what is NOT NULL.
+import { env } from "cloudflare:workers";
+import { ALEXA_CLIENT, ALEXA_REDIRECT_URIS, SKILL_ID, START, USER_ID } from "./constants.ts";
+
+type Text = string | null;
+type Time = number | null;
+
+export interface Tables {
+  skills: {
+    id: string;
+    stage: "development" | "live";
+    type: string;
+    name: string;
+    linking?: "required" | "optional" | null;
+    vendorId?: Text;
+    scopes: readonly { readonly name: string; readonly descriptions: Readonly<Record<string, string>> }[];
+    returnUrls: readonly string[];
+    extraRedirectUris: readonly string[];
+    lwaClientId?: Text;
+    lwaClientSecret?: Text;
+    eventClientId?: Text;
+    eventClientSecret?: Text;
+    createdAt: number;
+    updatedAt: number;
+  };
+  clients: {
+    id: string;
+    kind: "alexa" | "app" | "service";
+    name: string;
+    secretHash?: Text;
+    previousSecretHash?: Text;
+    previousSecretExpiresAt?: Time;
+    redirectUris: readonly string[];
+    scopes: readonly string[];
+    skillId?: Text;
+    skillIds: readonly string[];
+    requirePkce: boolean;
+    clientCredentials: boolean;
+    createdAt: number;
+    updatedAt: number;
+  };
+  users: { id: string; email?: Text; name?: Text; sessionEpoch?: number; createdAt: number; updatedAt: number };
+  identities: {
+    method: string;
+    issuer: string;
+    subject: string;
+    userId: string;
+    passwordHash?: Text;
+    createdAt: number;
+    lastUsedAt?: Time;
+  };
+  sessions: { id: string; userId: string; browserHash: string; createdAt: number; endedAt?: Time };
+  throttles: { key: string; failures: number; updatedAt: number };
+  attempts: {
+    id: string;
+    traceId: string;
+    flow: "alexa_app" | "app_to_app" | "website" | "app_authorize" | "oauth";
+    skillId?: Text;
+    clientId?: Text;
+    userId?: Text;
+    outcome: "pending" | "linked" | "cancelled" | "failed" | "abandoned";
+    reason?: Text;
+    steps: readonly { readonly name: string; readonly at: number }[];
+    decision?: "allow" | "deny" | null;
+    decidedAt?: Time;
+    grantId?: Text;
+    amazonTokens?: Text;
+    createdAt: number;
+    expiresAt: number;
+    finishedAt?: Time;
+  };
+  codes: {
+    codeHash: string;
+    attemptId: string;
+    grantId: string;
+    origin: "authorize" | "app" | "enablement";
+    clientId: string;
+    userId: string;
+    redirectUri: string;
+    scope: string;
+    codeChallenge?: Text;
+    createdAt: number;
+    expiresAt: number;
+  };
+  grants: {
+    id: string;
+    userId: string;
+    clientId: string;
+    skillId?: Text;
+    scope: string;
+    flow: string;
+    attemptId?: Text;
+    refreshHash?: Text;
+    createdAt: number;
+    lastUsedAt: number;
+    idleExpiresAt: number;
+    expiresAt?: Time;
+    revokedAt?: Time;
+    revokedReason?: Text;
+    alexaUserId?: Text;
+    importedAt?: Time;
+  };
+  pendingUnlinks: {
+    id: string;
+    grantId?: Text;
+    userId?: Text;
+    skillId: string;
+    host: string;
+    tokens: string;
+    sealedFor: string;
+    nextAttemptAt: number;
+    createdAt: number;
+  };
+  refusals: { clientId: string; reason: string; redirectUri: string; count: number; lastSeenAt: number };
+  oauthMetrics: { hourAt: number; skillId: string; name: string; count: number };
+  skillEvents: { requestId: string; receivedAt: number };
+  signInAttempts: { stateHash: string; browserHash: string; payload: string; expiresAt: number };
+  webhookOutbox: { id: string; type: string; data: object; occurredAt: number };
+}
+
+const HOUR_MS = 3_600_000;
+const CREATED = { createdAt: START };
+const SAVED = { createdAt: START, updatedAt: START };
+
+const DEFAULTS: Tables = {
+  skills: {
+    id: SKILL_ID,
+    stage: "development",
+    type: "smart_home",
+    name: "Acme Home",
+    scopes: [],
+    returnUrls: [],
+    extraRedirectUris: [],
+    ...SAVED,
+  },
+  clients: {
+    id: ALEXA_CLIENT,
+    kind: "alexa",
+    name: "Acme Home",
+    redirectUris: [],
+    scopes: [],
+    skillIds: [],
+    requirePkce: false,
+    clientCredentials: false,
+    ...SAVED,
+  },
+  users: { id: USER_ID, ...SAVED },
+  identities: { method: "password", issuer: "", subject: "ada@example.com", userId: USER_ID, ...CREATED },
+  sessions: { id: "session", userId: USER_ID, browserHash: "browser", ...CREATED },
+  throttles: { key: "key", failures: 1, updatedAt: START },
+  attempts: {
+    id: "attempt",
+    traceId: "trace",
+    flow: "alexa_app",
+    outcome: "pending",
+    steps: [],
+    ...CREATED,
+    expiresAt: START + HOUR_MS,
+  },
+  codes: {
+    codeHash: "hash",
+    attemptId: "attempt",
+    grantId: "grant",
+    origin: "authorize",
+    clientId: ALEXA_CLIENT,
+    userId: USER_ID,
+    redirectUri: ALEXA_REDIRECT_URIS[0] ?? "",
+    scope: "profile",
+    ...CREATED,
+    expiresAt: START + 300_000,
+  },
+  grants: {
+    id: "grant",
+    userId: USER_ID,
+    clientId: ALEXA_CLIENT,
+    scope: "profile",
+    flow: "alexa_app",
+    ...CREATED,
+    lastUsedAt: START,
+    idleExpiresAt: START + 400 * 24 * HOUR_MS,
+  },
+  pendingUnlinks: {
+    id: "unlink",
+    skillId: SKILL_ID,
+    host: "https://api.amazonalexa.com",
+    tokens: "sealed",
+    sealedFor: "",
+    nextAttemptAt: START,
+    ...CREATED,
+  },
+  refusals: { clientId: "client", reason: "client_unknown", redirectUri: "", count: 1, lastSeenAt: START },
+  oauthMetrics: { hourAt: START - (START % HOUR_MS), skillId: "", name: "token_refreshed", count: 1 },
+  skillEvents: { requestId: "request", receivedAt: START },
+  signInAttempts: { stateHash: "hash", browserHash: "browser", payload: "sealed", expiresAt: START + HOUR_MS },
+  webhookOutbox: { id: "message", type: "link.created", data: {}, occurredAt: START },
+};
+
+const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+function bound(value: unknown): unknown {
+  if (typeof value === "boolean") return Number(value);
+  return value !== null && typeof value === "object" ? JSON.stringify(value) : value;
+}
+
+/** The statement that inserts a row: `insert("users", { id, email })`. */
+export function insert<Table extends keyof Tables>(
+  table: Table,
+  row: Partial<Tables[Table]> = {},
+): D1PreparedStatement {
+  const given = Object.entries(row).filter(([, value]) => value !== undefined);
+  const columns = Object.entries({ ...DEFAULTS[table], ...Object.fromEntries(given) });
+  const names = columns.map(([name]) => snakeCase(name)).join(", ");
+  const marks = columns.map(() => "?").join(", ");
+  return env.DB.prepare(`INSERT INTO ${snakeCase(table)} (${names}) VALUES (${marks})`).bind(
+    ...columns.map(([, value]) => bound(value)),
+  );
+}
