@@ -172,7 +172,7 @@ describe("errors that belong to Alexa go back to Alexa", () => {
     }
   });
 
-  it("S2: iss is not sent: the metadata does not announce it, and Alexa does not know it", async () => {
+  it("iss is not sent: the metadata does not announce it, and Alexa does not know it", async () => {
     const visitor = await signedIn(service);
     const plain = await visitor.submit(await visitor.open(`/authorize?${query()}`), { decision: "allow" });
     expect(plain.location).not.toContain("iss=");

@@ -173,7 +173,7 @@ async function warm(service: Service): Promise<void> {
   service.meter.clear();
 }
 
-describe("T8, F4, F5: a fault at each storage call", () => {
+describe("T8, F5: a fault at each storage call", () => {
   const lost = "Network connection lost.";
   const overloaded = "D1_ERROR: D1 DB is overloaded. Requests queued for too long.";
   const faults: (readonly ["before" | "after", string, number | undefined])[] = [

@@ -46,7 +46,7 @@ describe("linking from the Alexa app", { skip: !chromiumPath }, () => {
     expect(touches.typed).toBe(0);
   });
 
-  it("U1: what the customer disables in the Alexa app is gone from the account page, by Alexa's signed event", async () => {
+  it("U1: a skill disabled in the Alexa app disappears from the account page, through Alexa's signed event", async () => {
     phone = await stage.phone();
     const page = await phone.newPage();
     await signIn(page, stage);
@@ -64,7 +64,7 @@ describe("linking from the Alexa app", { skip: !chromiumPath }, () => {
     expect(await unlink.count()).toBe(others);
   });
 
-  it("P6: without scripts, in German, from sign-in to linked, with every other origin out of reach", async () => {
+  it("P6: without scripts, in German, from sign-in to linked, with every other origin blocked", async () => {
     phone = await stage.phone({ javaScript: false, locale: "de-DE" });
     const page = await phone.newPage();
     const origins = new Set<string>();
@@ -79,7 +79,7 @@ describe("linking from the Alexa app", { skip: !chromiumPath }, () => {
     expect([...origins].sort()).toEqual([stage.simulator, stage.service].sort());
   });
 
-  it("P6: nothing sticks out sideways at 320 pixels", async () => {
+  it("P6: no page scrolls sideways at 320 pixels", async () => {
     phone = await stage.phone();
     const page = await phone.newPage();
     await page.setViewportSize({ width: 320, height: 640 });
@@ -93,7 +93,7 @@ describe("linking from the Alexa app", { skip: !chromiumPath }, () => {
     expect(await width()).toBeLessThanOrEqual(320);
   });
 
-  it("P1: Deny goes back to Alexa, which says that nothing was linked", async () => {
+  it("P1: Deny returns to Alexa, which shows that nothing was linked", async () => {
     phone = await stage.phone();
     const page = await phone.newPage();
     await signIn(page, stage);
@@ -104,7 +104,7 @@ describe("linking from the Alexa app", { skip: !chromiumPath }, () => {
     expect(await page.locator("body").innerText()).toContain("unable to link");
   });
 
-  it("P3: the back button after consent, and a second tap, end well", async () => {
+  it("P3: after consent, the back button and a second tap still end in a link", async () => {
     phone = await stage.phone();
     const page = await phone.newPage();
     await signIn(page, stage);

@@ -10,7 +10,7 @@ export const chromiumPath = findChromium();
 
 export interface Stage extends Servers {
   readonly browser: Browser;
-  /** A phone of its own: cookies, language and scripts as asked for. */
+  /** A new phone with its own cookies; language and scripts as given. */
   phone(options?: { javaScript?: boolean; locale?: string }): Promise<BrowserContext>;
 }
 

@@ -21,7 +21,7 @@ describe("an identity provider of the company's own", { skip: !chromiumPath }, (
     provider?.close();
   });
 
-  it("P5: from the Alexa app over the provider to linked, without scripts and without a chooser", async () => {
+  it("P5: links from the Alexa app through the provider, without scripts and without a choice of sign-in methods", async () => {
     const phone = await stage.phone({ javaScript: false });
     const page = await phone.newPage();
     await page.goto(`${stage.simulator}/alexa-app`);

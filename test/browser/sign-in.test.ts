@@ -10,7 +10,7 @@ const LWA = {
   clientSecret: "obviously-fake-secret-of-the-sign-in-profile",
 };
 
-/** A security profile for signing in; Amazon knows it by a skill of its own. */
+/** A security profile for signing in, registered with a skill of its own. */
 async function registerSignInProfile(stage: Stage): Promise<void> {
   const response = await fetch(`${stage.simulator}/simulator/skill`, {
     method: "PUT",
@@ -81,7 +81,7 @@ describe("signing in on a phone", { skip: !chromiumPath }, () => {
     expect(await page.locator("body").innerText()).toContain(DEMO_USER.email);
   });
 
-  it("P6: the enter key signs in, and an error is tied to its fields", async () => {
+  it("P6: the enter key signs in, and an error refers to its fields", async () => {
     phone = await stage.phone();
     const page = await phone.newPage();
     await page.goto(`${stage.service}/sign-in`);

@@ -74,7 +74,7 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     expect(new URL(page.url()).searchParams.get("status")).toBe("linked");
   });
 
-  it("saying no on our page, or at Amazon, goes back to the company as cancelled", async () => {
+  it("denying on our page, or at Amazon, returns to the company as cancelled", async () => {
     const page = await (await phone()).newPage();
     await signIn(page, stage);
     await page.goto(linkPage("lwa"));
@@ -108,7 +108,7 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     expect((await attempts()).length).toBe(before);
   });
 
-  it("S1: somebody who approves at Amazon for another's linking links nothing, and neither can the other", async () => {
+  it("S1: approving at Amazon for another person's attempt links nothing, for either of them", async () => {
     const attacker = await (await phone()).newPage();
     await signIn(attacker, stage);
     await attacker.goto(linkPage("lwa"));
@@ -146,7 +146,7 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     await page.waitForSelector("form[action$='/link'] button[value=alexa_app]");
   });
 
-  it("L7, S1: a browser that catches Amazon's answer hands it on sealed, and only the app's own user completes", async () => {
+  it("L7, S1: a browser that gets the callback passes it on sealed, and only the app's own user completes it", async () => {
     const page = await (await phone()).newPage();
     await signIn(page, stage);
     await page.goto(`${stage.simulator}/company/app`);

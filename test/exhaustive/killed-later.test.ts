@@ -2,7 +2,7 @@
 // tokens for the backend.
 import { afterEach, expect, it, vi } from "vitest";
 import { type AppUser, appUser, rows } from "../support/app-user.ts";
-import { dieEverywhere, linkedByAlexa, livingLinks, type World, type WritePath } from "../support/deaths.ts";
+import { killEverywhere, linkedByAlexa, liveLinks, type World, type WritePath } from "../support/deaths.ts";
 import { asBackend, directive } from "../support/gateway.ts";
 import { link } from "../support/linking.ts";
 import { ALEXA_CLIENT, form, json, refresh, SKILL_ID } from "../support/seeds.ts";
@@ -15,7 +15,7 @@ const WEBHOOKS = { WEBHOOK_URL: HOOK, WEBHOOK_SECRET: `whsec_${btoa("obviously-f
 
 afterEach(() => vi.restoreAllMocks());
 
-/** A customer of the app who has linked, and what Alexa holds since. */
+/** A customer of the app who has linked, and the tokens that Alexa holds. */
 async function linkedInApp(world: World, ...accounts: string[]): Promise<{ app: AppUser; grants: string[] }> {
   const app = await appUser(world.sender, world.userId);
   const grants: string[] = [];
@@ -51,7 +51,7 @@ function unlinking(name: string, options: { readonly amazonIsDown?: boolean; rea
       const left = accounts.length - 1;
       const ended = async () => {
         await refused(world, token);
-        expect(await livingLinks(world)).toHaveLength(left);
+        expect(await liveLinks(world)).toHaveLength(left);
       };
       return {
         step: async () => (await app.callOnly("DELETE", path)).status,
@@ -73,7 +73,7 @@ function unlinking(name: string, options: { readonly amazonIsDown?: boolean; rea
             "SELECT COUNT(*) AS n FROM grants WHERE skill_id IS NOT NULL AND revoked_at IS NOT NULL",
           );
           const removals = told.filter((type) => type === "link.removed").length;
-          // At least once, and never of a link that lives.
+          // At least once, and never for a live link.
           expect([n === 0, removals === 0]).toEqual([removals === 0, n === 0]);
         },
       };
@@ -105,13 +105,13 @@ const statusThatRefreshes: WritePath = {
     const { app } = await linkedInApp(world, "one");
     const ask = async () =>
       (await json<{ status: string }>(await app.callOnly("GET", `/api/links/${SKILL_ID}`))).status;
-    // Amazon's token ends within the minute; ours still lives after the restart.
+    // Amazon's token expires within the minute; ours is still valid after the restart.
     world.service.clock.advance(HOUR_MS - 50_000);
     return {
       step: ask,
       async next() {
         expect(await ask()).toBe("linked");
-        expect(await livingLinks(world)).toHaveLength(1);
+        expect(await liveLinks(world)).toHaveLength(1);
         expect(world.amazon.calls("lwa").length).toBeGreaterThan(1);
       },
     };
@@ -130,15 +130,15 @@ function event(name: "SkillDisabled" | "SkillAccountLinked"): WritePath {
         step: () => tell(name),
         async next() {
           expect(await tell(name)).toBe(200);
-          expect(await livingLinks(world)).toHaveLength(name === "SkillDisabled" ? 0 : 1);
+          expect(await liveLinks(world)).toHaveLength(name === "SkillDisabled" ? 0 : 1);
           if (name === "SkillDisabled") return;
           const later = { userId: about.userId, at: world.service.clock.now };
           expect(await tell("SkillDisabled", eventBody(later))).toBe(200);
-          expect(await livingLinks(world)).toEqual([]);
+          expect(await liveLinks(world)).toEqual([]);
         },
         async abandoned(answered) {
           if (answered === undefined || name !== "SkillDisabled") return;
-          expect(await livingLinks(world)).toEqual([]);
+          expect(await liveLinks(world)).toEqual([]);
         },
       };
     },
@@ -184,7 +184,7 @@ const acceptGrant: WritePath = {
       async next(answered) {
         const name = await accept();
         if (answered !== undefined) expect([answered, name]).toEqual(["AcceptGrant.Response", "AcceptGrant.Response"]);
-        // The code was spent and its tokens died with the service: said so, and the next AcceptGrant works.
+        // The code was spent and its tokens were lost with the service: an error response, and the next AcceptGrant works.
         if (name === "ErrorResponse") {
           expect(world.amazon.calls("lwa")).toHaveLength(2);
           Object.assign(body, directive(offerGrantCode(world, "ANnextCode"), token));
@@ -227,7 +227,7 @@ const reciprocal: WritePath = {
 const gatewayRefresh: WritePath = {
   name: "a refresh of event-gateway tokens",
   async begin(world) {
-    // Amazon knows the refresh token of this account from the link that was made with it.
+    // Amazon knows the refresh token of this account from its link.
     await linkedInApp(world, "one");
     const { access_token: token } = await linkedByAlexa(world);
     const body = directive(offerGrantCode(world, "ANgrantCode"), token);
@@ -278,9 +278,9 @@ it.each([
   gatewayRefresh,
   revocation,
 ])(
-  "F5: killed anywhere in $name, nothing is lost, invented or revived",
+  "F5: killed anywhere in $name, nothing is lost, added or restored",
   async (path) => {
-    const deaths = await dieEverywhere(path);
+    const deaths = await killEverywhere(path);
     expect(deaths).toBeGreaterThan(1);
   },
   180_000,

@@ -4,9 +4,9 @@ import { afterEach, expect, it, vi } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
 import { type AppUser, appUser, RETURN_URL, rows } from "../support/app-user.ts";
 import {
-  dieEverywhere,
+  killEverywhere,
   linkedByAlexa,
-  livingLinks,
+  liveLinks,
   tokenRequest,
   type World,
   type WritePath,
@@ -31,7 +31,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const codeIn = (address: string | null | undefined) => /[?&]code=([^&]+)/.exec(address ?? "")?.[1] ?? "";
 
-/** Alexa redeems the code, and has a link that works. */
+/** Alexa redeems the code, and its link works. */
 async function redeemed(world: World, code: string): Promise<void> {
   const { status, answer } = await tokenRequest(world, exchange(code));
   expect([status, answer.error]).toEqual([200, undefined]);
@@ -93,7 +93,7 @@ const codeExchange: WritePath = {
         }
         const spent = await rows("SELECT 1 FROM codes WHERE spent_at IS NOT NULL");
         const { status, answer } = await tokenRequest(world, exchange(code));
-        // Claimed by a service that died without a word: refused, and the customer links again.
+        // Claimed by a killed service: refused, and the customer links again.
         expect([status, answer.error]).toEqual(spent.length > 0 ? [400, "invalid_grant"] : [200, undefined]);
         await redeemed(world, await seedCode({ userId: world.userId, expiresAt: world.service.clock.now + 300_000 }));
       },
@@ -114,7 +114,7 @@ function refreshing(name: string, link: (world: World) => Promise<TokenAnswer>, 
           const { status, answer } = await tokenRequest(world, again(last));
           expect(status).toBe(200);
           expect((await tokenRequest(world, again(answer.refresh_token))).status).toBe(200);
-          // Those of the app are not for Alexa's client, which asks at the end.
+          // The invariants are checked with Alexa's client, which cannot refresh the app's tokens.
           if (again !== refresh) world.tokens.clear();
         },
       };
@@ -125,7 +125,7 @@ function refreshing(name: string, link: (world: World) => Promise<TokenAnswer>, 
 const linkedApp = (world: World) =>
   linkApp(world.service, { userId: world.userId, expiresAt: world.service.clock.now + 300_000 });
 
-/** The customer has started in the app and approved at Amazon; two regions are to be tried. */
+/** The customer has started in the app and approved at Amazon; two regions will be tried. */
 async function approvedInApp(world: World): Promise<{ app: AppUser; complete: () => Promise<Response> }> {
   const app = await appUser(world.sender, world.userId);
   const started = await app.start();
@@ -139,11 +139,11 @@ async function approvedInApp(world: World): Promise<{ app: AppUser; complete: ()
   return { app, complete: () => app.callOnly("POST", "/api/links/complete", { state: started.state, code }) };
 }
 
-/** Alexa and we say the same about the customer's account at Amazon. */
+/** Our status equals what Alexa holds for the customer's Amazon account. */
 async function agreed(world: World, app: AppUser): Promise<"linked" | "not_linked"> {
   const { status } = await json<{ status: "linked" | "not_linked" }>(await app.call("GET", `/api/links/${SKILL_ID}`));
   expect(status).toBe(world.amazon.linked.size > 0 ? "linked" : "not_linked");
-  expect(await livingLinks(world)).toHaveLength(status === "linked" ? 1 : 0);
+  expect(await liveLinks(world)).toHaveLength(status === "linked" ? 1 : 0);
   return status;
 }
 
@@ -164,7 +164,7 @@ const completeInApp: WritePath = {
         expect((await retry.complete()).status).toBe(200);
       },
       async abandoned(answered) {
-        // Nobody presents the code again: Alexa must not go on holding a link that we end.
+        // The app does not present the code again: Alexa must not keep a link that we revoke.
         if (answered !== undefined) expect(answered).toBe(200);
       },
     };
@@ -172,7 +172,7 @@ const completeInApp: WritePath = {
 };
 
 const callbackInBrowser: WritePath = {
-  name: "Amazon's answer in the browser that began on the website",
+  name: "Amazon's callback in the browser that started on the website",
   async begin(world) {
     const id = await seedAccount(world.service, DEMO);
     const browser = visit(world.sender);
@@ -204,9 +204,9 @@ it.each([
   completeInApp,
   callbackInBrowser,
 ])(
-  "F5: killed anywhere in $name, nothing is lost, invented or revived",
+  "F5: killed anywhere in $name, nothing is lost, added or restored",
   async (path) => {
-    const deaths = await dieEverywhere(path);
+    const deaths = await killEverywhere(path);
     expect(deaths).toBeGreaterThan(2);
   },
   180_000,

@@ -2,7 +2,7 @@ import { afterEach, expect, it, vi } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
 import { admin, SKILL_BODY, SKILL_PATH } from "../support/admin.ts";
 import { appUser, rows, seedLwa } from "../support/app-user.ts";
-import { dieEverywhere, linkedByAlexa, livingLinks, type World, type WritePath } from "../support/deaths.ts";
+import { killEverywhere, linkedByAlexa, liveLinks, type World, type WritePath } from "../support/deaths.ts";
 import { link, startAndApprove } from "../support/linking.ts";
 import { ALEXA_CLIENT, refresh, SKILL_ID, seedUser } from "../support/seeds.ts";
 import { startService } from "../support/service.ts";
@@ -72,7 +72,7 @@ const importing: WritePath = {
 
 const PREVIOUS_KEY = { MASTER_KEY: "B".repeat(43), MASTER_KEY_PREVIOUS: "A".repeat(43) };
 
-/** Something for every part of the scheduled work. */
+/** Work for every part of the scheduled handler. */
 const scheduledWork: WritePath = {
   name: "the scheduled work",
   variables: PREVIOUS_KEY,
@@ -82,7 +82,7 @@ const scheduledWork: WritePath = {
     await seedLwa(before);
     const faithful = await linkedByAlexa(world, await seedUser("0userbbbbbbbbbbbbbbbbbbbbb", "bob@example.com"));
     const app = await appUser(world.sender, world.userId);
-    // Alexa has linked, but nobody could be told.
+    // Alexa has linked, but the outcome could not be stored.
     const { state, code } = await startAndApprove(world.amazon, app, "cut off");
     world.service.meter.faults.push({
       when: (trip) => trip.sql.includes("SET outcome = 'linked', grant_id"),
@@ -100,7 +100,7 @@ const scheduledWork: WritePath = {
       async afterwards() {
         expect(await statusOf(world, faithful.refresh_token)).toBe(200);
         expect([...world.amazon.linked.keys()]).toEqual([]);
-        expect(await livingLinks(world)).toEqual([]);
+        expect(await liveLinks(world)).toEqual([]);
         expect((await report()).resealed).toBe(0);
         const sealedBefore = (await (await before.keyring()).seal("lwa-client-secret", "", "")).slice(0, 6);
         for (const [table, column] of [
@@ -145,7 +145,7 @@ const newSkill: WritePath = {
         const again = await register();
         if (answered !== undefined) expect([answered, again.status]).toEqual([201, 409]);
         expect([201, 409]).toContain(again.status);
-        // Whoever never saw the secret gets another one.
+        // An operator who never saw the secret gets another one.
         const rotated = await admin(world.service, "POST", `${SKILL_PATH}/rotate-secret`, { overlapSeconds: 0 });
         expect(rotated.body.client).toMatchObject({ id: "alexa-acme-home", secret: expect.any(String) });
       },
@@ -266,9 +266,9 @@ it.each([
   signingOutEverywhere,
   changingPassword,
 ])(
-  "F5: killed anywhere in $name, nothing is lost, invented or revived",
+  "F5: killed anywhere in $name, nothing is lost, added or restored",
   async (path) => {
-    expect(await dieEverywhere(path)).toBeGreaterThan(1);
+    expect(await killEverywhere(path)).toBeGreaterThan(1);
   },
   180_000,
 );

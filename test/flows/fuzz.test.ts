@@ -13,12 +13,12 @@ import { ADMIN_TOKEN, START } from "../support/service.ts";
 
 const REQUESTS = Number(env.FUZZ_REQUESTS);
 const SEED = Number(env.FUZZ_SEED);
-/** After so many the service starts from nothing again, since some mutations are valid and take the ground away. */
+/** Requests until the service starts with empty storage again, since some mutations are valid and delete what others need. */
 const REQUESTS_A_ROUND = 500;
 const AT_ONCE = 10;
 const PROVIDER = "https://id.example.com";
 const PROGRESS_EVERY = 5_000;
-/** Events that only our own mistakes make. */
+/** Log events that only our own bugs cause. */
 const OUR_FAULT = /"event":"(unhandled_exception|storage_fault|token_deadline_passed)"/;
 const REFLECTED = /<script>alert\(1\)|<img src=x onerror/;
 const STACK = /\n\s+at .*\.(ts|tsx|js):\d+/;
@@ -42,7 +42,7 @@ interface Running {
   send(request: Request): Promise<Response>;
 }
 
-/** A service of its own, in development or with a public issuer, whose first sieves let everything through. */
+/** A service in development or with a public issuer, whose rate limiters let everything through. */
 function startService(random: Random): Running {
   const origin = random.oneIn(2) ? "http://localhost:8787" : "https://link.example.com";
   const config = parseConfig({
@@ -74,14 +74,14 @@ function startService(random: Random): Running {
         props: {},
       } as unknown as ExecutionContext;
       const response = await app.fetch(request, bindings, context);
-      // Work may ask for more work.
+      // Background work may start more of it.
       for (let work = background.shift(); work; work = background.shift()) await work;
       return response;
     },
   };
 }
 
-/** The company's identity provider answers about itself; everything else is Amazon, or the provider, in any mood. */
+/** The identity provider's metadata is valid; all other outbound responses are random. */
 function answerFromOutside(random: Random, address: string): Response {
   if (address.startsWith(`${PROVIDER}/.well-known/`)) {
     return Response.json({
@@ -116,7 +116,7 @@ async function rememberRegistered(): Promise<void> {
   for (const { value } of results) registered.add(value);
 }
 
-/** Whether a redirect leads to us, to Amazon's fixed addresses, or to an address that somebody registered. */
+/** Whether a redirect leads to us, to Amazon's fixed addresses, or to a registered address. */
 async function mayLeadTo(location: string, origin: string): Promise<boolean> {
   if (/^\/(?![/\\])/.test(location)) return true;
   if (location.startsWith(`${origin}/`) || location.startsWith(`${PROVIDER}/authorize?`)) return true;
@@ -129,7 +129,7 @@ async function mayLeadTo(location: string, origin: string): Promise<boolean> {
   );
 }
 
-/** What is wrong with an answer; undefined when nothing is. */
+/** What is wrong with a response; undefined when it is correct. */
 async function faultOf(response: Response, method: string, origin: string): Promise<string | undefined> {
   const text = await response.text();
   if (response.status >= 500 && response.status !== 503) return `status ${response.status}: ${text.slice(0, 500)}`;
@@ -164,7 +164,7 @@ async function attempt(service: Running, number: number, request: FuzzRequest, w
   }
 }
 
-/** The next requests that an HTTP library would let out. */
+/** The next requests that an HTTP library would send. */
 function nextBatch(random: Random, material: Material, service: Running, size: number) {
   const batch: { request: FuzzRequest; wire: Request }[] = [];
   while (batch.length < size) {
@@ -175,7 +175,7 @@ function nextBatch(random: Random, material: Material, service: Running, size: n
   return batch;
 }
 
-it("B4, W4, A2: malformed requests of every kind never make an exception, a 5xx, a foreign redirect or markup", {
+it("B4, W4, A2: malformed requests of every kind never cause an exception, a 5xx, a foreign redirect or markup", {
   timeout: 60_000 + REQUESTS * 100,
 }, async () => {
   const random = createRandom(SEED);
@@ -195,7 +195,7 @@ it("B4, W4, A2: malformed requests of every kind never make an exception, a 5xx,
       },
     };
     const material = await gatherMaterial(service.send, service.origin, service.paths);
-    // Alexa and the app have linked; else most doors would be closed from the start.
+    // Alexa and the app have linked; otherwise most requests would be refused at once.
     expect(await env.DB.prepare("SELECT COUNT(*) FROM grants").first("COUNT(*)")).toBeGreaterThanOrEqual(2);
     const end = Math.min(REQUESTS, sent + REQUESTS_A_ROUND);
     while (sent < end) {
@@ -216,7 +216,7 @@ it("B4, W4, A2: malformed requests of every kind never make an exception, a 5xx,
       print(`seed ${SEED}: ${sent} of ${REQUESTS} requests; answers ${counts.join(", ")}`);
     }
   }
-  // A fuzzer that only meets closed doors proves nothing.
+  // Requests that are all refused at once would test little.
   const common = REQUESTS >= 1000 ? [200, 303, 400, 401, 403, 404, 405] : [];
   for (const status of common) expect(statuses.get(status) ?? 0).toBeGreaterThan(0);
 });

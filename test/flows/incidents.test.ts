@@ -62,7 +62,7 @@ async function liveGrants(): Promise<number> {
 }
 
 describe("redirects", () => {
-  // A server took the redirect URI of the request without asking whether the client had registered it.
+  // A server used the redirect URI of the request without checking that the client had registered it.
   it("CVE-2025-4143: a redirect URI that the client did not register is never redirected to, with or without a session", async () => {
     await seedAccount(service, DEMO);
     const visitor = new Visitor(service);
@@ -90,7 +90,7 @@ describe("redirects", () => {
     expect([response.status, response.headers.get("location")]).toEqual([400, null]);
   });
 
-  // A registered site that redirects on by a parameter of its own became the attacker's way out.
+  // An attacker used a registered site that redirects by a parameter of its own.
   it.each(["?next=https://evil.test", "&next=https://evil.test", "%3Fnext=https://evil.test", ";x"])(
     "covert redirect: nothing may be added to a registered redirect URI (%s)",
     async (more) => {
@@ -124,7 +124,7 @@ describe("PKCE downgrade, in each form", () => {
     expect((await authorize(parameters)).headers.get("location")).toContain("error=invalid_request");
   });
 
-  it("PKCE downgrade: a verifier for a code without a challenge is refused, and the code lives", async () => {
+  it("PKCE downgrade: a verifier for a code without a challenge is refused, and the code stays valid", async () => {
     const code = await seedCode({ userId: USER });
     expect((await service.request("/token", exchange(code, { code_verifier: VERIFIER }))).status).toBe(400);
     expect((await service.request("/token", exchange(code))).status).toBe(200);
@@ -149,7 +149,7 @@ describe("codes and tokens", () => {
     expect(await liveGrants()).toBe(1);
   });
 
-  // A request of an unrelated client with somebody's used code revoked that somebody's grant.
+  // A request of an unrelated client with another client's spent code revoked the grant.
   it("workers-oauth-provider #225: another client with a spent code neither redeems nor revokes", async () => {
     const code = await seedCode({ userId: USER });
     const tokens = await json(await service.request("/token", exchange(code)));
@@ -196,8 +196,8 @@ describe("codes and tokens", () => {
     expect((await json(await service.request("/token", refresh(tokens.refresh_token)))).scope).toBe("profile");
   });
 
-  // The entry could not be read; that server's refresh tokens were lost to parallel refreshes and wiped their family.
-  it("better-auth #8616 (parallel refreshes): twenty at once lose nobody the link, stable or rotating", async () => {
+  // That server lost refresh tokens to parallel refreshes, and revoked their whole family.
+  it("better-auth #8616 (parallel refreshes): twenty at once keep the link, stable or rotating", async () => {
     const stable = await json(await service.request("/token", exchange(await seedCode({ userId: USER }))));
     const code = await seedCode({
       clientId: APP_CLIENT,
@@ -218,9 +218,9 @@ describe("codes and tokens", () => {
   });
 });
 
-describe("who approved is who finishes", () => {
-  // A proxy finished an authorization in whatever browser the provider's callback arrived, whoever had given consent.
-  it("GHSA-rww4-4w9c-7733: a consent drawn in one browser cannot be given, nor a sign-in finished, in another", async () => {
+describe("only the user who approved completes", () => {
+  // A proxy completed an authorization in any browser that the provider's callback reached.
+  it("GHSA-rww4-4w9c-7733: a consent page rendered in one browser cannot be submitted, nor a sign-in completed, in another", async () => {
     await seedAccount(service, DEMO);
     const attacker = new Visitor(service);
     const signIn = await attacker.open(
@@ -235,7 +235,7 @@ describe("who approved is who finishes", () => {
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM codes").first("n")).toBe(0);
   });
 
-  it("a secret in the wrong hands stays with its client: credentials of one client do not redeem for another", async () => {
+  it("credentials of one client do not redeem codes of another", async () => {
     await seedSkill({ id: "other", skillId: "amzn1.ask.skill.0002-test", secret: ALEXA_SECRET });
     const code = await seedCode({ userId: USER });
     const other = form(

@@ -1,4 +1,4 @@
-// Requirements of the OAuth standards that other suites do not cover, each named after its section.
+// Requirements of the OAuth standards that other tests do not cover, named after their sections.
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   ALEXA_CLIENT,

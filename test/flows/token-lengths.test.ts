@@ -1,4 +1,4 @@
-// How long codes and tokens are, what they are made of, and what they give away.
+// Length, alphabet and content of codes and tokens.
 import { beforeEach, expect, it } from "vitest";
 import { fromBase64Url } from "../../src/crypto/encoding.ts";
 import { randomId, randomSecret } from "../../src/crypto/random.ts";
@@ -42,7 +42,7 @@ it("T10: 1,000 refresh tokens of either kind have at most 128 plain characters, 
   }
 });
 
-/** How many bit positions of these equally long base64url texts take both values. */
+/** The number of bit positions that take both values in these base64url texts of equal length. */
 function varyingBits(texts: readonly string[]): number {
   const bytes = texts.map((text) => fromBase64Url(text) ?? new Uint8Array());
   const length = bytes[0]?.length ?? 0;
@@ -67,7 +67,7 @@ it("RFC6749-10.10: codes, refresh tokens, client secrets and ids have at least 1
   for (let at = 0; at < 25; at++) expect(new Set(ids.map((id) => id[at])).size).toBe(32);
 });
 
-it("T10: access tokens stay under 800 characters with 15 scopes of twelve, and name nobody but the subject", async () => {
+it("T10: access tokens stay under 800 characters with 15 scopes of twelve, and contain no personal data but the subject", async () => {
   const scope = Array.from({ length: 15 }, (_, index) => `devices:${String(index).padStart(4, "0")}`).join(" ");
   const content = {
     subject: randomId(),

@@ -21,13 +21,13 @@ const PATH = `/authorize?client_id=${ALEXA_CLIENT}&response_type=code&state=s%3D
 const TRIES = 4;
 
 interface Report {
-  /** Statuses of all answers. */
+  /** Statuses of all responses. */
   readonly statuses: number[];
   /** OAuth errors of the token endpoint. */
   readonly errors: string[];
 }
 
-/** Repeats a step as a customer or Alexa would: as long as the answer says that the fault passes. */
+/** Repeats a step while the response is 503, as a customer or Alexa would. */
 async function untilAnswered<T extends { status: number }>(report: Report, step: () => Promise<T>): Promise<T> {
   let answer = await step();
   report.statuses.push(answer.status);
@@ -48,7 +48,7 @@ async function tokenStep(service: Service, report: Report, init: RequestInit): P
   return answered.answer;
 }
 
-/** Sign-in, consent, exchange, two refreshes. Gives what was seen. */
+/** Sign-in, consent, exchange, two refreshes. */
 async function walk(service: Service): Promise<Report & { refreshToken: string | undefined }> {
   const report: Report = { statuses: [], errors: [] };
   const visitor = new Visitor(service);
@@ -85,7 +85,7 @@ async function emptyWorld(): Promise<void> {
   ]);
 }
 
-describe("storage fails once, at each trip in turn", () => {
+describe("storage fails once, at each round trip in turn", () => {
   const kinds: Omit<Fault, "when">[] = [
     { throws: "before", message: "D1_ERROR: D1 DB is overloaded. Requests queued for too long." },
     { throws: "after", message: "D1_ERROR: Network connection lost." },
@@ -100,7 +100,7 @@ describe("storage fails once, at each trip in turn", () => {
   });
 
   it.each(kinds)(
-    "T8, F5: $throws the write took effect ($message): 503 or a right answer, one grant, never invalid_grant",
+    "T8, F5: $throws the write took effect ($message): 503 or a correct response, one grant, never invalid_grant",
     async (kind) => {
       expect(trips).toBeGreaterThan(5);
       for (let at = 0; at < trips; at++) {

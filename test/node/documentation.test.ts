@@ -1,4 +1,4 @@
-// The documentation against what it speaks of: links, commands, paths, and a remedy for every reason.
+// The documentation against what it describes: links, commands, paths, and a remedy for every reason.
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
@@ -9,7 +9,7 @@ import { ENABLEMENT_FAILURES } from "../../src/amazon/enablement-failures.ts";
 
 const pages = globSync(["*.md", "docs/**/*.md"]);
 const text = (path: string) => readFileSync(path, "utf8");
-/** Pages that describe the present state; the others name files and commands that are gone. */
+/** Pages that describe the present state; the others name files and commands that no longer exist. */
 const current = pages.filter((page) => page !== "CHANGELOG.md" && !/^Status: superseded/m.test(text(page)));
 const matches = (source: string, pattern: RegExp) => [...source.matchAll(pattern)].map((match) => match[1] ?? "");
 
@@ -99,7 +99,7 @@ describe("the troubleshooting page names every reason", () => {
 });
 
 describe("the receiver of webhooks that the page shows", () => {
-  it("takes what is genuine, and nothing that is forged, changed or old", async () => {
+  it("accepts genuine messages, and none that is forged, changed or old", async () => {
     const code = /```js\n([\s\S]*?)```/.exec(text("docs/webhooks.md"))?.[1] ?? "";
     const folder = mkdtempSync(join(tmpdir(), "receiver-"));
     writeFileSync(join(folder, "receiver.mjs"), code);

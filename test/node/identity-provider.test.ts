@@ -1,4 +1,4 @@
-// Sign-in at a real OpenID provider (oidc-provider), on loopback HTTP: discovery, PKCE, nonce, its keys and its ways.
+// Sign-in at a real OpenID provider (oidc-provider), on loopback HTTP: discovery, PKCE, nonce, keys.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestHarness } from "wrangler";
 import { Visitor } from "../support/visitor.ts";
@@ -44,21 +44,21 @@ function customer() {
   return { here: on(origin), there: on(provider.issuer) };
 }
 
-/** Presses the button and goes through the provider; the address it sends the browser back to. */
+/** Submits the sign-in button and signs in at the provider. Returns the address that it redirects to. */
 async function throughProvider(browser: ReturnType<typeof customer>): Promise<string> {
   const page = await browser.here.open("/account");
   expect(page.html).toContain("Continue with Acme");
   const away = await browser.here.submit(page, {});
   expect(away.location).toContain(`${provider.issuer}/auth?`);
   let back = await browser.there.open(away.location ?? "");
-  // The provider ends the first customer's session by a form that its script submits.
+  // The provider ends the first customer's session with a form that a script submits.
   if (back.html.includes("Submitting Callback")) back = await browser.there.submit(back, {});
   expect(back.location).toContain(`${origin}/sign-in/oidc/callback?`);
   return back.location ?? "";
 }
 
 describe("a real identity provider", () => {
-  it("signs its customer in, with the name it gives at userinfo", async () => {
+  it("signs a customer in, with the name from userinfo", async () => {
     provider.customer = "ada";
     const browser = customer();
     const account = await browser.here.open(await throughProvider(browser));
@@ -67,7 +67,7 @@ describe("a real identity provider", () => {
     expect(account.html).toContain("ada of the provider");
   });
 
-  it("S3: the same answer does not work twice, nor in another browser", async () => {
+  it("S3: the same callback works neither twice nor in another browser", async () => {
     provider.customer = "ada";
     const browser = customer();
     const back = await throughProvider(browser);
@@ -76,7 +76,7 @@ describe("a real identity provider", () => {
     expect((await browser.here.open(back)).status).toBe(403);
   });
 
-  it("after signing out here, another customer can sign in though the provider remembers the first", async () => {
+  it("after signing out here, another customer can sign in although the provider remembers the first", async () => {
     provider.customer = "ada";
     const browser = customer();
     const account = await browser.here.open(await throughProvider(browser));
@@ -87,7 +87,7 @@ describe("a real identity provider", () => {
     expect(second.html).not.toContain("ada@example.com");
   });
 
-  it("a customer who cancels there can try again", async () => {
+  it("a customer who cancels at the provider can try again", async () => {
     provider.customer = "cancels";
     const browser = customer();
     const page = await browser.here.open(await throughProvider(browser));
@@ -98,7 +98,7 @@ describe("a real identity provider", () => {
     expect((await browser.here.open(back.location ?? "")).html).toContain("ada@example.com");
   });
 
-  it("an outage between leaving and coming back keeps the way open", async () => {
+  it("after an outage between redirect and callback the callback still works", async () => {
     provider.customer = "ada";
     const browser = customer();
     const back = await throughProvider(browser);
@@ -112,7 +112,7 @@ describe("a real identity provider", () => {
     expect((await browser.here.open(second.location ?? "")).html).toContain("ada@example.com");
   });
 
-  it("a code that the provider never gave lets nobody in", async () => {
+  it("a code that the provider never issued signs nobody in", async () => {
     provider.customer = "ada";
     const browser = customer();
     const back = new URL(await throughProvider(browser));

@@ -1,4 +1,4 @@
-// A real OpenID provider (oidc-provider) on loopback HTTP, whose customers answer as the test says.
+// A real OpenID provider (oidc-provider) on loopback HTTP, whose customers do what the test sets.
 import { createServer, type Server } from "node:http";
 // @ts-expect-error: it ships no types
 import OpenIdProvider from "oidc-provider";
@@ -8,11 +8,11 @@ export const CLIENT_SECRET = "obviously-fake-secret-of-the-provider";
 
 export interface RunningProvider {
   readonly issuer: string;
-  /** How customers answer there: signed in as somebody, or cancelling. */
+  /** What customers do there: sign in, or cancel. */
   customer: string | "cancels";
-  /** Whether it answers 503 to everything. */
+  /** Whether it responds with 503 to every request. */
   down: boolean;
-  /** Tells it where our callback is. */
+  /** Registers our callback. */
   register(origin: string): void;
   close(): void;
 }

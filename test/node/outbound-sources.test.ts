@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 
 const ONLY_WAY_OUT = "src/http/outbound.ts";
-/** `fetch` called, or handed on as a value; `app.fetch`, `exports.default.fetch` and `fetchOut` are something else. */
+/** `fetch` called, or passed as a value; not `app.fetch`, `exports.default.fetch` or `fetchOut`. */
 const BARE_FETCH = /(?<![\w.$])(?:globalThis\.)?fetch\s*(?=[(,;}\])])/;
 
 function codeOf(path: string): string {

@@ -1,4 +1,4 @@
-// The repository and its history contain no live secret.
+// The repository and its history contain no secret.
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 
@@ -20,11 +20,11 @@ if (!inRepository) console.log("Not a git checkout: the search for secrets is SK
 describe("the repository and its history", { skip: !inRepository }, () => {
   it.each(PATTERNS)("O7: no file contains %s", (_, pattern) => {
     const { status, lines } = git("grep", "--untracked", "-lE", "-e", pattern);
-    // Git's status for no match; an error has another one.
+    // Git's exit status for no match; errors have another one.
     expect([status, lines]).toEqual([1, []]);
   });
 
-  it("O7: no commit added or removed one of them", () => {
+  it("O7: no commit added or removed one", () => {
     const all = PATTERNS.map(([, pattern]) => `(${pattern})`).join("|");
     expect(git("log", "--all", "--oneline", "-E", `-G${all}`)).toEqual({ status: 0, lines: [] });
   });

@@ -33,7 +33,7 @@ function printed(heading: string): string {
 let folder: string;
 let versions = 0;
 
-/** Loads the modules afresh, as a Lambda with these variables starts. */
+/** Loads the modules again, as a Lambda with these variables does at its start. */
 async function deploy(variables: Readonly<Record<string, string>>): Promise<Backend> {
   const place = join(folder, String(++versions));
   mkdirSync(place);
@@ -56,7 +56,7 @@ let backend: Backend;
 let lambdas: Server;
 let lambdaOrigin: string;
 const fetch = globalThis.fetch;
-/** What Alexa's side sent to the Lambdas, newest last. */
+/** What Alexa sent to the Lambdas, newest last. */
 const received: Json[] = [];
 const silenced = () => vi.spyOn(console, "error").mockImplementation(() => {});
 
@@ -70,7 +70,7 @@ beforeAll(async () => {
   mkdirSync("node_modules/.cache", { recursive: true });
   folder = mkdtempSync("node_modules/.cache/skill-backend-");
   servers = await raiseServers();
-  // The event gateways' public addresses are the simulator's here.
+  // The simulator stands for the event gateways' public addresses.
   vi.stubGlobal("fetch", (input: RequestInfo | URL, init?: RequestInit) => {
     const url = new URL(input instanceof Request ? input.url : input);
     const region = { "api.amazonalexa.com": "na", "api.eu.amazonalexa.com": "eu" }[url.hostname];
@@ -89,7 +89,7 @@ beforeAll(async () => {
     const event = JSON.parse(Buffer.concat(chunks).toString()) as Json;
     received.push(event);
     const { handler } = request.url === "/custom" ? backend.custom : backend.smartHome;
-    // A Lambda that throws is an error to Alexa.
+    // For Alexa, a Lambda that throws is an error.
     const answer = await handler(event).catch(() => undefined);
     response.writeHead(answer ? 200 : 500, { "content-type": "application/json" });
     response.end(JSON.stringify(answer ?? {}));
@@ -111,7 +111,7 @@ afterAll(async () => {
 
 type SkillType = "smart_home" | "custom";
 
-/** Links as the European customer whose skill's backend these Lambdas are; what the simulator says of it. */
+/** Links a European customer to the skill with these Lambdas. Returns what the simulator reports. */
 async function link(type: SkillType, faults: object = {}): Promise<{ outcome: string; checks: Json[]; token: string }> {
   const { items } = (await simulator("GET", "/simulator/skill")) as { items: Json[] };
   const secrets = {
@@ -121,7 +121,7 @@ async function link(type: SkillType, faults: object = {}): Promise<{ outcome: st
     personalization: undefined,
     acceptGrant: { url: `${lambdaOrigin}/${type}`, clientId: "alexa", clientSecret: "nobody-looks" },
   };
-  // Without events: the tests say themselves what Alexa tells.
+  // No events from the simulator: the tests send them.
   await simulator("PUT", "/simulator/skill", { ...items[0], ...secrets, type, eventsUrl: undefined });
   await simulator("PUT", "/simulator/faults", faults);
   received.length = 0;
@@ -141,7 +141,7 @@ async function link(type: SkillType, faults: object = {}): Promise<{ outcome: st
 }
 
 const tokens = new Map<SkillType, Promise<string>>();
-/** An access token of a link that lives. */
+/** An access token of a live link. */
 function tokenOf(type: SkillType): Promise<string> {
   const token = tokens.get(type) ?? link(type).then((linked) => linked.token);
   tokens.set(type, token);
@@ -164,7 +164,7 @@ const answered = async (sent: object) => {
 const discover = (token: string) => answered(directive("Alexa.Discovery", "Discover", token));
 
 describe("the Lambda of a smart-home skill", () => {
-  it("keys that cannot be read are its own fault, not the customer's", async () => {
+  it("when the keys cannot be read, it does not report an invalid token", async () => {
     silenced();
     const token = await tokenOf("smart_home");
     const cold = await deploy({ LINK_ISSUER: "http://127.0.0.1:1" });
@@ -173,12 +173,12 @@ describe("the Lambda of a smart-home skill", () => {
     expect(said).toMatchObject({ event: { payload: { type: "INTERNAL_ERROR" } } });
   });
 
-  it("O3: answers AcceptGrant through the service, so that linking stands", async () => {
+  it("O3: responds to AcceptGrant through the service, so that the link stays", async () => {
     expect(await link("smart_home")).toMatchObject({ outcome: "linked" });
     expect(received.map((one) => JSON.stringify(one)).join()).toContain('"name":"AcceptGrant"');
   });
 
-  it("verifies tokens by the service's keys, and acts", async () => {
+  it("verifies tokens with the service's keys, and carries out the directive", async () => {
     const token = await tokenOf("smart_home");
     expect(await discover(token)).toBe("Discover.Response");
     for (const namespace of ["Alexa.PowerController", "Alexa.LockController"]) {
@@ -186,7 +186,7 @@ describe("the Lambda of a smart-home skill", () => {
     }
   });
 
-  it("says the right word for a token that is over, altered, missing, or of another skill", async () => {
+  it("returns the right error for a token that is expired, altered, missing, or of another skill", async () => {
     const token = await tokenOf("smart_home");
     const invalid = "ErrorResponse INVALID_AUTHORIZATION_CREDENTIAL";
     expect(await discover(`${token.slice(0, -8)}AAAAAAAA`)).toBe(invalid);
@@ -201,7 +201,7 @@ describe("the Lambda of a smart-home skill", () => {
     vi.stubEnv("SKILL_ID", DEMO_SKILL_ID);
   });
 
-  it("sends a proactive event to the gateway of its region, and gives the tokens up when that says 403", async () => {
+  it("sends a proactive event to the gateway of its region, and discards the tokens after a 403", async () => {
     const { token } = await link("smart_home");
     const { sub: userId, grant: grantId } = JSON.parse(atob(token.split(".")[1] ?? "")) as {
       sub: string;
@@ -218,7 +218,7 @@ describe("the Lambda of a smart-home skill", () => {
     await expect(backend.link.post("/api/event-gateway/token", { grantId })).rejects.toMatchObject({ status: 404 });
   });
 
-  it("stops at once at a lock when the customer unlinks, as introspection says", async () => {
+  it("refuses to control a lock as soon as the customer has unlinked, because introspection says so", async () => {
     const { token } = await link("smart_home");
     const event = {
       context: { System: { application: { applicationId: DEMO_SKILL_ID }, user: { userId: "u", accessToken: token } } },
@@ -234,7 +234,7 @@ describe("the Lambda of a smart-home skill", () => {
     expect(await discover(token)).toBe("Discover.Response");
   });
 
-  it("O3: a code that Amazon never issued comes back as Alexa's error, and so does a service that is down", async () => {
+  it("O3: a code that Amazon never issued, and a service that is down, become Alexa's error response", async () => {
     const badCode = await link("smart_home", { acceptGrant: { badCode: true } });
     expect(badCode.outcome).toBe("failed");
     expect(badCode.checks).toContainEqual(expect.objectContaining({ name: "accept_grant", ok: false }));
@@ -259,13 +259,13 @@ describe("the Lambda of a custom skill", () => {
     return [response.outputSpeech.text.split(" ")[0], response.card];
   };
 
-  it("gives Alexa's grant through the service", async () => {
+  it("forwards AcceptGrant to the service", async () => {
     const { outcome, checks } = await link("custom");
     expect([outcome, checks.filter(({ ok }) => !ok)]).toEqual(["linked", []]);
     expect(received.at(-1)).toMatchObject({ request: { type: "Alexa.Authorization.Grant" } });
   });
 
-  it("serves the speaker, else the household, and asks by card for linking where no token does", async () => {
+  it("serves the speaker, else the household, and sends a link-account card without a valid token", async () => {
     const accessToken = await tokenOf("custom");
     const card = { type: "LinkAccount" };
     expect(await ask({ accessToken })).toEqual(["You", undefined]);
@@ -276,14 +276,14 @@ describe("the Lambda of a custom skill", () => {
     expect(await ask({ accessToken })).toEqual(["Please", card]);
   });
 
-  it("learns from the service who speaks", async () => {
+  it("asks the service who is speaking", async () => {
     const System = { application: { applicationId: DEMO_SKILL_ID }, user: { accessToken: await tokenOf("custom") } };
     expect(await backend.link.post("/api/personalization", { context: { System } })).toMatchObject({
       speaker: { as: "account" },
     });
   });
 
-  it("throws when a grant cannot be accepted, so that Alexa learns of it", async () => {
+  it("throws when a grant cannot be accepted, so that Alexa sees an error", async () => {
     const { checks } = await link("custom", { acceptGrant: { badCode: true } });
     expect(checks).toContainEqual(expect.objectContaining({ name: "accept_grant", ok: false }));
     await expect(backend.custom.handler(received.at(-1))).rejects.toMatchObject({ status: 422 });
@@ -293,7 +293,7 @@ describe("the Lambda of a custom skill", () => {
   });
 });
 
-it("the command that the page gives for a client of kind service makes one", async () => {
+it("the page's command for a client of kind service creates one", async () => {
   const body = page.match(/-d '(\{"kind":"service"[^']+)'/)?.[1];
   const answer = await fetch(`${servers.service}/api/admin/clients`, {
     method: "POST",

@@ -6,7 +6,7 @@ const text = (path: string) => readFileSync(path, "utf8");
 
 it("V7: wrangler sends no metrics, whether it is started by a script, by a test or by hand", () => {
   expect(text("wrangler.toml")).toMatch(/^send_metrics = false$/m);
-  // What a test starts inherits this.
+  // Child processes of tests inherit this.
   expect(process.env.WRANGLER_SEND_METRICS).toBe("false");
   const scripts = globSync(["scripts/**/*.ts", "cli/**/*.ts"]).filter((path) =>
     text(path).includes('from "node:child_process"'),

@@ -5,7 +5,7 @@ import { TRUSTED_ROOTS } from "../../src/events/trusted-roots.ts";
 
 const COMMON_NAME = /(?:^|\n)CN=(.+)$/;
 
-it("S4: every root that we trust to name Alexa is one that Node ships, key and end alike", () => {
+it("S4: every root that we trust for Alexa's certificates is one that Node ships, with the same key and expiry", () => {
   const shipped = new Map(
     rootCertificates
       .map((pem) => new X509Certificate(pem))

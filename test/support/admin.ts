@@ -13,7 +13,7 @@ export interface AdminCall {
   readonly raw?: BodyInit;
 }
 
-/** One call; `body` goes as JSON. The answer's JSON, `{}` when it has none. */
+/** One call; `body` is sent as JSON. Returns the response's JSON, `{}` when it has none. */
 export async function admin(
   service: Service,
   method: string,
@@ -61,7 +61,7 @@ export interface ClientView {
   readonly redirectUris: readonly string[];
   readonly requirePkce: boolean;
 }
-/** The client in the answer about a skill. */
+/** The client in the response about a skill. */
 export const clientOf = (answer: { body: Record<string, unknown> }) => answer.body.client as ClientView;
 
 /** Amazon's redirect URIs of a vendor id. */

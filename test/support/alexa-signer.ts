@@ -18,7 +18,7 @@ export interface Dates {
   readonly notBefore: Date;
   readonly notAfter: Date;
 }
-/** Around the moment at which tests start. */
+/** Around the time at which tests start. */
 const VALID: Dates = { notBefore: new Date(START - 30 * DAY_MS), notAfter: new Date(START + 60 * DAY_MS) };
 
 interface Subject {
@@ -27,13 +27,13 @@ interface Subject {
   readonly issuer: { readonly name: string; readonly keys: CryptoKeyPair };
   readonly dates?: Dates;
   readonly authority?: boolean;
-  /** Alternative names; null for none of the extension. */
+  /** Subject alternative names; null: no such extension. */
   readonly hosts?: readonly string[] | null;
 }
 
 let made: Promise<{ root: CryptoKeyPair; intermediate: CryptoKeyPair; leaf: CryptoKeyPair; other: CryptoKeyPair }>;
 
-/** Four key pairs, made once per test file. */
+/** Four key pairs, created once per test file. */
 export function chainKeys(): typeof made {
   const pair = () => crypto.subtle.generateKey(RSA, true, ["sign", "verify"]) as Promise<CryptoKeyPair>;
   made ??= Promise.all([pair(), pair(), pair(), pair()]).then(([root, intermediate, leaf, other]) => ({
@@ -77,7 +77,7 @@ export async function rootPem(): Promise<string> {
   return certificate({ name, keys: root, issuer: { name, keys: root }, authority: true });
 }
 
-/** A chain file, leaf first. What is not said is as it should be. */
+/** A chain file, leaf first. Valid except for what the options change. */
 export async function chainPem(
   bent: {
     readonly leaf?: Partial<Subject>;
@@ -103,7 +103,7 @@ export async function chainPem(
   return bent.without === "intermediate" ? leaf : `${leaf}${await certificate(intermediate)}`;
 }
 
-/** Base64 of the signature over `body`, with the leaf's key unless told. */
+/** Base64 of the signature over `body`, with the leaf's key by default. */
 export async function sign(body: string, key?: CryptoKey): Promise<string> {
   const signature = await crypto.subtle.sign(
     RSA,

@@ -29,7 +29,7 @@ export type Answer = (seen: Seen, usual: () => Promise<Response>) => Response | 
 
 export interface Amazon {
   readonly seen: Seen[];
-  /** Which region's host knows an Amazon account; `NA` unless set. */
+  /** Amazon account → region of its host; `NA` unless set. */
   readonly regionOf: Map<string, RegionName>;
   /** Amazon account → our token response that its Alexa holds. */
   readonly linked: Map<string, TokenAnswer>;
@@ -37,9 +37,9 @@ export interface Amazon {
   rotating: boolean;
   /** Replaces responses: the first entry that returns one wins. */
   readonly faults: ((seen: Seen, usual: () => Promise<Response>) => Response | Promise<Response> | undefined)[];
-  /** The customer approves at an address of Amazon: the callback's URL. */
+  /** The customer approves at Amazon. Returns the callback's URL. */
   approve(address: string, account?: string): Promise<URL>;
-  /** Which of the requests were of this kind, as `enable NA`. */
+  /** The requests of these kinds, as `enable NA`. */
   calls(...kinds: Seen["what"][]): string[];
   /** Revokes Amazon's tokens of an account, as "disable" in the Alexa app does. */
   disable(account: string): void;
@@ -53,7 +53,7 @@ export function htmlResponse(status = 200): Response {
   return new Response("<html><body>Sorry</body></html>", { status, headers: { "content-type": "text/html" } });
 }
 
-/** What a fetch that ran into its time limit rejects with. */
+/** What fetch rejects with at its time limit. */
 export function timeOut(): never {
   throw new DOMException("The operation was aborted due to timeout", "TimeoutError");
 }

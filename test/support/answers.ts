@@ -1,7 +1,7 @@
-// What every answer of the OAuth endpoints has in common.
+// What all responses of the OAuth endpoints have in common.
 import { expect } from "vitest";
 
-/** An error answer is JSON with an OAuth code and the headers of a success (W1). */
+/** An error response is JSON with an OAuth code and the headers of a success. */
 export async function expectOAuthError(response: Response, status: number, error: string) {
   const text = await response.text();
   expect([response.status, (JSON.parse(text) as { error: string }).error]).toEqual([status, error]);

@@ -7,12 +7,12 @@ import { Visitor } from "./visitor.ts";
 
 const VERIFIER = "appVerifier-0123456789-abcdefghijklmnopqrstuvwxyz-x";
 
-/** Signs the account in, consents for the app, and exchanges the code; the app client and the account must be there. */
+/** Signs in, consents for the app, and exchanges the code. The app client and the account must exist. */
 export async function appBearer(service: Service, account: Account): Promise<string> {
   return (await appTokens(service, account)).access_token;
 }
 
-/** As `appBearer`, the whole answer. */
+/** The same, with the whole token response. */
 async function appTokens(service: Service, account: Account) {
   const visitor = new Visitor(service);
   const challenge = await challengeOf(VERIFIER);

@@ -34,7 +34,7 @@ export interface Started {
   readonly expiresAt: string;
 }
 
-/** Signs a user in to the company's app; needs `seedAppAndService` and the user's row. */
+/** Signs a user in to the company's app. Needs `seedAppAndService` and the user's row. */
 export async function appUser(service: Service, userId: string, scope = "links"): Promise<AppUser> {
   const code = await seedCode({
     clientId: APP_CLIENT,

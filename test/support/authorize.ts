@@ -1,4 +1,4 @@
-// Authorization requests as Alexa makes them, and customers who are signed in to answer them.
+// Authorization requests as Alexa makes them, and signed-in customers.
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
 import { DEMO } from "./accounts.ts";
@@ -8,7 +8,7 @@ import { Visitor } from "./visitor.ts";
 
 export const STATE = `eyJpbml0VmVjdG9yIjoi${"Ab9_-".repeat(130)}%3D%3D`;
 
-/** Alexa's query string; `undefined` leaves a parameter out. Values are put in as they are. */
+/** Alexa's query string; `undefined` leaves a parameter out. Values are not encoded. */
 export function query(overrides: Readonly<Record<string, string | undefined>> = {}): string {
   const parameters: Record<string, string | undefined> = {
     client_id: ALEXA_CLIENT,
@@ -33,7 +33,7 @@ export async function signedIn(service: Service, account = DEMO): Promise<Visito
   return visitor;
 }
 
-/** How many rows there are of what a linking leaves. */
+/** The number of rows of attempts, codes and grants. */
 export async function rowCounts(): Promise<Record<string, number>> {
   const tables = ["attempts", "codes", "grants", "audit"];
   const counts: Record<string, number> = {};

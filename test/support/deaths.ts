@@ -1,4 +1,4 @@
-// A service that dies at a chosen trip, and the fresh one, with nothing in memory, that finds what it left.
+// A service that is killed at a chosen round trip, and the new one, with empty memory, that continues from what is stored.
 import { env } from "cloudflare:workers";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { expect, vi } from "vitest";
@@ -21,45 +21,45 @@ import { type Service, startService } from "./service.ts";
 const HOUR_MS = 3_600_000;
 /** Longer than a run of a link attempt may take: until then an isolate that died blocks the attempt. */
 const RUN_LIMIT_MS = 46_000;
-/** Real time for what was under way beside the trip at which it died. */
+/** Real time for requests in flight beside the round trip at which the service was killed. */
 const ARRIVAL_MS = 4;
 
-/** Which service a request to the outside comes from: one that died must reach nobody any more. */
+/** Which service an outbound request comes from: those of a killed service must not arrive. */
 const life = new AsyncLocalStorage<Service>();
 
 export interface World {
-  /** The service that lives now. Requests go through it, Alexa's too. */
+  /** The running service, which gets all requests, Alexa's included. */
   service: Service;
-  /** Sends requests to the one that lives now: for visitors who outlive a service. */
+  /** Sends requests to the running service: for visitors who stay while services are replaced. */
   readonly sender: Service;
   readonly amazon: Amazon;
   readonly userId: string;
-  /** Refresh tokens that somebody holds. */
+  /** Refresh tokens that a client holds. */
   readonly tokens: Set<string>;
 }
 
 export interface WritePath {
   readonly name: string;
   readonly variables?: Readonly<Record<string, string>>;
-  /** Brings the world to where the step begins. */
+  /** Prepares the state that the step starts from. */
   begin(world: World): Promise<{
-    /** What is cut off. Its result is what somebody was answered. */
+    /** The step during which the service is killed. Its result is what the caller received. */
     step(): Promise<unknown>;
-    /** What the one who waited does next, and what must be true then. `answered` is undefined when no answer came. */
+    /** What the caller does next, and what must be true then. `answered` is undefined when no response came. */
     next(answered: unknown): Promise<void>;
-    /** What must be true when nobody does anything any more. */
+    /** What must be true when the caller gives up. */
     abandoned?(answered: unknown): Promise<void>;
     /** What must be true in either case, once the scheduled work has run. */
     afterwards?(): Promise<void>;
   }>;
 }
 
-/** Much faster than making the schema anew for each death. */
+/** Much faster than creating the schema again for each death. */
 async function emptyStorage(): Promise<void> {
   const tables = await rows<{ name: string }>(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf*' AND name NOT GLOB 'sqlite*' AND name NOT GLOB 'd1*'",
   );
-  // What triggers write goes last.
+  // Deleting rows of other tables makes triggers write to this one.
   const last = (name: string) => Number(name === "webhook_outbox");
   const names = tables.map(({ name }) => name).sort((a, b) => last(a) - last(b));
   await env.DB.batch([
@@ -79,7 +79,7 @@ async function startWorld(variables: Readonly<Record<string, string>>): Promise<
   const service = startService(variables);
   const sender = new Proxy(service, {
     get: (_, property) => {
-      // The answer of one that may die is looked at before its background work ends.
+      // While a death is configured, the response is examined before background work ends.
       const name = property === "request" && world.service.meter.death ? "requestOnly" : property;
       return Reflect.get(world.service, name) as unknown;
     },
@@ -91,7 +91,7 @@ async function startWorld(variables: Readonly<Record<string, string>>): Promise<
   return world;
 }
 
-/** From here on requests to the outside are trips of the service that makes them. */
+/** From here on outbound requests count as round trips of the service that sends them. */
 function meterOutside(): void {
   const outside = vi.mocked(globalThis.fetch);
   const usual = outside.getMockImplementation() as typeof fetch;
@@ -106,7 +106,7 @@ function meterOutside(): void {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Runs `step` in the service that lives now, which dies by `death`; its successor is in place afterwards. */
+/** Runs `step` in the running service, which is killed as `death` says. */
 async function runUntilDeath(world: World, step: () => Promise<unknown>, death: Omit<Death, "onDeath">) {
   const dying = world.service;
   const { meter } = dying;
@@ -134,14 +134,14 @@ async function runUntilDeath(world: World, step: () => Promise<unknown>, death: 
   };
 }
 
-/** A fresh isolate: no caches, no promises, the clock where it was. */
+/** A new isolate: no caches, no promises, the same time. */
 function restart(world: World, variables: Readonly<Record<string, string>>): void {
   const { now } = world.service.clock;
   world.service = startService(variables);
   world.service.clock.now = now;
 }
 
-/** Whether a trip changes something. Dying at one that does not is dying before the next one. */
+/** Whether a round trip writes. Being killed at a read is the same as being killed before the next round trip. */
 function changes({ call, sql }: Trip): boolean {
   return /\b(INSERT|UPDATE|DELETE|POST|put|delete)\b/.test(`${call} ${sql}`);
 }
@@ -151,7 +151,7 @@ function changes({ call, sql }: Trip): boolean {
  * who waited goes on at a fresh service; before it does, nobody ever goes on, and somebody does if other trips are
  * under way beside it. The number of deaths.
  */
-export async function dieEverywhere(path: WritePath): Promise<number> {
+export async function killEverywhere(path: WritePath): Promise<number> {
   const variables = path.variables ?? {};
   let deaths = 0;
   const once = async (death: Omit<Death, "onDeath">, goesOn: boolean) => {
@@ -165,11 +165,11 @@ export async function dieEverywhere(path: WritePath): Promise<number> {
     try {
       if (goesOn) await next(run.answered);
       else await abandoned?.(run.answered);
-      await everythingIsTrue(world);
+      await expectInvariants(world);
       await afterwards?.();
     } catch (error) {
       if (error instanceof Error)
-        error.message = `${path.name}, killed ${run.told}${goesOn ? "" : ", and nobody went on"}: ${error.message}`;
+        error.message = `${path.name}, killed ${run.told}${goesOn ? "" : ", and the caller gave up"}: ${error.message}`;
       throw error;
     }
     if (run.died) deaths++;
@@ -189,8 +189,8 @@ export async function dieEverywhere(path: WritePath): Promise<number> {
   return deaths;
 }
 
-/** What may never be otherwise, once the scheduled work has run with Amazon in reach. */
-async function everythingIsTrue(world: World): Promise<void> {
+/** What must always be true once the scheduled work has run and could reach Amazon. */
+async function expectInvariants(world: World): Promise<void> {
   world.service.clock.advance(2 * HOUR_MS);
   for (let run = 0; run < 10; run++) {
     const report = (await admin(world.service, "POST", "maintenance")).body;
@@ -233,7 +233,7 @@ async function everythingIsTrue(world: World): Promise<void> {
   }
 }
 
-/** Alexa's exchange or refresh, whose token somebody holds from then on. */
+/** Alexa's exchange or refresh; the token counts as held from then on. */
 export async function tokenRequest(world: World, init: RequestInit): Promise<{ status: number; answer: TokenAnswer }> {
   const response = await world.service.request("/token", init);
   const answer = await json(response);
@@ -250,7 +250,7 @@ export async function linkedByAlexa(world: World, userId = world.userId): Promis
 }
 
 /** The user's grants that Alexa may use. */
-export async function livingLinks(world: World): Promise<string[]> {
+export async function liveLinks(world: World): Promise<string[]> {
   const found = await rows<{ id: string }>(
     "SELECT id FROM grants WHERE user_id = ? AND skill_id IS NOT NULL AND revoked_at IS NULL",
     world.userId,

@@ -1,4 +1,4 @@
-// Valid traffic, recorded while a skill is registered, a customer links and an app asks: what the malformed requests are made from.
+// Valid traffic, recorded while a skill is registered, a customer links and an app calls the API: templates of malformed requests.
 import type { FuzzRequest, Material, Pair } from "./fuzz.ts";
 import { formsOf, type Page, Visitor } from "./visitor.ts";
 
@@ -15,7 +15,7 @@ const VERIFIER = "obviously-fake-verifier-of-at-least-43-characters";
 /** Sends one request to the app. */
 export type Send = (request: Request) => Promise<Response>;
 
-/** Remembers every request it sends as a template, and every value that opened something. */
+/** Records every request that it sends, and every valid credential, code and id. */
 class Recorder {
   readonly valid: FuzzRequest[] = [];
   readonly secrets = new Set<string>();
@@ -27,7 +27,7 @@ class Recorder {
     this.#origin = origin;
   }
 
-  /** Remembers a request without sending it: what it would spend or delete stays whole. */
+  /** Records a request without sending it, so that it spends and deletes nothing. */
   note(path: string, init: RequestInit = {}): void {
     const url = new URL(path, this.#origin);
     const headers = [...new Headers(init.headers)];
@@ -98,7 +98,7 @@ async function challenge(): Promise<string> {
     .replace(/=+$/, "");
 }
 
-/** Sets a fresh service up and uses it in every way once. `paths` is its route table. */
+/** Sets up a new service and uses each of its routes once. `paths`: its route table. */
 export async function gatherMaterial(send: Send, origin: string, paths: readonly string[]): Promise<Material> {
   const recorder = new Recorder(send, origin);
   await operate(recorder);
@@ -186,7 +186,7 @@ function cookieOf(browser: Visitor): string {
   return [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
 }
 
-/** What the buttons of a page would send. */
+/** The requests that the buttons of a page would send. */
 function noteForms(recorder: Recorder, browser: Visitor, page: Page, typed: Readonly<Record<string, string>>): void {
   for (const { action, fields } of formsOf(page.html)) {
     const sent = post({ ...fields, ...typed });
@@ -213,7 +213,7 @@ async function sitInBrowser(recorder: Recorder, browser: Visitor): Promise<void>
   noteForms(recorder, browser, await browser.open("/account/password"), passwords);
 }
 
-/** Asks, is asked, approves. Gives the code. */
+/** Requests a code and approves. Returns the code. */
 async function consentTo(browser: Visitor, query: Readonly<Record<string, string>>): Promise<string> {
   const page = await browser.open(`/authorize?${new URLSearchParams(query)}`);
   const back = await browser.submit(page, { decision: "allow" });

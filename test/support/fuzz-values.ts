@@ -1,4 +1,4 @@
-// What malformed requests are made of.
+// Values for malformed requests.
 
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "LOCK"];
 
@@ -69,7 +69,7 @@ export const HOSTILE: readonly string[] = [
   "urn:ietf:params:oauth:grant-type:device_code",
 ];
 
-/** Percent signs and bytes that no decoder takes. */
+/** Percent signs and bytes that no decoder accepts. */
 export const BROKEN_ENCODINGS = [
   "%",
   "%z",

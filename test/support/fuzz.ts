@@ -1,4 +1,4 @@
-// Malformed requests: valid ones with something broken, hostile values on known paths, and nonsense on unknown ones.
+// Malformed requests: valid ones with one part broken, hostile values on known paths, and random ones on unknown paths.
 import { BROKEN_ENCODINGS, CONTENT_TYPES, HEADER_NAMES, HOSTILE, METHODS, PARAMETERS } from "./fuzz-values.ts";
 import type { Random } from "./random.ts";
 
@@ -19,17 +19,17 @@ export interface FuzzRequest {
 }
 
 export interface Material {
-  /** Requests that succeed as they stand. */
+  /** Requests that succeed unchanged. */
   readonly valid: readonly FuzzRequest[];
-  /** Those of them that speak OAuth: half of all that is broken, since there it matters most. */
+  /** The OAuth requests among them. Half of all malformed requests derive from these. */
   readonly protocol: readonly FuzzRequest[];
   /** Paths of the route table, with `:name` and `*` as Hono writes them. */
   readonly paths: readonly string[];
-  /** Tokens, codes, sealed forms and ids that are good somewhere: here they go everywhere. */
+  /** Tokens, codes, sealed forms and ids that are valid for one endpoint, sent to every endpoint. */
   readonly secrets: readonly string[];
 }
 
-/** Percent-encodes what can be, and leaves lone surrogates to the URL parser. */
+/** Percent-encodes text; lone surrogates are left to the URL parser. */
 export function encoded(value: string): string {
   return encodeURIComponent(value.toWellFormed());
 }
@@ -43,7 +43,7 @@ function hostileValue(random: Random, material: Material): string {
   return random.pick(HOSTILE);
 }
 
-/** Takes base64 apart, breaks what is inside, and puts it together again. Text that is no base64 stays. */
+/** Decodes base64, changes the content, and encodes it again. Other text stays. */
 function damagedInside(random: Random, encodedText: string): string {
   try {
     const inside = atob(encodedText.replaceAll("-", "+").replaceAll("_", "/"));
@@ -56,7 +56,7 @@ function damagedInside(random: Random, encodedText: string): string {
   }
 }
 
-/** A JWT whose header or claims say something else. */
+/** A JWT with a changed header or claim. */
 function damagedJwt(random: Random, token: string): string {
   const parts = token.split(".");
   const at = random.below(2);
@@ -67,7 +67,7 @@ function damagedJwt(random: Random, token: string): string {
   return parts.join(".");
 }
 
-/** A good value with one place wrong: cut, grown, changed, doubled. */
+/** A valid value with one change: shortened, extended, altered or doubled. */
 function damaged(random: Random, value: string): string {
   if (/^eyJ[^.]*\.[^.]*\.[^.]*$/.test(value) && random.oneIn(2)) return damagedJwt(random, value);
   const at = random.below(value.length + 1);
@@ -97,7 +97,7 @@ function hostilePairs(random: Random, material: Material, most: number): Pair[] 
   );
 }
 
-/** As it would stand in a query or form: mostly encoded well. */
+/** A value as in a query or form: mostly encoded correctly. */
 function urlText(random: Random, value: string): string {
   if (random.oneIn(8)) return `${encoded(value)}${random.pick(BROKEN_ENCODINGS)}`;
   return random.oneIn(6) ? value : encoded(value);
@@ -249,7 +249,7 @@ function withPathBroken(random: Random, material: Material, path: string): strin
   }
 }
 
-/** A path of the route table with something in place of its parameters. */
+/** A path of the route table with its parameters replaced. */
 function knownPath(random: Random, material: Material): string {
   return random
     .pick(material.paths)
@@ -268,7 +268,7 @@ function broken(random: Random, material: Material, request: FuzzRequest): FuzzR
   return { ...request, query: withPairBroken(random, material, request.query) };
 }
 
-/** The next request. One in twenty is valid: the state that the others meet goes on changing. */
+/** The next request. One in twenty is valid, so that stored state keeps changing. */
 export function makeRequest(random: Random, material: Material): FuzzRequest {
   const dice = random.below(20);
   if (dice < 15) {
@@ -326,7 +326,7 @@ export function toWire(request: FuzzRequest, origin: string): Request | undefine
   }
 }
 
-/** For people who want to see what broke the service. Bodies are cut at 4,000 characters. */
+/** The request as text, for failure messages. Bodies are cut at 4,000 characters. */
 export function describeRequest(request: FuzzRequest): string {
   const raw = request.raw instanceof Uint8Array ? `bytes ${[...request.raw].join(" ")}` : request.raw;
   const body = (raw ?? bodyText(request)).slice(0, 4000);

@@ -38,12 +38,12 @@ export const signIn = (visitor: Visitor, who = DEMO): Promise<Page> => visitor.s
 export const cookieOf = (visitor: Visitor): string =>
   [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
 
-/** Presses a button of the consent page. */
+/** Submits a button of the consent page. */
 export function decide(visitor: Visitor, page: Page, decision: string): Promise<Page> {
   return visitor.post(PAGE, { ...page.hidden(PAGE), decision });
 }
 
-/** Signs in, allows, and comes back from Amazon: the callback's path. */
+/** Signs in, consents, and approves at Amazon. Returns the callback's path. */
 export async function approve(amazon: Amazon, visitor: Visitor, page = WITH_RETURN, account?: string): Promise<string> {
   await signIn(visitor);
   const asked = await decide(visitor, await visitor.get(page), "allow");

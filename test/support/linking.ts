@@ -35,7 +35,7 @@ export async function problemCode(response: Response): Promise<string> {
 export interface Approved {
   readonly id: string;
   readonly state: string;
-  /** Amazon's. */
+  /** Amazon's code. */
   readonly code: string;
   readonly callback: URL;
 }

@@ -1,7 +1,7 @@
 // Bindings that count each round trip, can delay it, fail it before or after it took effect, or stop for good at it.
 
 export interface Trip {
-  /** `OUT`: a request to another server, where a test counts them (`throughMeter`). */
+  /** `OUT`: a request to another server, in tests that count them. */
   readonly store: "DB" | "CODES" | "OUT";
   /**
    * Method called: `first`, `all`, `run`, `raw`, `batch`, `exec`, `get`, `put`, …; of a request, method and address.

@@ -50,7 +50,7 @@ export interface Providers {
   readonly asked: { path: string; request: Request; body: URLSearchParams }[];
   /** The key that the company's provider publishes and signs with. */
   key: SigningPair;
-  /** An id token for the nonce, right in everything that `claims` does not change. */
+  /** An ID token for the nonce, valid except for what `claims` changes. */
   idToken(nonce: string, claims?: JWTPayload, pair?: SigningPair): Promise<string>;
   /** The token endpoint of the company's provider will return this id token. */
   willAnswer(token: string, extra?: Record<string, unknown>): void;
@@ -104,7 +104,7 @@ export async function standInForProviders(seconds: () => number): Promise<Provid
   return providers;
 }
 
-/** Opens the sign-in page, goes to the provider; the address the browser was sent to. */
+/** Opens the sign-in page and continues to the provider. Returns the address that the browser was sent to. */
 export async function leave(visitor: Visitor, method = "oidc", from = "/sign-in?continue_to=/account"): Promise<URL> {
   const page = await visitor.get(from);
   const away = await visitor.post("/sign-in", { method, ...page.hidden("/sign-in") });
@@ -112,7 +112,7 @@ export async function leave(visitor: Visitor, method = "oidc", from = "/sign-in?
   return new URL(away.headers.get("location") ?? "");
 }
 
-/** Returns from the provider with a code and the state it was given. */
+/** Returns from the provider with a code and the given state. */
 export async function comeBack(
   visitor: Visitor,
   away: URL,
@@ -123,7 +123,7 @@ export async function comeBack(
   return visitor.get(`/sign-in/${method}/callback?${query}`);
 }
 
-/** A whole sign-in at the company's provider, with these claims. */
+/** A complete sign-in at the company's provider, with these claims. */
 export async function signInThere(
   providers: Providers,
   visitor: Visitor,

@@ -1,4 +1,4 @@
-// How SQLite runs a statement.
+// Query plans of SQLite.
 import { env } from "cloudflare:workers";
 import type { Sql } from "../../src/storage/sql.ts";
 

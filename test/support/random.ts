@@ -1,4 +1,4 @@
-// Chance that can be repeated: the same seed gives the same choices.
+// Repeatable random numbers: the same seed gives the same choices.
 
 export interface Random {
   /** A whole number from 0 to `below` - 1. */

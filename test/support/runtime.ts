@@ -8,7 +8,7 @@ import { createLog } from "../../src/observability/log.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { ADMIN_TOKEN, ISSUER, type Service } from "./service.ts";
 
-/** A runtime on what `service` stands on. `variables` as the service was started with. */
+/** A runtime with the clock and bindings of `service`. `variables`: those that the service was started with. */
 export async function runtimeOf(
   service: Service,
   variables: Readonly<Record<string, string>> = {},

@@ -1,4 +1,4 @@
-// The service under test: an app of its own per test, with a clock that tests move and bindings that count.
+// The service under test: an app of its own per test, with a clock that tests move and metered bindings.
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { createApp } from "../../src/app.ts";
@@ -14,13 +14,13 @@ export const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const MASTER_KEY = "A".repeat(43);
 
 export interface Service {
-  /** Sends a request to a path (or absolute URL) of the service and waits for what runs on after the answer. */
+  /** Sends a request to a path (or absolute URL) of the service and waits for its background work. */
   request(path: string, init?: RequestInit): Promise<Response>;
   /** The same without waiting for background work: for races. */
   requestOnly(path: string, init?: RequestInit): Promise<Response>;
   /** Waits for the background work of all requests so far. */
   settled(): Promise<void>;
-  /** The same work, for tests in which some of it never ends. */
+  /** The same work, for tests in which part of it never ends. */
   readonly background: Promise<unknown>[];
   readonly meter: Meter;
   readonly clock: { now: number; advance(ms: number): void };
@@ -28,7 +28,7 @@ export interface Service {
   keyring(): Promise<Keyring>;
 }
 
-/** A fresh service; `variables` override the test configuration, `bindings` the bindings (for instance a KV double). */
+/** A new service; `variables` override the test configuration, `bindings` the bindings (for instance a KV double). */
 export function startService(
   variables: Readonly<Record<string, string>> = {},
   bindings: Partial<Pick<Env, "DB" | "CODES">> = {},

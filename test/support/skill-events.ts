@@ -1,4 +1,4 @@
-// The service with Alexa in front of it: signed skill events, and certificates that tests serve and count.
+// Signed skill events as Alexa sends them, and certificates that tests serve and count.
 import { vi } from "vitest";
 import { CERTIFICATE_URL, chainPem, rootPem, sign } from "./alexa-signer.ts";
 import { ALEXA_CLIENT, exchange, json, SKILL_ID, seedCode, type TokenAnswer } from "./seeds.ts";
@@ -98,7 +98,7 @@ export async function deliver(service: Service, seed: EventSeed = {}): Promise<R
 
 let grantNumber = 0;
 
-/** Links as Alexa does; the tokens, and the grant's id. */
+/** Links as Alexa does. Returns the tokens and the grant's id. */
 export async function link(
   service: Service,
   seed: { readonly userId?: string; readonly clientId?: string; readonly secret?: string } = {},

@@ -1,4 +1,4 @@
-// What clients do with tokens: whole exchanges in one call, codes that lie in KV too, and looks at what is stored.
+// What clients do with tokens: exchanges in one call, codes in D1 and KV, and checks of stored rows.
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
 import { sha256 } from "../../src/crypto/hash.ts";
@@ -31,7 +31,7 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
-/** The verifier of every code that is seeded for the app. */
+/** The verifier of every code seeded for the app. */
 export const VERIFIER = "verifier-of-the-test-app-0123456789-abcdefghijk";
 
 /** A verifier of no code. */
@@ -44,15 +44,15 @@ export async function seedCodeInKv(service: Service, seed: CodeSeed = {}): Promi
   return code;
 }
 
-/** Where an exchange can find its code. */
+/** Where an exchange finds its code. */
 export const BOTH_SOURCES = ["KV", "D1"] as const;
 
-/** Makes codes that an exchange finds in KV, or only in D1. */
+/** Seeds codes that an exchange finds in KV, or only in D1. */
 export function seedFrom(source: (typeof BOTH_SOURCES)[number], service: Service) {
   return source === "KV" ? (seed: CodeSeed = {}) => seedCodeInKv(service, seed) : seedCode;
 }
 
-/** Puts what a code's row is bound to into KV as well. */
+/** Copies the binding of a code's row into KV. */
 export async function putInKv(service: Service, code: string): Promise<void> {
   const binding = await readFirst<CodeBinding>(env.DB, selectBinding(await sha256(code)));
   if (!binding) throw new Error("no such code");
@@ -88,12 +88,12 @@ export function refreshOfApp(token: string): RequestInit {
   return form({ grant_type: "refresh_token", client_id: APP_CLIENT, refresh_token: token });
 }
 
-/** Alexa has linked: the tokens it holds. */
+/** Links Alexa. Returns the tokens that it holds. */
 export async function linkAlexa(service: Service, seed: CodeSeed = {}): Promise<TokenAnswer> {
   return json(await service.request("/token", exchange(await seedCode(seed))));
 }
 
-/** The app has signed in: the tokens it holds. */
+/** Signs the app in. Returns the tokens that it holds. */
 export async function linkApp(service: Service, seed: CodeSeed = {}): Promise<TokenAnswer> {
   return json(await service.request("/token", exchangeOfApp(await seedAppCode(seed))));
 }
@@ -114,7 +114,7 @@ export function asService(fields: Readonly<Record<string, string>>): RequestInit
   return form(fields, { authorization: basic(SERVICE_CLIENT, SERVICE_SECRET) });
 }
 
-/** What introspection says of a token. */
+/** The introspection response for a token. */
 export async function introspection(
   service: Service,
   token: string,
@@ -123,7 +123,7 @@ export async function introspection(
   return json(await service.request("/introspect", as({ token })));
 }
 
-/** Whether the tokens of an answer still work, both of them. */
+/** Whether both tokens of a token response still work. */
 export async function isAlive(service: Service, answer: TokenAnswer): Promise<boolean> {
   const refreshed = await service.request("/token", refresh(answer.refresh_token));
   return refreshed.status === 200 && (await introspection(service, answer.access_token)).active === true;
@@ -148,12 +148,12 @@ export function anotherIsolate(first: Service, variables: Readonly<Record<string
   return second;
 }
 
-/** Rows of a table, counted. */
+/** The number of rows of a table. */
 export async function countOf(table: string, where = "TRUE"): Promise<number> {
   return Number(await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table} WHERE ${where}`).first("n"));
 }
 
-/** A fault at the trips that `when` picks; persistent unless `times` is given. */
+/** A fault at the round trips that `when` selects; persistent unless `times` is given. */
 export function failing(
   when: (trip: Trip, index: number) => boolean,
   throws: "before" | "after",
@@ -163,13 +163,13 @@ export function failing(
   return { when, throws, message, ...(times === undefined ? {} : { times }) };
 }
 
-/** The answer is a 200. */
+/** Expects a 200. */
 export async function ok(response: Promise<Response>): Promise<void> {
   const { status } = await response;
   expect(status).toBe(200);
 }
 
-/** The tokens work, and there is one grant behind them. */
+/** Expects that the tokens work, and that there is one grant. */
 export async function expectOneLivingGrant(
   service: Service,
   answer: Record<string, unknown>,
@@ -180,13 +180,13 @@ export async function expectOneLivingGrant(
   await ok(service.request("/token", again(token)));
 }
 
-/** The answer is a refusal of the code or refresh token, and says nothing more. */
+/** Expects exactly `invalid_grant`. */
 export async function expectInvalidGrant(response: Response): Promise<void> {
   expect(await response.json()).toEqual({ error: "invalid_grant" });
   expect(response.status).toBe(400);
 }
 
-/** The answer's JSON, `{}` when it has none. */
+/** The response's JSON, `{}` when it has none. */
 export async function bodyOf(response: Response): Promise<Record<string, unknown>> {
   const text = await response.text();
   return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);

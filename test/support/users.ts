@@ -7,7 +7,7 @@ import type { Service } from "./service.ts";
 export const EMAIL = "ada@example.com";
 export const PASSWORD = "correct-horse-1";
 
-/** A runtime without a request, as far as the sign-in functions need one. */
+/** The part of a runtime that the sign-in functions need. */
 export async function runtimeOf(service: Service, passwordIterations = 1000): Promise<Runtime> {
   return {
     db: env.DB,

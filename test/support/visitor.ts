@@ -2,16 +2,16 @@
 // in Node.
 import { ISSUER } from "./issuer.ts";
 
-/** Whatever answers requests without following redirects: an app in this isolate, or a server over HTTP. */
+/** A server that does not follow redirects: an app in this isolate, or one over HTTP. */
 export interface Sender {
   request(path: string, init?: RequestInit): Promise<Response>;
 }
 
 export interface PageForm {
   readonly action: string;
-  /** All inputs, as the page filled them. */
+  /** All inputs with their initial values. */
   readonly fields: Readonly<Record<string, string>>;
-  /** Those that a person does not see. */
+  /** The hidden inputs. */
   readonly hidden: Readonly<Record<string, string>>;
 }
 
@@ -20,7 +20,7 @@ export interface Page {
   readonly url: string;
   readonly headers: Headers;
   readonly html: string;
-  /** Where the answer leads, byte for byte, when it is a redirect that was not followed. */
+  /** The Location header, byte for byte, of a redirect that was not followed. */
   readonly location: string | null;
   /** Hidden fields of the first form whose action is `action`. */
   hidden(action: string): Readonly<Record<string, string>>;
@@ -65,7 +65,7 @@ function hiddenFields(html: string, action: string): Readonly<Record<string, str
   return form.hidden;
 }
 
-/** A visitor at the network address that Cloudflare would report. */
+/** A visitor from this network address, as Cloudflare would report it. */
 export function visit(service: Sender, network = "192.0.2.1"): Visitor {
   const visitor = new Visitor(service);
   visitor.headers["cf-connecting-ip"] = network;
@@ -127,7 +127,7 @@ export class Visitor {
     });
   }
 
-  /** Opens an address and follows redirects as long as they stay on the service. */
+  /** Opens an address and follows redirects within the service. */
   async open(path: string): Promise<Page> {
     return this.#follow(await this.send(path));
   }
@@ -142,7 +142,7 @@ export class Visitor {
     return page;
   }
 
-  /** Posts a form of a page, with more fields (a pressed button, typed text); follows like `open`. */
+  /** Posts a form of a page, with more fields (a submitted button, typed text); follows redirects like `open`. */
   async submit(page: Page, more: Readonly<Record<string, string>>, formIndex = 0): Promise<Page> {
     const form = formsOf(page.html)[formIndex];
     if (!form) throw new Error(`no form on ${page.url} (${page.status}): ${page.html.slice(0, 300)}`);

@@ -1,4 +1,4 @@
-// The process dies without a word between the steps of an attempt, and starts again on the same disk: nothing is lost.
+// The process is killed between the steps of linking and starts again on the same disk: nothing is lost.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";
@@ -17,7 +17,7 @@ let state: string;
 let service: Child;
 let origin: string;
 let port: number;
-/** Login with Amazon, and an Alexa that redeems our code and then says nothing. */
+/** Login with Amazon, and an Alexa that redeems our code and then never responds. */
 let amazon: Server;
 let heldByAlexa: string | undefined;
 const cookies = new Map<string, string>();
@@ -150,7 +150,7 @@ function token(fields: Record<string, string>): Promise<Response> {
   return fetch(`${origin}/token`, { method: "POST", headers: { authorization }, body: new URLSearchParams(fields) });
 }
 
-it("C1: killed after each step, the linking goes on from where it was, and the link stays", async () => {
+it("C1: killed after each step, linking continues where it was, and the link stays", async () => {
   await admin("/skills", {
     id: "amzn1.ask.skill.0000-kill",
     name: "Kill Home",
@@ -188,7 +188,7 @@ it("C1: killed after each step, the linking goes on from where it was, and the l
   expect((await token({ grant_type: "refresh_token", refresh_token: refreshToken })).status).toBe(200);
 }, 180_000);
 
-it("L3: killed while Alexa's enablement call is open, what Alexa redeemed inside it works, and the linking waits for its customer", async () => {
+it("L3: killed while the enablement call is open, the tokens that Alexa redeemed work, and the attempt waits for the customer", async () => {
   const page = "/link/amzn1.ask.skill.0000-kill";
   const consent = await visit(page);
   const asked = await visit(page, { ...hidden(consent.html, page), decision: "allow" });
@@ -199,7 +199,7 @@ it("L3: killed while Alexa's enablement call is open, what Alexa redeemed inside
   await killAndRestart();
   expect(await cutOff).toBe("cut off");
   expect((await token({ grant_type: "refresh_token", refresh_token: heldByAlexa })).status).toBe(200);
-  // The dead run's lease has not ended yet: neither a second run nor an end.
+  // The killed run's time is not over yet: no second run starts, and the attempt stays pending.
   const again = await visit(callback);
   expect([again.location, again.html.includes('http-equiv="refresh"')]).toEqual([null, true]);
 }, 120_000);

@@ -20,7 +20,7 @@ export const APP = { id: "test-app", scope: "links" };
 /** Confidential: the skill's backend. */
 export const BACKEND = { id: "test-service", secret: "obviously-fake-secret-of-the-test-service" };
 
-/** Where most clients ask to be sent to. Nothing listens there: the customer's browser stops before it. */
+/** The redirect URI of most clients. No server listens there: the customer's browser stops before it. */
 export const REDIRECT_URI = "http://127.0.0.1:9/callback";
 
 export interface Issuer {
@@ -31,9 +31,9 @@ export interface Issuer {
    * is sent to.
    */
   approve(authorizationUrl: URL | string): Promise<URL>;
-  /** The same customer, who does not want to. */
+  /** The same customer, who denies. */
   deny(authorizationUrl: URL | string): Promise<URL>;
-  /** Stops it. Fails when its log holds an exception that nobody foresaw, or a secret. */
+  /** Stops it. Throws when its log contains an unexpected exception or a secret. */
   close(): Promise<void>;
 }
 

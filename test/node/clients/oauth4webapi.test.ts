@@ -97,7 +97,7 @@ describe("oauth4webapi", () => {
     ).rejects.toThrow();
   });
 
-  it("a public app rotates its refresh tokens and can end the link", async () => {
+  it("a public app rotates its refresh tokens and can revoke the link", async () => {
     const client = { client_id: APP.id };
     const first = await link(client, oauth.None(), APP.scope);
     const second = await refresh(client, oauth.None(), first.refresh_token);

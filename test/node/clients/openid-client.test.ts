@@ -1,4 +1,4 @@
-// openid-client 6 (certified relying party), as it is used by people who only read its readme.
+// openid-client 6 (certified relying party), used as its readme shows.
 import { decodeJwt } from "jose";
 import * as client from "openid-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -17,7 +17,7 @@ function discover(id: string, authentication: client.ClientAuth): Promise<client
   });
 }
 
-/** Discovery is done; asks for a code with PKCE and state, and redeems it. */
+/** After discovery: requests a code with PKCE and state, and redeems it. */
 async function link(config: client.Configuration, scope: string): Promise<client.TokenEndpointResponse> {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedState = client.randomState();
@@ -73,7 +73,7 @@ describe("openid-client", () => {
     });
   });
 
-  it("a skill's backend gets a token of its own and looks into those of its skill", async () => {
+  it("a skill's backend gets a token of its own and introspects those of its skill", async () => {
     const alexa = await discover(ALEXA.id, client.ClientSecretBasic(ALEXA.secret));
     const backend = await discover(BACKEND.id, client.ClientSecretPost(BACKEND.secret));
     const linked = await link(alexa, SCOPE);
@@ -83,7 +83,7 @@ describe("openid-client", () => {
     });
     const own = await client.clientCredentialsGrant(backend, { resource: "https://devices.example.com" });
     expect(decodeJwt(own.access_token)).toMatchObject({ aud: "https://devices.example.com", client_id: BACKEND.id });
-    // A service's own token is for the resource that it names, which checks it by our keys.
+    // The audience of a service's own token is the resource that it names, which verifies it with our keys.
     expect(await client.tokenIntrospection(backend, own.access_token)).toEqual({ active: false });
     expect(await client.tokenIntrospection(alexa, own.access_token)).toEqual({ active: false });
   });

@@ -20,7 +20,7 @@ class AcmeStrategy extends Strategy {
     });
   }
 
-  /** What websites build themselves, since the library leaves refreshing to them. */
+  /** The library does not refresh; websites do it themselves. */
   refresh(refreshToken: string): Promise<{ accessToken: string; refreshToken: string }> {
     return new Promise((resolve, reject) => {
       this._oauth2.getOAuthAccessToken(refreshToken, { grant_type: "refresh_token" }, (error, access, next) => {
@@ -88,7 +88,7 @@ describe("passport-oauth2", () => {
     expect(refreshed.refreshToken).toBe(visitor.refreshToken);
   });
 
-  it("hears of a denial as its own error", async () => {
+  it("reports a denial as its own error", async () => {
     const start = await fetch(`${websiteOrigin}/login`, { redirect: "manual" });
     const back = await issuer.deny(start.headers.get("location") ?? "");
     const landed = await fetch(back);

@@ -1,4 +1,4 @@
-// requests-oauthlib (Python, from Debian): a client that shares neither language nor libraries with the service.
+// requests-oauthlib (Python, from Debian): a client that shares neither language nor library with the service.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";

@@ -1,4 +1,4 @@
-// simple-oauth2 5: no discovery, no PKCE of its own, Basic in two dialects.
+// simple-oauth2 5: no discovery, no PKCE of its own, HTTP Basic in two encodings.
 import { createHash, randomBytes } from "node:crypto";
 import { AuthorizationCode, type ModuleOptions } from "simple-oauth2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
