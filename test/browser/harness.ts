@@ -2,7 +2,7 @@
 import { type Browser, type BrowserContext, chromium, devices, type Page } from "playwright-core";
 import { findChromium } from "../../scripts/chromium.ts";
 import { DEMO_USER } from "../../scripts/demo.ts";
-import { raiseServers, type Servers } from "../node/servers.ts";
+import { startServers, type Servers } from "../node/servers.ts";
 
 export { ADMIN_TOKEN } from "../node/servers.ts";
 
@@ -16,7 +16,7 @@ export interface Stage extends Servers {
 
 /** Starts everything. `variables` override the service's. */
 export async function raiseStage(variables: Readonly<Record<string, string>> = {}): Promise<Stage> {
-  const servers = await raiseServers(variables);
+  const servers = await startServers(variables);
   const browser = await chromium.launch({
     executablePath: chromiumPath ?? "",
     args: [

@@ -20,7 +20,7 @@ export interface Servers {
 }
 
 /** Starts both. `variables` override the service's. */
-export async function raiseServers(variables: Readonly<Record<string, string>> = {}): Promise<Servers> {
+export async function startServers(variables: Readonly<Record<string, string>> = {}): Promise<Servers> {
   const simulatorHarness = createTestHarness({ workers: [{ configPath: "simulator/wrangler.toml" }] });
   const simulator = (await simulatorHarness.listen()).url.origin;
   const worker = (given: Readonly<Record<string, string>>) => ({

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { DEMO_SKILL_ID, DEMO_USER } from "../../scripts/demo.ts";
 import { createBrowser } from "../../simulator/library/browser.ts";
-import { ADMIN_TOKEN, DEMO_SECRETS, raiseServers, type Servers } from "./servers.ts";
+import { ADMIN_TOKEN, DEMO_SECRETS, startServers, type Servers } from "./servers.ts";
 
 type Json = Record<string, unknown>;
 interface Lambda {
@@ -69,7 +69,7 @@ async function simulator(method: string, path: string, body?: unknown): Promise<
 beforeAll(async () => {
   mkdirSync("node_modules/.cache", { recursive: true });
   folder = mkdtempSync("node_modules/.cache/skill-backend-");
-  servers = await raiseServers();
+  servers = await startServers();
   // The simulator stands for the event gateways' public addresses.
   vi.stubGlobal("fetch", (input: RequestInfo | URL, init?: RequestInit) => {
     const url = new URL(input instanceof Request ? input.url : input);

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 
 const SINCE = Date.parse("2026-10-01T12:00:00Z");
 const MINUTE = 60_000;
-const root = resolve(import.meta.dirname, "../..");
+const root = resolve(import.meta.dirname, "../../..");
 let folder: string;
 
 /** The shell commands of the section, in the order of the page. */
@@ -75,12 +75,12 @@ beforeAll(() => {
     mkdirSync(join(folder, database));
     cpSync(join(root, "wrangler.toml"), join(folder, database, "wrangler.toml"));
   }
-  // Stands for curl: what it would call.
+  // Replaces curl: records its arguments.
   writeFileSync(join(folder, "curl"), `#!/bin/sh\necho "$*" >> "${join(folder, "calls.txt")}"\n`, { mode: 0o755 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it("what was revoked, erased and signed out since the restore point stays so; everything else lives on", () => {
+it("what was revoked, erased and signed out since the restore point stays so; everything else stays", () => {
   expect(commands).toHaveLength(5);
   expect(timeTravel).toContain("wrangler d1 time-travel restore alexa-link");
   const user = (id: string) => insert("users", { id, created_at: SINCE - 9 * MINUTE, updated_at: 0 });
@@ -109,7 +109,7 @@ it("what was revoked, erased and signed out since the restore point stays so; ev
   shell("old", writingDown);
 
   shell("restored", importing);
-  // An account that is made between the restore and the last step.
+  // An account created between the restore and the last step.
   const late = insert("users", { id: "late", created_at: SINCE + 5 * MINUTE, updated_at: 0 });
   const [live] = query("restored", `SELECT id FROM grants WHERE revoked_at IS NULL; ${late}`);
   expect(live).toHaveLength(3);
@@ -140,7 +140,7 @@ it("what was revoked, erased and signed out since the restore point stays so; ev
     ],
     [],
   ]);
-  // Bob is erased through the API, and nobody else is.
+  // Only Bob is erased through the API.
   expect(readFileSync(join(folder, "calls.txt"), "utf8")).toBe(
     "-X DELETE https://link.example.com/api/admin/users/bob -H authorization: Bearer test\n",
   );
