@@ -49,7 +49,7 @@ export async function seedSkill(seed: ClientSeed = {}): Promise<void> {
       type: seed.type ?? "smart_home",
       vendorId: VENDOR_ID,
       scopes: scopes.map((name) => ({ name, descriptions: { en: `What ${name} allows` } })),
-      extraRedirectUris: ["https://app.example.com/alexa/done"],
+      returnUrls: ["https://app.example.com/alexa/done"],
     }),
     insert("clients", {
       id,
