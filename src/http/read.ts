@@ -51,11 +51,12 @@ function decode(text: string): string {
  * A problem, for developers: wrong type, too large, broken encoding, or a repeated parameter.
  */
 export async function readForm(request: Request, limit = FORM_LIMIT_BYTES): Promise<FormBody> {
+  // First of all, since workerd logs an exception for a body that is still unread when the response is sent.
+  const bytes = await readBytes(request, limit);
   const type = (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
   if (type !== "application/x-www-form-urlencoded") {
     return { problem: "Content-Type must be application/x-www-form-urlencoded" };
   }
-  const bytes = await readBytes(request, limit);
   if (!bytes) return { problem: "The body is too large" };
   const text = utf8Decode(bytes);
   if (text === undefined) return { problem: "The body is not valid form encoding" };

@@ -2,7 +2,7 @@
 import { type Browser, type BrowserContext, chromium, devices, type Page } from "playwright-core";
 import { findChromium } from "../../scripts/chromium.ts";
 import { DEMO_USER } from "../../scripts/demo.ts";
-import { startServers, type Servers } from "../node/servers.ts";
+import { type Servers, startServers } from "../node/servers.ts";
 
 export { ADMIN_TOKEN } from "../node/servers.ts";
 

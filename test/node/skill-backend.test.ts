@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { DEMO_SKILL_ID, DEMO_USER } from "../../scripts/demo.ts";
 import { createBrowser } from "../../simulator/library/browser.ts";
-import { ADMIN_TOKEN, DEMO_SECRETS, startServers, type Servers } from "./servers.ts";
+import { ADMIN_TOKEN, DEMO_SECRETS, type Servers, startServers } from "./servers.ts";
 
 type Json = Record<string, unknown>;
 interface Lambda {
