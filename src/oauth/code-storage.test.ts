@@ -1,4 +1,4 @@
-// A code is in KV and in D1: its binding is read from one of them, D1 spends it, and a replay harms only who replays.
+// A code is in KV and in D1: its binding is read from either, it is spent in D1, and a replay is refused.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import {
@@ -41,8 +41,8 @@ describe("reading and spending a code", () => {
         throw new Error("KV GET failed: 500");
       }) as unknown as KVNamespace["get"],
     }),
-    "gives broken JSON": () => ({ get: (async () => "{not json") as unknown as KVNamespace["get"] }),
-    "gives another code's entry": (real) => ({
+    "returns broken JSON": () => ({ get: (async () => "{not json") as unknown as KVNamespace["get"] }),
+    "returns the entry of another code": (real) => ({
       get: (async () => await real.get((await real.list()).keys[0]?.name ?? "")) as unknown as KVNamespace["get"],
     }),
     "never responds": () => ({ get: (() => new Promise(() => undefined)) as unknown as KVNamespace["get"] }),
@@ -59,7 +59,7 @@ describe("reading and spending a code", () => {
     });
   }
 
-  it("T8: with the code in KV but D1 down the response is 503, and the code is good afterwards", async () => {
+  it("T8: while D1 is down, a code that KV has gets 503, and works afterwards", async () => {
     const service = startService();
     await linkAlexa(service);
     const code = await seedCodeInKv(service);
@@ -76,7 +76,7 @@ describe("reading and spending a code", () => {
     expect((await service.request("/token", exchange(code))).status).toBe(200);
   });
 
-  it("C3: a code spent long ago is refused although KV still has it", async () => {
+  it("C3: a spent code is refused although KV still has it", async () => {
     const service = startService({ CODE_TTL_SECONDS: "600" });
     const code = await seedCodeInKv(service);
     expect((await service.request("/token", exchange(code))).status).toBe(200);
@@ -92,7 +92,7 @@ describe("reading and spending a code", () => {
     await expectInvalidGrant(await service.request("/token", exchange(code)));
   });
 
-  it("C3: what a code is bound to is read once: from KV alone, or from D1 alone", async () => {
+  it("C3: a code's binding is read once, either from KV or from D1", async () => {
     const service = startService();
     await linkAlexa(service);
     const readsOfBinding = () =>
@@ -107,7 +107,7 @@ describe("reading and spending a code", () => {
     expect(cold.meter.calls().filter((call) => call.startsWith("CODES.get"))).toEqual([]);
   });
 
-  it("KV holds codes and nothing else, whatever became of them", async () => {
+  it("KV holds nothing but codes, even after a failed and a refused exchange", async () => {
     const service = startService();
     const code = await seedCodeInKv(service);
     service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "after", "D1_ERROR: timeout", 1));
@@ -117,26 +117,26 @@ describe("reading and spending a code", () => {
     expect(keys.map(({ name }) => name.slice(0, 5))).toEqual(["code:"]);
   });
 
-  it("T4: refresh, revocation and introspection read nothing from KV", async () => {
+  it("T4: refresh, revocation and introspection work while KV is down, and do not call it", async () => {
     const refuses = (async () => {
-      throw new Error("KV must not be asked");
+      throw new Error("KV must not be called");
     }) as never;
     const service = startService(
       {},
       { CODES: { get: refuses, put: refuses, delete: refuses, list: refuses } as never },
     );
-    const answer = await linkAlexa(service);
+    const tokens = await linkAlexa(service);
     service.meter.clear();
-    expect(await isAlive(service, answer)).toBe(true);
-    const revocation = form({ token: answer.refresh_token }, { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) });
+    expect(await isAlive(service, tokens)).toBe(true);
+    const revocation = form({ token: tokens.refresh_token }, { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) });
     expect((await service.request("/revoke", revocation)).status).toBe(200);
-    expect((await service.request("/token", refresh(answer.refresh_token))).status).toBe(400);
+    expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(400);
     expect(service.meter.calls().filter((call) => call.startsWith("CODES"))).toEqual([]);
   });
 });
 
 describe("a replayed code", () => {
-  it("C7: soon after, from the same client with the same parameters, is refused and harms nothing", async () => {
+  it("C7: a repeat within the window is refused, and the grant stays", async () => {
     const service = startService();
     const code = await seedCodeInKv(service);
     const first = await json(await service.request("/token", exchange(code)));
@@ -152,7 +152,7 @@ describe("a replayed code", () => {
   };
   for (const source of BOTH_SOURCES) {
     for (const [name, { wait, fields }] of Object.entries(suspicious)) {
-      it(`C7: ${name}, it revokes the grant it gave, with an alert (from ${source})`, async () => {
+      it(`C7: ${name}, it revokes the grant and raises an alert (from ${source})`, async () => {
         const service = startService();
         const code = await seedFrom(source, service)();
         const first = await json(await service.request("/token", exchange(code)));
@@ -164,7 +164,7 @@ describe("a replayed code", () => {
     }
   }
 
-  it("C7: without the client's secret it is no weapon against the grant", async () => {
+  it("C7: a replay without the client's secret does not revoke the grant", async () => {
     const service = startService();
     const code = await seedCodeInKv(service);
     const first = await json(await service.request("/token", exchange(code)));
@@ -179,7 +179,7 @@ describe("a replayed code", () => {
     expect(await isAlive(service, first)).toBe(true);
   });
 
-  it("C7: for a public client only the right verifier revokes the grant", async () => {
+  it("C7: a replay for a public client revokes the grant only with the right verifier", async () => {
     const service = startService();
     const code = await seedAppCode();
     await service.request("/token", exchangeOfApp(code));

@@ -1,4 +1,4 @@
-// The consent page's decision: taken once, in the browser and for the account it was drawn for.
+// The decision on the consent page: it counts once, in the browser and for the account the page was rendered for.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../test/support/accounts.ts";
@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 
 describe("the decision", () => {
-  it("P3: two taps at once get the identical redirect, one code, one grant", async () => {
+  it("P3: two taps at once get the same redirect, with one code and one grant", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
     const [first, second] = await Promise.all([
@@ -38,7 +38,7 @@ describe("the decision", () => {
     [50, 10],
     [50, 40],
   ])(
-    "P3: %i taps at once, storage %i ms away, get the identical redirect; one code, one grant",
+    "P3: %i taps at once with %i ms storage latency get the same redirect, with one code and one grant",
     async (taps, delayMs) => {
       const visitor = await signedIn(service);
       const transaction = formsOf((await visitor.open(`/authorize?${query()}`)).html)[0]?.fields.transaction ?? "";
@@ -50,10 +50,10 @@ describe("the decision", () => {
       };
       service.meter.faults.push({ when: () => true, delayMs });
       const send = () => service.requestOnly("/authorize/decision", init);
-      const answers = await Promise.all(Array.from({ length: taps }, send));
+      const responses = await Promise.all(Array.from({ length: taps }, send));
       await service.settled();
-      const locations = new Set(answers.map((answer) => answer.headers.get("location")));
-      expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([303]));
+      const locations = new Set(responses.map((response) => response.headers.get("location")));
+      expect(new Set(responses.map((response) => response.status))).toEqual(new Set([303]));
       expect(locations.size).toBe(1);
       const code = /code=([^&]+)/.exec([...locations][0] ?? "")?.[1] ?? "";
       expect((await service.request("/token", exchange(code))).status).toBe(200);
@@ -61,7 +61,7 @@ describe("the decision", () => {
     },
   );
 
-  it("P3, T5: a page that was rendered again and approved again gives the same code, whose refresh token works", async () => {
+  it("P3, T5: a page that was rendered and approved again gives the same code, and its refresh token works", async () => {
     const visitor = new Visitor(service);
     const signIn = await visitor.open(`/authorize?${query()}`);
     const consent = await visitor.submit(signIn, { email: DEMO.email, password: DEMO.password });
@@ -75,7 +75,7 @@ describe("the decision", () => {
     expect(await rowCounts()).toMatchObject({ attempts: 1, codes: 1, grants: 1 });
   });
 
-  it("P3: of Approve and Deny the first stands", async () => {
+  it("P3: when a customer denies and then approves, the denial counts", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
     const denied = await visitor.submit(consent, { decision: "deny" });
@@ -84,7 +84,7 @@ describe("the decision", () => {
     expect((await rowCounts()).codes).toBe(0);
   });
 
-  it("P4: two tabs, the older finished first, each with its own state", async () => {
+  it("P4: two tabs finish with their own state each, the older one first", async () => {
     const visitor = await signedIn(service);
     const older = await visitor.open(`/authorize?${query({ state: "older%3D" })}`);
     const newer = await visitor.open(`/authorize?${query({ state: "newer%3D" })}`);
@@ -92,7 +92,7 @@ describe("the decision", () => {
     expect((await visitor.submit(newer, { decision: "allow" })).location).toMatch(/&state=newer%3D$/);
   });
 
-  it("P4, S3: a form drawn in one browser is refused in another", async () => {
+  it("P4, S3: a form rendered in one browser is refused in another", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
     const other = await signedIn(service);
@@ -101,7 +101,7 @@ describe("the decision", () => {
     expect((await rowCounts()).codes).toBe(0);
   });
 
-  it("a form drawn for one account is drawn anew for another that signed in meanwhile", async () => {
+  it("a form submitted after another account signed in is rendered again for that account", async () => {
     const other = { ...DEMO, email: "other@example.com" };
     await seedAccount(service, other);
     const visitor = await signedIn(service);
@@ -114,7 +114,7 @@ describe("the decision", () => {
     expect((await rowCounts()).codes).toBe(0);
   });
 
-  it("'not you?' keeps the transaction: signing in as somebody else goes on with the same request", async () => {
+  it("after 'not you?' and signing in again, the customer continues with the same request", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
     const signIn = await visitor.submit(consent, { decision: "switch" });
@@ -123,7 +123,7 @@ describe("the decision", () => {
     expect((await visitor.submit(again, { decision: "allow" })).location).toContain(`&state=${STATE}`);
   });
 
-  it("signed out everywhere meanwhile: nothing is decided, sign-in is asked for", async () => {
+  it("a customer who was signed out everywhere in the meantime has to sign in again, and gets no code", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
     await env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1").run();
@@ -141,7 +141,7 @@ describe("the decision", () => {
     expect((await rowCounts()).codes).toBe(0);
   });
 
-  it("an expired page says to start again", async () => {
+  it("an expired page is refused with 400", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
     service.clock.advance(61 * 60_000);
@@ -153,7 +153,7 @@ describe("the decision", () => {
   it.each([
     ["missing", {}],
     ["unknown", { decision: "maybe" }],
-  ])("a %s decision is a clear 400", async (_, more) => {
+  ])("a %s decision is 400, and a decision without a form is 403", async (_, more) => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
     const transaction = formsOf(consent.html)[0]?.fields.transaction ?? "";
@@ -161,7 +161,7 @@ describe("the decision", () => {
     expect((await visitor.post("/authorize/decision", { decision: "allow" })).status).toBe(403);
   });
 
-  it("C1: no code leaves while D1 does not take it; a failing KV put does not matter", async () => {
+  it("C1: the customer gets no code when the D1 write fails; a failed KV write does not matter", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
     service.meter.faults.push({ when: (trip) => trip.store === "DB", throws: "before", times: 1 });
@@ -174,7 +174,7 @@ describe("the decision", () => {
     expect((await service.request("/token", exchange(code))).status).toBe(200);
   });
 
-  it("P2: HEAD, prefetch and repeated GETs change nothing", async () => {
+  it("P2: HEAD, prefetch and repeated GET requests change nothing", async () => {
     const visitor = await signedIn(service);
     const before = await rowCounts();
     const path = `/authorize?${query()}`;

@@ -1,8 +1,6 @@
-// Who may learn what of a token, and what ends one: introspection, userinfo, revocation, and forged tokens at all of them.
+// Introspection, userinfo, the JSON API and revocation: which caller may do what with which token.
 import { env } from "cloudflare:workers";
-import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
-import { runtimeOf } from "../../test/support/runtime.ts";
 import {
   APP_CLIENT,
   basic,
@@ -32,7 +30,6 @@ import {
   userinfo,
 } from "../../test/support/tokens.ts";
 import { sha256 } from "../crypto/hash.ts";
-import { currentSigner } from "./keys.ts";
 
 const USER = "0useraaaaaaaaaaaaaaaaaaaaa";
 const OTHER_SKILL = "amzn1.ask.skill.other";
@@ -57,7 +54,7 @@ const callers = {
     form(fields, { authorization: basic("other-service", "fake-other-service") }),
   "another skill's Alexa client": (fields) => form(fields, { authorization: basic("other-alexa", "fake-other-alexa") }),
   "the public app": (fields) => form({ client_id: APP_CLIENT, ...fields }),
-  nobody: (fields) => form(fields),
+  "no client": (fields) => form(fields),
 } satisfies Record<string, Caller>;
 
 async function allTokens(service: Service) {
@@ -78,10 +75,10 @@ describe("introspection", () => {
     "the service of another skill": [],
     "another skill's Alexa client": [],
     "the public app": 401,
-    nobody: 401,
+    "no client": 401,
   };
   for (const [name, expected] of Object.entries(active) as [keyof typeof callers, string[] | 401][]) {
-    it(`tells ${name} of ${expected === 401 ? "nothing: 401" : expected.join(", ") || "nothing"}`, async () => {
+    it(`${name} ${expected === 401 ? "is refused with 401" : `sees as active: ${expected.join(", ") || "nothing"}`}`, async () => {
       const service = startService();
       for (const [kind, token] of Object.entries(await allTokens(service))) {
         const response = await service.request("/introspect", callers[name]({ token }));
@@ -93,7 +90,7 @@ describe("introspection", () => {
     });
   }
 
-  it("describes an access token by its own claims, and a refresh token by its grant", async () => {
+  it("an access token is described by its claims, a refresh token by its grant", async () => {
     const service = startService();
     const tokens = await linkAlexa(service);
     const grant = grantIdOf(tokens.refresh_token);
@@ -112,7 +109,7 @@ describe("introspection", () => {
     expect(await introspection(service, tokens.refresh_token)).toEqual({ ...common, token_type: "refresh_token", iat });
   });
 
-  it("says no more than inactive of garbage, expired tokens, and tokens of revoked grants, deleted users and deleted clients", async () => {
+  it("garbage, expired tokens, and tokens of revoked grants, deleted users and deleted clients get {active:false} only", async () => {
     const service = startService();
     const inactive = async (token: string) => {
       const response = await service.request("/introspect", asService({ token }));
@@ -148,7 +145,7 @@ describe("introspection", () => {
 });
 
 describe("userinfo and the JSON API", () => {
-  it("userinfo gives the claims of the token's user, by GET and POST", async () => {
+  it("userinfo returns the claims of the token's user, for GET and POST", async () => {
     const service = startService();
     const { access_token } = await linkAlexa(service);
     for (const method of ["GET", "POST"]) {
@@ -161,7 +158,7 @@ describe("userinfo and the JSON API", () => {
     }
   });
 
-  it("a missing token is asked for; one elsewhere than in the header does not count", async () => {
+  it("a request without a token in the Authorization header is 401 with WWW-Authenticate: Bearer", async () => {
     const service = startService();
     const { access_token } = await linkAlexa(service);
     const attempts: [string, RequestInit][] = [
@@ -180,8 +177,8 @@ describe("userinfo and the JSON API", () => {
     }
   });
 
-  it("U3: no token outlives its grant: revoked, idle too long, past its absolute life, user deleted", async () => {
-    const ends: Record<string, (service: Service, grantId: string) => Promise<unknown>> = {
+  it("U3: tokens are refused as soon as their grant is revoked, idle or expired, or the user is deleted", async () => {
+    const causes: Record<string, (service: Service, grantId: string) => Promise<unknown>> = {
       revoked: (service, id) =>
         env.DB.prepare("UPDATE grants SET revoked_at = ? WHERE id = ?").bind(service.clock.now, id).run(),
       idle: (service, id) =>
@@ -190,7 +187,7 @@ describe("userinfo and the JSON API", () => {
         env.DB.prepare("UPDATE grants SET expires_at = ? WHERE id = ?").bind(service.clock.now, id).run(),
       deleted: () => env.DB.prepare("DELETE FROM users").run(),
     };
-    for (const [name, end] of Object.entries(ends)) {
+    for (const [name, end] of Object.entries(causes)) {
       const service = startService();
       const { access_token, refresh_token } = await linkApp(service);
       const api = () => service.request("/api/links", { headers: { authorization: `Bearer ${access_token}` } });
@@ -201,7 +198,7 @@ describe("userinfo and the JSON API", () => {
     }
   });
 
-  it("a token opens only the door it was made for", async () => {
+  it("only an access token of the app with the scope links opens the JSON API", async () => {
     const service = startService();
     const api = async (token: string) =>
       (await service.request("/api/links", { headers: { authorization: `Bearer ${token}` } })).status;
@@ -213,111 +210,11 @@ describe("userinfo and the JSON API", () => {
   });
 });
 
-describe("forged and twisted tokens", () => {
-  /** Tokens that say they are ours; none may open anything. */
-  async function forgeries(service: Service): Promise<Record<string, string>> {
-    const rt = await runtimeOf(service);
-    const real = await linkApp(service);
-    const [realHeader = "", realPayload = "", realSignature = ""] = real.access_token.split(".");
-    const claims = JSON.parse(atob(realPayload.replaceAll("-", "+").replaceAll("_", "/"))) as Record<string, unknown>;
-    const { kid, key } = await currentSigner(rt);
-    const set = await json<{ keys: { x?: string }[] }>(await service.request("/.well-known/jwks.json"));
-    const jwk = set.keys[0] ?? {};
-    const encode = (value: unknown) =>
-      btoa(JSON.stringify(value)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-    const standard: JWTHeaderParameters = { alg: "ES256", typ: "at+jwt", kid };
-    const sign = (
-      header: JWTHeaderParameters,
-      payload: Record<string, unknown>,
-      signer: CryptoKey | Uint8Array,
-      options?: object,
-    ) => new SignJWT(payload).setProtectedHeader(header).sign(signer, options as never);
-    const mine = await generateKeyPair("ES256");
-    const rsa = await generateKeyPair("RS256");
-    const utf8 = (text: string) => new TextEncoder().encode(text);
-    const without = (name: string) => Object.fromEntries(Object.entries(claims).filter(([claim]) => claim !== name));
-    const flipped = realSignature.startsWith("A") ? `B${realSignature.slice(1)}` : `A${realSignature.slice(1)}`;
-    return {
-      "alg none": `${encode({ ...standard, alg: "none" })}.${realPayload}.`,
-      "alg NoNe with the old signature": `${encode({ ...standard, alg: "NoNe" })}.${realPayload}.${realSignature}`,
-      "no alg": `${encode({ typ: "at+jwt", kid })}.${realPayload}.${realSignature}`,
-      // CVE-2026-22817 and CVE-2026-22818 (Hono's JWT helpers): the token's header chose the algorithm.
-      "HS256 with the public key as JSON": await sign({ ...standard, alg: "HS256" }, claims, utf8(JSON.stringify(jwk))),
-      "HS256 with the public key's x": await sign(
-        { ...standard, alg: "HS256" },
-        claims,
-        utf8(String(jwk.x).padEnd(32, "=")),
-      ),
-      "HS256 with an empty key's padding": await sign({ ...standard, alg: "HS256" }, claims, new Uint8Array(32)),
-      "RS256 under our kid": await sign({ ...standard, alg: "RS256" }, claims, rsa.privateKey),
-      "ES256 by another key under our kid": await sign(standard, claims, mine.privateKey),
-      "ES256 by a key that it brings along": await sign(
-        { ...standard, jwk: await exportJWK(mine.publicKey) },
-        claims,
-        mine.privateKey,
-      ),
-      "ES256 by a key that it points to": await sign(
-        { ...standard, jku: "https://evil.test/jwks.json" },
-        claims,
-        mine.privateKey,
-      ),
-      "a kid that nobody knows": await sign({ ...standard, kid: "unknown" }, claims, mine.privateKey),
-      "a kid that is a path": await sign({ ...standard, kid: "../../dev/null" }, claims, mine.privateKey),
-      "no kid": await sign({ alg: "ES256", typ: "at+jwt" }, claims, key),
-      "a critical header that we do not know": await sign({ ...standard, crit: ["exp2"], exp2: 1 }, claims, key, {
-        crit: { exp2: true },
-      }),
-      "type JWT, as an id token": await sign({ ...standard, typ: "JWT" }, claims, key),
-      "no type": await sign({ alg: "ES256", kid }, claims, key),
-      "another issuer": await sign(standard, { ...claims, iss: "https://evil.test" }, key),
-      "no expiry": await sign(standard, without("exp"), key),
-      "an expiry that is text": `${realHeader}.${encode({ ...claims, exp: "9999999999" })}.${realSignature}`,
-      "not yet valid": await sign(standard, { ...claims, nbf: Number(claims.exp) + 60 }, key),
-      "no subject": await sign(standard, without("sub"), key),
-      "no client": await sign(standard, without("client_id"), key),
-      "a changed payload": `${realHeader}.${encode({ ...claims, sub: "0userbbbbbbbbbbbbbbbbbbbbb" })}.${realSignature}`,
-      "a changed signature": `${realHeader}.${realPayload}.${flipped}`,
-      "no signature": `${realHeader}.${realPayload}.`,
-      "a fourth part": `${real.access_token}.x`,
-      "a grant of another user": await sign(standard, { ...claims, sub: "0userbbbbbbbbbbbbbbbbbbbbb" }, key),
-      "a grant that never was": await sign(standard, { ...claims, grant: "0nogrant" }, key),
-      "a payload that is a list": `${realHeader}.${encode([])}.${realSignature}`,
-    };
-  }
-
-  it("open neither userinfo nor the JSON API, are inactive, and revoke nothing", async () => {
-    const service = startService();
-    const tokens = await forgeries(service);
-    await seedUser("0userbbbbbbbbbbbbbbbbbbbbb", "bea@example.com");
-    expect(Object.keys(tokens).length).toBeGreaterThan(25);
-    for (const [name, token] of Object.entries(tokens)) {
-      expect((await userinfo(service, token)).status, name).toBe(401);
-      const api = await service.request("/api/links", { headers: { authorization: `Bearer ${token}` } });
-      expect(api.status, name).toBe(401);
-      expect(await introspection(service, token, asService), name).toEqual({ active: false });
-      // A grant of another user is named by a token that only our key can make: revoking it is not what this is about.
-      if (name === "a grant of another user") continue;
-      expect((await service.request("/revoke", form({ token, client_id: APP_CLIENT }))).status, name).toBe(200);
-    }
-    expect(await countOf("grants", "revoked_at IS NOT NULL")).toBe(0);
-  });
-
-  it("the same claims under our key and header are good: the forgeries fail by what was changed", async () => {
-    const service = startService();
-    const rt = await runtimeOf(service);
-    const { access_token } = await linkApp(service);
-    const { kid, key } = await currentSigner(rt);
-    const claims = JSON.parse(atob((access_token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
-    const twin = await new SignJWT(claims).setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid }).sign(key);
-    expect((await userinfo(service, twin)).status).toBe(200);
-  });
-});
-
 describe("revocation", () => {
   const kinds = ["access_token", "refresh_token"] as const;
 
   for (const kind of kinds) {
-    it(`U3: of the ${kind.replace("_", " ")} ends the link everywhere, at once, and a repeat is harmless`, async () => {
+    it(`U3: revoking the ${kind.replace("_", " ")} revokes the whole grant at once, and a repeat changes nothing`, async () => {
       const service = startService();
       const tokens = await linkAlexa(service);
       const bystander = await linkAlexa(service);
@@ -340,15 +237,15 @@ describe("revocation", () => {
       expect((await service.request("/token", refresh(bystander.refresh_token))).status).toBe(200);
     });
 
-    // cloudflare/workers-oauth-provider before 0.8 did not ask whose token it was.
-    it(`the ${kind.replace("_", " ")} of another client is left alone, without a word about it`, async () => {
+    // cloudflare/workers-oauth-provider before 0.8 did not check which client the token belonged to.
+    it(`a client cannot revoke the ${kind.replace("_", " ")} of another, and does not learn that it is valid`, async () => {
       const service = startService();
       const { [kind]: token } = await linkAlexa(service);
       const { [kind]: appToken } = await linkApp(service);
       for (const [name, caller] of Object.entries(callers)) {
         if (caller === asAlexa) continue;
         const response = await service.request("/revoke", caller({ token }));
-        expect(response.status, name).toBe(name === "nobody" ? 401 : 200);
+        expect(response.status, name).toBe(name === "no client" ? 401 : 200);
         if (response.status === 200) expect(await response.text(), name).toBe("");
       }
       await service.request("/revoke", asAlexa({ token: appToken }));
@@ -356,14 +253,14 @@ describe("revocation", () => {
     });
   }
 
-  it("RFC7009-2.2: a token that is none is answered with 200", async () => {
+  it("RFC7009-2.2: revoking an unknown token is 200", async () => {
     const service = startService();
     for (const token of ["x", "rt_x", "a.b.c", "x".repeat(9000), `rt_${"0".repeat(26)}_${"A".repeat(70)}`]) {
       expect((await service.request("/revoke", asAlexa({ token }))).status).toBe(200);
     }
   });
 
-  it("a public client revokes its own by its id; a retired link of the chain ends the grant too, a forged one nothing", async () => {
+  it("a public client revokes its grant even with a retired token, but not with a forged one", async () => {
     const service = startService();
     const revokeAsApp = (token: string) => service.request("/revoke", form({ client_id: APP_CLIENT, token }));
     const first = (await linkApp(service)).refresh_token;

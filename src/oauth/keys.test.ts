@@ -1,4 +1,4 @@
-// Signing keys over their lives.
+// The life cycle of signing keys.
 import { env } from "cloudflare:workers";
 import { decodeProtectedHeader } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -30,7 +30,7 @@ async function publishedKids(service: Service): Promise<string[]> {
 const kidOf = (token: string) => String(decodeProtectedHeader(token).kid);
 
 describe("rotation of signing keys", () => {
-  it("publishes the next key ahead of use and signs with it after twice the key set's max-age", async () => {
+  it("the next key is published first, and signs after twice the max-age of the key set", async () => {
     const service = startService();
     const rt = await runtimeOf(service);
     const refreshToken = await linked(service);
@@ -49,7 +49,7 @@ describe("rotation of signing keys", () => {
     expect((await listSigningKeys(rt)).map((key) => key.status)).toEqual(["current", "retired"]);
   });
 
-  it("refuses no token while isolates with minute-old caches disagree about the keys", async () => {
+  it("no token is refused while isolates have different keys in their caches", async () => {
     const variables = { ACCESS_TOKEN_TTL_SECONDS: "86400" };
     const here = startService(variables);
     const there = anotherIsolate(here, variables);
@@ -68,7 +68,7 @@ describe("rotation of signing keys", () => {
       here.clock.advance(45_000);
     }
     expect(new Set(tokens.map(({ token }) => kidOf(token))).size).toBe(2);
-    // The last token of the old key lives out its day, and every isolate still knows the key.
+    // The last token signed with the old key is valid until it expires, in every isolate.
     const last = tokens.findLast(({ token }) => kidOf(token) === kidOf(tokens[0]?.token ?? ""));
     here.clock.now = (last?.endsAt ?? 0) - 1000;
     expect(await isActive(here, last?.token ?? "")).toBe(true);
@@ -77,7 +77,7 @@ describe("rotation of signing keys", () => {
     expect(await publishedKids(here)).toHaveLength(1);
   });
 
-  it("makes one next key, however many ask for it at once", async () => {
+  it("20 rotations at once make one next key", async () => {
     const service = startService();
     await linked(service);
     const isolates = await Promise.all(Array.from({ length: 20 }, () => runtimeOf(service)));
@@ -88,7 +88,7 @@ describe("rotation of signing keys", () => {
     expect(rt && (await listSigningKeys(rt)).map((key) => key.status)).toEqual(["next", "current"]);
   });
 
-  it("comes due after 90 days, once, also when two scheduled runs meet", async () => {
+  it("keys rotate after 90 days, once, even when two scheduled runs overlap", async () => {
     const service = startService();
     await linked(service);
     const [one, two] = [await runtimeOf(service), await runtimeOf(service)];
@@ -104,14 +104,14 @@ describe("rotation of signing keys", () => {
     expect(await rotateKeysWhenDue(two)).toBe(false);
   });
 
-  it("makes the first key in a race of cold isolates once", async () => {
+  it("ten cold isolates at once make one first key", async () => {
     const services = Array.from({ length: 10 }, () => startService());
     const sets = await Promise.all(services.map((service) => publishedKids(service)));
     expect(new Set(sets.map((kids) => kids.join())).size).toBe(1);
     expect(sets[0]).toHaveLength(1);
   });
 
-  it("drops a compromised key at once; the next key signs from now on", async () => {
+  it("a compromised key is dropped at once, and the next key signs from then on", async () => {
     const service = startService();
     const rt = await runtimeOf(service);
     const refreshToken = await linked(service);
@@ -125,7 +125,7 @@ describe("rotation of signing keys", () => {
     expect(await isActive(elsewhere, stolen)).toBe(false);
     const fresh = await accessToken(elsewhere, refreshToken);
     expect(kidOf(fresh)).toBe(next?.kid);
-    // An isolate that has not heard of it asks D1 once, instead of refusing the new key's tokens.
+    // An isolate with an older cache reads D1 instead of refusing tokens signed with the new key.
     expect(await isActive(service, fresh)).toBe(true);
     service.clock.advance(MINUTE);
     expect(await isActive(service, stolen)).toBe(false);
@@ -135,7 +135,7 @@ describe("rotation of signing keys", () => {
     expect(alerts.results).toEqual([{ details: kidOf(stolen) }]);
   });
 
-  it("replaces a compromised key by a new one when no next key is there", async () => {
+  it("a compromised key is replaced with a new one when there is no next key", async () => {
     const service = startService();
     const rt = await runtimeOf(service);
     const refreshToken = await linked(service);
@@ -148,7 +148,7 @@ describe("rotation of signing keys", () => {
     expect(kidOf(await accessToken(anotherIsolate(service), refreshToken))).toBe(keys[0]?.kid);
   });
 
-  it("drops a compromised next key and lets the present one go on", async () => {
+  it("a compromised next key is dropped, and the current key continues to sign", async () => {
     const service = startService();
     const rt = await runtimeOf(service);
     const refreshToken = await linked(service);
@@ -161,7 +161,7 @@ describe("rotation of signing keys", () => {
     expect(await rotateSigningKey(rt)).toBe("rotated");
   });
 
-  it("does nothing for a key nobody knows", async () => {
+  it("dropping an unknown key changes nothing", async () => {
     const service = startService();
     const rt = await runtimeOf(service);
     await linked(service);
@@ -170,7 +170,7 @@ describe("rotation of signing keys", () => {
     expect((await env.DB.prepare("SELECT 1 FROM audit WHERE alert = 1").all()).results).toEqual([]);
   });
 
-  it("keeps a retired key's row for 400 days, so that a skill event can still name its grant", async () => {
+  it("the row of a retired key is kept for 400 days, so that old tokens in skill events still verify", async () => {
     const service = startService();
     const rt = await runtimeOf(service);
     const kid = kidOf(await accessToken(service, await linked(service)));

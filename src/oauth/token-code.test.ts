@@ -1,4 +1,4 @@
-// Redeeming authorization codes over HTTP: what they are bound to, and linking again.
+// Redeeming authorization codes over HTTP: what a code is bound to, and linking again.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import {
@@ -42,7 +42,7 @@ describe("what a code is bound to", () => {
     "another redirect URI": { redirect_uri: ALEXA_REDIRECT_URIS[1] ?? "" },
     "the redirect URI with a trailing slash": { redirect_uri: `${ALEXA_REDIRECT_URIS[0]}/` },
     "the redirect URI in capitals": { redirect_uri: (ALEXA_REDIRECT_URIS[0] ?? "").toUpperCase() },
-    "a redirect URI that only begins alike": { redirect_uri: `${ALEXA_REDIRECT_URIS[0]}.evil.test` },
+    "a redirect URI that only starts the same": { redirect_uri: `${ALEXA_REDIRECT_URIS[0]}.evil.test` },
     "another verifier": { code_verifier: OTHER_VERIFIER },
   };
 
@@ -59,7 +59,7 @@ describe("what a code is bound to", () => {
       });
     }
 
-    it(`C6: another client's code is refused to it and stays good for its owner (from ${source})`, async () => {
+    it(`C6: a client cannot redeem or revoke with the code of another, and the code stays valid (from ${source})`, async () => {
       const service = startService();
       await seedSkill({
         id: "other-alexa",
@@ -73,13 +73,13 @@ describe("what a code is bound to", () => {
       );
       await expectInvalidGrant(await service.request("/token", stranger));
       expect((await service.request("/token", exchange(code))).status).toBe(200);
-      // A stranger who comes after it was spent cannot end the owner's link with it either.
+      // After the code was spent, another client cannot revoke the grant with it either.
       service.clock.advance(MINUTE);
       await expectInvalidGrant(await service.request("/token", stranger));
       expect(await countOf("grants", "revoked_at IS NOT NULL")).toBe(0);
     });
 
-    it(`V4: a code is good for 299 s and no longer after 301 s, by our clock (from ${source})`, async () => {
+    it(`V4: a code is valid for 299 s and not for 301 s by the injected clock (from ${source})`, async () => {
       const service = startService();
       const [early, late] = [await seedFrom(source, service)(), await seedFrom(source, service)()];
       service.clock.advance(299 * SECOND);
@@ -89,22 +89,22 @@ describe("what a code is bound to", () => {
     });
   }
 
-  it("C6: two users who link at once each get tokens of their own", async () => {
+  it("C6: two users who link at the same time each get tokens of their own", async () => {
     const service = startService();
     const users = [
       await seedUser("0userbbbbbbbbbbbbbbbbbbbbb", "bea@example.com"),
       await seedUser("0usercccccccccccccccccccc0", "cy@example.com"),
     ];
-    const answers = await Promise.all(
+    const links = await Promise.all(
       users.map(async (userId) => json(await service.request("/token", exchange(await seedCode({ userId }))))),
     );
-    for (const [i, answer] of answers.entries()) {
-      expect((await introspection(service, answer.access_token)).sub).toBe(users[i]);
-      expect((await introspection(service, answer.refresh_token)).sub).toBe(users[i]);
+    for (const [i, tokens] of links.entries()) {
+      expect((await introspection(service, tokens.access_token)).sub).toBe(users[i]);
+      expect((await introspection(service, tokens.refresh_token)).sub).toBe(users[i]);
     }
   });
 
-  it("R5: a code for the enablement call is redeemed with its own redirect URI only, and its verifier is ignored", async () => {
+  it("R5: a code for the enablement call works only with its own redirect URI, and a verifier is ignored", async () => {
     const service = startService();
     const redirectUri = "https://link.example.com/app/callback";
     const code = await seedCode({ origin: "enablement", redirectUri });
@@ -121,7 +121,7 @@ describe("what a code is bound to", () => {
     expect(await countOf("grants")).toBe(0);
   });
 
-  it("C3: a code whose user or client is gone is refused although KV and caches still have them", async () => {
+  it("C3: a code is refused once its user or client is deleted, although KV and caches still have them", async () => {
     const service = startService();
     await linkAlexa(service);
     const [ofUser, ofClient] = [await seedCodeInKv(service), await seedCodeInKv(service)];
@@ -137,7 +137,7 @@ describe("what a code is bound to", () => {
 describe("PKCE", () => {
   const cases = [
     ["with a challenge, the right verifier links", true, VERIFIER, {}, 200],
-    ["CVE-2025-4144: with a challenge, leaving the verifier out is refused", true, undefined, {}, 400],
+    ["CVE-2025-4144: with a challenge, leaving out the verifier is refused", true, undefined, {}, 400],
     ["with a challenge, an empty verifier is refused", true, "", {}, 400],
     ["with a challenge, another verifier is refused", true, OTHER_VERIFIER, {}, 400],
     ["PKCE downgrade: the challenge itself as verifier (method plain) is refused", true, "challenge", {}, 400],
@@ -149,7 +149,7 @@ describe("PKCE", () => {
       400,
     ],
     [
-      "a right verifier with stray challenge parameters links: they mean nothing here",
+      "the right verifier links, and challenge parameters of a token request are ignored",
       true,
       VERIFIER,
       { code_challenge: "x", code_challenge_method: "S256" },
@@ -157,7 +157,7 @@ describe("PKCE", () => {
     ],
     ["with a challenge, a verifier of 42 characters is refused", true, "short", {}, 400],
     ["with a challenge, a verifier of 129 characters is refused", true, "long", {}, 400],
-    ["without a challenge, no verifier links", false, undefined, {}, 200],
+    ["without a challenge, a request without a verifier links", false, undefined, {}, 200],
     ["RFC 9700 2.1.1: without a challenge, a verifier is refused", false, VERIFIER, {}, 400],
   ] as const;
 
@@ -178,7 +178,7 @@ describe("PKCE", () => {
     }
   }
 
-  // workers-oauth-provider and others let a public client redeem what was issued without a challenge.
+  // workers-oauth-provider and others let a public client redeem a code that was issued without a challenge.
   it("S6: a public client's code without a challenge is refused", async () => {
     const service = startService();
     const code = await seedAppCode({ codeChallenge: null });
@@ -187,15 +187,15 @@ describe("PKCE", () => {
   });
 });
 
-describe("relinking", () => {
-  it("U4: ten links in a row, without unlinking, all succeed and all work", async () => {
+describe("linking again", () => {
+  it("U4: ten links in a row, without unlinking, all work", async () => {
     const service = startService();
-    const answers: TokenAnswer[] = [];
-    for (let i = 0; i < 10; i++) answers.push(await linkAlexa(service));
-    for (const answer of answers) expect(await isAlive(service, answer)).toBe(true);
+    const links: TokenAnswer[] = [];
+    for (let i = 0; i < 10; i++) links.push(await linkAlexa(service));
+    for (const tokens of links) expect(await isAlive(service, tokens)).toBe(true);
   });
 
-  it("U5: a second Amazon account is no replacement, and removing one leaves the other", async () => {
+  it("U5: a second Amazon account does not replace the first, and unlinking one leaves the other", async () => {
     const service = startService();
     const [mine, partners] = [await linkAlexa(service), await linkAlexa(service)];
     for (let i = 0; i < 20; i++) {
@@ -209,7 +209,7 @@ describe("relinking", () => {
     expect(await isAlive(service, partners)).toBe(true);
   });
 
-  it("C8: a code minted seconds before the end of the browser's login is redeemed as any other", async () => {
+  it("C8: a code with only seconds left is redeemed, and CODE_TTL_SECONDS is at least 60", async () => {
     const service = startService();
     const code = await seedCodeInKv(service, { expiresAt: START + 10 * SECOND });
     service.clock.advance(9 * SECOND);
@@ -217,7 +217,7 @@ describe("relinking", () => {
     expect(() => startService({ CODE_TTL_SECONDS: "59" })).toThrow(/CODE_TTL_SECONDS/);
   });
 
-  it("O4: a refusal leaves its reason with the attempt, and a success is not overwritten", async () => {
+  it("O4: a refused exchange records its reason with the attempt, which a later exchange still links", async () => {
     const service = startService();
     const code = await seedCode();
     await service.request("/token", exchange(code, { redirect_uri: "https://app.example.com/elsewhere" }));

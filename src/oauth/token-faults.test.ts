@@ -1,5 +1,4 @@
-// Storage that fails at every call of every OAuth endpoint, before and after a write took effect: 503 or the right
-// response, then success.
+// Storage faults before and after every call of every OAuth endpoint: 503 or the right response, then success.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ALEXA_CLIENT, exchange, json, refresh, seedCode, seedEveryone } from "../../test/support/seeds.ts";
@@ -32,33 +31,30 @@ import { sha256 } from "../crypto/hash.ts";
 
 beforeEach(seedEveryone);
 
-/** A request whose answer is known, and what must hold once it has been given. */
+/** A request with its expected response, and what must hold afterwards. */
 interface Attempt {
   readonly path: string;
   readonly init: RequestInit;
   readonly status: number;
-  verify(answer: Record<string, unknown>): Promise<void>;
-  /**
-   * The code that this spends. If the write was committed and we responded with 503, a repeat is refused, and the grant
-   * stays.
-   */
+  verify(body: Record<string, unknown>): Promise<void>;
+  /** The code that this spends. After a 503 whose write was committed, a repeat is refused and the grant stays. */
   readonly spends?: string;
 }
 
 const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
   "a code exchange from KV": async (service) => {
     const code = await seedCodeInKv(service);
-    const verify = (answer: Record<string, unknown>) => expectOneLivingGrant(service, answer, refresh);
+    const verify = (body: Record<string, unknown>) => expectOneLivingGrant(service, body, refresh);
     return { path: "/token", init: exchange(code), status: 200, verify, spends: code };
   },
   "a code exchange from D1": async (service) => {
     const code = await seedCode();
-    const verify = (answer: Record<string, unknown>) => expectOneLivingGrant(service, answer, refresh);
+    const verify = (body: Record<string, unknown>) => expectOneLivingGrant(service, body, refresh);
     return { path: "/token", init: exchange(code), status: 200, verify, spends: code };
   },
   "a public client's code exchange": async (service) => {
     const code = await seedAppCode();
-    const verify = (answer: Record<string, unknown>) => expectOneLivingGrant(service, answer, refreshOfApp);
+    const verify = (body: Record<string, unknown>) => expectOneLivingGrant(service, body, refreshOfApp);
     return { path: "/token", init: exchangeOfApp(code), status: 200, verify, spends: code };
   },
   "a stable refresh on another day": async (service) => {
@@ -68,8 +64,8 @@ const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
       path: "/token",
       init: refresh(refresh_token),
       status: 200,
-      verify: async (answer) => {
-        expect(answer.refresh_token).toBe(refresh_token);
+      verify: async (body) => {
+        expect(body.refresh_token).toBe(refresh_token);
         await ok(service.request("/token", refresh(refresh_token)));
       },
     };
@@ -82,8 +78,8 @@ const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
       path: "/token",
       init: refreshOfApp(token),
       status: 200,
-      verify: async (answer) => {
-        const successor = String(answer.refresh_token);
+      verify: async (body) => {
+        const successor = String(body.refresh_token);
         expect((await json(await service.request("/token", refreshOfApp(token)))).refresh_token).toBe(successor);
         await ok(service.request("/token", refreshOfApp(successor)));
       },
@@ -118,11 +114,11 @@ const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
       },
     };
   },
-  "client credentials": async () => ({
+  "a client credentials request": async () => ({
     path: "/token",
     init: asService({ grant_type: "client_credentials" }),
     status: 200,
-    verify: async (answer) => expect(answer.token_type).toBe("Bearer"),
+    verify: async (body) => expect(body.token_type).toBe("Bearer"),
   }),
   "a revocation": async (service) => {
     const { refresh_token } = await linkAlexa(startService());
@@ -142,7 +138,7 @@ const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
       path: "/introspect",
       init: asAlexa({ token: access_token }),
       status: 200,
-      verify: async (answer) => expect(answer.active).toBe(true),
+      verify: async (body) => expect(body.active).toBe(true),
     };
   },
   "a userinfo request": async () => {
@@ -151,12 +147,12 @@ const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
       path: "/userinfo",
       init: { headers: { authorization: `Bearer ${access_token}` } },
       status: 200,
-      verify: async (answer) => expect(answer.sub).toBe("0useraaaaaaaaaaaaaaaaaaaaa"),
+      verify: async (body) => expect(body.sub).toBe("0useraaaaaaaaaaaaaaaaaaaaa"),
     };
   },
 };
 
-/** The code was spent, and the grant it gave is live. */
+/** The code was spent, and its grant is live. */
 async function expectSpentOnce(code: string): Promise<void> {
   const row = await env.DB.prepare(
     "SELECT g.revoked_at FROM codes c JOIN grants g ON g.id = c.grant_id WHERE c.code_hash = ? AND c.spent_at IS NOT NULL",
@@ -166,7 +162,7 @@ async function expectSpentOnce(code: string): Promise<void> {
   expect(row).toEqual({ revoked_at: null });
 }
 
-/** Makes the isolate know client and keys, as one that has served for a while. */
+/** Loads client and keys into the caches, as in an isolate that has served requests. */
 async function warm(service: Service): Promise<void> {
   await linkAlexa(service);
   await service.request("/token", asService({ grant_type: "client_credentials" }));
@@ -186,25 +182,25 @@ describe("T8, F5: a fault at each storage call", () => {
   ];
   for (const [name, prepare] of Object.entries(attempts)) {
     for (const temperature of ["warm", "cold"] as const) {
-      it(`${name}, ${temperature}: 503 or the right answer, and then success`, { timeout: 60_000 }, async () => {
+      it(`${name} is 503 or the right response, and then succeeds (${temperature})`, { timeout: 60_000 }, async () => {
         const fresh = async () => {
           const service = startService();
           if (temperature === "warm") await warm(service);
           const attempt = await prepare(service);
-          // What prepared it may have warmed the caches: a cold isolate starts here.
+          // Preparing the request may have filled the caches, so a cold isolate starts here.
           const isolate = temperature === "warm" ? service : anotherIsolate(service);
           isolate.meter.clear();
           return { isolate, attempt };
         };
         const clean = await fresh();
-        const answer = await clean.isolate.request(clean.attempt.path, clean.attempt.init);
-        expect(answer.status).toBe(clean.attempt.status);
+        const response = await clean.isolate.request(clean.attempt.path, clean.attempt.init);
+        expect(response.status).toBe(clean.attempt.status);
         const trips = clean.isolate.meter.trips.length;
-        await clean.attempt.verify(await bodyOf(answer));
+        await clean.attempt.verify(await bodyOf(response));
 
         for (let at = 0; at < trips; at++) {
           for (const [throws, message, times] of faults) {
-            const what = `trip ${at}, ${throws}, ${message}, ${times ?? "always"}`;
+            const what = `round trip ${at}, ${throws}, ${message}, ${times ?? "always"}`;
             const { isolate, attempt } = await fresh();
             // Only the first cold request makes the signing key; later ones take fewer round trips.
             isolate.meter.faults.push({
@@ -241,7 +237,7 @@ describe("T8, F5: a fault at each storage call", () => {
     "D1 DB reset because its code was updated.",
     "Cannot resolve D1 DB due to transient issue on remote node.",
   ]) {
-    it(`F5: "${message}" after the claim was committed still gives 200, one grant and one trace`, async () => {
+    it(`F5: "${message}" after the code was spent still returns 200, with one grant and one step recorded`, async () => {
       const service = startService();
       const code = await seedCode();
       service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "after", message, 1));
@@ -265,7 +261,7 @@ describe("T8, F5: a fault at each storage call", () => {
     await expectSpentOnce(code);
   });
 
-  it("T8: keys that went stale are read before the code is spent, so that nothing can fail between claim and response", async () => {
+  it("T8: stale keys are read before the code is spent, so that a failed read leaves the code unspent", async () => {
     const service = startService();
     await linkAlexa(service);
     service.clock.advance(50 * SECOND);
@@ -281,7 +277,7 @@ describe("T8, F5: a fault at each storage call", () => {
     await ok(service.request("/token", exchangeOfApp(code)));
   });
 
-  it("F5: what is no lost connection is not tried again by the request itself", async () => {
+  it("F5: an error other than a lost connection is not retried", async () => {
     const service = startService();
     await warm(service);
     const code = await seedCode();
@@ -290,17 +286,17 @@ describe("T8, F5: a fault at each storage call", () => {
     expect(service.meter.trips.filter((trip) => trip.sql.includes("UPDATE codes"))).toHaveLength(1);
   });
 
-  const CLAIM = (trip: { sql: string }) => trip.sql.includes("UPDATE codes");
+  const SPENDING = (trip: { sql: string }) => trip.sql.includes("UPDATE codes");
 
-  it("W2: a claim slower than the deadline gets 503 in time, and the retry that overtakes it wins", {
+  it("W2: a write slower than the deadline is 503 in time, and a retry that overtakes it succeeds", {
     timeout: 20_000,
   }, async () => {
     const service = startService();
     await warm(service);
     const code = await seedCodeInKv(service);
-    service.meter.faults.push({ when: CLAIM, delayMs: 4500, times: 1 });
+    service.meter.faults.push({ when: SPENDING, delayMs: 4500, times: 1 });
     expect((await service.requestOnly("/token", exchange(code))).status).toBe(503);
-    // The late claim is still on its way to D1.
+    // The late write has not reached D1 yet.
     expect(await countOf("codes", "spent_at IS NULL")).toBe(1);
     const response = await service.requestOnly("/token", exchange(code));
     expect(response.status).toBe(200);
@@ -308,13 +304,13 @@ describe("T8, F5: a fault at each storage call", () => {
     await expectOneLivingGrant(service, await bodyOf(response), refresh);
   });
 
-  it("C7: a claim that is committed after its 503 stays: the retry is refused and the grant is live", {
+  it("C7: a write that is committed after its 503 counts: the retry is refused and the grant is live", {
     timeout: 20_000,
   }, async () => {
     const service = startService();
     await warm(service);
     const code = await seedCodeInKv(service);
-    service.meter.faults.push({ when: CLAIM, delayMs: 4200, times: 1 });
+    service.meter.faults.push({ when: SPENDING, delayMs: 4200, times: 1 });
     expect((await service.request("/token", exchange(code))).status).toBe(503);
     for (const isolate of [service, anotherIsolate(service)]) {
       await expectInvalidGrant(await isolate.request("/token", exchange(code)));
@@ -325,7 +321,7 @@ describe("T8, F5: a fault at each storage call", () => {
     expect(await countOf("grants", "revoked_reason = 'code_replayed'")).toBe(1);
   });
 
-  it("W2: a deadline that passes before the claim leaves the code unspent", { timeout: 20_000 }, async () => {
+  it("W2: a deadline that passes before the write leaves the code unspent", { timeout: 20_000 }, async () => {
     const service = startService();
     const code = await seedCodeInKv(service);
     service.meter.faults.push({ when: (trip) => trip.sql.includes("FROM clients"), delayMs: 4200, times: 1 });
@@ -334,7 +330,7 @@ describe("T8, F5: a fault at each storage call", () => {
     await ok(service.request("/token", exchange(code)));
   });
 
-  it("F6: an unexpected exception is a well-formed 500 without a trace of the code", async () => {
+  it("F6: an unexpected exception is a well-formed 500 without a stack trace", async () => {
     const service = startService();
     await env.DB.prepare("UPDATE clients SET redirect_uris = 'not json' WHERE id = ?").bind(ALEXA_CLIENT).run();
     const response = await service.request("/token", exchange(await seedCode()));
@@ -343,7 +339,7 @@ describe("T8, F5: a fault at each storage call", () => {
     expect(await response.json()).toEqual({ error: "server_error" });
   });
 
-  it("U3: a userinfo or introspection that cannot read D1 is a 503, and never says that the token is good", async () => {
+  it("U3: userinfo and introspection are 503 while D1 is down, and never accept the token", async () => {
     const service = startService();
     const { access_token } = await linkAlexa(service);
     service.meter.faults.push(failing((trip) => trip.store === "DB", "before", "D1_ERROR: down"));

@@ -1,4 +1,4 @@
-// Properties over many random inputs: what leaves keeps its form, and no input is answered otherwise than by the rules.
+// Properties over many random inputs: the form of what we issue, and the responses to any input.
 import fc from "fast-check";
 import { decodeJwt } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -31,8 +31,8 @@ const URL_SAFE = /^[A-Za-z0-9_-]+$/;
 
 beforeEach(seedEveryone);
 
-describe("T10: what leaves", { timeout: 60_000 }, () => {
-  it("codes: 45 characters of the URL-safe alphabet, all different, the same for the same consent", async () => {
+describe("T10: what we issue", { timeout: 60_000 }, () => {
+  it("codes have at most 64 URL-safe characters, and are equal only for the same consent", async () => {
     const rt = await runtimeOf(startService());
     const codes = new Set<string>();
     for (let i = 0; i < MANY; i++) {
@@ -43,11 +43,11 @@ describe("T10: what leaves", { timeout: 60_000 }, () => {
       codes.add(code);
     }
     expect(codes.size).toBe(MANY);
-    const again = () => codeOfConsent(rt, "linking", "user", rt.keyring.keyId);
+    const again = () => codeOfConsent(rt, "attempt", "user", rt.keyring.keyId);
     expect(await again()).toBe(await again());
   });
 
-  it("refresh tokens, stable and rotating: at most 128 characters of the URL-safe alphabet, all different", async () => {
+  it("stable and rotating refresh tokens have at most 128 URL-safe characters, and no two are equal", async () => {
     const rt = await runtimeOf(startService());
     const tokens = new Set<string>();
     for (let i = 0; i < MANY; i++) {
@@ -62,7 +62,7 @@ describe("T10: what leaves", { timeout: 60_000 }, () => {
     expect(tokens.size).toBe(MANY);
   });
 
-  it("rotating tokens of one grant keep their form over all generations, and no two are equal", async () => {
+  it("rotating tokens have the same form in every generation, and no two of a grant are equal", async () => {
     const rt = await runtimeOf(startService());
     const grant = { id: randomId(), salt: randomSecret() };
     const tokens = new Set<string>();
@@ -78,7 +78,7 @@ describe("T10: what leaves", { timeout: 60_000 }, () => {
     );
   });
 
-  it("access tokens: at most 800 characters with 15 scopes of 13 characters, without personal data", async () => {
+  it("access tokens with 15 scopes have at most 800 characters and no personal data", async () => {
     const rt = await runtimeOf(startService());
     const scope = Array.from({ length: 15 }, (_, i) => `devices:on-${String(i).padStart(2, "0")}`).join(" ");
     const ids = new Set<string>();
@@ -115,7 +115,7 @@ describe("T10: what leaves", { timeout: 60_000 }, () => {
   });
 });
 
-describe("W4: what comes in", { timeout: 60_000 }, () => {
+describe("W4: what we receive", { timeout: 60_000 }, () => {
   const name = fc.constantFrom(
     "grant_type",
     "code",
@@ -164,7 +164,7 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
     "unsupported_grant_type",
   ];
 
-  it("any form body with any Authorization gets a 4xx with a code of the standard, at each endpoint", async () => {
+  it("any form with any Authorization header is 400 or 401 with an error code of the standard, at every endpoint", async () => {
     const service = startService();
     const authorization = fc.oneof(
       fc.constantFrom(
@@ -187,16 +187,16 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
         const headers: Record<string, string> = { "content-type": FORM };
         if (header !== undefined) headers.authorization = header;
         const response = await service.request(endpoint, { method: "POST", headers, body });
-        const answer = (await response.json()) as { error: string };
-        expect(ERRORS).toContain(answer.error);
-        expect(response.status).toBe(answer.error === "invalid_client" ? 401 : 400);
+        const { error } = (await response.json()) as { error: string };
+        expect(ERRORS).toContain(error);
+        expect(response.status).toBe(error === "invalid_client" ? 401 : 400);
       }),
       { numRuns: MANY },
     );
     expect(await countOf("grants")).toBe(0);
   });
 
-  it("any bytes as a body are read as form or refused, never thrown at", async () => {
+  it("any bytes are read as a form or refused, never with an exception", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
         const request = new Request("https://x.test/", {
@@ -211,7 +211,7 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
     );
   });
 
-  it("what URLSearchParams writes is read back, each name once", async () => {
+  it("a form written by URLSearchParams is read back unchanged", async () => {
     const fields = fc.dictionary(
       fc.string({ minLength: 1, maxLength: 20 }),
       fc.string({ minLength: 1, maxLength: 40 }),
@@ -227,7 +227,7 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
     );
   });
 
-  it("a code with one character changed is no code, and the code stays good", async () => {
+  it("a code with one character changed is refused, and the code stays valid", async () => {
     const service = startService();
     const code = await seedCode();
     await fc.assert(
@@ -241,7 +241,7 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
     expect((await service.request("/token", exchange(code))).status).toBe(200);
   });
 
-  it("a refresh token with one character changed is refused and harms nothing, stable and rotating", async () => {
+  it("a stable or rotating refresh token with one character changed is refused, and the grant stays", async () => {
     const service = startService();
     const [stable, rotating] = [(await linkAlexa(service)).refresh_token, (await linkApp(service)).refresh_token];
     const first = (await (await service.request("/token", refreshOfApp(rotating))).json()) as { refresh_token: string };
@@ -266,7 +266,7 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
     expect((await service.request("/token", refreshOfApp(first.refresh_token))).status).toBe(200);
   });
 
-  it("S6: a verifier matches the challenge made from it and no other", async () => {
+  it("S6: a verifier matches its own challenge and no other", async () => {
     const unreserved = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"];
     const verifier = fc.string({ unit: fc.constantFrom(...unreserved), minLength: 43, maxLength: 128 });
     await fc.assert(
@@ -285,7 +285,7 @@ describe("W4: what comes in", { timeout: 60_000 }, () => {
     );
   });
 
-  it("A1: any secret is accepted raw and form-encoded, and with a change it is not", async () => {
+  it("A1: any secret works raw and form-encoded, and an altered one does not", async () => {
     const service = startService();
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary", minLength: 1, maxLength: 40 }), async (secret) => {

@@ -1,4 +1,4 @@
-// The OAuth endpoints as bytes on the wire: answer shapes, bodies, methods.
+// The OAuth endpoints on the wire: responses, request bodies and methods.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
@@ -28,8 +28,8 @@ const post = (body: BodyInit, headers: Record<string, string> = { "content-type"
   body,
 });
 
-describe("answers", () => {
-  it("W1: success is 200 JSON in UTF-8 without a byte order mark, not to be stored, with no redirect", async () => {
+describe("responses", () => {
+  it("W1: a token response is 200 with complete JSON, UTF-8 without a byte order mark, and no-store", async () => {
     const service = startService();
     const response = await service.request("/token", exchange(await seedCode()));
     expect(response.status).toBe(200);
@@ -45,7 +45,7 @@ describe("answers", () => {
     ]);
   });
 
-  it("W1: other paths and methods under the endpoints are JSON errors too", async () => {
+  it("W1: wrong paths and methods are JSON errors too", async () => {
     const service = startService();
     for (const endpoint of ["/token", "/revoke", "/introspect"]) {
       for (const method of ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
@@ -60,7 +60,7 @@ describe("answers", () => {
     await expectOAuthError(await service.request("/userinfo", { method: "DELETE" }), 405, "invalid_request");
   });
 
-  it("W5: an authorization request at the token URL is told that the two URLs were swapped", async () => {
+  it("W5: an authorization request at the token URL gets an error that names /authorize", async () => {
     const service = startService();
     const response = await service.request(`/token?response_type=code&client_id=${ALEXA_CLIENT}&state=x`);
     expect(response.status).toBe(405);
@@ -69,7 +69,9 @@ describe("answers", () => {
     });
   });
 
-  it("W3: Alexa's bare request is answered, 300 times a minute from one address", { timeout: 30_000 }, async () => {
+  it("W3: Alexa is served without browser headers, 300 times a minute from one address", {
+    timeout: 60_000,
+  }, async () => {
     const service = startService();
     const { refresh_token } = await linkAlexa(service);
     const body = new URLSearchParams({
@@ -98,7 +100,7 @@ describe("answers", () => {
     expect(foreign.headers.get("access-control-allow-origin")).toBeNull();
   });
 
-  it("W2: a D1 that takes ten seconds is answered with 503 before Alexa gives up", { timeout: 15_000 }, async () => {
+  it("W2: a request whose D1 read never returns gets 503", { timeout: 15_000 }, async () => {
     const service = startService();
     const { refresh_token } = await linkAlexa(service);
     const never: Promise<void>[] = [];
@@ -123,7 +125,7 @@ describe("answers", () => {
 describe("bodies", () => {
   const good = () => ({ grant_type: "refresh_token", refresh_token: "rt_x", client_id: ALEXA_CLIENT });
 
-  it("W4: a missing or other content type is invalid_request", async () => {
+  it("W4: a missing or unsupported content type is invalid_request", async () => {
     const service = startService();
     const { refresh_token } = await linkAlexa(service);
     const fields = { ...good(), refresh_token, client_secret: ALEXA_SECRET };
@@ -188,7 +190,7 @@ describe("bodies", () => {
     );
   });
 
-  it("W4: what it does not know is ignored, and an empty value counts as left out", async () => {
+  it("W4: unknown parameters are ignored, and an empty value counts as missing", async () => {
     const service = startService();
     const { refresh_token } = await linkAlexa(service);
     expect(
@@ -198,7 +200,7 @@ describe("bodies", () => {
     await expectOAuthError(await service.request("/token", refresh("")), 400, "invalid_request");
   });
 
-  it("each missing parameter of each grant type is invalid_request, and names itself", async () => {
+  it("a missing parameter is invalid_request and named, and an unknown grant type is unsupported_grant_type", async () => {
     const service = startService();
     const code = await seedCode();
     const missing: [Record<string, string>, string][] = [
@@ -231,7 +233,7 @@ describe("bodies", () => {
   });
 });
 
-it("O4: refused token requests are counted for the skill whose client they name", async () => {
+it("O4: refused token requests are counted for the skill of the client they name", async () => {
   const service = startService();
   await service.request("/token", exchange(`c0${"x".repeat(43)}`));
   await service.request("/token", asAlexa({ grant_type: "password" }));

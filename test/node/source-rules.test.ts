@@ -10,10 +10,6 @@ const LONG_FILES: readonly string[] = [
   "src/events/skill-events.test.ts",
   "src/linking/enable.test.ts",
   "src/linking/unlink.test.ts",
-  "src/oauth/client-authentication.test.ts",
-  "src/oauth/introspect.test.ts",
-  "src/oauth/token-races.test.ts",
-  "src/oauth/token-refresh.test.ts",
   "test/support/fuzz-material.ts",
 ];
 const FOLDER_CIRCLES: readonly string[] = [];

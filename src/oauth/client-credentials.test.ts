@@ -1,0 +1,166 @@
+// The client credentials grant: what a client gets for itself.
+import { env } from "cloudflare:workers";
+import { decodeJwt } from "jose";
+import { beforeEach, describe, expect, it } from "vitest";
+import { expectOAuthError } from "../../test/support/answers.ts";
+import {
+  APP_CLIENT,
+  basic,
+  form,
+  json,
+  SERVICE_CLIENT,
+  SERVICE_SECRET,
+  seedEveryone,
+  seedSkill,
+} from "../../test/support/seeds.ts";
+import { ISSUER, startService } from "../../test/support/service.ts";
+import { asAlexa, asService, exchangeOfApp, introspection, seedAppCode, userinfo } from "../../test/support/tokens.ts";
+
+const FORM = "application/x-www-form-urlencoded";
+
+beforeEach(seedEveryone);
+
+const post = (body: BodyInit, headers: Record<string, string> = { "content-type": FORM }): RequestInit => ({
+  method: "POST",
+  headers,
+  body,
+});
+
+describe("client credentials", () => {
+  const claimsOf = async (response: Response) => decodeJwt((await json(response)).access_token);
+
+  it("a service client gets a token for itself, without a user and without a refresh token", async () => {
+    const service = startService();
+    const response = await service.request("/token", asService({ grant_type: "client_credentials" }));
+    expect(response.status).toBe(200);
+    const tokens = await json<Record<string, unknown>>(response);
+    expect(tokens).toEqual({
+      access_token: expect.any(String),
+      token_type: "Bearer",
+      expires_in: 3600,
+      scope: "catalog",
+    });
+    expect(decodeJwt(String(tokens.access_token))).toMatchObject({
+      sub: SERVICE_CLIENT,
+      aud: SERVICE_CLIENT,
+      client_id: SERVICE_CLIENT,
+    });
+    expect(decodeJwt(String(tokens.access_token))).not.toHaveProperty("grant");
+  });
+
+  it("RFC8707-2: the audience is the resource, or all of several; an invalid one is invalid_target", async () => {
+    const service = startService();
+    const body = (resources: string[]) =>
+      post(
+        new URLSearchParams([
+          ["grant_type", "client_credentials"],
+          ...resources.map((resource) => ["resource", resource]),
+        ]).toString(),
+        {
+          "content-type": FORM,
+          authorization: basic(SERVICE_CLIENT, SERVICE_SECRET),
+        },
+      );
+    const one = "https://mcp.example.com/a";
+    const two = "https://api.example.com/";
+    expect((await claimsOf(await service.request("/token", body([one])))).aud).toBe(one);
+    expect((await claimsOf(await service.request("/token", body([one, two])))).aud).toEqual([one, two]);
+    const refused = [
+      ISSUER,
+      `${ISSUER}/api/links`,
+      `${ISSUER.toUpperCase()}/`,
+      `${ISSUER}:443/x`,
+      "https://user@link.example.com/",
+      "not a uri",
+      "http://mcp.example.com",
+      "https://mcp.example.com/#part",
+      "urn:x",
+      "javascript:alert(1)",
+      `https://mcp.example.com/${"x".repeat(600)}`,
+      "https://mcp.example.com/ü",
+    ];
+    for (const resource of refused) {
+      await expectOAuthError(await service.request("/token", body([resource])), 400, "invalid_target");
+      await expectOAuthError(await service.request("/token", body([one, resource])), 400, "invalid_target");
+    }
+  });
+
+  it("only service clients and add-ons get a token, for their own scopes only", async () => {
+    await seedSkill({
+      id: "add-on",
+      secret: "fake-add-on-secret",
+      skillId: "amzn1.ask.skill.add-on",
+      type: "add_on",
+      clientCredentials: true,
+    });
+    const service = startService();
+    const addOn = (fields = {}) =>
+      form({ grant_type: "client_credentials", ...fields }, { authorization: basic("add-on", "fake-add-on-secret") });
+    expect(
+      await claimsOf(await service.request("/token", addOn({ resource: "https://mcp.example.com/" }))),
+    ).toMatchObject({ sub: "add-on", aud: "https://mcp.example.com/" });
+    await expectOAuthError(
+      await service.request("/token", asAlexa({ grant_type: "client_credentials" })),
+      400,
+      "unauthorized_client",
+    );
+    await expectOAuthError(
+      await service.request("/token", form({ grant_type: "client_credentials", client_id: APP_CLIENT })),
+      400,
+      "unauthorized_client",
+    );
+    await expectOAuthError(
+      await service.request("/token", asService({ grant_type: "client_credentials", scope: "links" })),
+      400,
+      "invalid_scope",
+    );
+    await expectOAuthError(
+      await service.request("/token", asService({ grant_type: "client_credentials", scope: "catalog profile" })),
+      400,
+      "invalid_scope",
+    );
+  });
+
+  it("W1: the response has a scope even when the client has none", async () => {
+    await env.DB.prepare("UPDATE clients SET scopes = '[]' WHERE id = ?").bind(SERVICE_CLIENT).run();
+    const response = await startService().request("/token", asService({ grant_type: "client_credentials" }));
+    expect(await json(response)).toMatchObject({ scope: "" });
+  });
+
+  it("a token without a user is refused by userinfo and the JSON API, and is inactive at introspection", async () => {
+    const service = startService();
+    const token = (await json(await service.request("/token", asService({ grant_type: "client_credentials" }))))
+      .access_token;
+    expect((await userinfo(service, token)).status).toBe(401);
+    const bearer = { authorization: `Bearer ${token}` };
+    for (const [method, path] of [
+      ["GET", "/api/links"],
+      ["POST", "/api/links"],
+      ["DELETE", "/api/links/amzn1.ask.skill.0000-test"],
+      ["POST", "/api/authorizations"],
+    ] as const) {
+      const init = {
+        method,
+        headers: { ...bearer, "content-type": "application/json" },
+        ...(method === "POST" ? { body: "{}" } : {}),
+      };
+      expect((await service.request(path, init)).status, `${method} ${path}`).toBe(401);
+    }
+    expect(await introspection(service, token)).toEqual({ active: false });
+    expect(await introspection(service, token, asService)).toEqual({ active: false });
+  });
+
+  it("a service client cannot redeem a code of the app, and the code stays valid", async () => {
+    const service = startService();
+    const code = await seedAppCode();
+    await expectOAuthError(
+      await service.request("/token", {
+        ...exchangeOfApp(code, { client_id: undefined }),
+        headers: { "content-type": FORM, authorization: basic(SERVICE_CLIENT, SERVICE_SECRET) },
+      }),
+      400,
+      "invalid_grant",
+    );
+    expect((await service.request("/token", exchangeOfApp(code))).status).toBe(200);
+  });
+});

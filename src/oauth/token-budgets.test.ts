@@ -1,0 +1,253 @@
+// What a token request costs: storage round trips, and queries that use an index.
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { exchange, json, refresh, seedCode, seedEveryone } from "../../test/support/seeds.ts";
+import { type Service, startService } from "../../test/support/service.ts";
+import {
+  anotherIsolate,
+  asAlexa,
+  asService,
+  exchangeOfApp,
+  grantIdOf,
+  HOUR,
+  linkAlexa,
+  linkApp,
+  MINUTE,
+  refreshOfApp,
+  SECOND,
+  seedAppCode,
+  seedCodeInKv,
+  userinfo,
+} from "../../test/support/tokens.ts";
+
+beforeEach(seedEveryone);
+
+function expectAtMost(service: Service, most: { readonly kv: number; readonly d1: number }): void {
+  const calls = service.meter.calls();
+  expect(calls.filter((call) => call.startsWith("CODES.")).length, calls.join()).toBeLessThanOrEqual(most.kv);
+  expect(calls.filter((call) => call.startsWith("DB.")).length, calls.join()).toBeLessThanOrEqual(most.d1);
+}
+
+describe("storage round trips", () => {
+  interface Cost {
+    readonly prepare: (service: Service) => Promise<() => Promise<Response>>;
+    readonly kv: number;
+    readonly d1: number;
+  }
+  const costs: Record<string, Cost> = {
+    "W2: a code exchange takes one read of KV and one batch": {
+      prepare: async (service) => {
+        const code = await seedCodeInKv(service);
+        return () => service.request("/token", exchange(code));
+      },
+      kv: 1,
+      d1: 1,
+    },
+    "W2: an exchange of a code that KV does not have takes one more read": {
+      prepare: async (service) => {
+        const code = await seedCode();
+        return () => service.request("/token", exchange(code));
+      },
+      kv: 1,
+      d1: 2,
+    },
+    "a stable refresh takes one read": {
+      prepare: async (service) => {
+        const { refresh_token } = await linkAlexa(service);
+        return () => service.request("/token", refresh(refresh_token));
+      },
+      kv: 0,
+      d1: 1,
+    },
+    "a stable refresh on another day takes one read and one write": {
+      prepare: async (service) => {
+        const { refresh_token } = await linkAlexa(service);
+        service.clock.advance(25 * HOUR);
+        await warm(service);
+        return () => service.request("/token", refresh(refresh_token));
+      },
+      kv: 0,
+      d1: 2,
+    },
+    "a rotating refresh takes one read and one write": {
+      prepare: async (service) => {
+        const { refresh_token } = await linkApp(service);
+        return () => service.request("/token", refreshOfApp(refresh_token));
+      },
+      kv: 0,
+      d1: 2,
+    },
+    "client credentials take none": {
+      prepare: async (service) => () => service.request("/token", asService({ grant_type: "client_credentials" })),
+      kv: 0,
+      d1: 0,
+    },
+    "an introspection of an access token takes one read": {
+      prepare: async (service) => {
+        const { access_token } = await linkAlexa(service);
+        return () => service.request("/introspect", asService({ token: access_token }));
+      },
+      kv: 0,
+      d1: 1,
+    },
+    "an introspection of a refresh token takes one read": {
+      prepare: async (service) => {
+        const { refresh_token } = await linkAlexa(service);
+        return () => service.request("/introspect", asAlexa({ token: refresh_token }));
+      },
+      kv: 0,
+      d1: 1,
+    },
+    "userinfo takes one read": {
+      prepare: async (service) => {
+        const { access_token } = await linkAlexa(service);
+        return () => userinfo(service, access_token);
+      },
+      kv: 0,
+      d1: 1,
+    },
+    "the key set takes none": {
+      prepare: async (service) => () => service.request("/.well-known/jwks.json"),
+      kv: 0,
+      d1: 0,
+    },
+    "the metadata takes none": {
+      prepare: async (service) => () => service.request("/.well-known/oauth-authorization-server"),
+      kv: 0,
+      d1: 0,
+    },
+  };
+
+  async function warm(service: Service): Promise<void> {
+    await linkAlexa(service);
+    await linkApp(service);
+    await service.request("/token", asService({ grant_type: "client_credentials" }));
+  }
+
+  for (const [name, { prepare, kv, d1 }] of Object.entries(costs)) {
+    it(`${name} (warm)`, async () => {
+      const service = startService();
+      await warm(service);
+      const request = await prepare(service);
+      service.meter.clear();
+      expect((await request()).status).toBe(200);
+      expectAtMost(service, { kv, d1 });
+    });
+  }
+
+  const links = { stable: [linkAlexa, refresh], rotating: [linkApp, refreshOfApp] } as const;
+  for (const [kind, [link, init]] of Object.entries(links)) {
+    it(`the response to a ${kind} refresh does not wait until the use of the token is recorded`, async () => {
+      const service = startService();
+      const { refresh_token } = await link(service);
+      service.clock.advance(25 * HOUR);
+      await warm(service);
+      const usedAt = () =>
+        env.DB.prepare("SELECT last_used_at FROM grants WHERE id = ?").bind(grantIdOf(refresh_token)).first();
+      const before = await usedAt();
+      service.meter.faults.push({ when: (trip) => trip.sql.startsWith("UPDATE grants SET"), delayMs: 1000 });
+      expect((await service.requestOnly("/token", init(refresh_token))).status).toBe(200);
+      expect(await usedAt()).toEqual(before);
+      await service.settled();
+      expect(await usedAt()).toEqual({ last_used_at: service.clock.now });
+    });
+  }
+
+  /** Requests to a cold isolate. Finding out why a code was refused takes one more round trip. */
+  const cold: Record<string, (first: Service) => Promise<RequestInit>> = {
+    "a code exchange from KV": async (first) => exchange(await seedCodeInKv(first)),
+    "a code exchange from D1": async () => exchange(await seedCode()),
+    "an unknown code": async () => exchange(`c0${"u".repeat(43)}`),
+    "a wrong redirect URI": async (first) =>
+      exchange(await seedCodeInKv(first), { redirect_uri: "https://evil.test/" }),
+    "a replayed code": async (first) => {
+      const code = await seedCodeInKv(first);
+      await first.request("/token", exchange(code));
+      first.clock.advance(MINUTE);
+      return exchange(code);
+    },
+    "a replayed code with a wrong redirect URI": async (first) => {
+      const code = await seedCodeInKv(first);
+      await first.request("/token", exchange(code));
+      return exchange(code, { redirect_uri: "https://evil.test/" });
+    },
+    "a public client's exchange": async () => exchangeOfApp(await seedAppCode()),
+    "a stable refresh": async (first) => refresh((await linkAlexa(first)).refresh_token),
+    "a rotating refresh": async (first) => refreshOfApp((await linkApp(first)).refresh_token),
+    "Basic credentials that can be read in two ways": async () => ({
+      ...exchange(await seedCode()),
+      headers: { "content-type": "application/x-www-form-urlencoded", authorization: `Basic ${btoa("a%62:c%64")}` },
+    }),
+  };
+  for (const [name, prepare] of Object.entries(cold)) {
+    const most = name.startsWith("a replayed code") ? 3 : 2;
+    it(`W2: ${name} takes at most ${most} round trips to D1 before the response (cold)`, async () => {
+      const first = startService();
+      await linkAlexa(first);
+      const init = await prepare(first);
+      const isolate = anotherIsolate(first);
+      const response = await isolate.requestOnly("/token", init);
+      await response.text();
+      await isolate.settled();
+      // The reason for a refusal and the use of a rotating token are recorded after the response.
+      const trips = isolate.meter.trips.filter(
+        ({ sql }) => !/^UPDATE (attempts SET reason|grants SET generation)/.test(sql),
+      );
+      expect(trips.filter((trip) => trip.store === "DB").length).toBeLessThanOrEqual(most);
+      expect(trips.filter((trip) => trip.store === "CODES").length).toBeLessThanOrEqual(1);
+    });
+  }
+
+  it("W2: a warm isolate with stale signing keys reads them in a round trip that it makes anyway", async () => {
+    const service = startService();
+    await linkAlexa(service);
+    service.clock.advance(50 * SECOND);
+    await linkApp(service);
+    service.clock.advance(15 * SECOND);
+    const code = await seedAppCode();
+    service.meter.clear();
+    expect((await service.request("/token", exchangeOfApp(code))).status).toBe(200);
+    expectAtMost(service, { kv: 1, d1: 2 });
+  });
+
+  it("F4: every query of the OAuth endpoints uses an index", async () => {
+    const statements = new Set<string>();
+    const collectFrom = async (run: (service: Service) => Promise<unknown>) => {
+      const service = startService();
+      await run(service);
+      for (const { store, sql } of service.meter.trips) {
+        if (store === "DB") for (const statement of sql.split(";\n")) statements.add(statement);
+      }
+    };
+    for (const { prepare } of Object.values(costs)) {
+      await collectFrom(async (service) => (await prepare(service))());
+    }
+    for (const prepare of Object.values(cold)) {
+      await collectFrom(async (service) => service.request("/token", await prepare(service)));
+    }
+    await collectFrom(async (service) => {
+      const retired = await linkApp(service);
+      const next = await json(await service.request("/token", refreshOfApp(retired.refresh_token)));
+      await service.request("/token", refreshOfApp(next.refresh_token));
+      service.clock.advance(2 * MINUTE);
+      await service.request("/token", refreshOfApp(retired.refresh_token));
+    });
+    await collectFrom(async (service) => {
+      await service.request("/revoke", asAlexa({ token: (await linkAlexa(service)).refresh_token }));
+    });
+    expect(statements.size).toBeGreaterThan(15);
+    for (const sql of statements) {
+      const numbered = [...sql.matchAll(/\?(\d+)/g)].map((match) => Number(match[1]));
+      const parameters = numbered.length > 0 ? Math.max(...numbered) : (sql.match(/\?/g) ?? []).length;
+      const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .bind(...Array.from({ length: parameters }, () => null))
+        .all<{ detail: string }>();
+      const scans = plan.results.map(({ detail }) => detail).filter((detail) => detail.startsWith("SCAN"));
+      // There are only a few signing keys; a virtual table is the JSON column of one row.
+      expect(
+        scans.filter((detail) => !/^SCAN (signing_keys|CONSTANT ROW|\w+ VIRTUAL TABLE)/.test(detail)),
+        sql,
+      ).toEqual([]);
+    }
+  });
+});
