@@ -1,4 +1,4 @@
-// Configuration: every rule, what it says, and that it never repeats a value (it may be a secret).
+// Configuration: every rule and its message, which never repeats the value because it may be a secret.
 import { describe, expect, it } from "vitest";
 import { type Config, ConfigurationError, isLoopback, issuerFor, parseConfig } from "./env.ts";
 
@@ -38,7 +38,7 @@ const WHOLE_NUMBERS: readonly (readonly [string, number, number, (config: Config
   ["PASSWORD_ITERATIONS", 1000, 100_000, (config) => config.passwordIterations],
 ];
 
-describe("a wrong value is refused with the variable's name and without the value", () => {
+describe("a wrong value is refused with the name of the variable and without the value", () => {
   it.each<[string, string]>([
     ["ISSUER", "link.acme.test"],
     ["ISSUER", "https://link.example.com/"],
@@ -87,7 +87,7 @@ describe("a wrong value is refused with the variable's name and without the valu
     if (value !== MASTER_KEY && ![",", "passkey"].includes(value)) expect(message).not.toContain(value);
   });
 
-  it.each(URL_VARIABLES)("%s must be https, http only on this machine, and never with a public issuer", (name) => {
+  it.each(URL_VARIABLES)("%s must be https, or http on this machine if the issuer is not public", (name) => {
     const extra = { OIDC_CLIENT_ID: "x" };
     expect(refusal({ ...LOCAL, ...extra, [name]: "http://localhost:9999/x" })).toBe("accepted");
     expect(refusal({ ...PUBLIC, ...extra, [name]: "https://www.example.com/x" })).toBe("accepted");
@@ -117,7 +117,7 @@ describe("a wrong value is refused with the variable's name and without the valu
     }
   });
 
-  it("MASTER_KEY is required, and all problems are named at once", () => {
+  it("MASTER_KEY is required, and one message names all problems", () => {
     expect(refusal({})).toContain("MASTER_KEY is required");
     const message = refusal({ BRAND_COLOR: "blue", CODE_TTL_SECONDS: "5" });
     for (const name of ["MASTER_KEY", "BRAND_COLOR", "CODE_TTL_SECONDS"]) expect(message).toContain(name);
@@ -141,7 +141,7 @@ describe("a wrong value is refused with the variable's name and without the valu
     expect(refusal({ ...PUBLIC, SIGN_IN_METHODS: method, ...all, [missing]: "" })).toContain(missing);
   });
 
-  it("OIDC_AUDIENCE must differ from OIDC_CLIENT_ID, or an id token would open the API", () => {
+  it("OIDC_AUDIENCE must differ from OIDC_CLIENT_ID, or the API would accept ID tokens", () => {
     const oidc = { OIDC_ISSUER: "https://id.example.com", OIDC_CLIENT_ID: "alexa-link" };
     expect(refusal({ ...PUBLIC, ...oidc, OIDC_AUDIENCE: "alexa-link" })).toContain("OIDC_AUDIENCE");
     expect(refusal({ ...PUBLIC, ...oidc, OIDC_AUDIENCE: "acme-api" })).toBe("accepted");
@@ -149,7 +149,7 @@ describe("a wrong value is refused with the variable's name and without the valu
 });
 
 describe("defaults", () => {
-  it("are the documented ones; empty strings count as unset", () => {
+  it("are the documented ones, also for empty strings", () => {
     const config = parseConfig({ MASTER_KEY, ISSUER: "", SIGN_UP_URL: "", CODE_TTL_SECONDS: "", UNKNOWN: "x", DB: {} });
     expect(config).toMatchObject({
       issuer: undefined,
@@ -176,7 +176,7 @@ describe("defaults", () => {
     });
   });
 
-  it("in development Amazon may be this machine, with a path per region", () => {
+  it("in development Amazon's hosts may be on this machine, with a path per region", () => {
     const hosts = ["na", "eu", "fe"].map((region) => `http://127.0.0.1:8788/${region}`);
     const config = parseConfig({
       ...LOCAL,
@@ -187,7 +187,7 @@ describe("defaults", () => {
     expect(config.amazon.certOrigin).toBe("http://127.0.0.1:8788");
   });
 
-  it("lists are read with blanks around, and a package may have several fingerprints", () => {
+  it("lists may have spaces around items, and an Android package several fingerprints", () => {
     const fingerprint = (byte: string) => Array(32).fill(byte).join(":");
     const config = parseConfig({
       ...PUBLIC,
@@ -198,7 +198,7 @@ describe("defaults", () => {
     expect(config.androidApps.get("com.example.app")).toEqual([fingerprint("AA"), fingerprint("BB")]);
   });
 
-  it("before an app is signed, placeholders do in development", () => {
+  it("in development an unsigned app may have placeholders for team id and fingerprint", () => {
     const config = parseConfig({
       ...LOCAL,
       APPLE_APP_IDS: "TEAMID.com.example.app",
@@ -209,8 +209,8 @@ describe("defaults", () => {
   });
 });
 
-describe("values that are no text, as TOML allows them", () => {
-  it("numbers, booleans and lists are taken for what they plainly mean", () => {
+describe("values of other TOML types than string", () => {
+  it("numbers, booleans and lists are read like the strings they stand for", () => {
     const config = parseConfig({
       ...PUBLIC,
       CODE_TTL_SECONDS: 90,
@@ -238,11 +238,11 @@ describe("values that are no text, as TOML allows them", () => {
     ["BRAND_NAME", { en: "Acme" }],
     ["SIGN_IN_METHODS", [["password"], { name: "oidc" }]],
     ["APPLE_APP_IDS", { ios: "ABCDE12345.com.example.app" }],
-  ])("%s: %j is refused by name", (name, value) => {
+  ])("%s: %j is refused with the variable's name", (name, value) => {
     expect(refusal({ ...PUBLIC, [name]: value })).toContain(name);
   });
 
-  it("white space around secrets is stripped", () => {
+  it("white space around secrets is removed", () => {
     const config = parseConfig({ MASTER_KEY: ` ${MASTER_KEY}\n`, ADMIN_TOKEN: `\t${"x".repeat(32)}\r\n` });
     expect(config.masterKey).toHaveLength(32);
     expect(config.adminToken).toBe("x".repeat(32));
@@ -258,16 +258,16 @@ describe("the issuer of a request", () => {
     ["http://127.0.0.2:8787/", "http://127.0.0.2:8787"],
     ["https://anything.workers.dev/", undefined],
     ["http://localhost.evil.test/", undefined],
-  ])("unset, at %s it is %s", (url, issuer) => {
+  ])("without ISSUER, the issuer of a request to %s is %s", (url, issuer) => {
     expect(issuerFor(parseConfig({ MASTER_KEY }), url)).toBe(issuer);
   });
 
-  it("set, it is what is set, whatever host the request names", () => {
+  it("with ISSUER, the issuer does not depend on the host of the request", () => {
     expect(issuerFor(parseConfig(PUBLIC), "https://other.example.com/")).toBe(PUBLIC.ISSUER);
   });
 
   it.each(["http://localhost@evil.test", "http://127.0.0.1.evil.test", "http://0.0.0.0", "nonsense"])(
-    "%s is not this machine",
+    "%s is not a loopback address",
     (url) => {
       expect(isLoopback(url)).toBe(false);
     },

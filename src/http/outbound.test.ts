@@ -1,4 +1,4 @@
-// The one way out (F2), and every kind of response from Login with Amazon.
+// Outbound calls, and every kind of response from Login with Amazon.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { jsonResponse } from "../../test/support/amazon.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
@@ -24,7 +24,7 @@ async function errorOf(work: Promise<unknown>): Promise<OutboundError> {
 }
 
 describe("F2: outbound calls", () => {
-  it("never follow a redirect, and say only the host", async () => {
+  it("do not follow a redirect, and name only the host in the error", async () => {
     const spy = respondWith(() => new Response("x", { status: 302, headers: { location: "https://evil.test/" } }));
     const error = await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000 }));
     expect(error.reason).toBe("redirected");
@@ -44,21 +44,21 @@ describe("F2: outbound calls", () => {
     expect(sent?.get("authorization")).toBe("Bearer x");
   });
 
-  it("end when the server does not respond, and when the body never ends", async () => {
+  it("time out when no response arrives, and when the body never ends", async () => {
     respondWith(() => new Promise<Response>(() => {}));
     expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
     respondWith(() => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })));
     expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
   });
 
-  it("end when the response is larger than expected", async () => {
+  it("fail when the response is too large", async () => {
     respondWith(() => new Response("x".repeat(101)));
     expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000, maxBytes: 100 }))).reason).toBe("too_large");
     respondWith(() => new Response("x".repeat(100)));
     expect(await (await fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000, maxBytes: 100 })).text()).toHaveLength(100);
   });
 
-  it("name a broken connection", async () => {
+  it("report a broken connection as unreachable", async () => {
     respondWith(() => {
       throw new TypeError("Network connection lost.");
     });
@@ -71,8 +71,8 @@ describe("F2: outbound calls", () => {
 
   it.each([
     ["HTML", () => new Response("<html>"), undefined],
-    ["nothing", () => new Response(null, { status: 204 }), undefined],
-    ["no UTF-8", () => new Response(new Uint8Array([0x22, 0xff, 0x22])), undefined],
+    ["an empty body", () => new Response(null, { status: 204 }), undefined],
+    ["invalid UTF-8", () => new Response(new Uint8Array([0x22, 0xff, 0x22])), undefined],
     ["JSON of any type", () => new Response('{"a":1}', { headers: { "content-type": "text/plain" } }), { a: 1 }],
   ])("read %s without throwing", async (_, respond, json) => {
     respondWith(respond);
@@ -98,7 +98,7 @@ describe("Login with Amazon", () => {
     return { rt, sent, now: service.clock.now };
   }
 
-  it("a wild expires_in still gives a time that a row takes", async () => {
+  it("any expires_in gives an expiry in whole milliseconds", async () => {
     for (const lifetime of [0.00012345, 3600.1234567, 1e300]) {
       const { rt } = await lwaResponds({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
       const outcome = await exchangeGrantCode(rt, credentials, toAmazonCode("ANfakeCode")!);
@@ -107,7 +107,7 @@ describe("Login with Amazon", () => {
     }
   });
 
-  it.each([3600, "3600"])("takes expires_in as %o", async (lifetime) => {
+  it.each([3600, "3600"])("accepts expires_in as %o", async (lifetime) => {
     const { rt, now } = await lwaResponds({ access_token: "Atza|x", refresh_token: "Atzr|y", expires_in: lifetime });
     expect(
       await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "v" }),
@@ -117,7 +117,7 @@ describe("Login with Amazon", () => {
     });
   });
 
-  it("sends the verifier in the body, and never a redirect URI with a grant code or a refresh", async () => {
+  it("sends the verifier in the body, and no redirect URI with a grant code or a refresh", async () => {
     const { rt, sent } = await lwaResponds({ access_token: "a", refresh_token: "r", expires_in: 1 });
     await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "verifier" });
     await exchangeGrantCode(rt, credentials, code);
@@ -148,8 +148,8 @@ describe("Login with Amazon", () => {
   });
 
   it.each([
-    ["keeps the refresh token when none comes", {}, "r1"],
-    ["takes the new one", { refresh_token: "r2" }, "r2"],
+    ["keeps the refresh token when the response has none", {}, "r1"],
+    ["takes the new refresh token of the response", { refresh_token: "r2" }, "r2"],
   ])("a refresh %s", async (_, more, expected) => {
     const { rt } = await lwaResponds({ access_token: "a", expires_in: 60, ...more });
     expect(await refreshAmazonTokens(rt, credentials, "r1")).toMatchObject({
@@ -180,7 +180,7 @@ describe("Login with Amazon", () => {
     expect(await exchangeGrantCode(rt, credentials, code)).toEqual(expected);
   });
 
-  it.each(["", "a b", "a\nb", "ä", "x".repeat(2049)])("%o is no code of Amazon", (value) => {
+  it.each(["", "a b", "a\nb", "ä", "x".repeat(2049)])("%o is not accepted as a code of Amazon", (value) => {
     expect(toAmazonCode(value)).toBeUndefined();
   });
 });

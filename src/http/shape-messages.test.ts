@@ -1,3 +1,4 @@
+// Messages about request bodies of the wrong shape.
 import { expect, it } from "vitest";
 import * as z from "zod/mini";
 import { shapeErrors } from "./read.ts";
@@ -12,10 +13,10 @@ const shape = z.strictObject({
   note: z.string(),
 });
 
-it("says of each wrong field what it must be, and never repeats its value", () => {
+it("each wrong field gets a message that says what it must be, and never repeats its value", () => {
   const given = { name: "long", tags: [], count: 6, kind: "robot", site: "ftp://secret", extra: 1 };
-  const faults = shapeErrors(shape.safeParse(given).error!);
-  expect(Object.fromEntries(faults.map(({ field, message }) => [field, message]))).toEqual({
+  const errors = shapeErrors(shape.safeParse(given).error!);
+  expect(Object.fromEntries(errors.map(({ field, message }) => [field, message]))).toEqual({
     name: "must have at most 3 characters",
     tags: "must have at least 1 item",
     count: "must be at most 5",
@@ -27,7 +28,7 @@ it("says of each wrong field what it must be, and never repeats its value", () =
   expect(shapeErrors(shape.safeParse([]).error!)).toEqual([{ field: "", message: "must be of type object" }]);
 });
 
-it("takes a tolerated field of a wrong shape for a missing one, and keeps what is around it", () => {
+it("a tolerated field of the wrong shape counts as missing, and the other fields are kept", () => {
   const tolerantShape = z.object({ id: z.string(), email: tolerant(z.string()) });
   expect(tolerantShape.parse({ id: "1", email: "a@example.com" })).toEqual({ id: "1", email: "a@example.com" });
   expect(tolerantShape.parse({ id: "1", email: 7 }).email).toBeUndefined();

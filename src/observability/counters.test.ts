@@ -1,3 +1,4 @@
+// Counters: written after the response, summed by hour and day.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { listRefusals, recordRefusals } from "../storage/attempts/refusals.ts";
@@ -21,11 +22,11 @@ function counters(writeAfterMs: number | null) {
 }
 
 describe("counters", () => {
-  it("F7: many counts of one interval are one write, after the answer", async () => {
+  it("F7: all counts of one interval are written together, after the response", async () => {
     const { metrics, work } = counters(5);
     for (let i = 0; i < 50; i++) metrics.count("token_refreshed", "skill-a");
     metrics.count("authorize_shown", "skill-a");
-    metrics.refused("nobody", "client_unknown", "https://evil.test/");
+    metrics.refused("unknown", "client_unknown", "https://evil.test/");
     expect(work).toHaveLength(1);
     expect(await readCounts(env.DB, range, 10)).toEqual([]);
     await Promise.all(work);
@@ -36,7 +37,7 @@ describe("counters", () => {
     expect((await listRefusals(env.DB, undefined, 10)).map((refusal) => refusal.count)).toEqual([1]);
   });
 
-  it("adds to what other isolates wrote in the same hour, and sums hours into days", async () => {
+  it("counts of other isolates in the same hour are added, and hours are summed into days", async () => {
     const { metrics, wait } = counters(null);
     metrics.count("code_issued", "skill-a");
     await metrics.flush();
@@ -52,7 +53,7 @@ describe("counters", () => {
     expect(await readCounts(env.DB, { ...range, skillId: "skill-a" }, 10)).toHaveLength(2);
   });
 
-  it("a flush that died with its request does not stop the next one", () => {
+  it("a write that died with its request does not prevent the next one", () => {
     const { metrics, work, wait } = counters(2000);
     metrics.count("code_issued");
     metrics.count("code_issued");
@@ -62,7 +63,7 @@ describe("counters", () => {
     expect(work).toHaveLength(2);
   });
 
-  it("R4: counts a refusal under its exact string, latest first, and pages through them", async () => {
+  it("R4: refusals are counted by exact redirect URI, and listed in pages with the latest first", async () => {
     const at = (seconds: number) => HOUR + seconds * 1000;
     const entry = (redirectUri: string, seconds: number) => ({
       clientId: "alexa",
@@ -80,7 +81,7 @@ describe("counters", () => {
     expect(next).toEqual([{ ...entry("https://a.test/\t", 2), count: 4 }]);
   });
 
-  it("strangers cannot fill the table of refusals, and what is known is still counted", async () => {
+  it("the table of refusals cannot grow without limit, and known entries are still counted", async () => {
     const many = Array.from({ length: 1000 }, (_, i) => ({
       clientId: `client-${i}`,
       reason: "client_unknown",

@@ -1,3 +1,4 @@
+// Rows of skills: inserting, reading, listing and deleting.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createKeyring } from "../../crypto/keyring.ts";
@@ -51,7 +52,7 @@ async function add(id = SKILL_ID, clientId = "alexa-acme", lwa = true) {
 }
 
 describe("skills in storage", () => {
-  it("a skill is one row with one client, which has the skill's scopes", async () => {
+  it("a skill is one row with one client, which has the scopes of the skill", async () => {
     await add();
     expect(await readSkill(env.DB, SKILL_ID)).toMatchObject({ ...content(SKILL_ID), clientId: "alexa-acme" });
     expect(await readClient(env.DB, "alexa-acme")).toMatchObject({
@@ -65,7 +66,7 @@ describe("skills in storage", () => {
     expect(await readSkill(env.DB, "amzn1.ask.skill.unknown")).toBeUndefined();
   });
 
-  it("lists skills in the order of their ids, from behind one of them on", async () => {
+  it("skills are listed by id, optionally after a given id", async () => {
     for (const [id, clientId] of [
       ["b", "client-1"],
       ["a", "client-2"],
@@ -76,7 +77,7 @@ describe("skills in storage", () => {
     expect((await listSkills(env.DB, { after: "a", limit: 1 })).map((skill) => skill.id)).toEqual(["b"]);
   });
 
-  it("names the id that is taken, and then stores nothing", async () => {
+  it("inserting a skill or client id in use stores nothing, and reports which one exists", async () => {
     expect(await add()).toBe("inserted");
     expect(await add(SKILL_ID, "another")).toBe("skill_exists");
     expect(await add()).toBe("skill_exists");
@@ -86,7 +87,7 @@ describe("skills in storage", () => {
     expect(audit?.n).toBe(1);
   });
 
-  it("L1: keeps Amazon's credentials sealed, and uses one pair for both when only one is given", async () => {
+  it("L1: Amazon's credentials are sealed, and those of Login with Amazon serve the event gateway if it has none", async () => {
     await add();
     const row = await env.DB.prepare("SELECT lwa_client_secret FROM skills").first<{ lwa_client_secret: string }>();
     expect(row?.lwa_client_secret).not.toContain("example-secret");
@@ -101,14 +102,14 @@ describe("skills in storage", () => {
     await expect(lwaCredentials(otherKey, skill)).rejects.toBeInstanceOf(UnreadableSecret);
   });
 
-  it("a skill without credentials has none to call Amazon with", async () => {
+  it("a skill without credentials has none for Login with Amazon or the event gateway", async () => {
     await add(SKILL_ID, "alexa-acme", false);
     const skill = (await readSkill(env.DB, SKILL_ID))!;
     expect(await lwaCredentials(await runtime(), skill)).toBeUndefined();
     expect(await eventGatewayCredentials(await runtime(), skill)).toBeUndefined();
   });
 
-  it("deleting a skill takes its client with it", async () => {
+  it("deleting a skill deletes its client", async () => {
     await add();
     expect(await deleteSkill(await runtime(), SKILL_ID, { kind: "skill_deleted" })).toBe(true);
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM clients").first()).toEqual({ n: 0 });
