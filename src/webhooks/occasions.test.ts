@@ -1,5 +1,4 @@
-// Every way in which a link is made or ended, as it really happens: the company's server has heard of it by the end of
-// that request.
+// Every way in which a link is made or ended: the webhook has been sent by the end of that request.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { CERTIFICATE_URL, chainPem, rootPem } from "../../test/support/alexa-signer.ts";
@@ -18,7 +17,7 @@ const LINK = `/api/links/${SKILL_ID}`;
 let service: Service;
 let amazon: Amazon;
 let ada: AppUser;
-let told: string[];
+let sent: string[];
 
 beforeEach(async () => {
   ({ service, amazon, ada } = await startLinkingWorld({
@@ -28,12 +27,12 @@ beforeEach(async () => {
     ISSUER: DEVELOPMENT_ISSUER,
     ALEXA_CERT_ROOTS: await rootPem(),
   }));
-  told = [];
+  sent = [];
   amazon.faults.push((seen) => {
     if (seen.url === CERTIFICATE_URL) return chainPem().then((pem) => new Response(pem));
     if (seen.url !== URL_OF_HOOK) return undefined;
     const { type, data } = JSON.parse(seen.body) as { type: string; data: Record<string, string> };
-    told.push([type.slice("link.".length), data.flow, data.reason].filter(Boolean).join(" "));
+    sent.push([type.slice("link.".length), data.flow, data.reason].filter(Boolean).join(" "));
     return new Response(null, { status: 204 });
   });
 });
@@ -42,117 +41,119 @@ afterEach(() => vi.restoreAllMocks());
 const refreshTokenAtAlexa = () => amazon.linked.get("amazon-account-1")?.refresh_token ?? "";
 const maintain = () => admin(service, "POST", "maintenance");
 
-describe("made", () => {
+describe("a link is made", () => {
   it("from the company's app", async () => {
     await link(amazon, ada);
-    expect(told).toEqual(["created app_to_app"]);
+    expect(sent).toEqual(["created app_to_app"]);
   });
 
   it("from the Alexa app", async () => {
     await service.request("/token", exchange(await seedCode({ userId: ada.userId })));
-    expect(told).toEqual(["created alexa_app"]);
+    expect(sent).toEqual(["created alexa_app"]);
   });
 
-  it("moved in from another server: told as of now, and not given up for its age", async () => {
+  it("by an import from another server, with the time of the import and not of the original link", async () => {
     const hash = "ab".repeat(32);
     const item = { skillId: SKILL_ID, user: { id: ada.userId }, refreshTokenSha256: hash };
     let down = true;
     amazon.faults.unshift((seen) => (down && seen.url === URL_OF_HOOK ? jsonResponse({}, 503) : undefined));
-    const answer = await admin(service, "POST", "imports", { items: [{ ...item, createdAt: "2020-05-01T00:00:00Z" }] });
-    expect(answer.body).toMatchObject({ imported: 1 });
-    expect(told).toEqual([]);
+    const response = await admin(service, "POST", "imports", {
+      items: [{ ...item, createdAt: "2020-05-01T00:00:00Z" }],
+    });
+    expect(response.body).toMatchObject({ imported: 1 });
+    expect(sent).toEqual([]);
     down = false;
     service.clock.advance(MINUTE);
     await maintain();
-    expect(told).toEqual(["created alexa_app"]);
+    expect(sent).toEqual(["created alexa_app"]);
   });
 });
 
-describe("ended", () => {
+describe("a link ends", () => {
   const made = "created app_to_app";
 
   it("by the customer", async () => {
     await link(amazon, ada);
     for (let i = 0; i < 2; i++) await ada.call("DELETE", LINK);
-    expect(told).toEqual([made, "removed app_to_app unlinked"]);
+    expect(sent).toEqual([made, "removed app_to_app unlinked"]);
   });
 
   it("by Alexa, when the skill is disabled", async () => {
     await link(amazon, ada);
     const accessToken = amazon.linked.get("amazon-account-1")?.access_token;
     for (let i = 0; i < 2; i++) expect((await deliver(service, { accessToken })).status).toBe(200);
-    expect(told).toEqual([made, "removed app_to_app skill_disabled"]);
+    expect(sent).toEqual([made, "removed app_to_app skill_disabled"]);
   });
 
-  it("by Amazon, as a status check finds", async () => {
+  it("at Amazon, as a status check finds", async () => {
     await link(amazon, ada);
     amazon.disable("amazon-account-1");
     for (let i = 0; i < 2; i++) await ada.call("GET", LINK);
-    expect(told).toEqual([made, "removed app_to_app enablement_gone"]);
+    expect(sent).toEqual([made, "removed app_to_app enablement_gone"]);
   });
 
-  it("by Amazon, as a refused refresh shows", async () => {
+  it("at Amazon, as a refused refresh shows", async () => {
     await link(amazon, ada);
     amazon.disable("amazon-account-1");
     await service.env.DB.prepare("UPDATE amazon_tokens SET access_expires_at = 0").run();
     await ada.call("GET", LINK);
-    expect(told).toEqual([made, "removed app_to_app enablement_gone"]);
+    expect(sent).toEqual([made, "removed app_to_app enablement_gone"]);
   });
 
-  it("because Alexa redeemed our code and then reported failure", async () => {
+  it("because Alexa redeemed our code and then reported a failure", async () => {
     amazon.faults.push((seen, usual) =>
       seen.what === "enable"
         ? usual()
-            .then((answer) => answer.text())
+            .then((response) => response.text())
             .then(() => jsonResponse({ message: "AcceptGrant failed" }, 400))
         : undefined,
     );
     const { state, code } = await startAndApprove(amazon, ada);
     expect((await ada.complete({ state, code })).status).toBe(422);
-    expect(told).toEqual([made, "removed app_to_app linking_failed"]);
+    expect(sent).toEqual([made, "removed app_to_app linking_failed"]);
   });
 
   it("by Alexa's client, at the revocation endpoint", async () => {
     await link(amazon, ada);
     const { body, headers } = asAlexa({ token: refreshTokenAtAlexa() });
     await service.request("/revoke", { method: "POST", body: body ?? null, headers: headers ?? {} });
-    expect(told).toEqual([made, "removed app_to_app revoked_by_client"]);
+    expect(sent).toEqual([made, "removed app_to_app revoked_by_client"]);
   });
 
-  it("because its code came again, changed", async () => {
+  it("because its code was replayed with another redirect URI", async () => {
     const code = await seedCode({ userId: ada.userId });
     await service.request("/token", exchange(code));
     await service.request("/token", exchange(code, { redirect_uri: "https://evil.example.com/" }));
-    expect(told).toEqual(["created alexa_app", "removed alexa_app code_replayed"]);
+    expect(sent).toEqual(["created alexa_app", "removed alexa_app code_replayed"]);
   });
 
-  it("with the person", async () => {
+  it("because the person was erased", async () => {
     await link(amazon, ada);
     await admin(service, "DELETE", `users/${ada.userId}`);
-    expect(told).toEqual([made, "removed app_to_app user_deleted"]);
+    expect(sent).toEqual([made, "removed app_to_app user_deleted"]);
   });
 
-  it("with the skill", async () => {
+  it("because the skill was deleted", async () => {
     await link(amazon, ada);
     await admin(service, "DELETE", `skills/${SKILL_ID}`);
-    expect(told).toEqual([made, "removed app_to_app deleted"]);
+    expect(sent).toEqual([made, "removed app_to_app deleted"]);
   });
 
-  it("U2: because nobody used it for 400 days, on that day; the refresh that comes too late still says so", async () => {
+  it("U2: because it was not used for 400 days, with one webhook, and a later refresh logs the reason", async () => {
     await link(amazon, ada);
     const token = refreshTokenAtAlexa();
     service.clock.advance(400 * DAY - 1);
     await maintain();
-    expect(told).toEqual([made]);
+    expect(sent).toEqual([made]);
     service.clock.advance(1);
     for (let i = 0; i < 2; i++) await maintain();
-    expect(told).toEqual([made, "removed app_to_app idle"]);
+    expect(sent).toEqual([made, "removed app_to_app idle"]);
     const log = vi.spyOn(console, "log");
     expect((await service.request("/token", refresh(token))).status).toBe(400);
     expect(JSON.stringify(log.mock.calls)).toContain("grant_idle");
     service.clock.advance(30 * DAY);
     await maintain();
     expect(await rows("SELECT id FROM grants WHERE skill_id IS NOT NULL")).toEqual([]);
-    expect(told).toHaveLength(2);
+    expect(sent).toHaveLength(2);
   });
 });
