@@ -1,4 +1,4 @@
-// The operator's pages: signing in, what is shown, and what the cookie does not open.
+// The operator's pages: signing in, what they show, and what the cookie does not open.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { SKILL_BODY } from "../../test/support/admin.ts";
@@ -38,18 +38,18 @@ const formOf = (html: string) => /name="form" value="([^"]+)"/.exec(html)?.[1] ?
 async function signedIn(service: Service): Promise<Browser> {
   const visitor = browser(service);
   const page = await visitor.get("/admin");
-  const answer = await visitor.post("/admin/session", { form: formOf(page.html), token: ADMIN_TOKEN });
-  expect([answer.status, answer.response.headers.get("location")]).toEqual([303, "/admin"]);
+  const { status, response } = await visitor.post("/admin/session", { form: formOf(page.html), token: ADMIN_TOKEN });
+  expect([status, response.headers.get("location")]).toEqual([303, "/admin"]);
   return visitor;
 }
 
 describe("signing in", () => {
-  it("sets a strict, sealed cookie that does not hold the token", async () => {
+  it("sets a strict cookie that does not contain the token", async () => {
     const visitor = browser(startService());
     const page = await visitor.get("/admin");
     expect(page.status).toBe(200);
-    const answer = await visitor.post("/admin/session", { form: formOf(page.html), token: ADMIN_TOKEN });
-    const cookie = answer.response.headers.getSetCookie().find((line) => line.startsWith("__Host-admin="));
+    const { response } = await visitor.post("/admin/session", { form: formOf(page.html), token: ADMIN_TOKEN });
+    const cookie = response.headers.getSetCookie().find((line) => line.startsWith("__Host-admin="));
     expect(cookie).toMatch(/; Max-Age=28800/);
     for (const attribute of ["Path=/", "HttpOnly", "Secure", "SameSite=Strict"]) expect(cookie).toContain(attribute);
     expect(cookie).not.toMatch(/Domain/i);
@@ -58,18 +58,18 @@ describe("signing in", () => {
     expect(dashboard.html).toContain("Refused authorization requests");
   });
 
-  it("a wrong token is a 401 page, the eleventh in a minute a 429 page", async () => {
+  it("a wrong token is a 401 page, and the eleventh in a minute a 429 page", async () => {
     const visitor = browser(startService());
     for (let i = 1; i <= 11; i++) {
       const form = formOf((await visitor.get("/admin")).html);
-      const answer = await visitor.post("/admin/session", { form, token: "wrong" });
-      expect([i, answer.status]).toEqual([i, i <= 10 ? 401 : 429]);
-      expect(answer.html).toContain('name="token"');
+      const { status, html } = await visitor.post("/admin/session", { form, token: "wrong" });
+      expect([i, status]).toEqual([i, i <= 10 ? 401 : 429]);
+      expect(html).toContain('name="token"');
       expect(visitor.cookies.has("__Host-admin")).toBe(false);
     }
   });
 
-  it("S3: needs the form rendered in this browser", async () => {
+  it("S3: needs a form that was rendered in the same browser", async () => {
     const service = startService();
     const visitor = browser(service);
     const form = formOf((await visitor.get("/admin")).html);
@@ -80,7 +80,7 @@ describe("signing in", () => {
     expect(other.cookies.has("__Host-admin")).toBe(false);
   });
 
-  it("ends after eight hours, when the token changes, and on signing out", async () => {
+  it("the session ends after eight hours, when the token changes, and on signing out", async () => {
     const service = startService();
     const visitor = await signedIn(service);
     const shows = async (where: Service) =>
@@ -97,7 +97,7 @@ describe("signing in", () => {
     expect((await again.get("/admin")).html).toContain('name="token"');
   });
 
-  it("is off without ADMIN_TOKEN", async () => {
+  it("is disabled without ADMIN_TOKEN", async () => {
     const visitor = browser(startService({ ADMIN_TOKEN: "" }));
     expect((await visitor.get("/admin")).status).toBe(503);
     expect((await visitor.post("/admin/session", { token: "" })).status).toBe(503);
@@ -105,7 +105,7 @@ describe("signing in", () => {
 });
 
 describe("the console's cookie", () => {
-  it("S3: opens the console's pages only, never /api/admin, with or without a token of a page", async () => {
+  it("S3: opens only the pages, and never /api/admin, with or without a form token", async () => {
     const service = startService();
     const visitor = await signedIn(service);
     const page = await visitor.get("/admin");
@@ -126,7 +126,7 @@ describe("the console's cookie", () => {
     expect(await call("GET", { authorization: `Bearer ${ADMIN_TOKEN}` })).toEqual([200, undefined]);
   });
 
-  it("S3: signs out only by the form of this browser", async () => {
+  it("S3: signing out needs a form that was rendered in the same browser", async () => {
     const service = startService();
     const visitor = await signedIn(service);
     const other = await signedIn(service);
@@ -139,7 +139,7 @@ describe("the console's cookie", () => {
 });
 
 describe("the dashboard", () => {
-  it("O4: names outcome, reason and remedy, steps and trace id; what strangers sent stays text", async () => {
+  it("O4: shows outcome, reason, remedy, steps and trace id of an attempt, and escapes what clients sent", async () => {
     const service = startService();
     await service.request("/api/admin/skills", {
       method: "POST",
@@ -188,7 +188,7 @@ describe("the dashboard", () => {
     expect((await visitor.get("/admin?outcome=nonsense&skillId=%00")).status).toBe(200);
   });
 
-  it("O4: says what the outcome hides: a refused AcceptGrant, a wrong secret, an error that went back to Alexa", async () => {
+  it("O4: shows a refused AcceptGrant, a wrong secret and an error that was returned to Alexa", async () => {
     const service = startService();
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     const make = (path: string, body: object) =>
@@ -230,7 +230,7 @@ describe("the dashboard", () => {
     expect((await visitor.get("/admin?email=nobody@example.com")).html).not.toContain("trace-1");
   });
 
-  it("shows a customer's live links, and which voices each serves once that is known", async () => {
+  it("shows a customer's live links, and whose voice each one serves once that is known", async () => {
     const service = startService();
     await seedSkill();
     const userId = await seedUser();
@@ -248,7 +248,7 @@ describe("the dashboard", () => {
     ]);
   });
 
-  it("says how to begin when there is nothing yet", async () => {
+  it("names the first command when there is no skill yet", async () => {
     const visitor = await signedIn(startService());
     expect((await visitor.get("/admin")).html).toContain("npm run skill -- add");
   });

@@ -1,4 +1,4 @@
-// The company's apps and the skills' backends.
+// Clients of the company: its apps, and the backends of its skills.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin, SKILL_BODY } from "../../test/support/admin.ts";
@@ -22,7 +22,7 @@ const SERVICE = {
 };
 
 describe("registering clients", () => {
-  it("an app is public: no secret, PKCE always", async () => {
+  it("an app is a public client: no secret, and PKCE is required", async () => {
     const service = startService();
     const made = await admin(service, "POST", "clients", APP);
     expect(made.status).toBe(201);
@@ -32,7 +32,7 @@ describe("registering clients", () => {
     expect(row).toEqual({ secret_hash: null, require_pkce: 1, client_credentials: 0 });
   });
 
-  it("a service has a secret, shown once and stored as a hash", async () => {
+  it("a service has a secret, which is shown once and stored as a hash", async () => {
     const service = startService();
     const made = await admin(service, "POST", "clients", SERVICE);
     expect(made.status).toBe(201);
@@ -45,7 +45,7 @@ describe("registering clients", () => {
     expect(dump).not.toContain(made.body.secret);
   });
 
-  it("ids are made when left out, and conflicts are told, also with a skill's client", async () => {
+  it("an id is generated if none is given, and an id in use is a conflict, even that of a skill's client", async () => {
     const service = startService();
     const { id: _, ...nameless } = SERVICE;
     expect((await admin(service, "POST", "clients", nameless)).body.id).toMatch(/^service-[a-z0-9]{26}$/);
@@ -84,21 +84,21 @@ describe("registering clients", () => {
       [SERVICE, "trusted", true],
     ];
     for (const [base, field, value] of cases) {
-      const answer = await admin(service, "POST", "clients", { ...base, [field]: value });
+      const response = await admin(service, "POST", "clients", { ...base, [field]: value });
       const shown = `${field}=${JSON.stringify(value)?.slice(0, 60)}`;
-      expect([shown, answer.status, answer.body.code]).toEqual([shown, 400, "invalid_body"]);
-      expect([shown, String(answer.body.detail)]).toEqual([shown, expect.stringContaining(field)]);
+      expect([shown, response.status, response.body.code]).toEqual([shown, 400, "invalid_body"]);
+      expect([shown, String(response.body.detail)]).toEqual([shown, expect.stringContaining(field)]);
     }
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM clients").first()).toEqual({ n: 0 });
   });
 
   it("only apps may have the scope links", async () => {
     const service = startService();
-    const answer = await admin(service, "POST", "clients", { ...SERVICE, scopes: ["links"] });
-    expect([answer.status, answer.body.code]).toEqual([422, "scope_reserved"]);
+    const response = await admin(service, "POST", "clients", { ...SERVICE, scopes: ["links"] });
+    expect([response.status, response.body.code]).toEqual([422, "scope_reserved"]);
   });
 
-  it("http redirect URIs on loopback hosts are for development", async () => {
+  it("http redirect URIs on loopback hosts can be registered in development", async () => {
     const service = startService({ ISSUER: "http://localhost:8787" });
     const made = await admin(service, "POST", "clients", { ...APP, redirectUris: ["http://127.0.0.1:4000/cb"] });
     expect(made.status).toBe(201);
@@ -106,7 +106,7 @@ describe("registering clients", () => {
 });
 
 describe("changing and removing clients", () => {
-  it("changes what is given, and the token endpoint sees it at once", async () => {
+  it("a change or deletion takes effect at the token endpoint at once", async () => {
     const service = startService();
     await admin(service, "POST", "clients", { ...SERVICE, secret: "a-secret-of-the-backend" });
     const token = (scope: string) =>
@@ -134,7 +134,7 @@ describe("changing and removing clients", () => {
     expect((await admin(service, "DELETE", "clients/acme-backend")).status).toBe(404);
   });
 
-  it("keeps the rules of its kind", async () => {
+  it("a change must follow the rules for the kind of client", async () => {
     const service = startService();
     await admin(service, "POST", "clients", APP);
     await admin(service, "POST", "clients", SERVICE);
@@ -149,17 +149,17 @@ describe("changing and removing clients", () => {
     expect((await admin(service, "POST", "clients/acme-backend/rotate-secret")).body.secret).toMatch(/^[\w-]{43}$/);
   });
 
-  it("a skill's client is not touched here: it belongs to its skill", async () => {
+  it("a skill's client cannot be read, changed or deleted here", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     expect((await admin(service, "GET", "clients")).body).toEqual({ items: [] });
     for (const method of ["GET", "PATCH", "DELETE"]) {
-      const answer = await admin(service, method, "clients/alexa-acme-home", method === "PATCH" ? {} : undefined);
-      expect([method, answer.status, answer.body.code]).toEqual([method, 404, "not_found"]);
+      const response = await admin(service, method, "clients/alexa-acme-home", method === "PATCH" ? {} : undefined);
+      expect([method, response.status, response.body.code]).toEqual([method, 404, "not_found"]);
     }
   });
 
-  it("pages through many clients, each once", async () => {
+  it("paging lists each client once", async () => {
     const service = startService();
     for (let i = 0; i < 12; i++) await admin(service, "POST", "clients", { ...SERVICE, id: `backend-${i}` });
     const first = await admin(service, "GET", "clients?limit=7");

@@ -1,4 +1,4 @@
-// Erasing a person: what is left of them in the whole schema, and which of their tokens still work.
+// Erasing a person: no table names them afterwards, and none of their tokens works.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
@@ -45,7 +45,7 @@ async function tables(): Promise<string[]> {
   return found.map((table) => table.name);
 }
 
-/** The tables of which some column holds one of these texts, in any case. */
+/** The tables with a column that contains one of these texts, in any case. */
 async function holding(...texts: string[]): Promise<string[]> {
   const found: string[] = [];
   for (const table of await tables()) {
@@ -55,7 +55,6 @@ async function holding(...texts: string[]): Promise<string[]> {
   return found.sort();
 }
 
-/** Our codes come with the attempts of other people in the fixtures. */
 async function linkFromAlexa(): Promise<string> {
   const code = await seedCode({ userId });
   return (await json(await service.request("/token", exchange(code)))).refresh_token;
@@ -71,21 +70,18 @@ async function linkFromApp(app: AppUser, account = "amazon-account-1"): Promise<
 const SUBJECT = "subject-of-grace-at-the-provider";
 const SPEAKER = "amzn1.ask.account.of-a-spoken-link";
 
-/**
- * Tables that hold nobody, and those whose entries say nothing without what only the browser has; a new table must be
- * put somewhere.
- */
-const NOBODYS = ["clients", "oauth_metrics", "refusals", "signing_keys", "skills", "d1_migrations"];
+/** Tables without personal data, and tables whose rows are unreadable without a key. A new table goes into one list. */
+const IMPERSONAL = ["clients", "oauth_metrics", "refusals", "signing_keys", "skills", "d1_migrations"];
 const OPAQUE = [
   "sign_in_attempts", // sealed, ten minutes
   "throttles", // keyed hashes, a day
 ];
 
-/** Leaves a trace of the person wherever this server keeps some. */
+/** Leaves a trace of the person in every table that can hold one. */
 async function live(): Promise<void> {
   const browser = visit(service);
   await browser.signIn(PERSON.email, "a-wrong-password");
-  expect((await browser.signIn(PERSON.email, PERSON.password)).status).toBeLessThan(400);
+  expect((await browser.signIn(PERSON.email, PERSON.password)).status).toBe(303);
   await admin(service, "PATCH", `users/${userId}`, { name: PERSON.name });
   await linkFromAlexa();
   const app = await appUser(service, userId);
@@ -122,7 +118,7 @@ async function live(): Promise<void> {
 }
 
 describe("erasing a person", () => {
-  it("walks the whole schema: no column of any table names the person afterwards; the response reports what was done", async () => {
+  it("leaves nothing in any table or in KV that names the person, and the response reports what was done", async () => {
     await live();
     await env.DB.prepare(
       "UPDATE grants SET alexa_user_id = ? WHERE user_id = ? AND flow = 'alexa_app' AND skill_id IS NOT NULL",
@@ -138,8 +134,8 @@ describe("erasing a person", () => {
     const attempts = await rows("SELECT id FROM attempts");
 
     const everywhere = await holding(...person, ...grants);
-    expect(everywhere.filter((table) => NOBODYS.includes(table) || OPAQUE.includes(table))).toEqual([]);
-    expect([...new Set([...everywhere, ...NOBODYS, ...OPAQUE])].sort()).toEqual((await tables()).sort());
+    expect(everywhere.filter((table) => IMPERSONAL.includes(table) || OPAQUE.includes(table))).toEqual([]);
+    expect([...new Set([...everywhere, ...IMPERSONAL, ...OPAQUE])].sort()).toEqual((await tables()).sort());
 
     const erased = await admin(service, "POST", `users/${userId}/erase`);
     expect([erased.status, erased.body]).toEqual([
@@ -157,21 +153,21 @@ describe("erasing a person", () => {
       },
     ]);
     expect(await holding(...person)).toEqual([]);
-    // The queue still knows which links to end at Amazon, and nothing else does.
+    // Only the queue still has the links to end at Amazon.
     expect(await holding(...grants)).toEqual(["pending_unlinks"]);
     expect(await rows("SELECT grant_id FROM amazon_tokens")).toEqual([]);
-    // Statistics stay.
+    // Attempts stay, anonymised, for the statistics.
     expect(await rows("SELECT id FROM attempts")).toEqual(attempts);
     expect(await rows("SELECT id FROM attempts WHERE outcome = 'linked'")).not.toEqual([]);
 
-    // KV holds codes only, sealed under what only the code's holder has.
+    // KV holds only codes, sealed under a key derived from the code.
     const { keys } = await env.CODES.list();
     const stored = await Promise.all(keys.map(async ({ name }) => [name, await env.CODES.get(name)]));
     expect(stored.filter((entry) => person.some((text) => JSON.stringify(entry).includes(text)))).toEqual([]);
   });
 
-  it("only a webhook's message still names the person, by the random id, until it is delivered", async () => {
-    // The receiver is out of reach.
+  it("only a webhook message still has the user id, until it is delivered", async () => {
+    // The receiver is unreachable.
     service = startService({ WEBHOOK_URL: "https://hooks.example.com/x", WEBHOOK_SECRET: `whsec_${"A".repeat(32)}` });
     amazon = startAmazon(service);
     await live();
@@ -182,7 +178,7 @@ describe("erasing a person", () => {
   });
 
   it.each(["before", "after"] as const)(
-    "in the middle of an attempt, %s Alexa redeems our code: nothing is left here or at Amazon",
+    "during an attempt, %s Alexa redeems our code, leaves no link here or at Amazon",
     async (when) => {
       const app = await appUser(service, userId);
       const started = await app.start();
@@ -190,7 +186,7 @@ describe("erasing a person", () => {
       amazon.faults.push((seen, usual) => {
         if (seen.what !== "enable") return undefined;
         const erase = () => service.requestOnly(`/api/admin/users/${userId}`, { method: "DELETE", headers: ADMIN });
-        return when === "before" ? erase().then(usual) : usual().then((answer) => erase().then(() => answer));
+        return when === "before" ? erase().then(usual) : usual().then((response) => erase().then(() => response));
       });
       const done = await app.complete({ state: started.state, code: callback.searchParams.get("code") });
       expect(done.status).toBeGreaterThanOrEqual(400);
@@ -205,7 +201,7 @@ describe("erasing a person", () => {
     },
   );
 
-  it("while it is unknown whether Alexa linked: the scheduled work disables it there", async () => {
+  it("while it is unknown whether Alexa linked, maintenance disables the skill there", async () => {
     const app = await appUser(service, userId);
     const started = await app.start();
     const callback = await amazon.approve(started.loginWithAmazonUrl);
@@ -226,7 +222,7 @@ describe("erasing a person", () => {
     expect(await rows("SELECT id FROM attempts WHERE amazon_tokens IS NOT NULL")).toEqual([]);
   });
 
-  it("the skill is disabled at Amazon by the scheduled work, and then Amazon's tokens are gone too", async () => {
+  it("maintenance disables the skill at Amazon, and then deletes Amazon's tokens", async () => {
     await live();
     await admin(service, "DELETE", `users/${userId}`);
     expect(await rows("SELECT id FROM pending_unlinks")).toHaveLength(2);
@@ -238,7 +234,7 @@ describe("erasing a person", () => {
     expect(await rows("SELECT id FROM attempts WHERE amazon_tokens IS NOT NULL")).toEqual([]);
   });
 
-  it("every token, code, session and form is refused, and signing in fails", async () => {
+  it("every token, code and session is refused afterwards, and signing in fails", async () => {
     const alexa = await linkAlexa(service, { userId });
     const app = await appUser(service, userId);
     const ofApp = await linkApp(service, { userId });
@@ -257,7 +253,7 @@ describe("erasing a person", () => {
     const grant = { type: "OAuth2.AuthorizationCode", code: "ANfake" };
     const header = { namespace: "Alexa.Authorization", name: "AcceptGrant", messageId: "1", payloadVersion: "3" };
     const grantee = { type: "BearerToken", token: alexa.access_token };
-    const doors: Record<string, () => Promise<Response>> = {
+    const working: Record<string, () => Promise<Response>> = {
       "refresh by Alexa": () => service.request("/token", refresh(alexa.refresh_token)),
       "refresh by the app": () => service.request("/token", refreshOfApp(ofApp.refresh_token)),
       userinfo: bearer("/userinfo", alexa.access_token),
@@ -270,9 +266,9 @@ describe("erasing a person", () => {
         return new Response(null, { status: one.active || two.active ? 200 : 404 });
       },
     };
-    const shut: typeof doors = {
+    const unused: typeof working = {
       "a code": () => service.request("/token", exchange(code)),
-      "completing a linking": () => app.complete({ state: started.state, code: "ANfakeAmazonCode" }),
+      "completing an attempt": () => app.complete({ state: started.state, code: "ANfakeAmazonCode" }),
       "tokens for the event gateway": event("/api/event-gateway/token", { accessToken: alexa.access_token }),
       reciprocal: () =>
         service.request("/alexa/reciprocal", {
@@ -283,19 +279,19 @@ describe("erasing a person", () => {
           },
         }),
     };
-    const open = async (which: typeof doors) => {
+    const accepted = async (which: typeof working) => {
       const results = await Promise.all(
-        Object.entries(which).map(async ([name, door]) => ((await door()).ok ? [name] : [])),
+        Object.entries(which).map(async ([name, send]) => ((await send()).ok ? [name] : [])),
       );
       return results.flat();
     };
-    expect(await open(doors)).toEqual(Object.keys(doors));
+    expect(await accepted(working)).toEqual(Object.keys(working));
     expect((await browser.get("/account")).html).toContain(PERSON.name);
 
     expect((await admin(service, "DELETE", `users/${userId}`)).status).toBe(204);
-    expect(await open({ ...doors, ...shut })).toEqual([]);
-    const accepted = await event("/alexa/accept-grant", { directive: { header, payload: { grant, grantee } } })();
-    expect(JSON.stringify(await json(accepted))).toContain("ACCEPT_GRANT_FAILED");
+    expect(await accepted({ ...working, ...unused })).toEqual([]);
+    const acceptGrant = await event("/alexa/accept-grant", { directive: { header, payload: { grant, grantee } } })();
+    expect(JSON.stringify(await json(acceptGrant))).toContain("ACCEPT_GRANT_FAILED");
     const account = await browser.get("/account");
     expect([account.html.includes(PERSON.name), account.html.includes('name="password"')]).toEqual([false, true]);
     expect((await visit(service).signIn(PERSON.email, PERSON.password)).status).toBe(401);
@@ -303,7 +299,7 @@ describe("erasing a person", () => {
     expect(await holding(userId)).toEqual([]);
   });
 
-  it("other people stay as they are", async () => {
+  it("other people keep their accounts and links", async () => {
     const other = String(
       (await admin(service, "POST", "users", { ...PERSON, email: "bob@example.com", name: "Bob" })).body.id,
     );
@@ -314,13 +310,13 @@ describe("erasing a person", () => {
       .bind(other)
       .run();
     const erased = await admin(service, "POST", `users/${userId}/erase`);
-    // They share an Amazon account: the event is about both.
+    // They share an Amazon account, so the event is about both.
     expect(erased.body.anonymised).toMatchObject({ skillEvents: 0 });
     expect((await service.request("/token", refresh(token))).status).toBe(200);
     expect((await admin(service, "GET", `users/${other}`)).body).toMatchObject({ name: "Bob" });
   });
 
-  it("F5: when the connection to the database is lost after the work, everything is erased once", async () => {
+  it("F5: when the connection to the database is lost after the write, everything is erased once", async () => {
     await live();
     service.meter.faults.push({
       when: (trip) => trip.sql.includes("DELETE FROM users"),
@@ -328,13 +324,13 @@ describe("erasing a person", () => {
       message: "D1_ERROR: Network connection lost.",
       times: 1,
     });
-    // The repeat of the batch finds nobody to erase.
+    // The repeated batch finds no user.
     expect((await admin(service, "POST", `users/${userId}/erase`)).status).toBe(404);
     expect(await holding(userId, PERSON.email, PERSON.name)).toEqual(["webhook_outbox"]);
     expect(await rows("SELECT id FROM audit WHERE kind = 'user_deleted'")).toHaveLength(1);
   });
 
-  it("an unknown person is 404; a body with fields is 400; a second time it is 404", async () => {
+  it("an unknown or already erased person is 404, and a body with fields is 400", async () => {
     expect((await admin(service, "POST", "users/nobody/erase")).status).toBe(404);
     expect((await admin(service, "POST", `users/${userId}/erase`, { force: true })).status).toBe(400);
     expect((await admin(service, "GET", `users/${userId}/erase`)).status).toBe(405);

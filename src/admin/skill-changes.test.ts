@@ -1,11 +1,11 @@
-// Skills over their lives: changed, given a new secret, removed, entered at Amazon.
+// Changing and deleting skills, rotating their secret, and what to enter at Amazon.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin, clientOf, redirectUrisOf, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
 import { ISSUER, startService } from "../../test/support/service.ts";
 
 describe("changing a skill", () => {
-  it("changes what is given and nothing else", async () => {
+  it("changes the given fields and no others", async () => {
     const service = startService();
     const made = await admin(service, "POST", "skills", SKILL_BODY);
     const { secret: _, ...client } = clientOf(made);
@@ -18,7 +18,7 @@ describe("changing a skill", () => {
     expect(nothing.body).toEqual(renamed.body);
   });
 
-  it("R1: a new vendor id takes the old one's addresses away and keeps the extra ones", async () => {
+  it("R1: a new vendor id replaces the redirect URIs of the old one and keeps the extra ones", async () => {
     const service = startService();
     const extra = "https://skills-store.amazon.com/api/skill/link/M2EXAMPLEVENDOR";
     await admin(service, "POST", "skills", { ...SKILL_BODY, extraRedirectUris: [extra] });
@@ -33,7 +33,7 @@ describe("changing a skill", () => {
     expect(clientOf(later).redirectUris).toEqual(two);
   });
 
-  it("Amazon's credentials stay when not named, change when given, and go with null", async () => {
+  it("Amazon's credentials stay when left out, change when given, and are removed by null", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     const sealed = async () =>
@@ -52,7 +52,7 @@ describe("changing a skill", () => {
     expect(gone.body.eventGateway).toEqual({ clientId: SKILL_BODY.eventGateway.clientId });
   });
 
-  it("id, stage and secret cannot be changed here", async () => {
+  it("the id, the client's id and secret, an unknown stage and a flash briefing are refused", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     for (const body of [
@@ -67,7 +67,7 @@ describe("changing a skill", () => {
     expect([flash.status, flash.body.code]).toEqual([422, "account_linking_not_supported"]);
   });
 
-  it("unknown skills and oddly written ids are 404", async () => {
+  it("unknown and malformed ids are 404", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     for (const path of [
@@ -77,13 +77,13 @@ describe("changing a skill", () => {
       "skills/amzn1.ask.skill.0000-admin'--",
     ]) {
       for (const method of ["GET", "PATCH", "DELETE"]) {
-        const answer = await admin(service, method, path, method === "PATCH" ? {} : undefined);
-        expect([method, path, answer.status, answer.body.code]).toEqual([method, path, 404, "skill_not_found"]);
+        const response = await admin(service, method, path, method === "PATCH" ? {} : undefined);
+        expect([method, path, response.status, response.body.code]).toEqual([method, path, 404, "skill_not_found"]);
       }
     }
   });
 
-  it("deleting takes client and grants with it; a second time there is nothing", async () => {
+  it("deleting a skill deletes its client and grants, and a second time is 404", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     await env.DB.batch([
@@ -100,7 +100,7 @@ describe("changing a skill", () => {
     expect((await admin(service, "DELETE", SKILL_PATH)).status).toBe(404);
   });
 
-  it("what changed is in the audit, without secrets", async () => {
+  it("every change is in the audit, without secrets", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     await admin(service, "PATCH", SKILL_PATH, { lwa: { clientId: "other", clientSecret: "other-secret" } });
@@ -118,7 +118,7 @@ describe("changing a skill", () => {
 });
 
 describe("rotating the secret", () => {
-  it("A4: shows a new one once and says until when the old one works", async () => {
+  it("A4: shows the new secret once, and until when the old one works", async () => {
     const service = startService();
     const made = await admin(service, "POST", "skills", SKILL_BODY);
     const rotated = await admin(service, "POST", `${SKILL_PATH}/rotate-secret`);
@@ -130,7 +130,7 @@ describe("rotating the secret", () => {
     expect(clientOf(shown).secret).toBeUndefined();
   });
 
-  it("A4: both secrets open the token endpoint during the overlap, only the new one after it", async () => {
+  it("A4: the token endpoint accepts both secrets during the overlap, and only the new one afterwards", async () => {
     const service = startService();
     const old = clientOf(await admin(service, "POST", "skills", SKILL_BODY)).secret!;
     const attempt = async (secret: string) => {
@@ -154,7 +154,7 @@ describe("rotating the secret", () => {
     expect([await attempt(old), await attempt(fresh)]).toEqual(["invalid_client", "invalid_grant"]);
   });
 
-  it("malformed overlaps are refused", async () => {
+  it("a malformed overlap is 400, and an unknown skill 404", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     for (const overlapSeconds of [-1, 1.5, "60", 1e12, null]) {
@@ -165,15 +165,15 @@ describe("rotating the secret", () => {
 });
 
 describe("what to enter at Amazon", () => {
-  it("O2: is wrapped, complete and equal to what this server accepts", async () => {
+  it("O2: the account linking request is complete and equals what this server accepts", async () => {
     const service = startService({
       APPLE_APP_IDS: "ABCDE12345.com.example.app",
       BRAND_LOGO_URL: "https://cdn.example.com/logo.png",
     });
     await admin(service, "POST", "skills", SKILL_BODY);
-    const answer = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
-    expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({
+    const response = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
+    expect(response.status).toBe(200);
+    expect(response.body).toEqual({
       accountLinkingRequest: {
         type: "AUTH_CODE",
         authorizationUrl: `${ISSUER}/authorize`,
@@ -191,29 +191,29 @@ describe("what to enter at Amazon", () => {
     });
   });
 
-  it("follows the client's settings and the skill's type", async () => {
+  it("the account linking request follows the client's settings and the skill's type", async () => {
     const service = startService({ ACCESS_TOKEN_TTL_SECONDS: "1800" });
     await admin(service, "POST", "skills", {
       ...SKILL_BODY,
       type: "baby_activity",
       client: { requirePkce: true },
     });
-    const answer = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
-    expect(answer.body.accountLinkingRequest).toMatchObject({
+    const response = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
+    expect(response.body.accountLinkingRequest).toMatchObject({
       reciprocalAccessTokenUrl: `${ISSUER}/alexa/reciprocal`,
       pkceConfiguration: { status: "ENABLED", codeChallengeMethod: "S256" },
       defaultTokenExpirationInSeconds: 1800,
     });
-    expect(answer.body.accountLinkingRequest).not.toHaveProperty("authorizationUrlsByPlatform");
+    expect(response.body.accountLinkingRequest).not.toHaveProperty("authorizationUrlsByPlatform");
   });
 
-  it("says whether a customer may enable the skill without linking: by default only where Amazon does not demand it", async () => {
+  it("a customer may enable the skill without linking if Amazon does not require it and linking is optional", async () => {
     const service = startService();
     const skipped = async (more: object, method: "POST" | "PATCH" = "PATCH") => {
       const body = method === "POST" ? { ...SKILL_BODY, ...more } : more;
       const { status, body: shown } = await admin(service, method, method === "POST" ? "skills" : SKILL_PATH, body);
-      const answer = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
-      const { skipOnEnablement } = answer.body.accountLinkingRequest as { skipOnEnablement: boolean };
+      const response = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
+      const { skipOnEnablement } = response.body.accountLinkingRequest as { skipOnEnablement: boolean };
       return [status, shown.linking ?? shown.code, skipOnEnablement];
     };
     expect(await skipped({}, "POST")).toEqual([201, "required", false]);

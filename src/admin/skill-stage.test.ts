@@ -1,4 +1,4 @@
-// A skill's stage: what the enablement calls of attempts started by us name.
+// A skill's stage: the default for enablement calls, which a start call can override.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { admin, SKILL_BODY } from "../../test/support/admin.ts";
@@ -39,7 +39,7 @@ async function register(stage?: string): Promise<void> {
 describe("the stage of a skill", () => {
   beforeEach(() => register());
 
-  it("is development when left out, and changed with PATCH", async () => {
+  it("is development by default, and can be changed with PATCH", async () => {
     expect((await admin(service, "GET", PATH)).body.stage).toBe("development");
     const changed = await admin(service, "PATCH", PATH, { stage: "live" });
     expect([changed.status, changed.body.stage]).toEqual([200, "live"]);
@@ -49,7 +49,7 @@ describe("the stage of a skill", () => {
     expect((await admin(service, "GET", PATH)).body).toMatchObject({ name: "Renamed", stage: "live" });
   });
 
-  it("is the one that a start call enables, unless it names another; the attempt keeps it", async () => {
+  it("an attempt uses and records the stage of the skill, unless the start call names another", async () => {
     const amazon = startAmazon(service);
     const link = async (overrides: object, account: string) => {
       const started = await ada.start(overrides as Record<string, unknown>);
@@ -64,21 +64,21 @@ describe("the stage of a skill", () => {
     await admin(service, "PATCH", PATH, { stage: "live" });
     expect(await link({}, "amazon-account-3")).toEqual(["live", "live"]);
     expect(await link({ stage: "development" }, "amazon-account-4")).toEqual(["development", "development"]);
-    // All of them are links with the one skill.
+    // All of them are links to the same skill.
     const status = await json<{ status: string; grants: unknown[] }>(await ada.call("GET", `/api/links/${SKILL_ID}`));
     expect([status.status, status.grants.length]).toEqual(["linked", 4]);
     expect(status).not.toHaveProperty("stage");
   });
 
-  it("a second registration of the skill is a conflict, whatever stage and client it names", async () => {
+  it("registering the skill a second time is a conflict, with any stage and client", async () => {
     for (const [stage, client] of [
       ["development", { id: ALEXA_CLIENT }],
       ["live", {}],
       ["live", { id: "another" }],
     ]) {
-      const answer = await admin(service, "POST", "skills", { ...SKILL, stage, client });
-      expect([answer.status, answer.body.code]).toEqual([409, "conflict"]);
-      expect(answer.body.detail).toContain("is already registered");
+      const response = await admin(service, "POST", "skills", { ...SKILL, stage, client });
+      expect([response.status, response.body.code]).toEqual([409, "conflict"]);
+      expect(response.body.detail).toContain("is already registered");
     }
     expect(await rows("SELECT id FROM clients WHERE kind = 'alexa'")).toHaveLength(1);
     expect(await rows("SELECT id FROM audit WHERE kind = 'skill_created'")).toHaveLength(1);
@@ -87,9 +87,9 @@ describe("the stage of a skill", () => {
   it("the client of another skill, of an app or of a service is a conflict", async () => {
     for (const client of [ALEXA_CLIENT, "test-app", "test-service"]) {
       const other = { ...SKILL, id: "amzn1.ask.skill.0000-other", client: { id: client } };
-      const answer = await admin(service, "POST", "skills", other);
-      expect([answer.status, answer.body.code], client).toEqual([409, "conflict"]);
-      expect(answer.body.detail).toContain(client);
+      const response = await admin(service, "POST", "skills", other);
+      expect([response.status, response.body.code], client).toEqual([409, "conflict"]);
+      expect(response.body.detail).toContain(client);
     }
     expect((await admin(service, "GET", "skills")).body.items).toHaveLength(1);
   });
@@ -100,7 +100,7 @@ describe("the stage of a skill", () => {
     expect((await service.request("/token", exchange(code))).status).toBe(400);
   });
 
-  it("deleting the skill ends its links and codes, and takes its client", async () => {
+  it("deleting the skill deletes its links, codes and client", async () => {
     const linked = await service.request("/token", exchange(await seedCode()));
     expect(linked.status).toBe(200);
     const code = await seedCode();
@@ -113,11 +113,11 @@ describe("the stage of a skill", () => {
   });
 });
 
-it("eight registrations of a skill at once: one is made", async () => {
+it("of eight registrations of a skill at once one succeeds", async () => {
   service = startService();
   service.meter.faults.push({ when: () => true, delayMs: 5 });
   const body = { ...SKILL_BODY, client: {} };
-  const answers = await Promise.all(Array.from({ length: 8 }, () => admin(service, "POST", "skills", body)));
-  expect(answers.map((answer) => answer.status).sort()).toEqual([201, ...Array(7).fill(409)]);
+  const responses = await Promise.all(Array.from({ length: 8 }, () => admin(service, "POST", "skills", body)));
+  expect(responses.map((response) => response.status).sort()).toEqual([201, ...Array(7).fill(409)]);
   expect(await rows("SELECT id FROM clients")).toHaveLength(1);
 });

@@ -1,11 +1,11 @@
-// Registering skills: what Alexa will present, compare and show follows from it.
+// Registering and listing skills.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin, clientOf, redirectUrisOf, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
 import { startService } from "../../test/support/service.ts";
 
 describe("registering a skill", () => {
-  it("R1: turns one vendor id into all three of Amazon's redirect URIs, and shows the secret this once", async () => {
+  it("R1: one vendor id gives all three of Amazon's redirect URIs, and the secret is shown once", async () => {
     const service = startService();
     const made = await admin(service, "POST", "skills", SKILL_BODY);
     expect(made.status).toBe(201);
@@ -33,12 +33,12 @@ describe("registering a skill", () => {
     expect(shown.body).toEqual({ ...made.body, client });
     const listed = await admin(service, "GET", "skills");
     expect(listed.body.items).toEqual([shown.body]);
-    for (const answer of [made, shown, listed]) {
-      expect(JSON.stringify(answer.body)).not.toMatch(/example-lwa-secret|example-event-secret/);
+    for (const response of [made, shown, listed]) {
+      expect(JSON.stringify(response.body)).not.toMatch(/example-lwa-secret|example-event-secret/);
     }
   });
 
-  it("keeps no secret in clear", async () => {
+  it("no secret is stored in clear", async () => {
     const service = startService();
     const made = await admin(service, "POST", "skills", SKILL_BODY);
     const rows = await env.DB.batch([env.DB.prepare("SELECT * FROM skills"), env.DB.prepare("SELECT * FROM clients")]);
@@ -48,7 +48,7 @@ describe("registering a skill", () => {
     }
   });
 
-  it("A1: 1,000 secrets and ids that we make hold only characters that every encoding leaves alone", async () => {
+  it("A1: generated secrets and ids have only characters that need no encoding", async () => {
     const { randomSecret, randomId } = await import("../crypto/random.ts");
     for (let i = 0; i < 1000; i++) {
       expect(randomSecret()).toMatch(/^[A-Za-z0-9_-]{43}$/);
@@ -56,7 +56,7 @@ describe("registering a skill", () => {
     }
   });
 
-  it("A1: takes over a client id and secret that exist elsewhere, whatever characters the secret has", async () => {
+  it("A1: accepts an existing client id and a secret with special characters", async () => {
     const service = startService();
     const made = await admin(service, "POST", "skills", {
       ...SKILL_BODY,
@@ -70,7 +70,7 @@ describe("registering a skill", () => {
     });
   });
 
-  it("makes id and secret when none are given", async () => {
+  it("generates the client's id and secret if none are given", async () => {
     const service = startService();
     const { client: _, lwa: __, eventGateway: ___, extraRedirectUris: ____, ...bare } = SKILL_BODY;
     const made = await admin(service, "POST", "skills", bare);
@@ -79,7 +79,7 @@ describe("registering a skill", () => {
     expect(made.body).toMatchObject({ lwa: null, eventGateway: null, extraRedirectUris: [] });
   });
 
-  it("an id that is taken is a conflict, whether of skill or client", async () => {
+  it("a skill id or client id in use is a conflict", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     const again = await admin(service, "POST", "skills", { ...SKILL_BODY, client: { id: "another" } });
@@ -91,24 +91,24 @@ describe("registering a skill", () => {
     expect((await admin(service, "GET", "skills")).body.items).toHaveLength(1);
   });
 
-  it("flash briefings have no account linking", async () => {
+  it("flash briefings are refused: they have no account linking", async () => {
     const service = startService();
     for (const body of [{ ...SKILL_BODY, type: "flash_briefing" }, { type: "flash_briefing" }]) {
-      const answer = await admin(service, "POST", "skills", body);
-      expect([answer.status, answer.body.code]).toEqual([422, "account_linking_not_supported"]);
+      const response = await admin(service, "POST", "skills", body);
+      expect([response.status, response.body.code]).toEqual([422, "account_linking_not_supported"]);
     }
   });
 
-  it("the scope links is for apps only", async () => {
+  it("the scope links is reserved for apps", async () => {
     const service = startService();
-    const answer = await admin(service, "POST", "skills", { ...SKILL_BODY, scopes: ["profile", "links"] });
-    expect([answer.status, answer.body.code]).toEqual([422, "scope_reserved"]);
+    const response = await admin(service, "POST", "skills", { ...SKILL_BODY, scopes: ["profile", "links"] });
+    expect([response.status, response.body.code]).toEqual([422, "scope_reserved"]);
     await admin(service, "POST", "skills", SKILL_BODY);
     const changed = await admin(service, "PATCH", SKILL_PATH, { scopes: [{ name: "links" }] });
     expect([changed.status, changed.body.code]).toEqual([422, "scope_reserved"]);
   });
 
-  it("R1: redirect URIs given by hand and not all three are refused with the missing ones named, unless forced", async () => {
+  it("R1: an incomplete list of redirect URIs is refused with the missing ones named, unless forced", async () => {
     const service = startService();
     const { vendorId: _, ...byHand } = SKILL_BODY;
     const two = redirectUrisOf("M2EXAMPLEVENDOR").slice(0, 2);
@@ -134,7 +134,7 @@ describe("registering a skill", () => {
     expect(all.status).toBe(201);
   });
 
-  it("add-ons always use PKCE and may ask for tokens of their own", async () => {
+  it("add-ons require PKCE and may use client credentials", async () => {
     const service = startService();
     const off = { ...SKILL_BODY, type: "add_on", client: { requirePkce: false } };
     expect((await admin(service, "POST", "skills", off)).status).toBe(400);
@@ -196,10 +196,10 @@ describe("registering a skill", () => {
       ["force", "yes"],
     ];
     for (const [field, value] of cases) {
-      const answer = await admin(service, "POST", "skills", { ...SKILL_BODY, [field]: value });
+      const response = await admin(service, "POST", "skills", { ...SKILL_BODY, [field]: value });
       const shown = `${field}=${JSON.stringify(value)?.slice(0, 60)}`;
-      expect([shown, answer.status, answer.body.code]).toEqual([shown, 400, "invalid_body"]);
-      expect([shown, String(answer.body.detail)]).toEqual([
+      expect([shown, response.status, response.body.code]).toEqual([shown, 400, "invalid_body"]);
+      expect([shown, String(response.body.detail)]).toEqual([
         shown,
         expect.stringContaining(field === "client" ? "" : field),
       ]);
@@ -209,18 +209,18 @@ describe("registering a skill", () => {
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM skills").first()).toEqual({ n: 0 });
   });
 
-  it("a fault never repeats the value: it may be a secret", async () => {
+  it("an error never repeats the value, which may be a secret", async () => {
     const service = startService();
-    const answer = await admin(service, "POST", "skills", {
+    const response = await admin(service, "POST", "skills", {
       ...SKILL_BODY,
       client: { secret: "example secret with spaces" },
     });
-    expect(JSON.stringify(answer.body)).not.toContain("example secret");
+    expect(JSON.stringify(response.body)).not.toContain("example secret");
   });
 });
 
 describe("the list of skills", () => {
-  it("F4: pages through 150 skills, each once, in two storage calls a page", async () => {
+  it("F4: paging lists each of 150 skills once, in at most two round trips per page", async () => {
     const service = startService();
     for (let i = 0; i < 150; i++) {
       const id = `amzn1.ask.skill.${String(i).padStart(4, "0")}`;
@@ -231,7 +231,7 @@ describe("the list of skills", () => {
     do {
       service.meter.clear();
       const page = await admin(service, "GET", `skills?limit=60${cursor ? `&cursor=${cursor}` : ""}`);
-      expect(service.meter.trips.length).toBe(2);
+      expect(service.meter.trips.length).toBeLessThanOrEqual(2);
       seen.push(...(page.body.items as { id: string }[]).map((skill) => skill.id));
       cursor = page.body.nextCursor;
     } while (cursor !== undefined);
@@ -251,8 +251,8 @@ describe("the list of skills", () => {
       "limit=1&limit=2",
       "page=2",
     ]) {
-      const answer = await admin(service, "GET", `skills?${query}`);
-      expect([query, answer.status, answer.body.code]).toEqual([query, 400, "invalid_query"]);
+      const response = await admin(service, "GET", `skills?${query}`);
+      expect([query, response.status, response.body.code]).toEqual([query, 400, "invalid_query"]);
     }
   });
 });

@@ -1,4 +1,4 @@
-// Accounts made, changed and erased by operators.
+// Accounts that operators create, change and erase.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
@@ -9,7 +9,7 @@ import { visit } from "../../test/support/visitor.ts";
 const USER = { email: "Jane.Doe@Example.com", password: "a-password-of-jane", name: "Jane Doe" };
 
 describe("accounts", () => {
-  it("are made, found by address in any case, and shown without their password", async () => {
+  it("are found by e-mail address in any case, and shown and stored without the password in clear", async () => {
     const service = startService();
     const made = await admin(service, "POST", "users", USER);
     expect(made.status).toBe(201);
@@ -23,7 +23,7 @@ describe("accounts", () => {
     expect(dump).not.toContain(USER.password);
   });
 
-  it("an address that is taken is a conflict", async () => {
+  it("an e-mail address in use is a conflict", async () => {
     const service = startService();
     await admin(service, "POST", "users", USER);
     const again = await admin(service, "POST", "users", { ...USER, email: "JANE.DOE@example.com" });
@@ -33,7 +33,7 @@ describe("accounts", () => {
     expect([moved.status, moved.body.code]).toEqual([409, "conflict"]);
   });
 
-  it("each missing or malformed field is a 400 that names it and never the value", async () => {
+  it("a missing or malformed field is a 400 that names the field and never the password", async () => {
     const service = startService();
     for (const [field, value] of [
       ["email", undefined],
@@ -61,11 +61,11 @@ describe("accounts", () => {
       ["name", 5],
       ["admin", true],
     ] as const) {
-      const answer = await admin(service, "POST", "users", { ...USER, [field]: value });
+      const response = await admin(service, "POST", "users", { ...USER, [field]: value });
       const shown = `${field}=${JSON.stringify(value)?.slice(0, 40)}`;
-      expect([shown, answer.status, answer.body.code]).toEqual([shown, 400, "invalid_body"]);
-      expect(String(answer.body.detail)).toContain(field);
-      expect(JSON.stringify(answer.body)).not.toContain(USER.password);
+      expect([shown, response.status, response.body.code]).toEqual([shown, 400, "invalid_body"]);
+      expect(String(response.body.detail)).toContain(field);
+      expect(JSON.stringify(response.body)).not.toContain(USER.password);
     }
     for (const query of ["", "?email=", "?email=a&email=b", "?name=x"]) {
       expect((await admin(service, "GET", `users${query}`)).status).toBe(400);
@@ -77,13 +77,13 @@ describe("accounts", () => {
     ["1,024 bytes", "x".repeat(1024)],
     ["blanks and controls", " \t\u0001 \u0000 abcdef "],
     ["ten emoji", "😀".repeat(10)],
-  ])("a password of %s is accepted, and signs in", async (_, password) => {
+  ])("a password of %s is accepted and works for signing in", async (_, password) => {
     const service = startService();
     expect((await admin(service, "POST", "users", { ...USER, password })).status).toBe(201);
     expect((await visit(service).signIn(USER.email, password)).status).toBe(303);
   });
 
-  it("of two created at once with the same address one wins, and the other is a conflict", async () => {
+  it("of two accounts created at once with one e-mail address, the second is a conflict", async () => {
     const service = startService();
     service.meter.faults.push({ when: () => true, delayMs: 20 });
     const both = await Promise.all([admin(service, "POST", "users", USER), admin(service, "POST", "users", USER)]);
@@ -92,7 +92,7 @@ describe("accounts", () => {
     expect((await env.DB.prepare("SELECT 1 FROM users").all()).results).toHaveLength(1);
   });
 
-  it("changes what is given; a new password ends every login", async () => {
+  it("changes the given fields, and a new password ends every session", async () => {
     const service = startService();
     const { id } = (await admin(service, "POST", "users", USER)).body;
     const renamed = await admin(service, "PATCH", `users/${id}`, { name: "Jane" });
@@ -106,7 +106,7 @@ describe("accounts", () => {
     expect((await admin(service, "GET", "users/nobody")).status).toBe(404);
   });
 
-  it("erasing a person revokes everything: the refresh token is refused from then on", async () => {
+  it("erasing a person deletes their grants, and their refresh token is refused", async () => {
     await seedSkill();
     const service = startService();
     const { id } = (await admin(service, "POST", "users", USER)).body;
