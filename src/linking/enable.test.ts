@@ -132,7 +132,7 @@ describe("enablement over regions", () => {
       ["enable NA", "enable EU", "enable FE"],
     ],
     [
-      "409 and GET says no",
+      "409 and GET reports no link",
       { NA: status(409), EU: status(404), FE: status(404) },
       422,
       "enablement_rejected",

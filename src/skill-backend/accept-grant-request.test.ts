@@ -1,4 +1,4 @@
-// POST /alexa/accept-grant for custom skills: requests without a grantee. The response is that of a skill, or a problem.
+// POST /alexa/accept-grant for custom skills: requests without a grantee, and a skill response or a problem in return.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { asBackend, directive, SERVICE_BASIC, seedGatewayCredentials, startLwa } from "../../test/support/gateway.ts";
