@@ -175,7 +175,7 @@ describe("errors that are returned to Alexa", () => {
     }
   });
 
-  it("S2: the response has no iss, because the metadata does not announce it", async () => {
+  it("the response has no iss, because the metadata does not announce it", async () => {
     const visitor = await signedIn(service);
     const plain = await visitor.submit(await visitor.open(`/authorize?${query()}`), { decision: "allow" });
     expect(plain.location).not.toContain("iss=");
