@@ -203,10 +203,8 @@ describe("T8, F5: a fault at each storage call", () => {
             const what = `round trip ${at}, ${throws}, ${message}, ${times ?? "always"}`;
             const { isolate, attempt } = await fresh();
             // Only the first cold request makes the signing key; later ones take fewer round trips.
-            isolate.meter.faults.push({
-              ...failing((_trip, index) => index >= at, throws, message, times),
-              mayMiss: temperature === "cold",
-            });
+            const fault = failing((_trip, index) => index >= at, throws, message, times);
+            isolate.meter.faults.push({ ...fault, mayMiss: temperature === "cold" });
             const first = await isolate.request(attempt.path, attempt.init);
             expect([attempt.status, 503], what).toContain(first.status);
             const body = await bodyOf(first);

@@ -1,4 +1,4 @@
-// Rows that tests write straight to D1: one type per table, columns in camelCase, JSON and flags as values, defaults for what is NOT NULL.
+// Rows that tests write straight to D1: one type per table, columns in camelCase, defaults for NOT NULL columns.
 import { env } from "cloudflare:workers";
 import { ALEXA_CLIENT, ALEXA_REDIRECT_URIS, SKILL_ID, START, USER_ID } from "./constants.ts";
 
