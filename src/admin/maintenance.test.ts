@@ -10,7 +10,7 @@ import { createService } from "../app.ts";
 import { parseConfig } from "../env.ts";
 import worker from "../index.ts";
 import { LAST_OBJECT } from "../storage/maintenance/health.ts";
-import { KEPT_MS, SWEEPS, sweepStatement } from "../storage/maintenance/sweeps.ts";
+import { KEPT_MS, SWEEPS, sweepStatements } from "../storage/maintenance/sweeps.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -199,10 +199,24 @@ describe("expired rows", () => {
 
   it("every sweep uses an index, without a scan", async () => {
     for (const one of SWEEPS) {
-      const plan = await queryPlan(sweepStatement(one, START, 10));
-      expect([one.name, plan]).toEqual([one.name, expect.not.stringContaining("SCAN")]);
-      expect([one.name, plan]).toEqual([one.name, expect.stringMatching(/INDEX|PRIMARY KEY/)]);
+      for (const statement of sweepStatements(one, START, 10)) {
+        const plan = await queryPlan(statement);
+        expect([one.name, plan]).toEqual([one.name, expect.not.stringContaining("SCAN")]);
+        expect([one.name, plan]).toEqual([one.name, expect.stringMatching(/INDEX|PRIMARY KEY/)]);
+      }
     }
+  });
+
+  it("U2: a link that was idle for too long is revoked once, with an audit row", async () => {
+    await seedSkill();
+    await seedUser("user-1");
+    await grant("idle", { idle_expires_at: START - 1 }).run();
+    await env.DB.prepare("UPDATE grants SET skill_id = (SELECT id FROM skills)").run();
+    expect((await run()).swept.endedIdleLinks).toBe(1);
+    expect((await run()).swept.endedIdleLinks ?? 0).toBe(0);
+    const { results } = await env.DB.prepare("SELECT kind, details FROM audit").all();
+    expect(results).toEqual([{ kind: "grant_revoked", details: "idle" }]);
+    expect(await env.DB.prepare("SELECT revoked_reason FROM grants").first("revoked_reason")).toBe("idle");
   });
 });
 

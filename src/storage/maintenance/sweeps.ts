@@ -1,4 +1,5 @@
 // Expired rows: found by an index, updated or deleted in chunks, harmless when run twice.
+import { endGrants } from "../grants/grants.ts";
 import { batch, type Sql, sql, sqlName } from "../sql.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -27,26 +28,28 @@ interface Sweep {
   readonly name: string;
   readonly keptMs: number;
   /**
-   * A statement that returns one row for each row it ends or deletes: those from `before`, at most `limit`. Times in
-   * milliseconds.
+   * Statements of which the last returns one row for each row that it ends or deletes: those from `before`, at most
+   * `limit`. Times in milliseconds.
    */
-  statement(before: number, limit: number, now: number): Sql;
+  statements(before: number, limit: number, now: number): readonly Sql[];
 }
 
 /** Deletes rows whose `column` is at or before the time and that meet `condition`. An index begins with `column`. */
-function deletion(table: string, key: string, column: string, condition = sql`TRUE`): Sweep["statement"] {
+function deletion(table: string, key: string, column: string, condition = sql`TRUE`): Sweep["statements"] {
   const [from, id, at] = [sqlName(table), sqlName(key), sqlName(column)];
-  return (before, limit) =>
+  return (before, limit) => [
     sql`DELETE FROM ${from} WHERE ${id} IN (SELECT ${id} FROM ${from} WHERE ${at} <= ${before} AND ${condition} LIMIT ${limit})
-      RETURNING 1 AS gone`;
+      RETURNING 1 AS gone`,
+  ];
 }
 
 /**
  * Attempts that expired unfinished. One with an unspent code that can still be redeemed, or with a run in progress,
  * stays open.
  */
-function abandonAttempts(before: number, limit: number, now: number): Sql {
-  return sql`UPDATE attempts SET outcome = 'abandoned', finished_at = ${now},
+function abandonAttempts(before: number, limit: number, now: number): Sql[] {
+  return [
+    sql`UPDATE attempts SET outcome = 'abandoned', finished_at = ${now},
       reason = COALESCE(reason, CASE WHEN state_hash IS NOT NULL THEN 'not_completed'
         WHEN decision = 'allow' THEN 'code_not_redeemed' WHEN user_id IS NULL THEN 'left_before_sign_in'
         ELSE 'left_before_consent' END)
@@ -54,65 +57,67 @@ function abandonAttempts(before: number, limit: number, now: number): Sql {
       AND a.amazon_tokens IS NULL AND (a.running_until IS NULL OR a.running_until <= ${now})
       AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.attempt_id = a.id AND c.spent_at IS NULL AND c.expires_at > ${now})
       LIMIT ${limit})
-    RETURNING 1 AS gone`;
+    RETURNING 1 AS gone`,
+  ];
 }
 
 /**
  * Marks unused links as revoked on the day they become idle, so that webhooks report them then and not when the row is
  * deleted.
  */
-function revokeIdleLinks(before: number, limit: number, now: number): Sql {
-  return sql`UPDATE grants SET revoked_at = ${now}, revoked_reason = 'idle'
-    WHERE id IN (SELECT id FROM grants WHERE idle_expires_at <= ${before} AND revoked_at IS NULL AND skill_id IS NOT NULL
-      LIMIT ${limit})
-    RETURNING 1 AS gone`;
+function revokeIdleLinks(before: number, limit: number, now: number): Sql[] {
+  const idle = sql`id IN (SELECT id FROM grants WHERE idle_expires_at <= ${before} AND revoked_at IS NULL AND skill_id IS NOT NULL
+    ORDER BY idle_expires_at LIMIT ${limit})`;
+  return endGrants(idle, "idle", now);
 }
 
 /** `oauth_metrics` has no single column that names a row. */
-function deleteMetrics(before: number, limit: number): Sql {
-  return sql`DELETE FROM oauth_metrics WHERE (hour_at, skill_id, name) IN (
+function deleteMetrics(before: number, limit: number): Sql[] {
+  return [
+    sql`DELETE FROM oauth_metrics WHERE (hour_at, skill_id, name) IN (
       SELECT hour_at, skill_id, name FROM oauth_metrics WHERE hour_at <= ${before} LIMIT ${limit})
-    RETURNING 1 AS gone`;
+    RETURNING 1 AS gone`,
+  ];
 }
 
 export const SWEEPS: readonly Sweep[] = [
   // Attempts that hold Amazon's tokens may have enabled the skill at Amazon: `abandonExpiredAttempts` ends those.
-  { name: "abandonedAttempts", keptMs: 0, statement: abandonAttempts },
-  { name: "attempts", keptMs: KEPT_MS.attempts, statement: deletion("attempts", "id", "created_at") },
-  { name: "codes", keptMs: KEPT_MS.codes, statement: deletion("codes", "code_hash", "expires_at") },
+  { name: "abandonedAttempts", keptMs: 0, statements: abandonAttempts },
+  { name: "attempts", keptMs: KEPT_MS.attempts, statements: deletion("attempts", "id", "created_at") },
+  { name: "codes", keptMs: KEPT_MS.codes, statements: deletion("codes", "code_hash", "expires_at") },
   {
     name: "revokedGrants",
     keptMs: KEPT_MS.endedGrants,
-    statement: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NULL`),
+    statements: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NULL`),
   },
   {
     name: "endedImports",
     keptMs: KEPT_MS.endedImports,
-    statement: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NOT NULL`),
+    statements: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NOT NULL`),
   },
-  { name: "endedIdleLinks", keptMs: 0, statement: revokeIdleLinks },
-  { name: "idleGrants", keptMs: KEPT_MS.endedGrants, statement: deletion("grants", "id", "idle_expires_at") },
+  { name: "endedIdleLinks", keptMs: 0, statements: revokeIdleLinks },
+  { name: "idleGrants", keptMs: KEPT_MS.endedGrants, statements: deletion("grants", "id", "idle_expires_at") },
   {
     name: "expiredGrants",
     keptMs: KEPT_MS.endedGrants,
-    statement: deletion("grants", "id", "expires_at", sql`expires_at IS NOT NULL`),
+    statements: deletion("grants", "id", "expires_at", sql`expires_at IS NOT NULL`),
   },
-  { name: "sessions", keptMs: KEPT_MS.sessions, statement: deletion("sessions", "id", "created_at") },
-  { name: "signInAttempts", keptMs: 0, statement: deletion("sign_in_attempts", "state_hash", "expires_at") },
-  { name: "throttles", keptMs: KEPT_MS.throttles, statement: deletion("throttles", "key", "updated_at") },
-  { name: "audit", keptMs: KEPT_MS.audit, statement: deletion("audit", "id", "at") },
-  { name: "metrics", keptMs: KEPT_MS.metrics, statement: deleteMetrics },
-  { name: "refusals", keptMs: KEPT_MS.refusals, statement: deletion("refusals", "rowid", "last_seen_at") },
+  { name: "sessions", keptMs: KEPT_MS.sessions, statements: deletion("sessions", "id", "created_at") },
+  { name: "signInAttempts", keptMs: 0, statements: deletion("sign_in_attempts", "state_hash", "expires_at") },
+  { name: "throttles", keptMs: KEPT_MS.throttles, statements: deletion("throttles", "key", "updated_at") },
+  { name: "audit", keptMs: KEPT_MS.audit, statements: deletion("audit", "id", "at") },
+  { name: "metrics", keptMs: KEPT_MS.metrics, statements: deleteMetrics },
+  { name: "refusals", keptMs: KEPT_MS.refusals, statements: deletion("refusals", "rowid", "last_seen_at") },
   {
     name: "skillEvents",
     keptMs: KEPT_MS.skillEvents,
-    statement: deletion("skill_events", "request_id", "received_at"),
+    statements: deletion("skill_events", "request_id", "received_at"),
   },
 ];
 
-/** The statement of one sweep at `now` (milliseconds), for at most `limit` rows. */
-export function sweepStatement(sweep: Sweep, now: number, limit: number): Sql {
-  return sweep.statement(now - sweep.keptMs, limit, now);
+/** The statements of one sweep at `now` (milliseconds), for at most `limit` rows. */
+export function sweepStatements(sweep: Sweep, now: number, limit: number): readonly Sql[] {
+  return sweep.statements(now - sweep.keptMs, limit, now);
 }
 
 /**
@@ -125,8 +130,14 @@ export async function sweep(
   now: number,
   limit: number,
 ): Promise<Map<Sweep, number>> {
-  const statements = sweeps.map((one) => sweepStatement(one, now, limit));
+  const statements = sweeps.map((one) => sweepStatements(one, now, limit));
   // Returned rows are counted, not `meta.changes`, which includes the rows of cascades and triggers.
-  const results = await batch(db, statements, true);
-  return new Map(sweeps.map((one, index) => [one, results[index]?.length ?? 0]));
+  const results = await batch(db, statements.flat(), true);
+  let end = 0;
+  return new Map(
+    sweeps.map((one, index) => {
+      end += statements[index]?.length ?? 0;
+      return [one, results[end - 1]?.length ?? 0];
+    }),
+  );
 }
