@@ -65,7 +65,7 @@ CREATE INDEX identities_by_user ON identities (user_id);
 CREATE INDEX identities_by_seal ON identities (substr(password_hash, 1, 6)) WHERE password_hash IS NOT NULL;
 
 -- Sign-ins, one row each. Writes need a row that has not ended. The browsers of a user's rows count as known, so that
--- guesses from elsewhere do not slow them down.
+-- guesses from elsewhere do not slow them down. A sign-in replaces the row of the same user and browser.
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,               -- the session id in the cookie
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -141,7 +141,7 @@ CREATE TABLE codes (
   claim_id TEXT,
   voided_at INTEGER
 ) STRICT;
-CREATE INDEX codes_by_linking ON codes (attempt_id);
+CREATE INDEX codes_by_attempt ON codes (attempt_id);
 CREATE INDEX codes_by_user ON codes (user_id);
 CREATE INDEX codes_by_expiry ON codes (expires_at);
 
@@ -173,7 +173,7 @@ CREATE TABLE grants (
 ) STRICT;
 CREATE INDEX grants_by_user ON grants (user_id, skill_id);
 CREATE INDEX grants_by_client ON grants (client_id);
-CREATE INDEX grants_by_linking ON grants (attempt_id);
+CREATE INDEX grants_by_attempt ON grants (attempt_id);
 CREATE INDEX grants_by_alexa_user ON grants (alexa_user_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX grants_by_idle ON grants (idle_expires_at);
 CREATE INDEX grants_by_revocation ON grants (revoked_at) WHERE revoked_at IS NOT NULL AND imported_at IS NULL;

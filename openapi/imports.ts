@@ -28,7 +28,7 @@ export const imports: Resource = {
         id: "importLinks",
         summary: "Import links from another account linking server",
         description:
-          "Up to 100 links, each with the SHA-256 of the refresh token that Alexa holds. The token keeps working here, so no customer has to link again. Can be repeated. `user` is the `id` or `email` of an account, or the `oidcSubject` of a user of the company's identity provider, who need not have signed in here yet.",
+          "Up to 100 links, each with the SHA-256 of the refresh token that Alexa holds. The token keeps working here, so no customer has to link again. Can be repeated: links imported earlier are `exists`, or `ended` if they were revoked. `user` is the `id` or `email` of an account, or the `oidcSubject` of a user of the company's identity provider, who need not have signed in here yet.",
         security: "admin",
         body: {
           shape: importsSchema,

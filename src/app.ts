@@ -34,7 +34,7 @@ import { acceptGrantRoutes } from "./skill-backend/accept-grant.ts";
 import { gatewayTokenRoutes } from "./skill-backend/gateway-token.ts";
 import { personalizationRoutes } from "./skill-backend/personalization.ts";
 import { reciprocalRoutes } from "./skill-backend/reciprocal.ts";
-import { StorageFault } from "./storage/d1.ts";
+import { StorageFault } from "./storage/sql.ts";
 import { loadMessages, messagesFor } from "./ui/messages.ts";
 import { renderErrorPage } from "./ui/page.tsx";
 

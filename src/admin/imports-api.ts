@@ -93,7 +93,6 @@ async function importAll(c: AppContext): Promise<Response> {
   const outcomes = await importLinks(
     rt.db,
     links.map(({ link }) => link),
-    rt.requestId,
     rt.now(),
     rt.now() + rt.config.refreshIdleDays * DAY_MS,
   );

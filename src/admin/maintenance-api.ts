@@ -6,7 +6,7 @@ import { jsonBody } from "../http/read.ts";
 import { json } from "../http/respond.ts";
 import { listSigningKeys, rotateSigningKey } from "../oauth/keys.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { auditRow } from "../storage/maintenance/audit.ts";
+import { auditRow } from "../storage/audit.ts";
 import { write } from "../storage/sql.ts";
 import { LIMITS, runMaintenance } from "./maintenance.ts";
 import { rfc3339 } from "./paging.ts";

@@ -12,7 +12,7 @@ import {
   findUsersByEmail,
   setPassword,
 } from "../sign-in/accounts.ts";
-import { auditRow } from "../storage/maintenance/audit.ts";
+import { auditRow } from "../storage/audit.ts";
 import { write } from "../storage/sql.ts";
 import { readLinksOfUser } from "../storage/users/account.ts";
 import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";

@@ -18,6 +18,7 @@ import { noteRefusal } from "../oauth/authorize-refusal.ts";
 import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import { decide } from "../oauth/decision.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { userExists } from "../storage/users/users.ts";
 import { languageOf } from "../ui/messages.ts";
 
 const TICKET_LIFETIME_MS = 10 * 60 * 1000;
@@ -141,7 +142,7 @@ async function decideWithTicket(
     decision: body.decision,
     userId: user.userId,
     browserHash: null,
-    actorHolds: { sql: "EXISTS (SELECT 1 FROM users WHERE id = ?)", params: [user.userId] },
+    actorHolds: userExists(user.userId),
     origin: "app",
   });
   if (result === "actor_gone") return problem("unauthenticated", "The user is gone.");

@@ -6,7 +6,7 @@ import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
 import { ATTEMPT_ENDED_BY } from "../storage/attempts/outcomes.ts";
 import { readAttemptByState, readExpiredAttempts, type StartedAttempt, startRun } from "../storage/attempts/started.ts";
-import type { SessionKey } from "../storage/users/sessions.ts";
+import { type SessionKey, sessionHolds } from "../storage/users/sessions.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { reasonOfAmazonError } from "./reasons.ts";
 import { endAttempt, RUN_LIMIT_MS, type RunOutcome, runAttempt, type TransientFailure } from "./run.ts";
@@ -66,7 +66,8 @@ export async function presentCode(rt: Runtime, presentation: Presentation, code:
   const runId = randomId();
   const { id: attemptId, userId, skillId } = attempt;
   const runningUntil = rt.now() + RUN_LIMIT_MS;
-  const run = { attemptId, runId, userId, skillId, amazonCodeHash, runningUntil, session };
+  const actorHolds = session && sessionHolds(session);
+  const run = { attemptId, runId, userId, skillId, amazonCodeHash, runningUntil, actorHolds };
   const claimed = await startRun(rt.db, run, rt.now());
   if (!claimed.attempt || !claimed.skill) return { outcome: "expired" };
   if (claimed.attempt.runId !== runId) {
@@ -110,7 +111,7 @@ export async function presentError(rt: Runtime, presentation: Presentation, erro
   // Amazon's text is for the operator's log; pages and URLs get ours.
   rt.log.warn("amazon_error", { attemptId: attempt.id, traceId: attempt.traceId, error: error.slice(0, 200) });
   const as = reason === "amazon_denied" ? "cancelled" : "failed";
-  const by = ATTEMPT_ENDED_BY.user(attempt.userId, session, rt.now());
+  const by = ATTEMPT_ENDED_BY.user(attempt.userId, session && sessionHolds(session), rt.now());
   if (!(await endAttempt(rt, attempt.id, { outcome: as, reason, by }))) return { outcome: "session_ended" };
   rt.metrics.count(`linking_${as}`, attempt.skillId);
   return { outcome: "ended", as, reason };

@@ -1,11 +1,11 @@
 // Starting an attempt: its row, and the URLs at Amazon that the customer is sent to.
-
 import { randomId } from "../crypto/random.ts";
 import { appendToUri } from "../oauth/raw-query.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Session } from "../sign-in/session.ts";
 import { type Platform, type StartedAttempt, startAttempt } from "../storage/attempts/started.ts";
 import type { Skill, Stage } from "../storage/skills/skills.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
 import { codeChallengeOf, codeVerifierOf, hashOfState, type LinkingState } from "./state.ts";
 
 /** The permission to enable a skill for a customer and link the account. */
@@ -36,6 +36,7 @@ export type StartOutcome =
 
 /** Starts an attempt, or returns which rule forbids it. One storage round trip. */
 export async function start(rt: Runtime, request: StartRequest): Promise<StartOutcome> {
+  const { browser } = request;
   const { skill, attempt } = await startAttempt(
     rt.db,
     {
@@ -48,7 +49,11 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
       skillId: request.skillId,
       stage: request.stage,
       userId: request.userId,
-      browser: request.browser,
+      browser: browser && {
+        hash: browser.hash,
+        sessionId: browser.session.sessionId,
+        actorHolds: sessionHolds(browser.session),
+      },
       decision: request.decision,
       stateHash: await hashOfState(request.state),
       redirectUri: rt.issuer + request.callback,

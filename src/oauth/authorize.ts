@@ -6,7 +6,6 @@ import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { conditionOf } from "../storage/d1.ts";
 import { sessionHolds } from "../storage/users/sessions.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
@@ -124,7 +123,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
     decision,
     userId,
     browserHash,
-    actorHolds: conditionOf(sessionHolds(session)),
+    actorHolds: sessionHolds(session),
     origin: "authorize",
   });
   if (result === "actor_gone") return taken.signInAgain();

@@ -3,8 +3,8 @@ import { sha256 } from "../crypto/hash.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AttemptStart } from "../storage/attempts/attempts.ts";
 import { type Decision, decideAttempt } from "../storage/attempts/consent.ts";
-import type { Condition } from "../storage/d1.ts";
 import type { CodeBinding, CodeOrigin } from "../storage/grants/codes.ts";
+import type { Sql } from "../storage/sql.ts";
 import { errorUri, successUri, type ValidatedAuthorizationRequest } from "./authorization-request.ts";
 import { codeOfConsent, putBinding } from "./codes.ts";
 
@@ -17,7 +17,8 @@ export interface DecisionOrder {
   readonly decision: Decision;
   readonly userId: string;
   readonly browserHash: string | null;
-  readonly actorHolds: Condition;
+  /** In SQL: the session of the browser, or the user behind a bearer token, may still act. */
+  readonly actorHolds: Sql;
   readonly origin: Extract<CodeOrigin, "authorize" | "app">;
 }
 

@@ -97,6 +97,23 @@ describe("signing in", () => {
     expect(ada.cookies.get("__Host-browser")).toBe(browser);
   });
 
+  it("S3: a new sign-in replaces that of the same browser, and signs out no other browser, however often", async () => {
+    const laptop = visit(service, "192.0.2.9");
+    await laptop.signIn(EMAIL, PASSWORD);
+    const ada = visit(service);
+    await ada.signIn(EMAIL, PASSWORD);
+    const copy = ada.cookies.get("__Host-session") ?? "";
+    for (let i = 0; i < 22; i++) {
+      service.clock.advance(1000);
+      expect((await ada.signIn(EMAIL, PASSWORD)).status).toBe(303);
+    }
+    expect(await count("sessions")).toBe(2);
+    expect((await laptop.get("/account")).html).toContain(EMAIL);
+    expect((await ada.get("/account")).html).toContain(EMAIL);
+    ada.cookies.set("__Host-session", copy);
+    expect((await ada.get("/account")).html).not.toContain(EMAIL);
+  });
+
   it("P5: both cookies are host-only, Secure, HttpOnly and SameSite=Lax", async () => {
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);

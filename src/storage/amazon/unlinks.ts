@@ -1,8 +1,8 @@
 // Unlinking in D1: our grants end in one batch, which moves Amazon's tokens to the queue of enablements still to be
 // disabled.
+import { auditRow } from "../audit.ts";
 import { voidCodes } from "../grants/codes.ts";
 import { endGrants } from "../grants/grants.ts";
-import { auditRow } from "../maintenance/audit.ts";
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { batch, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
 import type { SealContext } from "./amazon-tokens.ts";

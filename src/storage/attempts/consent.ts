@@ -1,10 +1,6 @@
-// Deciding an attempt: the first decision stands, its code is inserted with it, and the session must hold in the same
-// statement.
-
-import { batch, type Condition, prepared, sqlOf } from "../d1.ts";
-import type { CodeBinding } from "../grants/codes.ts";
-import { insertCode } from "../grants/codes.ts";
-import { sql } from "../sql.ts";
+// Deciding an attempt: the first decision stands, and its code is inserted with it, if the actor still holds.
+import { type CodeBinding, insertCode } from "../grants/codes.ts";
+import { batch, type Sql, sql } from "../sql.ts";
 import { ATTEMPT_LIFETIME_MS, type AttemptStart } from "./attempts.ts";
 
 export type Decision = "allow" | "deny";
@@ -14,8 +10,8 @@ export interface ConsentDecision {
   readonly decision: Decision;
   readonly userId: string;
   readonly browserHash: string | null;
-  /** Who acts must still be allowed to: the session, or the user behind a bearer token. */
-  readonly actorHolds: Condition;
+  /** In SQL: the session, or the user behind a bearer token, may still act. */
+  readonly actorHolds: Sql;
   readonly codeHash: string;
   readonly binding: CodeBinding;
   readonly at: number;
@@ -23,76 +19,46 @@ export interface ConsentDecision {
 }
 
 /**
- * `decided`: this user's first decision on the attempt, now or earlier. `actor_gone`: nothing was done, sign in again.
- * `decided_by_another`: somebody else decided this attempt.
+ * `decided`: this user's first decision on the attempt, now or earlier. `actor_gone`: nothing was changed, the user must sign in again.
+ * `decided_by_another`: another user decided this attempt.
  */
 export type ConsentResult =
   | { readonly outcome: "decided"; readonly decision: Decision }
   | { readonly outcome: "actor_gone" | "decided_by_another" };
 
-/** Records a decision, one batch, safe to repeat. With `allow` the code's row is there when this resolves. */
+interface DecidedRow {
+  readonly decision: Decision | null;
+  readonly userId: string | null;
+  readonly actorHolds: 0 | 1;
+}
+
+/** Records a decision, one batch, safe to repeat. With `allow` the code's row exists when this resolves. */
 export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise<ConsentResult> {
-  const { start, actorHolds } = c;
-  const cancelled = c.decision === "deny";
+  const { start, userId, actorHolds, decision, at } = c;
+  const denied = decision === "deny";
+  const isAllowed = sql`EXISTS (SELECT 1 FROM attempts WHERE id = ${start.attemptId} AND decision = 'allow' AND user_id = ${userId})`;
   const [, , rows = []] = await batch(
     db,
     [
-      db
-        .prepare(
-          `INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, reason, steps,
-             decision, decided_at, created_at, expires_at, finished_at)
-           SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, json_array(json_object('name', ?10, 'at', ?11)), ?12, ?11, ?11, ?13, ?14
-           WHERE ${numbered(actorHolds, 15)}
-           ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, outcome = excluded.outcome, reason = excluded.reason,
-             decision = excluded.decision, decided_at = excluded.decided_at, finished_at = excluded.finished_at,
-             steps = json_insert(steps, '$[#]', json_object('name', ?10, 'at', ?11))
-           WHERE decided_at IS NULL`,
-        )
-        .bind(
-          start.attemptId,
-          start.traceId,
-          start.flow,
-          start.skillId,
-          start.clientId,
-          c.userId,
-          c.browserHash,
-          cancelled ? "cancelled" : "pending",
-          cancelled ? "denied_by_user" : null,
-          cancelled ? "consent_denied" : "consent_given",
-          c.at,
-          c.decision,
-          c.at + ATTEMPT_LIFETIME_MS,
-          cancelled ? c.at : null,
-          ...actorHolds.params,
-        ),
-      prepared(
-        db,
-        insertCode(
-          c.codeHash,
-          c.binding,
-          c.at,
-          c.codeExpiresAt,
-          sql`EXISTS (SELECT 1 FROM attempts WHERE id = ${start.attemptId} AND decision = 'allow' AND user_id = ${c.userId})
-            AND ${sqlOf(actorHolds)}`,
-        ),
-      ),
-      db
-        .prepare(
-          `SELECT decision, user_id, ${actorHolds.sql} AS actor_holds FROM (SELECT 1) LEFT JOIN attempts ON attempts.id = ?`,
-        )
-        .bind(...actorHolds.params, start.attemptId),
+      sql`INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, reason, steps,
+            decision, decided_at, created_at, expires_at, finished_at)
+          SELECT ${start.attemptId}, ${start.traceId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${userId}, ${c.browserHash},
+            ${denied ? "cancelled" : "pending"}, ${denied ? "denied_by_user" : null},
+            json_array(json_object('name', ${denied ? "consent_denied" : "consent_given"}, 'at', ${at})),
+            ${decision}, ${at}, ${at}, ${at + ATTEMPT_LIFETIME_MS}, ${denied ? at : null}
+          WHERE ${actorHolds}
+          ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, outcome = excluded.outcome, reason = excluded.reason,
+            decision = excluded.decision, decided_at = excluded.decided_at, finished_at = excluded.finished_at,
+            steps = json_insert(steps, '$[#]', json_extract(excluded.steps, '$[0]'))
+          WHERE decided_at IS NULL`,
+      insertCode(c.codeHash, c.binding, at, c.codeExpiresAt, sql`${isAllowed} AND ${actorHolds}`),
+      sql`SELECT decision, user_id AS "userId", ${actorHolds} AS "actorHolds"
+          FROM (SELECT 1) LEFT JOIN attempts ON attempts.id = ${start.attemptId}`,
     ],
     true,
   );
-  const row = rows[0] as { decision: Decision | null; user_id: string | null; actor_holds: number } | undefined;
-  if (row?.actor_holds !== 1) return { outcome: "actor_gone" };
-  if (row.decision === null) return { outcome: "actor_gone" };
-  if (row.user_id !== c.userId) return { outcome: "decided_by_another" };
+  const row = rows[0] as DecidedRow | undefined;
+  if (row?.actorHolds !== 1 || row.decision === null) return { outcome: "actor_gone" };
+  if (row.userId !== userId) return { outcome: "decided_by_another" };
   return { outcome: "decided", decision: row.decision };
-}
-
-/** The condition with its `?` numbered from `first`, for statements that number theirs. */
-function numbered(condition: Condition, first: number): string {
-  let next = first;
-  return condition.sql.replaceAll("?", () => `?${next++}`);
 }

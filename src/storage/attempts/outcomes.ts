@@ -1,10 +1,9 @@
 // How an attempt that we started ends: linked with exactly one live grant, or without success and with none.
 import { queueUnlinksOfAttempts } from "../amazon/unlinks.ts";
+import type { AuditEntry } from "../audit.ts";
 import { voidCodes } from "../grants/codes.ts";
 import { endGrants } from "../grants/grants.ts";
-import type { AuditEntry } from "../maintenance/audit.ts";
 import { batch, readAll, type Sql, sql } from "../sql.ts";
-import { type SessionKey, sessionHolds } from "../users/sessions.ts";
 import { type Outcome, stepsWith } from "./attempts.ts";
 import type { RunKey, StartedAttempt } from "./started.ts";
 
@@ -85,9 +84,9 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
 export const ATTEMPT_ENDED_BY = {
   /** Its run. */
   run: (runId: string): Sql => sql`run_id = ${runId}`,
-  /** Its user, with an error of Amazon's, while it is open. `session`: of the browser that started it. */
-  user: (userId: string, session: SessionKey | undefined, now: number): Sql =>
-    sql`user_id = ${userId} AND expires_at > ${now} AND ${notRunning(now)} AND ${session ? sessionHolds(session) : sql`TRUE`}`,
+  /** Its user, with an error of Amazon's, while it is open. `actorHolds` as in `NewRun`. */
+  user: (userId: string, actorHolds: Sql | undefined, now: number): Sql =>
+    sql`user_id = ${userId} AND expires_at > ${now} AND ${notRunning(now)} AND ${actorHolds ?? sql`TRUE`}`,
   /** Another user, who presented what Amazon sent to its own. */
   anotherUser: (userId: string): Sql => sql`user_id <> ${userId}`,
   /** The scheduled work, once its time is over. */

@@ -1,7 +1,6 @@
 // Link attempts that we start: started once, run by one request at a time. Nothing is locked while Amazon is called.
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { batch, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
-import { type SessionKey, sessionHolds } from "../users/sessions.ts";
 import { type AttemptStart, type Flow, type Outcome, type Stage, stepsWith } from "./attempts.ts";
 
 export type Platform = "ios" | "android" | "web";
@@ -51,8 +50,8 @@ export interface NewAttempt {
   /** undefined: the skill's own. */
   readonly stage: Stage | undefined;
   readonly userId: string;
-  /** The browser and session that must complete it; undefined: started through the API. */
-  readonly browser: { readonly hash: string; readonly session: SessionKey } | undefined;
+  /** The browser and session that must complete it; `actorHolds`: the session holds. undefined: started through the API. */
+  readonly browser: { readonly hash: string; readonly sessionId: string; readonly actorHolds: Sql } | undefined;
   readonly decision: "allow" | "deny";
   readonly stateHash: string;
   readonly redirectUri: string;
@@ -75,7 +74,6 @@ export interface StartedRows {
 export async function startAttempt(db: D1Database, given: NewAttempt, now: number): Promise<StartedRows> {
   const { start, browser, decision, returnTo } = given;
   const denied = decision === "deny";
-  const session = browser ? sessionHolds(browser.session) : sql`TRUE`;
   const [skills = [], , rows = []] = await batch(
     db,
     [
@@ -83,13 +81,14 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
       sql`INSERT INTO attempts (id, trace_id, flow, platform, skill_id, stage, client_id, user_id, browser_hash, session_id, outcome, steps,
             decision, decided_at, state_hash, redirect_uri, return_to, created_at, expires_at, finished_at)
           SELECT ${start.attemptId}, ${start.traceId}, ${start.flow}, ${given.platform}, s.id, COALESCE(${given.stage}, s.stage), c.id,
-            ${given.userId}, ${browser?.hash}, ${browser?.session.sessionId}, ${denied ? "cancelled" : "pending"},
+            ${given.userId}, ${browser?.hash}, ${browser?.sessionId}, ${denied ? "cancelled" : "pending"},
             json_array(json_object('name', ${denied ? "consent_denied" : "linking_started"}, 'at', ${now})),
             ${decision}, ${now}, ${given.stateHash}, ${given.redirectUri}, ${returnTo}, ${now}, ${now + STARTED_ATTEMPT_LIFETIME_MS},
             ${denied ? now : null}
           FROM skills s JOIN clients c ON c.skill_id = s.id
           WHERE s.id = ${given.skillId} AND s.lwa_client_id IS NOT NULL AND s.lwa_client_secret IS NOT NULL
-            AND (${returnTo} IS NULL OR EXISTS (SELECT 1 FROM json_each(s.return_urls) WHERE value = ${returnTo})) AND ${session}
+            AND (${returnTo} IS NULL OR EXISTS (SELECT 1 FROM json_each(s.return_urls) WHERE value = ${returnTo}))
+            AND ${browser?.actorHolds ?? sql`TRUE`}
           ON CONFLICT (id) DO UPDATE SET
             platform = excluded.platform, skill_id = excluded.skill_id, stage = excluded.stage, client_id = excluded.client_id,
             user_id = excluded.user_id, browser_hash = excluded.browser_hash, session_id = excluded.session_id,
@@ -126,8 +125,8 @@ export interface NewRun extends RunKey {
   readonly amazonCodeHash: string;
   /** Milliseconds. No other run starts before this, unless this one ends earlier. */
   readonly runningUntil: number;
-  /** The browser's session, which must hold; undefined: started through the API. */
-  readonly session: SessionKey | undefined;
+  /** In SQL: the session of the browser holds. undefined: presented through the API. */
+  readonly actorHolds: Sql | undefined;
 }
 
 export interface ClaimedRows {
@@ -140,7 +139,6 @@ export interface ClaimedRows {
  * other Amazon code. Whether it started is read from `attempt.runId`.
  */
 export async function startRun(db: D1Database, run: NewRun, now: number): Promise<ClaimedRows> {
-  const session = run.session ? sessionHolds(run.session) : sql`TRUE`;
   const [, rows = [], skills = []] = await batch(
     db,
     [
@@ -148,7 +146,7 @@ export async function startRun(db: D1Database, run: NewRun, now: number): Promis
             steps = ${stepsWith("amazon_code_received", now)}
           WHERE id = ${run.attemptId} AND user_id = ${run.userId} AND outcome = 'pending' AND expires_at > ${now}
             AND (amazon_code_hash IS NULL OR amazon_code_hash = ${run.amazonCodeHash})
-            AND (running_until IS NULL OR running_until <= ${now}) AND ${session}`,
+            AND (running_until IS NULL OR running_until <= ${now}) AND ${run.actorHolds ?? sql`TRUE`}`,
       sql`${SELECT_ATTEMPT} WHERE a.id = ${run.attemptId}`,
       skillStatement(run.skillId),
     ],

@@ -1,7 +1,7 @@
 // Creating, changing, listing and deleting OAuth clients: what operators do. Reading one for a request is in
 // clients.ts.
 
-import { type AuditEntry, auditIfChanged } from "../maintenance/audit.ts";
+import { type AuditEntry, auditIfChanged } from "../audit.ts";
 import { batch, readAll, type Sql, sql } from "../sql.ts";
 import { type Client, clientFromRow, SELECT_CLIENT } from "./clients.ts";
 

@@ -24,8 +24,6 @@ export function levelShown(source: keyof typeof WEIGHTS, asUser: boolean, asPers
 
 /** Column `level` of a SELECT over grants: a `LinkLevel`, or NULL. */
 export const LEVEL_COLUMN = sql`CASE level_shown % 2 WHEN 1 THEN 'person' WHEN 0 THEN 'account' END AS level`;
-/** The same for statements that are not made by the tag yet. */
-export const LEVEL = LEVEL_COLUMN.text;
 
 /**
  * Notes what was shown about grants of this skill, by their ids. One batch, repeatable; a lower weight than the noted

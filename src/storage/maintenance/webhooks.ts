@@ -1,6 +1,7 @@
 // The outbox of webhook messages. Triggers on `grants` write it; deliveries claim from it and settle what they claimed.
+
+import { auditRow } from "../audit.ts";
 import { batch, readAll, type Sql, sql, write } from "../sql.ts";
-import { auditRow } from "./audit.ts";
 
 export interface OutboxMessage {
   readonly id: string;

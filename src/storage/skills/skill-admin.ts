@@ -1,8 +1,8 @@
 // Creating, changing and deleting skills with their Alexa clients: what operators do. Reading one for a request is in
 // skills.ts.
 import type { Keyring } from "../../crypto/keyring.ts";
+import { type AuditEntry, auditIfChanged } from "../audit.ts";
 import { insertClientStatement, type NewClient } from "../clients/client-admin.ts";
-import { type AuditEntry, auditIfChanged } from "../maintenance/audit.ts";
 import { batch, sql } from "../sql.ts";
 import {
   EVENT_GATEWAY,

@@ -1,8 +1,8 @@
 // Erasing a person: their rows are deleted, and rows that are kept for statistics no longer say whose they were. One
 // batch.
 import { queueUnlinksOfGrants, SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
+import { auditRow } from "../audit.ts";
 import { endGrants } from "../grants/grants.ts";
-import { auditRow } from "../maintenance/audit.ts";
 import { batch, sql } from "../sql.ts";
 
 /** How many rows of each kind an erasure concerned. */

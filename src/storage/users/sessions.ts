@@ -1,6 +1,6 @@
 // Sessions: one row per sign-in. A session cookie acts only while its row does, and the rows say which browsers an
 // account knows.
-import { auditRow } from "../maintenance/audit.ts";
+import { auditRow } from "../audit.ts";
 import { batch, type Sql, sql, write } from "../sql.ts";
 
 /** What of a session cookie decides whether it acts. */
@@ -33,14 +33,17 @@ export function browserIsKnown(subject: string, browserHash: string): Sql {
 }
 
 /**
- * Statements that insert a session's row, unless the user is gone or of a later epoch, and delete the rows beyond the
- * newest 20. Ended sessions go first.
+ * Statements that insert a session's row, unless the user is gone or of a later epoch. It replaces the user's other
+ * rows in the same browser, whose cookie it overwrites: copies of the old cookie must not act. Rows beyond the newest
+ * 20 are deleted, ended sessions first.
  */
 export function startSession({ userId, sessionId, epoch }: SessionKey, browserHash: string, at: number): Sql[] {
   return [
     sql`INSERT INTO sessions (id, user_id, browser_hash, created_at)
         SELECT ${sessionId}, id, ${browserHash}, ${at} FROM users WHERE id = ${userId} AND session_epoch = ${epoch}
         ON CONFLICT DO NOTHING`,
+    sql`DELETE FROM sessions WHERE user_id = ${userId} AND browser_hash = ${browserHash} AND id <> ${sessionId}
+        AND EXISTS (SELECT 1 FROM sessions WHERE id = ${sessionId})`,
     sql`DELETE FROM sessions WHERE user_id = ${userId} AND id NOT IN (SELECT id FROM sessions WHERE user_id = ${userId}
         ORDER BY ended_at IS NULL DESC, created_at DESC, id LIMIT ${MOST_SESSIONS})`,
   ];

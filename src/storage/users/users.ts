@@ -20,6 +20,11 @@ export interface IdentityKey {
 /** The columns of a `User`, from table `users` called `u`. */
 export const USER_COLUMNS = sql`u.id, u.email, u.name, u.session_epoch AS "sessionEpoch", u.created_at AS "createdAt"`;
 
+/** In SQL: the user exists. */
+export function userExists(id: string): Sql {
+  return sql`EXISTS (SELECT 1 FROM users WHERE id = ${id})`;
+}
+
 /** The user, or null. One read. */
 export function readUser(db: D1Database, id: string): Promise<User | null> {
   return readFirst<User>(db, sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${id}`);

@@ -1,6 +1,5 @@
 // Audit rows: written in the batch of what they record, so that neither exists without the other.
-import { prepared } from "../d1.ts";
-import { type Sql, sql } from "../sql.ts";
+import { type Sql, sql } from "./sql.ts";
 
 export interface AuditEntry {
   /** What happened, for instance `code_replayed`. */
@@ -26,9 +25,4 @@ export function auditRow(at: number, entry: AuditEntry, condition: Sql = sql`TRU
 /** Inserts one audit row where the previous statement of the batch, an INSERT, UPDATE or DELETE, changed something. */
 export function auditIfChanged(at: number, entry: AuditEntry): Sql {
   return auditRow(at, entry, sql`changes() > 0`);
-}
-
-/** For the move to `sql.ts`: `auditRow` for batches that are not made by the tag yet. */
-export function auditStatement(db: D1Database, at: number, entry: AuditEntry): D1PreparedStatement {
-  return prepared(db, auditRow(at, entry));
 }
