@@ -50,8 +50,15 @@ export interface NewAttempt {
   /** undefined: the skill's own. */
   readonly stage: Stage | undefined;
   readonly userId: string;
-  /** The browser and session that must complete it; `actorHolds`: the session holds. undefined: started through the API. */
-  readonly browser: { readonly hash: string; readonly sessionId: string; readonly actorHolds: Sql } | undefined;
+  /** The browser and session that must complete it; undefined: started through the API. */
+  readonly browser:
+    | {
+        readonly hash: string;
+        readonly sessionId: string;
+        /** In SQL: the session holds. */
+        readonly actorHolds: Sql;
+      }
+    | undefined;
   readonly decision: "allow" | "deny";
   readonly stateHash: string;
   readonly redirectUri: string;

@@ -56,8 +56,9 @@ export interface ImportedLink {
 }
 
 /**
- * `imported`: inserted now. `exists`: inserted earlier, for the same account and skill. `ended`: the same, but it has been revoked.
- * `token_taken`: inserted earlier, for another account or skill. `gone`: the account or the skill was deleted meanwhile.
+ * `imported`: inserted now. `exists`: inserted earlier, for the same account and skill. `ended`: the same, but it has
+ * been revoked. `token_taken`: inserted earlier, for another account or skill. `gone`: the account or the skill was
+ * deleted meanwhile.
  */
 export type ImportOutcome =
   | { readonly outcome: "imported" | "exists" | "ended"; readonly grantId: string }
@@ -72,8 +73,8 @@ interface ImportedRow {
 }
 
 /**
- * Inserts the grants that do not exist yet, with one audit row each, in one batch. Outcomes in the order of the links. A batch that is
- * repeated after a lost connection may return `exists` for what it inserted itself.
+ * Inserts the grants that do not exist yet, with one audit row each, in one batch. Outcomes in the order of the links.
+ * A batch that is repeated after a lost connection may return `exists` for what it inserted itself.
  */
 export async function importLinks(
   db: D1Database,
