@@ -28,6 +28,8 @@ export interface Service {
   keyring(): Promise<Keyring>;
 }
 
+const unlimited: RateLimit = { limit: async () => ({ success: true }) };
+
 /** A new service; `variables` override the test configuration, `bindings` the bindings (for instance a KV double). */
 export function startService(
   variables: Readonly<Record<string, string>> = {},
@@ -50,6 +52,9 @@ export function startService(
   const app = createApp(config, () => clock.now, new Counters(null));
   const metered = {
     ...env,
+    // The local rate limiters count in real time and across tests. A test of a limit sets one of its own.
+    PAGE_LIMIT: unlimited,
+    USER_LIMIT: unlimited,
     DB: meterD1(bindings.DB ?? env.DB, meter),
     CODES: meterKv(bindings.CODES ?? env.CODES, meter),
   } as Env;
