@@ -63,6 +63,7 @@ const LAYERS = [
   "storage/skills",
   "storage/clients",
   "storage/audit.ts",
+  "storage/steps.ts",
   "storage/sql.ts",
   "ui/languages",
   "env.ts",

@@ -3,6 +3,7 @@
 import type { Keyring } from "../../crypto/keyring.ts";
 import { grantIsLive } from "../grants/grants.ts";
 import { batch, readFirst, type Sql, sql, write } from "../sql.ts";
+import { stepsWith } from "../steps.ts";
 import { type AmazonTokens, grantTokensContext, sealTokens, type TokenPurpose } from "./amazon-tokens.ts";
 
 /** The purposes for which a skill's backend holds tokens. */
@@ -100,7 +101,7 @@ export async function storeCodeTokens(
 }
 
 function addStepOfGrant(grantId: string, name: string, at: number): Sql {
-  return sql`UPDATE attempts SET steps = json_insert(steps, '$[#]', json_object('name', ${name}, 'at', ${at}))
+  return sql`UPDATE attempts SET steps = ${stepsWith(name, at)}
              WHERE id = (SELECT attempt_id FROM grants WHERE id = ${grantId})`;
 }
 

@@ -1,5 +1,6 @@
 // Link attempts: one row each, from the first POST on, with the time of every step and a tagged reason when it fails.
 import { type Sql, sql, write } from "../sql.ts";
+import { stepsWith } from "../steps.ts";
 
 export type { Stage } from "../skills/skills.ts";
 export type Flow = "alexa_app" | "app_to_app" | "website" | "app_authorize" | "oauth";
@@ -18,13 +19,6 @@ export interface AttemptStart {
 
 /** How long an attempt may stay undecided, from its first POST. */
 export const ATTEMPT_LIFETIME_MS = 60 * 60 * 1000;
-
-const MOST_STEPS = 40;
-
-/** In SQL: the column `steps` with one more step; unchanged when it has forty. */
-export function stepsWith(name: string, at: number): Sql {
-  return sql`IIF(json_array_length(steps) < ${MOST_STEPS}, json_insert(steps, '$[#]', json_object('name', ${name}, 'at', ${at})), steps)`;
-}
 
 /**
  * Adds a step to an undecided attempt; inserts the row when it is the first. Repeating it adds the step again, so that

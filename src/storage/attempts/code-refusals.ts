@@ -1,6 +1,6 @@
 // The reason of a refused code exchange goes to the link attempt that the code belongs to, where operators read it.
 import { sql, write } from "../sql.ts";
-import { stepsWith } from "./attempts.ts";
+import { stepsWith } from "../steps.ts";
 
 /** Adds the refusal to the attempt of a code. The first reason stays, and an attempt that is linked gets none. */
 export async function noteCodeRefusal(db: D1Database, codeHash: string, reason: string, at: number): Promise<void> {

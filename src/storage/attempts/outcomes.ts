@@ -4,7 +4,8 @@ import type { AuditEntry } from "../audit.ts";
 import { voidCodes } from "../grants/codes.ts";
 import { endGrants } from "../grants/grants.ts";
 import { batch, readAll, type Sql, sql } from "../sql.ts";
-import { type Outcome, stepsWith } from "./attempts.ts";
+import { stepsWith } from "../steps.ts";
+import type { Outcome } from "./attempts.ts";
 import type { RunKey, StartedAttempt } from "./started.ts";
 
 export interface CandidateGrant {

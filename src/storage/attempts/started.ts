@@ -1,7 +1,8 @@
 // Link attempts that we start: started once, run by one request at a time. Nothing is locked while Amazon is called.
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { batch, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
-import { type AttemptStart, type Flow, type Outcome, type Stage, stepsWith } from "./attempts.ts";
+import { stepsWith } from "../steps.ts";
+import type { AttemptStart, Flow, Outcome, Stage } from "./attempts.ts";
 
 export type Platform = "ios" | "android" | "web";
 
