@@ -1,5 +1,4 @@
-// Keys derived from MASTER_KEY by HKDF, one per purpose: for sealing (AES-256-GCM) and for deriving values
-// (HMAC-SHA-256).
+// Keys derived from MASTER_KEY by HKDF, one per purpose and use: sealing (AES-256-GCM), deriving (HMAC-SHA-256).
 import { concatBytes, fromBase64Url, toBase64Url, utf8, utf8Decode } from "./encoding.ts";
 
 /** What a sealed or derived value is for. A value sealed for one purpose does not open for another. */
@@ -27,10 +26,7 @@ export interface Opened {
   readonly keyId: string;
 }
 
-/**
- * Seals, opens and derives. `context` (a row's id, a browser) is authenticated: a value copied to another row does not
- * open.
- */
+/** Seals, opens and derives. A sealed value opens only with its `context`, such as a row's id or a browser. */
 export interface Keyring {
   /** Id of the current master key. */
   readonly keyId: string;

@@ -7,10 +7,7 @@ import type { AppContext } from "../runtime.ts";
 const COOKIE = "__Host-browser";
 const ONE_YEAR_SECONDS = 365 * 24 * 3600;
 
-/**
- * SHA-256 of this browser's cookie. Sets the cookie when there is none; the same for the whole request. Costs no
- * storage.
- */
+/** SHA-256 of the browser's cookie, which is set when missing. The same for the whole request. No storage call. */
 export async function browserOf(c: AppContext): Promise<string> {
   const found = c.get("browserHash");
   if (found !== undefined) return found;

@@ -1,9 +1,6 @@
 // Deadlines: how long a request waits for work whose result it can do without.
 
-/**
- * The result of `work`, or `fallback` when that takes longer than `timeoutMs` (milliseconds). The work is not
- * cancelled: keep it alive with `rt.background` where it must finish.
- */
+/** The result of `work`, or `fallback` after `timeoutMs`. Work that must finish also needs `rt.background`. */
 export async function withDeadline<T, Fallback>(
   work: Promise<T>,
   timeoutMs: number,

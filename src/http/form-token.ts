@@ -1,5 +1,4 @@
-// Form tokens: sealed, bound to the browser cookie. The only protection of form posts; `Origin` proves nothing
-// (Chromium sends `null`).
+// Form tokens, sealed for the browser cookie: the only protection of form posts (Chromium may send `Origin: null`).
 import type * as z from "zod/mini";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";

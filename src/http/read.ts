@@ -140,10 +140,7 @@ export async function rawJson(
   return value === undefined ? problem("invalid_body", "The body must be one JSON document in UTF-8.") : { value };
 }
 
-/**
- * The query string, parsed with `schema`; or 400 `invalid_query`. Repeated parameters are refused, empty ones count as
- * absent.
- */
+/** The query string, parsed with `schema`, or 400 `invalid_query`. No parameter may repeat; empty ones are absent. */
 export function queryOf<S extends z.ZodMiniType>(c: AppContext, schema: S): z.output<S> | Response {
   const given: Record<string, string> = {};
   for (const [name, values] of Object.entries(c.req.queries())) {

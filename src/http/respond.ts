@@ -13,10 +13,7 @@ export function noContent(c: AppContext): Response {
   return c.body(null, 204);
 }
 
-/**
- * A redirect to `location`, byte for byte, with `no-store`. Always 303: after a POST, 307 would send the form again
- * (RFC 9700 §4.12).
- */
+/** A redirect to exactly `location`. Always 303: 307 would send a posted form again (RFC 9700 §4.12). */
 export function seeOther(c: AppContext, location: string): Response {
   c.header("location", location);
   c.header("cache-control", "no-store");

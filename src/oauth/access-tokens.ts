@@ -1,5 +1,4 @@
-// Access tokens: signed JWTs (RFC 9068), verified with our key set. Revocation shows in introspection and at our own
-// endpoints.
+// Access tokens: JWTs (RFC 9068). Revocation shows only in introspection and at our own endpoints.
 import { compactVerify, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
 import { utf8Decode } from "../crypto/encoding.ts";

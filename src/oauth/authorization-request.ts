@@ -1,5 +1,4 @@
-// The authorization request (RFC 6749 §4.1.1), checked rule by rule. Only what passed the first rules may be redirected
-// to.
+// The authorization request (RFC 6749 §4.1.1). Errors of the first rules must not be sent by redirect.
 import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { CAPABILITIES } from "./capabilities.ts";

@@ -1,5 +1,4 @@
-// Authorization requests that must not be redirected: a page that says what is wrong, and an entry in the operator's
-// list.
+// Authorization requests that must not be redirected: an error page, and an entry in the operator's list.
 import type { AppContext, Runtime } from "../runtime.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
@@ -9,9 +8,7 @@ import { parseRawQuery } from "./raw-query.ts";
 /** The form of Amazon's redirect URIs for account linking: used for a hint, never to allow a request. */
 const LOOKS_LIKE_AMAZON = /^https:\/\/[a-z0-9.-]+\.(amazon\.com|amazon\.co\.jp)\/api\/skill\/link\/[A-Za-z0-9]+$/;
 
-/**
- * Writes the reason and the exact redirect URI to the log and the operator's list. True: it looks like one of Amazon's.
- */
+/** Writes the reason and redirect URI to the log and the operator's list. True: the URI looks like Amazon's. */
 export function noteRefusal(rt: Runtime, refusal: PageRefusal, rawQuery: string): boolean {
   const clientId = parseRawQuery(rawQuery.slice(0, 4096)).get("client_id")?.[0]?.value ?? "";
   const redirectUri = refusal.reason === "redirect_uri_unregistered" ? refusal.redirectUri.slice(0, 2048) : "";

@@ -22,10 +22,7 @@ const startSchema = z.object({
   flow: z.enum(["alexa_app", "oauth"]),
   skillId: z.nullable(z.string()),
   clientId: z.nullable(z.string()),
-  /**
-   * Of the grant that redeeming the code makes. A page that is rendered again for the attempt keeps it: a code's
-   * binding never changes.
-   */
+  /** Of the grant that redeeming the code makes. Stays the same when the page is rendered again. */
   grantId: z.string(),
   /** Of the query that the attempt began with. */
   queryHash: z.string(),

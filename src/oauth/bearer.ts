@@ -1,5 +1,4 @@
-// The user behind the bearer token of an API call: one of an `app` client of ours, with the scope `links`, or one of
-// the company's identity provider.
+// The user of a bearer token: one of an `app` client with scope `links`, or of the company's identity provider.
 import { problem } from "../http/problem.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import { claimsToBeFromProvider, userOfProviderToken } from "../sign-in/provider-tokens.ts";

@@ -6,10 +6,7 @@ import { type Client, clientFromRow, clientStatement } from "../storage/clients/
 import type { Sql } from "../storage/sql.ts";
 import { readBesideKeys } from "./keys.ts";
 
-/**
- * How a client authenticates to an OAuth endpoint (RFC 8414's names). Confidential clients may use either of the first
- * two.
- */
+/** How a client authenticates (RFC 8414's names). Confidential clients may use either of the first two. */
 type AuthMethod = "client_secret_basic" | "client_secret_post" | "none";
 
 /** What a request says about its client, not verified yet. Several candidates when Basic can be read in two ways. */

@@ -1,5 +1,4 @@
-// Our authorization codes: how they are made, and what they are bound to in KV, sealed under a key that only the code
-// itself gives.
+// Our authorization codes, and their bindings in KV, sealed under a key that is derived from the code.
 import * as z from "zod/mini";
 import { concatBytes, fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/hash.ts";
@@ -70,10 +69,7 @@ async function keyInKv(code: AuthorizationCode): Promise<string> {
   return `code:${await sha256(code)}`;
 }
 
-/**
- * Writes the sealed binding to KV for the configured life of a code. A failure is only logged: redemption then reads
- * the D1 row.
- */
+/** Writes the sealed binding to KV. A failure is only logged: redemption then reads the D1 row. */
 export async function putBinding(rt: Runtime, code: AuthorizationCode, binding: CodeBinding): Promise<void> {
   try {
     await rt.codes.put(await keyInKv(code), await sealBinding(code, binding), {
@@ -84,9 +80,7 @@ export async function putBinding(rt: Runtime, code: AuthorizationCode, binding: 
   }
 }
 
-/**
- * The binding from KV; undefined when it is missing or unreadable, or KV is slow or failing. The D1 row is read then.
- */
+/** The binding from KV; undefined when it cannot be read in time. The D1 row is read then. */
 export async function getBinding(rt: Runtime, code: AuthorizationCode): Promise<CodeBinding | undefined> {
   try {
     const stored = await withDeadline(rt.codes.get(await keyInKv(code)), KV_READ_TIMEOUT_MS, null);

@@ -1,5 +1,4 @@
-// The way from a page's URL to a decision, shared by /authorize and /link/{skillId}: sign-in, the consent page, its
-// posted form. GET requests never change state.
+// The steps shared by /authorize and /link/{skillId}: sign-in, consent page, decision. GET never changes state.
 import type * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";

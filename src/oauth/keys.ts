@@ -1,5 +1,4 @@
-// Signing keys: made on first use, published ahead of use, opened once per isolate, rotated while every issued token
-// still verifies.
+// Signing keys: made on first use, published before they sign, rotated while every issued token still verifies.
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import type { Runtime } from "../runtime.ts";
 import {
@@ -45,10 +44,7 @@ async function loadSigningKeys(rt: Runtime, fresh = false): Promise<readonly Sig
   return rememberSigningKeys(rt, keys);
 }
 
-/**
- * Runs reads in one round trip, which includes the signing keys when the isolate's copy of them is stale. The rows of
- * each.
- */
+/** The rows of each read. One round trip, which also refreshes the isolate's signing keys when they are stale. */
 export async function readBesideKeys(rt: Runtime, reads: readonly Sql[]): Promise<Record<string, unknown>[][]> {
   if (rt.caches.signingKeys(rt.now())) return batch(rt.db, reads, true);
   const { keys, rows } = await readKeysAnd(rt.db, rt.now(), reads);
@@ -177,10 +173,7 @@ async function dropCompromised(rt: Runtime, kid: string): Promise<KeyRotation> {
   return "dropped";
 }
 
-/**
- * A key as operators see it. Times are milliseconds since 1970; `verifiesUntil` is null as long as no successor is
- * planned.
- */
+/** A key as operators see it. Times in milliseconds; `verifiesUntil` is null until a successor is planned. */
 export interface ListedSigningKey {
   readonly kid: string;
   readonly status: "next" | "current" | "retired";

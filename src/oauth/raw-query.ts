@@ -23,9 +23,7 @@ export function rawQueryOf(url: string): string {
   return start < 0 ? "" : bare.slice(start + 1);
 }
 
-/**
- * All parameters by decoded name, each with all its occurrences in order. Names whose encoding is broken are left out.
- */
+/** All parameters by decoded name, each with its occurrences in order. Names that do not decode are left out. */
 export function parseRawQuery(query: string): ReadonlyMap<string, readonly RawParameter[]> {
   const parameters = new Map<string, RawParameter[]>();
   for (const pair of query.split("&")) {

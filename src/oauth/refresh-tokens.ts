@@ -1,5 +1,4 @@
-// Refresh tokens. Stable: `rt_<grant id>_<secret>`, random. Rotating: `rt_<grant id>_<generation>_<secret>`, derived
-// from the grant's salt.
+// Stable tokens are `rt_<grant id>_<secret>`; rotating ones have `<generation>_` before a derived secret.
 import { toBase64Url } from "../crypto/encoding.ts";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";

@@ -1,5 +1,4 @@
-// grant_type=client_credentials: for `service` clients and Alexa+ MCP add-ons. Its tokens stand for the client, never
-// for a user.
+// grant_type=client_credentials, for `service` clients and Alexa+ MCP add-ons. The tokens have no user.
 import { type OAuthError, oauthSuccess } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import { mintAccessToken } from "./access-tokens.ts";

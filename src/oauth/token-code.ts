@@ -1,5 +1,4 @@
-// grant_type=authorization_code: the binding is read once and checked in memory, then one D1 batch spends the code and
-// makes the grant.
+// grant_type=authorization_code: one read of the binding, then one D1 batch spends the code and makes the grant.
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import type { OAuthError } from "../http/oauth-error.ts";
@@ -24,9 +23,7 @@ import { newRotatingToken, newStableToken } from "./refresh-tokens.ts";
 import type { TokenFailure } from "./token-failure.ts";
 import { userTokenResponse } from "./token-response.ts";
 
-/**
- * A repeat within this time may come from a client that did not get our response: it is refused, and the grant stays.
- */
+/** A repeat this soon is refused, but the grant stays: the client may not have received our response. */
 const HONEST_REPEAT_MS = 30_000;
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -63,10 +60,7 @@ export async function exchangeCode(
   return mismatch ? refuseMismatch(rt, exchange, binding, mismatch) : redeem(rt, exchange, binding, deadline);
 }
 
-/**
- * Reads what the code is bound to, once: from D1 where the client had to be read there anyway, else from KV, else from
- * D1.
- */
+/** The code's binding: from D1 where the client was read there, else from KV, else from D1. */
 async function readBinding(
   rt: Runtime,
   code: AuthorizationCode,
@@ -93,10 +87,7 @@ async function checkBinding({ client, fields }: Exchange, binding: CodeBinding):
   return (await verifierMatches(verifier, binding.codeChallenge)) ? undefined : { reason: "verifier_mismatch" };
 }
 
-/**
- * Whether the request comes from the code's own client: proved by its secret, or for a public client by the right
- * verifier.
- */
+/** Whether this is the code's client: proved by its secret, or for a public client by the right verifier. */
 async function clientProvedItself({ client, fields }: Exchange, binding: CodeBinding): Promise<boolean> {
   if (binding.clientId !== client.id) return false;
   if (client.kind !== "app") return true;

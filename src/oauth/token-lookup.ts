@@ -32,10 +32,7 @@ export async function findImportedToken(rt: Runtime, token: string): Promise<Fou
   return grant && { kind: "refresh", grant, generation: null };
 }
 
-/**
- * Finds a token of any kind; undefined for anything that is not one of ours or imported. One D1 read for our own
- * tokens, at most two.
- */
+/** Finds a token of any kind, ours or imported; else undefined. One D1 read for our own, at most two. */
 export async function findToken(rt: Runtime, token: string): Promise<FoundToken | undefined> {
   const presented = parseRefreshToken(token);
   const own = presented && (await findOwnRefreshToken(rt, presented));

@@ -11,16 +11,10 @@ import { type FoundRefreshToken, findImportedToken, findOwnRefreshToken, isRetir
 import { userTokenResponse } from "./token-response.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
-/**
- * A token that comes this soon after its retirement may belong to a refresh that was under way: it is refused, and the
- * grant stays.
- */
+/** A token that was retired this recently is refused, but the grant stays: two refreshes may have overlapped. */
 const JUST_RETIRED_MS = 60_000;
 
-/**
- * The response to a refresh: tokens, an authentication error, or a failure. Throws `StorageFault` for transient
- * failures.
- */
+/** Tokens, an authentication error, or a failure. Throws `StorageFault` for transient failures. */
 export async function refreshGrant(
   rt: Runtime,
   authorization: string | null,
@@ -63,10 +57,7 @@ function checkGrant(grant: Grant, client: Client, now: number): TokenFailure | u
   return grant.idleExpiresAt <= now ? { reason: "grant_idle" } : { reason: "grant_expired" };
 }
 
-/**
- * A retired token shows that two clients hold tokens of one grant: it leaves an alert, and the grant is revoked, unless
- * the token was retired a moment ago.
- */
+/** A retired token means two holders: an alert, and the grant is revoked unless it was retired just now. */
 async function checkRetired(rt: Runtime, found: FoundRefreshToken): Promise<TokenFailure | undefined> {
   if (!isRetired(found)) return undefined;
   const { grant } = found;

@@ -35,9 +35,7 @@ export async function amazonAuthorizationUrl(rt: Runtime, request: ProviderReque
   return url.href;
 }
 
-/**
- * The person that Amazon names for a code. Amazon's tokens are used for the profile and not kept. Two calls to Amazon.
- */
+/** The person that Amazon names for a code, by two calls. Amazon's tokens are not kept. */
 export async function amazonPerson(
   rt: Runtime,
   attempt: ExternalAttempt,

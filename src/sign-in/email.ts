@@ -8,10 +8,7 @@ export function normalizeEmail(typed: string): string {
   return typed.normalize("NFKC").trim().toLowerCase();
 }
 
-/**
- * Whether a normalised address has the form of an address: one @ with text on both sides, no spaces, control characters
- * or brackets.
- */
+/** Whether a normalised text is an address: text, one @, text; no spaces, control characters or brackets. */
 export function isEmail(normalized: string): boolean {
   return (
     normalized.length <= MAX_LENGTH &&

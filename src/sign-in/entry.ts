@@ -22,9 +22,7 @@ export const entrySchema = z.object({
 });
 export type Entry = z.infer<typeof entrySchema>;
 
-/**
- * Seals an entry for the browser. Throws when `continueTo` is not a path of this origin, which is a bug of the caller.
- */
+/** Seals an entry for the browser. Throws when `continueTo` is not a path of this origin (a caller's bug). */
 export function sealEntry(rt: Runtime, browserHash: string, entry: Entry): Promise<string> {
   if (safeContinueTo(entry.continueTo) === undefined) throw new TypeError("continueTo must be a path of this origin");
   return sealForm(rt, FORM, browserHash, entry);

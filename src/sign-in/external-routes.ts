@@ -50,10 +50,7 @@ export async function redirectToProvider(
   return seeOther(c, url);
 }
 
-/**
- * The provider's callback. A GET that changes state, as OAuth requires: once, and only in the browser that started the
- * sign-in.
- */
+/** The provider's callback. It works once, and only in the browser that started the sign-in. */
 async function receiveCallback(c: AppContext, method: ExternalMethod): Promise<Response> {
   const rt = c.var.runtime;
   if (!rt.config.signInMethods.includes(method)) return c.notFound() as Response | Promise<Response>;

@@ -83,10 +83,7 @@ export async function takeAttempt(
   return opened.value.method === method ? opened.value : "forged";
 }
 
-/**
- * Signs in the user behind an identity, created at first sight; never the user of another identity, whatever the
- * address. Two batches.
- */
+/** Signs in the user of an identity, creating it if new. Users are never merged by address. Two batches. */
 export async function signInPerson(
   rt: Runtime,
   person: ExternalPerson,

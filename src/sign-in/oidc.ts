@@ -77,10 +77,7 @@ export async function oidcAuthorizationUrl(
   return url.href;
 }
 
-/**
- * The person that the provider names for a code. `response`: the callback's parameters. Two or three calls to the
- * provider.
- */
+/** The person that the provider names for the code in `response`, the callback's parameters. Two or three calls. */
 export async function oidcPerson(
   rt: Runtime,
   attempt: ExternalAttempt,
@@ -213,9 +210,7 @@ function personOf(issuer: string, subject: string, profile: Profile) {
   };
 }
 
-/**
- * Email and name from the userinfo endpoint, for the same subject; empty when it fails, because they are only labels.
- */
+/** Email and name from userinfo, for the same subject; empty when it fails, because they are only labels. */
 async function userinfo(
   metadata: ProviderMetadata,
   accessToken: string | undefined,

@@ -1,5 +1,4 @@
-// How fast passwords may be tried. An attack on an account slows strangers down, never a browser that the account
-// knows.
+// How fast passwords may be tried. An attack never slows down a browser that the account knows.
 import { toBase64Url } from "../crypto/encoding.ts";
 import type { Runtime } from "../runtime.ts";
 import type { SignInThrottles, Throttle, ThrottleRule } from "../storage/users/throttles.ts";

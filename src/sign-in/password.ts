@@ -47,10 +47,7 @@ export async function checkPasswordTry(
   return { ...admission, verdict: await verifyPassword(rt, key.subject, admission.passwordHash, password) };
 }
 
-/**
- * Signs in with a password. Two storage round trips when it is right; when it is wrong one, and one more if a link
- * attempt waits for the sign-in.
- */
+/** Signs in with a password. At most two storage round trips. */
 export async function signInWithPassword(
   rt: Runtime,
   given: PasswordTry & { readonly attempt: AttemptStart | undefined },

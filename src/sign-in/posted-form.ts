@@ -7,10 +7,7 @@ import type { AppContext } from "../runtime.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 
-/**
- * Largest body of a form, in bytes. A sealed entry with the longest `continueTo` takes about 30 KB; a sealed consent
- * holds a query of up to 16 KB.
- */
+/** A sealed entry with the longest `continueTo` takes 30 KB; a sealed consent holds a query of up to 16 KB. */
 const LARGEST_FORM_BYTES = 48 * 1024;
 
 /** The fields of a posted form, none repeated; or the 400 page. */

@@ -40,10 +40,7 @@ interface ProviderState {
   refetchedAt?: number;
 }
 
-/**
- * Per app instance. Only finished responses are shared: a Worker's request must not wait for another request's
- * connection.
- */
+/** Holds only finished responses: a Worker's request must not wait for another request's connection. */
 const states = new WeakMap<Caches, ProviderState>();
 
 function stateOf(rt: Runtime): ProviderState {
@@ -60,10 +57,7 @@ function isUsable(endpoint: string, issuer: string): boolean {
   return endpoint.startsWith("https://") || (endpoint.startsWith("http://") && issuer.startsWith("http://"));
 }
 
-/**
- * The provider's metadata, cached or by discovery. An old copy is used while the provider is down; undefined when there
- * is none.
- */
+/** The provider's metadata. An old copy is used while the provider is down; undefined when there is none. */
 export async function providerMetadata(rt: Runtime, issuer: string): Promise<ProviderMetadata | undefined> {
   const state = stateOf(rt);
   if (state.metadata && rt.now() - state.metadata.loadedAt < MAX_AGE_MS) return state.metadata.value;

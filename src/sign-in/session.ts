@@ -1,5 +1,4 @@
-// The session cookie: sealed, new at each sign-in. Rendering trusts it; every write also checks `sessionHolds` in its
-// WHERE.
+// The session cookie: sealed, new at each sign-in. Pages trust it; every write also checks `sessionHolds`.
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
@@ -8,9 +7,7 @@ import type { AppContext, Runtime } from "../runtime.ts";
 import type { User } from "../storage/users/users.ts";
 
 const COOKIE = "__Host-session";
-/**
- * Marks for ten minutes that the visitor has just signed out: a provider that still knows them must ask who they are.
- */
+/** Set for ten minutes after a sign-out: the identity provider must then ask who the visitor is. */
 const SIGNED_OUT_COOKIE = "__Host-signed-out";
 const SIGNED_OUT_SECONDS = 600;
 const ATTRIBUTES = { path: "/", secure: true, httpOnly: true, sameSite: "Lax" } as const;
@@ -56,9 +53,7 @@ export function clearSessionCookie(c: AppContext): void {
   setCookie(c, SIGNED_OUT_COOKIE, "1", { ...ATTRIBUTES, maxAge: SIGNED_OUT_SECONDS });
 }
 
-/**
- * Whether the visitor has just signed out here, or chosen "not you?": a provider must not sign them in again silently.
- */
+/** Whether the visitor has just signed out, or chosen "not you?": no silent sign-in by a provider then. */
 export function mustReauthenticate(c: AppContext): boolean {
   return getCookie(c, SIGNED_OUT_COOKIE) !== undefined;
 }

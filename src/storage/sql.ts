@@ -1,5 +1,4 @@
-// SQL as tagged templates: interpolated values become bound parameters, nested pieces keep theirs. Calls to D1 with one
-// kind of failure.
+// SQL as tagged templates with bound parameters, which nest; and calls to D1 that fail with one kind of error.
 
 /** A value that D1 binds. */
 export type SqlValue = string | number | null;
@@ -94,10 +93,7 @@ export async function write(db: D1Database, statement: Sql, repeatable: boolean)
   return (await call(() => prepare(db, statement).run(), repeatable)).meta.changes;
 }
 
-/**
- * Several statements in one round trip and one transaction; the rows of each. `repeatable` as in `write`. Throws
- * `StorageFault`.
- */
+/** The rows of each statement. One transaction; `repeatable` as in `write`. Throws `StorageFault`. */
 export async function batch(
   db: D1Database,
   statements: readonly Sql[],

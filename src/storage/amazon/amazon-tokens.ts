@@ -1,5 +1,4 @@
-// Customers' tokens from Amazon: how they are sealed, and what the sealed value is bound to. They never leave the
-// server.
+// Customers' tokens from Amazon: how they are sealed, and for which context. They never leave the server.
 import * as z from "zod/mini";
 import type { Keyring } from "../../crypto/keyring.ts";
 
@@ -10,10 +9,7 @@ export interface AmazonTokens {
   readonly accessExpiresAt: number;
 }
 
-/**
- * `enablement`: status and unlink of a link that we made; `event_gateway`: from AcceptGrant; `reciprocal`: from
- * reciprocal authorization.
- */
+/** `enablement`: for status and unlinking; `event_gateway`: from AcceptGrant; `reciprocal`: from that flow. */
 export type TokenPurpose = "enablement" | "event_gateway" | "reciprocal";
 
 /** What sealed tokens are bound to. It stays the same when a row moves from one table to another. */
@@ -24,9 +20,7 @@ export function grantTokensContext(grantId: string, purpose: TokenPurpose): Seal
   return `${purpose} ${grantId}`;
 }
 
-/**
- * For tokens stored with a link attempt that has not ended. SQL writes it too, where tokens move to `pending_unlinks`.
- */
+/** For tokens of an unfinished link attempt. SQL also writes it when tokens move to `pending_unlinks`. */
 export function attemptTokensContext(attemptId: string): SealContext {
   return `attempt ${attemptId}`;
 }

@@ -1,5 +1,4 @@
-// Amazon's tokens in D1, one row per grant and purpose: read with their grant, stored, replaced after a refresh,
-// forgotten.
+// Amazon's tokens in D1, one row per grant and purpose.
 import type { Keyring } from "../../crypto/keyring.ts";
 import { grantIsLive } from "../grants/grants.ts";
 import { batch, readFirst, type Sql, sql, write } from "../sql.ts";
@@ -23,10 +22,7 @@ export interface TokenGrant {
   readonly userId: string;
   readonly clientId: string;
   readonly skillId: string;
-  /**
-   * Where the tokens are used: the region's public event gateway, or its API. null, as the next three, when no tokens
-   * are stored.
-   */
+  /** The event gateway or API where the tokens are used. null, as the next three, when none are stored. */
   readonly host: string | null;
   /** Sealed. */
   readonly tokens: string | null;
@@ -72,10 +68,7 @@ export interface NewTokens {
   readonly tokens: AmazonTokens;
 }
 
-/**
- * Stores the tokens that a code brought, in place of older ones, with a step of the link attempt. False: the grant has
- * been revoked.
- */
+/** Stores a code's tokens in place of older ones, with a step of the attempt. False: the grant is revoked. */
 export async function storeCodeTokens(
   db: D1Database,
   keyring: Keyring,
@@ -147,9 +140,7 @@ export async function replaceTokens(
   return rows.length === 1;
 }
 
-/**
- * Forgets tokens that Amazon has ended, if they are still the ones that were read, with an audit row. The grant stays.
- */
+/** Deletes tokens that Amazon has ended, if they are still those that were read. The grant stays. Audited. */
 export async function forgetTokens(
   db: D1Database,
   read: StoredTokens,

@@ -1,13 +1,9 @@
-// Skill events in D1: each request id is recorded once, in one batch with what the event changes. Applying an event
-// again changes nothing more.
+// Skill events in D1: each request id is recorded once, in one batch with its changes. Repeats change nothing.
 import { endGrants } from "../grants/grants.ts";
 import type { LevelShown } from "../grants/link-levels.ts";
 import { batch, type Sql, sql } from "../sql.ts";
 
-/**
- * Which grants a SkillDisabled event revokes: the one that its token names, else those known for the Alexa user id;
- * null: none.
- */
+/** What a SkillDisabled event revokes: the grant of its token, else the Alexa user's grants; null: none. */
 export type EventTarget = { readonly grantId: string } | { readonly alexaUserId: string } | null;
 
 export interface SkillEvent {
@@ -100,10 +96,7 @@ async function record(db: D1Database, event: SkillEvent, now: number, changes: r
   };
 }
 
-/**
- * Revokes the grants for which `where` holds and forgets Amazon's tokens for them: the customer has done at Amazon what
- * we would do.
- */
+/** Revokes grants and deletes Amazon's tokens for them, since Amazon has already disabled the skill. */
 function endDisabled(where: Sql, now: number): Sql[] {
   const grants = sql`SELECT id FROM grants WHERE ${where}`;
   return [

@@ -1,5 +1,4 @@
-// Unlinking in D1: our grants end in one batch, which moves Amazon's tokens to the queue of enablements still to be
-// disabled.
+// Unlinking in D1: one batch ends our grants and moves Amazon's tokens to the queue of unlinks at Amazon.
 import { auditRow } from "../audit.ts";
 import { voidCodes } from "../grants/codes.ts";
 import { endGrants } from "../grants/grants.ts";
@@ -59,10 +58,7 @@ export interface UnlinkedRows {
 export const SHARES_ALEXA_ACCOUNT = sql`o.alexa_user_id = g.alexa_user_id AND o.skill_id = g.skill_id AND o.id <> g.id AND o.revoked_at IS NULL
   AND (o.created_at >= g.created_at OR o.flow NOT IN ('app_to_app', 'website'))`;
 
-/**
- * Moves Amazon's tokens of the grants `g` for which `where` holds into the queue. One row per grant, however often it
- * runs.
- */
+/** Moves Amazon's tokens of the grants `g` for which `where` holds into the queue, one row per grant. */
 export function queueUnlinksOfGrants(where: Sql, userId: string, firstTryAt: number, now: number): Sql {
   return sql`INSERT INTO pending_unlinks (id, grant_id, user_id, skill_id, host, tokens, sealed_for, next_attempt_at, created_at)
     SELECT ${RANDOM_ID}, g.id, ${userId}, g.skill_id, t.host, t.tokens, 'enablement ' || g.id, ${firstTryAt}, ${now}
@@ -140,10 +136,7 @@ export async function deletePendingUnlink(db: D1Database, id: string, tokens: st
   await write(db, sql`DELETE FROM pending_unlinks WHERE id = ${id} AND tokens = ${tokens}`, true);
 }
 
-/**
- * Stores refreshed tokens before they are used, since Amazon may have ended the others. `sealed` for the row's
- * `sealedFor`.
- */
+/** Stores refreshed tokens before their use: Amazon may have ended the old ones. Sealed for `row.sealedFor`. */
 export async function replaceUnlinkTokens(db: D1Database, row: PendingUnlink, sealed: string): Promise<void> {
   await write(
     db,

@@ -20,10 +20,7 @@ export interface AttemptStart {
 /** How long an attempt may stay undecided, from its first POST. */
 export const ATTEMPT_LIFETIME_MS = 60 * 60 * 1000;
 
-/**
- * Adds a step to an undecided attempt; inserts the row when it is the first. Repeating it adds the step again, so that
- * "wrong password, wrong password, signed in" can be read there.
- */
+/** Adds a step to an undecided attempt; inserts the row when it is the first. Repeated steps are kept. */
 export function addStep(
   start: AttemptStart,
   step: string,

@@ -28,9 +28,7 @@ export interface AttemptPosition {
   readonly id: string;
 }
 
-/**
- * The list's query, apart so that a test can read its query plan. Each index ends with time and id: no row is sorted.
- */
+/** Exported so that a test can read its query plan. Each index ends with time and id: no row is sorted. */
 export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition | undefined, limit: number): Sql {
   const conditions: Sql[] = [];
   if (filter.skillId !== undefined) conditions.push(sql`skill_id = ${filter.skillId}`);

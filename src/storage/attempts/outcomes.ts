@@ -17,10 +17,7 @@ export interface CandidateGrant {
   readonly revokedAt: number | null;
 }
 
-/**
- * A user's grants of a skill's client: those of this attempt first, revoked ones included, then the others that are not
- * revoked.
- */
+/** A user's grants of a client: those of this attempt first, even if revoked, then others not revoked. */
 export function readCandidateGrants(
   db: D1Database,
   attempt: Pick<StartedAttempt, "id" | "userId" | "clientId">,

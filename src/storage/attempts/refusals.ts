@@ -1,5 +1,4 @@
-// Authorization requests that were refused with a page, counted: what operators need in order to see why customers
-// cannot link.
+// Counts of authorization requests that were refused with a page, so that operators see why linking fails.
 import { readAll, type Sql, sql, write } from "../sql.ts";
 
 export interface Refusal {

@@ -69,9 +69,7 @@ export interface NewAttempt {
 export interface StartedRows {
   /** undefined: no such skill. */
   readonly skill: Skill | undefined;
-  /**
-   * The row of this attempt, inserted now or by an earlier post of the same form; undefined: a condition did not hold.
-   */
+  /** Inserted now or by an earlier post of the same form; undefined: a condition did not hold. */
   readonly attempt: StartedAttempt | undefined;
 }
 
@@ -166,9 +164,7 @@ export async function startRun(db: D1Database, run: NewRun, now: number): Promis
   };
 }
 
-/**
- * In SQL, on `attempts`: the attempt is still this run's. The attempt of a person who was erased has no user any more.
- */
+/** In SQL, on `attempts`: the attempt is still this run's. It has no user after the person was erased. */
 function isRun({ attemptId, runId }: RunKey): Sql {
   return sql`id = ${attemptId} AND run_id = ${runId} AND outcome = 'pending' AND user_id IS NOT NULL`;
 }
@@ -213,10 +209,7 @@ export async function endRun(
   );
 }
 
-/**
- * Ids of attempts past their time, not running, that hold Amazon's tokens, the oldest first. Without tokens Amazon
- * holds nothing of them.
- */
+/** Expired attempts, not running, that hold Amazon's tokens, oldest first. Others need no cleanup at Amazon. */
 export async function readExpiredAttempts(db: D1Database, now: number, limit: number): Promise<string[]> {
   const rows = await readAll<{ readonly id: string }>(
     db,

@@ -1,5 +1,4 @@
-// Creating, changing, listing and deleting OAuth clients: what operators do. Reading one for a request is in
-// clients.ts.
+// Creating, changing, listing and deleting OAuth clients, for operators. Requests use clients.ts.
 
 import { type AuditEntry, auditIfChanged } from "../audit.ts";
 import { batch, readAll, type Sql, sql } from "../sql.ts";
@@ -52,9 +51,7 @@ export async function readClients(db: D1Database, ids: readonly string[]): Promi
   return rows.map(clientFromRow);
 }
 
-/**
- * Changes the name, redirect URIs, scopes and skills of an `app` or `service` client. Returns false when it has gone.
- */
+/** Changes an `app` or `service` client's name, redirect URIs, scopes and skills. False: it was deleted. */
 export async function updateClient(
   db: D1Database,
   client: Pick<Client, "id" | "name" | "redirectUris" | "scopes" | "skillIds">,

@@ -5,9 +5,7 @@ import { endGrants } from "./grants.ts";
 /** A code that this server issued. Amazon's codes are another type and cannot stand in for it. */
 export type AuthorizationCode = string & { readonly brand: "AuthorizationCode" };
 
-/**
- * `authorize`: a consent page of ours; `app`: a decision in the company's app; `enablement`: for the enablement call.
- */
+/** `authorize`: our consent page; `app`: decided in the company's app; `enablement`: an enablement call. */
 export type CodeOrigin = "authorize" | "app" | "enablement";
 
 /** What a code is bound to. It never changes once written. */
@@ -23,10 +21,7 @@ export interface CodeBinding {
   readonly codeChallenge: string | null;
 }
 
-/**
- * Inserts a code if `condition` holds. Does nothing when it is there already, so that a repeated consent changes
- * nothing.
- */
+/** Inserts a code if `condition` holds and it is not there yet: a repeated consent changes nothing. */
 export function insertCode(
   codeHash: string,
   binding: CodeBinding,

@@ -1,10 +1,7 @@
 // Links that another account-linking server made: grants with the hash of the refresh token that Alexa already holds.
 import { batch, sql } from "../sql.ts";
 
-/**
- * The owner of a link: one of our accounts, or a person of the company's identity provider, who may not have signed in
- * yet.
- */
+/** The owner of a link: one of our accounts, or a person of the identity provider, even before any sign-in. */
 export type ImportedPerson =
   | { readonly userId: string }
   | { readonly email: string }

@@ -25,10 +25,7 @@ export function levelShown(source: keyof typeof WEIGHTS, asUser: boolean, asPers
 /** Column `level` of a SELECT over grants: a `LinkLevel`, or NULL. */
 export const LEVEL_COLUMN = sql`CASE level_shown % 2 WHEN 1 THEN 'person' WHEN 0 THEN 'account' END AS level`;
 
-/**
- * Notes what was shown about grants of this skill, by their ids. One batch, repeatable; a lower weight than the noted
- * one is dropped.
- */
+/** Notes what was shown about grants of this skill; a lower weight is ignored. One batch, repeatable. */
 export async function noteLevels(
   db: D1Database,
   skillId: string,

@@ -17,9 +17,7 @@ export interface LinkedGrant {
   readonly accessExpiresAt: number | null;
 }
 
-/**
- * In SQL, on grants `g`: a live grant of the user. One made by a link attempt that has not ended as linked is no link.
- */
+/** In SQL, on grants `g`: a live grant of the user, unless its link attempt has not ended as linked. */
 function isLinkOf(userId: string, now: number): Sql {
   return sql`g.user_id = ${userId} AND ${grantIsLive(now, "g")}
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.id = g.attempt_id AND a.state_hash IS NOT NULL AND a.outcome <> 'linked')`;
@@ -69,10 +67,7 @@ export function listLinks(db: D1Database, userId: string, now: number): Promise<
   );
 }
 
-/**
- * Alexa reports that these links have ended: the grants are revoked and Amazon's tokens forgotten, unless they were
- * replaced meanwhile.
- */
+/** Alexa reports these links ended: revokes them and deletes Amazon's tokens, unless replaced meanwhile. */
 export async function revokeEndedLinks(
   db: D1Database,
   ended: readonly { readonly grantId: string; readonly tokens: string }[],

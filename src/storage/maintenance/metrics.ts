@@ -21,10 +21,7 @@ export function addCounts(counts: readonly MetricCount[]): Sql {
     ON CONFLICT (hour_at, skill_id, name) DO UPDATE SET count = count + excluded.count`;
 }
 
-/**
- * Sums per period, skill and name, oldest first; `from` inclusive, `to` exclusive (milliseconds).
- * At most `limit` rows: the caller bounds the range.
- */
+/** Sums per period, skill and name, oldest first; `from` inclusive, `to` exclusive. At most `limit` rows. */
 export function readCounts(
   db: D1Database,
   range: { readonly from: number; readonly to: number; readonly periodMs: number; readonly skillId?: string },

@@ -87,9 +87,7 @@ export function readSealedRows(
 /** Statements in one batch. */
 const AT_ONCE = 40;
 
-/**
- * Replaces values, each only if it is still the one that was read. May be repeated, and may run beside any other write.
- */
+/** Replaces values that are still those that were read. Repeatable, and safe beside any other write. */
 export async function replaceSealedValues(
   db: D1Database,
   { table, key, column }: SealedColumn,

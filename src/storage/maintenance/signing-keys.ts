@@ -1,5 +1,4 @@
-// Signing keys of access tokens: rows with sealed private halves, and the steps of their lives, each safe against
-// races.
+// Signing keys of access tokens, with sealed private keys. Each step of their lives is safe against races.
 import type { JWK } from "jose";
 import type { Keyring } from "../../crypto/keyring.ts";
 import { batch, decodeRow, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
@@ -25,15 +24,9 @@ export interface NewSigningKey {
 
 const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
-/**
- * How long a key verifies after its successor starts: the longest life of an access token, and an hour for clocks and
- * caches.
- */
+/** How long a key verifies after its successor starts: a token's longest life, and an hour for clocks and caches. */
 const VERIFIES_AFTER_SUCCESSOR_MS = DAY_MS + HOUR_MS;
-/**
- * Skill events name a grant by a token that may have ended long ago: its key's row is kept this long after it last
- * verified.
- */
+/** How long a key is kept after it last verified: skill events may name a grant by an expired token. */
 const KEPT_AFTER_END_MS = 400 * DAY_MS;
 
 /** Whether `key` may sign at `now`: it has started, and no successor of it has. */
@@ -82,10 +75,7 @@ export async function readKeysAnd(
   return { keys: keys.map(toKey), rows };
 }
 
-/**
- * Inserts a key if `condition` holds. If a next key is published already, this one ends when that one starts, as any
- * predecessor does.
- */
+/** Inserts a key if `condition` holds. It ends when an already published next key starts. */
 async function insertKey(
   keyring: Keyring,
   key: NewSigningKey,
@@ -99,10 +89,7 @@ async function insertKey(
     WHERE ${condition} ON CONFLICT DO NOTHING`;
 }
 
-/**
- * Inserts a key if none signs at `now`, and reads what is there then: of two isolates that start together one wins, and
- * both get the winner's key.
- */
+/** Inserts a key if none signs at `now`, and reads the keys: isolates that start together get the same key. */
 export async function insertFirstSigningKey(
   db: D1Database,
   keyring: Keyring,

@@ -27,10 +27,7 @@ export const KEPT_MS = {
 interface Sweep {
   readonly name: string;
   readonly keptMs: number;
-  /**
-   * Statements of which the last returns one row for each row that it ends or deletes: those from `before`, at most
-   * `limit`. Times in milliseconds.
-   */
+  /** The last statement returns one row per row ended or deleted: those from `before`, at most `limit`. */
   statements(before: number, limit: number, now: number): readonly Sql[];
 }
 
@@ -43,10 +40,7 @@ function deletion(table: string, key: string, column: string, condition = sql`TR
   ];
 }
 
-/**
- * Attempts that expired unfinished. One with an unspent code that can still be redeemed, or with a run in progress,
- * stays open.
- */
+/** Attempts that expired unfinished, except those with a redeemable code or a run in progress. */
 function abandonAttempts(before: number, limit: number, now: number): Sql[] {
   return [
     sql`UPDATE attempts SET outcome = 'abandoned', finished_at = ${now},
@@ -61,10 +55,7 @@ function abandonAttempts(before: number, limit: number, now: number): Sql[] {
   ];
 }
 
-/**
- * Marks unused links as revoked on the day they become idle, so that webhooks report them then and not when the row is
- * deleted.
- */
+/** Revokes unused links on the day they become idle: webhooks report them then, not when the row is deleted. */
 function revokeIdleLinks(before: number, limit: number, now: number): Sql[] {
   const idle = sql`id IN (SELECT id FROM grants WHERE idle_expires_at <= ${before} AND revoked_at IS NULL AND skill_id IS NOT NULL
     ORDER BY idle_expires_at LIMIT ${limit})`;
@@ -120,10 +111,7 @@ export function sweepStatements(sweep: Sweep, now: number, limit: number): reado
   return sweep.statements(now - sweep.keptMs, limit, now);
 }
 
-/**
- * One round: each sweep takes at most `limit` rows, all in one batch. Returns how many each took; those that took
- * `limit` may have more.
- */
+/** One batch; each sweep takes at most `limit` rows. How many each took: `limit` means there may be more. */
 export async function sweep(
   db: D1Database,
   sweeps: readonly Sweep[],

@@ -1,5 +1,4 @@
-// Creating, changing and deleting skills with their Alexa clients: what operators do. Reading one for a request is in
-// skills.ts.
+// Creating, changing and deleting skills with their Alexa clients, for operators. Requests use skills.ts.
 import type { Keyring } from "../../crypto/keyring.ts";
 import { type AuditEntry, auditIfChanged } from "../audit.ts";
 import { insertClientStatement, type NewClient } from "../clients/client-admin.ts";

@@ -84,9 +84,7 @@ export async function readSkill(db: D1Database, id: string): Promise<Skill | und
   return row ? skillFromRow(row) : undefined;
 }
 
-/**
- * Skills in the order of their ids, from behind `after` on; at most `limit` (all that a deployment has, by default).
- */
+/** Skills by id, those after `after`; at most `limit`, by default all that a deployment may have. */
 export async function listSkills(
   db: D1Database,
   page: { readonly after?: string | undefined; readonly limit?: number } = {},

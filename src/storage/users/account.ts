@@ -53,10 +53,7 @@ export async function readLinksOfUser(db: D1Database, userId: string, now: numbe
   return users.length === 0 ? undefined : (links as unknown as LinkOfUser[]);
 }
 
-/**
- * The user of a session and their links, the newest first, if the session acts; `grantId` narrows to one link. One
- * read.
- */
+/** The user of a valid session and their links, newest first; `grantId` narrows to one link. One read. */
 export async function readAccount(
   db: D1Database,
   session: SessionKey,

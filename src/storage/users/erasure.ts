@@ -1,5 +1,4 @@
-// Erasing a person: their rows are deleted, and rows that are kept for statistics no longer say whose they were. One
-// batch.
+// Erasing a person, in one batch: deletes their rows, and anonymises rows that are kept for statistics.
 import { queueUnlinksOfGrants, SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
 import { auditRow } from "../audit.ts";
 import { endGrants } from "../grants/grants.ts";

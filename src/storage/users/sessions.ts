@@ -1,5 +1,4 @@
-// Sessions: one row per sign-in. A session cookie acts only while its row does, and the rows say which browsers an
-// account knows.
+// Sessions: one row per sign-in. A cookie is valid while its row is; the rows show which browsers are known.
 import { auditRow } from "../audit.ts";
 import { batch, type Sql, sql, write } from "../sql.ts";
 
@@ -14,19 +13,13 @@ export interface SessionKey {
 /** How many rows of one user are kept. */
 const MOST_SESSIONS = 20;
 
-/**
- * In SQL: the session acts. Its row exists, is this user's and has not ended, and the user's epoch is that of the
- * sign-in.
- */
+/** In SQL: the session is valid. Its row is this user's and has not ended, and the epoch is still the user's. */
 export function sessionHolds({ userId, sessionId, epoch }: SessionKey): Sql {
   return sql`EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
     WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND s.ended_at IS NULL AND u.session_epoch = ${epoch})`;
 }
 
-/**
- * In SQL: somebody has signed in to the password account `subject` in this browser, and has not signed out everywhere
- * since.
- */
+/** In SQL: this browser has signed in to password account `subject`, with no sign-out everywhere since. */
 export function browserIsKnown(subject: string, browserHash: string): Sql {
   return sql`EXISTS (SELECT 1 FROM identities i JOIN sessions s ON s.user_id = i.user_id
     WHERE i.method = 'password' AND i.issuer = '' AND i.subject = ${subject} AND s.browser_hash = ${browserHash})`;

@@ -21,10 +21,7 @@ export async function keepSignInAttempt(db: D1Database, attempt: SignInAttempt):
   );
 }
 
-/**
- * Deletes an attempt; its sealed payload. Undefined: unknown, taken before, or another browser's (which stays). One
- * write.
- */
+/** Deletes an attempt; its sealed payload, or undefined when unknown, taken or another browser's. One write. */
 export async function takeSignInAttempt(
   db: D1Database,
   stateHash: string,

@@ -21,10 +21,7 @@ export interface Refusal {
   readonly retryAt: number;
 }
 
-/**
- * Counts a try as failed beforehand, if it may be made now, and reads the account. One batch, the same for accounts
- * that exist and accounts that do not.
- */
+/** Counts a try as failed beforehand, if allowed now, and reads the account. One batch, also when it is unknown. */
 export async function admitPasswordTry(
   db: D1Database,
   key: IdentityKey,

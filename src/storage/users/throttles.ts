@@ -1,5 +1,4 @@
-// Counters of failed sign-ins: durable and decaying. A try is counted before the password is checked, so that parallel
-// guesses all count.
+// Counters of failed sign-ins, which decay. A try counts before the check, so that parallel guesses all count.
 import { type Sql, sql } from "../sql.ts";
 
 /**
@@ -17,10 +16,7 @@ export interface Throttle extends ThrottleRule {
   readonly key: string;
 }
 
-/**
- * The counters of one sign-in. A browser that the account knows is counted by `browser` alone, all others by the other
- * three.
- */
+/** The counters of one sign-in: `browser` alone if the account knows the browser, else the other three. */
 export interface SignInThrottles {
   readonly account: Throttle;
   readonly network: Throttle;
@@ -32,15 +28,12 @@ export interface SignInThrottles {
 
 /** Counters stop growing this far above `free`: an attack that is over is forgotten soon. */
 const MAX_ABOVE_FREE = 10;
-/**
- * A pair with at most this many recent failures is quiet: it gets through while the account as a whole is under attack.
- */
+/** A pair with at most this many recent failures may try while the whole account is under attack. */
 const QUIET_LEVEL = 1;
 
 /** When the counter allows the next try, in milliseconds since 1970; 0 when it does not limit. */
 function readyAt({ key, free, baseMs, capMs }: Throttle): Sql {
-  // The shift is the doubling, bounded so that it cannot overflow. Adding one half rounds the drained, fractional
-  // count.
+  // The shift doubles; 20 keeps it from overflowing. Adding 0.5 rounds the drained, fractional count.
   return sql`COALESCE((SELECT updated_at + min(${capMs}, ${baseMs} * (1 << min(20, CAST(failures - ${free} + 0.5 AS INTEGER))))
     FROM throttles WHERE key = ${key} AND failures >= ${free}), 0)`;
 }
@@ -58,10 +51,7 @@ function oneMore({ key, free, drainMs }: Throttle, now: number): Sql {
   return sql`min(${drained} + 1, ${free + MAX_ABOVE_FREE})`;
 }
 
-/**
- * When the next try may be made: by the browser's own counter where the browser is known, by all others where it is
- * not.
- */
+/** When the next try is allowed: by the browser's own counter if the browser is known, else by the others. */
 function nextTryAt({ account, network, pair, browser }: SignInThrottles): Sql {
   return sql`CASE WHEN known THEN ${readyAt(browser)}
     ELSE max(${readyAt(network)}, ${readyAt(pair)}, min(${readyAt(account)}, ${quietAt(pair)})) END`;
@@ -86,10 +76,7 @@ export function reserveSignIn(throttles: SignInThrottles, known: Sql, now: numbe
     ON CONFLICT (key) DO UPDATE SET failures = excluded.failures, updated_at = excluded.updated_at RETURNING key`;
 }
 
-/**
- * Selects whether the browser is `known` (0 or 1), and when the next try may be made (`retryAt`, milliseconds since
- * 1970).
- */
+/** Selects whether the browser is `known` (0 or 1), and the time of the next try (`retryAt`, milliseconds). */
 export function selectSignInDelay(throttles: SignInThrottles, known: Sql): Sql {
   return sql`SELECT known, ${nextTryAt(throttles)} AS "retryAt" FROM (SELECT ${known} AS known)`;
 }

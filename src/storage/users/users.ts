@@ -30,9 +30,7 @@ export function readUser(db: D1Database, id: string): Promise<User | null> {
   return readFirst<User>(db, sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${id}`);
 }
 
-/**
- * Users with this address (normalised), the oldest first, at most 100: providers may give several people the same one.
- */
+/** The oldest 100 users with this normalised address: providers may give several people the same one. */
 export function readUsersByEmail(db: D1Database, email: string): Promise<User[]> {
   return readAll<User>(
     db,
@@ -149,10 +147,7 @@ export interface UserChange {
   readonly moved: MovedIdentity | undefined;
 }
 
-/**
- * Changes name and address, and the subject of the password identity. Undefined: the new subject is taken, or the user
- * is gone. One batch.
- */
+/** Changes name, address and the password identity's subject. Undefined: subject taken, or no such user. */
 export async function updateUser(
   db: D1Database,
   userId: string,
