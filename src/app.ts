@@ -85,7 +85,6 @@ export interface Service {
   scheduled(env: Env, background: (work: Promise<unknown>) => void): Promise<MaintenanceReport>;
 }
 
-/** The Hono app of `createService`. */
 export function createApp(
   config: Config,
   now: () => number = () => Date.now(),
@@ -94,10 +93,7 @@ export function createApp(
   return createService(config, now, counters).app;
 }
 
-/**
- * The whole service. `now` gives milliseconds since 1970.
- * Keys are derived at the first request: a Worker may not use WebCrypto while it starts.
- */
+/** The whole service. `now` is in milliseconds. Keys are derived later: a starting Worker may not use WebCrypto. */
 export function createService(
   config: Config,
   now: () => number = () => Date.now(),

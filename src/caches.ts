@@ -1,5 +1,4 @@
-// What an isolate remembers for a minute: client rows and signing keys. A cached client may allow a request, never
-// refuse it.
+// Client rows and signing keys, cached per isolate. A cached client may allow a request, never refuse it.
 import type { Client } from "./storage/clients/clients.ts";
 import type { SigningKey } from "./storage/maintenance/signing-keys.ts";
 

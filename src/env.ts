@@ -216,10 +216,7 @@ function asText(name: string, value: unknown): unknown {
   return typeof value === "string" && SECRETS.includes(name) ? value.trim() : value;
 }
 
-/**
- * Reads and checks all variables. Pure. Empty strings count as unset.
- * Throws `ConfigurationError`, which names every wrong variable and its rule but no value, since it may be a secret.
- */
+/** Checks all variables; empty counts as unset. `ConfigurationError` names wrong ones and rules, but no values. */
 export function parseConfig(env: object) {
   const given = Object.fromEntries(
     Object.entries(env)

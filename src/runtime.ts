@@ -14,9 +14,7 @@ export interface Runtime {
   readonly development: boolean;
   /** Milliseconds since 1970; the only clock. */
   readonly now: () => number;
-  /**
-   * How far `now` is ahead of the machine's clock, in seconds, for libraries that read that clock. Zero outside tests.
-   */
+  /** Seconds that `now` is ahead of the machine's clock, for libraries that read that. Zero outside tests. */
   readonly clockSkewSeconds: () => number;
   readonly keyring: Keyring;
   readonly db: D1Database;

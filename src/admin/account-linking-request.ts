@@ -29,10 +29,7 @@ function domains(config: Config, issuer: string): string[] {
   return [...new Set(hosts)].filter((host) => host !== new URL(issuer).hostname).slice(0, MAX_DOMAINS);
 }
 
-/**
- * `{"accountLinkingRequest": …}` in the format of SMAPI's PUT and `ask smapi update-account-linking-info`
- * (Amazon: Account Linking Schemas). The client secret is a placeholder.
- */
+/** `{"accountLinkingRequest": …}` as Amazon's Account Linking Schemas define it. The secret is a placeholder. */
 export function accountLinkingRequest(
   rt: { readonly config: Config; readonly issuer: string },
   skill: Skill,

@@ -104,10 +104,7 @@ const Filters: FC<{ filter: AttemptFilter }> = ({ filter }) => (
   </nav>
 );
 
-/**
- * The dashboard of a signed-in operator. `?outcome=`, `?skillId=`, `?userId=` and `?email=` filter the attempts; other
- * parameters are ignored.
- */
+/** The dashboard. Attempts are filtered by `?outcome=`, `?skillId=`, `?userId=` and `?email=`. */
 export async function dashboardPage(c: AppContext, signOutForm: string): Promise<Response> {
   const rt = c.var.runtime;
   const email = c.req.query("email")?.trim() || undefined;

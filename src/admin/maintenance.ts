@@ -1,5 +1,4 @@
-// Scheduled maintenance in bounded steps: expiry, deletion of old rows, pending unlinks, key rotation, resealing of
-// values under a new master key, webhooks.
+// Scheduled maintenance in bounded steps: expired and old rows, pending unlinks, key rotation, resealing, webhooks.
 
 import { abandonExpiredAttempts } from "../linking/complete.ts";
 import { finishPendingUnlinks } from "../linking/unlink.ts";
@@ -21,10 +20,7 @@ export interface MaintenanceLimits {
   readonly webhookRounds: number;
 }
 
-/**
- * Well within the time and the number of queries that Cloudflare allows one invocation. The next run, five minutes
- * later, continues.
- */
+/** Within the time and query limits of one Cloudflare invocation. The next run, in five minutes, continues. */
 export const LIMITS: MaintenanceLimits = { chunk: 1000, rounds: 5, unlinks: 5, reseals: 200, webhookRounds: 10 };
 
 export interface MaintenanceReport {
@@ -40,10 +36,7 @@ export interface MaintenanceReport {
   readonly failed: readonly string[];
 }
 
-/**
- * Runs all parts once. Safe to run at any time, concurrently with another run, and after an aborted one. A part that
- * fails is logged and named in the report.
- */
+/** Runs all parts once; safe to repeat and to run concurrently. A part that fails is logged and reported. */
 export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LIMITS): Promise<MaintenanceReport> {
   const failed: string[] = [];
   const part = async <T>(name: string, fallback: T, work: () => Promise<T>): Promise<T> => {

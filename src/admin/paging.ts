@@ -24,9 +24,7 @@ function cursorOf(position: unknown): string {
   return toBase64Url(utf8(JSON.stringify(position)));
 }
 
-/**
- * The position that a cursor encodes, undefined without a cursor, or a 400 response if it is not valid for this list.
- */
+/** The position in a cursor; undefined without a cursor; a 400 response if it is not valid for this list. */
 export function positionOf<T>(cursor: string | undefined, schema: z.ZodMiniType<T>): T | undefined | Response {
   if (cursor === undefined) return undefined;
   const bytes = fromBase64Url(cursor);

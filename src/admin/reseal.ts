@@ -9,10 +9,7 @@ import {
 
 type Parts = Pick<Runtime, "db" | "keyring" | "log">;
 
-/**
- * Seals at most `limit` values of the previous master key under the current one, and returns their number. 0 means that
- * no value that can be opened is left, and MASTER_KEY_PREVIOUS can be removed. Safe to run concurrently.
- */
+/** Reseals at most `limit` values, also concurrently. Returns how many; 0: MASTER_KEY_PREVIOUS can be removed. */
 export async function resealChunk(
   rt: Parts,
   limit: number,

@@ -1,5 +1,4 @@
-// Which addresses may be registered. They are compared byte by byte later, so addresses that a browser would rewrite
-// are refused.
+// Which addresses may be registered. They are compared byte by byte, so those that browsers rewrite are refused.
 import { isLoopback } from "../env.ts";
 
 const MAX_LENGTH = 2048;
@@ -69,9 +68,7 @@ export function missingAmazonRedirectUris(redirectUris: readonly string[]): stri
     .filter((uri) => !redirectUris.includes(uri));
 }
 
-/**
- * The first of these redirect URIs that is one of our callbacks. Only codes for the enablement call are bound to those.
- */
+/** The first of these redirect URIs that is one of our callbacks, which are only for enablement calls. */
 export function ownCallback(issuer: string, redirectUris: readonly string[]): string | undefined {
   return redirectUris.find((uri) => uri === `${issuer}/link/callback` || uri === `${issuer}/app/callback`);
 }

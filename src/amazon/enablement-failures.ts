@@ -1,15 +1,11 @@
-// Failures of the Skill Enablement API: a tagged reason for each, its public code, and what an operator can do about
-// it.
+// Failures of the Skill Enablement API: for each a tagged reason, its public code, and advice for the operator.
 
 export type EnablementFailureCode = "enablement_rejected" | "enablement_forbidden" | "enablement_unavailable";
 
 interface FailureRule {
   /** For the JSON API and the return URL. */
   readonly code: EnablementFailureCode;
-  /**
-   * Of several hosts' failures the highest is reported. A 404 is the least specific: the wrong region responds with it
-   * too.
-   */
+  /** Of several hosts' failures the highest is reported. 404 is the lowest: a wrong region responds with it too. */
   readonly specificity: number;
   /** No other host would respond differently. */
   readonly stop: boolean;
@@ -123,7 +119,6 @@ export const ENABLEMENT_FAILURES = {
 
 export type EnablementFailureReason = keyof typeof ENABLEMENT_FAILURES;
 
-/** The rule of a failure. */
 export function failureRule(reason: EnablementFailureReason): FailureRule {
   return ENABLEMENT_FAILURES[reason];
 }

@@ -12,7 +12,6 @@ const DISCOVERY_TIMEOUT_MS = 3000;
 const ENABLEMENT_TIMEOUT_MS = 10_000;
 const LOOK_TIMEOUT_MS = 5000;
 
-/** The region of one of the configured hosts. */
 export function regionOf(rt: Runtime, host: string): Region {
   return REGIONS[rt.config.amazon.apiHosts.indexOf(host)] ?? "NA";
 }
@@ -83,10 +82,7 @@ const enablementResponse = z.object({
   user: tolerant(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })),
 });
 
-/**
- * Enables the skill and links the account. Alexa redeems the code at our /token before it responds. At most ten
- * seconds.
- */
+/** Enables the skill and links the account, in ten seconds at most. Alexa redeems the code before it responds. */
 export async function requestEnablement(
   rt: Runtime,
   host: string,
@@ -207,10 +203,7 @@ export async function readEnablement(
     : { state: "not_linked" };
 }
 
-/**
- * As `readEnablement`, but after a 404 of the remembered host all other hosts that discovery names are asked, since
- * people move to other regions. `host` is the one whose response decided.
- */
+/** As `readEnablement`, but after a 404 it asks all other hosts: people move. `host` is whose response decided. */
 export async function findEnablement(
   rt: Runtime,
   host: string,
@@ -228,10 +221,7 @@ export async function findEnablement(
   );
 }
 
-/**
- * Disables the skill for this customer, which also revokes Amazon's tokens. True when it is disabled now or was already
- * (401, or 404 everywhere).
- */
+/** Disables the skill, which also revokes Amazon's tokens. True also if it already was (401; 404 everywhere). */
 export async function disableEnablement(rt: Runtime, host: string, key: EnablementKey): Promise<boolean> {
   const first = await disableAt(rt, host, key);
   if (first !== "not_found") return first === "done";

@@ -50,10 +50,7 @@ export async function credentialsFor(
   }
 }
 
-/**
- * Exchanges `code` at LWA and stores the tokens. The same code again is `stored` as long as we hold its tokens. Takes
- * at most some six seconds; throws `StorageFault`.
- */
+/** Exchanges `code` at LWA (six seconds at most) and stores the tokens. Repeatable while we hold the tokens. */
 export async function storeTokensOfCode(
   rt: Runtime,
   code: AmazonCode,

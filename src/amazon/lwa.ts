@@ -134,10 +134,7 @@ export type FreshTokens =
   | { readonly outcome: "gone" }
   | { readonly outcome: "unavailable" };
 
-/**
- * Tokens that are good for a call now, refreshed when they expire within a minute. The caller stores refreshed tokens.
- * Without credentials a refresh is `unavailable`.
- */
+/** Usable tokens, refreshed when they expire within a minute. The caller stores refreshed tokens. */
 export async function freshAmazonTokens(
   rt: Runtime,
   credentials: LwaCredentials | undefined,

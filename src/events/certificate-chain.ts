@@ -1,5 +1,4 @@
-// Certificate chains of Alexa's signatures: leaf first, each signed by the next authority, ending at a root we trust
-// (RFC 5280 §6).
+// Certificate chains of Alexa's signatures: leaf first, each signed by the next, up to a trusted root (RFC 5280 §6).
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { TRUSTED_ROOTS } from "./trusted-roots.ts";
 
@@ -44,10 +43,7 @@ export function trustAnchors(pem: string | undefined): readonly TrustAnchor[] {
   return publicAnchors;
 }
 
-/**
- * The certificates of a PEM text, in order; undefined when one of them does not parse. Line breaks may be written as
- * `\n`.
- */
+/** The certificates of a PEM text, in order; undefined if one does not parse. `\n` may stand for a line break. */
 function parsePem(pem: string): X509Certificate[] | undefined {
   try {
     return Array.from(
@@ -59,10 +55,7 @@ function parsePem(pem: string): X509Certificate[] | undefined {
   }
 }
 
-/**
- * Checks a certificate file at `now` (milliseconds): names, dates, and a path of at most five certificates to one of
- * `anchors`.
- */
+/** Checks names, dates (`now` in milliseconds) and a path of at most five certificates to one of `anchors`. */
 export function checkChain(
   pem: string,
   anchors: readonly TrustAnchor[],

@@ -1,5 +1,4 @@
-// Alexa's signature over a request's raw body: the certificate is fetched from Amazon's bucket, checked and cached,
-// then the signature verified.
+// Alexa's signature over a raw request body, checked with a certificate from Amazon's bucket, which is cached.
 import { verify } from "node:crypto";
 import type { Caches } from "../caches.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
@@ -27,9 +26,7 @@ interface CachedCertificate {
 }
 
 const MOST_CACHED = 20;
-/**
- * Checked certificates by URL, per isolate. A cached one can accept a signature; before a refusal it is fetched again.
- */
+/** Checked certificates by URL, per isolate. Before a signature is refused, its certificate is fetched again. */
 const caches = new WeakMap<Caches, Map<string, CachedCertificate>>();
 
 function store(rt: Runtime, url: string, certificate: SigningCertificate): void {
@@ -48,10 +45,7 @@ function cachedCertificate(rt: Runtime, url: string): CachedCertificate | undefi
   return found && found.certificate.notBefore <= now && now <= found.certificate.notAfter ? found : undefined;
 }
 
-/**
- * Checks `Signature-256` (RSA PKCS #1 v1.5 with SHA-256, base64) over `body` with the certificate that
- * `SignatureCertChainUrl` names.
- */
+/** Checks `Signature-256` (RSA PKCS #1 v1.5, SHA-256, base64) with the certificate at `SignatureCertChainUrl`. */
 export async function verifyAlexaSignature(
   rt: Runtime,
   headers: { readonly certificateUrl: string | undefined; readonly signature: string | undefined },

@@ -23,10 +23,7 @@ import { type SignatureRefusal, verifyAlexaSignature } from "./signature.ts";
 
 const LARGEST_BODY_BYTES = 256 * 1024;
 const PREFIX = "AlexaSkillEvent.";
-/**
- * Delivered up to an hour late; anything else that Alexa signs must be recent. Both tolerances in milliseconds, in both
- * directions.
- */
+/** These may arrive an hour late; all other requests must be recent. Tolerances apply in both directions. */
 const LATE_EVENTS = new Set([
   "SkillEnabled",
   "SkillDisabled",
@@ -80,10 +77,7 @@ async function takeEvent(c: AppContext): Promise<Response> {
   return json(c, {});
 }
 
-/**
- * Checks Alexa's signature; or, for a Lambda, whose events arrive unsigned over AWS, the credentials of a `service`
- * client of that skill. undefined when authenticated, else the response.
- */
+/** Checks Alexa's signature or, as a Lambda's events are unsigned, its `service` client. undefined: authenticated. */
 async function authenticate(c: AppContext, body: Uint8Array, skillId: string): Promise<Response | undefined> {
   const rt = c.var.runtime;
   const signature = c.req.header("signature-256");

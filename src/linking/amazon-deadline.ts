@@ -4,10 +4,7 @@ import type { Runtime } from "../runtime.ts";
 
 const AMAZON_DEADLINE_MS = 15_000;
 
-/**
- * The result of `work`, or `fallback` after fifteen seconds. The work runs on under `waitUntil`; each call in it has a
- * time limit of its own.
- */
+/** The result of `work`, or `fallback` after fifteen seconds. `work` continues; its calls have their own limits. */
 export function withAmazonDeadline<T>(rt: Runtime, work: Promise<T>, fallback: T): Promise<T> {
   rt.background(work.catch(() => {}));
   return withDeadline(work, AMAZON_DEADLINE_MS, fallback);

@@ -12,10 +12,7 @@ export function appleAssociation(appIds: readonly string[]): object {
   };
 }
 
-/**
- * Google's statements, one per package with all its certificate fingerprints. The paths are claimed in the app's
- * manifest.
- */
+/** Google's statements, one per package with all its fingerprints. The app's manifest claims the paths. */
 export function androidStatements(apps: ReadonlyMap<string, readonly string[]>): object[] {
   return [...apps].map(([packageName, fingerprints]) => ({
     relation: ["delegate_permission/common.handle_all_urls"],

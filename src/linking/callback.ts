@@ -1,5 +1,4 @@
-// Amazon's redirect back to us. In the browser that started the attempt it completes; for the app it is passed on, and
-// nothing is stored.
+// Amazon's redirect to us: it completes an attempt in the browser that started it, or is passed on to the app.
 import { Hono } from "hono/tiny";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { browserOf } from "../http/browser.ts";
@@ -33,10 +32,7 @@ interface CallbackQuery {
   readonly result: { readonly code: AmazonCode } | { readonly error: string };
 }
 
-/**
- * The callback's parameters; undefined when one is missing, repeated or oversized, or when there is both a code and an
- * error.
- */
+/** The callback's parameters; undefined if one is missing, repeated or too long, or if `code` and `error` both come. */
 function parseCallback(query: string): CallbackQuery | undefined {
   if (query.length > LONGEST_QUERY) return undefined;
   const parameters = parseRawQuery(query);
@@ -61,9 +57,7 @@ async function takeCallback(c: AppContext, path: string): Promise<Response> {
   return attempt.browserHash === null ? passOn(c, attempt, state, result) : completeHere(c, attempt, state, result);
 }
 
-/**
- * For an attempt started through the API: what Amazon sent goes on to the app's return URL, sealed; nothing is stored.
- */
+/** For an attempt started through the API: sends what Amazon sent, sealed, to the return URL. Stores nothing. */
 async function passOn(
   c: AppContext,
   attempt: StartedAttempt,

@@ -1,5 +1,4 @@
-// Completing an attempt: who may, with what, how often. The JSON API and the callback in a browser follow the same
-// rules.
+// Completing an attempt: by whom, with what, how often. The same rules for the JSON API and the callback.
 import type { AmazonCode } from "../amazon/lwa.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
@@ -117,10 +116,7 @@ export async function presentError(rt: Runtime, presentation: Presentation, erro
   return { outcome: "ended", as, reason };
 }
 
-/**
- * Another user than the one who started the attempt presented what Amazon sent: a pending attempt ends as failed, with
- * an alert. An attempt that has ended stays as it is.
- */
+/** Fails a pending attempt, with an alert: another user than its own presented what Amazon sent. */
 export async function refuseWrongUser(rt: Runtime, attempt: StartedAttempt, userId: string): Promise<void> {
   if (attempt.outcome !== "pending") return;
   await endAttempt(rt, attempt.id, {
@@ -132,10 +128,7 @@ export async function refuseWrongUser(rt: Runtime, attempt: StartedAttempt, user
   rt.log.alert("linking_wrong_user", { attemptId: attempt.id, traceId: attempt.traceId });
 }
 
-/**
- * Ends attempts that received Amazon's tokens and were not completed in time: their grants and codes end, and what
- * Alexa may have enabled is disabled. For the scheduled work. The number ended.
- */
+/** For the scheduled work: abandons expired attempts that got Amazon's tokens, and their grants. Returns how many. */
 export async function abandonExpiredAttempts(rt: Runtime, limit: number): Promise<number> {
   const expired = await readExpiredAttempts(rt.db, rt.now(), limit);
   for (const attemptId of expired) {

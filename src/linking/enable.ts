@@ -1,5 +1,4 @@
-// The enablement call over Alexa's regions: a fresh code of ours for each call, and GET where the response leaves the
-// outcome open.
+// The enablement call over Alexa's regions: a fresh code for each call, and GET where the outcome is open.
 import { enablementHosts, readEnablement, regionOf, requestEnablement } from "../amazon/enablement.ts";
 import { type EnablementFailureReason, failureRule, mostSpecific } from "../amazon/enablement-failures.ts";
 import { randomId } from "../crypto/random.ts";

@@ -1,5 +1,4 @@
-// Why an attempt did not succeed: the tagged reason, and the one mapping to the code that the JSON API and return URLs
-// use.
+// Why an attempt did not succeed: tagged reasons, and their mapping to the codes of the JSON API and return URLs.
 import { ENABLEMENT_FAILURES, type EnablementFailureReason } from "../amazon/enablement-failures.ts";
 import type { ProblemCode } from "../http/problem.ts";
 

@@ -108,10 +108,7 @@ export function remedyFor(reason: string): string | undefined {
   return reason.startsWith("amazon_code_rejected_") ? "Login with Amazon refused; the log has its message." : undefined;
 }
 
-/**
- * What an operator should know about an attempt. A refused step explains more than the outcome: an attempt can be
- * `linked` here and have failed for the customer. Undefined when the outcome is enough.
- */
+/** Advice for an operator; undefined if the outcome is enough. Even a `linked` attempt may have a refused step. */
 export function adviceFor(attempt: Pick<ListedAttempt, "outcome" | "reason" | "steps">): string | undefined {
   const remedy = attempt.reason === null ? undefined : remedyFor(attempt.reason);
   const [refused, tag = ""] = attempt.steps.findLast((step) => step.name.includes("_refused:"))?.name.split(":") ?? [];

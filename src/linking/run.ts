@@ -1,5 +1,4 @@
-// One run of an attempt: Amazon's code → Amazon's tokens → the enablement call with our code → exactly one grant, or
-// none.
+// One run of an attempt: Amazon's code → Amazon's tokens → enablement call with our code → one grant or none.
 import { failureRule } from "../amazon/enablement-failures.ts";
 import { type AmazonCode, exchangeAmazonCode } from "../amazon/lwa.ts";
 import type { Runtime } from "../runtime.ts";
@@ -26,10 +25,7 @@ import { codeVerifierOf, type LinkingState } from "./state.ts";
 
 /** For all calls to Amazon of one run. */
 const RUN_BUDGET_MS = 30_000;
-/**
- * Longer than a whole run with its storage calls. If an isolate dies, the attempt stays `in_progress` until this is
- * over.
- */
+/** Longer than a whole run. If an isolate dies, the attempt stays `in_progress` until this is over. */
 export const RUN_LIMIT_MS = 45_000;
 
 export interface TransientFailure {
@@ -62,10 +58,7 @@ interface Held {
   tokens: AmazonTokens | null;
 }
 
-/**
- * Runs to the end. Throws `StorageFault` when storage failed; the run is ended then, if storage allows it, else by
- * time.
- */
+/** Runs to the end. After a `StorageFault`, which is thrown, the run is ended at once if possible, else by time. */
 export async function runAttempt(rt: Runtime, run: Run): Promise<RunOutcome> {
   const held: Held = { tokens: null };
   try {
@@ -117,8 +110,7 @@ async function succeed(rt: Runtime, run: Run, tokens: AmazonTokens, enabled: Ena
   const live = grants.filter((grant) => grant.revokedAt === null);
   const grantId = winningGrant(live, attempt.id, enabled);
   if (!grantId) {
-    // Alexa's link is of another account of ours, or of none: we must not end it. Unless the person was erased, and the
-    // grant with them.
+    // This link is of another account of ours or of none: we must not end it, unless the person was erased.
     const holds = await noteRunStep(rt.db, keyOf(run), "grant_missing", rt.now());
     return holds ? fail(rt, run, "enablement_code_not_redeemed") : stop(rt, run);
   }
@@ -168,10 +160,7 @@ async function fail(rt: Runtime, run: Run, reason: FailureReason): Promise<RunOu
   return ended ? { outcome: "failed", reason } : { outcome: "lost" };
 }
 
-/**
- * Ends an attempt without success. Disabling what it may have left at Amazon starts at the first host, which leads to
- * the right one.
- */
+/** Ends an attempt without success. Disabling at Amazon starts at the first host, which leads to the right one. */
 export function endAttempt(
   rt: Runtime,
   attemptId: string,

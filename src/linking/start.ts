@@ -75,10 +75,7 @@ export interface AmazonUrls {
   readonly loginWithAmazonUrl: string;
 }
 
-/**
- * Where the customer approves: in the Alexa app, or at Login with Amazon. Both end at the attempt's redirect URI, with
- * the same state.
- */
+/** Where the customer approves: Alexa app or LWA. Both go to the attempt's redirect URI with the same state. */
 export async function amazonUrls(
   rt: Runtime,
   attempt: StartedAttempt,

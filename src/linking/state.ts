@@ -1,5 +1,4 @@
-// What goes with an attempt: its state, the PKCE verifier for Amazon, and the sealed result of a callback. None of it
-// is stored in the clear.
+// An attempt's state, its PKCE verifier for Amazon, and a callback's sealed result: none is stored in the clear.
 import * as z from "zod/mini";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { toBase64Url } from "../crypto/encoding.ts";
@@ -20,7 +19,6 @@ export function toLinkingState(value: string): LinkingState | undefined {
   return STATE.test(value) ? (value as LinkingState) : undefined;
 }
 
-/** A fresh state. */
 export function newState(rt: Runtime): LinkingState {
   return `${rt.keyring.keyId}${randomSecret(32)}` as LinkingState;
 }
@@ -49,17 +47,12 @@ export function codeChallengeOf(verifier: string): Promise<string> {
 
 const resultSchema = z.object({ state: z.string(), code: z.string() });
 
-/**
- * Seals Amazon's code for the person who approved. It goes with the redirect and is not stored. Valid for five minutes.
- */
+/** Seals Amazon's code for the person who approved, for the redirect; not stored. Valid for five minutes. */
 export function sealResult(rt: Runtime, attemptId: string, state: LinkingState, code: AmazonCode): Promise<string> {
   return sealJson(rt.keyring, "linking-result", attemptId, { state, code }, rt.now() + RESULT_LIFETIME_MS);
 }
 
-/**
- * Amazon's code from a result that was sealed for this attempt and state; undefined when forged, expired or of another
- * attempt.
- */
+/** Amazon's code from a sealed result; undefined when it is forged, expired or of another attempt or state. */
 export async function openResult(
   rt: Runtime,
   attemptId: string,

@@ -53,10 +53,7 @@ export async function linksOf(rt: Runtime, userId: string): Promise<LinkView[]> 
   });
 }
 
-/**
- * `tokens_refused`: LWA no longer takes our tokens, so Alexa cannot be asked. The grant is as live as one without
- * tokens.
- */
+/** `tokens_refused`: LWA refuses our tokens, so Alexa cannot be asked. The grant lives on without them. */
 type Verdict = "linked" | "gone" | "unknown" | "tokens_refused";
 interface Check {
   readonly verdict: Verdict;

@@ -21,10 +21,7 @@ export type UnlinkOutcome =
   | { readonly outcome: "unlinked"; readonly amazon: "done" | "pending" }
   | { readonly outcome: "skill_not_found" | "grant_not_found" };
 
-/**
- * Revokes all of a user's grants for a skill and disables the skill at Amazon; repeatable. `ask` false: the scheduled
- * work calls Amazon.
- */
+/** Revokes a user's grants for a skill; repeatable. Without `ask` the scheduled work disables it at Amazon. */
 export async function unlinkSkill(
   rt: Runtime,
   target: { readonly userId: string; readonly skillId: string },
@@ -105,10 +102,7 @@ async function disableAtAmazon(
   return true;
 }
 
-/**
- * Asks Alexa before a late disabling: a customer may have linked again since, with the same Amazon account, and that
- * link must stay; and a link attempt that failed may have left no link at all.
- */
+/** Asks Alexa before a late disabling: the customer may have linked again, or a failed attempt left no link. */
 async function needsNoDisabling(
   rt: Runtime,
   row: PendingUnlink,
@@ -132,10 +126,7 @@ async function lwaCredentialsIfReadable(rt: Runtime, skill: Skill) {
 
 const GIVE_UP_AFTER_MS = 30 * 24 * 60 * 60_000;
 
-/**
- * Disables at Amazon what could not be disabled at once: at most `limit` enablements that are due at `dueAt`
- * (milliseconds). The number of those that are done.
- */
+/** Disables at Amazon at most `limit` pending enablements due at `dueAt` (milliseconds). Returns how many are done. */
 export async function finishPendingUnlinks(rt: Runtime, limit: number, dueAt = rt.now()): Promise<number> {
   let done = 0;
   for (const row of await takeDueUnlinks(rt.db, dueAt, rt.now(), limit)) {

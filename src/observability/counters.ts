@@ -1,5 +1,4 @@
-// Counters: gathered per isolate and written in one round trip, two seconds after the first. They may be lost; audit
-// rows never are.
+// Counters, gathered per isolate, written two seconds after the first. Unlike audit rows they may be lost.
 
 import { addRefusals, type Refusal } from "../storage/attempts/refusals.ts";
 import { addCounts, type MetricCount } from "../storage/maintenance/metrics.ts";

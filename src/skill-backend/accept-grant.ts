@@ -48,10 +48,7 @@ const id = z.string().check(z.minLength(1), z.maxLength(255));
 const REQUEST_TYPE = "Alexa.Authorization.Grant";
 const anyRequest = z.object({ request: z.object({ type: z.literal(REQUEST_TYPE) }) });
 
-/**
- * A custom skill's request. It has no grantee: the account's token names the link, or, where the customer has not
- * linked, the account's id.
- */
+/** A custom skill's request, without a grantee: the account's token names the link, else the account's id does. */
 export const grantRequestSchema = z.object({
   context: z.object({
     System: z.object({
@@ -70,10 +67,7 @@ type Refusal =
   | Exclude<GrantCodeOutcome, "stored">
   | "directive_malformed"
   | "code_malformed"
-  /**
-   * The token is not ours or has expired, the account's id is unknown, or the link is of a skill that this client does
-   * not serve.
-   */
+  /** The token is not ours or expired, the account's id is unknown, or this client does not serve the skill. */
   | "grantee_unknown"
   | "storage_fault";
 
@@ -105,10 +99,7 @@ const CODES: Readonly<Record<Exclude<Refusal, "directive_malformed">, ProblemCod
 export const acceptGrantRoutes = new Hono<AppEnv>();
 acceptGrantRoutes.post("/alexa/accept-grant", acceptGrant);
 
-/**
- * Once the client is authenticated, every response to a directive is 200 with an event that the backend returns as it
- * is.
- */
+/** Every response to an authenticated directive is 200 with an event, which the backend returns as it is. */
 async function acceptGrant(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const client = await authenticateServiceClient(c);

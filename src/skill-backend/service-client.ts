@@ -23,9 +23,7 @@ async function byBasic(rt: Runtime, c: AppContext): Promise<Client | undefined> 
   return "error" in caller ? undefined : caller.client;
 }
 
-/**
- * A token of `client_credentials` whose audience is the client itself: one issued for another resource is not accepted.
- */
+/** A token of `client_credentials` whose audience is the client itself. Those for other resources are refused. */
 async function byToken(rt: Runtime, token: string): Promise<Client | undefined> {
   const claims = await verifyAccessToken(rt, token);
   if (!claims || claims.grant !== undefined || claims.aud !== claims.client_id) return undefined;

@@ -1,5 +1,4 @@
-// The consent page: names the account, what it is linked with, and the scopes. Rendered by /authorize and
-// /link/{skillId}.
+// The consent page of /authorize and /link/{skillId}: names the account, what it is linked with, and the scopes.
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../runtime.ts";
 import { brandName } from "./brand.ts";

@@ -10,10 +10,7 @@ const TRANSLATIONS: readonly string[] = ["de", "es", "fr", "it", "ja", "pt"];
 /** More language ranges than any browser sends; the rest is ignored. */
 const MAX_RANGES = 30;
 
-/**
- * Language ranges of an `Accept-Language` header, the most preferred first (RFC 9110 §12.5.4). Those with `q=0` are
- * left out.
- */
+/** Ranges of an `Accept-Language` header, the most preferred first, without `q=0` (RFC 9110 §12.5.4). */
 export function wantedLanguages(header: string): string[] {
   return header
     .split(",", MAX_RANGES)
@@ -34,10 +31,7 @@ export function languageOf(c: AppContext): string {
   return wanted.find((language) => language === "en" || TRANSLATIONS.includes(language)) ?? "en";
 }
 
-/**
- * The texts of a translation, from the JSON that the build wrote. A text with parameters is a function in the source
- * and a template in the JSON, with `{0}` for the first parameter.
- */
+/** A translation's texts from the build's JSON, where functions are templates: `{0}` is the first parameter. */
 export function textsFrom(json: unknown): Messages {
   return revive(en, json) as Messages;
 }

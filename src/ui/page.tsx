@@ -30,10 +30,7 @@ function styleFor(color: string, more: string): { css: string; source: string } 
   return style;
 }
 
-/**
- * An HTML response with the security headers of every page. No `form-action`: Chromium applies it to the redirects that
- * follow a form post as well, and would silently block the redirect to Alexa.
- */
+/** A page with its security headers. No `form-action`: Chromium would block the redirect to Alexa after a post. */
 export async function renderPage(c: AppContext, options: PageOptions, body: Child): Promise<Response> {
   const { brand } = c.var.runtime.config;
   const name = brandName(c.var.runtime);

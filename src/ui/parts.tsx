@@ -1,7 +1,6 @@
 // Small components of pages. No inline styles and no scripts: the Content-Security-Policy refuses them.
 import type { Child, FC } from "hono/jsx";
 
-/** Hidden fields of a form. */
 export const HiddenFields: FC<{ fields: Readonly<Record<string, string>> }> = ({ fields }) => (
   <>
     {Object.entries(fields).map(([name, value]) => (

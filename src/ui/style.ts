@@ -1,5 +1,4 @@
-// The style sheet of all pages, in one brand colour, light and dark. Phone first; from 30rem on the sheet becomes a
-// card.
+// The style sheet of all pages, in one brand colour, light and dark. From 30rem on, the sheet becomes a card.
 import { readableOn, textOn } from "./color.ts";
 
 interface Palette {

@@ -1,5 +1,4 @@
-// Webhooks: reports each link made and removed to the company's servers, at least once, signed as Standard Webhooks
-// describes.
+// Reports each link made and removed to the company's servers, at least once, as Standard Webhooks describes.
 
 import { utf8 } from "../crypto/encoding.ts";
 import type { WebhookConfig } from "../env.ts";
@@ -16,10 +15,7 @@ import {
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
-/**
- * Wait after each failed attempt; the last one repeats. Waits under five minutes need requests, which trigger
- * deliveries.
- */
+/** Waits after failed attempts; the last repeats. Those under five minutes need requests to trigger deliveries. */
 const WAITS_MS = [5 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS];
 const GIVE_UP_AFTER_MS = 5 * 24 * HOUR_MS;
 const DELIVERY_LIMITS = { timeoutMs: 5000, maxBytes: 16 * 1024 };
@@ -27,10 +23,7 @@ const DELIVERY_LIMITS = { timeoutMs: 5000, maxBytes: 16 * 1024 };
 const CLAIM_MS = 30 * SECOND_MS;
 const AT_ONCE = 10;
 
-/**
- * Delivers waiting messages after the response. For requests that made or ended a link. Without a webhook it does
- * nothing.
- */
+/** Delivers waiting messages after a response, for requests that made or ended a link, if there is a webhook. */
 export function deliverSoon(rt: Runtime): void {
   if (rt.config.webhook) deliverOrClearSoon(rt);
 }
@@ -44,10 +37,7 @@ export function deliverOrClearSoon(rt: Runtime): void {
   );
 }
 
-/**
- * Delivers due messages, ten at a time, until none is due or the receiver accepts none of ten. Returns the number
- * delivered. Any number of calls may run at the same time.
- */
+/** Delivers due messages, ten at a time, until none is due or ten fail. Returns how many. Calls may overlap. */
 export async function deliverWebhooks(rt: Runtime, rounds = 1): Promise<number> {
   const { webhook } = rt.config;
   if (!webhook) return 0;
