@@ -82,8 +82,8 @@ export default defineConfig({
         test: {
           name: "exhaustive-node",
           include: ["test/exhaustive/node/*.test.ts"],
-          testTimeout: 180_000,
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -91,7 +91,7 @@ export default defineConfig({
           name: "node",
           include: ["test/node/**/*.test.ts"],
           testTimeout: 30_000,
-          hookTimeout: 60_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -99,7 +99,7 @@ export default defineConfig({
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 60_000,
-          hookTimeout: 60_000,
+          hookTimeout: 180_000,
         },
       },
     ],
