@@ -52,12 +52,12 @@ describe("the document", () => {
   });
 
   it("is served with this server's origin, for an hour, to every origin", async () => {
-    const answer = await startService().request("/openapi.json");
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get("content-type")).toContain("application/json");
-    expect(answer.headers.get("cache-control")).toBe("public, max-age=3600");
-    expect(answer.headers.get("access-control-allow-origin")).toBe("*");
-    const document = await json<ApiDocument>(answer);
+    const response = await startService().request("/openapi.json");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toContain("application/json");
+    expect(response.headers.get("cache-control")).toBe("public, max-age=3600");
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    const document = await json<ApiDocument>(response);
     expect(document).toMatchObject({ openapi: "3.1.0", servers: [{ url: "https://link.example.com" }] });
     expect(Object.keys(document.paths)).toContain("/api/links/{skillId}");
     const refused = await startService().request("/openapi.json", { method: "POST" });
@@ -116,9 +116,9 @@ describe("the document", () => {
 describe("real responses are as described", () => {
   const page = (item: z.ZodMiniType) =>
     z.strictObject({ items: z.array(item).check(z.minLength(1)), nextCursor: z.optional(z.string()) });
-  const conforms = (shape: z.ZodMiniType, answer: Answer | { body: unknown }) => {
-    const parsed = shape.safeParse(answer.body);
-    expect(parsed.success, JSON.stringify([parsed.error?.issues, answer.body])).toBe(true);
+  const conforms = (shape: z.ZodMiniType, response: Answer | { body: unknown }) => {
+    const parsed = shape.safeParse(response.body);
+    expect(parsed.success, JSON.stringify([parsed.error?.issues, response.body])).toBe(true);
   };
 
   it("for operators", async () => {
@@ -172,15 +172,15 @@ describe("real responses are as described", () => {
 
 describe("/docs", () => {
   it("P7: shows every operation on one page without script, in the headers of every page", async () => {
-    const answer = await startService().request("/docs");
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get("content-type")).toContain("text/html");
-    expect(answer.headers.get("cache-control")).toBe("no-store");
-    expect(answer.headers.get("set-cookie")).toBeNull();
-    const policy = answer.headers.get("content-security-policy") ?? "";
+    const response = await startService().request("/docs");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toContain("text/html");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("set-cookie")).toBeNull();
+    const policy = response.headers.get("content-security-policy") ?? "";
     expect(policy).toContain("frame-ancestors 'none'");
     expect(policy).toContain("default-src 'none'");
-    const html = await answer.text();
+    const html = await response.text();
     expect(html).not.toMatch(/<script|javascript:|\son\w+=/i);
     expect(html).toContain('name="viewport"');
     const shown = html.match(/<details class="op"/g)?.length;

@@ -257,12 +257,12 @@ async function latestGrant(): Promise<{ userId: string }> {
 describe("Amazon's errors, seen through the real service", () => {
   it.each([
     ["discovery names every region", { discoveryResponse: { endpoints: "several" } }],
-    ["discovery answers with https:// before the host", { discoveryResponse: { https: true } }],
+    ["discovery responds with https:// before the host", { discoveryResponse: { https: true } }],
     ["discovery names a stranger's host", { discoveryResponse: { endpoints: "foreign" } }],
     ["discovery is a web page", { discovery: "html" }],
     ["expires_in is text", { lwaResponse: { expiresInString: true } }],
     ["a verifier comes that nobody asked for", { tokenClient: { verifier: "extra" } }],
-    ["the answer of the wrong region is a 400", { wrongRegion: 400, discoveryResponse: { endpoints: "several" } }],
+    ["the response of the wrong region is a 400", { wrongRegion: 400, discoveryResponse: { endpoints: "several" } }],
   ])("L2, L5: %s, and linking still works", async (_, faults) => {
     await drive("PUT", "/simulator/faults", faults);
     await expectAllMet({ scenario: "app-to-app", account: "fumi" });
@@ -270,7 +270,7 @@ describe("Amazon's errors, seen through the real service", () => {
 
   it.each([
     ["Login with Amazon is down", { lwa: 503 }, "amazon_unavailable"],
-    ["Login with Amazon answers a web page", { lwa: "html" }, "amazon_unavailable"],
+    ["Login with Amazon responds with a web page", { lwa: "html" }, "amazon_unavailable"],
     ["Amazon refuses its own code", { lwaResponse: { error: "invalid_grant" } }, "amazon_code_rejected"],
     ["enablement is forbidden", { enablement: { all: 403 } }, "enablement_forbidden"],
     ["the skill is enabled, but not linked", { enablementResponse: { notLinked: true } }, "enablement_rejected"],

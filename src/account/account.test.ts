@@ -9,7 +9,7 @@ import {
   seedAppAndService,
   seedCode,
   seedSkill,
-  type TokenAnswer,
+  type TokenResponse,
 } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 
 /** A link of the user with the test skill; returns its tokens. */
-async function link(): Promise<TokenAnswer> {
+async function link(): Promise<TokenResponse> {
   const response = await service.request("/token", exchange(await seedCode({ userId })));
   return json(response);
 }

@@ -27,7 +27,7 @@ it("F4: every statement of a customer's visit finds its rows by an index", async
   const link = { skillId: SKILL_ID, user: { email: DEMO.email }, refreshTokenSha256: "0".repeat(64) };
   expect((await admin(service, "POST", "imports", { items: [link] })).body.imported).toBe(1);
   const statements = new Set(
-    service.meter.trips.filter((trip) => trip.store === "DB").flatMap((trip) => trip.sql.split(";\n")),
+    service.meter.roundTrips.filter(({ store }) => store === "DB").flatMap(({ sql }) => sql.split(";\n")),
   );
   statements.delete("");
   expect(statements.size).toBeGreaterThan(20);

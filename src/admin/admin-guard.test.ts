@@ -186,7 +186,7 @@ describe("storage that fails", () => {
         const service = startService();
         service.meter.faults.push({ when: (_, index) => index === statement, throws: "before", mayMiss: true });
         const response = await admin(service, method, path, body);
-        if (service.meter.trips.length <= statement) break;
+        if (service.meter.roundTrips.length <= statement) break;
         const what = `${method} ${path}, statement ${statement}`;
         expect([what, response.status, response.body.code]).toEqual([what, 503, "temporarily_unavailable"]);
         expect(response.headers.get("retry-after")).toMatch(/^\d+$/);
@@ -200,7 +200,7 @@ describe("storage that fails", () => {
     Object.assign(service.env, { ADMIN_LIMIT: undefined });
     const wrong = () => admin(service, "GET", "skills", undefined, { token: "wrong" });
     expect((await wrong()).status).toBe(401);
-    service.meter.faults.push({ when: (trip) => trip.sql.includes("throttles"), throws: "before" });
+    service.meter.faults.push({ when: ({ sql }) => sql.includes("throttles"), throws: "before" });
     expect((await wrong()).status).toBe(503);
   });
 });

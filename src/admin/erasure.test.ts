@@ -319,7 +319,7 @@ describe("erasing a person", () => {
   it("F5: when the connection to the database is lost after the write, everything is erased once", async () => {
     await live();
     service.meter.faults.push({
-      when: (trip) => trip.sql.includes("DELETE FROM users"),
+      when: ({ sql }) => sql.includes("DELETE FROM users"),
       throws: "after",
       message: "D1_ERROR: Network connection lost.",
       times: 1,

@@ -82,8 +82,8 @@ describe("an imported refresh token", () => {
     await service.request("/token", refresh(TOKEN));
     service.meter.clear();
     expect((await service.request("/token", refresh(TOKEN))).status).toBe(200);
-    expect(service.meter.trips.length).toBeLessThanOrEqual(1);
-    const sql = service.meter.trips[0]?.sql ?? "";
+    expect(service.meter.roundTrips.length).toBeLessThanOrEqual(1);
+    const sql = service.meter.roundTrips[0]?.sql ?? "";
     const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
       .bind(...[...sql.matchAll(/\?/g)].map(() => "x"))
       .all<{ detail: string }>();
@@ -94,7 +94,7 @@ describe("an imported refresh token", () => {
     const { refresh_token: own } = await json(await service.request("/token", exchange(await seedCode())));
     service.meter.clear();
     expect((await service.request("/token", refresh(own))).status).toBe(200);
-    expect(service.meter.trips.length).toBeLessThanOrEqual(1);
+    expect(service.meter.roundTrips.length).toBeLessThanOrEqual(1);
   });
 
   it.each([
@@ -186,7 +186,7 @@ describe("importing", () => {
 
   it("F5: a batch that is repeated after a lost connection imports once, and finds its own grants", async () => {
     service.meter.faults.push({
-      when: (trip) => trip.sql.includes("INSERT INTO grants"),
+      when: ({ sql }) => sql.includes("INSERT INTO grants"),
       throws: "after",
       message: "D1_ERROR: Network connection lost.",
       times: 1,
@@ -212,7 +212,7 @@ describe("importing", () => {
     expect(tooMany.body.detail).toContain("at most 100");
     service.meter.clear();
     expect((await importing(...items.slice(0, 100))).imported).toBe(100);
-    expect(service.meter.trips.length).toBeLessThanOrEqual(3);
+    expect(service.meter.roundTrips.length).toBeLessThanOrEqual(3);
     expect((await service.request("/token", refresh("token-57"))).status).toBe(200);
   });
 

@@ -6,7 +6,7 @@ import { type Service, startService } from "../../test/support/service.ts";
 
 function loseConnectionAfter(service: Service, sql: string): void {
   service.meter.faults.push({
-    when: (trip) => trip.sql.includes(sql),
+    when: (roundTrip) => roundTrip.sql.includes(sql),
     throws: "after",
     message: "D1_ERROR: Network connection lost.",
     times: 1,

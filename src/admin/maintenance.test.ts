@@ -183,7 +183,7 @@ describe("expired rows", () => {
       report = await run(service);
       runs++;
       expect(report.swept.signInAttempts).toBeLessThanOrEqual(5000);
-      expect(service.meter.trips.length).toBeLessThan(20);
+      expect(service.meter.roundTrips.length).toBeLessThan(20);
     } while (report.more);
     expect(runs).toBe(11);
     expect(await count("sign_in_attempts")).toBe(10);
@@ -224,7 +224,7 @@ describe("the run as a whole", () => {
   it("a part that fails is named, and the other parts run", async () => {
     await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', 0)").run();
     const service = startService();
-    service.meter.faults.push({ when: (trip) => trip.sql.includes("pending_unlinks"), throws: "before" });
+    service.meter.faults.push({ when: ({ sql }) => sql.includes("pending_unlinks"), throws: "before" });
     const report = await run(service);
     expect(report.failed).toEqual(["unlinks"]);
     expect(await count("sign_in_attempts")).toBe(0);
@@ -292,7 +292,7 @@ describe("the health check", () => {
   it("is 200 with a complete schema, and otherwise 503 that names the migration command or the database", async () => {
     const service = startService();
     expect(await (await service.request("/healthz")).json()).toEqual({ status: "ok" });
-    service.meter.faults.push({ when: (trip) => trip.sql.includes("sqlite_schema"), throws: "before" });
+    service.meter.faults.push({ when: ({ sql }) => sql.includes("sqlite_schema"), throws: "before" });
     const down = await service.request("/healthz");
     expect([down.status, await down.text()]).toEqual([503, expect.stringContaining("does not respond")]);
 

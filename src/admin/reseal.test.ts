@@ -163,9 +163,9 @@ describe("change of the master key", () => {
   it("finds the remaining values by an index, with at most one round trip per column", async () => {
     const changed = startService(CHANGED);
     await resealChunk(await runtimeOf(changed, CHANGED), 10);
-    expect(changed.meter.trips.length).toBeGreaterThan(0);
-    expect(changed.meter.trips.length).toBeLessThanOrEqual(SEALED_COLUMNS.length);
-    for (const { sql } of changed.meter.trips) {
+    expect(changed.meter.roundTrips.length).toBeGreaterThan(0);
+    expect(changed.meter.roundTrips.length).toBeLessThanOrEqual(SEALED_COLUMNS.length);
+    for (const { sql } of changed.meter.roundTrips) {
       if (/FROM (skills|signing_keys|pending_unlinks)\s/.test(sql)) continue;
       const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind("x", 1).all<{ detail: string }>();
       expect(plan.results.map(({ detail }) => detail).join(), sql).toContain("SEARCH");

@@ -300,7 +300,7 @@ describe("storage", () => {
   it("U1: 503 when our storage fails, and the repeated event works", async () => {
     const { tokens } = await link(service);
     const body = eventBody({ accessToken: tokens.access_token });
-    service.meter.faults.push({ when: (trip) => trip.call === "batch", throws: "before" });
+    service.meter.faults.push({ when: (roundTrip) => roundTrip.call === "batch", throws: "before" });
     const response = await post(service, body);
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).not.toBeNull();
@@ -313,7 +313,7 @@ describe("storage", () => {
   it("F5: a batch that committed before its connection was lost is not a failure", async () => {
     const { tokens, grantId } = await link(service);
     service.meter.faults.push({
-      when: (trip) => trip.call === "batch",
+      when: (roundTrip) => roundTrip.call === "batch",
       throws: "after",
       message: "D1_ERROR: Network connection lost",
       times: 1,
@@ -341,7 +341,7 @@ describe("storage", () => {
     service.meter.clear();
     await deliver(service, { userId: ALEXA_USER });
     await deliver(service, { name: "SkillAccountLinked", userId: ALEXA_USER, bodyToken: tokens.access_token });
-    const statements = service.meter.trips.flatMap(({ sql }) => sql.split(";")).filter((sql) => /\S/.test(sql));
+    const statements = service.meter.roundTrips.flatMap(({ sql }) => sql.split(";")).filter((sql) => /\S/.test(sql));
     for (const sql of statements) {
       const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .bind(...Array.from({ length: sql.split("?").length - 1 }, () => "x"))

@@ -196,7 +196,11 @@ describe("the callback in the browser that started the attempt", () => {
   it("a storage failure is a 503 page, and a reload links", async () => {
     const callback = await approve(amazon, browser);
     service.meter.clear();
-    service.meter.faults.push({ when: (trip) => trip.sql.includes("INSERT INTO codes"), throws: "before", times: 1 });
+    service.meter.faults.push({
+      when: ({ sql }) => sql.includes("INSERT INTO codes"),
+      throws: "before",
+      times: 1,
+    });
     const page = await browser.get(callback);
     expect(page.status).toBe(503);
     expect(page.headers.get("retry-after")).toBe("5");

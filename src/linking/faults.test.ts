@@ -17,7 +17,7 @@ afterEach(() => vi.restoreAllMocks());
 
 describe("our own failures", () => {
   it("C1: the account is linked although every KV call fails", async () => {
-    service.meter.faults.push({ when: (trip) => trip.store === "CODES", throws: "before" });
+    service.meter.faults.push({ when: ({ store }) => store === "CODES", throws: "before" });
     await link(amazon, ada);
     expect(await liveGrants(ada.userId)).toHaveLength(1);
   });
@@ -26,7 +26,7 @@ describe("our own failures", () => {
     const { state, code: amazonCode } = await startAndApprove(amazon, ada);
     service.meter.clear();
     await ada.complete({ state, code: amazonCode });
-    const calls = service.meter.trips.length;
+    const calls = service.meter.roundTrips.length;
     expect(calls).toBeGreaterThan(6);
     for (const throws of ["before", "after"] as const) {
       for (let at = 0; at < calls; at++) {

@@ -44,7 +44,7 @@ it("F4: every statement of linking, status and unlinking uses an index", async (
   await abandonExpiredAttempts(rt, 10);
   await finishPendingUnlinks(rt, 10);
   const statements = new Set(
-    service.meter.trips.filter((trip) => trip.store === "DB").flatMap((trip) => trip.sql.split(";\n")),
+    service.meter.roundTrips.filter(({ store }) => store === "DB").flatMap(({ sql }) => sql.split(";\n")),
   );
   statements.delete("");
   expect(statements.size).toBeGreaterThan(30);

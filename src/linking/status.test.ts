@@ -251,7 +251,7 @@ describe("L8: the link status", () => {
     });
 
     it("when refreshed tokens cannot be stored, Amazon's tokens are lost but the link stays", async () => {
-      service.meter.faults.push({ when: (trip) => trip.sql.includes("UPDATE amazon_tokens"), throws: "before" });
+      service.meter.faults.push({ when: ({ sql }) => sql.includes("UPDATE amazon_tokens"), throws: "before" });
       expect((await ada.call("GET", LINK)).status).toBe(503);
       service.meter.clear();
       service.clock.advance(60_000);

@@ -210,7 +210,7 @@ describe("unlinking", () => {
     await link(amazon, ada);
     service.meter.clear();
     service.meter.faults.push({
-      when: (trip) => trip.sql.includes("INSERT INTO pending_unlinks"),
+      when: ({ sql }) => sql.includes("INSERT INTO pending_unlinks"),
       throws: "after",
       message: "Network connection lost.",
       times: 1,

@@ -67,7 +67,10 @@ describe("linking from the Alexa app", () => {
     expect(back.status).toBe(303);
     // KV and D1 are written at the same time: one round trip.
     for (const store of ["CODES", "DB"]) {
-      expect(service.meter.trips.filter((trip) => trip.store === store).length, store).toBeLessThanOrEqual(1);
+      expect(
+        service.meter.roundTrips.filter((roundTrip) => roundTrip.store === store).length,
+        store,
+      ).toBeLessThanOrEqual(1);
     }
   });
 

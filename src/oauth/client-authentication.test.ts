@@ -1,7 +1,7 @@
 // Client authentication in every form.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { expectOAuthError } from "../../test/support/answers.ts";
+import { expectOAuthError } from "../../test/support/responses.ts";
 import {
   ALEXA_CLIENT,
   ALEXA_REDIRECT_URIS,

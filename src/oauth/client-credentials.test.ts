@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
-import { expectOAuthError } from "../../test/support/answers.ts";
+import { expectOAuthError } from "../../test/support/responses.ts";
 import {
   APP_CLIENT,
   basic,

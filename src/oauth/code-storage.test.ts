@@ -64,7 +64,7 @@ describe("reading and spending a code", () => {
     await linkAlexa(service);
     const code = await seedCodeInKv(service);
     service.meter.faults.push({
-      when: (trip) => trip.store === "DB",
+      when: ({ store }) => store === "DB",
       throws: "before",
       message: "D1_ERROR: internal error",
     });
@@ -96,7 +96,7 @@ describe("reading and spending a code", () => {
     const service = startService();
     await linkAlexa(service);
     const readsOfBinding = () =>
-      service.meter.trips.filter(({ store, sql }) => store === "CODES" || /SELECT origin.* FROM codes/s.test(sql));
+      service.meter.roundTrips.filter(({ store, sql }) => store === "CODES" || /SELECT origin.* FROM codes/s.test(sql));
     const inKv = await seedCodeInKv(service);
     service.meter.clear();
     expect((await service.request("/token", exchange(inKv))).status).toBe(200);
@@ -110,7 +110,7 @@ describe("reading and spending a code", () => {
   it("KV holds nothing but codes, even after a failed and a refused exchange", async () => {
     const service = startService();
     const code = await seedCodeInKv(service);
-    service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "after", "D1_ERROR: timeout", 1));
+    service.meter.faults.push(failing(({ sql }) => sql.includes("UPDATE codes"), "after", "D1_ERROR: timeout", 1));
     expect((await service.request("/token", exchange(code))).status).toBe(503);
     await service.request("/token", exchange(code));
     const { keys } = await env.CODES.list();

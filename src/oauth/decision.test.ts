@@ -164,11 +164,11 @@ describe("the decision", () => {
   it("C1: the customer gets no code when the D1 write fails; a failed KV write does not matter", async () => {
     const visitor = await signedIn(service);
     const consent = await visitor.open(`/authorize?${query()}`);
-    service.meter.faults.push({ when: (trip) => trip.store === "DB", throws: "before", times: 1 });
+    service.meter.faults.push({ when: ({ store }) => store === "DB", throws: "before", times: 1 });
     const failed = await visitor.submit(consent, { decision: "allow" });
     expect(failed.status).toBe(503);
     expect(failed.location).toBeNull();
-    service.meter.faults.push({ when: (trip) => trip.call === "put", throws: "before" });
+    service.meter.faults.push({ when: (roundTrip) => roundTrip.call === "put", throws: "before" });
     const back = await visitor.submit(consent, { decision: "allow" });
     const code = /code=([^&]+)/.exec(back.location ?? "")?.[1] ?? "";
     expect((await service.request("/token", exchange(code))).status).toBe(200);

@@ -145,7 +145,7 @@ describe("storage round trips", () => {
       const usedAt = () =>
         env.DB.prepare("SELECT last_used_at FROM grants WHERE id = ?").bind(grantIdOf(refresh_token)).first();
       const before = await usedAt();
-      service.meter.faults.push({ when: (trip) => trip.sql.startsWith("UPDATE grants SET"), delayMs: 1000 });
+      service.meter.faults.push({ when: ({ sql }) => sql.startsWith("UPDATE grants SET"), delayMs: 1000 });
       expect((await service.requestOnly("/token", init(refresh_token))).status).toBe(200);
       expect(await usedAt()).toEqual(before);
       await service.settled();
@@ -190,11 +190,11 @@ describe("storage round trips", () => {
       await response.text();
       await isolate.settled();
       // The reason for a refusal and the use of a rotating token are recorded after the response.
-      const trips = isolate.meter.trips.filter(
+      const roundTrips = isolate.meter.roundTrips.filter(
         ({ sql }) => !/^UPDATE (attempts SET reason|grants SET generation)/.test(sql),
       );
-      expect(trips.filter((trip) => trip.store === "DB").length).toBeLessThanOrEqual(most);
-      expect(trips.filter((trip) => trip.store === "CODES").length).toBeLessThanOrEqual(1);
+      expect(roundTrips.filter(({ store }) => store === "DB").length).toBeLessThanOrEqual(most);
+      expect(roundTrips.filter(({ store }) => store === "CODES").length).toBeLessThanOrEqual(1);
     });
   }
 
@@ -215,7 +215,7 @@ describe("storage round trips", () => {
     const collectFrom = async (run: (service: Service) => Promise<unknown>) => {
       const service = startService();
       await run(service);
-      for (const { store, sql } of service.meter.trips) {
+      for (const { store, sql } of service.meter.roundTrips) {
         if (store === "DB") for (const statement of sql.split(";\n")) statements.add(statement);
       }
     };

@@ -14,7 +14,7 @@ import {
   seedEveryone,
   seedSkill,
   seedUser,
-  type TokenAnswer,
+  type TokenResponse,
 } from "../../test/support/seeds.ts";
 import { START, startService } from "../../test/support/service.ts";
 import {
@@ -190,7 +190,7 @@ describe("PKCE", () => {
 describe("linking again", () => {
   it("U4: ten links in a row, without unlinking, all work", async () => {
     const service = startService();
-    const links: TokenAnswer[] = [];
+    const links: TokenResponse[] = [];
     for (let i = 0; i < 10; i++) links.push(await linkAlexa(service));
     for (const tokens of links) expect(await isAlive(service, tokens)).toBe(true);
   });

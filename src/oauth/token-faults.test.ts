@@ -195,10 +195,10 @@ describe("T8, F5: a fault at each storage call", () => {
         const clean = await fresh();
         const response = await clean.isolate.request(clean.attempt.path, clean.attempt.init);
         expect(response.status).toBe(clean.attempt.status);
-        const trips = clean.isolate.meter.trips.length;
+        const roundTrips = clean.isolate.meter.roundTrips.length;
         await clean.attempt.verify(await bodyOf(response));
 
-        for (let at = 0; at < trips; at++) {
+        for (let at = 0; at < roundTrips; at++) {
           for (const [throws, message, times] of faults) {
             const what = `round trip ${at}, ${throws}, ${message}, ${times ?? "always"}`;
             const { isolate, attempt } = await fresh();
@@ -238,7 +238,7 @@ describe("T8, F5: a fault at each storage call", () => {
     it(`F5: "${message}" after the code was spent still returns 200, with one grant and one step recorded`, async () => {
       const service = startService();
       const code = await seedCode();
-      service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "after", message, 1));
+      service.meter.faults.push(failing(({ sql }) => sql.includes("UPDATE codes"), "after", message, 1));
       const response = await service.request("/token", exchange(code));
       expect(response.status).toBe(200);
       await expectOneLivingGrant(service, await bodyOf(response), refresh);
@@ -251,9 +251,9 @@ describe("T8, F5: a fault at each storage call", () => {
     const service = startService();
     await warm(service);
     const code = await seedCode();
-    service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "after", lost));
+    service.meter.faults.push(failing(({ sql }) => sql.includes("UPDATE codes"), "after", lost));
     expect((await service.request("/token", exchange(code))).status).toBe(503);
-    expect(service.meter.trips.filter((trip) => trip.sql.includes("UPDATE codes"))).toHaveLength(3);
+    expect(service.meter.roundTrips.filter(({ sql }) => sql.includes("UPDATE codes"))).toHaveLength(3);
     service.meter.clear();
     await expectInvalidGrant(await service.request("/token", exchange(code)));
     await expectSpentOnce(code);
@@ -268,7 +268,7 @@ describe("T8, F5: a fault at each storage call", () => {
     const code = await seedAppCode();
     await putInKv(service, code);
     service.meter.clear();
-    service.meter.faults.push(failing((trip) => trip.sql.includes("FROM signing_keys"), "before", overloaded));
+    service.meter.faults.push(failing(({ sql }) => sql.includes("FROM signing_keys"), "before", overloaded));
     expect((await service.request("/token", exchangeOfApp(code))).status).toBe(503);
     expect(await countOf("codes", "spent_at IS NULL")).toBe(1);
     service.meter.clear();
@@ -279,12 +279,12 @@ describe("T8, F5: a fault at each storage call", () => {
     const service = startService();
     await warm(service);
     const code = await seedCode();
-    service.meter.faults.push(failing((trip) => trip.sql.includes("UPDATE codes"), "before", "D1_ERROR: overloaded"));
+    service.meter.faults.push(failing(({ sql }) => sql.includes("UPDATE codes"), "before", "D1_ERROR: overloaded"));
     expect((await service.request("/token", exchange(code))).status).toBe(503);
-    expect(service.meter.trips.filter((trip) => trip.sql.includes("UPDATE codes"))).toHaveLength(1);
+    expect(service.meter.roundTrips.filter(({ sql }) => sql.includes("UPDATE codes"))).toHaveLength(1);
   });
 
-  const SPENDING = (trip: { sql: string }) => trip.sql.includes("UPDATE codes");
+  const SPENDING = (roundTrip: { sql: string }) => roundTrip.sql.includes("UPDATE codes");
 
   it("W2: a write slower than the deadline is 503 in time, and a retry that overtakes it succeeds", {
     timeout: 20_000,
@@ -322,7 +322,7 @@ describe("T8, F5: a fault at each storage call", () => {
   it("W2: a deadline that passes before the write leaves the code unspent", { timeout: 20_000 }, async () => {
     const service = startService();
     const code = await seedCodeInKv(service);
-    service.meter.faults.push({ when: (trip) => trip.sql.includes("FROM clients"), delayMs: 4200, times: 1 });
+    service.meter.faults.push({ when: ({ sql }) => sql.includes("FROM clients"), delayMs: 4200, times: 1 });
     expect((await service.request("/token", exchange(code))).status).toBe(503);
     expect(await countOf("codes", "spent_at IS NOT NULL")).toBe(0);
     await ok(service.request("/token", exchange(code)));
@@ -340,7 +340,7 @@ describe("T8, F5: a fault at each storage call", () => {
   it("U3: userinfo and introspection are 503 while D1 is down, and never accept the token", async () => {
     const service = startService();
     const { access_token } = await linkAlexa(service);
-    service.meter.faults.push(failing((trip) => trip.store === "DB", "before", "D1_ERROR: down"));
+    service.meter.faults.push(failing(({ store }) => store === "DB", "before", "D1_ERROR: down"));
     expect((await userinfo(service, access_token)).status).toBe(503);
     expect(await introspection(service, access_token)).toEqual({ error: "temporarily_unavailable" });
   });

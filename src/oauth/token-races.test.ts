@@ -1,7 +1,7 @@
 // Many token requests at once, over two isolates and with storage latency.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { exchange, json, refresh, seedEveryone, type TokenAnswer } from "../../test/support/seeds.ts";
+import { exchange, json, refresh, seedEveryone, type TokenResponse } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import {
   anotherIsolate,
@@ -65,7 +65,7 @@ const statusesOf = (responses: Response[]) => {
   return counts;
 };
 
-async function expectWorking(service: Service, tokens: TokenAnswer, refreshing: (token: string) => RequestInit) {
+async function expectWorking(service: Service, tokens: TokenResponse, refreshing: (token: string) => RequestInit) {
   expect((await introspection(service, tokens.access_token, asService)).active).toBe(true);
   expect((await service.request("/token", refreshing(tokens.refresh_token))).status).toBe(200);
 }

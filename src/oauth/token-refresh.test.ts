@@ -8,7 +8,7 @@ import {
   refresh,
   seedCode,
   seedEveryone,
-  type TokenAnswer,
+  type TokenResponse,
 } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import {
@@ -32,7 +32,7 @@ async function statusOf(service: Service, init: RequestInit): Promise<number> {
   return response.status;
 }
 
-async function refreshed(service: Service, init: RequestInit): Promise<TokenAnswer> {
+async function refreshed(service: Service, init: RequestInit): Promise<TokenResponse> {
   const response = await service.request("/token", init);
   expect(response.status).toBe(200);
   return json(response);

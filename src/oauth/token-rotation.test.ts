@@ -2,7 +2,15 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { runtimeOf } from "../../test/support/runtime.ts";
-import { APP_CLIENT, form, json, refresh, SKILL_ID, seedEveryone, type TokenAnswer } from "../../test/support/seeds.ts";
+import {
+  APP_CLIENT,
+  form,
+  json,
+  refresh,
+  SKILL_ID,
+  seedEveryone,
+  type TokenResponse,
+} from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import {
   anotherIsolate,
@@ -30,7 +38,7 @@ async function statusOf(service: Service, init: RequestInit): Promise<number> {
   return response.status;
 }
 
-async function refreshed(service: Service, init: RequestInit): Promise<TokenAnswer> {
+async function refreshed(service: Service, init: RequestInit): Promise<TokenResponse> {
   const response = await service.request("/token", init);
   expect(response.status).toBe(200);
   return json(response);
@@ -73,7 +81,7 @@ describe("rotating refresh tokens", () => {
     const service = startService();
     const tokens = [(await linkApp(service)).refresh_token];
     service.meter.faults.push(
-      failing((trip) => trip.sql.startsWith("UPDATE grants SET generation"), "before", "D1_ERROR: down"),
+      failing(({ sql }) => sql.startsWith("UPDATE grants SET generation"), "before", "D1_ERROR: down"),
     );
     for (let i = 0; i < 5; i++)
       tokens.push((await refreshed(service, refreshOfApp(tokens.at(-1) ?? ""))).refresh_token);

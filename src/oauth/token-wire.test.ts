@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
-import { expectOAuthError, expectTokenHeaders } from "../../test/support/answers.ts";
+import { expectOAuthError, expectTokenHeaders } from "../../test/support/responses.ts";
 import {
   ALEXA_CLIENT,
   ALEXA_REDIRECT_URIS,

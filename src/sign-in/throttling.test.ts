@@ -233,7 +233,7 @@ describe("the counters", () => {
 
   it("F5: a lost connection after the count was written still signs in", async () => {
     service.meter.faults.push({
-      when: (trip) => trip.call === "batch",
+      when: (roundTrip) => roundTrip.call === "batch",
       throws: "after",
       message: "Network connection lost",
       times: 1,
@@ -243,7 +243,7 @@ describe("the counters", () => {
 
   it("T8: a storage failure is a 503 page with Retry-After, and the visitor is not signed in", async () => {
     const ada = visit(service, HOME);
-    service.meter.faults.push({ when: (trip) => trip.call === "batch", throws: "before" });
+    service.meter.faults.push({ when: (roundTrip) => roundTrip.call === "batch", throws: "before" });
     const response = await ada.signIn(EMAIL, PASSWORD);
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toBe("5");

@@ -272,7 +272,7 @@ it("a custom skill's grant takes at most three storage round trips, and its read
   service.meter.clear();
   await accepted(await forward(grantRequest()));
   expect(service.meter.calls().length).toBeLessThanOrEqual(3);
-  const [read] = service.meter.trips;
+  const [read] = service.meter.roundTrips;
   const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${read?.sql}`)
     .bind("x", "x", "[]", 0, 0)
     .all<{ detail: string }>();

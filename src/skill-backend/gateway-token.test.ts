@@ -12,7 +12,7 @@ import {
   seedAppAndService,
   seedSkill,
   seedUser,
-  type TokenAnswer,
+  type TokenResponse,
 } from "../../test/support/seeds.ts";
 import { type Service, START, startService } from "../../test/support/service.ts";
 import { link } from "../../test/support/skill-events.ts";
@@ -24,7 +24,7 @@ const MINUTE_MS = 60_000;
 
 let service: Service;
 let lwa: ReturnType<typeof startLwa>;
-let tokens: TokenAnswer;
+let tokens: TokenResponse;
 let grantId: string;
 
 interface Given {
@@ -149,8 +149,8 @@ describe("a token for the event gateway", () => {
     service.meter.clear();
     await given({ userId: USER, skillId: SKILL_ID });
     await given({ grantId });
-    expect(service.meter.trips.length).toBeGreaterThan(1);
-    for (const { sql } of service.meter.trips) {
+    expect(service.meter.roundTrips.length).toBeGreaterThan(1);
+    for (const { sql } of service.meter.roundTrips) {
       const count = sql.split("?").length - 1;
       const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .bind(...Array.from({ length: count }, () => "[]"))
@@ -254,7 +254,7 @@ describe("requests without a token to return", () => {
     await given({ userId: USER });
     service.clock.advance(60 * MINUTE_MS);
     await ask({ userId: "nobody" }).then((response) => response.text());
-    service.meter.faults.push({ when: (trip) => trip.call === "first", throws: "before", times: 1 });
+    service.meter.faults.push({ when: (roundTrip) => roundTrip.call === "first", throws: "before", times: 1 });
     expect(await problemOf(await ask({ userId: USER }))).toMatchObject({
       status: 503,
       code: "temporarily_unavailable",
@@ -266,7 +266,7 @@ describe("requests without a token to return", () => {
     await accept();
     service.clock.advance(60 * MINUTE_MS);
     service.meter.faults.push({
-      when: (trip) => trip.sql.startsWith("UPDATE amazon_tokens SET tokens"),
+      when: ({ sql }) => sql.startsWith("UPDATE amazon_tokens SET tokens"),
       throws: "after",
       message: "D1_ERROR: Network connection lost",
       times: 1,

@@ -9,14 +9,14 @@ import {
   seedAppAndService,
   seedSkill,
   seedUser,
-  type TokenAnswer,
+  type TokenResponse,
 } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { link } from "../../test/support/skill-events.ts";
 
 let service: Service;
 let lwa: ReturnType<typeof startLwa>;
-let tokens: TokenAnswer;
+let tokens: TokenResponse;
 
 beforeEach(async () => {
   service = startService();

@@ -283,7 +283,7 @@ describe("delivery", () => {
   });
 
   it("a message whose delivery could not be recorded is sent again with the same id", async () => {
-    service.meter.faults.push({ when: (trip) => trip.sql.startsWith("DELETE FROM webhook_outbox"), throws: "before" });
+    service.meter.faults.push({ when: ({ sql }) => sql.startsWith("DELETE FROM webhook_outbox"), throws: "before" });
     await link(service);
     expect([received.length, await waiting()]).toEqual([1, 1]);
     service.meter.clear();
@@ -294,7 +294,7 @@ describe("delivery", () => {
   });
 
   it("F7: a message that a request could not deliver is delivered by maintenance", async () => {
-    service.meter.faults.push({ when: (trip) => trip.sql.startsWith("UPDATE webhook_outbox"), throws: "before" });
+    service.meter.faults.push({ when: ({ sql }) => sql.startsWith("UPDATE webhook_outbox"), throws: "before" });
     const { tokens } = await link(service);
     expect(tokens.access_token).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]+$/);
     expect([received.length, await waiting()]).toEqual([0, 1]);
@@ -309,19 +309,19 @@ describe("delivery", () => {
       const code = await seedCode();
       one.meter.clear();
       expect((await one.request("/token", exchange(code))).status).toBe(200);
-      return one.meter.trips;
+      return one.meter.roundTrips;
     };
     const isHook = ({ sql }: { sql: string }) => sql.includes("webhook_outbox");
     const withHooks = await roundTripsOf(service);
     const without = await roundTripsOf(startService());
-    expect(withHooks.filter((trip) => !isHook(trip))).toEqual(without);
+    expect(withHooks.filter((roundTrip) => !isHook(roundTrip))).toEqual(without);
     expect(withHooks.slice(0, without.length).filter(isHook)).toEqual([]);
     expect(withHooks.length).toBeLessThanOrEqual(without.length + 2);
   });
 
   it("the next messages are found by an index", async () => {
     await link(service);
-    const claim = service.meter.trips.find(({ sql }) => sql.startsWith("UPDATE webhook_outbox"))?.sql ?? "";
+    const claim = service.meter.roundTrips.find(({ sql }) => sql.startsWith("UPDATE webhook_outbox"))?.sql ?? "";
     const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${claim}`).bind(1, 2, 3).all<{ detail: string }>();
     expect(plan.results.map(({ detail }) => detail).filter((detail) => /^SCAN|TEMP B-TREE/.test(detail))).toEqual([]);
   });
@@ -332,7 +332,7 @@ describe("without a webhook", () => {
     service = startService();
     await link(service);
     expect([received.length, await waiting()]).toEqual([0, 1]);
-    expect(service.meter.trips.filter(({ sql }) => sql.includes("webhook"))).toEqual([]);
+    expect(service.meter.roundTrips.filter(({ sql }) => sql.includes("webhook"))).toEqual([]);
     expect(await maintain()).toMatchObject({ deliveredWebhooks: 0, failed: [] });
     expect([received.length, await waiting()]).toEqual([0, 0]);
   });

@@ -1,4 +1,4 @@
-// The service is killed at each trip of what happens to a link later: status, unlinking, Alexa's events, Amazon's
+// The service is killed at each round trip of what happens to a link later: status, unlinking, Alexa's events, Amazon's
 // tokens for the backend.
 import { afterEach, expect, it, vi } from "vitest";
 import { type AppUser, appUser, rows } from "../support/app-user.ts";

@@ -1,4 +1,4 @@
-// The service is killed at each trip of each step of a link's life; a fresh one finds nothing lost, nothing invented,
+// The service is killed at each round trip of each step of a link's life; a fresh one finds nothing lost, nothing invented,
 // nothing revived.
 import { afterEach, expect, it, vi } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
@@ -20,7 +20,7 @@ import {
   refresh,
   SKILL_ID,
   seedCode,
-  type TokenAnswer,
+  type TokenResponse,
 } from "../support/seeds.ts";
 import { linkApp, refreshOfApp } from "../support/tokens.ts";
 import { Visitor, visit } from "../support/visitor.ts";
@@ -33,9 +33,9 @@ const codeIn = (address: string | null | undefined) => /[?&]code=([^&]+)/.exec(a
 
 /** Alexa redeems the code, and its link works. */
 async function redeemed(world: World, code: string): Promise<void> {
-  const { status, answer } = await tokenRequest(world, exchange(code));
-  expect([status, answer.error]).toEqual([200, undefined]);
-  expect((await tokenRequest(world, refresh(answer.refresh_token))).status).toBe(200);
+  const { status, body } = await tokenRequest(world, exchange(code));
+  expect([status, body.error]).toEqual([200, undefined]);
+  expect((await tokenRequest(world, refresh(body.refresh_token))).status).toBe(200);
 }
 
 const consent: WritePath = {
@@ -86,22 +86,22 @@ const codeExchange: WritePath = {
     return {
       step: async () => json(await world.service.requestOnly("/token", exchange(code))),
       async next(answered) {
-        const first = answered as TokenAnswer | undefined;
+        const first = answered as TokenResponse | undefined;
         if (first) {
           expect((await tokenRequest(world, refresh(first.refresh_token))).status).toBe(200);
           return;
         }
         const spent = await rows("SELECT 1 FROM codes WHERE spent_at IS NOT NULL");
-        const { status, answer } = await tokenRequest(world, exchange(code));
+        const { status, body } = await tokenRequest(world, exchange(code));
         // Claimed by a killed service: refused, and the customer links again.
-        expect([status, answer.error]).toEqual(spent.length > 0 ? [400, "invalid_grant"] : [200, undefined]);
+        expect([status, body.error]).toEqual(spent.length > 0 ? [400, "invalid_grant"] : [200, undefined]);
         await redeemed(world, await seedCode({ userId: world.userId, expiresAt: world.service.clock.now + 300_000 }));
       },
     };
   },
 };
 
-function refreshing(name: string, link: (world: World) => Promise<TokenAnswer>, again: typeof refresh): WritePath {
+function refreshing(name: string, link: (world: World) => Promise<TokenResponse>, again: typeof refresh): WritePath {
   return {
     name,
     async begin(world) {
@@ -110,10 +110,10 @@ function refreshing(name: string, link: (world: World) => Promise<TokenAnswer>, 
       return {
         step: async () => json(await world.service.requestOnly("/token", again(held.refresh_token))),
         async next(answered) {
-          const last = (answered as TokenAnswer | undefined)?.refresh_token ?? held.refresh_token;
-          const { status, answer } = await tokenRequest(world, again(last));
+          const last = (answered as TokenResponse | undefined)?.refresh_token ?? held.refresh_token;
+          const { status, body } = await tokenRequest(world, again(last));
           expect(status).toBe(200);
-          expect((await tokenRequest(world, again(answer.refresh_token))).status).toBe(200);
+          expect((await tokenRequest(world, again(body.refresh_token))).status).toBe(200);
           // The invariants are checked with Alexa's client, which cannot refresh the app's tokens.
           if (again !== refresh) world.tokens.clear();
         },

@@ -85,7 +85,7 @@ const scheduledWork: WritePath = {
     // Alexa has linked, but the outcome could not be stored.
     const { state, code } = await startAndApprove(world.amazon, app, "cut off");
     world.service.meter.faults.push({
-      when: (trip) => trip.sql.includes("SET outcome = 'linked', grant_id"),
+      when: ({ sql }) => sql.includes("SET outcome = 'linked', grant_id"),
       throws: "before",
     });
     expect((await app.complete({ state, code })).status).toBe(503);

@@ -3,7 +3,7 @@
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import { insert } from "../support/rows.ts";
-import { exchange, json, refresh, seedCode, seedSkill, seedUser, type TokenAnswer } from "../support/seeds.ts";
+import { exchange, json, refresh, seedCode, seedSkill, seedUser, type TokenResponse } from "../support/seeds.ts";
 import { ADMIN_TOKEN, type Service, startService } from "../support/service.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -65,7 +65,7 @@ it("F7, U2: after ten years every table is as small as after three, and a custom
   const service = startService();
   await seedSkill();
   await seedUser();
-  const link = async (): Promise<TokenAnswer> => {
+  const link = async (): Promise<TokenResponse> => {
     const code = await seedCode({ expiresAt: service.clock.now + 300_000 });
     const response = await service.request("/token", exchange(code));
     expect(response.status).toBe(200);
@@ -74,7 +74,7 @@ it("F7, U2: after ten years every table is as small as after three, and a custom
   const faithful = await link();
   let afterThreeYears = new Map<string, number>();
   for (let month = 1; month <= MONTHS; month++) {
-    const links: TokenAnswer[] = [];
+    const links: TokenResponse[] = [];
     for (let i = 0; i < LINKS_A_MONTH; i++) links.push(await link());
     // A third unlinks; the others are never used again and expire.
     for (const { refresh_token: token } of links.slice(0, LINKS_A_MONTH / 3)) {

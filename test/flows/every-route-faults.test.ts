@@ -55,7 +55,7 @@ async function tryWith(service: Service, request: FuzzRequest, fault: Fault | un
   const told = `${status} for ${describeRequest(request)}`;
   const wrong = (status >= 500 && status !== 503) || unforeseen.length > 0;
   return {
-    trips: service.meter.trips.length,
+    roundTrips: service.meter.roundTrips.length,
     outsideCalls: outside.calls,
     problem: wrong ? [told, ...unforeseen] : [],
   };
@@ -70,8 +70,8 @@ it("T8, F5, F6: when a storage or outbound call fails, every route responds with
   expect(new Set(valid.map((request) => `${request.method} ${request.path}`)).size).toBeGreaterThan(40);
   const problems: string[] = [];
   for (const request of valid) {
-    const { trips, outsideCalls } = await tryWith(service, request, undefined);
-    for (let at = 0; at < Math.min(trips, MOST_TRIPS); at++) {
+    const { roundTrips, outsideCalls } = await tryWith(service, request, undefined);
+    for (let at = 0; at < Math.min(roundTrips, MOST_TRIPS); at++) {
       for (const throws of ["before", "after"] as const) {
         const { problem } = await tryWith(service, request, {
           when: (_, index) => index === at,

@@ -141,11 +141,11 @@ describe("codes and tokens", () => {
       userId: USER,
     });
     service.meter.faults.push({ when: () => true, delayMs: 10 });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => service.requestOnly("/token", appExchange(code))),
     );
     await service.settled();
-    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1);
+    expect(responses.filter((response) => response.status === 200)).toHaveLength(1);
     expect(await liveGrants()).toBe(1);
   });
 
@@ -208,10 +208,10 @@ describe("codes and tokens", () => {
     const rotating = await json(await service.request("/token", appExchange(code)));
     const again = form({ grant_type: "refresh_token", refresh_token: rotating.refresh_token, client_id: APP_CLIENT });
     for (const init of [refresh(stable.refresh_token), again]) {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => service.requestOnly("/token", init)));
+      const responses = await Promise.all(Array.from({ length: 20 }, () => service.requestOnly("/token", init)));
       await service.settled();
-      const tokens = await Promise.all(answers.map((answer) => json(answer)));
-      expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
+      const tokens = await Promise.all(responses.map((response) => json(response)));
+      expect(new Set(responses.map((response) => response.status))).toEqual(new Set([200]));
       expect(new Set(tokens.map((token) => token.refresh_token)).size).toBe(1);
     }
     expect(await liveGrants()).toBe(2);

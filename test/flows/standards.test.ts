@@ -13,12 +13,12 @@ import {
   SERVICE_SECRET,
   seedCode,
   seedEveryone,
-  type TokenAnswer,
+  type TokenResponse,
 } from "../support/seeds.ts";
 import { ISSUER, type Service, startService } from "../support/service.ts";
 
 let service: Service;
-let tokens: TokenAnswer;
+let tokens: TokenResponse;
 beforeEach(async () => {
   service = startService();
   await seedEveryone();

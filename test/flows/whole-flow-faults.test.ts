@@ -1,4 +1,4 @@
-// One customer's whole way, with storage failing once at each trip in turn: everything ends well, or is said to be
+// One customer's whole way, with storage failing once at each round trip in turn: everything ends well, or is said to be
 // passing.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ import {
   refresh,
   seedAppAndService,
   seedSkill,
-  type TokenAnswer,
+  type TokenResponse,
 } from "../support/seeds.ts";
 import { type Service, startService } from "../support/service.ts";
 import { type Page, Visitor } from "../support/visitor.ts";
@@ -28,33 +28,33 @@ interface Report {
 }
 
 /** Repeats a step while the response is 503, as a customer or Alexa would. */
-async function untilAnswered<T extends { status: number }>(report: Report, step: () => Promise<T>): Promise<T> {
-  let answer = await step();
-  report.statuses.push(answer.status);
-  for (let tries = 1; answer.status === 503 && tries < TRIES; tries++) {
-    answer = await step();
-    report.statuses.push(answer.status);
+async function untilResponded<T extends { status: number }>(report: Report, step: () => Promise<T>): Promise<T> {
+  let response = await step();
+  report.statuses.push(response.status);
+  for (let tries = 1; response.status === 503 && tries < TRIES; tries++) {
+    response = await step();
+    report.statuses.push(response.status);
   }
-  return answer;
+  return response;
 }
 
-async function tokenStep(service: Service, report: Report, init: RequestInit): Promise<TokenAnswer> {
-  const answered = await untilAnswered(report, async () => {
+async function tokenStep(service: Service, report: Report, init: RequestInit): Promise<TokenResponse> {
+  const responded = await untilResponded(report, async () => {
     const response = await service.request("/token", init);
-    const answer = await json(response);
-    if (answer.error) report.errors.push(answer.error);
-    return { status: response.status, answer };
+    const body = await json(response);
+    if (body.error) report.errors.push(body.error);
+    return { status: response.status, body };
   });
-  return answered.answer;
+  return responded.body;
 }
 
 /** Sign-in, consent, exchange, two refreshes. */
 async function walk(service: Service): Promise<Report & { refreshToken: string | undefined }> {
   const report: Report = { statuses: [], errors: [] };
   const visitor = new Visitor(service);
-  const open = (path: string) => untilAnswered(report, () => visitor.open(path));
+  const open = (path: string) => untilResponded(report, () => visitor.open(path));
   const submit = (visit: Page, fields: Record<string, string>) =>
-    untilAnswered(report, () => visitor.submit(visit, fields));
+    untilResponded(report, () => visitor.submit(visit, fields));
   const signIn = await open(PATH);
   let consent = await submit(signIn, { ...DEMO });
   if (consent.status === 200 && !consent.html.includes('value="allow"')) consent = await open(PATH);
@@ -91,29 +91,29 @@ describe("storage fails once, at each round trip in turn", () => {
     { throws: "after", message: "D1_ERROR: Network connection lost." },
     { throws: "after", message: "D1_ERROR: internal error" },
   ];
-  let trips = 0;
+  let roundTrips = 0;
   beforeEach(async () => {
     const service = await world();
     await walk(service);
-    trips = service.meter.trips.length;
+    roundTrips = service.meter.roundTrips.length;
     await emptyWorld();
   });
 
   it.each(kinds)(
     "T8, F5: $throws the write took effect ($message): 503 or a correct response, one grant, never invalid_grant",
     async (kind) => {
-      expect(trips).toBeGreaterThan(5);
-      for (let at = 0; at < trips; at++) {
+      expect(roundTrips).toBeGreaterThan(5);
+      for (let at = 0; at < roundTrips; at++) {
         const service = await world();
         service.meter.faults.push({ ...kind, when: (_, index) => index === at, times: 1 });
         const report = await walk(service);
-        const told = `trip ${at}: ${service.meter.trips[at]?.call} ${service.meter.trips[at]?.sql.slice(0, 80)}`;
+        const told = `round trip ${at}: ${service.meter.roundTrips[at]?.call} ${service.meter.roundTrips[at]?.sql.slice(0, 80)}`;
         const counts = async () => [
           await env.DB.prepare("SELECT COUNT(*) AS n FROM grants WHERE revoked_at IS NULL").first("n"),
           await env.DB.prepare("SELECT COUNT(*) AS n FROM attempts WHERE outcome = 'linked'").first("n"),
         ];
         // A redemption that was committed although we responded with 503: the repeat is refused, and its grant stays.
-        const committed = kind.throws === "after" && service.meter.trips[at]?.sql.includes("UPDATE codes");
+        const committed = kind.throws === "after" && service.meter.roundTrips[at]?.sql.includes("UPDATE codes");
         if (committed && !kind.message?.includes("connection lost")) {
           expect(report.errors.slice(0, 2), told).toEqual(["temporarily_unavailable", "invalid_grant"]);
           expect(await counts(), told).toEqual([1, 1]);

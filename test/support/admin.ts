@@ -62,7 +62,7 @@ export interface ClientView {
   readonly requirePkce: boolean;
 }
 /** The client in the response about a skill. */
-export const clientOf = (answer: { body: Record<string, unknown> }) => answer.body.client as ClientView;
+export const clientOf = (response: { body: Record<string, unknown> }) => response.body.client as ClientView;
 
 /** Amazon's redirect URIs of a vendor id. */
 export const redirectUrisOf = (vendor: string) => [

@@ -2,7 +2,7 @@
 // `fetch`.
 import { expect, vi } from "vitest";
 import { toBase64Url, utf8 } from "../../src/crypto/encoding.ts";
-import { ALEXA_CLIENT, ALEXA_SECRET, basic, form, json, type TokenAnswer } from "./seeds.ts";
+import { ALEXA_CLIENT, ALEXA_SECRET, basic, form, json, type TokenResponse } from "./seeds.ts";
 import type { Service } from "./service.ts";
 
 export const LWA_CLIENT_ID = "amzn1.application-oa2-client.test";
@@ -32,7 +32,7 @@ export interface Amazon {
   /** Amazon account → region of its host; `NA` unless set. */
   readonly regionOf: Map<string, RegionName>;
   /** Amazon account → our token response that its Alexa holds. */
-  readonly linked: Map<string, TokenAnswer>;
+  readonly linked: Map<string, TokenResponse>;
   /** A refresh returns another refresh token, and the presented one ends. */
   rotating: boolean;
   /** Replaces responses: the first entry that returns one wins. */

@@ -22,7 +22,7 @@ async function appTokens(service: Service, account: Account) {
   const consent = await visitor.submit(signIn, { email: account.email, password: account.password });
   const back = await visitor.submit(consent, { decision: "allow" });
   const code = /code=([^&]+)/.exec(back.location ?? "")?.[1] ?? "";
-  const answer = await service.request(
+  const response = await service.request(
     "/token",
     form({
       grant_type: "authorization_code",
@@ -32,6 +32,6 @@ async function appTokens(service: Service, account: Account) {
       code_verifier: VERIFIER,
     }),
   );
-  if (answer.status !== 200) throw new Error(`no bearer: ${answer.status} ${await answer.text()}`);
-  return json(answer);
+  if (response.status !== 200) throw new Error(`no bearer: ${response.status} ${await response.text()}`);
+  return json(response);
 }

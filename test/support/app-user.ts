@@ -44,7 +44,7 @@ export async function appUser(service: Service, userId: string, scope = "links")
     codeChallenge: await challengeOf(VERIFIER),
     expiresAt: service.clock.now + 300_000,
   });
-  const answer = await json(
+  const tokens = await json(
     await service.request(
       "/token",
       form({
@@ -58,12 +58,12 @@ export async function appUser(service: Service, userId: string, scope = "links")
   );
   const init = (method: string, body: unknown): RequestInit => ({
     method,
-    headers: { authorization: `Bearer ${answer.access_token}`, "content-type": "application/json" },
+    headers: { authorization: `Bearer ${tokens.access_token}`, "content-type": "application/json" },
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
   const user: AppUser = {
     userId,
-    token: answer.access_token,
+    token: tokens.access_token,
     call: (method, path, body) => service.request(path, init(method, body)),
     callOnly: (method, path, body) => service.requestOnly(path, init(method, body)),
     async start(overrides = {}) {

@@ -5,7 +5,7 @@ import { expect, vi } from "vitest";
 import { admin } from "./admin.ts";
 import { type Amazon, startAmazon } from "./amazon.ts";
 import { rows, seedLwa } from "./app-user.ts";
-import { type Death, type Trip, trip } from "./meter.ts";
+import { type Death, type RoundTrip, roundTrip } from "./meter.ts";
 import {
   exchange,
   json,
@@ -14,7 +14,7 @@ import {
   seedCode,
   seedSkill,
   seedUser,
-  type TokenAnswer,
+  type TokenResponse,
 } from "./seeds.ts";
 import { type Service, startService } from "./service.ts";
 
@@ -100,7 +100,7 @@ function meterOutside(): void {
     const go = () => usual(input, init);
     if (!service) return go();
     const call = input instanceof Request ? `${input.method} ${input.url}` : String(input);
-    return trip(service.meter, { store: "OUT", call, sql: "" }, go);
+    return roundTrip(service.meter, { store: "OUT", call, sql: "" }, go);
   });
 }
 
@@ -123,14 +123,14 @@ async function runUntilDeath(world: World, step: () => Promise<unknown>, death: 
       ? first
       : await Promise.race([Promise.allSettled(dying.background).then(() => "done" as const), died]);
   await pause(ARRIVAL_MS);
-  const fatal = meter.trips[death.at];
+  const fatal = meter.roundTrips[death.at];
   meter.death.stragglersArrive = false;
   return {
     died: last === "died",
     beside: meter.death.beside ?? 0,
-    trips: [...meter.trips],
+    roundTrips: [...meter.roundTrips],
     answered: first === "died" ? undefined : first.answered,
-    told: `${death.how} trip ${death.at}: ${fatal?.call} ${fatal?.sql.slice(0, 90)}`,
+    told: `${death.how} round trip ${death.at}: ${fatal?.call} ${fatal?.sql.slice(0, 90)}`,
   };
 }
 
@@ -142,13 +142,13 @@ function restart(world: World, variables: Readonly<Record<string, string>>): voi
 }
 
 /** Whether a round trip writes. Being killed at a read is the same as being killed before the next round trip. */
-function changes({ call, sql }: Trip): boolean {
+function changes({ call, sql }: RoundTrip): boolean {
   return /\b(INSERT|UPDATE|DELETE|POST|put|delete)\b/.test(`${call} ${sql}`);
 }
 
 /**
- * Kills the service at the first trip of the step and at each one that changes something. After it took effect, the one
- * who waited goes on at a fresh service; before it does, nobody ever goes on, and somebody does if other trips are
+ * Kills the service at the first round trip of the step and at each one that changes something. After it took effect, the one
+ * who waited goes on at a fresh service; before it does, nobody ever goes on, and somebody does if other round trips are
  * under way beside it. The number of deaths.
  */
 export async function killEverywhere(path: WritePath): Promise<number> {
@@ -175,8 +175,8 @@ export async function killEverywhere(path: WritePath): Promise<number> {
     if (run.died) deaths++;
     return run;
   };
-  const { trips } = await once({ at: Number.POSITIVE_INFINITY, how: "before" }, true);
-  for (const [at, one] of trips.entries()) {
+  const { roundTrips } = await once({ at: Number.POSITIVE_INFINITY, how: "before" }, true);
+  for (const [at, one] of roundTrips.entries()) {
     if (at > 0 && !changes(one)) continue;
     const before = await once({ at, how: "before" }, false);
     if (before.beside > 0) {
@@ -220,33 +220,33 @@ async function expectInvariants(world: World): Promise<void> {
   }
   for (const [account, held] of world.amazon.linked) {
     world.tokens.add(held.refresh_token);
-    const answer = await world.service.request("/token", refresh(held.refresh_token));
-    expect(answer.status, `Alexa of ${account} holds a link that we refuse`).toBe(200);
+    const body = await world.service.request("/token", refresh(held.refresh_token));
+    expect(body.status, `Alexa of ${account} holds a link that we refuse`).toBe(200);
   }
   for (const token of world.tokens) {
     const [grant] = await rows<{ revoked_at: number | null }>(
       "SELECT revoked_at FROM grants WHERE id = ?",
       token.slice(3, 29),
     );
-    const answer = await world.service.request("/token", refresh(token));
-    expect(answer.status, "a token of this grant").toBe(grant && grant.revoked_at === null ? 200 : 400);
+    const body = await world.service.request("/token", refresh(token));
+    expect(body.status, "a token of this grant").toBe(grant && grant.revoked_at === null ? 200 : 400);
   }
 }
 
 /** Alexa's exchange or refresh; the token counts as held from then on. */
-export async function tokenRequest(world: World, init: RequestInit): Promise<{ status: number; answer: TokenAnswer }> {
+export async function tokenRequest(world: World, init: RequestInit): Promise<{ status: number; body: TokenResponse }> {
   const response = await world.service.request("/token", init);
-  const answer = await json(response);
-  if (answer.refresh_token) world.tokens.add(answer.refresh_token);
-  return { status: response.status, answer };
+  const body = await json(response);
+  if (body.refresh_token) world.tokens.add(body.refresh_token);
+  return { status: response.status, body };
 }
 
 /** A link that Alexa holds, made through the Alexa app. */
-export async function linkedByAlexa(world: World, userId = world.userId): Promise<TokenAnswer> {
+export async function linkedByAlexa(world: World, userId = world.userId): Promise<TokenResponse> {
   const expiresAt = world.service.clock.now + 300_000;
-  const { status, answer } = await tokenRequest(world, exchange(await seedCode({ userId, expiresAt })));
+  const { status, body } = await tokenRequest(world, exchange(await seedCode({ userId, expiresAt })));
   expect(status).toBe(200);
-  return answer;
+  return body;
 }
 
 /** The user's grants that Alexa may use. */

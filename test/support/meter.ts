@@ -1,6 +1,6 @@
 // Bindings that count each round trip, can delay it, fail it before or after it took effect, or stop for good at it.
 
-export interface Trip {
+export interface RoundTrip {
   /** `OUT`: a request to another server, in tests that count them. */
   readonly store: "DB" | "CODES" | "OUT";
   /**
@@ -12,7 +12,7 @@ export interface Trip {
 }
 
 export interface Fault {
-  readonly when: (trip: Trip, index: number) => boolean;
+  readonly when: (roundTrip: RoundTrip, index: number) => boolean;
   readonly delayMs?: number;
   /** `after` does the work first, then throws: a write that was committed although its caller got an error. */
   readonly throws?: "before" | "after";
@@ -23,8 +23,8 @@ export interface Fault {
 }
 
 /**
- * The isolate dies with its trip number `at`: `before` it took effect, `after` it did, or `beside`: it never left,
- * while others that were under way together with it arrived. No trip is ever answered from then on, and none takes
+ * The isolate dies with its round trip number `at`: `before` it took effect, `after` it did, or `beside`: it never left,
+ * while others that were under way together with it arrived. No round trip is ever answered from then on, and none takes
  * effect.
  */
 export interface Death {
@@ -41,7 +41,7 @@ export interface Death {
 }
 
 export interface Meter {
-  readonly trips: Trip[];
+  readonly roundTrips: RoundTrip[];
   readonly faults: Fault[];
   death: Death | undefined;
   /** `["CODES.get", "DB.batch"]`: what the budget tests compare. */
@@ -67,15 +67,15 @@ class Faults extends Array<Fault> {
 }
 
 export function createMeter(): Meter {
-  const trips: Trip[] = [];
+  const roundTrips: RoundTrip[] = [];
   const faults = new Faults();
   return {
-    trips,
+    roundTrips,
     faults,
     death: undefined,
-    calls: () => trips.map((trip) => `${trip.store}.${trip.call}`),
+    calls: () => roundTrips.map((roundTrip) => `${roundTrip.store}.${roundTrip.call}`),
     clear() {
-      trips.length = 0;
+      roundTrips.length = 0;
       faults.length = 0;
     },
   };
@@ -90,14 +90,14 @@ function die(death: Death): Promise<never> {
 }
 
 /** One round trip: counted, and subject to the faults and the death that the test has configured. */
-export async function trip<T>(meter: Meter, what: Trip, go: () => Promise<T>): Promise<T> {
+export async function roundTrip<T>(meter: Meter, what: RoundTrip, go: () => Promise<T>): Promise<T> {
   const { death } = meter;
   if (death?.dead) {
     death.beside = (death.beside ?? 0) + 1;
     if (death.stragglersArrive) await go().catch(() => undefined);
     return NEVER;
   }
-  const index = meter.trips.push(what) - 1;
+  const index = meter.roundTrips.push(what) - 1;
   if (death && index === death.at) {
     if (death.how === "after") await go().catch(() => undefined);
     else death.stragglersArrive = death.how === "beside";
@@ -121,7 +121,7 @@ export async function trip<T>(meter: Meter, what: Trip, go: () => Promise<T>): P
 const inner = new WeakMap<D1PreparedStatement, { real: D1PreparedStatement; sql: string }>();
 
 function meterStatement(meter: Meter, real: D1PreparedStatement, sql: string): D1PreparedStatement {
-  const counted = <T>(call: string, go: () => Promise<T>) => trip(meter, { store: "DB", call, sql }, go);
+  const counted = <T>(call: string, go: () => Promise<T>) => roundTrip(meter, { store: "DB", call, sql }, go);
   const wrapped = {
     bind: (...values: unknown[]) => meterStatement(meter, real.bind(...values), sql),
     first: (column?: string) => counted("first", () => (column === undefined ? real.first() : real.first(column))),
@@ -138,10 +138,10 @@ export function meterD1(real: D1Database, meter: Meter): D1Database {
   return {
     prepare: (sql: string) => meterStatement(meter, real.prepare(sql), sql),
     batch: (list: D1PreparedStatement[]) =>
-      trip(meter, { store: "DB", call: "batch", sql: list.map((s) => inner.get(s)?.sql ?? "").join(";\n") }, () =>
+      roundTrip(meter, { store: "DB", call: "batch", sql: list.map((s) => inner.get(s)?.sql ?? "").join(";\n") }, () =>
         real.batch(list.map((statement) => inner.get(statement)?.real ?? statement)),
       ),
-    exec: (sql: string) => trip(meter, { store: "DB", call: "exec", sql }, () => real.exec(sql)),
+    exec: (sql: string) => roundTrip(meter, { store: "DB", call: "exec", sql }, () => real.exec(sql)),
     withSession: () => {
       throw new Error("the service uses no D1 sessions (C5)");
     },
@@ -156,7 +156,7 @@ export function meterKv(real: KVNamespace, meter: Meter): KVNamespace {
       const member = Reflect.get(target, property) as unknown;
       if (typeof member !== "function") return member;
       return (...values: unknown[]) =>
-        trip(meter, { store: "CODES", call: String(property), sql: "" }, () =>
+        roundTrip(meter, { store: "CODES", call: String(property), sql: "" }, () =>
           (member as (...args: unknown[]) => Promise<unknown>).apply(target, values),
         );
     },

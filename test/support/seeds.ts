@@ -173,7 +173,7 @@ export function refresh(token: string, overrides: Readonly<Record<string, string
   );
 }
 
-export interface TokenAnswer {
+export interface TokenResponse {
   readonly access_token: string;
   readonly token_type: string;
   readonly expires_in: number;
@@ -183,7 +183,7 @@ export interface TokenAnswer {
 }
 
 /** The JSON of a response: a token response unless the caller names another type. */
-export async function json<T = TokenAnswer>(response: Response): Promise<T> {
+export async function json<T = TokenResponse>(response: Response): Promise<T> {
   return (await response.json()) as T;
 }
 

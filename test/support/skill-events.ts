@@ -1,7 +1,7 @@
 // Signed skill events as Alexa sends them, and certificates that tests serve and count.
 import { vi } from "vitest";
 import { CERTIFICATE_URL, chainPem, rootPem, sign } from "./alexa-signer.ts";
-import { ALEXA_CLIENT, exchange, json, SKILL_ID, seedCode, type TokenAnswer } from "./seeds.ts";
+import { ALEXA_CLIENT, exchange, json, SKILL_ID, seedCode, type TokenResponse } from "./seeds.ts";
 import { type Service, START, startService } from "./service.ts";
 
 export const DEVELOPMENT_ISSUER = "http://localhost:8787";
@@ -102,7 +102,7 @@ let grantNumber = 0;
 export async function link(
   service: Service,
   seed: { readonly userId?: string; readonly clientId?: string; readonly secret?: string } = {},
-): Promise<{ tokens: TokenAnswer; grantId: string }> {
+): Promise<{ tokens: TokenResponse; grantId: string }> {
   const grantId = `0grantev${String(++grantNumber).padStart(4, "0")}`.padEnd(26, "e");
   const code = await seedCode({
     grantId,

@@ -5,7 +5,7 @@ import { sha256 } from "../../src/crypto/hash.ts";
 import { putBinding } from "../../src/oauth/codes.ts";
 import { type AuthorizationCode, type CodeBinding, selectBinding } from "../../src/storage/grants/codes.ts";
 import { readFirst } from "../../src/storage/sql.ts";
-import type { Fault, Trip } from "./meter.ts";
+import type { Fault, RoundTrip } from "./meter.ts";
 import { runtimeOf } from "./runtime.ts";
 import {
   ALEXA_CLIENT,
@@ -22,7 +22,7 @@ import {
   SERVICE_CLIENT,
   SERVICE_SECRET,
   seedCode,
-  type TokenAnswer,
+  type TokenResponse,
 } from "./seeds.ts";
 import { type Service, startService } from "./service.ts";
 
@@ -89,12 +89,12 @@ export function refreshOfApp(token: string): RequestInit {
 }
 
 /** Links Alexa. Returns the tokens that it holds. */
-export async function linkAlexa(service: Service, seed: CodeSeed = {}): Promise<TokenAnswer> {
+export async function linkAlexa(service: Service, seed: CodeSeed = {}): Promise<TokenResponse> {
   return json(await service.request("/token", exchange(await seedCode(seed))));
 }
 
 /** Signs the app in. Returns the tokens that it holds. */
-export async function linkApp(service: Service, seed: CodeSeed = {}): Promise<TokenAnswer> {
+export async function linkApp(service: Service, seed: CodeSeed = {}): Promise<TokenResponse> {
   return json(await service.request("/token", exchangeOfApp(await seedAppCode(seed))));
 }
 
@@ -124,9 +124,9 @@ export async function introspection(
 }
 
 /** Whether both tokens of a token response still work. */
-export async function isAlive(service: Service, answer: TokenAnswer): Promise<boolean> {
-  const refreshed = await service.request("/token", refresh(answer.refresh_token));
-  return refreshed.status === 200 && (await introspection(service, answer.access_token)).active === true;
+export async function isAlive(service: Service, tokens: TokenResponse): Promise<boolean> {
+  const refreshed = await service.request("/token", refresh(tokens.refresh_token));
+  return refreshed.status === 200 && (await introspection(service, tokens.access_token)).active === true;
 }
 
 /** A userinfo request with this token. */
@@ -155,7 +155,7 @@ export async function countOf(table: string, where = "TRUE"): Promise<number> {
 
 /** A fault at the round trips that `when` selects; persistent unless `times` is given. */
 export function failing(
-  when: (trip: Trip, index: number) => boolean,
+  when: (roundTrip: RoundTrip, index: number) => boolean,
   throws: "before" | "after",
   message: string,
   times?: number,
@@ -172,10 +172,10 @@ export async function ok(response: Promise<Response>): Promise<void> {
 /** Expects that the tokens work, and that there is one grant. */
 export async function expectOneLivingGrant(
   service: Service,
-  answer: Record<string, unknown>,
+  tokens: Record<string, unknown>,
   again: (token: string) => RequestInit,
 ) {
-  const { refresh_token: token } = answer as unknown as TokenAnswer;
+  const { refresh_token: token } = tokens as unknown as TokenResponse;
   expect(await countOf("grants", `id = '${grantIdOf(token)}'`)).toBe(1);
   await ok(service.request("/token", again(token)));
 }
