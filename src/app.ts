@@ -85,6 +85,7 @@ export interface Service {
   scheduled(env: Env, background: (work: Promise<unknown>) => void): Promise<MaintenanceReport>;
 }
 
+/** The router alone, for tests and callers that need no scheduled work. `now` gives milliseconds since 1970. */
 export function createApp(
   config: Config,
   now: () => number = () => Date.now(),

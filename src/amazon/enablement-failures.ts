@@ -119,6 +119,7 @@ export const ENABLEMENT_FAILURES = {
 
 export type EnablementFailureReason = keyof typeof ENABLEMENT_FAILURES;
 
+/** How a failure of the enablement call is reported, and whether another host may still succeed. */
 export function failureRule(reason: EnablementFailureReason): FailureRule {
   return ENABLEMENT_FAILURES[reason];
 }

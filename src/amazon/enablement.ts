@@ -12,6 +12,7 @@ const DISCOVERY_TIMEOUT_MS = 3000;
 const ENABLEMENT_TIMEOUT_MS = 10_000;
 const LOOK_TIMEOUT_MS = 5000;
 
+/** The region of one of the configured API hosts; NA for a host that is not configured. */
 export function regionOf(rt: Runtime, host: string): Region {
   return REGIONS[rt.config.amazon.apiHosts.indexOf(host)] ?? "NA";
 }

@@ -19,6 +19,7 @@ export function toLinkingState(value: string): LinkingState | undefined {
   return STATE.test(value) ? (value as LinkingState) : undefined;
 }
 
+/** A random state for one attempt, that names the current master key. */
 export function newState(rt: Runtime): LinkingState {
   return `${rt.keyring.keyId}${randomSecret(32)}` as LinkingState;
 }
