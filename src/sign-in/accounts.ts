@@ -67,7 +67,8 @@ export async function createPasswordUser(
 }
 
 /**
- * Sets a new password and ends every session. `not_found`: no such user, one without a password, or `verified` does not hold any more: a reset
+ * Sets a new password and ends every session. `not_found`: no such user, one without a password, or `verified` does not
+ * hold any more: a reset
  * by an operator is not undone by a change under way.
  */
 export async function setPassword(

@@ -184,7 +184,8 @@ const acceptGrant: WritePath = {
       async next(answered) {
         const name = await accept();
         if (answered !== undefined) expect([answered, name]).toEqual(["AcceptGrant.Response", "AcceptGrant.Response"]);
-        // The code was spent and its tokens were lost with the service: an error response, and the next AcceptGrant works.
+        // The code was spent and its tokens were lost with the service: an error response, and the next AcceptGrant
+        // works.
         if (name === "ErrorResponse") {
           expect(world.amazon.calls("lwa")).toHaveLength(2);
           Object.assign(body, directive(offerGrantCode(world, "ANnextCode"), token));

@@ -1,4 +1,5 @@
-// The service is killed at each round trip of each step of a link's life; a fresh one finds nothing lost, nothing invented,
+// The service is killed at each round trip of each step of a link's life; a fresh one finds nothing lost, nothing
+// invented,
 // nothing revived.
 import { afterEach, expect, it, vi } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";

@@ -13,7 +13,10 @@ import { ADMIN_TOKEN, START } from "../support/service.ts";
 
 const REQUESTS = Number(env.FUZZ_REQUESTS);
 const SEED = Number(env.FUZZ_SEED);
-/** Requests until the service starts with empty storage again, since some mutations are valid and delete what others need. */
+/**
+ * Requests until the service starts with empty storage again, since some mutations are valid and delete what others
+ * need.
+ */
 const REQUESTS_A_ROUND = 500;
 const AT_ONCE = 10;
 const PROVIDER = "https://id.example.com";

@@ -1,4 +1,5 @@
-// One customer's whole way, with storage failing once at each round trip in turn: everything ends well, or is said to be
+// One customer's whole way, with storage failing once at each round trip in turn: everything ends well, or is said to
+// be
 // passing.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";

@@ -1,4 +1,5 @@
-// A service that is killed at a chosen round trip, and the new one, with empty memory, that continues from what is stored.
+// A service that is killed at a chosen round trip, and the new one, with empty memory, that continues from what is
+// stored.
 import { env } from "cloudflare:workers";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { expect, vi } from "vitest";
@@ -147,8 +148,10 @@ function changes({ call, sql }: RoundTrip): boolean {
 }
 
 /**
- * Kills the service at the first round trip of the step and at each one that changes something. After it took effect, the one
- * who waited goes on at a fresh service; before it does, nobody ever goes on, and somebody does if other round trips are
+ * Kills the service at the first round trip of the step and at each one that changes something. After it took effect,
+ * the one
+ * who waited goes on at a fresh service; before it does, nobody ever goes on, and somebody does if other round trips
+ * are
  * under way beside it. The number of deaths.
  */
 export async function killEverywhere(path: WritePath): Promise<number> {

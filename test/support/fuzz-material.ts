@@ -1,4 +1,5 @@
-// Valid traffic, recorded while a skill is registered, a customer links and an app calls the API: templates of malformed requests.
+// Valid traffic, recorded while a skill is registered, a customer links and an app calls the API: templates of
+// malformed requests.
 import type { FuzzRequest, Material, Pair } from "./fuzz.ts";
 import { formsOf, type Page, Visitor } from "./visitor.ts";
 

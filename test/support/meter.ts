@@ -23,8 +23,10 @@ export interface Fault {
 }
 
 /**
- * The isolate dies with its round trip number `at`: `before` it took effect, `after` it did, or `beside`: it never left,
- * while others that were under way together with it arrived. No round trip is ever answered from then on, and none takes
+ * The isolate dies with its round trip number `at`: `before` it took effect, `after` it did, or `beside`: it never
+ * left,
+ * while others that were under way together with it arrived. No round trip is ever answered from then on, and none
+ * takes
  * effect.
  */
 export interface Death {

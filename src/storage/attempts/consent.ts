@@ -19,7 +19,8 @@ export interface ConsentDecision {
 }
 
 /**
- * `decided`: this user's first decision on the attempt, now or earlier. `actor_gone`: nothing was changed, the user must
+ * `decided`: this user's first decision on the attempt, now or earlier. `actor_gone`: nothing was changed, the user
+ * must
  * sign in again.
  * `decided_by_another`: another user decided this attempt.
  */

@@ -202,7 +202,8 @@ it("L3: killed while the enablement call is open, the tokens that Alexa redeemed
   await killAndRestart();
   expect(await cutOff).toBe("cut off");
   expect((await token({ grant_type: "refresh_token", refresh_token: heldByAlexa })).status).toBe(200);
-  // While the killed run's time is not over, no second run starts: the page reloads. A slow restart may outlast that time.
+  // While the killed run's time is not over, no second run starts: the page reloads. A slow restart may outlast that
+  // time.
   const again = await visit(callback);
   expect(again.location).toBeNull();
   expect(enablementCalls > 1 || again.html.includes('http-equiv="refresh"')).toBe(true);
