@@ -1,14 +1,12 @@
 // The operator's browser session: a sealed, strict cookie that ends after eight hours, or when ADMIN_TOKEN changes.
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
+import { readCookie, removeCookie, writeCookie } from "../http/cookies.ts";
 import type { AppContext } from "../runtime.ts";
 
-const COOKIE = "__Host-admin";
 const LIFETIME_MS = 8 * 3600 * 1000;
-const ATTRIBUTES = { path: "/", secure: true, httpOnly: true, sameSite: "Strict" } as const;
 
 const sessionSchema = z.object({ id: z.string() });
 
@@ -19,7 +17,7 @@ function context(adminToken: string): Promise<string> {
 
 /** Whether this browser has an operator's session that was started with the current ADMIN_TOKEN. */
 export async function isOperator(c: AppContext, adminToken: string): Promise<boolean> {
-  const cookie = getCookie(c, COOKIE);
+  const cookie = readCookie(c, "admin");
   if (!cookie) return false;
   const { keyring, now } = c.var.runtime;
   const opened = await openJson(keyring, "admin-session", await context(adminToken), cookie, sessionSchema, now());
@@ -31,10 +29,10 @@ export async function startAdminSession(c: AppContext, adminToken: string): Prom
   const { keyring, now } = c.var.runtime;
   const session = { id: randomId() };
   const sealed = await sealJson(keyring, "admin-session", await context(adminToken), session, now() + LIFETIME_MS);
-  setCookie(c, COOKIE, sealed, { ...ATTRIBUTES, maxAge: LIFETIME_MS / 1000 });
+  writeCookie(c, "admin", sealed, LIFETIME_MS / 1000);
 }
 
 /** Signs the operator out in this browser. */
 export function clearAdminSession(c: AppContext): void {
-  deleteCookie(c, COOKIE, ATTRIBUTES);
+  removeCookie(c, "admin");
 }

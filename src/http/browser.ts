@@ -1,27 +1,18 @@
 // The browser cookie: random, never rotated. It binds forms to the browser that they were rendered for.
-import { getCookie, setCookie } from "hono/cookie";
 import { sha256 } from "../crypto/hash.ts";
 import { randomSecret } from "../crypto/random.ts";
 import type { AppContext } from "../runtime.ts";
+import { readCookie, writeCookie } from "./cookies.ts";
 
-const COOKIE = "__Host-browser";
 const ONE_YEAR_SECONDS = 365 * 24 * 3600;
 
 /** SHA-256 of the browser's cookie, which is set when missing. The same for the whole request. No storage call. */
 export async function browserOf(c: AppContext): Promise<string> {
   const found = c.get("browserHash");
   if (found !== undefined) return found;
-  const present = getCookie(c, COOKIE);
+  const present = readCookie(c, "browser");
   const value = present && /^[A-Za-z0-9_-]{43}$/.test(present) ? present : randomSecret();
-  if (value !== present) {
-    setCookie(c, COOKIE, value, {
-      path: "/",
-      secure: true,
-      httpOnly: true,
-      sameSite: "Lax",
-      maxAge: ONE_YEAR_SECONDS,
-    });
-  }
+  if (value !== present) writeCookie(c, "browser", value, ONE_YEAR_SECONDS);
   const hash = await sha256(value);
   c.set("browserHash", hash);
   return hash;

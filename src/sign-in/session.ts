@@ -1,16 +1,13 @@
 // The session cookie: sealed, new at each sign-in. Pages trust it; every write also checks `sessionHolds`.
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
+import { readCookie, removeCookie, writeCookie } from "../http/cookies.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import type { User } from "../storage/users/users.ts";
 
-const COOKIE = "__Host-session";
-/** Set for ten minutes after a sign-out: the identity provider must then ask who the visitor is. */
-const SIGNED_OUT_COOKIE = "__Host-signed-out";
+/** For ten minutes after a sign-out, the identity provider must ask who the visitor is. */
 const SIGNED_OUT_SECONDS = 600;
-const ATTRIBUTES = { path: "/", secure: true, httpOnly: true, sameSite: "Lax" } as const;
 const SESSION_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 
 const sessionSchema = z.object({
@@ -26,7 +23,7 @@ export type Session = z.infer<typeof sessionSchema>;
 
 /** The session of this browser, when its cookie is ours, bound to `browserHash` and in time. Costs no storage. */
 export async function currentSession(c: AppContext, browserHash: string): Promise<Session | undefined> {
-  const cookie = getCookie(c, COOKIE);
+  const cookie = readCookie(c, "session");
   if (!cookie) return undefined;
   const { keyring, now } = c.var.runtime;
   const opened = await openJson(keyring, "session", browserHash, cookie, sessionSchema, now());
@@ -43,17 +40,17 @@ export function newSession(rt: Runtime, user: User): Session {
 export async function setSessionCookie(c: AppContext, browserHash: string, session: Session): Promise<void> {
   const { keyring } = c.var.runtime;
   const sealed = await sealJson(keyring, "session", browserHash, session, session.issuedAt + SESSION_LIFETIME_MS);
-  setCookie(c, COOKIE, sealed, { ...ATTRIBUTES, maxAge: SESSION_LIFETIME_MS / 1000 });
-  if (getCookie(c, SIGNED_OUT_COOKIE) !== undefined) deleteCookie(c, SIGNED_OUT_COOKIE, ATTRIBUTES);
+  writeCookie(c, "session", sealed, SESSION_LIFETIME_MS / 1000);
+  if (mustReauthenticate(c)) removeCookie(c, "signed-out");
 }
 
 /** Deletes this browser's session cookie. `endSession` makes copies of it useless too. */
 export function clearSessionCookie(c: AppContext): void {
-  deleteCookie(c, COOKIE, ATTRIBUTES);
-  setCookie(c, SIGNED_OUT_COOKIE, "1", { ...ATTRIBUTES, maxAge: SIGNED_OUT_SECONDS });
+  removeCookie(c, "session");
+  writeCookie(c, "signed-out", "1", SIGNED_OUT_SECONDS);
 }
 
 /** Whether the visitor has just signed out, or chosen "not you?": no silent sign-in by a provider then. */
 export function mustReauthenticate(c: AppContext): boolean {
-  return getCookie(c, SIGNED_OUT_COOKIE) !== undefined;
+  return readCookie(c, "signed-out") !== undefined;
 }

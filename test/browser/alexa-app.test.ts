@@ -158,10 +158,11 @@ describe("linking from the Alexa app", { skip: !chromiumPath }, () => {
     const page = await phone.newPage();
     await signIn(page, stage);
     const cookies = await phone.cookies(stage.service);
-    expect(cookies.map((cookie) => cookie.name).sort()).toEqual(["__Host-browser", "__Host-session"]);
+    expect(cookies.map((cookie) => cookie.name).sort()).toEqual(["browser", "session"]);
     for (const cookie of cookies) {
-      expect([cookie.secure, cookie.httpOnly, cookie.sameSite, cookie.path]).toEqual([true, true, "Lax", "/"]);
+      expect(cookie.domain).toBe("localhost");
+      expect([cookie.secure, cookie.httpOnly, cookie.sameSite, cookie.path]).toEqual([false, true, "Lax", "/"]);
     }
-    expect((await phone.cookies(stage.simulator)).filter((cookie) => cookie.name.startsWith("__Host-"))).toEqual([]);
+    expect(await phone.cookies(stage.simulator)).toEqual([]);
   });
 });

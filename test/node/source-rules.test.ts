@@ -33,6 +33,15 @@ it("C5: no source opens a D1 session, whose replicas may not know a code yet", (
   expect(using(/withSession/)).toEqual([]);
 });
 
+it("P9: one source gives cookies their names and attributes; the simulator's work on http too", () => {
+  expect(using(/hono\/cookie|set-cookie|__Host-|header\("cookie/i)).toEqual(["src/http/cookies.ts"]);
+  const simulated = globSync("simulator/**/*.{ts,tsx}").filter((path) => !/\.test\.|testing\//.test(path));
+  const secure = simulated.filter((path) =>
+    /secure: true|prefix: "(host|secure)"|__Host-/.test(readFileSync(path, "utf8")),
+  );
+  expect(secure).toEqual([]);
+});
+
 it("V7: no source imports dynamically", () => {
   expect(using(/\bimport\(/)).toEqual([]);
 });
