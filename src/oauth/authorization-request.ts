@@ -46,9 +46,14 @@ type Query = ReadonlyMap<string, readonly RawParameter[]>;
 const NEVER_REPEATED_ON_A_PAGE = ["client_id", "redirect_uri", "state", "code_challenge"];
 const NEVER_REPEATED = ["response_type", "scope", "code_challenge_method", "response_mode"];
 
+/** A parameter without a value counts as omitted (RFC 6749 §3.1). */
+function given(query: Query, name: string): RawParameter | undefined {
+  const parameter = query.get(name)?.[0];
+  return parameter?.raw === "" ? undefined : parameter;
+}
+
 function single(query: Query, name: string): string | undefined {
-  const value = query.get(name)?.[0]?.value;
-  return value === "" ? undefined : value;
+  return given(query, name)?.value;
 }
 
 /**
@@ -105,13 +110,13 @@ function checkWithClient(query: Query, client: Client): ValidatedAuthorizationRe
 
 /** Client, redirect URI and state: what must hold before anything may be redirected anywhere. */
 function checkTarget(query: Query, client: Client): AnswerTarget | PageRefusal {
-  const parameter = query.get("redirect_uri")?.[0];
-  if (!parameter || parameter.raw === "") return { kind: "page", reason: "redirect_uri_missing" };
+  const parameter = given(query, "redirect_uri");
+  if (!parameter) return { kind: "page", reason: "redirect_uri_missing" };
   const redirectUri = client.redirectUris.find((registered) => registered === parameter.value);
   if (redirectUri === undefined) {
     return { kind: "page", reason: "redirect_uri_unregistered", redirectUri: parameter.value ?? parameter.raw };
   }
-  const rawState = query.get("state")?.[0]?.raw;
+  const rawState = given(query, "state")?.raw;
   if (rawState !== undefined && rawState.length > LONGEST_STATE) return { kind: "page", reason: "state_too_long" };
   if (rawState !== undefined && !/^[\x21-\x7e]*$/.test(rawState)) {
     return { kind: "page", reason: "state_not_printable" };
@@ -121,8 +126,8 @@ function checkTarget(query: Query, client: Client): AnswerTarget | PageRefusal {
 
 /** PKCE (RFC 7636 §4.3): S256 or nothing; never `plain`, never a method that we do not know. */
 function checkPkce(query: Query, client: Client): string | undefined {
-  const challenge = query.get("code_challenge")?.[0];
-  const method = query.get("code_challenge_method")?.[0];
+  const challenge = given(query, "code_challenge");
+  const method = given(query, "code_challenge_method");
   if (!challenge) {
     if (method) return "code_challenge_method without code_challenge";
     return client.requirePkce || client.kind === "app" ? "code_challenge is required (PKCE, S256)" : undefined;
@@ -136,8 +141,8 @@ function checkPkce(query: Query, client: Client): string | undefined {
 
 /** The scopes asked for, all of the client's when none; undefined when one is not the client's. */
 function checkScope(query: Query, client: Client): readonly string[] | undefined {
-  const parameter = query.get("scope")?.[0];
-  if (!parameter || parameter.raw === "") return client.scopes;
+  const parameter = given(query, "scope");
+  if (!parameter) return client.scopes;
   if (parameter.value === undefined) return undefined;
   const asked = [...new Set(parameter.value.split(" ").filter((name) => name !== ""))];
   if (asked.length === 0) return client.scopes;
