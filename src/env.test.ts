@@ -112,7 +112,7 @@ describe("a wrong value is refused with the name of the variable and without the
         `${name} must be between ${smallest} and ${largest}`,
       );
     }
-    for (const wrong of ["1e3", " 400", "400s", "-400", "400.5", "٤٠٠", "NaN", "9".repeat(30)]) {
+    for (const wrong of ["1e3", "4 00", "400s", "-400", "400.5", "٤٠٠", "NaN", "9".repeat(30)]) {
       expect(refusal({ ...PUBLIC, [name]: wrong })).toContain(name);
     }
   });
@@ -206,47 +206,6 @@ describe("defaults", () => {
     });
     expect(config.appleAppIds).toEqual(["TEAMID.com.example.app"]);
     expect(config.androidApps.get("com.example.app")).toEqual(["AA:BB"]);
-  });
-});
-
-describe("values of other TOML types than string", () => {
-  it("numbers, booleans and lists are read like the strings they stand for", () => {
-    const config = parseConfig({
-      ...PUBLIC,
-      CODE_TTL_SECONDS: 90,
-      BRAND_NAME: true,
-      SIGN_IN_METHODS: ["password", "oidc"],
-      OIDC_ISSUER: "https://id.example.com",
-      OIDC_CLIENT_ID: 17,
-      OIDC_CLIENT_SECRET: "obviously-fake",
-      APPLE_APP_IDS: ["ABCDE12345.com.example.app"],
-      ALEXA_API_HOSTS: ["a.example", "b.example", "c.example"],
-      ANDROID_APPS: [],
-    });
-    expect(config).toMatchObject({ codeTtlSeconds: 90, signInMethods: ["password", "oidc"], brand: { name: "true" } });
-    expect(config.oidc?.clientId).toBe("17");
-    expect(config.appleAppIds).toEqual(["ABCDE12345.com.example.app"]);
-    expect(config.amazon.apiHosts).toEqual(["https://a.example", "https://b.example", "https://c.example"]);
-  });
-
-  it.each<[string, unknown]>([
-    ["CODE_TTL_SECONDS", 5],
-    ["CODE_TTL_SECONDS", 90.5],
-    ["CODE_TTL_SECONDS", true],
-    ["CODE_TTL_SECONDS", [90, 91]],
-    ["ISSUER", 5],
-    ["BRAND_NAME", { en: "Acme" }],
-    ["SIGN_IN_METHODS", [["password"], { name: "oidc" }]],
-    ["APPLE_APP_IDS", { ios: "ABCDE12345.com.example.app" }],
-  ])("%s: %j is refused with the variable's name", (name, value) => {
-    expect(refusal({ ...PUBLIC, [name]: value })).toContain(name);
-  });
-
-  it("white space around secrets is removed", () => {
-    const config = parseConfig({ MASTER_KEY: ` ${MASTER_KEY}\n`, ADMIN_TOKEN: `\t${"x".repeat(32)}\r\n` });
-    expect(config.masterKey).toHaveLength(32);
-    expect(config.adminToken).toBe("x".repeat(32));
-    expect(refusal({ MASTER_KEY, ADMIN_TOKEN: `${"x".repeat(31)} ` })).toContain("ADMIN_TOKEN");
   });
 });
 

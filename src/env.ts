@@ -1,5 +1,8 @@
 // Configuration, parsed once: a wrong value stops the start, with the variable's name and the rule.
 import * as z from "zod/mini";
+import { commaList, httpsOrLoopbackUrl, integer, isLoopback, readText, text, webhookSecrets } from "./env-values.ts";
+
+export { isLoopback } from "./env-values.ts";
 
 export type Config = ReturnType<typeof parseConfig>;
 /** The company's identity provider. */
@@ -12,57 +15,14 @@ export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }
 
-const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
-/** Whether a URL's host is this machine: the only host for which http and the development defaults are allowed. */
-export function isLoopback(url: string | URL): boolean {
-  const parsed = typeof url === "string" && !URL.canParse(url) ? undefined : new URL(url);
-  return parsed !== undefined && LOOPBACK_HOST.test(parsed.hostname);
-}
-
 const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
 
-/** A string with one rule and its message. */
-function text(rule: (value: string) => boolean, message: string) {
-  return z.string().check(z.refine(rule, message));
-}
-
-const httpsOrLoopbackUrl = text(
-  (value) =>
-    URL.canParse(value) &&
-    // `fetch` refuses URLs with a user or password, and quotes them in its error.
-    new URL(value).username + new URL(value).password === "" &&
-    (new URL(value).protocol === "https:" || (new URL(value).protocol === "http:" && isLoopback(value))),
-  "must be an https URL without user and password (http only on a loopback host, in development)",
-);
 const optionalUrl = z.optional(httpsOrLoopbackUrl);
 const anyText = z.optional(z.string());
+/** RFC 6749 appendix A.1 and A.2. */
+const credential = z.optional(text((value) => /^[ -~]+$/.test(value), "must be ASCII characters"));
 const masterKey = text((value) => BASE64URL_32_BYTES.test(value), "must be 32 bytes as base64url (43 characters)");
 const url = (fallback: string) => z._default(httpsOrLoopbackUrl, fallback);
-const integer = (minimum: number, maximum: number, fallback: number) =>
-  z._default(
-    z.pipe(
-      z.string().check(
-        z.regex(/^\d{1,9}$/, { error: "must be a whole number", abort: true }),
-        z.refine(
-          (value) => Number(value) >= minimum && Number(value) <= maximum,
-          `must be between ${minimum} and ${maximum}`,
-        ),
-      ),
-      z.transform(Number),
-    ),
-    fallback,
-  );
-const commaList = z.pipe(
-  z.string(),
-  z.transform((value) =>
-    value
-      .split(",")
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== ""),
-  ),
-);
-
 const APPLE_RULE = "must list app ids such as ABCDE12345.com.example.app (ten-character team id, dot, bundle id)";
 const ANDROID_RULE =
   "must list package=FINGERPRINT, the fingerprint being the SHA-256 of the signing certificate as 32 hex bytes with colons";
@@ -79,7 +39,12 @@ const variables = z.object({
   ),
   MASTER_KEY: masterKey,
   MASTER_KEY_PREVIOUS: z.optional(masterKey),
-  ADMIN_TOKEN: z.optional(text((value) => value.length >= 32, "must have at least 32 characters")),
+  ADMIN_TOKEN: z.optional(
+    text(
+      (value) => /^[!-~]{32,}$/.test(value),
+      "must be at least 32 visible ASCII characters, because a header carries it",
+    ),
+  ),
   BRAND_NAME: z.optional(text((value) => value.length <= 80, "must have at most 80 characters")),
   BRAND_LOGO_URL: optionalUrl,
   BRAND_COLOR: z._default(
@@ -102,15 +67,21 @@ const variables = z.object({
     ["password"],
   ),
   OIDC_ISSUER: optionalUrl,
-  OIDC_CLIENT_ID: anyText,
-  OIDC_CLIENT_SECRET: anyText,
+  OIDC_CLIENT_ID: credential,
+  OIDC_CLIENT_SECRET: credential,
   OIDC_SCOPES: z._default(
-    text((value) => value.split(" ").includes("openid"), "must contain openid"),
+    z.pipe(
+      text(
+        (value) => !value.includes(",") && value.split(/\s+/).includes("openid"),
+        "must contain openid, and have white space between its scopes",
+      ),
+      z.transform((value: string) => value.replace(/\s+/g, " ")),
+    ),
     "openid email profile",
   ),
   OIDC_AUDIENCE: anyText,
-  AMAZON_SIGN_IN_CLIENT_ID: anyText,
-  AMAZON_SIGN_IN_CLIENT_SECRET: anyText,
+  AMAZON_SIGN_IN_CLIENT_ID: credential,
+  AMAZON_SIGN_IN_CLIENT_SECRET: credential,
   ACCESS_TOKEN_TTL_SECONDS: integer(360, 86_400, 3600),
   CODE_TTL_SECONDS: integer(60, 600, 300),
   REFRESH_IDLE_DAYS: integer(1, 3650, 400),
@@ -164,15 +135,10 @@ const variables = z.object({
   ),
 });
 
-/** The keys of `whsec_…` values; an empty key for a malformed value. */
-function webhookSecrets(value: string): Uint8Array<ArrayBuffer>[] {
-  const parts = value.split(" ");
-  return (parts.length > 2 ? [""] : parts).map((part) =>
-    Uint8Array.from(Buffer.from(/^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(part)?.[1] ?? "", "base64")),
-  );
-}
-
 type Variables = z.infer<typeof variables>;
+
+/** The names of all variables. */
+export const VARIABLE_NAMES = Object.keys(variables.shape);
 
 /** May be http on this machine in development; must be https with a public issuer. */
 const URL_VARIABLES = [
@@ -196,45 +162,25 @@ const METHOD_VARIABLES = [
   ["amazon", ["AMAZON_SIGN_IN_CLIENT_ID", "AMAZON_SIGN_IN_CLIENT_SECRET"]],
 ] as const;
 
-/** White space around these is stripped: it comes from copying them. */
-const SECRETS = [
-  "MASTER_KEY",
-  "MASTER_KEY_PREVIOUS",
-  "ADMIN_TOKEN",
-  "OIDC_CLIENT_SECRET",
-  "AMAZON_SIGN_IN_CLIENT_SECRET",
-  "WEBHOOK_SECRET",
-];
-
-/** A variable as text. TOML numbers, booleans and lists of these are converted; anything else is refused later. */
-function asText(name: string, value: unknown): unknown {
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (Array.isArray(value)) {
-    const entries: unknown[] = value.map((entry) => asText(name, entry));
-    return entries.every((entry) => typeof entry === "string") ? entries.join(",") : value;
-  }
-  return typeof value === "string" && SECRETS.includes(name) ? value.trim() : value;
-}
-
 /** Checks all variables; empty counts as unset. `ConfigurationError` names wrong ones and rules, but no values. */
 export function parseConfig(env: object) {
-  const given = Object.fromEntries(
-    Object.entries(env)
-      .filter(([name]) => name in variables.shape)
-      .map(([name, value]) => [name, asText(name, value)])
-      .filter(([, value]) => value !== "" && value !== undefined && value !== null),
-  ) as Record<string, unknown>;
+  const given: Record<string, string> = {};
+  const refused = new Map<string, string>();
+  for (const name of VARIABLE_NAMES) {
+    const { text, rule } = readText(name, (env as Record<string, unknown>)[name]);
+    if (text !== undefined) given[name] = text;
+    if (rule !== undefined) refused.set(name, rule);
+  }
   const parsed = variables.safeParse(given);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, code, message }) => {
-      const name = String(path[0]);
-      if (given[name] === undefined) return `${name} is required`;
-      return `${name} ${code === "invalid_type" ? "must be text, a number, true, false or a list of these" : message}`;
-    });
+  for (const { path, message } of parsed.error?.issues ?? []) {
+    const name = String(path[0]);
+    if (!refused.has(name)) refused.set(name, given[name] === undefined ? "is required" : message);
+  }
+  const problems = [...refused].map(([name, rule]) => `${name} ${rule}`);
+  if (parsed.success && problems.length === 0) problems.push(...crossChecks(parsed.data));
+  if (!parsed.success || problems.length > 0) {
     throw new ConfigurationError(`Configuration refused: ${problems.join("; ")}`);
   }
-  const problems = [...crossChecks(parsed.data)];
-  if (problems.length > 0) throw new ConfigurationError(`Configuration refused: ${problems.join("; ")}`);
   return toConfig(parsed.data);
 }
 

@@ -76,6 +76,7 @@ const LAYERS = [
   "storage/sql.ts",
   "ui/languages",
   "env.ts",
+  "env-values.ts",
   "crypto",
 ].map((part) => `src/${part}`);
 

@@ -1,0 +1,107 @@
+// What a variable may hold: values of every TOML type read as text, and the rules for text that variables share.
+import * as z from "zod/mini";
+
+const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** Whether a URL's host is this machine: the only host for which http and the development defaults are allowed. */
+export function isLoopback(url: string | URL): boolean {
+  const parsed = typeof url === "string" && !URL.canParse(url) ? undefined : new URL(url);
+  return parsed !== undefined && LOOPBACK_HOST.test(parsed.hostname);
+}
+
+/** Variables that hold several values, and what separates these. */
+const SEPARATORS: Readonly<Record<string, string>> = {
+  SIGN_IN_METHODS: ",",
+  OIDC_SCOPES: " ",
+  OIDC_CLIENTS: ",",
+  APPLE_APP_IDS: ",",
+  ANDROID_APPS: ",",
+  ALEXA_API_HOSTS: ",",
+  WEBHOOK_SECRET: " ",
+};
+/** Variables whose text has several lines. */
+const MULTILINE = [...Object.keys(SEPARATORS), "ALEXA_CERT_ROOTS"];
+
+/** A string, a whole number that JavaScript holds exactly, or a boolean, as text; undefined for any other value. */
+function scalarText(value: unknown): string | undefined {
+  if (typeof value === "string") return value.trim();
+  return Number.isSafeInteger(value) || typeof value === "boolean" ? String(value) : undefined;
+}
+
+/**
+ * A variable's value as text without white space around it; neither `text` nor `rule` when it is not set. `rule` says
+ * what the value must be. Only values with one plain meaning are converted: 1.10 has lost its zero, and 1e21 its digits.
+ */
+export function readText(name: string, value: unknown): { readonly text?: string; readonly rule?: string } {
+  if (value === undefined || value === null || value === "") return {};
+  const separator = SEPARATORS[name];
+  if (Array.isArray(value)) {
+    const entries = value.map(scalarText);
+    if (separator === undefined) return { rule: "must be one value, not a list" };
+    if (entries.some((entry) => !entry)) {
+      return { rule: "must be a list of non-empty strings, whole numbers, true or false" };
+    }
+    // A separator alone is a list without entries, not an unset variable.
+    return { text: entries.join(separator) || separator };
+  }
+  const text = scalarText(value);
+  if (text === undefined) {
+    return {
+      rule: `must be text, a whole number, true or false${separator === undefined ? "" : ", or a list of these"}`,
+    };
+  }
+  if (text === "") return { rule: "must not be white space only" };
+  return /\p{Cc}/u.test(text) && !MULTILINE.includes(name) ? { rule: "must be one line of text" } : { text };
+}
+
+/** A string with one rule and its message. */
+export function text(rule: (value: string) => boolean, message: string) {
+  return z.string().check(z.refine(rule, message));
+}
+
+/** An https URL, or an http one on this machine. */
+export const httpsOrLoopbackUrl = text(
+  (value) =>
+    URL.canParse(value) &&
+    // `fetch` refuses URLs with a user or password, and quotes them in its error.
+    new URL(value).username + new URL(value).password === "" &&
+    !/\s/.test(value) &&
+    (new URL(value).protocol === "https:" || (new URL(value).protocol === "http:" && isLoopback(value))),
+  "must be an https URL without white space, user and password (http only on a loopback host, in development)",
+);
+
+/** A whole number within bounds. */
+export function integer(minimum: number, maximum: number, fallback: number) {
+  return z._default(
+    z.pipe(
+      z.string().check(
+        z.regex(/^\d{1,9}$/, { error: "must be a whole number", abort: true }),
+        z.refine(
+          (value) => Number(value) >= minimum && Number(value) <= maximum,
+          `must be between ${minimum} and ${maximum}`,
+        ),
+      ),
+      z.transform(Number),
+    ),
+    fallback,
+  );
+}
+
+/** The entries of a comma list. */
+export const commaList = z.pipe(
+  z.string(),
+  z.transform((value) =>
+    value
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ""),
+  ),
+);
+
+/** The keys of `whsec_…` values; an empty key for a malformed value. */
+export function webhookSecrets(value: string): Uint8Array<ArrayBuffer>[] {
+  const parts = value.split(/\s+/);
+  return (parts.length > 2 ? [""] : parts).map((part) =>
+    Uint8Array.from(Buffer.from(/^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(part)?.[1] ?? "", "base64")),
+  );
+}
