@@ -114,7 +114,9 @@ const variables = z.object({
       z
         .array(
           z.pipe(
-            z.transform((entry: string) => (entry.includes("://") ? entry : `https://${entry}`).replace(/\/+$/, "")),
+            z.transform((entry: string) =>
+              (entry.includes("://") ? entry : `https://${entry}`).replace(/(?<!\/)\/+$/, ""),
+            ),
             httpsOrLoopbackUrl,
           ),
         )
@@ -269,7 +271,7 @@ function toConfig(v: Variables) {
       tokenUrl: v.AMAZON_TOKEN_URL,
       profileUrl: v.AMAZON_PROFILE_URL,
       alexaAppUrl: v.ALEXA_APP_URL,
-      apiUrl: v.ALEXA_API_URL.replace(/\/+$/, ""),
+      apiUrl: v.ALEXA_API_URL.replace(/(?<!\/)\/+$/, ""),
       /** Origins, with a path in development, in the order NA, EU, FE. No trailing slash. */
       apiHosts: [na, eu, fe] as const,
       certOrigin: v.ALEXA_CERT_ORIGIN,

@@ -48,7 +48,7 @@ export async function enablementHosts(rt: Runtime, accessToken: string, remember
 /** Discovery returns bare host names or URLs. */
 function toHost(endpoint: string): string {
   const url = endpoint.includes("://") ? endpoint : `https://${endpoint}`;
-  return url.replace(/\/+$/, "").toLowerCase();
+  return url.replace(/(?<!\/)\/+$/, "").toLowerCase();
 }
 
 export interface EnablementRequest {

@@ -11,7 +11,7 @@ const GATEWAYS: Readonly<Record<Region, string>> = {
 
 /** The region of a request's `apiEndpoint`, if that is one of Alexa's public hosts or a configured one. */
 export function regionOfEndpoint(apiEndpoint: string, hosts: readonly string[]): Region | undefined {
-  const named = apiEndpoint.replace(/\/+$/, "").toLowerCase();
+  const named = apiEndpoint.replace(/(?<!\/)\/+$/, "").toLowerCase();
   return REGIONS.find((region, index) => named === GATEWAYS[region] || named === hosts[index]);
 }
 

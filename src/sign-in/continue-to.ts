@@ -11,6 +11,6 @@ const MAX_CONTINUE_TO = 20 * 1024;
  */
 export function safeContinueTo(value: string | undefined): string | undefined {
   if (value === undefined || value.length > MAX_CONTINUE_TO) return undefined;
-  if (!/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*(\?[\x21-\x7e]*)?$/.test(value)) return undefined;
+  if (!/^\/(?![/\\])[\x21-\x3e\x40-\x5b\x5d-\x7e]*(\?[\x21-\x7e]*)?$/.test(value)) return undefined;
   return new URL(value, "https://origin.invalid").origin === "https://origin.invalid" ? value : undefined;
 }

@@ -116,7 +116,7 @@ function noteWhatWasShown(
 
 /** The host that the request names, if it is a configured one: its token is sent to no other. */
 function hostOf(rt: Runtime, { apiEndpoint }: System): string | undefined {
-  const named = apiEndpoint?.replace(/\/+$/, "").toLowerCase();
+  const named = apiEndpoint?.replace(/(?<!\/)\/+$/, "").toLowerCase();
   return rt.config.amazon.apiHosts.find((host) => host === named);
 }
 
