@@ -98,7 +98,7 @@ describe("Login with Amazon", () => {
     });
     const back = await comeBack(ada, away, {}, "amazon");
     expect([back.status, back.headers.get("location")]).toEqual([303, "/account"]);
-    expect((await ada.get("/account")).html).toContain(EMAIL);
+    expect((await ada.get("/account")).html).toContain("Ada Lovelace");
     const profile = providers.asked.find((one) => one.path === "api.amazon.com/user/profile");
     expect(profile?.request.headers.get("authorization")).toBe("Bearer Atza|fake");
     expect(await count("amazon_tokens")).toBe(0);

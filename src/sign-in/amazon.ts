@@ -3,18 +3,16 @@ import * as z from "zod/mini";
 import { exchangeAmazonCode, LWA_TIMEOUT_MS, toAmazonCode } from "../amazon/lwa.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { callForJson } from "../http/outbound.ts";
-import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
-import { isEmail, normalizeEmail } from "./email.ts";
 import { callbackUri, type ExternalAttempt, type ExternalOutcome, type ProviderRequest } from "./external.ts";
+import { labelsOf } from "./labels.ts";
 
 /** All security profiles of one developer get the same user ids from Amazon, so they share one issuer. */
 const ISSUER = "https://www.amazon.com";
 
 const profileSchema = z.object({
   user_id: z.string().check(z.minLength(1), z.maxLength(255)),
-  email: tolerant(z.string().check(z.maxLength(320))),
-  name: tolerant(z.string().check(z.maxLength(200))),
+  name: z.optional(z.unknown()),
 });
 
 /** The URL to redirect the browser to; undefined when the method is not configured. */
@@ -57,14 +55,7 @@ export async function amazonPerson(
   if (!response.responded || response.status >= 500 || response.status === 429) return { outcome: "unavailable" };
   const profile = response.status === 200 ? profileSchema.safeParse(response.json) : undefined;
   if (!profile?.success) return { outcome: "refused", reason: "profile_unreadable" };
-  const email = normalizeEmail(profile.data.email ?? "");
-  const name = profile.data.name?.replace(/\p{Cc}/gu, " ").trim();
-  return {
-    outcome: "person",
-    person: {
-      key: { method: "amazon", issuer: ISSUER, subject: profile.data.user_id },
-      email: isEmail(email) ? email : null,
-      name: name ? name : null,
-    },
-  };
+  const { user_id: subject, name } = profile.data;
+  // Amazon does not say whether it has verified the profile's address, so there is none here.
+  return { outcome: "person", person: { key: { method: "amazon", issuer: ISSUER, subject }, ...labelsOf({ name }) } };
 }

@@ -27,7 +27,8 @@ export type ExternalAttempt = z.infer<typeof attemptSchema>;
 /** The person, as the provider names them. */
 export interface ExternalPerson {
   readonly key: IdentityKey;
-  readonly email: string | null;
+  /** Verified; null when the provider gives none that is; undefined when it could not be asked. */
+  readonly email: string | null | undefined;
   readonly name: string | null;
 }
 
@@ -91,11 +92,12 @@ export async function signInPerson(
   attempt: AttemptStart | undefined,
 ): Promise<Session> {
   const { key, email, name } = person;
-  const fresh = { id: randomId(), email, name, passwordHash: null };
+  const fresh = { id: randomId(), email: email ?? null, name, passwordHash: null };
   const user = await createUser(rt.db, key, fresh, rt.now());
   if (!user) throw new Error("the identity's user was deleted at this moment");
   if (user.id === fresh.id) rt.log.info("user_first_seen", { method: key.method });
-  const session = newSession(rt, { ...user, email: email ?? user.email, name: name ?? user.name });
+  const labels = { email: email === undefined ? user.email : email, name: name ?? user.name };
+  const session = newSession(rt, { ...user, ...labels });
   await recordProviderSignIn(rt.db, key, { email, name }, { session, browserHash, attempt, at: session.issuedAt });
   return session;
 }

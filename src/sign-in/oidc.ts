@@ -4,11 +4,9 @@ import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import type { OidcConfig } from "../env.ts";
 import { callForJson, fetchOut, OutboundError } from "../http/outbound.ts";
-import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
-import { isEmail, normalizeEmail } from "./email.ts";
-import type { ExternalAttempt, ExternalOutcome, ProviderRequest } from "./external.ts";
-import { callbackUri } from "./external.ts";
+import { callbackUri, type ExternalAttempt, type ExternalOutcome, type ProviderRequest } from "./external.ts";
+import { type Claims, isPlainlyTrue, labelsOf } from "./labels.ts";
 import {
   PROVIDER_ALGORITHMS,
   PROVIDER_LIMITS,
@@ -20,13 +18,6 @@ import {
 const CLOCK_TOLERANCE_SECONDS = 60;
 const LONGEST_CODE = 4096;
 const LONGEST_SUBJECT = 255;
-
-const profileClaims = z.object({
-  email: tolerant(z.string().check(z.maxLength(320))),
-  email_verified: tolerant(z.boolean()),
-  name: tolerant(z.string().check(z.maxLength(200))),
-});
-type Profile = z.infer<typeof profileClaims>;
 
 interface UsableProvider {
   readonly oidc: OidcConfig & { readonly clientId: string; readonly clientSecret: string };
@@ -137,10 +128,13 @@ async function personOfTokens(
   if ((claims.iat ?? 0) > rt.now() / 1000 + CLOCK_TOLERANCE_SECONDS) {
     return { outcome: "refused", reason: "id_token_from_the_future" };
   }
-  const own = profileClaims.parse(claims);
-  const profile =
-    own.email === undefined ? { ...own, ...(await userinfo(metadata, tokens.access_token, claims.sub)) } : own;
-  return { outcome: "person", person: personOf(oidc.issuer, claims.sub, profile) };
+  const key = { method: "oidc", issuer: oidc.issuer, subject: claims.sub } as const;
+  const own = labelsOf(claims);
+  if (claims.email !== undefined) return { outcome: "person", person: { key, ...own } };
+  const answered = await userinfo(metadata, tokens.access_token, claims.sub);
+  if (!answered) return { outcome: "person", person: { key, email: undefined, name: own.name } };
+  const more = labelsOf(answered);
+  return { outcome: "person", person: { key, email: more.email, name: own.name ?? more.name } };
 }
 
 function asLibrarySees(
@@ -156,7 +150,7 @@ function asLibrarySees(
       jwks_uri,
       // Pinned: the provider's metadata does not decide.
       id_token_signing_alg_values_supported: PROVIDER_ALGORITHMS,
-      authorization_response_iss_parameter_supported: authorization_response_iss_parameter_supported ?? false,
+      authorization_response_iss_parameter_supported: isPlainlyTrue(authorization_response_iss_parameter_supported),
     },
     client: {
       client_id: oidc.clientId,
@@ -200,26 +194,16 @@ function outcomeOfError(rt: Runtime, error: unknown): ExternalOutcome {
   throw error;
 }
 
-function personOf(issuer: string, subject: string, profile: Profile) {
-  const email = profile.email === undefined ? "" : normalizeEmail(profile.email);
-  const name = profile.name?.replace(/\p{Cc}/gu, " ").trim();
-  return {
-    key: { method: "oidc", issuer, subject } as const,
-    email: profile.email_verified !== false && isEmail(email) ? email : null,
-    name: name ? name : null,
-  };
-}
-
-/** Email and name from userinfo, for the same subject; empty when it fails, because they are only labels. */
+/** Claims from userinfo about the same subject; empty when the provider has no userinfo, undefined when it fails. */
 async function userinfo(
   metadata: ProviderMetadata,
   accessToken: string | undefined,
   subject: string,
-): Promise<Profile> {
+): Promise<Claims | undefined> {
   if (!metadata.userinfo_endpoint || accessToken === undefined) return {};
   const headers = { authorization: `Bearer ${accessToken}`, accept: "application/json" };
   const response = await callForJson(metadata.userinfo_endpoint, { headers }, PROVIDER_LIMITS);
-  if (!response.responded || response.status !== 200) return {};
-  const parsed = z.extend(profileClaims, { sub: z.literal(subject) }).safeParse(response.json);
-  return parsed.success ? parsed.data : {};
+  if (!response.responded || response.status !== 200) return undefined;
+  const parsed = z.record(z.string(), z.unknown()).safeParse(response.json);
+  return parsed.success && parsed.data.sub === subject ? parsed.data : undefined;
 }

@@ -2,9 +2,9 @@
 import { decodeJwt } from "jose";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
-import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
-import { createUser, type IdentityKey, readUserOfIdentity, type User } from "../storage/users/users.ts";
+import { createUser, type IdentityKey, readUserOfIdentity, type User, updateUser } from "../storage/users/users.ts";
+import { labelsOf } from "./labels.ts";
 import { verifyProviderToken } from "./provider.ts";
 
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -15,9 +15,6 @@ const claimsSchema = z.object({
   exp: z.number(),
   nonce: z.optional(z.never()),
   at_hash: z.optional(z.never()),
-  email: tolerant(z.string().check(z.maxLength(254))),
-  email_verified: tolerant(z.boolean()),
-  name: tolerant(z.string().check(z.maxLength(200))),
 });
 
 export type ProviderTokenVerdict =
@@ -40,7 +37,7 @@ export function claimsToBeFromProvider(rt: Runtime, token: string): boolean {
 
 /**
  * Verifies an access token of the provider (RFC 9068 as far as providers follow it) and finds its user, creating the
- * user at first sight. One read, and one write at first sight.
+ * user at first sight. One read, and one write at first sight or when the token has another address.
  */
 export async function userOfProviderToken(rt: Runtime, token: string): Promise<ProviderTokenVerdict> {
   const { oidc } = rt.config;
@@ -52,17 +49,19 @@ export async function userOfProviderToken(rt: Runtime, token: string): Promise<P
   });
   if (verified === "unavailable") return { verdict: "unavailable" };
   const claims = claimsSchema.safeParse(verified);
-  if (!claims.success) return { verdict: "refused" };
-  const { sub, email, email_verified: emailVerified, name } = claims.data;
+  if (!verified || !claims.success) return { verdict: "refused" };
+  const { sub } = claims.data;
+  const labels = labelsOf(verified);
   const key: IdentityKey = { method: "oidc", issuer: oidc.issuer, subject: sub };
   const known = await readUserOfIdentity(rt.db, key);
-  if (known) return { verdict: "valid", user: known };
-  const fresh = {
-    id: randomId(),
-    email: emailVerified === false ? null : (email?.toLowerCase() ?? null),
-    name: name ?? null,
-    passwordHash: null,
-  };
+  if (known) {
+    // A token without the two claims tells nothing about the address.
+    const tells = verified.email !== undefined && verified.email_verified !== undefined;
+    if (!tells || labels.email === known.email) return { verdict: "valid", user: known };
+    const change = { email: labels.email, name: labels.name ?? known.name, moved: undefined };
+    return { verdict: "valid", user: (await updateUser(rt.db, known.id, change, rt.now())) ?? known };
+  }
+  const fresh = { id: randomId(), ...labels, passwordHash: null };
   const user = await createUser(rt.db, key, fresh, rt.now());
   if (!user) return { verdict: "refused" };
   rt.log.info("user_first_seen", { method: "oidc" });

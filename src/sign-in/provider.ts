@@ -22,7 +22,8 @@ const discoverySchema = z.object({
   token_endpoint: tolerant(url),
   userinfo_endpoint: tolerant(url),
   token_endpoint_auth_methods_supported: tolerant(z.array(z.string())),
-  authorization_response_iss_parameter_supported: tolerant(z.boolean()),
+  // Not tolerant: the protection that it announces must not be lost to a value of another type.
+  authorization_response_iss_parameter_supported: z.optional(z.union([z.boolean(), z.enum(["true", "false"])])),
 });
 const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).check(z.maxLength(100)) });
 

@@ -55,7 +55,7 @@ describe("signing in on a phone", { skip: !chromiumPath }, () => {
     expect(new URL(page.url()).origin).toBe(stage.simulator);
     await page.locator("button[name=decision][value=allow]").first().click();
     await page.waitForURL(/\/authorize/);
-    expect(await page.locator("body").innerText()).toContain("nora@example.com");
+    expect(await page.locator("body").innerText()).toContain("Nora");
     await page.click("button[name=decision][value=allow]");
     await page.waitForURL(/\/api\/skill\/link\//);
     expect(await page.locator("body").innerText()).toContain("successfully linked");

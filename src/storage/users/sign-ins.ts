@@ -85,20 +85,24 @@ export async function recordPasswordSignIn(
   );
 }
 
-/** Records a sign-in with a provider, and what the provider calls the user now; what it leaves out stays. One batch. */
+/**
+ * Records a sign-in with a provider, and what the provider calls the user now. An address that is null removes the
+ * stored one; an undefined one, and a name that is null, leave what is stored. One batch.
+ */
 export async function recordProviderSignIn(
   db: D1Database,
   key: IdentityKey,
-  label: { readonly email: string | null; readonly name: string | null },
+  label: { readonly email: string | null | undefined; readonly name: string | null },
   signIn: SignIn,
 ): Promise<void> {
   const { at } = signIn;
+  const email = label.email === undefined ? sql`email` : sql`${label.email}`;
+  const name = sql`COALESCE(${label.name}, name)`;
   await batch(
     db,
     [
-      sql`UPDATE users SET email = COALESCE(${label.email}, email), name = COALESCE(${label.name}, name), updated_at = ${at}
-          WHERE id = ${signIn.session.userId}
-            AND (email IS NOT COALESCE(${label.email}, email) OR name IS NOT COALESCE(${label.name}, name))`,
+      sql`UPDATE users SET email = ${email}, name = ${name}, updated_at = ${at}
+          WHERE id = ${signIn.session.userId} AND (email IS NOT ${email} OR name IS NOT ${name})`,
       markUsed(key, at),
       ...recordSignIn(signIn),
     ],
