@@ -22,7 +22,7 @@ describe("change of the master key", () => {
     const service = startService();
     const old = await service.keyring();
     const stable = (await linkAlexa(service)).refresh_token;
-    const tokens = { accessToken: "Atza-fake", refreshToken: "Atzr-fake", accessExpiresAt: 5 };
+    const tokens = { accessToken: "Atza-fake", refreshToken: "Atzr-fake", accessExpiresAt: 5, pairHash: "p" };
     const grantId = stable.slice(3, 29);
     await insertSkill(
       { keyring: old, db: env.DB, now: () => service.clock.now },

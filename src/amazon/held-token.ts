@@ -33,7 +33,7 @@ export type FreshToken =
       /** The tokens as they are stored now, sealed. */
       readonly stored: string;
     }
-  /** LWA refused the refresh token: we have forgotten the tokens, and the grant lives on without them. */
+  /** LWA refuses the refresh token: we have forgotten the tokens, and the grant lives on without them. */
   | { readonly outcome: "refused" }
   /** The tokens do not open: their master key is gone. */
   | { readonly outcome: "unreadable" }
@@ -91,7 +91,7 @@ export async function freshToken(rt: Runtime, held: HeldTokens, marginMs = EXPIR
   };
   if (tokens.accessExpiresAt - marginMs > rt.now()) return present;
   const credentials = await credentialsFor(rt, held.skillId, held.purpose);
-  const response = credentials && (await refreshAmazonTokens(rt, credentials, tokens.refreshToken));
+  const response = credentials && (await refreshAmazonTokens(rt, credentials, tokens));
   if (response?.outcome === "tokens") {
     const { accessToken, accessExpiresAt } = response.tokens;
     const sealed = await sealTokens(rt.keyring, context, response.tokens);
@@ -99,15 +99,15 @@ export async function freshToken(rt: Runtime, held: HeldTokens, marginMs = EXPIR
     if (!stored) return (await replacedTokens(rt, held)) ?? { outcome: "refused" };
     return { outcome: "fresh", accessToken, expiresAt: accessExpiresAt, host: held.host, stored: sealed };
   }
-  if (response?.outcome === "rejected" && response.error === "invalid_grant") {
+  if (response?.outcome === "ended") {
     await new Promise((resolve) => setTimeout(resolve, PARALLEL_REFRESH_MS));
     const replaced = await replacedTokens(rt, held);
     if (replaced) return replaced;
-    await forgetTokens(rt.db, held, "refresh_rejected", rt.now());
+    if (await forgetTokens(rt.db, held, "refresh_rejected", rt.now())) {
+      rt.log.alert("amazon_tokens_refused_often", { skillId: held.skillId });
+    }
     return { outcome: "refused" };
   }
-  // Any other refusal (`invalid_client`, for instance) is an error in our configuration, not the customer's.
-  if (response?.outcome === "rejected") rt.log.alert("lwa_credentials_rejected", { skillId: held.skillId });
   return tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now() ? present : { outcome: "amazon_unavailable" };
 }
 

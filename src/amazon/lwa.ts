@@ -1,5 +1,6 @@
 // Login with Amazon's token endpoint, with a skill's LWA credentials.
 import * as z from "zod/mini";
+import { sha256 } from "../crypto/hash.ts";
 import { callForJson, type OutboundErrorReason } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AmazonTokens } from "../storage/amazon/amazon-tokens.ts";
@@ -62,9 +63,29 @@ export function exchangeGrantCode(rt: Runtime, credentials: LwaCredentials, code
   return requestTokens(rt, credentials, { grant_type: "authorization_code", code });
 }
 
-/** Refreshes. Amazon may return a new refresh token, which replaces the old one. */
-export function refreshAmazonTokens(rt: Runtime, credentials: LwaCredentials, refreshToken: string) {
-  return requestTokens(rt, credentials, { grant_type: "refresh_token", refresh_token: refreshToken }, refreshToken);
+export type RefreshOutcome =
+  | { readonly outcome: "tokens"; readonly tokens: AmazonTokens }
+  /** The pair that got the tokens cannot refresh them any more (`invalid_grant`). The link may live on at Alexa. */
+  | { readonly outcome: "ended" }
+  /** No usable response, or a refusal that may be due to our client pair: the tokens may work later. */
+  | { readonly outcome: "unavailable" };
+
+/** Refreshes. Amazon may return a new refresh token, which replaces the old one. Refusals of our pair are alerts. */
+export async function refreshAmazonTokens(
+  rt: Runtime,
+  credentials: LwaCredentials,
+  { refreshToken, pairHash }: AmazonTokens,
+): Promise<RefreshOutcome> {
+  const fields = { grant_type: "refresh_token", refresh_token: refreshToken };
+  const response = await requestTokens(rt, credentials, fields, refreshToken);
+  if (response.outcome !== "rejected") return response;
+  if (response.error === "invalid_grant" && (await hashOfPair(credentials)) === pairHash) return { outcome: "ended" };
+  rt.log.alert("lwa_credentials_rejected", { lwaClientId: credentials.clientId, error: response.error });
+  return { outcome: "unavailable" };
+}
+
+function hashOfPair({ clientId, clientSecret }: LwaCredentials): Promise<string> {
+  return sha256(JSON.stringify([clientId, clientSecret]));
 }
 
 async function requestTokens(
@@ -89,7 +110,7 @@ async function requestTokens(
     },
     { timeoutMs: LWA_TIMEOUT_MS },
   );
-  const outcome = interpret(rt, response, keptRefreshToken);
+  const outcome = interpret(rt, response, await hashOfPair(credentials), keptRefreshToken);
   if (outcome.outcome !== "tokens") {
     rt.log.warn("lwa_failed", {
       grantType: parameters.grant_type ?? "",
@@ -104,6 +125,7 @@ async function requestTokens(
 function interpret(
   rt: Runtime,
   response: Awaited<ReturnType<typeof callForJson>>,
+  pairHash: string,
   keptRefreshToken: string | undefined,
 ): LwaOutcome {
   if (!response.responded) return { outcome: "unavailable", reason: response.reason };
@@ -120,6 +142,7 @@ function interpret(
         accessToken: parsed.data.access_token,
         refreshToken,
         accessExpiresAt: rt.now() + Math.round(Math.min(parsed.data.expires_in, LONGEST_LIFE_SECONDS) * 1000),
+        pairHash,
       },
     };
   }
@@ -130,8 +153,8 @@ function interpret(
 
 export type FreshTokens =
   | { readonly outcome: "fresh"; readonly tokens: AmazonTokens; readonly refreshed: boolean }
-  /** Amazon has revoked the tokens, for instance because the customer disabled the skill. */
-  | { readonly outcome: "gone" }
+  /** The tokens can no longer be refreshed. */
+  | { readonly outcome: "ended" }
   | { readonly outcome: "unavailable" };
 
 /** Usable tokens, refreshed when they expire within a minute. The caller stores refreshed tokens. */
@@ -142,8 +165,6 @@ export async function freshAmazonTokens(
 ): Promise<FreshTokens> {
   if (tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now()) return { outcome: "fresh", tokens, refreshed: false };
   if (!credentials) return { outcome: "unavailable" };
-  const response = await refreshAmazonTokens(rt, credentials, tokens.refreshToken);
-  if (response.outcome === "tokens") return { outcome: "fresh", tokens: response.tokens, refreshed: true };
-  // Any other refusal (`invalid_client`, for instance) is an error in our configuration, not the customer's.
-  return { outcome: response.outcome === "rejected" && response.error === "invalid_grant" ? "gone" : "unavailable" };
+  const response = await refreshAmazonTokens(rt, credentials, tokens);
+  return response.outcome === "tokens" ? { outcome: "fresh", tokens: response.tokens, refreshed: true } : response;
 }

@@ -85,6 +85,7 @@ describe("F2: outbound calls", () => {
 describe("Login with Amazon", () => {
   const credentials = { clientId: "amzn1.application-oa2-client.test", clientSecret: "obviously fake & odd=secret+" };
   const code = toAmazonCode("ANfake")!;
+  const held = { accessToken: "a0", refreshToken: "r1", accessExpiresAt: 0, pairHash: "" };
 
   async function lwaResponds(body: unknown, status = 200) {
     const service = startService();
@@ -113,7 +114,12 @@ describe("Login with Amazon", () => {
       await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "v" }),
     ).toEqual({
       outcome: "tokens",
-      tokens: { accessToken: "Atza|x", refreshToken: "Atzr|y", accessExpiresAt: now + 3_600_000 },
+      tokens: {
+        accessToken: "Atza|x",
+        refreshToken: "Atzr|y",
+        accessExpiresAt: now + 3_600_000,
+        pairHash: "VbntV_6ymPG6d5OofWQxrrl3NPyPxAoT7uIGFB4PGBM",
+      },
     });
   });
 
@@ -121,7 +127,7 @@ describe("Login with Amazon", () => {
     const { rt, sent } = await lwaResponds({ access_token: "a", refresh_token: "r", expires_in: 1 });
     await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "verifier" });
     await exchangeGrantCode(rt, credentials, code);
-    await refreshAmazonTokens(rt, credentials, "r1");
+    await refreshAmazonTokens(rt, credentials, held);
     expect(sent.map(({ body }) => Object.fromEntries(body))).toEqual([
       {
         grant_type: "authorization_code",
@@ -152,7 +158,7 @@ describe("Login with Amazon", () => {
     ["takes the new refresh token of the response", { refresh_token: "r2" }, "r2"],
   ])("a refresh %s", async (_, more, expected) => {
     const { rt } = await lwaResponds({ access_token: "a", expires_in: 60, ...more });
-    expect(await refreshAmazonTokens(rt, credentials, "r1")).toMatchObject({
+    expect(await refreshAmazonTokens(rt, credentials, held)).toMatchObject({
       outcome: "tokens",
       tokens: { refreshToken: expected },
     });

@@ -91,6 +91,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "An old token of an app was presented: the app's storage was copied, or the token was stolen. The sign-in was ended.",
   linking_wrong_user:
     "One person started, another approved: a shared device, or an attempt to link someone else's account.",
+  amazon_tokens_refused_often:
+    "Login with Amazon refuses the stored tokens of several customers. Their links stay. Check the skill's client pairs and the security profile at Amazon.",
   unlink_given_up:
     "The link is revoked here, but Amazon did not accept the disabling for 30 days: the Alexa app still shows the skill as enabled.",
   webhook_given_up: "Your server did not accept it for five days. Compare its data with ours: GET /api/links.",

@@ -127,7 +127,7 @@ describe("L8: the link status", () => {
     amazon.faults.length = 0;
     const held = amazon.linked.get("amazon-account-1")?.refresh_token ?? "";
     amazon.disable("amazon-account-1");
-    expect(await status(app)).toMatchObject({ status: "linked", checkedAt: null, grants: [{ flow: "app_to_app" }] });
+    expect(await status(app)).toMatchObject({ status: "unknown", checkedAt: null, grants: [{ flow: "app_to_app" }] });
     expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
     const refreshed = await service.request("/token", refresh(held));
     expect(refreshed.status).toBe(200);
@@ -255,7 +255,7 @@ describe("L8: the link status", () => {
       expect((await ada.call("GET", LINK)).status).toBe(503);
       service.meter.clear();
       service.clock.advance(60_000);
-      expect(await status()).toMatchObject({ status: "linked", checkedAt: null });
+      expect(await status()).toMatchObject({ status: "unknown", checkedAt: null });
       expect(await rows("SELECT * FROM amazon_tokens")).toEqual([]);
       expect(await rows("SELECT details FROM audit WHERE kind = 'amazon_tokens_forgotten'")).toEqual([
         { details: "refresh_rejected" },

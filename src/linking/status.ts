@@ -53,7 +53,7 @@ export async function linksOf(rt: Runtime, userId: string): Promise<LinkView[]> 
   });
 }
 
-/** `tokens_refused`: LWA refuses our tokens, so Alexa cannot be asked. The grant lives on without them. */
+/** `tokens_refused`: LWA refuses our tokens, so Alexa cannot be asked. That says nothing about the link. */
 type Verdict = "linked" | "gone" | "unknown" | "tokens_refused";
 interface Check {
   readonly verdict: Verdict;
@@ -95,7 +95,8 @@ export async function linkOf(
     deliverSoon(rt);
   }
   const left = grants.filter((grant) => verdictOf(grant) !== "gone");
-  const known = left.some((grant) => verdictOf(grant) !== "unknown");
+  const failed: readonly (Verdict | undefined)[] = ["unknown", "tokens_refused"];
+  const known = left.some((grant) => !failed.includes(verdictOf(grant)));
   const alexaAsked = asked.some((grant) => verdictOf(grant) !== "tokens_refused");
   return {
     skillId: skill.id,

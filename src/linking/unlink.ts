@@ -89,6 +89,7 @@ async function disableAtAmazon(
   const fresh = await freshAmazonTokens(rt, credentials, tokens);
   if (fresh.outcome === "unavailable") return false;
   let stored = row.tokens;
+  // Tokens that have ended cannot disable anything.
   if (fresh.outcome === "fresh") {
     if (fresh.refreshed) {
       stored = await sealTokens(rt.keyring, row.sealedFor, fresh.tokens);

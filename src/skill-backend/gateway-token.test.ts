@@ -240,7 +240,12 @@ describe("requests without a token to return", () => {
     service.clock.advance(60 * MINUTE_MS);
     const rt = await runtimeOf(service);
     lwa.respond = async () => {
-      const newer = { accessToken: "Atza|newer", refreshToken: "Atzr|newer", accessExpiresAt: rt.now() + 3600_000 };
+      const newer = {
+        accessToken: "Atza|newer",
+        refreshToken: "Atzr|newer",
+        accessExpiresAt: rt.now() + 3600_000,
+        pairHash: "",
+      };
       const kept = { grantId, purpose: "event_gateway", host: "https://api.amazonalexa.com", codeHash: "x" } as const;
       await storeCodeTokens(rt.db, rt.keyring, { ...kept, tokens: newer }, rt.now());
       return response;

@@ -5,8 +5,8 @@ import { EVENT_GATEWAY, LWA, secretSealContext } from "../../src/storage/skills/
 import { basic, SERVICE_CLIENT, SERVICE_SECRET, SKILL_ID } from "./seeds.ts";
 import type { Service } from "./service.ts";
 
-const GATEWAY_CLIENT_ID = "amzn1.application-oa2-client.events";
-const GATEWAY_SECRET = "obviously-fake-gateway-secret";
+export const GATEWAY_CLIENT_ID = "amzn1.application-oa2-client.events";
+export const GATEWAY_SECRET = "obviously-fake-gateway-secret";
 
 export interface LwaRequest {
   readonly fields: Readonly<Record<string, string>>;

@@ -7,6 +7,8 @@ export interface AmazonTokens {
   readonly accessToken: string;
   readonly refreshToken: string;
   readonly accessExpiresAt: number;
+  /** Hash of the client pair that Login with Amazon gave them to. Its refusal of another pair says nothing about them. */
+  readonly pairHash: string;
 }
 
 /** `enablement`: for status and unlinking; `event_gateway`: from AcceptGrant; `reciprocal`: from that flow. */
@@ -25,7 +27,12 @@ export function attemptTokensContext(attemptId: string): SealContext {
   return `attempt ${attemptId}`;
 }
 
-const schema = z.object({ accessToken: z.string(), refreshToken: z.string(), accessExpiresAt: z.number() });
+const schema = z.object({
+  accessToken: z.string(),
+  refreshToken: z.string(),
+  accessExpiresAt: z.number(),
+  pairHash: z.string(),
+});
 
 /** Seals tokens for storage. */
 export function sealTokens(keyring: Keyring, context: SealContext, tokens: AmazonTokens): Promise<string> {

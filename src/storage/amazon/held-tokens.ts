@@ -140,22 +140,38 @@ export async function replaceTokens(
   return rows.length === 1;
 }
 
-/** Deletes tokens that Amazon has ended, if they are still those that were read. The grant stays. Audited. */
+const SEVERAL_CUSTOMERS = 3;
+const DAY_MS = 86_400_000;
+
+/**
+ * Deletes tokens that Amazon has ended, if they are still those that were read. The grant stays. Audited. True: it was
+ * the third customer of this client within a day, which an alert reports, once a day.
+ */
 export async function forgetTokens(
   db: D1Database,
   read: StoredTokens,
   reason: "refresh_rejected" | "gateway_refused",
   now: number,
-): Promise<void> {
+): Promise<boolean> {
   const these = sql`t.grant_id = ${read.grantId} AND t.purpose = ${read.purpose} AND t.tokens = ${read.tokens}`;
-  await batch(
+  const lately = sql`a.client_id = c.client_id AND a.at > ${now - DAY_MS}`;
+  const [, alerts = []] = await batch(
     db,
     [
       sql`INSERT INTO audit (at, kind, user_id, client_id, grant_id, details)
           SELECT ${now}, 'amazon_tokens_forgotten', g.user_id, g.client_id, g.id, ${reason}
           FROM amazon_tokens t JOIN grants g ON g.id = t.grant_id WHERE ${these}`,
+      sql`INSERT INTO audit (at, kind, alert, client_id, details)
+          SELECT ${now}, 'amazon_tokens_refused_often', 1, c.client_id, ${reason}
+          FROM (SELECT client_id FROM grants WHERE id = ${read.grantId}) c
+          WHERE ${reason} = 'refresh_rejected'
+            AND (SELECT COUNT(DISTINCT a.user_id) FROM audit a
+                 WHERE ${lately} AND a.kind = 'amazon_tokens_forgotten' AND a.details = ${reason}) >= ${SEVERAL_CUSTOMERS}
+            AND NOT EXISTS (SELECT 1 FROM audit a WHERE ${lately} AND a.kind = 'amazon_tokens_refused_often')
+          RETURNING id`,
       sql`DELETE FROM amazon_tokens AS t WHERE ${these}`,
     ],
     true,
   );
+  return alerts.length > 0;
 }
