@@ -175,7 +175,7 @@ describe("/docs", () => {
     const response = await startService().request("/docs");
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toContain("text/html");
-    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("cache-control")).toBe("no-store, no-transform");
     expect(response.headers.get("set-cookie")).toBeNull();
     const policy = response.headers.get("content-security-policy") ?? "";
     expect(policy).toContain("frame-ancestors 'none'");

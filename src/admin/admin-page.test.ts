@@ -181,7 +181,7 @@ describe("the dashboard", () => {
     expect(html).toContain("pit\\u{9}angui");
     expect(html).not.toContain("<script");
     expect(response.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
-    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("cache-control")).toBe("no-store, no-transform");
     const failed = await visitor.get("/admin?outcome=failed");
     expect(failed.html).toContain("trace-1");
     expect(failed.html).not.toContain("trace-2");

@@ -26,7 +26,7 @@ async function docs(c: AppContext): Promise<Response> {
       "content-type": "text/html; charset=UTF-8",
       "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
       "x-frame-options": "DENY",
-      "cache-control": "no-store",
+      "cache-control": "no-store, no-transform",
     },
   });
 }

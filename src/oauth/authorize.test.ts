@@ -53,6 +53,13 @@ describe("linking from the Alexa app", () => {
     ]);
   });
 
+  it("P7: no cache keeps the consent page, and no edge may rewrite the address in it", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    expect(consent.html).toContain(DEMO.email);
+    expect(consent.headers.get("cache-control")).toBe("no-store, no-transform");
+  });
+
   it("a signed-in customer links with one tap, and nothing is stored before it", async () => {
     const visitor = await signedIn(service);
     const before = await rowCounts();

@@ -176,7 +176,7 @@ describe("every page", () => {
       expect(policy).not.toContain("unsafe");
       expect(policy).not.toContain("script-src");
       expect(page.headers.get("x-frame-options")).toBe("DENY");
-      expect(page.headers.get("cache-control")).toBe("no-store");
+      expect(page.headers.get("cache-control")).toBe("no-store, no-transform");
       expect(page.headers.get("referrer-policy")).toBe("no-referrer");
       expect(page.headers.get("x-content-type-options")).toBe("nosniff");
       expect(page.html.startsWith("<!doctype html><html lang=")).toBe(true);

@@ -42,7 +42,8 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
     `default-src 'none'; style-src ${style.source}; img-src 'self'${logoOrigin}; base-uri 'none'; frame-ancestors 'none'`,
   );
   c.header("x-frame-options", "DENY");
-  c.header("cache-control", "no-store");
+  // `no-transform`: Cloudflare's e-mail obfuscation would replace the account's address by a script's placeholder.
+  c.header("cache-control", "no-store, no-transform");
   c.header("content-language", language);
   c.header("vary", "accept-language");
   const page = (
