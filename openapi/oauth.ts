@@ -50,6 +50,18 @@ export const userinfoResponse = z.strictObject({
 
 const json = (example: unknown) => ({ shape: z.looseObject({}), example });
 
+const metadata: Operation = {
+  id: "metadata",
+  summary: "Authorization server metadata (RFC 8414)",
+  security: "none",
+  responses: {
+    200: {
+      description: "May be cached for an hour.",
+      content: json({ issuer: "https://link.example.com", token_endpoint: "https://link.example.com/token" }),
+    },
+  },
+};
+
 const userinfo: Operation = {
   id: "userinfo",
   summary: "The user of an access token",
@@ -68,7 +80,8 @@ const userinfo: Operation = {
 
 export const oauth: Resource = {
   tag: "OAuth",
-  description: "The endpoints of the authorization server, in short.",
+  description:
+    "The endpoints of the authorization server, in short. Web pages of any origin may call `/token`, `/revoke` and `/userinfo` (CORS, without cookies).",
   paths: {
     "/authorize": {
       GET: {
@@ -179,18 +192,9 @@ export const oauth: Resource = {
       },
     },
     "/userinfo": { GET: userinfo, POST: { ...userinfo, id: "userinfoByPost", summary: "Same as GET" } },
-    "/.well-known/oauth-authorization-server": {
-      GET: {
-        id: "metadata",
-        summary: "Authorization server metadata (RFC 8414)",
-        security: "none",
-        responses: {
-          200: {
-            description: "May be cached for an hour.",
-            content: json({ issuer: "https://link.example.com", token_endpoint: "https://link.example.com/token" }),
-          },
-        },
-      },
+    "/.well-known/oauth-authorization-server": { GET: metadata },
+    "/.well-known/openid-configuration": {
+      GET: { ...metadata, id: "metadataAlias", summary: "The same, for gateways that read nothing else" },
     },
     "/.well-known/jwks.json": {
       GET: {

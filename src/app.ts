@@ -1,4 +1,5 @@
 // The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
+import { cors } from "hono/cors";
 import { Hono } from "hono/tiny";
 import { accountPages } from "./account/account-routes.ts";
 import { passwordPages } from "./account/change-password.tsx";
@@ -66,6 +67,17 @@ const ROUTES = [
 type Dialect = "oauth" | "problem" | "page";
 
 const OAUTH_PATHS = ["/token", "/revoke", "/introspect", "/userinfo", "/alexa/reciprocal"];
+
+/** Public clients call these from web pages of any origin. Cookies have no effect there, so none are allowed. */
+const CORS_PATHS = ["/token", "/revoke", "/userinfo"];
+
+const publicClientCors = cors({
+  origin: "*",
+  allowMethods: ["GET", "POST"],
+  allowHeaders: ["Authorization", "Content-Type"],
+  exposeHeaders: ["WWW-Authenticate", "Retry-After"],
+  maxAge: 86_400,
+});
 
 /** On every response. */
 const SECURITY_HEADERS = [
@@ -142,6 +154,7 @@ export function createService(
 
   // Browsers request it unprompted; a cached empty response keeps these requests out of the log.
   app.get("/favicon.ico", (c) => c.body(null, 204, { "cache-control": "public, max-age=86400" }));
+  for (const path of CORS_PATHS) app.use(path, publicClientCors);
   for (const routes of ROUTES) app.route("/", routes);
 
   app.notFound((c) => {

@@ -8,7 +8,8 @@ import { JWKS_MAX_AGE_SECONDS, publicKeySet } from "./keys.ts";
 const METADATA_MAX_AGE_SECONDS = 3600;
 
 export const metadataRoutes = new Hono<AppEnv>()
-  .get("/.well-known/oauth-authorization-server", (c) => {
+  // The second address is for gateways that read nothing else.
+  .on("GET", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"], (c) => {
     const { issuer } = c.var.runtime;
     c.header("cache-control", `public, max-age=${METADATA_MAX_AGE_SECONDS}`);
     c.header("access-control-allow-origin", "*");

@@ -48,7 +48,7 @@ describe("responses", () => {
   it("W1: wrong paths and methods are JSON errors too", async () => {
     const service = startService();
     for (const endpoint of ["/token", "/revoke", "/introspect"]) {
-      for (const method of ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
+      for (const method of ["GET", "PUT", "DELETE", "PATCH"]) {
         const response = await service.request(endpoint, { method });
         expect(response.headers.get("allow")).toBe("POST");
         await expectOAuthError(response, 405, "invalid_request");
@@ -97,7 +97,6 @@ describe("responses", () => {
       headers: { "content-type": FORM, origin: "https://evil.test", authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) },
     });
     expect(foreign.status).toBe(200);
-    expect(foreign.headers.get("access-control-allow-origin")).toBeNull();
   });
 
   it("W2: a request whose D1 read never returns gets 503", { timeout: 15_000 }, async () => {

@@ -348,6 +348,7 @@ async function serveSkill(recorder: Recorder, tokens: Record<string, unknown>): 
 async function readPublic(recorder: Recorder): Promise<void> {
   for (const path of [
     "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
     "/.well-known/jwks.json",
     "/.well-known/apple-app-site-association",
     "/.well-known/assetlinks.json",
