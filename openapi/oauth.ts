@@ -68,7 +68,8 @@ const userinfo: Operation = {
   security: "user",
   responses: {
     200: {
-      description: "The claims. `name` and `email` only if they are known.",
+      description:
+        "The claims. `name` only with scope `profile`, `email` only with scope `email`, and both only if they are known.",
       content: {
         shape: userinfoResponse,
         example: { sub: EXAMPLE_USER_ID, name: "Ada Example", email: "ada@example.com" },

@@ -19,7 +19,8 @@ import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import { decide } from "../oauth/decision.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { userExists } from "../storage/users/users.ts";
-import { languageOf } from "../ui/messages.ts";
+import { scopeDescription } from "../ui/consent.tsx";
+import { loadMessages } from "../ui/messages.ts";
 
 const TICKET_LIFETIME_MS = 10 * 60 * 1000;
 const LARGEST_BODY_BYTES = 64 * 1024;
@@ -96,7 +97,7 @@ async function describe(
 ): Promise<Response> {
   const rt = c.var.runtime;
   const { client } = request;
-  const language = languageOf(c);
+  await loadMessages(c);
   const ticket = await sealJson(
     rt.keyring,
     "authorization-ticket",
@@ -109,7 +110,7 @@ async function describe(
     skillName: client.skillName ?? client.name,
     scopes: request.scopes.map((name) => ({
       name,
-      description: client.scopeTexts[name]?.[language] ?? client.scopeTexts[name]?.en ?? name,
+      description: scopeDescription(c, name, client.scopeTexts[name]),
     })),
     account: user.label,
     ticket,

@@ -10,6 +10,7 @@ import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { renderUnusableForm } from "../sign-in/posted-form.ts";
 import { readSkill, type Skill } from "../storage/skills/skills.ts";
+import { scopeDescription } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import { renderBadAddress, renderCancelled } from "./outcome-pages.tsx";
@@ -79,7 +80,7 @@ function onPhone(c: AppContext): "alexa_app" | undefined {
 
 async function showLinkPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const { text, language } = messagesFor(c);
+  const { text } = messagesFor(c);
   const { query, attempt } = splitAttempt(rawQueryOf(c.req.url));
   const parsed = parseQuery(query);
   if (!parsed) return renderBadAddress(c);
@@ -115,7 +116,7 @@ async function showLinkPage(c: AppContext): Promise<Response> {
         toAlexa: true,
         scopes: skill.scopes.map(({ name, descriptions }) => ({
           name,
-          description: descriptions[language] ?? descriptions.en ?? "",
+          description: scopeDescription(c, name, descriptions),
         })),
         action: path,
       },

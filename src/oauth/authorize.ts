@@ -7,11 +7,11 @@ import { browserOf } from "../http/browser.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { sessionHolds } from "../storage/users/sessions.ts";
+import { scopeDescription } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import { checkAuthorizationRequest, errorUri, type ValidatedAuthorizationRequest } from "./authorization-request.ts";
 import { refusalPage } from "./authorize-refusal.ts";
-import { LINKS_SCOPE } from "./bearer.ts";
 import { type ConsentFlow, openAttempt, showConsent, splitAttempt, takeConsent } from "./consent-flow.ts";
 import { decide } from "./decision.ts";
 import { rawQueryOf } from "./raw-query.ts";
@@ -50,7 +50,6 @@ export const authorizeRoutes = new Hono<AppEnv>()
 
 async function showAuthorize(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const { language, text } = messagesFor(c);
   const { query, attempt } = splitAttempt(rawQueryOf(c.req.url));
   const request = await checkAuthorizationRequest(rt, query);
   if (request.kind === "page") return refusalPage(c, request, query);
@@ -76,10 +75,7 @@ async function showAuthorize(c: AppContext): Promise<Response> {
           toAlexa: client.kind === "alexa",
           scopes: request.scopes.map((name) => ({
             name,
-            description:
-              client.scopeTexts[name]?.[language] ??
-              client.scopeTexts[name]?.en ??
-              (name === LINKS_SCOPE ? text.scopeLinks : ""),
+            description: scopeDescription(c, name, client.scopeTexts[name]),
           })),
           action: "/authorize/decision",
         },

@@ -147,7 +147,7 @@ describe("introspection", () => {
 describe("userinfo and the JSON API", () => {
   it("userinfo returns the claims of the token's user, for GET and POST", async () => {
     const service = startService();
-    const { access_token } = await linkAlexa(service);
+    const { access_token } = await linkAlexa(service, { scope: "profile email" });
     for (const method of ["GET", "POST"]) {
       const response = await service.request("/userinfo", {
         method,

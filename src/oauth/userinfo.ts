@@ -1,4 +1,4 @@
-// GET /userinfo: the access token's user, as long as its grant is live.
+// GET /userinfo: the access token's user, as long as its grant is live. Name and e-mail address need their scopes.
 import { Hono } from "hono/tiny";
 import { type OAuthError, oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
@@ -23,9 +23,10 @@ async function userinfo(c: AppContext): Promise<Response> {
   if (claims?.grant === undefined) return oauthError(refused);
   const user = await readUserOfGrant(rt.db, { grantId: claims.grant, userId: claims.sub }, rt.now());
   if (!user) return oauthError(refused);
+  const scopes = claims.scope.split(" ");
   return oauthSuccess({
     sub: user.id,
-    ...(user.name === null ? {} : { name: user.name }),
-    ...(user.email === null ? {} : { email: user.email }),
+    ...(user.name !== null && scopes.includes("profile") ? { name: user.name } : {}),
+    ...(user.email !== null && scopes.includes("email") ? { email: user.email } : {}),
   });
 }

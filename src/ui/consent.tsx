@@ -2,9 +2,27 @@
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../runtime.ts";
 import { brandName } from "./brand.ts";
-import { type Messages, messagesFor } from "./messages.ts";
+import { languageOf, type Messages, messagesFor } from "./messages.ts";
 import { renderPage } from "./page.tsx";
 import { ButtonRow, CheckedList, HiddenFields, LinkedPair } from "./parts.tsx";
+
+type Descriptions = Readonly<Record<string, string>>;
+
+/** Scopes that open something of ours, described in case the operator has not described them. */
+function ownDescription(text: Messages, scope: string): string | undefined {
+  const own: Readonly<Record<string, string>> = {
+    links: text.scopeLinks,
+    profile: text.scopeProfile,
+    email: text.scopeEmail,
+  };
+  return Object.hasOwn(own, scope) ? own[scope] : undefined;
+}
+
+/** What a scope allows, in the visitor's language, else in English; the scope's name where nobody described it. */
+export function scopeDescription(c: AppContext, scope: string, descriptions: Descriptions = {}): string {
+  const { text } = messagesFor(c);
+  return descriptions[languageOf(c)] || descriptions.en || ownDescription(text, scope) || scope;
+}
 
 export interface ConsentOptions {
   /** The name of the skill, or of an app client. */
@@ -48,7 +66,7 @@ const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = 
         {options.scopes.length > 0 ? (
           <>
             <h2>{options.toAlexa ? text.consentScopesAlexa : text.consentScopesApp(skillName)}</h2>
-            <CheckedList items={options.scopes.map((scope) => scope.description || scope.name)} />
+            <CheckedList items={options.scopes.map((scope) => scope.description)} />
           </>
         ) : null}
         <ButtonRow>

@@ -67,6 +67,8 @@ export const de: Messages = {
   consentDeny: "Abbrechen",
   consentRevocable: "Sie können das jederzeit rückgängig machen, hier oder in der Alexa-App.",
   scopeLinks: "Ihr Konto mit Alexa verknüpfen und die Verknüpfung aufheben",
+  scopeProfile: "Ihren Namen sehen",
+  scopeEmail: "Ihre E-Mail-Adresse sehen",
 
   linkSkillUnknownTitle: "Diesen Skill kennen wir nicht",
   linkSkillUnknownMessage:

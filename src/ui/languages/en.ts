@@ -65,6 +65,8 @@ export const en = {
   consentDeny: "Cancel",
   consentRevocable: "You can undo this at any time, here or in the Alexa app.",
   scopeLinks: "Link and unlink your account with Alexa",
+  scopeProfile: "See your name",
+  scopeEmail: "See your e-mail address",
 
   linkSkillUnknownTitle: "We don’t know this skill",
   linkSkillUnknownMessage: "This link is for a skill that doesn’t exist. Start again in our app or on our website.",

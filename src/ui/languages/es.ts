@@ -64,6 +64,8 @@ export const es: Messages = {
   consentDeny: "Cancelar",
   consentRevocable: "Puedes deshacerlo en cualquier momento, aquí o en la app de Alexa.",
   scopeLinks: "Vincular tu cuenta con Alexa y desvincularla",
+  scopeProfile: "Ver tu nombre",
+  scopeEmail: "Ver tu dirección de correo electrónico",
 
   linkSkillUnknownTitle: "No conocemos esta skill",
   linkSkillUnknownMessage:

@@ -65,6 +65,8 @@ export const fr: Messages = {
   consentDeny: "Annuler",
   consentRevocable: "Vous pouvez annuler à tout moment, ici ou dans l’appli Alexa.",
   scopeLinks: "Associer votre compte à Alexa et l’en dissocier",
+  scopeProfile: "Voir votre nom",
+  scopeEmail: "Voir votre adresse e-mail",
 
   linkSkillUnknownTitle: "Nous ne connaissons pas cette skill",
   linkSkillUnknownMessage:

@@ -62,6 +62,8 @@ export const it: Messages = {
   consentDeny: "Annulla",
   consentRevocable: "Puoi annullare in qualsiasi momento, qui o nell’app Alexa.",
   scopeLinks: "Collegare il tuo account ad Alexa e scollegarlo",
+  scopeProfile: "Vedere il tuo nome",
+  scopeEmail: "Vedere il tuo indirizzo e-mail",
 
   linkSkillUnknownTitle: "Non conosciamo questa skill",
   linkSkillUnknownMessage: "Questo link è per una skill che non esiste. Ricomincia nella nostra app o sul nostro sito.",

@@ -62,6 +62,8 @@ export const ja: Messages = {
   consentDeny: "キャンセル",
   consentRevocable: "このページまたはAlexaアプリで、いつでも取り消せます。",
   scopeLinks: "アカウントのAlexaへのリンクとその解除",
+  scopeProfile: "お名前の閲覧",
+  scopeEmail: "メールアドレスの閲覧",
 
   linkSkillUnknownTitle: "このスキルは登録されていません",
   linkSkillUnknownMessage: "このリンクのスキルは存在しません。当社のアプリまたはサイトからやり直してください。",

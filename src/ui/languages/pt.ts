@@ -62,6 +62,8 @@ export const pt: Messages = {
   consentDeny: "Cancelar",
   consentRevocable: "Você pode desfazer isso a qualquer momento, aqui ou no app Alexa.",
   scopeLinks: "Vincular sua conta à Alexa e desvinculá-la",
+  scopeProfile: "Ver seu nome",
+  scopeEmail: "Ver seu endereço de e-mail",
 
   linkSkillUnknownTitle: "Não conhecemos esta skill",
   linkSkillUnknownMessage: "Este link é de uma skill que não existe. Comece de novo no nosso app ou no nosso site.",
