@@ -144,7 +144,26 @@ describe("a wrong value is refused with the name of the variable and without the
   it("OIDC_AUDIENCE must differ from OIDC_CLIENT_ID, or the API would accept ID tokens", () => {
     const oidc = { OIDC_ISSUER: "https://id.example.com", OIDC_CLIENT_ID: "alexa-link" };
     expect(refusal({ ...PUBLIC, ...oidc, OIDC_AUDIENCE: "alexa-link" })).toContain("OIDC_AUDIENCE");
-    expect(refusal({ ...PUBLIC, ...oidc, OIDC_AUDIENCE: "acme-api" })).toBe("accepted");
+    expect(refusal({ ...PUBLIC, ...oidc, OIDC_AUDIENCE: "acme-api", OIDC_CLIENTS: "app" })).toBe("accepted");
+  });
+
+  it("S15: with a public issuer, OIDC_AUDIENCE needs OIDC_CLIENTS or OIDC_REQUIRED_SCOPE", () => {
+    const oidc = { OIDC_ISSUER: "https://id.example.com", OIDC_AUDIENCE: "acme-api" };
+    for (const none of [{}, { OIDC_CLIENTS: "" }, { OIDC_CLIENTS: "", OIDC_REQUIRED_SCOPE: "" }]) {
+      expect(refusal({ ...PUBLIC, ...oidc, ...none })).toContain("OIDC_CLIENTS or OIDC_REQUIRED_SCOPE is required");
+    }
+    for (const wrong of [",", " , ", []]) {
+      const message = refusal({ ...PUBLIC, ...oidc, OIDC_CLIENTS: wrong, OIDC_REQUIRED_SCOPE: "links" });
+      expect(message).toContain("OIDC_CLIENTS must name at least one client");
+    }
+    for (const wrong of ["links read", "links\tread", 'li"nks', "ĺinks", ["links", "read"]]) {
+      expect(refusal({ ...PUBLIC, ...oidc, OIDC_REQUIRED_SCOPE: wrong })).toContain("OIDC_REQUIRED_SCOPE must");
+    }
+    expect(refusal({ ...LOCAL, ...oidc })).toBe("accepted");
+    expect(refusal({ MASTER_KEY, ...oidc })).toBe("accepted");
+    expect(refusal({ ...PUBLIC, ...oidc, OIDC_REQUIRED_SCOPE: "links" })).toBe("accepted");
+    expect(refusal({ ...PUBLIC, OIDC_CLIENTS: "app" })).toContain("OIDC_AUDIENCE is required");
+    expect(parseConfig({ ...PUBLIC, ...oidc, OIDC_CLIENTS: " app , tv" }).oidc?.clients).toEqual(["app", "tv"]);
   });
 });
 

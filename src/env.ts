@@ -18,7 +18,6 @@ export class ConfigurationError extends Error {
 const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
 
 const optionalUrl = z.optional(httpsOrLoopbackUrl);
-const anyText = z.optional(z.string());
 /** RFC 6749 appendix A.1 and A.2. */
 const credential = z.optional(text((value) => /^[ -~]+$/.test(value), "must be ASCII characters"));
 const masterKey = text((value) => BASE64URL_32_BYTES.test(value), "must be 32 bytes as base64url (43 characters)");
@@ -79,7 +78,13 @@ const variables = z.object({
     ),
     "openid email profile",
   ),
-  OIDC_AUDIENCE: anyText,
+  OIDC_AUDIENCE: z.optional(z.string()),
+  OIDC_CLIENTS: z.optional(
+    z.pipe(commaList, z.array(z.string()).check(z.minLength(1, "must name at least one client"))),
+  ),
+  OIDC_REQUIRED_SCOPE: z.optional(
+    text((value) => /^[!#-[\]-~]+$/.test(value), "must be one scope, without white space"),
+  ),
   AMAZON_SIGN_IN_CLIENT_ID: credential,
   AMAZON_SIGN_IN_CLIENT_SECRET: credential,
   ACCESS_TOKEN_TTL_SECONDS: integer(360, 86_400, 3600),
@@ -205,6 +210,13 @@ function* crossChecks(v: Variables): Generator<string> {
     const missing = v.SIGN_IN_METHODS.includes(method) ? names.filter((name) => !v[name]) : [];
     for (const name of missing) yield `${name} is required because SIGN_IN_METHODS lists ${method}`;
   }
+  const isLimited = v.OIDC_CLIENTS !== undefined || v.OIDC_REQUIRED_SCOPE !== undefined;
+  if (isLimited && v.OIDC_AUDIENCE === undefined) {
+    yield "OIDC_AUDIENCE is required because OIDC_CLIENTS or OIDC_REQUIRED_SCOPE is set";
+  }
+  if (!isLimited && v.OIDC_AUDIENCE !== undefined && v.ISSUER !== undefined && !isLoopback(v.ISSUER)) {
+    yield "OIDC_CLIENTS or OIDC_REQUIRED_SCOPE is required beside OIDC_AUDIENCE, or any client of the provider could link";
+  }
   if (v.OIDC_AUDIENCE !== undefined && !v.OIDC_ISSUER) yield "OIDC_ISSUER is required because OIDC_AUDIENCE is set";
   if (v.OIDC_AUDIENCE !== undefined && v.OIDC_AUDIENCE === v.OIDC_CLIENT_ID) {
     yield "OIDC_AUDIENCE must differ from OIDC_CLIENT_ID, or an id token would open the API";
@@ -253,6 +265,9 @@ function toConfig(v: Variables) {
           scopes: v.OIDC_SCOPES,
           /** Carried by the access tokens of the company's apps. */
           audience: v.OIDC_AUDIENCE,
+          /** Whose tokens are accepted; undefined: of any client. */
+          clients: v.OIDC_CLIENTS,
+          requiredScope: v.OIDC_REQUIRED_SCOPE,
         }
       : undefined,
     amazonSignIn:

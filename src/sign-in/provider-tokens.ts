@@ -1,7 +1,9 @@
 // Access tokens of the company's identity provider as bearer tokens of our API, verified with its published keys.
-import { decodeJwt } from "jose";
+import { decodeJwt, decodeProtectedHeader, type JWTPayload } from "jose";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
+import type { OidcConfig } from "../env.ts";
+import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 import { createUser, type IdentityKey, readUserOfIdentity, type User, updateUser } from "../storage/users/users.ts";
 import { labelsOf } from "./labels.ts";
@@ -10,16 +12,65 @@ import { verifyProviderToken } from "./provider.ts";
 const CLOCK_TOLERANCE_SECONDS = 5;
 const LONGEST_TOKEN = 8192;
 
+/** RFC 9068 §2.1, and the generic type of many providers. Any other names another kind of token. */
+const ACCESS_TOKEN_TYPE = /^(jwt|(application\/)?at\+jwt)$/i;
+/** Claims that name the client of a token: the standards' two, Okta's and Microsoft's. */
+const CLIENT_CLAIMS = ["azp", "client_id", "cid", "appid"] as const;
+const SCOPE_CLAIMS = ["scope", "scp", "permissions"] as const;
+
+const clientId = z.optional(z.string().check(z.minLength(1)));
+const absent = z.optional(z.never());
+
 const claimsSchema = z.object({
-  sub: z.string().check(z.minLength(1), z.maxLength(255)),
+  sub: z.string().check(z.maxLength(255), z.regex(/^\P{Cc}+$/u)),
   exp: z.number(),
-  nonce: z.optional(z.never()),
-  at_hash: z.optional(z.never()),
+  aud: z.union([z.string(), z.array(z.string())]),
+  azp: clientId,
+  client_id: clientId,
+  cid: clientId,
+  appid: clientId,
+  // Id tokens (OpenID Connect Core §2) and logout tokens (Back-Channel Logout §2.4).
+  nonce: absent,
+  at_hash: absent,
+  c_hash: absent,
+  events: absent,
+  // Bound to a key that a plain bearer token does not prove (RFC 7800).
+  cnf: absent,
+  // What Keycloak and Cognito call the kind of a token.
+  typ: z.optional(z.string().check(z.regex(/^(bearer|jwt|at\+jwt)$/i))),
+  token_use: z.optional(z.literal("access")),
+  // What Auth0 and Microsoft call a token of a client that acts for itself.
+  gty: z.optional(z.string().check(z.refine((value) => !/client[-_]credentials/.test(value)))),
+  idtyp: z.optional(z.literal("user")),
+  preferred_username: tolerant(z.string()),
 });
+type Claims = z.infer<typeof claimsSchema>;
+
+/** The entries of a claim that is a list, or text with spaces between its entries; none for any other value. */
+function entriesOf(claim: unknown): readonly unknown[] {
+  return typeof claim === "string" ? claim.split(" ") : Array.isArray(claim) ? claim : [];
+}
+
+/** Whether the token was issued to one of `OIDC_CLIENTS` and has `OIDC_REQUIRED_SCOPE`, where these are set. */
+function isMeantForUs(claims: Claims, payload: JWTPayload, { clients, requiredScope }: OidcConfig): boolean {
+  const named = CLIENT_CLAIMS.flatMap((name) => claims[name] ?? []);
+  if (clients && !(named.length > 0 && named.every((client) => clients.includes(client)))) return false;
+  return requiredScope === undefined || SCOPE_CLAIMS.some((name) => entriesOf(payload[name]).includes(requiredScope));
+}
+
+/** Whether a client got the token for itself (client credentials): its subject is no customer. */
+function isOfMachine(claims: Claims, oidc: OidcConfig): boolean {
+  const clients = [...CLIENT_CLAIMS.map((name) => claims[name]), ...(oidc.clients ?? []), oidc.clientId];
+  const username = claims.preferred_username?.toLowerCase();
+  return (
+    claims.sub.endsWith("@clients") ||
+    clients.some((id) => id && (claims.sub === id || username === `service-account-${id}`.toLowerCase()))
+  );
+}
 
 export type ProviderTokenVerdict =
   | { readonly verdict: "valid"; readonly user: User }
-  /** Wrong issuer, audience, algorithm, key, time or shape. */
+  /** Wrong issuer, audience, algorithm, key, time, shape, client or scope; no access token, or not of a customer. */
   | { readonly verdict: "refused" }
   /** The provider's keys cannot be read now. */
   | { readonly verdict: "unavailable" };
@@ -50,6 +101,9 @@ export async function userOfProviderToken(rt: Runtime, token: string): Promise<P
   if (verified === "unavailable") return { verdict: "unavailable" };
   const claims = claimsSchema.safeParse(verified);
   if (!verified || !claims.success) return { verdict: "refused" };
+  const { typ = "JWT" }: { typ?: unknown } = decodeProtectedHeader(token);
+  if (typeof typ !== "string" || !ACCESS_TOKEN_TYPE.test(typ)) return { verdict: "refused" };
+  if (!isMeantForUs(claims.data, verified, oidc) || isOfMachine(claims.data, oidc)) return { verdict: "refused" };
   const { sub } = claims.data;
   const labels = labelsOf(verified);
   const key: IdentityKey = { method: "oidc", issuer: oidc.issuer, subject: sub };

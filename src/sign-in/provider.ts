@@ -37,8 +37,8 @@ interface Loaded<T> {
 interface ProviderState {
   metadata?: Loaded<ProviderMetadata>;
   keys?: Loaded<JSONWebKeySet>;
-  /** When an unknown key id last triggered a fetch. */
-  refetchedAt?: number;
+  /** The last fetch that an unknown key id triggered; `succeeded` is false while it runs. */
+  refetch?: { readonly startedAt: number; succeeded: boolean };
 }
 
 /** Holds only finished responses: a Worker's request must not wait for another request's connection. */
@@ -95,12 +95,20 @@ async function providerKeys(rt: Runtime, issuer: string, refetch: boolean): Prom
   return state.keys?.value;
 }
 
-function mayRefetch(rt: Runtime): boolean {
+/**
+ * The keys for an unknown key id, fetched at once, and then at most once in 30 seconds; undefined when they were fetched
+ * a moment ago, `unavailable` while another request fetches them or when the provider did not respond.
+ */
+async function refetchKeys(rt: Runtime, issuer: string): Promise<JSONWebKeySet | undefined | "unavailable"> {
   const state = stateOf(rt);
-  const now = rt.now();
-  if (state.refetchedAt !== undefined && now - state.refetchedAt < REFETCH_PAUSE_MS) return false;
-  state.refetchedAt = now;
-  return true;
+  const last = state.refetch;
+  if (last && rt.now() - last.startedAt < REFETCH_PAUSE_MS) return last.succeeded ? undefined : "unavailable";
+  const refetch = { startedAt: rt.now(), succeeded: false };
+  state.refetch = refetch;
+  const before = state.keys;
+  const keys = await providerKeys(rt, issuer, true);
+  refetch.succeeded = state.keys !== before;
+  return refetch.succeeded ? keys : "unavailable";
 }
 
 /**
@@ -114,8 +122,8 @@ export async function verifyProviderToken(
 ): Promise<JWTPayload | undefined | "unavailable"> {
   const { issuer, audience, clockToleranceSeconds } = expected;
   let keys = await providerKeys(rt, issuer, false);
+  if (!keys) return "unavailable";
   for (let asked = false; ; asked = true) {
-    if (!keys) return "unavailable";
     try {
       const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
         algorithms: PROVIDER_ALGORITHMS,
@@ -135,8 +143,10 @@ export async function verifyProviderToken(
       if (asked || !(error instanceof errors.JWKSNoMatchingKey)) return undefined;
       // A known key id with another algorithm must not use up the fetch that a new key needs.
       const { kid } = decodeProtectedHeader(token);
-      if (keys.keys.some((key) => key.kid === kid) || !mayRefetch(rt)) return undefined;
-      keys = await providerKeys(rt, issuer, true);
+      if (keys.keys.some((key) => key.kid === kid)) return undefined;
+      const fetched = await refetchKeys(rt, issuer);
+      if (fetched === undefined || fetched === "unavailable") return fetched;
+      keys = fetched;
     }
   }
 }

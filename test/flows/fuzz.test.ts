@@ -58,6 +58,7 @@ function startService(random: Random): Running {
     OIDC_CLIENT_ID: "fuzz",
     OIDC_CLIENT_SECRET: "obviously-fake-provider-secret",
     OIDC_AUDIENCE: "fuzz-api",
+    OIDC_CLIENTS: "fuzz-app",
     AMAZON_SIGN_IN_CLIENT_ID: "amzn1.application-oa2-client.fuzz3",
     AMAZON_SIGN_IN_CLIENT_SECRET: "obviously-fake-sign-in-secret",
     APPLE_APP_IDS: "ABCDE12345.com.example.acme",
