@@ -3,6 +3,7 @@ import type { FC } from "hono/jsx";
 import type { AppContext } from "../runtime.ts";
 import type { LinkOfUser } from "../storage/users/account.ts";
 import type { User } from "../storage/users/users.ts";
+import { brandName } from "../ui/brand.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, HiddenFields } from "../ui/parts.tsx";
@@ -75,8 +76,14 @@ export function renderAccount(c: AppContext, options: AccountPageOptions): Promi
       )}
       <div class="account">
         <div class="who">
-          {user.name === null ? null : <small>{user.name}</small>}
-          <strong>{user.email ?? user.name ?? user.id}</strong>
+          {user.email === null || user.name === null ? null : (
+            <small>
+              <bdi>{user.name}</bdi>
+            </small>
+          )}
+          <strong>
+            <bdi>{user.email ?? user.name ?? text.consentAccountUnnamed(brandName(c.var.runtime))}</bdi>
+          </strong>
         </div>
         <form method="post" action="/sign-out">
           <HiddenFields fields={signOut} />

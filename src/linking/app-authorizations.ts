@@ -19,8 +19,9 @@ import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import { decide } from "../oauth/decision.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { userExists } from "../storage/users/users.ts";
+import { brandName } from "../ui/brand.ts";
 import { scopeDescription } from "../ui/consent.tsx";
-import { loadMessages } from "../ui/messages.ts";
+import { loadMessages, messagesFor } from "../ui/messages.ts";
 
 const TICKET_LIFETIME_MS = 10 * 60 * 1000;
 const LARGEST_BODY_BYTES = 64 * 1024;
@@ -112,7 +113,7 @@ async function describe(
       name,
       description: scopeDescription(c, name, client.scopeTexts[name]),
     })),
-    account: user.label,
+    account: user.label ?? messagesFor(c).text.consentAccountUnnamed(brandName(rt)),
     ticket,
   });
 }

@@ -13,7 +13,7 @@ export interface ApiUser {
   readonly source: "app-client" | "identity-provider";
   readonly clientId?: string;
   /** E-mail address or name, for the app's consent screen. */
-  readonly label: string;
+  readonly label: string | null;
 }
 
 /** The bearer token of a request (RFC 6750 §2.1); undefined when there is none. */
@@ -57,7 +57,7 @@ export async function authenticateUser(c: AppContext): Promise<ApiUser | Respons
     userId: claims.sub,
     source: "app-client",
     clientId: claims.client_id,
-    label: user.email ?? user.name ?? user.id,
+    label: user.email ?? user.name,
   };
 }
 
@@ -68,7 +68,7 @@ async function providerUser(rt: Runtime, token: string): Promise<ApiUser | Respo
       return {
         userId: found.user.id,
         source: "identity-provider",
-        label: found.user.email ?? found.user.name ?? found.user.id,
+        label: found.user.email ?? found.user.name,
       };
     case "unavailable":
       return problem("temporarily_unavailable", "The identity provider's keys cannot be read right now.");

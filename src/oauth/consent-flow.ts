@@ -98,9 +98,9 @@ export async function showConsent<Start extends AttemptStart, Transaction extend
   const { transaction, options } = shown.consentFor(session);
   return renderConsentPage(c, {
     ...options,
-    accountLabel: session.email ?? session.name ?? session.userId,
+    accountLabel: session.email ?? session.name,
     hidden: { transaction: await sealForm(rt, flow.consentForm, browserHash, transaction) },
-    canSwitch: true,
+    amazonOnly: rt.config.signInMethods.every((method) => method === "amazon"),
   });
 }
 

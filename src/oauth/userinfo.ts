@@ -2,6 +2,7 @@
 import { Hono } from "hono/tiny";
 import { type OAuthError, oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
+import { isPhoneNumber } from "../sign-in/labels.ts";
 import { readUserOfGrant } from "../storage/grants/grants.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 import { bearerTokenOf } from "./bearer.ts";
@@ -24,9 +25,10 @@ async function userinfo(c: AppContext): Promise<Response> {
   const user = await readUserOfGrant(rt.db, { grantId: claims.grant, userId: claims.sub }, rt.now());
   if (!user) return oauthError(refused);
   const scopes = claims.scope.split(" ");
+  const name = user.name !== null && !isPhoneNumber(user.name) ? user.name : undefined;
   return oauthSuccess({
     sub: user.id,
-    ...(user.name !== null && scopes.includes("profile") ? { name: user.name } : {}),
+    ...(name !== undefined && scopes.includes("profile") ? { name } : {}),
     ...(user.email !== null && scopes.includes("email") ? { email: user.email } : {}),
   });
 }

@@ -57,5 +57,8 @@ export async function amazonPerson(
   if (!profile?.success) return { outcome: "refused", reason: "profile_unreadable" };
   const { user_id: subject, name } = profile.data;
   // Amazon does not say whether it has verified the profile's address, so there is none here.
-  return { outcome: "person", person: { key: { method: "amazon", issuer: ISSUER, subject }, ...labelsOf({ name }) } };
+  return {
+    outcome: "person",
+    person: { key: { method: "amazon", issuer: ISSUER, subject }, ...labelsOf({ name }, subject) },
+  };
 }

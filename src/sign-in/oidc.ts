@@ -129,12 +129,20 @@ async function personOfTokens(
     return { outcome: "refused", reason: "id_token_from_the_future" };
   }
   const key = { method: "oidc", issuer: oidc.issuer, subject: claims.sub } as const;
-  const own = labelsOf(claims);
-  if (claims.email !== undefined) return { outcome: "person", person: { key, ...own } };
-  const answered = await userinfo(metadata, tokens.access_token, claims.sub);
-  if (!answered) return { outcome: "person", person: { key, email: undefined, name: own.name } };
-  const more = labelsOf(answered);
-  return { outcome: "person", person: { key, email: more.email, name: own.name ?? more.name } };
+  const own = labelsOf(claims, claims.sub);
+  if (claims.email !== undefined && (own.email ?? own.name) !== null) {
+    return { outcome: "person", person: { key, ...own } };
+  }
+  const more = await userinfo(metadata, tokens.access_token, claims.sub);
+  const addresses = claims.email === undefined ? more : claims;
+  return {
+    outcome: "person",
+    person: {
+      key,
+      email: addresses && labelsOf(addresses, claims.sub).email,
+      name: labelsOf({ ...more, ...claims }, claims.sub).name,
+    },
+  };
 }
 
 function asLibrarySees(

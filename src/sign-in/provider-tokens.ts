@@ -105,7 +105,7 @@ export async function userOfProviderToken(rt: Runtime, token: string): Promise<P
   if (typeof typ !== "string" || !ACCESS_TOKEN_TYPE.test(typ)) return { verdict: "refused" };
   if (!isMeantForUs(claims.data, verified, oidc) || isOfMachine(claims.data, oidc)) return { verdict: "refused" };
   const { sub } = claims.data;
-  const labels = labelsOf(verified);
+  const labels = labelsOf(verified, sub);
   const key: IdentityKey = { method: "oidc", issuer: oidc.issuer, subject: sub };
   const known = await readUserOfIdentity(rt.db, key);
   if (known) {

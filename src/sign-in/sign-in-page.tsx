@@ -9,6 +9,7 @@ import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderPage } from "../ui/page.tsx";
 import { ButtonRow, ErrorNotice, Field, HiddenFields, LinkedPair } from "../ui/parts.tsx";
 import { sealEntry } from "./entry.ts";
+import { mustReauthenticate } from "./session.ts";
 
 export interface SignInOptions {
   /** Path with query of this origin to continue to after signing in. */
@@ -58,6 +59,9 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
       )}
       {options.error === undefined ? null : <ErrorNotice id={ERROR_ID}>{options.error}</ErrorNotice>}
       <SignInMethods rt={rt} text={text} entry={entry} email={options.email} errorId={errorId} />
+      {mustReauthenticate(c) && rt.config.signInMethods.includes("amazon") ? (
+        <p class="hint">{text.signInOtherAmazon}</p>
+      ) : null}
       <SignInLinks rt={rt} forgot={text.forgotPassword} create={text.noAccountYet} />
     </section>,
   );

@@ -29,18 +29,18 @@ export interface ConsentOptions {
   readonly skillName: string;
   /** The decision is for Alexa, and the page states this. False for the company's own apps. */
   readonly toAlexa: boolean;
-  /** E-mail or name of the signed-in account. */
-  readonly accountLabel: string;
+  /** Address or name of the signed-in account, as its owner recognises it; null when neither is known. */
+  readonly accountLabel: string | null;
   readonly scopes: readonly { readonly name: string; readonly description: string }[];
   /** The sealed form token and other hidden fields that are posted with the decision. */
   readonly hidden: Readonly<Record<string, string>>;
   /** Path that the decision is posted to. */
   readonly action: string;
-  /** Offers "not you?" (`decision=switch`). */
-  readonly canSwitch: boolean;
+  /** Customers sign in with Amazon only, where "not you?" (`decision=switch`) leads to the same account again. */
+  readonly amazonOnly: boolean;
 }
 
-/** The form with `button[name=decision]`: `allow`, `deny` and, where offered, `switch`. */
+/** The form with `button[name=decision]`: `allow`, `deny` and `switch`. */
 const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = (options) => {
   const { text, brandName, skillName } = options;
   return (
@@ -55,14 +55,15 @@ const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = 
         <div class="account">
           <div class="who">
             <small>{text.consentAccount(brandName)}</small>
-            <strong>{options.accountLabel}</strong>
+            <strong>
+              <bdi>{options.accountLabel ?? text.consentAccountUnnamed(brandName)}</bdi>
+            </strong>
           </div>
-          {options.canSwitch ? (
-            <button class="link" type="submit" name="decision" value="switch">
-              {text.consentSwitch}
-            </button>
-          ) : null}
+          <button class="link" type="submit" name="decision" value="switch">
+            {text.consentSwitch}
+          </button>
         </div>
+        {options.amazonOnly ? <p class="hint">{text.signInOtherAmazon}</p> : null}
         {options.scopes.length > 0 ? (
           <>
             <h2>{options.toAlexa ? text.consentScopesAlexa : text.consentScopesApp(skillName)}</h2>

@@ -59,6 +59,7 @@ export const de: Messages = {
   consentLeadAlexa: (brand) => `Amazon Alexa bittet um Zugriff auf Ihr Konto bei ${brand}.`,
   consentLeadApp: (app, brand) => `${app} bittet um Zugriff auf Ihr Konto bei ${brand}.`,
   consentAccount: (brand) => `Angemeldet bei ${brand} als`,
+  consentAccountUnnamed: (brand) => `Ihr Konto bei ${brand}`,
   consentSwitch: "Nicht Sie?",
   consentScopesAlexa: "Alexa darf dann:",
   consentScopesApp: (app) => `${app} darf dann:`,
@@ -109,6 +110,7 @@ export const de: Messages = {
   signInLead: (brand) => `Melden Sie sich mit Ihrem Konto bei ${brand} an.`,
   signInLeadLinking: (brand) => `Verwenden Sie hier Ihr Konto bei ${brand}, nicht Ihr Amazon-Konto.`,
   signInLeadAmazon: (brand) => `${brand} meldet Sie mit Ihrem Amazon-Konto an.`,
+  signInOtherAmazon: "Um ein anderes Amazon-Konto zu verwenden, melden Sie sich zuerst auf amazon.com ab.",
   signInCancelled: (provider) => `Die Anmeldung mit ${provider} wurde abgebrochen.`,
   providerUnavailable: (provider) =>
     `Die Anmeldung mit ${provider} ist gerade nicht möglich. Es ist nichts verloren gegangen. Bitte versuchen Sie es noch einmal.`,

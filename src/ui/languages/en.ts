@@ -57,6 +57,7 @@ export const en = {
   consentLeadAlexa: (brand: string) => `Amazon Alexa is asking for permission to use your ${brand} account.`,
   consentLeadApp: (app: string, brand: string) => `${app} is asking for permission to use your ${brand} account.`,
   consentAccount: (brand: string) => `Signed in to ${brand} as`,
+  consentAccountUnnamed: (brand: string) => `Your ${brand} account`,
   consentSwitch: "Not you?",
   consentScopesAlexa: "Alexa will be able to:",
   consentScopesApp: (app: string) => `${app} will be able to:`,
@@ -102,6 +103,7 @@ export const en = {
   signInLead: (brand: string) => `Use your ${brand} account.`,
   signInLeadLinking: (brand: string) => `Use your ${brand} account here, not your Amazon account.`,
   signInLeadAmazon: (brand: string) => `${brand} uses your Amazon account to sign you in.`,
+  signInOtherAmazon: "To use a different Amazon account, sign out at amazon.com first.",
   signInCancelled: (provider: string) => `Signing in with ${provider} was cancelled.`,
   providerUnavailable: (provider: string) =>
     `Signing in with ${provider} isn’t possible right now. Nothing was lost. Please try again.`,

@@ -56,6 +56,7 @@ export const es: Messages = {
   consentLeadAlexa: (brand) => `Amazon Alexa pide permiso para usar tu cuenta de ${brand}.`,
   consentLeadApp: (app, brand) => `${app} pide permiso para usar tu cuenta de ${brand}.`,
   consentAccount: (brand) => `Sesión iniciada en ${brand} como`,
+  consentAccountUnnamed: (brand) => `Tu cuenta de ${brand}`,
   consentSwitch: "¿No eres tú?",
   consentScopesAlexa: "Alexa podrá:",
   consentScopesApp: (app) => `${app} podrá:`,
@@ -103,6 +104,7 @@ export const es: Messages = {
   signInLead: (brand) => `Usa tu cuenta de ${brand}.`,
   signInLeadLinking: (brand) => `Usa aquí tu cuenta de ${brand}, no tu cuenta de Amazon.`,
   signInLeadAmazon: (brand) => `${brand} usa tu cuenta de Amazon para iniciar sesión.`,
+  signInOtherAmazon: "Para usar otra cuenta de Amazon, cierra primero la sesión en amazon.com.",
   signInCancelled: (provider) => `Se canceló el inicio de sesión con ${provider}.`,
   providerUnavailable: (provider) =>
     `Ahora no es posible iniciar sesión con ${provider}. No se ha perdido nada. Inténtalo de nuevo.`,

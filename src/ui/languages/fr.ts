@@ -57,6 +57,7 @@ export const fr: Messages = {
   consentLeadAlexa: (brand) => `Amazon Alexa demande l’autorisation d’utiliser votre compte ${brand}.`,
   consentLeadApp: (app, brand) => `${app} demande l’autorisation d’utiliser votre compte ${brand}.`,
   consentAccount: (brand) => `Connecté à ${brand} en tant que`,
+  consentAccountUnnamed: (brand) => `Votre compte ${brand}`,
   consentSwitch: "Ce n’est pas vous ?",
   consentScopesAlexa: "Alexa pourra :",
   consentScopesApp: (app) => `${app} pourra :`,
@@ -106,6 +107,7 @@ export const fr: Messages = {
   signInLead: (brand) => `Utilisez votre compte ${brand}.`,
   signInLeadLinking: (brand) => `Utilisez ici votre compte ${brand}, et non votre compte Amazon.`,
   signInLeadAmazon: (brand) => `${brand} utilise votre compte Amazon pour vous connecter.`,
+  signInOtherAmazon: "Pour utiliser un autre compte Amazon, déconnectez-vous d’abord sur amazon.com.",
   signInCancelled: (provider) => `La connexion avec ${provider} a été annulée.`,
   providerUnavailable: (provider) =>
     `La connexion avec ${provider} n’est pas possible pour le moment. Rien n’est perdu. Veuillez réessayer.`,

@@ -54,6 +54,7 @@ export const it: Messages = {
   consentLeadAlexa: (brand) => `Amazon Alexa chiede il permesso di usare il tuo account ${brand}.`,
   consentLeadApp: (app, brand) => `${app} chiede il permesso di usare il tuo account ${brand}.`,
   consentAccount: (brand) => `Accesso a ${brand} effettuato come`,
+  consentAccountUnnamed: (brand) => `Il tuo account ${brand}`,
   consentSwitch: "Non sei tu?",
   consentScopesAlexa: "Alexa potrà:",
   consentScopesApp: (app) => `${app} potrà:`,
@@ -100,6 +101,7 @@ export const it: Messages = {
   signInLead: (brand) => `Usa il tuo account ${brand}.`,
   signInLeadLinking: (brand) => `Usa qui il tuo account ${brand}, non il tuo account Amazon.`,
   signInLeadAmazon: (brand) => `${brand} usa il tuo account Amazon per farti accedere.`,
+  signInOtherAmazon: "Per usare un altro account Amazon, esci prima da amazon.com.",
   signInCancelled: (provider) => `L’accesso con ${provider} è stato annullato.`,
   providerUnavailable: (provider) =>
     `Al momento non è possibile accedere con ${provider}. Non è andato perso nulla. Riprova.`,

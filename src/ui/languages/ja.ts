@@ -54,6 +54,7 @@ export const ja: Messages = {
   consentLeadAlexa: (brand) => `Amazon Alexaが${brand}アカウントの使用許可を求めています。`,
   consentLeadApp: (app, brand) => `${app}が${brand}アカウントの使用許可を求めています。`,
   consentAccount: (brand) => `${brand}にサインイン中`,
+  consentAccountUnnamed: (brand) => `${brand}アカウント`,
   consentSwitch: "別の方ですか？",
   consentScopesAlexa: "Alexaができること:",
   consentScopesApp: (app) => `${app}ができること:`,
@@ -100,6 +101,7 @@ export const ja: Messages = {
   signInLead: (brand) => `${brand}アカウントを使用してください。`,
   signInLeadLinking: (brand) => `Amazonアカウントではなく、${brand}アカウントを使用してください。`,
   signInLeadAmazon: (brand) => `${brand}では、Amazonアカウントでサインインします。`,
+  signInOtherAmazon: "別のAmazonアカウントを使用するには、先に amazon.com からサインアウトしてください。",
   signInCancelled: (provider) => `${provider}でのサインインはキャンセルされました。`,
   providerUnavailable: (provider) =>
     `現在、${provider}でサインインできません。入力内容などは失われていません。もう一度お試しください。`,

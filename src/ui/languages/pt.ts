@@ -54,6 +54,7 @@ export const pt: Messages = {
   consentLeadAlexa: (brand) => `A Amazon Alexa pede permissão para usar sua conta ${brand}.`,
   consentLeadApp: (app, brand) => `${app} pede permissão para usar sua conta ${brand}.`,
   consentAccount: (brand) => `Conectado a ${brand} como`,
+  consentAccountUnnamed: (brand) => `Sua conta ${brand}`,
   consentSwitch: "Não é você?",
   consentScopesAlexa: "A Alexa poderá:",
   consentScopesApp: (app) => `${app} poderá:`,
@@ -99,6 +100,7 @@ export const pt: Messages = {
   signInLead: (brand) => `Use sua conta ${brand}.`,
   signInLeadLinking: (brand) => `Use aqui sua conta ${brand}, não sua conta Amazon.`,
   signInLeadAmazon: (brand) => `${brand} usa sua conta Amazon para você entrar.`,
+  signInOtherAmazon: "Para usar outra conta Amazon, primeiro saia em amazon.com.",
   signInCancelled: (provider) => `O login com ${provider} foi cancelado.`,
   providerUnavailable: (provider) =>
     `Não é possível entrar com ${provider} no momento. Nada foi perdido. Tente de novo.`,
