@@ -1,7 +1,7 @@
 // AcceptGrant, event gateway tokens and personalization, for the skill's backend.
 import * as z from "zod/mini";
 import { grantRequestSchema } from "../src/skill-backend/accept-grant.ts";
-import { gatewayTokenBodySchema } from "../src/skill-backend/gateway-token.ts";
+import { gatewayRefusalBodySchema, gatewayTokenBodySchema } from "../src/skill-backend/gateway-token.ts";
 import { personalizationBodySchema } from "../src/skill-backend/personalization.ts";
 import type { Resource } from "./describe.ts";
 import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_USER_ID, strings, time } from "./shapes.ts";
@@ -88,7 +88,7 @@ export const skillBackend: Resource = {
         id: "giveEventGatewayToken",
         summary: "Get an Amazon token to send events about one customer",
         description:
-          "Identify the customer's link by an access token that we issued, by `userId` (our `sub`; with `skillId` if the client serves several skills), or by `grantId`. Send the event to `endpoint`.",
+          "Identify the customer's link by an access token that we issued, by `userId` (our `sub`; with `skillId` if the client serves several skills), or by `grantId`. Send the event to `endpoint`. `region` names the gateway that took an event when it was another one; it is remembered with the token.",
         security: "service",
         body: { shape: gatewayTokenBodySchema, example: { userId: EXAMPLE_USER_ID, skillId: EXAMPLE_SKILL_ID } },
         responses: {
@@ -110,11 +110,14 @@ export const skillBackend: Resource = {
         id: "dropEventGatewayToken",
         summary: "Delete Amazon's tokens of one link",
         description:
-          "Call this after the event gateway returned 403: the customer has disabled the skill. Can be repeated.",
+          "Call this after the event gateways of all regions have returned the code `SKILL_DISABLED_EXCEPTION`: the customer has disabled the skill. Any other `code`, or none, deletes nothing. Can be repeated.",
         security: "service",
-        body: { shape: gatewayTokenBodySchema, example: { userId: EXAMPLE_USER_ID, skillId: EXAMPLE_SKILL_ID } },
+        body: {
+          shape: gatewayRefusalBodySchema,
+          example: { userId: EXAMPLE_USER_ID, skillId: EXAMPLE_SKILL_ID, code: "SKILL_DISABLED_EXCEPTION" },
+        },
         responses: { 204: { description: "Deleted." } },
-        problems: ["grant_not_found"],
+        problems: ["grant_not_found", "code_not_final"],
       },
     },
     "/api/personalization": {

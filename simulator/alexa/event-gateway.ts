@@ -20,21 +20,21 @@ export function serveEventGateway(c: SimulatorContext): Promise<Response> {
         found.problem === "revoked"
           ? ([403, "SKILL_DISABLED_EXCEPTION"] as const)
           : ([401, "INVALID_ACCESS_TOKEN_EXCEPTION"] as const);
-      return Response.json(
-        {
-          header: { namespace: "System", name: "Exception" },
-          payload: { code, description: `The token is ${found.problem}` },
-        },
-        { status },
-      );
+      return exception(status, code, `The token is ${found.problem}`);
     }
     const { grant } = found.token;
     exchange.linkId = grant.linkId;
     const home = store.accounts.get(grant.accountId)?.region;
-    if (home !== regionOf(c.req.url))
-      exchange.note = `This customer’s region is ${home}; the event went to ${regionOf(c.req.url)}.`;
-    return new Response(null, { status: home === regionOf(c.req.url) ? 202 : 403 });
+    if (home === regionOf(c.req.url)) return new Response(null, { status: 202 });
+    exchange.note = `This customer’s region is ${home}; the event went to ${regionOf(c.req.url)}.`;
+    // As seen in the field: a gateway knows no enablement of another region's customer.
+    return exception(403, "SKILL_DISABLED_EXCEPTION", "The user does not have a valid enablement for your skill.");
   });
+}
+
+function exception(status: 401 | 403, code: string, description: string): Response {
+  const header = { namespace: "System", name: "Exception", messageId: crypto.randomUUID() };
+  return Response.json({ header, payload: { code, description } }, { status });
 }
 
 function bearerInScope(body: string): string {

@@ -5,11 +5,13 @@ import {
   findTokenGrant,
   forgetTokens,
   type GrantChoice,
+  moveTokens,
   replaceTokens,
   type StoredTokens,
 } from "../storage/amazon/held-tokens.ts";
 import { credentialsFor } from "./grant-code.ts";
 import { EXPIRY_MARGIN_MS, refreshAmazonTokens } from "./lwa.ts";
+import { gatewayOrigin, type Region } from "./regions.ts";
 
 /** A backend's token is good for at least this long. */
 const GATEWAY_MARGIN_MS = 300_000;
@@ -45,16 +47,22 @@ export type GatewayToken =
   /** The grant is live, but there are no tokens for it that can be used. */
   | { readonly outcome: "no_tokens" };
 
-/** A token good for five minutes or more, for a skill's backend. One D1 read unless it has to be refreshed. */
+/**
+ * A token good for five minutes or more, for a skill's backend. One D1 read unless it has to be refreshed, or `region`
+ * is given and differs from the stored one: it is stored with the token.
+ */
 export async function gatewayToken(
   rt: Runtime,
   purpose: TokenPurpose,
   choice: GrantChoice,
   skillIds: readonly string[],
+  region?: Region,
 ): Promise<GatewayToken> {
   const found = await readHeldTokens(rt, purpose, choice, skillIds);
   if (found === "grant_unknown" || found === "no_tokens") return { outcome: found };
-  const token = await freshToken(rt, found, GATEWAY_MARGIN_MS);
+  const host = region === undefined ? found.host : gatewayOrigin(region);
+  if (host !== found.host) await moveTokens(rt.db, found, host);
+  const token = await freshToken(rt, { ...found, host }, GATEWAY_MARGIN_MS);
   return token.outcome === "refused" || token.outcome === "unreadable" ? { outcome: "no_tokens" } : token;
 }
 

@@ -24,6 +24,7 @@ export const PROBLEMS = {
   state_expired: [410, "This link attempt has expired"],
   body_too_large: [413, "The request body is too large"],
   amazon_denied: [422, "The customer did not approve at Amazon"],
+  code_not_final: [422, "The gateway's code does not end the tokens"],
   amazon_code_rejected: [422, "Login with Amazon rejected the code"],
   enablement_rejected: [422, "Alexa rejected the enablement"],
   enablement_forbidden: [422, "Alexa did not permit the enablement"],

@@ -2,16 +2,10 @@
 import { findEnablement } from "../amazon/enablement.ts";
 import { freshToken } from "../amazon/held-token.ts";
 import type { Runtime } from "../runtime.ts";
+import { moveTokens } from "../storage/amazon/held-tokens.ts";
 import type { Stage } from "../storage/attempts/attempts.ts";
 import type { LinkLevel } from "../storage/grants/link-levels.ts";
-import {
-  type LinkedGrant,
-  type ListedLink,
-  listLinks,
-  moveEnablement,
-  readLinks,
-  revokeEndedLinks,
-} from "../storage/grants/links.ts";
+import { type LinkedGrant, type ListedLink, listLinks, readLinks, revokeEndedLinks } from "../storage/grants/links.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withAmazonDeadline } from "./amazon-deadline.ts";
 
@@ -120,11 +114,15 @@ function holdsTokens(grant: LinkedGrant): grant is GrantWithTokens {
 
 async function check(rt: Runtime, skillId: string, grant: GrantWithTokens): Promise<Check> {
   const { id: grantId, host, tokens, accessExpiresAt } = grant;
-  const token = await freshToken(rt, { grantId, purpose: "enablement", skillId, host, tokens, accessExpiresAt });
+  const held = { grantId, purpose: "enablement" as const };
+  const token = await freshToken(rt, { ...held, skillId, host, tokens, accessExpiresAt });
   if (token.outcome === "refused") return { verdict: "tokens_refused", tokens };
   if (token.outcome !== "fresh") return { verdict: "unknown", tokens };
   const found = await findEnablement(rt, host, { accessToken: token.accessToken, skillId });
-  if (found.state === "linked" && found.host !== host) await moveEnablement(rt.db, grantId, found.host);
+  // Customers move between regions.
+  if (found.state === "linked" && found.host !== host) {
+    await moveTokens(rt.db, { ...held, tokens: token.stored }, found.host);
+  }
   const known = found.state === "linked" || found.state === "unknown";
   return { verdict: known ? found.state : "gone", tokens: token.stored };
 }

@@ -282,26 +282,6 @@ describe("requests without a token to return", () => {
   });
 });
 
-describe("DELETE, for use after a 403 of the gateway", () => {
-  it("deletes the tokens, can be repeated, and leaves the link", async () => {
-    await accept();
-    expect((await ask({ userId: USER }, "DELETE")).status).toBe(204);
-    expect((await ask({ userId: USER }, "DELETE")).status).toBe(204);
-    expect(await problemOf(await ask({ userId: USER }))).toMatchObject({ status: 404 });
-    const audits = await env.DB.prepare("SELECT details FROM audit WHERE kind = 'amazon_tokens_forgotten'").all();
-    expect(audits.results).toEqual([{ details: "gateway_refused" }]);
-    expect(await env.DB.prepare("SELECT revoked_at FROM grants").first("revoked_at")).toBeNull();
-  });
-
-  it("404 for another client's skill, and nothing is deleted", async () => {
-    await accept();
-    await env.DB.prepare("UPDATE clients SET skill_ids = '[]' WHERE id = ?").bind(SERVICE_CLIENT).run();
-    service.clock.advance(61_000);
-    expect(await problemOf(await ask({ userId: USER }, "DELETE"))).toMatchObject({ status: 404 });
-    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM amazon_tokens").first("n")).toBe(1);
-  });
-});
-
 describe("bad requests", () => {
   it.each([
     ["invalid JSON", "{"],
@@ -315,7 +295,22 @@ describe("bad requests", () => {
     ["a number", { userId: 7 }],
     ["an empty id", { userId: "" }],
     ["an id of 300 characters", { userId: "x".repeat(300) }],
+    ["an unknown region", { userId: USER, region: "AP" }],
+    ["a region in lower case", { userId: USER, region: "eu" }],
+    ["an empty region", { userId: USER, region: "" }],
+    ["a host as region", { userId: USER, region: "https://evil.test" }],
+    ["a list of regions", { userId: USER, region: ["EU"] }],
+    ["no region but null", { userId: USER, region: null }],
+    ["a region of 16 KB", { userId: USER, region: "EU".repeat(8192) }],
+    ["a name that every object has as region", { userId: USER, region: "constructor" }],
   ])("%s: 400", async (_, body) => {
+    expect(await problemOf(await ask(body))).toMatchObject({ status: 400, code: "invalid_body" });
+    const refusal = { ...(typeof body === "object" ? body : {}), code: "SKILL_DISABLED_EXCEPTION" };
+    expect(await problemOf(await ask(refusal, "DELETE"))).toMatchObject({ status: 400, code: "invalid_body" });
+  });
+
+  it("POST takes no code: 400", async () => {
+    const body = { userId: USER, code: "SKILL_DISABLED_EXCEPTION" };
     expect(await problemOf(await ask(body))).toMatchObject({ status: 400, code: "invalid_body" });
   });
 

@@ -2,53 +2,59 @@
 import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { gatewayToken } from "../amazon/held-token.ts";
+import { REGIONS } from "../amazon/regions.ts";
 import { problem } from "../http/problem.ts";
 import { jsonBody } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import { verifyAccessToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { findTokenGrant, forgetTokens, type GatewayPurpose, type GrantChoice } from "../storage/amazon/held-tokens.ts";
-import type { Client } from "../storage/clients/clients.ts";
+import { findTokenGrant, forgetTokens, type GrantChoice } from "../storage/amazon/held-tokens.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
 const id = z.string().check(z.minLength(1), z.maxLength(255));
 
-/** Names one link: by an access token of ours, by user (and skill), or by grant. */
-export const gatewayTokenBodySchema = z
-  .strictObject({
-    accessToken: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
-    userId: z.optional(id),
-    skillId: z.optional(id),
-    grantId: z.optional(id),
-    purpose: z._default(z.enum(["event_gateway", "reciprocal"]), "event_gateway"),
-  })
-  .check(
-    z.refine(({ accessToken, userId, grantId }) => [accessToken, userId, grantId].filter(Boolean).length === 1, {
-      message: "give one of accessToken, userId and grantId",
-    }),
-    z.refine(({ userId, skillId }) => skillId === undefined || userId !== undefined, {
-      message: "goes with userId only",
-      path: ["skillId"],
-    }),
-  );
-type Body = z.output<typeof gatewayTokenBodySchema>;
+const fields = {
+  accessToken: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
+  userId: z.optional(id),
+  skillId: z.optional(id),
+  grantId: z.optional(id),
+  purpose: z._default(z.enum(["event_gateway", "reciprocal"]), "event_gateway"),
+  region: z.optional(z.enum(REGIONS)),
+};
+type Body = z.output<z.ZodMiniObject<typeof fields>>;
+
+const oneOfThree = z.refine<Body>(
+  ({ accessToken, userId, grantId }) => [accessToken, userId, grantId].filter(Boolean).length === 1,
+  { message: "give one of accessToken, userId and grantId" },
+);
+const skillOfUser = z.refine<Body>(({ userId, skillId }) => skillId === undefined || userId !== undefined, {
+  message: "goes with userId only",
+  path: ["skillId"],
+});
+
+/** Names one link: by an access token of ours, by user (and skill), or by grant. `region`: whose gateway is right. */
+export const gatewayTokenBodySchema = z.strictObject(fields).check(oneOfThree, skillOfUser);
+/** The same, with the gateway's `payload.code`. */
+export const gatewayRefusalBodySchema = z
+  .strictObject({ ...fields, code: z.optional(z.string().check(z.maxLength(200))) })
+  .check(oneOfThree, skillOfUser);
+
+/** The gateways of wrong regions return this code too, so the caller must have asked all of them. */
+const FINAL_CODE = "SKILL_DISABLED_EXCEPTION";
 
 export const gatewayTokenRoutes = new Hono<AppEnv>();
 gatewayTokenRoutes.post("/api/event-gateway/token", giveToken);
 gatewayTokenRoutes.delete("/api/event-gateway/token", takeRefusal);
 
-/** Which tokens a request is about. */
-interface TokenRequest {
-  readonly client: Client;
-  readonly choice: GrantChoice;
-  readonly purpose: GatewayPurpose;
-}
-
 async function giveToken(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const request = await requestOf(c);
-  if (request instanceof Response) return request;
-  const token = await gatewayToken(rt, request.purpose, request.choice, request.client.skillIds);
+  const client = await authenticateServiceClient(c);
+  if (client instanceof Response) return client;
+  const body = await jsonBody(c, gatewayTokenBodySchema);
+  if (body instanceof Response) return body;
+  const choice = await choiceOf(rt, body);
+  if (!choice) return noSuchGrant();
+  const token = await gatewayToken(rt, body.purpose, choice, client.skillIds, body.region);
   switch (token.outcome) {
     case "fresh":
       return json(c, {
@@ -65,13 +71,19 @@ async function giveToken(c: AppContext): Promise<Response> {
   }
 }
 
-/** The gateway responded 403: the customer has disabled the skill, and the tokens are useless. Repeatable. */
+/** Every gateway said that the customer has disabled the skill: the tokens are useless. Repeatable. */
 async function takeRefusal(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const request = await requestOf(c);
-  if (request instanceof Response) return request;
-  const { purpose, choice, client } = request;
-  const grant = await findTokenGrant(rt.db, purpose, choice, client.skillIds, rt.now());
+  const client = await authenticateServiceClient(c);
+  if (client instanceof Response) return client;
+  const body = await jsonBody(c, gatewayRefusalBodySchema);
+  if (body instanceof Response) return body;
+  if (body.code !== FINAL_CODE) {
+    return problem("code_not_final", `Only ${FINAL_CODE} says that the tokens are useless. Nothing was forgotten.`);
+  }
+  const choice = await choiceOf(rt, body);
+  const { purpose } = body;
+  const grant = choice && (await findTokenGrant(rt.db, purpose, choice, client.skillIds, rt.now()));
   if (!grant) return noSuchGrant();
   const { grantId, tokens } = grant;
   if (tokens !== null) await forgetTokens(rt.db, { grantId, purpose, tokens }, "gateway_refused", rt.now());
@@ -80,15 +92,6 @@ async function takeRefusal(c: AppContext): Promise<Response> {
 
 function noSuchGrant(): Response {
   return problem("grant_not_found", "No live link of a skill that this client serves.");
-}
-
-async function requestOf(c: AppContext): Promise<TokenRequest | Response> {
-  const client = await authenticateServiceClient(c);
-  if (client instanceof Response) return client;
-  const body = await jsonBody(c, gatewayTokenBodySchema);
-  if (body instanceof Response) return body;
-  const choice = await choiceOf(c.var.runtime, body);
-  return choice ? { client, choice, purpose: body.purpose } : noSuchGrant();
 }
 
 /** undefined: an access token that is not ours or has expired. */

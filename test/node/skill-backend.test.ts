@@ -56,6 +56,13 @@ let backend: Backend;
 let lambdas: Server;
 let lambdaOrigin: string;
 const fetch = globalThis.fetch;
+const REGION_OF: Record<string, string> = {
+  "api.amazonalexa.com": "na",
+  "api.eu.amazonalexa.com": "eu",
+  "api.fe.amazonalexa.com": "fe",
+};
+/** Replaces responses of the event gateways, by region. */
+let gateways: ((region: string) => Promise<Response> | undefined) | undefined;
 /** What Alexa sent to the Lambdas, newest last. */
 const received: Json[] = [];
 const silenced = () => vi.spyOn(console, "error").mockImplementation(() => {});
@@ -73,8 +80,9 @@ beforeAll(async () => {
   // The simulator stands for the event gateways' public addresses.
   vi.stubGlobal("fetch", (input: RequestInfo | URL, init?: RequestInit) => {
     const url = new URL(input instanceof Request ? input.url : input);
-    const region = { "api.amazonalexa.com": "na", "api.eu.amazonalexa.com": "eu" }[url.hostname];
-    return region ? fetch(`${servers.simulator}/${region}${url.pathname}`, init) : fetch(input, init);
+    const region = REGION_OF[url.hostname];
+    if (region === undefined) return fetch(input, init);
+    return gateways?.(region) ?? fetch(`${servers.simulator}/${region}${url.pathname}`, init);
   });
   backend = await deploy({
     LINK_ISSUER: servers.service,
@@ -98,6 +106,7 @@ beforeAll(async () => {
   lambdaOrigin = `http://127.0.0.1:${(lambdas.address() as AddressInfo).port}`;
 });
 afterEach(() => {
+  gateways = undefined;
   vi.restoreAllMocks();
   vi.useRealTimers();
 });
@@ -201,21 +210,69 @@ describe("the Lambda of a smart-home skill", () => {
     vi.stubEnv("SKILL_ID", DEMO_SKILL_ID);
   });
 
-  it("sends a proactive event to the gateway of its region, and discards the tokens after a 403", async () => {
-    const { token } = await link("smart_home");
-    const { sub: userId, grant: grantId } = JSON.parse(atob(token.split(".")[1] ?? "")) as {
-      sub: string;
-      grant: string;
-    };
+  describe("sends proactive events", () => {
+    const EU = "https://api.eu.amazonalexa.com/v3/events";
     const change = [{ namespace: "Alexa.PowerController", name: "powerState", value: "ON" }];
-    expect(await backend.events.report(userId, "lamp-1", change)).toBe(202);
-    const { items } = (await simulator("GET", "/simulator/exchanges")) as unknown as {
-      items: { request: { url: string } }[];
+    const linkedCustomer = async () => {
+      const { token } = await link("smart_home");
+      return JSON.parse(atob(token.split(".")[1] ?? "")) as { sub: string; grant: string };
     };
-    expect(items.at(-1)?.request.url).toBe(`${servers.simulator}/eu/v3/events`);
-    await simulator("POST", "/simulator/run", { scenario: "disable", account: "emil" });
-    expect(await backend.events.report(userId, "lamp-1", change)).toBe(403);
-    await expect(backend.link.post("/api/event-gateway/token", { grantId })).rejects.toMatchObject({ status: 404 });
+    const gatewayCalls = async () => {
+      const { items } = (await simulator("GET", "/simulator/exchanges")) as unknown as {
+        items: { request: { url: string } }[];
+      };
+      return items.map(({ request }) => request.url).filter((url) => url.endsWith("/v3/events"));
+    };
+    const tokenFor = (grantId: string) => backend.link.post("/api/event-gateway/token", { grantId });
+    const exception = (code: string, status = 403) => Promise.resolve(Response.json({ payload: { code } }, { status }));
+
+    it("to the gateway of the customer's region, and forgets the tokens when all regions say that the skill is disabled", async () => {
+      const { sub: userId, grant: grantId } = await linkedCustomer();
+      expect(await backend.events.report(userId, "lamp-1", change)).toBe(202);
+      expect((await gatewayCalls()).at(-1)).toBe(`${servers.simulator}/eu/v3/events`);
+      await simulator("POST", "/simulator/run", { scenario: "disable", account: "emil" });
+      expect(await backend.events.report(userId, "lamp-1", change)).toBe(403);
+      expect((await gatewayCalls()).slice(-3)).toEqual(
+        ["eu", "na", "fe"].map((at) => `${servers.simulator}/${at}/v3/events`),
+      );
+      await expect(tokenFor(grantId)).rejects.toMatchObject({ status: 404 });
+    });
+
+    it("L9: to the other regions when the known one is wrong, and the right one is remembered", async () => {
+      const { sub: userId, grant: grantId } = await linkedCustomer();
+      await backend.link.post("/api/event-gateway/token", { grantId, region: "FE" });
+      expect(await backend.events.report(userId, "lamp-1", change)).toBe(202);
+      expect(await tokenFor(grantId)).toMatchObject({ endpoint: EU });
+      const before = (await gatewayCalls()).length;
+      expect(await backend.events.report(userId, "lamp-1", change)).toBe(202);
+      expect((await gatewayCalls()).length).toBe(before + 1);
+    });
+
+    it.each<[string, Record<string, () => Promise<Response>>]>([
+      ["a permission is off", { eu: () => exception("INSUFFICIENT_PERMISSION_EXCEPTION") }],
+      ["another region says that a permission is off", { na: () => exception("INSUFFICIENT_PERMISSION_EXCEPTION") }],
+      ["a region is down", { fe: () => exception("INTERNAL_SERVICE_EXCEPTION", 503) }],
+      ["a region throttles", { fe: () => exception("THROTTLING_EXCEPTION", 429) }],
+      ["a 403 has no body", { eu: () => Promise.resolve(new Response(null, { status: 403 })) }],
+      ["a 403 is HTML", { na: () => Promise.resolve(new Response("<html></html>", { status: 403 })) }],
+      ["another region does not know the token", { na: () => exception("INVALID_ACCESS_TOKEN_EXCEPTION", 401) }],
+    ])("L9: and forgets nothing when %s", async (_, responses) => {
+      const { sub: userId, grant: grantId } = await linkedCustomer();
+      gateways = (region) => (responses[region] ?? (() => exception("SKILL_DISABLED_EXCEPTION")))();
+      expect(await backend.events.report(userId, "lamp-1", change)).toBe(403);
+      gateways = undefined;
+      expect(await tokenFor(grantId)).toMatchObject({ endpoint: EU });
+      expect(await backend.events.report(userId, "lamp-1", change)).toBe(202);
+    });
+
+    it("L9: and forgets nothing when another region cannot be reached", async () => {
+      const { sub: userId, grant: grantId } = await linkedCustomer();
+      gateways = (region) =>
+        region === "fe" ? Promise.reject(new TypeError("fetch failed")) : exception("SKILL_DISABLED_EXCEPTION");
+      await expect(backend.events.report(userId, "lamp-1", change)).rejects.toThrow("fetch failed");
+      gateways = undefined;
+      expect(await tokenFor(grantId)).toMatchObject({ endpoint: EU });
+    });
   });
 
   it("refuses to control a lock as soon as the customer has unlinked, because introspection says so", async () => {

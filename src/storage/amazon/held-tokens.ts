@@ -140,6 +140,16 @@ export async function replaceTokens(
   return rows.length === 1;
 }
 
+/** Stores which of Amazon's hosts knows the customer now, if the tokens are still those that were read. */
+export async function moveTokens(db: D1Database, read: StoredTokens, host: string): Promise<void> {
+  await write(
+    db,
+    sql`UPDATE amazon_tokens SET host = ${host}
+        WHERE grant_id = ${read.grantId} AND purpose = ${read.purpose} AND tokens = ${read.tokens}`,
+    true,
+  );
+}
+
 const SEVERAL_CUSTOMERS = 3;
 const DAY_MS = 86_400_000;
 

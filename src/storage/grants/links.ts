@@ -1,6 +1,6 @@
 // What a user has linked: live grants of a skill, with Amazon's tokens where we hold some.
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
-import { batch, readAll, type Sql, sql, write } from "../sql.ts";
+import { batch, readAll, type Sql, sql } from "../sql.ts";
 import { endGrants, grantIsLive } from "./grants.ts";
 import { LEVEL_COLUMN, type LinkLevel } from "./link-levels.ts";
 
@@ -81,15 +81,6 @@ export async function revokeEndedLinks(
       ...endGrants(sql`id IN (${these})`, "enablement_gone", now),
       sql`DELETE FROM amazon_tokens WHERE grant_id IN (${these})`,
     ],
-    true,
-  );
-}
-
-/** Stores which of Amazon's hosts knows the customer's enablement now: customers move between regions. */
-export async function moveEnablement(db: D1Database, grantId: string, host: string): Promise<void> {
-  await write(
-    db,
-    sql`UPDATE amazon_tokens SET host = ${host} WHERE grant_id = ${grantId} AND purpose = 'enablement'`,
     true,
   );
 }
