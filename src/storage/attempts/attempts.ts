@@ -1,6 +1,6 @@
 // Link attempts: one row each, from the first POST on, with the time of every step and a tagged reason when it fails.
 import { type Sql, sql, write } from "../sql.ts";
-import { stepsWith } from "../steps.ts";
+import { firstStep, stepsWith } from "../steps.ts";
 
 export type { Stage } from "../skills/skills.ts";
 export type Flow = "alexa_app" | "app_to_app" | "website" | "app_authorize" | "oauth";
@@ -29,7 +29,7 @@ export function addStep(
 ): Sql {
   return sql`INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, steps, created_at, expires_at)
     VALUES (${start.attemptId}, ${start.traceId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${who.userId}, ${who.browserHash},
-      'pending', json_array(json_object('name', ${step}, 'at', ${at})), ${at}, ${at + ATTEMPT_LIFETIME_MS})
+      'pending', ${firstStep(step, at)}, ${at}, ${at + ATTEMPT_LIFETIME_MS})
     ON CONFLICT (id) DO UPDATE SET user_id = COALESCE(excluded.user_id, user_id), steps = ${stepsWith(step, at)}
     WHERE decided_at IS NULL`;
 }

@@ -1,6 +1,7 @@
 // Deciding an attempt: the first decision stands, and its code is inserted with it, if the actor still holds.
 import { type CodeBinding, insertCode } from "../grants/codes.ts";
 import { batch, type Sql, sql } from "../sql.ts";
+import { firstStep } from "../steps.ts";
 import { ATTEMPT_LIFETIME_MS, type AttemptStart } from "./attempts.ts";
 
 export type Decision = "allow" | "deny";
@@ -46,7 +47,7 @@ export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise
             decision, decided_at, created_at, expires_at, finished_at)
           SELECT ${start.attemptId}, ${start.traceId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${userId}, ${c.browserHash},
             ${denied ? "cancelled" : "pending"}, ${denied ? "denied_by_user" : null},
-            json_array(json_object('name', ${denied ? "consent_denied" : "consent_given"}, 'at', ${at})),
+            ${firstStep(denied ? "consent_denied" : "consent_given", at)},
             ${decision}, ${at}, ${at}, ${at + ATTEMPT_LIFETIME_MS}, ${denied ? at : null}
           WHERE ${actorHolds}
           ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, outcome = excluded.outcome, reason = excluded.reason,

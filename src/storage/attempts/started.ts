@@ -1,7 +1,7 @@
 // Link attempts that we start: started once, run by one request at a time. Nothing is locked while Amazon is called.
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { batch, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
-import { stepsWith } from "../steps.ts";
+import { firstStep, stepsWith } from "../steps.ts";
 import type { AttemptStart, Flow, Outcome, Stage } from "./attempts.ts";
 
 export type Platform = "ios" | "android" | "web";
@@ -88,7 +88,7 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
             decision, decided_at, state_hash, redirect_uri, return_to, created_at, expires_at, finished_at)
           SELECT ${start.attemptId}, ${start.traceId}, ${start.flow}, ${given.platform}, s.id, COALESCE(${given.stage}, s.stage), c.id,
             ${given.userId}, ${browser?.hash}, ${browser?.sessionId}, ${denied ? "cancelled" : "pending"},
-            json_array(json_object('name', ${denied ? "consent_denied" : "linking_started"}, 'at', ${now})),
+            ${firstStep(denied ? "consent_denied" : "linking_started", now)},
             ${decision}, ${now}, ${given.stateHash}, ${given.redirectUri}, ${returnTo}, ${now}, ${now + STARTED_ATTEMPT_LIFETIME_MS},
             ${denied ? now : null}
           FROM skills s JOIN clients c ON c.skill_id = s.id

@@ -134,7 +134,8 @@ export async function takeReplay(
       sql`SELECT grant_id AS "grantId", client_id AS "clientId", spent_at AS "spentAt", voided_at AS "voidedAt", expires_at AS "expiresAt"
           FROM codes WHERE code_hash = ${codeHash}`,
       sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id)
-          SELECT ${at}, 'code_replayed', 1, user_id, client_id, grant_id, attempt_id FROM codes WHERE ${replayed}`,
+          SELECT ${at}, 'code_replayed', 1, user_id, client_id, grant_id, attempt_id FROM codes WHERE ${replayed}
+            AND EXISTS (SELECT 1 FROM grants WHERE id = codes.grant_id AND revoked_at IS NULL)`,
       ...endGrants(sql`id = (SELECT grant_id FROM codes WHERE ${replayed})`, "code_replayed", at),
     ],
     true,

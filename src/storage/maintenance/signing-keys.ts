@@ -1,6 +1,7 @@
 // Signing keys of access tokens, with sealed private keys. Each step of their lives is safe against races.
 import type { JWK } from "jose";
 import type { Keyring } from "../../crypto/keyring.ts";
+import { auditIfChanged } from "../audit.ts";
 import { batch, decodeRow, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
 
 export interface SigningKey {
@@ -119,9 +120,9 @@ export async function insertNextSigningKey(
     db,
     [
       await insertKey(keyring, key, times, due),
+      auditIfChanged(now, { kind: "signing_key_made", details: key.kid }),
       sql`UPDATE signing_keys SET verifies_until = ${signsFrom + VERIFIES_AFTER_SUCCESSOR_MS}
           WHERE verifies_until IS NULL AND signs_from <= ${now} AND ${inserted}`,
-      sql`INSERT INTO audit (at, kind, details) SELECT ${now}, 'signing_key_made', ${key.kid} WHERE ${inserted}`,
       selectVerifyingKeys(now),
     ],
     true,

@@ -1,6 +1,6 @@
 // The outbox of webhook messages. Triggers on `grants` write it; deliveries claim from it and settle what they claimed.
 
-import { auditRow } from "../audit.ts";
+import { auditIfChanged } from "../audit.ts";
 import { batch, readAll, type Sql, sql, write } from "../sql.ts";
 
 export interface OutboxMessage {
@@ -46,7 +46,9 @@ export async function settleMessages(db: D1Database, settlements: readonly Settl
       }
       const forget = sql`DELETE FROM webhook_outbox WHERE ${isClaimed(message)}`;
       const details = `${message.type} ${message.id}`;
-      return next === "dead" ? [forget, auditRow(now, { kind: "webhook_given_up", alert: true, details })] : forget;
+      return next === "dead"
+        ? [forget, auditIfChanged(now, { kind: "webhook_given_up", alert: true, details })]
+        : forget;
     }),
     true,
   );
