@@ -10,9 +10,9 @@ import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession, type Session } from "../sign-in/session.ts";
 import { renderSignIn } from "../sign-in/sign-in-page.tsx";
 import { sealSignOutForm } from "../sign-in/sign-in-routes.ts";
-import { revokeGrant } from "../storage/grants/grants.ts";
 import { readAccount } from "../storage/users/account.ts";
 import { readAccountData } from "../storage/users/account-data.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
 import { type Messages, messagesFor } from "../ui/messages.ts";
 import { renderAccount, renderUnlink } from "./account-page.tsx";
 
@@ -93,13 +93,9 @@ async function postUnlink(c: AppContext): Promise<Response> {
   const session = await currentSession(c, browserHash);
   const account = await accountOf(c, session, grantId);
   if (!account || !session) return renderSignIn(c, { continueTo: "/account" });
-  const [link] = account.links;
-  if (!link) return seeOther(c, "/account?done=gone");
-  if (link.skillId === null) {
-    await revokeGrant(rt.db, grantId, "unlinked", rt.now());
-    return seeOther(c, "/account?done=unlinked");
-  }
-  const result = await unlinkGrant(rt, { userId: session.userId, grantId });
-  const pending = result.outcome === "unlinked" && result.amazon === "pending";
-  return seeOther(c, pending ? "/account?done=pending" : "/account?done=unlinked");
+  if (account.links.length === 0) return seeOther(c, "/account?done=gone");
+  const result = await unlinkGrant(rt, { userId: session.userId, grantId }, sessionHolds(session));
+  if (result.outcome === "actor_gone") return renderSignIn(c, { continueTo: "/account" });
+  if (result.outcome !== "unlinked") return seeOther(c, "/account?done=gone");
+  return seeOther(c, result.amazon === "pending" ? "/account?done=pending" : "/account?done=unlinked");
 }

@@ -14,7 +14,7 @@ import {
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
 import { type Visitor, visit } from "../../test/support/visitor.ts";
-import { changeUser, createPasswordUser, findUsersByEmail, setPassword } from "../sign-in/accounts.ts";
+import { changeUser, createPasswordUser, findUsersByEmail } from "../sign-in/accounts.ts";
 import { eraseUser } from "../storage/users/erasure.ts";
 import { readUser } from "../storage/users/users.ts";
 
@@ -192,7 +192,7 @@ describe("accounts", () => {
     const tokens = await link();
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
-    expect(await setPassword(await runtimeOf(service), userId, "another-password")).toMatchObject({
+    expect(await changeUser(await runtimeOf(service), userId, { password: "another-password" })).toMatchObject({
       user: { id: userId },
     });
     expect((await ada.get("/account")).html).not.toContain(EMAIL);
@@ -243,7 +243,7 @@ describe("accounts", () => {
   it("reports an unknown user", async () => {
     const rt = await runtimeOf(service);
     expect(await changeUser(rt, "nobody", { name: "X" })).toEqual({ refused: "not_found" });
-    expect(await setPassword(rt, "nobody", "another-password")).toEqual({ refused: "not_found" });
+    expect(await changeUser(rt, "nobody", { password: "another-password" })).toEqual({ refused: "not_found" });
     expect(await eraseUser(rt.db, "nobody", rt.now())).toBeUndefined();
     expect(await readUser(env.DB, "nobody")).toBeNull();
   });

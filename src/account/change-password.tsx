@@ -118,7 +118,8 @@ async function postForm(c: AppContext): Promise<Response> {
     return again({ status: 429, field: "form", message: text.signInThrottled(waitInWords(language, seconds)) });
   }
   if (checked.verdict === "wrong") return again({ status: 401, field: "current", message: text.currentPasswordWrong });
-  const changed = await setPassword(rt, owner.user.id, password, {
+  const changed = await setPassword(rt, password, {
+    subject,
     passwordHash: checked.passwordHash,
     session: owner.session,
   });

@@ -4,9 +4,9 @@ import { beforeEach, expect, it } from "vitest";
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
 import { visit } from "../../test/support/visitor.ts";
-import { setPassword } from "../sign-in/accounts.ts";
+import { changeUser, setPassword, type VerifiedPassword } from "../sign-in/accounts.ts";
 import { endSession, type SessionKey, signOutEverywhere } from "../storage/users/sessions.ts";
-import { readPasswordIdentity, type VerifiedPassword } from "../storage/users/users.ts";
+import { readPasswordIdentity } from "../storage/users/users.ts";
 
 const OPERATORS = "password-of-the-operator";
 const OVERTAKEN = "password-of-the-visitor";
@@ -23,15 +23,15 @@ beforeEach(async () => {
   ).first<SessionKey>();
   const identity = await readPasswordIdentity(env.DB, userId);
   if (!session || !identity) throw new Error("not signed in");
-  verified = { passwordHash: identity.passwordHash, session };
+  verified = { ...identity, session };
 });
 
 it("S13: a password reset is not undone by a change under way, and the sessions that followed it go on", async () => {
   const rt = await runtimeOf(service);
-  await setPassword(rt, userId, OPERATORS);
+  await changeUser(rt, userId, { password: OPERATORS });
   const ada = visit(service);
   await ada.signIn(EMAIL, OPERATORS);
-  expect(await setPassword(rt, userId, OVERTAKEN, verified)).toEqual({ refused: "not_found" });
+  expect(await setPassword(rt, OVERTAKEN, verified)).toEqual({ refused: "not_found" });
   expect((await ada.get("/account")).html).toContain(EMAIL);
   expect((await visit(service).signIn(EMAIL, OVERTAKEN)).status).toBe(401);
   expect((await visit(service).signIn(EMAIL, OPERATORS)).status).toBe(303);
@@ -42,6 +42,6 @@ it.each([
   ["signed out everywhere", signOutEverywhere],
 ])("S13: a session that was %s meanwhile changes no password", async (_, end) => {
   await end(env.DB, verified.session, service.clock.now);
-  expect(await setPassword(await runtimeOf(service), userId, OVERTAKEN, verified)).toEqual({ refused: "not_found" });
+  expect(await setPassword(await runtimeOf(service), OVERTAKEN, verified)).toEqual({ refused: "not_found" });
   expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(303);
 });

@@ -5,15 +5,7 @@ import { problem } from "../http/problem.ts";
 import { jsonBody, queryOf } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import {
-  type AccountRefusal,
-  changeUser,
-  createPasswordUser,
-  findUsersByEmail,
-  setPassword,
-} from "../sign-in/accounts.ts";
-import { auditRow } from "../storage/audit.ts";
-import { write } from "../storage/sql.ts";
+import { type AccountRefusal, changeUser, createPasswordUser, findUsersByEmail } from "../sign-in/accounts.ts";
 import { readLinksOfUser } from "../storage/users/account.ts";
 import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";
 import { readUser, type User } from "../storage/users/users.ts";
@@ -116,19 +108,8 @@ async function change(c: AppContext): Promise<Response> {
   const id = c.req.param("id") ?? "";
   const body = await jsonBody(c, userChangesSchema);
   if (body instanceof Response) return body;
-  const { password, email, name } = body;
-  // The e-mail address first: the password hash is sealed for it.
-  const updated = await changeUser(rt, id, {
-    ...(email === undefined ? {} : { email }),
-    ...(name === undefined ? {} : { name }),
-  });
+  const updated = await changeUser(rt, id, body);
   if ("refused" in updated) return refused(updated);
-  if (password !== undefined) {
-    const outcome = await setPassword(rt, id, password);
-    if ("refused" in outcome) return refused(outcome);
-  }
-  const changed = Object.keys(body).join(", ");
-  await write(rt.db, auditRow(rt.now(), { kind: "user_changed", userId: id, details: changed }), false);
   return json(c, userView(updated.user));
 }
 

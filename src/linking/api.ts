@@ -56,6 +56,7 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
     skillId: body.skillId,
     stage: body.stage,
     userId: user.userId,
+    actorHolds: user.actorHolds,
     decision: "allow",
     state,
     callback: body.platform === "web" ? BROWSER_CALLBACK : APP_CALLBACK,
@@ -68,8 +69,8 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
       return problem("account_linking_not_supported", remedyFor("lwa_credentials_missing"));
     case "return_to_not_allowed":
       return problem("return_to_not_allowed");
-    case "session_ended":
-      return problem("temporarily_unavailable");
+    case "actor_gone":
+      return bearerGone();
     case "started": {
       const { attempt, skill } = started;
       rt.metrics.count("linking_started", skill.id);
@@ -96,21 +97,23 @@ async function complete(c: AppContext, rt: Runtime, user: ApiUser): Promise<Resp
   if (!state || !attempt || attempt.browserHash !== null) return problem("state_unknown");
 
   const wrongUser = attempt.userId !== user.userId;
+  const presentation = { attempt, state, actorHolds: user.actorHolds, failuresEndIt: false };
   if ("error" in body) {
     if (wrongUser) return problem("wrong_user");
-    return completionResponse(
-      c,
-      attempt.skillId,
-      await presentError(rt, { attempt, state, failuresEndIt: false }, body.error),
-    );
+    return completionResponse(c, attempt.skillId, await presentError(rt, presentation, body.error));
   }
   const code = "code" in body ? toAmazonCode(body.code) : await openResult(rt, attempt.id, state, body.result);
   if (!code) return problem("result" in body ? "invalid_result" : "invalid_body");
   if (wrongUser) {
-    await refuseWrongUser(rt, attempt, user.userId);
+    await refuseWrongUser(rt, attempt, user);
     return problem("wrong_user");
   }
-  return completionResponse(c, attempt.skillId, await presentCode(rt, { attempt, state, failuresEndIt: false }, code));
+  return completionResponse(c, attempt.skillId, await presentCode(rt, presentation, code));
+}
+
+/** The bearer's grant has ended since the request was authenticated. */
+function bearerGone(): Response {
+  return problem("unauthenticated", "The access token has been revoked.");
 }
 
 function completionResponse(c: AppContext, skillId: string, completion: Completion): Response {
@@ -126,9 +129,9 @@ function completionResponse(c: AppContext, skillId: string, completion: Completi
         {},
         completion.retryAfter ? { "retry-after": String(completion.retryAfter) } : {},
       );
+    case "actor_gone":
+      return bearerGone();
     case "in_progress":
-    // No session is checked here, so what did not hold is that another request has just started a run.
-    case "session_ended":
       return problem("in_progress", undefined, {}, { "retry-after": "2" });
     case "state_used":
       return problem("state_used");
@@ -166,16 +169,17 @@ async function show(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response
 async function unlinkAll(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const skillId = c.req.param("skillId") ?? "";
   const ask = await mayAskAlexa(c, user);
-  return unlinked(c, skillId, await unlinkSkill(rt, { userId: user.userId, skillId }, ask));
+  return unlinked(c, skillId, await unlinkSkill(rt, { userId: user.userId, skillId }, user.actorHolds, ask));
 }
 
 async function unlinkOne(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const skillId = c.req.param("skillId") ?? "";
   const target = { userId: user.userId, skillId, grantId: c.req.param("grantId") ?? "" };
-  return unlinked(c, skillId, await unlinkGrant(rt, target, await mayAskAlexa(c, user)));
+  return unlinked(c, skillId, await unlinkGrant(rt, target, user.actorHolds, await mayAskAlexa(c, user)));
 }
 
 function unlinked(c: AppContext, skillId: string, result: UnlinkOutcome): Response {
+  if (result.outcome === "actor_gone") return bearerGone();
   if (result.outcome !== "unlinked") return problem(result.outcome);
   c.var.runtime.metrics.count("unlinked", skillId);
   return result.amazon === "done" ? noContent(c) : json(c, { status: "unlinked", amazon: "pending" }, 202);

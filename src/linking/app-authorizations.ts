@@ -18,7 +18,6 @@ import { noteRefusal } from "../oauth/authorize-refusal.ts";
 import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import { decide } from "../oauth/decision.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { userExists } from "../storage/users/users.ts";
 import { brandName } from "../ui/brand.ts";
 import { scopeDescription } from "../ui/consent.tsx";
 import { loadMessages, messagesFor } from "../ui/messages.ts";
@@ -144,10 +143,10 @@ async function decideWithTicket(
     decision: body.decision,
     userId: user.userId,
     browserHash: null,
-    actorHolds: userExists(user.userId),
+    actorHolds: user.actorHolds,
     origin: "app",
   });
-  if (result === "actor_gone") return problem("unauthenticated", "The user is gone.");
+  if (result === "actor_gone") return problem("unauthenticated", "The access token has been revoked.");
   if (result === "decided_by_another") return problem("invalid_ticket");
   return json(c, { redirectTo: result.redirectTo });
 }

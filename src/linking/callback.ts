@@ -7,6 +7,7 @@ import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { currentSession } from "../sign-in/session.ts";
 import { readAttemptByState, type StartedAttempt } from "../storage/attempts/started.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
 import { type Completion, presentCode, presentError } from "./complete.ts";
 import {
   renderBadAddress,
@@ -105,7 +106,7 @@ async function completeHere(
     rt.log.alert("callback_elsewhere", { attemptId: attempt.id, traceId: attempt.traceId });
     return renderElsewhere(c);
   }
-  const presentation = { attempt, state, session, failuresEndIt: true };
+  const presentation = { attempt, state, actorHolds: sessionHolds(session), failuresEndIt: true };
   const completion =
     "code" in result
       ? await presentCode(rt, presentation, result.code)
@@ -122,7 +123,7 @@ function goBack(
   switch (completion.outcome) {
     case "in_progress":
       return renderWaiting(c);
-    case "session_ended":
+    case "actor_gone":
       return renderElsewhere(c);
     case "state_used":
     case "transient":

@@ -2,10 +2,11 @@
 import type { AmazonCode } from "../amazon/lwa.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
+import type { ApiUser } from "../oauth/bearer.ts";
 import type { Runtime } from "../runtime.ts";
 import { ATTEMPT_ENDED_BY } from "../storage/attempts/outcomes.ts";
 import { readAttemptByState, readExpiredAttempts, type StartedAttempt, startRun } from "../storage/attempts/started.ts";
-import { type SessionKey, sessionHolds } from "../storage/users/sessions.ts";
+import type { Sql } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { reasonOfAmazonError } from "./reasons.ts";
 import { endAttempt, RUN_LIMIT_MS, type RunOutcome, runAttempt, type TransientFailure } from "./run.ts";
@@ -20,8 +21,8 @@ export type Completion =
   | { readonly outcome: "in_progress" }
   | { readonly outcome: "state_used" }
   | { readonly outcome: "expired" }
-  /** The browser's session ended after the callback's page was requested. */
-  | { readonly outcome: "session_ended" };
+  /** The session or the bearer's grant has ended since the request was authenticated. */
+  | { readonly outcome: "actor_gone" };
 
 /** Where an attempt stands for the user who started it; undefined: open, a run may start. */
 function standing(attempt: StartedAttempt, now: number, amazonCodeHash: string | null): Completion | undefined {
@@ -46,8 +47,8 @@ function standing(attempt: StartedAttempt, now: number, amazonCodeHash: string |
 export interface Presentation {
   readonly attempt: StartedAttempt;
   readonly state: LinkingState;
-  /** The session of the browser that started the attempt: it must still hold. */
-  readonly session?: SessionKey;
+  /** In SQL: the session that started the attempt, or the bearer, may still act. */
+  readonly actorHolds: Sql;
   /** A browser goes back to its return URL in any case: transient failures end the attempt too. */
   readonly failuresEndIt: boolean;
 }
@@ -58,19 +59,18 @@ export interface Presentation {
  * failures of storage.
  */
 export async function presentCode(rt: Runtime, presentation: Presentation, code: AmazonCode): Promise<Completion> {
-  const { attempt, state, session, failuresEndIt } = presentation;
+  const { attempt, state, actorHolds, failuresEndIt } = presentation;
   const amazonCodeHash = await sha256(`amazon code ${code}`);
   const stands = standing(attempt, rt.now(), amazonCodeHash);
   if (stands) return stands;
   const runId = randomId();
   const { id: attemptId, userId, skillId } = attempt;
   const runningUntil = rt.now() + RUN_LIMIT_MS;
-  const actorHolds = session && sessionHolds(session);
   const run = { attemptId, runId, userId, skillId, amazonCodeHash, runningUntil, actorHolds };
   const claimed = await startRun(rt.db, run, rt.now());
   if (!claimed.attempt || !claimed.skill) return { outcome: "expired" };
   if (claimed.attempt.runId !== runId) {
-    return standing(claimed.attempt, rt.now(), amazonCodeHash) ?? { outcome: "session_ended" };
+    return standing(claimed.attempt, rt.now(), amazonCodeHash) ?? { outcome: "actor_gone" };
   }
   const work = runAttempt(rt, { runId, attempt: claimed.attempt, skill: claimed.skill, state, code, failuresEndIt });
   rt.background(work.catch(() => {}));
@@ -103,26 +103,33 @@ async function completionOf(
 
 /** Presents the error that Amazon's callback carried: `access_denied` cancels, anything else fails the attempt. */
 export async function presentError(rt: Runtime, presentation: Presentation, error: string): Promise<Completion> {
-  const { attempt, session } = presentation;
+  const { attempt, state, actorHolds } = presentation;
   const stands = standing(attempt, rt.now(), null);
   if (stands) return stands;
   const reason = reasonOfAmazonError(error);
   // Amazon's text is for the operator's log; pages and URLs get ours.
   rt.log.warn("amazon_error", { attemptId: attempt.id, traceId: attempt.traceId, error: error.slice(0, 200) });
   const as = reason === "amazon_denied" ? "cancelled" : "failed";
-  const by = ATTEMPT_ENDED_BY.user(attempt.userId, session && sessionHolds(session), rt.now());
-  if (!(await endAttempt(rt, attempt.id, { outcome: as, reason, by }))) return { outcome: "session_ended" };
+  const by = ATTEMPT_ENDED_BY.user(attempt.userId, actorHolds, rt.now());
+  if (!(await endAttempt(rt, attempt.id, { outcome: as, reason, by }))) {
+    const now = await readAttemptByState(rt.db, await hashOfState(state));
+    return (now && standing(now, rt.now(), null)) ?? { outcome: "actor_gone" };
+  }
   rt.metrics.count(`linking_${as}`, attempt.skillId);
   return { outcome: "ended", as, reason };
 }
 
 /** Fails a pending attempt, with an alert: another user than its own presented what Amazon sent. */
-export async function refuseWrongUser(rt: Runtime, attempt: StartedAttempt, userId: string): Promise<void> {
+export async function refuseWrongUser(
+  rt: Runtime,
+  attempt: StartedAttempt,
+  { userId, actorHolds }: Pick<ApiUser, "userId" | "actorHolds">,
+): Promise<void> {
   if (attempt.outcome !== "pending") return;
   await endAttempt(rt, attempt.id, {
     outcome: "failed",
     reason: "wrong_user",
-    by: ATTEMPT_ENDED_BY.anotherUser(userId),
+    by: ATTEMPT_ENDED_BY.anotherUser(userId, actorHolds),
     audit: { kind: "linking_wrong_user", alert: true, userId, details: "started by another user" },
   });
   rt.log.alert("linking_wrong_user", { attemptId: attempt.id, traceId: attempt.traceId });

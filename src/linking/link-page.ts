@@ -10,6 +10,7 @@ import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { renderUnusableForm } from "../sign-in/posted-form.ts";
 import { readSkill, type Skill } from "../storage/skills/skills.ts";
+import { sessionHolds } from "../storage/users/sessions.ts";
 import { scopeDescription } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
@@ -154,14 +155,15 @@ async function takeDecision(c: AppContext): Promise<Response> {
     platform: "web",
     skillId: begun.skillId,
     userId,
-    browser: { hash: browserHash, session },
+    browser: { hash: browserHash, sessionId: session.sessionId },
+    actorHolds: sessionHolds(session),
     decision,
     state,
     callback: BROWSER_CALLBACK,
     returnTo,
   });
   switch (started.outcome) {
-    case "session_ended":
+    case "actor_gone":
       return taken.signInAgain();
     case "skill_not_found":
     case "no_lwa_credentials":

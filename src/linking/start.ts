@@ -2,10 +2,9 @@
 import { randomId } from "../crypto/random.ts";
 import { appendToUri } from "../oauth/raw-query.ts";
 import type { Runtime } from "../runtime.ts";
-import type { Session } from "../sign-in/session.ts";
 import { type Platform, type StartedAttempt, startAttempt } from "../storage/attempts/started.ts";
 import type { Skill, Stage } from "../storage/skills/skills.ts";
-import { sessionHolds } from "../storage/users/sessions.ts";
+import type { Sql } from "../storage/sql.ts";
 import { codeChallengeOf, codeVerifierOf, hashOfState, type LinkingState } from "./state.ts";
 
 /** The permission to enable a skill for a customer and link the account. */
@@ -23,7 +22,10 @@ export interface StartRequest {
   /** Left out: the skill's own. */
   readonly stage?: Stage | undefined;
   readonly userId: string;
-  readonly browser?: { readonly hash: string; readonly session: Session };
+  /** Left out: started through the API. */
+  readonly browser?: { readonly hash: string; readonly sessionId: string };
+  /** In SQL: the session or the bearer may still act. */
+  readonly actorHolds: Sql;
   readonly decision: "allow" | "deny";
   readonly state: LinkingState;
   readonly callback: typeof APP_CALLBACK | typeof BROWSER_CALLBACK;
@@ -32,11 +34,10 @@ export interface StartRequest {
 
 export type StartOutcome =
   | { readonly outcome: "started"; readonly attempt: StartedAttempt; readonly skill: Skill }
-  | { readonly outcome: "skill_not_found" | "no_lwa_credentials" | "return_to_not_allowed" | "session_ended" };
+  | { readonly outcome: "skill_not_found" | "no_lwa_credentials" | "return_to_not_allowed" | "actor_gone" };
 
 /** Starts an attempt, or returns which rule forbids it. One storage round trip. */
 export async function start(rt: Runtime, request: StartRequest): Promise<StartOutcome> {
-  const { browser } = request;
   const { skill, attempt } = await startAttempt(
     rt.db,
     {
@@ -49,11 +50,8 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
       skillId: request.skillId,
       stage: request.stage,
       userId: request.userId,
-      browser: browser && {
-        hash: browser.hash,
-        sessionId: browser.session.sessionId,
-        actorHolds: sessionHolds(browser.session),
-      },
+      browser: request.browser,
+      actorHolds: request.actorHolds,
       decision: request.decision,
       stateHash: await hashOfState(request.state),
       redirectUri: rt.issuer + request.callback,
@@ -67,7 +65,7 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
   if (request.returnTo !== null && !skill.returnUrls.includes(request.returnTo)) {
     return { outcome: "return_to_not_allowed" };
   }
-  return { outcome: "session_ended" };
+  return { outcome: "actor_gone" };
 }
 
 export interface AmazonUrls {

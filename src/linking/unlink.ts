@@ -13,21 +13,26 @@ import {
   takeDueUnlinks,
 } from "../storage/amazon/unlinks.ts";
 import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills/skills.ts";
-import { StorageFault } from "../storage/sql.ts";
+import { type Sql, StorageFault } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withAmazonDeadline } from "./amazon-deadline.ts";
 
 export type UnlinkOutcome =
   | { readonly outcome: "unlinked"; readonly amazon: "done" | "pending" }
-  | { readonly outcome: "skill_not_found" | "grant_not_found" };
+  | { readonly outcome: "skill_not_found" | "grant_not_found" | "actor_gone" };
 
-/** Revokes a user's grants for a skill; repeatable. Without `ask` the scheduled work disables it at Amazon. */
+/**
+ * Revokes a user's grants for a skill, if `actorHolds` (in SQL: whoever asks may still act); repeatable. Without `ask`
+ * the scheduled work disables it at Amazon.
+ */
 export async function unlinkSkill(
   rt: Runtime,
   target: { readonly userId: string; readonly skillId: string },
+  actorHolds: Sql,
   ask = true,
 ): Promise<UnlinkOutcome> {
-  const rows = await revokeLinks(rt.db, target, rt.now());
+  const rows = await revokeLinks(rt.db, target, actorHolds, rt.now());
+  if (!rows.actorHolds) return { outcome: "actor_gone" };
   if (!rows.skill) return { outcome: "skill_not_found" };
   deliverSoon(rt);
   return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, rows.skill, ask) };
@@ -37,9 +42,11 @@ export async function unlinkSkill(
 export async function unlinkGrant(
   rt: Runtime,
   target: { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined },
+  actorHolds: Sql,
   ask = true,
 ): Promise<UnlinkOutcome> {
-  const rows = await revokeLinks(rt.db, target, rt.now());
+  const rows = await revokeLinks(rt.db, target, actorHolds, rt.now());
+  if (!rows.actorHolds) return { outcome: "actor_gone" };
   if (!rows.found) return { outcome: "grant_not_found" };
   deliverSoon(rt);
   const [first] = rows.pending;

@@ -2,7 +2,9 @@
 import { problem } from "../http/problem.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import { claimsToBeFromProvider, userOfProviderToken } from "../sign-in/provider-tokens.ts";
-import { readUserOfGrant } from "../storage/grants/grants.ts";
+import { bearerHolds, readUserOfGrant } from "../storage/grants/grants.ts";
+import type { Sql } from "../storage/sql.ts";
+import { userExists } from "../storage/users/users.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 
 /** The reserved scope that lets a company's app link, unlink and show links on its user's behalf. */
@@ -14,6 +16,8 @@ export interface ApiUser {
   readonly clientId?: string;
   /** E-mail address or name, for the app's consent screen. */
   readonly label: string | null;
+  /** In SQL: the bearer may still act. Every write that follows from this call carries it. */
+  readonly actorHolds: Sql;
 }
 
 /** The bearer token of a request (RFC 6750 §2.1); undefined when there is none. */
@@ -51,13 +55,15 @@ export async function authenticateUser(c: AppContext): Promise<ApiUser | Respons
       },
     );
   }
-  const user = await readUserOfGrant(rt.db, { grantId: claims.grant, userId: claims.sub }, rt.now());
+  const bearer = { grantId: claims.grant, userId: claims.sub };
+  const user = await readUserOfGrant(rt.db, bearer, rt.now());
   if (!user) return problem("unauthenticated", "The access token has been revoked.");
   return {
     userId: claims.sub,
     source: "app-client",
     clientId: claims.client_id,
     label: user.email ?? user.name,
+    actorHolds: bearerHolds(bearer, rt.now()),
   };
 }
 
@@ -69,6 +75,7 @@ async function providerUser(rt: Runtime, token: string): Promise<ApiUser | Respo
         userId: found.user.id,
         source: "identity-provider",
         label: found.user.email ?? found.user.name,
+        actorHolds: userExists(found.user.id),
       };
     case "unavailable":
       return problem("temporarily_unavailable", "The identity provider's keys cannot be read right now.");

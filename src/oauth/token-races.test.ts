@@ -18,6 +18,7 @@ import {
 } from "../../test/support/tokens.ts";
 import { revokeLinks } from "../storage/amazon/unlinks.ts";
 import { revokeGrant } from "../storage/grants/grants.ts";
+import { sql } from "../storage/sql.ts";
 
 const CROWDS = [20, 50];
 const LATENCIES = [0, 10, 40];
@@ -186,6 +187,7 @@ describe("races", () => {
       const unlinking = revokeLinks(
         service.env.DB,
         { userId: USER, skillId: "amzn1.ask.skill.0000-test" },
+        sql`TRUE`,
         service.clock.now + 1,
       );
       const responses = await Promise.all(racing);

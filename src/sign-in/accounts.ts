@@ -1,18 +1,18 @@
 // Password accounts: created and changed by operators.
 import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
+import { StorageFault } from "../storage/sql.ts";
+import { type SessionKey, sessionHolds } from "../storage/users/sessions.ts";
 import {
   createUser,
+  type IdentityChange,
   type IdentityKey,
-  type MovedIdentity,
   type PasswordIdentity,
   readPasswordIdentity,
   readUser,
   readUsersByEmail,
-  replacePassword,
   type User,
   updateUser,
-  type VerifiedPassword,
 } from "../storage/users/users.ts";
 import { isEmail, normalizeEmail } from "./email.ts";
 import { checkPassword, hashPassword, moveHash } from "./password-hash.ts";
@@ -33,12 +33,15 @@ export function passwordIdentity(email: string): IdentityKey {
   return { method: "password", issuer: "", subject: normalizeEmail(email) };
 }
 
+/** What an operator changes; what is left out stays. */
+export interface AccountChange {
+  readonly email?: string | undefined;
+  readonly password?: string | undefined;
+  readonly name?: string | null | undefined;
+}
+
 /** What is wrong with the values of an account, before anything is stored; undefined when they are acceptable. */
-function checkAccount(given: {
-  readonly email?: string;
-  readonly password?: string;
-  readonly name?: string | null;
-}): AccountRefusal | undefined {
+function checkAccount(given: AccountChange): AccountRefusal | undefined {
   if (given.email !== undefined && !isEmail(normalizeEmail(given.email))) return { refused: "email_invalid" };
   if (given.name !== undefined && given.name !== null && !isName(given.name)) return { refused: "name_invalid" };
   if (given.password === undefined) return undefined;
@@ -66,23 +69,27 @@ export async function createPasswordUser(
   return user?.id === id ? { user } : { refused: "email_taken" };
 }
 
+/** What was verified before an owner's password is replaced, and must still be so when it is. */
+export interface VerifiedPassword extends PasswordIdentity {
+  readonly session: SessionKey;
+}
+
 /**
- * Sets a new password and ends every session. `not_found`: no such user, one without a password, or `verified` does not
- * hold any more: a reset
- * by an operator is not undone by a change under way.
+ * Sets the owner's new password and ends every login. `not_found`: what was verified does not hold any more. A reset by
+ * an operator is not undone by a change under way.
  */
 export async function setPassword(
   rt: Runtime,
-  userId: string,
   password: string,
-  verified?: VerifiedPassword,
+  { session, ...read }: VerifiedPassword,
 ): Promise<{ readonly user: User } | AccountRefusal> {
   const refusal = checkAccount({ password });
   if (refusal) return refusal;
-  const identity = await readPasswordIdentity(rt.db, userId);
-  if (!identity) return { refused: "not_found" };
-  const hash = await hashPassword(rt, identity.subject, password);
-  const user = await replacePassword(rt.db, userId, identity.subject, hash, rt.now(), verified);
+  const { subject } = read;
+  const passwordHash = await hashPassword(rt, subject, password);
+  const identity = { read, subject, passwordHash, keepsPassword: false, actorHolds: sessionHolds(session) };
+  const audit = { kind: "password_changed", details: null };
+  const user = await updateUser(rt.db, session.userId, { identity }, rt.now(), audit);
   return user ? { user } : { refused: "not_found" };
 }
 
@@ -91,31 +98,56 @@ export function findUsersByEmail(rt: Runtime, email: string): Promise<User[]> {
   return readUsersByEmail(rt.db, normalizeEmail(email));
 }
 
-/** Changes name and address; a password account signs in with the new address from then on. What is left out stays. */
+/** Each time, another change of the same account was committed between our read and our write. */
+const MOST_TRIES = 10;
+
+/**
+ * Changes an account for an operator. A password account signs in with a new address from then on; a new password ends
+ * every login. `not_found`: no such user, or a password for one that has none. At most two round trips for each try.
+ */
 export async function changeUser(
   rt: Runtime,
   userId: string,
-  change: { readonly email?: string; readonly name?: string | null },
+  change: AccountChange,
 ): Promise<{ readonly user: User } | AccountRefusal> {
   const refusal = checkAccount(change);
   if (refusal) return refusal;
-  const [user, identity] = await Promise.all([readUser(rt.db, userId), readPasswordIdentity(rt.db, userId)]);
-  if (!user) return { refused: "not_found" };
-  const email = change.email === undefined ? user.email : normalizeEmail(change.email);
-  const name = change.name === undefined ? user.name : (change.name?.trim() ?? null);
-  const moved = change.email === undefined || !identity ? undefined : await moveIdentity(rt, identity, change.email);
-  const changed = await updateUser(rt.db, userId, { email, name, moved }, rt.now());
-  return changed ? { user: changed } : { refused: "email_taken" };
+  const email = change.email === undefined ? undefined : normalizeEmail(change.email);
+  const name = change.name?.trim() ?? change.name;
+  const audit = { kind: "user_changed", details: Object.keys(change).join(", ") };
+  let before: PasswordIdentity | null | undefined;
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const [user, read] = await Promise.all([readUser(rt.db, userId), readPasswordIdentity(rt.db, userId)]);
+    if (!user || (change.password !== undefined && !read)) return { refused: "not_found" };
+    // What was read is still there, so what stood in the way is the other account.
+    if (before && read && before.subject === read.subject && before.passwordHash === read.passwordHash) {
+      return { refused: "email_taken" };
+    }
+    const identity = read ? await changedIdentity(rt, read, email, change.password) : undefined;
+    const given = {
+      ...(email === undefined ? {} : { email }),
+      ...(name === undefined ? {} : { name }),
+      ...(identity ? { identity } : {}),
+    };
+    const changed = await updateUser(rt.db, userId, given, rt.now(), audit);
+    if (changed) return { user: changed };
+    before = read;
+  }
+  throw new StorageFault("the account is being changed by too many requests at once");
 }
 
 /** The hash is sealed for the address: without sealing it again the account could not sign in any more. */
-async function moveIdentity(
+async function changedIdentity(
   rt: Runtime,
-  identity: PasswordIdentity,
-  email: string,
-): Promise<MovedIdentity | undefined> {
-  const from = identity.subject;
-  const to = normalizeEmail(email);
-  if (from === to) return undefined;
-  return { from, to, passwordHash: (await moveHash(rt, from, to, identity.passwordHash)) ?? null };
+  read: PasswordIdentity,
+  email: string | undefined,
+  password: string | undefined,
+): Promise<IdentityChange | undefined> {
+  const subject = email ?? read.subject;
+  if (password !== undefined) {
+    return { read, subject, passwordHash: await hashPassword(rt, subject, password), keepsPassword: false };
+  }
+  if (subject === read.subject) return undefined;
+  const passwordHash = (await moveHash(rt, read.subject, subject, read.passwordHash)) ?? null;
+  return { read, subject, passwordHash, keepsPassword: true };
 }

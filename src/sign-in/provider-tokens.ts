@@ -112,7 +112,7 @@ export async function userOfProviderToken(rt: Runtime, token: string): Promise<P
     // A token without the two claims tells nothing about the address.
     const tells = verified.email !== undefined && verified.email_verified !== undefined;
     if (!tells || labels.email === known.email) return { verdict: "valid", user: known };
-    const change = { email: labels.email, name: labels.name ?? known.name, moved: undefined };
+    const change = { email: labels.email, ...(labels.name === null ? {} : { name: labels.name }) };
     return { verdict: "valid", user: (await updateUser(rt.db, known.id, change, rt.now())) ?? known };
   }
   const fresh = { id: randomId(), ...labels, passwordHash: null };

@@ -14,6 +14,8 @@ export interface RoundTrip {
 export interface Fault {
   readonly when: (roundTrip: RoundTrip, index: number) => boolean;
   readonly delayMs?: number;
+  /** Done before the round trip takes effect: what another request does meanwhile. */
+  readonly meanwhile?: () => Promise<unknown>;
   /** `after` does the work first, then throws: a write that was committed although its caller got an error. */
   readonly throws?: "before" | "after";
   readonly message?: string;
@@ -113,6 +115,7 @@ export async function roundTrip<T>(meter: Meter, what: RoundTrip, go: () => Prom
   outstanding.delete(fault);
   if (fault.times !== undefined) fault.times--;
   if (fault.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+  await fault.meanwhile?.();
   const failure = new Error(fault.message ?? "D1_ERROR: injected fault");
   if (fault.throws === "before") throw failure;
   const result = await go();

@@ -42,6 +42,8 @@ export type UnlinkTarget =
   | { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined };
 
 export interface UnlinkedRows {
+  /** False: nothing was changed. */
+  readonly actorHolds: boolean;
   /** Of a target without a grant id; undefined: no such skill. */
   readonly skill: Skill | undefined;
   /** Whether the user has such a grant, live or revoked. */
@@ -70,13 +72,19 @@ export function queueUnlinksOfGrants(where: Sql, userId: string, firstTryAt: num
 /**
  * Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; running it again
  * changes nothing more. A grant whose Alexa account another grant needs is revoked, but its enablement stays.
+ * `actorHolds`: the condition that whoever asks may still act.
  */
-export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: number): Promise<UnlinkedRows> {
+export async function revokeLinks(
+  db: D1Database,
+  target: UnlinkTarget,
+  actorHolds: Sql,
+  now: number,
+): Promise<UnlinkedRows> {
   const { userId } = target;
   const one = "grantId" in target;
   const ofSkill = target.skillId === undefined ? sql`TRUE` : sql`skill_id = ${target.skillId}`;
   const which = one ? sql`id = ${target.grantId} AND ${ofSkill}` : ofSkill;
-  const grants = sql`SELECT id FROM grants WHERE user_id = ${userId} AND ${which}`;
+  const grants = sql`SELECT id FROM grants WHERE user_id = ${userId} AND ${which} AND ${actorHolds}`;
   const codes = one
     ? sql`grant_id IN (${grants})`
     : sql`client_id IN (SELECT id FROM clients WHERE skill_id = ${target.skillId})`;
@@ -86,18 +94,20 @@ export async function revokeLinks(db: D1Database, target: UnlinkTarget, now: num
     [
       skillStatement(one ? "" : target.skillId),
       sql`${grants} LIMIT 1`,
+      sql`SELECT 1 WHERE ${actorHolds}`,
       queueUnlinksOfGrants(sql`g.id IN (${grants}) AND NOT ${neededByAnother}`, userId, now + FIRST_RETRY_MS, now),
       sql`DELETE FROM amazon_tokens WHERE grant_id IN (${grants})`,
-      voidCodes(sql`user_id = ${userId} AND ${codes}`, now),
+      voidCodes(sql`user_id = ${userId} AND ${codes} AND ${actorHolds}`, now),
       ...endGrants(sql`id IN (${grants})`, "unlinked", now),
       sql`SELECT ${COLUMNS} FROM pending_unlinks WHERE grant_id IN (${grants}) ORDER BY created_at LIMIT ${MOST_AT_ONCE}`,
     ],
     true,
   );
-  const [skills = [], found = []] = results;
+  const [skills = [], found = [], actor = []] = results;
   const pending = results.at(-1) ?? [];
   return {
     skill: skills[0] ? skillFromRow(skills[0]) : undefined,
+    actorHolds: actor.length > 0,
     found: found.length > 0,
     pending: pending as unknown as PendingUnlink[],
   };

@@ -83,10 +83,10 @@ export const ATTEMPT_ENDED_BY = {
   /** Its run. */
   run: (runId: string): Sql => sql`run_id = ${runId}`,
   /** Its user, with an error of Amazon's, while it is open. `actorHolds` as in `NewRun`. */
-  user: (userId: string, actorHolds: Sql | undefined, now: number): Sql =>
-    sql`user_id = ${userId} AND expires_at > ${now} AND ${notRunning(now)} AND ${actorHolds ?? sql`TRUE`}`,
+  user: (userId: string, actorHolds: Sql, now: number): Sql =>
+    sql`user_id = ${userId} AND expires_at > ${now} AND ${notRunning(now)} AND ${actorHolds}`,
   /** Another user, who presented what Amazon sent to its own. */
-  anotherUser: (userId: string): Sql => sql`user_id <> ${userId}`,
+  anotherUser: (userId: string, actorHolds: Sql): Sql => sql`user_id <> ${userId} AND ${actorHolds}`,
   /** The scheduled work, once its time is over. */
   expiry: (now: number): Sql => sql`expires_at <= ${now} AND ${notRunning(now)}`,
 };

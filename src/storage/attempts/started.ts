@@ -52,14 +52,9 @@ export interface NewAttempt {
   readonly stage: Stage | undefined;
   readonly userId: string;
   /** The browser and session that must complete it; undefined: started through the API. */
-  readonly browser:
-    | {
-        readonly hash: string;
-        readonly sessionId: string;
-        /** In SQL: the session holds. */
-        readonly actorHolds: Sql;
-      }
-    | undefined;
+  readonly browser: { readonly hash: string; readonly sessionId: string } | undefined;
+  /** In SQL: the session or the bearer may still act. */
+  readonly actorHolds: Sql;
   readonly decision: "allow" | "deny";
   readonly stateHash: string;
   readonly redirectUri: string;
@@ -75,7 +70,7 @@ export interface StartedRows {
 
 /**
  * Starts an attempt in one round trip, if the skill exists and has LWA credentials, the return URL is on its list byte
- * for byte, and the session holds. A second post of the same form changes nothing and gets the first one's row.
+ * for byte, and the actor holds. A second post of the same form changes nothing and gets the first one's row.
  */
 export async function startAttempt(db: D1Database, given: NewAttempt, now: number): Promise<StartedRows> {
   const { start, browser, decision, returnTo } = given;
@@ -94,7 +89,7 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
           FROM skills s JOIN clients c ON c.skill_id = s.id
           WHERE s.id = ${given.skillId} AND s.lwa_client_id IS NOT NULL AND s.lwa_client_secret IS NOT NULL
             AND (${returnTo} IS NULL OR EXISTS (SELECT 1 FROM json_each(s.return_urls) WHERE value = ${returnTo}))
-            AND ${browser?.actorHolds ?? sql`TRUE`}
+            AND ${given.actorHolds}
           ON CONFLICT (id) DO UPDATE SET
             platform = excluded.platform, skill_id = excluded.skill_id, stage = excluded.stage, client_id = excluded.client_id,
             user_id = excluded.user_id, browser_hash = excluded.browser_hash, session_id = excluded.session_id,
@@ -131,8 +126,8 @@ export interface NewRun extends RunKey {
   readonly amazonCodeHash: string;
   /** Milliseconds. No other run starts before this, unless this one ends earlier. */
   readonly runningUntil: number;
-  /** In SQL: the session of the browser holds. undefined: presented through the API. */
-  readonly actorHolds: Sql | undefined;
+  /** In SQL: the session or the bearer may still act. */
+  readonly actorHolds: Sql;
 }
 
 export interface ClaimedRows {
@@ -152,7 +147,7 @@ export async function startRun(db: D1Database, run: NewRun, now: number): Promis
             steps = ${stepsWith("amazon_code_received", now)}
           WHERE id = ${run.attemptId} AND user_id = ${run.userId} AND outcome = 'pending' AND expires_at > ${now}
             AND (amazon_code_hash IS NULL OR amazon_code_hash = ${run.amazonCodeHash})
-            AND (running_until IS NULL OR running_until <= ${now}) AND ${run.actorHolds ?? sql`TRUE`}`,
+            AND (running_until IS NULL OR running_until <= ${now}) AND ${run.actorHolds}`,
       sql`${SELECT_ATTEMPT} WHERE a.id = ${run.attemptId}`,
       skillStatement(run.skillId),
     ],

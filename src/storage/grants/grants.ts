@@ -12,6 +12,12 @@ export function grantIsLive(now: number, alias = "grants"): Sql {
     AND (${column("expires_at")} IS NULL OR ${column("expires_at")} > ${now}))`;
 }
 
+/** In SQL: the grant behind a bearer token is live at `now` (milliseconds), and it is this user's. */
+export function bearerHolds(bearer: { readonly grantId: string; readonly userId: string }, now: number): Sql {
+  return sql`EXISTS (SELECT 1 FROM grants b WHERE b.id = ${bearer.grantId} AND b.user_id = ${bearer.userId}
+    AND ${grantIsLive(now, "b")})`;
+}
+
 /** A grant as the token endpoints see it. Times are milliseconds since 1970. */
 export interface Grant {
   readonly id: string;
@@ -90,6 +96,7 @@ export type RevocationReason =
   | "retired_token_reused"
   | "revoked_by_client"
   | "unlinked"
+  | "logins_ended"
   | "skill_disabled"
   | "enablement_gone"
   | "linking_failed"

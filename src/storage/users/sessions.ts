@@ -1,5 +1,7 @@
 // Sessions: one row per sign-in. A cookie is valid while its row is; the rows show which browsers are known.
 import { auditRow } from "../audit.ts";
+import { voidCodes } from "../grants/codes.ts";
+import { endGrants } from "../grants/grants.ts";
 import { batch, type Sql, sql, write } from "../sql.ts";
 
 /** What of a session cookie decides whether it acts. */
@@ -51,9 +53,17 @@ export async function endSession(db: D1Database, { userId, sessionId }: SessionK
   );
 }
 
-/** Statements after which, if `condition` holds, no session of the user acts and no browser is known. */
-export function endAllSessions(userId: string, at: number, condition: Sql): Sql[] {
+/** Statements that end the user's logins in the company's apps, if `condition` holds. Links of assistants stay. */
+function endAppLogins(userId: string, at: number, condition: Sql): Sql[] {
+  const ofApps = sql`user_id = ${userId} AND EXISTS (SELECT 1 FROM clients c WHERE c.id = client_id AND c.kind = 'app')
+    AND ${condition}`;
+  return [...endGrants(ofApps, "logins_ended", at), voidCodes(ofApps, at)];
+}
+
+/** Statements after which, if `condition` holds, no browser and no app of the user is signed in or known. */
+export function endLogins(userId: string, at: number, condition: Sql): Sql[] {
   return [
+    ...endAppLogins(userId, at, condition),
     sql`DELETE FROM sessions WHERE user_id = ${userId} AND ${condition}`,
     sql`UPDATE users SET session_epoch = session_epoch + 1, updated_at = ${at} WHERE id = ${userId} AND ${condition}`,
   ];
@@ -67,10 +77,11 @@ export async function signOutEverywhere(db: D1Database, session: SessionKey, at:
     db,
     [
       auditRow(at, { kind: "logins_ended", userId }, holds),
+      ...endAppLogins(userId, at, holds),
       // The session's own row and epoch change last: the condition reads both.
       sql`DELETE FROM sessions WHERE user_id = ${userId} AND id <> ${sessionId} AND ${holds}`,
       sql`UPDATE users SET session_epoch = session_epoch + 1, updated_at = ${at} WHERE id = ${userId} AND ${holds}`,
-      sql`DELETE FROM sessions WHERE id = ${sessionId} AND user_id = ${userId}`,
+      sql`DELETE FROM sessions WHERE id = ${sessionId} AND user_id = ${userId} AND ended_at IS NULL`,
     ],
     true,
   );

@@ -1,6 +1,7 @@
 // Users and their identities. (method, issuer, subject) names one person; equal e-mail addresses never join two.
+import { auditIfChanged } from "../audit.ts";
 import { batch, readAll, readFirst, type Sql, sql } from "../sql.ts";
-import { endAllSessions, type SessionKey, sessionHolds } from "./sessions.ts";
+import { endLogins } from "./sessions.ts";
 
 export interface User {
   readonly id: string;
@@ -98,76 +99,68 @@ export function readPasswordIdentity(db: D1Database, userId: string): Promise<Pa
   );
 }
 
-/** What was verified before a password is replaced, and must still be so when it is. */
-export interface VerifiedPassword {
+/** A password identity as it was read, and what replaces it. */
+export interface IdentityChange {
+  readonly read: PasswordIdentity;
+  readonly subject: string;
+  /** Sealed for `subject`. */
   readonly passwordHash: string | null;
-  readonly session: SessionKey;
+  /** The same password under another address. A new password ends every login. */
+  readonly keepsPassword: boolean;
+  /** In SQL: the owner's session may still act. Left out: an operator asks. */
+  readonly actorHolds?: Sql;
+}
+
+/** What is left out stays. */
+export interface UserChange {
+  readonly email?: string | null;
+  readonly name?: string | null;
+  readonly identity?: IdentityChange;
 }
 
 /**
- * Replaces the password hash and ends every session. The user, with the new epoch; undefined when there is no such
- * identity, or when `verified` does not hold any more: nothing was changed then. One batch; running it again ends the
- * sessions again.
+ * Changes a user, with an audit row if `audit` is given. The hash that was read must still be stored, or a change under
+ * way would undo a newer one; only an operator's reset replaces whatever is there. Undefined, and nothing was changed:
+ * the identity is another by now, its new subject is taken, the actor may not act any more, or there is no such user.
+ * One batch; running it again ends the logins again.
  */
-export async function replacePassword(
-  db: D1Database,
-  userId: string,
-  subject: string,
-  passwordHash: string,
-  at: number,
-  verified?: VerifiedPassword,
-): Promise<User | undefined> {
-  const identity = sql`method = 'password' AND issuer = '' AND subject = ${subject} AND user_id = ${userId}`;
-  const holds = verified
-    ? sql`password_hash IS ${verified.passwordHash} AND ${sessionHolds(verified.session)}`
-    : sql`TRUE`;
-  const replaced = sql`EXISTS (SELECT 1 FROM identities WHERE ${identity} AND password_hash = ${passwordHash})`;
-  const results = await batch(
-    db,
-    [
-      sql`UPDATE identities SET password_hash = ${passwordHash} WHERE ${identity} AND ${holds}`,
-      ...endAllSessions(userId, at, replaced),
-      sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${userId} AND ${replaced}`,
-    ],
-    true,
-  );
-  return results.at(-1)?.[0] as User | undefined;
-}
-
-/** A password identity that gets a new subject, with its hash sealed for that. */
-export interface MovedIdentity {
-  readonly from: string;
-  readonly to: string;
-  readonly passwordHash: string | null;
-}
-
-export interface UserChange {
-  readonly email: string | null;
-  readonly name: string | null;
-  readonly moved: MovedIdentity | undefined;
-}
-
-/** Changes name, address and the password identity's subject. Undefined: subject taken, or no such user. */
 export async function updateUser(
   db: D1Database,
   userId: string,
-  { email, name, moved }: UserChange,
+  { email, name, identity }: UserChange,
   at: number,
+  audit?: { readonly kind: string; readonly details: string | null },
 ): Promise<User | undefined> {
-  const taken = sql`SELECT 1 FROM identities WHERE method = 'password' AND issuer = '' AND subject = ${moved?.to}`;
-  const move =
-    moved &&
-    sql`UPDATE identities SET subject = ${moved.to}, password_hash = ${moved.passwordHash}
-        WHERE method = 'password' AND issuer = '' AND subject = ${moved.from} AND user_id = ${userId} AND NOT EXISTS (${taken})`;
-  const isMoved = moved ? sql`EXISTS (${taken} AND user_id = ${userId})` : sql`TRUE`;
   const results = await batch(
     db,
     [
-      ...(move ? [move] : []),
-      sql`UPDATE users SET email = ${email}, name = ${name}, updated_at = ${at} WHERE id = ${userId} AND ${isMoved}`,
-      sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${userId} AND ${isMoved}`,
+      ...(identity ? [replaceIdentity(userId, identity)] : []),
+      ...(identity && !identity.keepsPassword ? endLogins(userId, at, isReplaced(userId, identity)) : []),
+      sql`UPDATE users SET email = ${email === undefined ? sql`email` : sql`${email}`},
+            name = ${name === undefined ? sql`name` : sql`${name}`}, updated_at = ${at}
+          WHERE id = ${userId} AND ${isReplaced(userId, identity)}`,
+      ...(audit ? [auditIfChanged(at, { ...audit, userId })] : []),
+      sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${userId} AND ${isReplaced(userId, identity)}`,
     ],
     true,
   );
   return results.at(-1)?.[0] as User | undefined;
+}
+
+function replaceIdentity(
+  userId: string,
+  { read, subject, passwordHash, keepsPassword, actorHolds }: IdentityChange,
+): Sql {
+  const isFree = sql`NOT EXISTS (SELECT 1 FROM identities WHERE method = 'password' AND issuer = '' AND subject = ${subject})`;
+  return sql`UPDATE identities SET subject = ${subject}, password_hash = ${passwordHash}
+    WHERE method = 'password' AND issuer = '' AND subject = ${read.subject} AND user_id = ${userId}
+      AND ${keepsPassword || actorHolds ? sql`password_hash IS ${read.passwordHash}` : sql`TRUE`}
+      AND ${subject === read.subject ? sql`TRUE` : isFree} AND ${actorHolds ?? sql`TRUE`}`;
+}
+
+/** In SQL: this change of the identity was made. A sealed hash is never written twice. */
+function isReplaced(userId: string, identity: IdentityChange | undefined): Sql {
+  if (!identity) return sql`TRUE`;
+  return sql`EXISTS (SELECT 1 FROM identities WHERE method = 'password' AND issuer = '' AND subject = ${identity.subject}
+    AND user_id = ${userId} AND password_hash IS ${identity.passwordHash})`;
 }
