@@ -76,7 +76,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user_id, browser_hash);
 CREATE INDEX sessions_by_age ON sessions (created_at);
 
--- Counters of failed password sign-ins.
+-- Counters of failed password sign-ins and wrong admin tokens.
 CREATE TABLE throttles (
   key TEXT PRIMARY KEY,              -- keyed hash of an account, a network, a browser or a pair
   failures REAL NOT NULL,

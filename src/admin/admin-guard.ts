@@ -3,7 +3,7 @@ import { createMiddleware } from "hono/factory";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import { networkOf } from "../http/network.ts";
 import { problem } from "../http/problem.ts";
-import { isWithinRateLimit } from "../http/rate-limit.ts";
+import { counterKey, isWithinRateLimit } from "../http/rate-limit.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { countInWindow } from "../storage/users/fixed-window.ts";
 
@@ -15,11 +15,11 @@ export type TokenCheck = "right" | "wrong" | "limited" | "disabled";
 
 /** Counts a wrong token. True when this network has sent too many within the minute. */
 async function isLimited(c: AppContext): Promise<boolean> {
-  const { db, now } = c.var.runtime;
-  const key = `admin ${networkOf(c)}`;
+  const rt = c.var.runtime;
+  const key = await counterKey(rt, "admin", networkOf(c));
   // Cheap pre-check first (edge rate limiter, higher limit), then the authoritative counter in D1.
   if (!(await isWithinRateLimit(c.env.ADMIN_LIMIT, key))) return true;
-  return (await countInWindow(db, key, MINUTE_MS, now())) > WRONG_TOKENS_PER_MINUTE;
+  return (await countInWindow(rt.db, key, MINUTE_MS, rt.now())) > WRONG_TOKENS_PER_MINUTE;
 }
 
 /** Compares in constant time. A wrong token counts against its network; the right one is never limited. */

@@ -2,7 +2,7 @@
 import { Hono } from "hono/tiny";
 import { toAmazonCode } from "../amazon/lwa.ts";
 import { problem } from "../http/problem.ts";
-import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
+import { counterKey, isWithinRateLimit, mayLinkMore, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { jsonBody } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
@@ -37,8 +37,8 @@ async function asUser(c: AppContext, go: (rt: Runtime, user: ApiUser) => Promise
 }
 
 /** A polling app must not overload Alexa: over the limit we respond from our own rows. */
-function mayAskAlexa(c: AppContext, user: ApiUser): Promise<boolean> {
-  return isWithinRateLimit(c.env.USER_LIMIT, `ask ${user.userId}`);
+async function mayAskAlexa(c: AppContext, user: ApiUser): Promise<boolean> {
+  return isWithinRateLimit(c.env.USER_LIMIT, await counterKey(c.var.runtime, "ask", user.userId));
 }
 
 const isoTime = (ms: number) => new Date(ms).toISOString();
@@ -46,7 +46,7 @@ const isoTime = (ms: number) => new Date(ms).toISOString();
 async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const body = await jsonBody(c, startBody, { limit: LARGEST_BODY_BYTES });
   if (body instanceof Response) return body;
-  if (!(await isWithinRateLimit(c.env.USER_LIMIT, `start ${user.userId}`))) {
+  if (!(await mayLinkMore(rt, c.env.USER_LIMIT, user.userId))) {
     return problem("too_many_requests", undefined, {}, { "retry-after": String(RATE_LIMIT_PERIOD_SECONDS) });
   }
   const state = newState(rt);

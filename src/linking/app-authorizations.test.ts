@@ -63,6 +63,20 @@ describe("POST /api/authorizations", () => {
     expect(flow).toBe("app_authorize");
   });
 
+  it("over the person's limit both decisions get 429, and nothing is written", async () => {
+    const { json } = await post({ query: QUERY });
+    const keys = new Set<string>();
+    Object.assign(service.env, {
+      USER_LIMIT: { limit: async ({ key }: { key: string }) => ({ success: keys.add(key).size === 0 }) },
+    });
+    for (const decision of ["allow", "deny"]) {
+      const refused = await post({ query: QUERY, ticket: json.ticket, decision });
+      expect([refused.status, refused.json.code]).toEqual([429, "too_many_requests"]);
+    }
+    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM attempts WHERE flow = 'app_authorize'").first("n")).toBe(0);
+    expect(keys.size).toBe(1);
+  });
+
   it("L6: a denial returns to Alexa too", async () => {
     const { json } = await post({ query: QUERY });
     const decided = await post({ query: QUERY, ticket: json.ticket, decision: "deny" });

@@ -5,6 +5,7 @@ import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import { problem } from "../http/problem.ts";
+import { mayLinkMore, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { jsonBody } from "../http/read.ts";
 import { json } from "../http/respond.ts";
 import {
@@ -127,6 +128,9 @@ async function decideWithTicket(
   const opened = await openJson(rt.keyring, "authorization-ticket", user.userId, body.ticket, ticketSchema, rt.now());
   if (opened === "expired") return problem("invalid_ticket", "The ticket has expired: ask again with the query alone.");
   if (opened === "forged" || opened.value.queryHash !== (await sha256(body.query))) return problem("invalid_ticket");
+  if (!(await mayLinkMore(rt, c.env.USER_LIMIT, user.userId))) {
+    return problem("too_many_requests", undefined, {}, { "retry-after": String(RATE_LIMIT_PERIOD_SECONDS) });
+  }
   const { attemptId, traceId, grantId } = opened.value;
   const { client } = request;
   const result = await decide(rt, {

@@ -3,7 +3,6 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
-import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { seeOther } from "../http/respond.ts";
 import { type ConsentFlow, openAttempt, showConsent, splitAttempt, takeConsent } from "../oauth/consent-flow.ts";
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
@@ -137,16 +136,11 @@ function newStart(skill: Skill): z.infer<typeof startSchema> {
 
 async function takeDecision(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const { text } = messagesFor(c);
   const taken = await takeConsent(c, FLOW);
   if (taken instanceof Response) return taken;
   const { transaction, keyId, browserHash, session, decision } = taken;
   const { start: begun, returnTo, page, userId } = transaction;
   if (begun.skillId !== c.req.param("skillId")) return renderUnusableForm(c, "forged");
-  if (decision === "allow" && !(await isWithinRateLimit(c.env.USER_LIMIT, `start ${userId}`))) {
-    c.header("retry-after", String(RATE_LIMIT_PERIOD_SECONDS));
-    return renderErrorPage(c, { status: 429, title: text.unavailableTitle, message: text.unavailableMessage });
-  }
   const state = await stateOfTransaction(rt, begun.attemptId, keyId);
   const started = await start(rt, {
     attemptId: begun.attemptId,

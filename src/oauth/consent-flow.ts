@@ -2,6 +2,7 @@
 import type * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
+import { mayLinkMore, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import { type PostedConsent, postedConsent, renderUnusableForm } from "../sign-in/posted-form.ts";
@@ -134,5 +135,9 @@ export async function takeConsent<Start extends AttemptStart, Transaction extend
   }
   // The page was shown to one user: another who has signed in meanwhile is asked, in an attempt of their own.
   if (session?.userId !== transaction.userId) return seeOther(c, page);
+  if (!(await mayLinkMore(c.var.runtime, c.env.USER_LIMIT, session.userId))) {
+    c.header("retry-after", String(RATE_LIMIT_PERIOD_SECONDS));
+    return renderErrorPage(c, { status: 429, title: text.unavailableTitle, message: text.unavailableMessage });
+  }
   return { ...posted, decision, session, signInAgain };
 }

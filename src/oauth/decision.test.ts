@@ -2,8 +2,9 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../test/support/accounts.ts";
+import { seedLwa } from "../../test/support/app-user.ts";
 import { query, rowCounts, STATE, signedIn } from "../../test/support/authorize.ts";
-import { exchange, json, refresh, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
+import { exchange, json, refresh, SKILL_ID, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { formsOf, Visitor } from "../../test/support/visitor.ts";
 
@@ -73,6 +74,35 @@ describe("the decision", () => {
     const tokens = await json(await service.request("/token", exchange(code)));
     expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(200);
     expect(await rowCounts()).toMatchObject({ attempts: 1, codes: 1, grants: 1 });
+  });
+
+  it("over the person's limit both decisions get a 429 page, and nothing is written", async () => {
+    const visitor = await signedIn(service);
+    const consent = await visitor.open(`/authorize?${query()}`);
+    const keys = new Set<string>();
+    Object.assign(service.env, {
+      USER_LIMIT: { limit: async ({ key }: { key: string }) => ({ success: keys.add(key).size === 0 }) },
+    });
+    for (const decision of ["allow", "deny"]) {
+      const refused = await visitor.submit(consent, { decision });
+      expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
+    }
+    expect(await rowCounts()).toMatchObject({ attempts: 0, codes: 0 });
+    expect(keys.size).toBe(1);
+  });
+
+  it("decisions and starts of one person count against one limit, and another person's against another", async () => {
+    const keys: string[] = [];
+    Object.assign(service.env, {
+      USER_LIMIT: { limit: async ({ key }: { key: string }) => ({ success: keys.push(key) > 0 }) },
+    });
+    await seedLwa(service);
+    const visitor = await signedIn(service);
+    await visitor.submit(await visitor.open(`/authorize?${query()}`), { decision: "deny" });
+    await visitor.submit(await visitor.open(`/link/${SKILL_ID}`), { decision: "allow" });
+    expect(keys.length).toBe(2);
+    expect(new Set(keys).size).toBe(1);
+    expect(keys[0]).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });
 
   it("P3: when a customer denies and then approves, the denial counts", async () => {

@@ -1,5 +1,5 @@
 // How fast passwords may be tried. An attack never slows down a browser that the account knows.
-import { toBase64Url } from "../crypto/encoding.ts";
+import { counterKey } from "../http/rate-limit.ts";
 import type { Runtime } from "../runtime.ts";
 import type { SignInThrottles, Throttle, ThrottleRule } from "../storage/users/throttles.ts";
 
@@ -7,15 +7,20 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
 /** One person who mistypes, or one guesser: five tries, then 2 s, 4 s, 8 s … */
-const ONE_SOURCE: ThrottleRule = { free: 5, baseMs: 2 * SECOND, capMs: 15 * MINUTE, drainMs: 10 * MINUTE };
-/** All strangers together at one account. */
-const ONE_ACCOUNT: ThrottleRule = { free: 30, baseMs: 2 * SECOND, capMs: 5 * MINUTE, drainMs: MINUTE };
+const ONE_SOURCE: ThrottleRule = { free: 5, most: 15, baseMs: 2 * SECOND, capMs: 15 * MINUTE, drainMs: 10 * MINUTE };
+/** All strangers together at one account: 110 at once and one each 40 s, so at most 200 guesses in any hour. */
+const ONE_ACCOUNT: ThrottleRule = { free: 30, most: 110, baseMs: 2 * SECOND, capMs: 5 * MINUTE, drainMs: 40 * SECOND };
 /** All accounts from one network: far more, because a whole mobile carrier may share one address. */
-const ONE_NETWORK: ThrottleRule = { free: 300, baseMs: 5 * SECOND, capMs: 5 * SECOND, drainMs: 5 * SECOND };
+const ONE_NETWORK: ThrottleRule = {
+  free: 300,
+  most: 310,
+  baseMs: 5 * SECOND,
+  capMs: 5 * SECOND,
+  drainMs: 5 * SECOND,
+};
 
-/** The names of counters are keyed hashes, so that a copy of the table reveals neither addresses nor networks. */
 async function counter(rt: Runtime, rule: ThrottleRule, ...name: readonly string[]): Promise<Throttle> {
-  return { ...rule, key: toBase64Url(await rt.keyring.derive("throttle", JSON.stringify(name))) };
+  return { ...rule, key: await counterKey(rt, ...name) };
 }
 
 /** The counters of a try to sign in as `subject`. */

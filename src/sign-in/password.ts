@@ -1,6 +1,7 @@
 // The built-in sign-in method: e-mail address and password.
 import type { Runtime } from "../runtime.ts";
 import { type AttemptStart, recordStep } from "../storage/attempts/attempts.ts";
+import { readBrowserIsKnown } from "../storage/users/sessions.ts";
 import { type Admission, admitPasswordTry, recordPasswordSignIn } from "../storage/users/sign-ins.ts";
 import { passwordIdentity } from "./accounts.ts";
 import { hashPassword, verifyPassword } from "./password-hash.ts";
@@ -45,6 +46,11 @@ export async function checkPasswordTry(
     return { outcome: "throttled", retryAfterSeconds };
   }
   return { ...admission, verdict: await verifyPassword(rt, key.subject, admission.passwordHash, password) };
+}
+
+/** Whether this account has been signed in to in this browser before: then no stranger may slow it down. One read. */
+export async function isKnownBrowser(rt: Runtime, email: string | undefined, browserHash: string): Promise<boolean> {
+  return email !== undefined && readBrowserIsKnown(rt.db, passwordIdentity(email).subject, browserHash);
 }
 
 /** Signs in with a password. At most two storage round trips. */

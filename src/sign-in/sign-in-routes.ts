@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
 import { networkOf } from "../http/network.ts";
-import { isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
+import { counterKey, isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { endSession, signOutEverywhere } from "../storage/users/sessions.ts";
@@ -12,7 +12,7 @@ import { messagesFor, waitInWords } from "../ui/messages.ts";
 import { safeContinueTo } from "./continue-to.ts";
 import { openEntry, signInOptionsOf } from "./entry.ts";
 import { redirectToProvider } from "./external-routes.ts";
-import { signInWithPassword } from "./password.ts";
+import { isKnownBrowser, signInWithPassword } from "./password.ts";
 import { postedFields, renderUnusableForm } from "./posted-form.ts";
 import { clearSessionCookie, currentSession, type Session, setSessionCookie } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
@@ -41,7 +41,8 @@ async function postSignIn(c: AppContext): Promise<Response> {
   if (typeof entry === "string") return renderUnusableForm(c, entry);
   const again = { ...signInOptionsOf(entry), email: fields.get("email") };
   // A cheap pre-check with a higher limit. The authoritative counters are in D1.
-  if (!(await isWithinRateLimit(c.env.PAGE_LIMIT, `sign-in ${networkOf(c)}`))) {
+  const within = await isWithinRateLimit(c.env.PAGE_LIMIT, await counterKey(rt, "sign-in", networkOf(c)));
+  if (!within && !(await isKnownBrowser(rt, fields.get("email"), browserHash))) {
     c.header("retry-after", String(RATE_LIMIT_PERIOD_SECONDS));
     return renderSignIn(c, {
       ...again,

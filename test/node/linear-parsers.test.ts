@@ -135,6 +135,7 @@ const PARSERS: readonly (readonly [path: string, name: string, call?: (parse: Pa
   ["sign-in/continue-to.ts", "safeContinueTo"],
   ["sign-in/email.ts", "isEmail"],
   ["sign-in/email.ts", "normalizeEmail"],
+  ["sign-in/labels.ts", "isPhoneNumber"],
   ["sign-in/password-hash.ts", "checkPassword"],
   ["ui/messages.ts", "wantedLanguages"],
 ];

@@ -15,8 +15,8 @@ export const KEPT_MS = {
   attempts: 180 * DAY_MS,
   /** A session's cookie lives for 30 days; after that its row still makes the browser known to the account. */
   sessions: 365 * DAY_MS,
-  /** Longer than the slowest counter takes to drain. */
-  throttles: DAY_MS,
+  /** Longer than the slowest counter takes to drain, which is 150 minutes. */
+  throttles: 3 * 3_600_000,
   audit: 400 * DAY_MS,
   metrics: 800 * DAY_MS,
   refusals: 90 * DAY_MS,

@@ -1,8 +1,9 @@
 // A counter with a fixed window, for what must be limited exactly and across isolates.
 import { batch, sql } from "../sql.ts";
+import type { CounterKey } from "./throttles.ts";
 
 /** Counts one event under `key` and returns how many there were in the current window. Throws `StorageFault`. */
-export async function countInWindow(db: D1Database, key: string, windowMs: number, now: number): Promise<number> {
+export async function countInWindow(db: D1Database, key: CounterKey, windowMs: number, now: number): Promise<number> {
   const isOver = sql`updated_at <= ${now - windowMs}`;
   const count = sql`INSERT INTO throttles (key, failures, updated_at) VALUES (${key}, 1, ${now})
       ON CONFLICT (key) DO UPDATE SET failures = IIF(${isOver}, 1, failures + 1), updated_at = IIF(${isOver}, ${now}, updated_at)

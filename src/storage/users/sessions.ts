@@ -2,7 +2,7 @@
 import { auditRow } from "../audit.ts";
 import { voidCodes } from "../grants/codes.ts";
 import { endGrants } from "../grants/grants.ts";
-import { batch, type Sql, sql, write } from "../sql.ts";
+import { batch, readFirst, type Sql, sql, write } from "../sql.ts";
 
 /** What of a session cookie decides whether it acts. */
 export interface SessionKey {
@@ -25,6 +25,12 @@ export function sessionHolds({ userId, sessionId, epoch }: SessionKey): Sql {
 export function browserIsKnown(subject: string, browserHash: string): Sql {
   return sql`EXISTS (SELECT 1 FROM identities i JOIN sessions s ON s.user_id = i.user_id
     WHERE i.method = 'password' AND i.issuer = '' AND i.subject = ${subject} AND s.browser_hash = ${browserHash})`;
+}
+
+/** `browserIsKnown`, read. */
+export async function readBrowserIsKnown(db: D1Database, subject: string, browserHash: string): Promise<boolean> {
+  const row = await readFirst<{ known: number }>(db, sql`SELECT ${browserIsKnown(subject, browserHash)} AS known`);
+  return row?.known === 1;
 }
 
 /**

@@ -3,17 +3,22 @@ import { type Sql, sql } from "../sql.ts";
 
 /**
  * How a counter slows tries down. The first `free` failures cost nothing; each one after that doubles the delay, from
- * `baseMs` up to `capMs`. One failure is forgotten in `drainMs`.
+ * `baseMs` up to `capMs`. One failure is forgotten in `drainMs`. A counter holds at most `most` failures: an attack that
+ * is over is forgotten soon.
  */
 export interface ThrottleRule {
   readonly free: number;
+  readonly most: number;
   readonly baseMs: number;
   readonly capMs: number;
   readonly drainMs: number;
 }
 
+/** A keyed hash, made by `counterKey` only: a copy of the table reveals neither addresses nor networks. */
+export type CounterKey = string & { readonly brand: "CounterKey" };
+
 export interface Throttle extends ThrottleRule {
-  readonly key: string;
+  readonly key: CounterKey;
 }
 
 /** The counters of one sign-in: `browser` alone if the account knows the browser, else the other three. */
@@ -26,8 +31,6 @@ export interface SignInThrottles {
   readonly browser: Throttle;
 }
 
-/** Counters stop growing this far above `free`: an attack that is over is forgotten soon. */
-const MAX_ABOVE_FREE = 10;
 /** A pair with at most this many recent failures may try while the whole account is under attack. */
 const QUIET_LEVEL = 1;
 
@@ -44,17 +47,26 @@ function quietAt({ key, drainMs }: Throttle): Sql {
     FROM throttles WHERE key = ${key} AND failures > ${QUIET_LEVEL}), 0)`;
 }
 
-/** The counter's failures at `now`, drained by the time that has passed, plus one. */
-function oneMore({ key, free, drainMs }: Throttle, now: number): Sql {
-  const drained = sql`COALESCE((SELECT max(0.0, failures - max(0, ${now} - updated_at) / CAST(${drainMs} AS REAL))
-    FROM throttles WHERE key = ${key}), 0.0)`;
-  return sql`min(${drained} + 1, ${free + MAX_ABOVE_FREE})`;
+/** When the counter has room for one more failure, in milliseconds since 1970; 0 when it has by its last written count. */
+function hasRoomAt({ key, most, drainMs }: Throttle): Sql {
+  return sql`COALESCE((SELECT updated_at + (failures - ${most - 1}) * ${drainMs}
+    FROM throttles WHERE key = ${key} AND failures > ${most - 1}), 0)`;
 }
 
-/** When the next try is allowed: by the browser's own counter if the browser is known, else by the others. */
+/** The counter's failures at `now`, drained by the time that has passed, plus one. */
+function oneMore({ key, most, drainMs }: Throttle, now: number): Sql {
+  const drained = sql`COALESCE((SELECT max(0.0, failures - max(0, ${now} - updated_at) / CAST(${drainMs} AS REAL))
+    FROM throttles WHERE key = ${key}), 0.0)`;
+  return sql`min(${drained} + 1, ${most})`;
+}
+
+/**
+ * When the next try is allowed: by the browser's own counter if the browser is known, else by the others. A quiet pair
+ * does not wait for the account's delays, but no stranger passes a full account.
+ */
 function nextTryAt({ account, network, pair, browser }: SignInThrottles): Sql {
   return sql`CASE WHEN known THEN ${readyAt(browser)}
-    ELSE max(${readyAt(network)}, ${readyAt(pair)}, min(${readyAt(account)}, ${quietAt(pair)})) END`;
+    ELSE max(${readyAt(network)}, ${readyAt(pair)}, min(${readyAt(account)}, ${quietAt(pair)}), ${hasRoomAt(account)}) END`;
 }
 
 /**
