@@ -47,7 +47,7 @@ export const service: Resource = {
             content: { shape: healthResponse, example: { status: "ok" } },
           },
         },
-        problems: ["temporarily_unavailable"],
+        problems: ["not_configured", "temporarily_unavailable"],
       },
     },
     "/openapi.json": {

@@ -88,7 +88,10 @@ export async function portIsTaken(port: number): Promise<boolean> {
   return taken.includes(true);
 }
 
-/** Waits until a URL returns 200. Throws with the child's output if it ends first or `limitMs` pass. */
+/**
+ * Waits until a URL returns 200. Throws with the child's output if it ends first or `limitMs` pass, and with the reason
+ * when the service says that it is not set up.
+ */
 export async function untilReady(child: Child, url: string, limitMs = 60_000): Promise<void> {
   const end = Date.now() + limitMs;
   let exited: number | undefined;
@@ -97,12 +100,17 @@ export async function untilReady(child: Child, url: string, limitMs = 60_000): P
   });
   while (Date.now() < end) {
     if (exited !== undefined) throw new Error(`${child.name} stopped with exit code ${exited}:\n${child.output()}`);
-    const ready = await fetch(url, { signal: AbortSignal.timeout(2000) }).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (ready) return;
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+    if (response?.ok) return;
+    const body = await response?.json().catch(() => undefined);
+    if (isNotSetUp(body)) throw new Error(body.detail);
     await new Promise((resolve) => setTimeout(resolve, 150));
   }
   throw new Error(`${child.name} did not respond at ${url} within ${limitMs / 1000} s:\n${child.output()}`);
+}
+
+function isNotSetUp(body: unknown): body is { readonly detail: string } {
+  return (
+    typeof body === "object" && body !== null && "code" in body && body.code === "not_configured" && "detail" in body
+  );
 }

@@ -9,7 +9,6 @@ import { ADMIN_TOKEN, START, startService } from "../../test/support/service.ts"
 import { createService } from "../app.ts";
 import { parseConfig } from "../env.ts";
 import worker from "../index.ts";
-import { LAST_OBJECT } from "../storage/maintenance/health.ts";
 import { KEPT_MS, SWEEPS, sweepStatements } from "../storage/maintenance/sweeps.ts";
 
 const HOUR = 3_600_000;
@@ -285,27 +284,5 @@ describe("signing keys by hand", () => {
     }
     expect((await admin(service, "POST", "keys/rotate", { compromised: "unknown" })).status).toBe(404);
     expect((await admin(service, "POST", "maintenance", { force: true })).status).toBe(400);
-  });
-});
-
-describe("the health check", () => {
-  it("is 200 with a complete schema, and otherwise 503 that names the migration command or the database", async () => {
-    const service = startService();
-    expect(await (await service.request("/healthz")).json()).toEqual({ status: "ok" });
-    service.meter.faults.push({ when: ({ sql }) => sql.includes("sqlite_schema"), throws: "before" });
-    const down = await service.request("/healthz");
-    expect([down.status, await down.text()]).toEqual([503, expect.stringContaining("does not respond")]);
-
-    const [last] = [
-      ...env.TEST_MIGRATIONS.flatMap(({ queries }) => queries)
-        .join("\n")
-        .matchAll(/^CREATE (?:\w+ )+?(\w+) (?:ON|AFTER|\()/gm),
-    ].slice(-1);
-    expect(last?.[1]).toBe(LAST_OBJECT);
-    const empty = {
-      prepare: (sql: string) => env.DB.prepare(sql.replace("sqlite_schema", "(SELECT 'other' AS name)")),
-    };
-    const incomplete = await startService({}, { DB: empty as unknown as D1Database }).request("/healthz");
-    expect([incomplete.status, await incomplete.text()]).toEqual([503, expect.stringContaining("d1 migrations apply")]);
   });
 });

@@ -2,8 +2,8 @@
 import { Hono } from "hono/tiny";
 import { problem } from "../http/problem.ts";
 import { json } from "../http/respond.ts";
-import type { AppContext, AppEnv } from "../runtime.ts";
-import { isSchemaComplete } from "../storage/maintenance/health.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { missingFromSchema } from "../storage/maintenance/health.ts";
 import { StorageFault } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { adminGuard } from "./admin-guard.ts";
@@ -32,16 +32,26 @@ importsApi(operationsRoutes);
 insightApi(operationsRoutes);
 maintenanceApi(operationsRoutes);
 
-/** 200 when the database responds and its schema is complete. */
+const NAMED = 5;
+
+/** 200 when the database responds and its schema is complete. Anything else is 503 and names what to do. */
 async function health(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
   try {
-    if (await isSchemaComplete(c.var.runtime.db)) return json(c, { status: "ok" });
-    return problem(
-      "temporarily_unavailable",
-      "The schema is incomplete. Run: npx wrangler d1 migrations apply DB --remote",
-    );
+    const missing = await missingFromSchema(rt.db);
+    if (missing.length === 0) return json(c, { status: "ok" });
+    const named =
+      missing.slice(0, NAMED).join(", ") + (missing.length > NAMED ? ` and ${missing.length - NAMED} more` : "");
+    rt.log.alert("schema_incomplete", { missing: named });
+    return problem("not_configured", `The database lacks ${named}. ${schemaRemedy(rt)}`);
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
     return problem("temporarily_unavailable", "The database does not respond.");
   }
+}
+
+function schemaRemedy({ development }: Runtime): string {
+  return development
+    ? "Run: npx wrangler d1 migrations apply DB --local. If it finds nothing to apply, another version made this database: delete .wrangler/state."
+    : "Run: npx wrangler d1 migrations apply DB --remote.";
 }

@@ -34,7 +34,7 @@ export const PROBLEMS = {
   too_many_requests: [429, "Too many requests"],
   internal: [500, "Internal error"],
   admin_disabled: [503, "The admin API is off: ADMIN_TOKEN is not set"],
-  not_configured: [503, "This server has no ISSUER"],
+  not_configured: [503, "This server is not set up"],
   amazon_unavailable: [503, "Login with Amazon cannot be reached"],
   enablement_unavailable: [503, "Alexa cannot be reached"],
   temporarily_unavailable: [503, "Temporarily unavailable. Try again later"],
