@@ -105,7 +105,7 @@ export const users: Resource = {
       PATCH: {
         id: "changeUser",
         summary: "Change name, e-mail address or password",
-        description: "A new password ends all sessions.",
+        description: "A new password ends all logins, in browsers and in your own apps. Links of assistants stay.",
         security: "admin",
         path: userPath,
         body: { shape: userChangesSchema, example: { name: "Ada E. Example" } },

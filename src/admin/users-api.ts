@@ -35,7 +35,7 @@ export const newUserSchema = z.strictObject({
   name: z._default(z.nullable(text(500)), null),
 });
 
-/** Body of `PATCH /api/admin/users/{id}`. Omitted fields keep their values. A new password ends all sessions. */
+/** Body of `PATCH /api/admin/users/{id}`. Omitted fields keep their values. A new password ends all logins. */
 export const userChangesSchema = z.strictObject({
   email: z.optional(text(500)),
   password: z.optional(text(2000)),

@@ -169,11 +169,13 @@ export const de: Messages = {
   currentPassword: "Aktuelles Passwort",
   newPassword: "Neues Passwort",
   currentPasswordWrong: "Das aktuelle Passwort ist falsch.",
-  changePasswordHint: "Sie werden auf allen anderen Geräten abgemeldet. Verknüpfte Assistenten funktionieren weiter.",
+  changePasswordHint:
+    "Sie werden auf allen anderen Geräten und in unseren Apps abgemeldet. Verknüpfte Assistenten funktionieren weiter.",
   passwordChanged:
     "Ihr Passwort wurde geändert, und Sie wurden auf allen anderen Geräten abgemeldet. Verknüpfte Assistenten funktionieren weiter. Heben Sie unten Verknüpfungen auf, die Sie nicht kennen.",
   signOut: "Abmelden",
   accountData: "Kopie Ihrer Daten herunterladen",
   signOutEverywhere: "Überall abmelden",
-  signOutEverywhereHint: "Meldet Sie auf allen Geräten ab. Verknüpfte Assistenten funktionieren weiter.",
+  signOutEverywhereHint:
+    "Meldet Sie auf allen Geräten und in unseren Apps ab. Verknüpfte Assistenten funktionieren weiter.",
 };

@@ -153,13 +153,13 @@ export const en = {
   currentPassword: "Current password",
   newPassword: "New password",
   currentPasswordWrong: "The current password is wrong.",
-  changePasswordHint: "You will be signed out on all other devices. Linked assistants keep working.",
+  changePasswordHint: "You will be signed out on all other devices and in our apps. Linked assistants keep working.",
   passwordChanged:
-    "Your password was changed, and you were signed out on all other devices. Linked assistants keep working. Unlink any that you don’t recognise below.",
+    "Your password was changed, and you were signed out on all other devices and in our apps. Linked assistants keep working. Unlink any that you don’t recognise below.",
   signOut: "Sign out",
   accountData: "Download a copy of your data",
   signOutEverywhere: "Sign out everywhere",
-  signOutEverywhereHint: "Signs you out on every device. Linked assistants keep working.",
+  signOutEverywhereHint: "Signs you out on every device and in our apps. Linked assistants keep working.",
 };
 
 export type Messages = typeof en;

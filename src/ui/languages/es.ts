@@ -162,11 +162,12 @@ export const es: Messages = {
   newPassword: "Contraseña nueva",
   currentPasswordWrong: "La contraseña actual no es correcta.",
   changePasswordHint:
-    "Se cerrará la sesión en todos los demás dispositivos. Los asistentes vinculados siguen funcionando.",
+    "Se cerrará la sesión en todos los demás dispositivos y en nuestras aplicaciones. Los asistentes vinculados siguen funcionando.",
   passwordChanged:
     "Has cambiado la contraseña y se ha cerrado la sesión en los demás dispositivos. Los asistentes vinculados siguen funcionando. Desvincula abajo los que no reconozcas.",
   signOut: "Cerrar sesión",
   accountData: "Descargar una copia de tus datos",
   signOutEverywhere: "Cerrar sesión en todas partes",
-  signOutEverywhereHint: "Cierra la sesión en todos los dispositivos. Los asistentes vinculados siguen funcionando.",
+  signOutEverywhereHint:
+    "Cierra la sesión en todos los dispositivos y en nuestras aplicaciones. Los asistentes vinculados siguen funcionando.",
 };

@@ -165,11 +165,12 @@ export const fr: Messages = {
   newPassword: "Nouveau mot de passe",
   currentPasswordWrong: "Le mot de passe actuel est incorrect.",
   changePasswordHint:
-    "Vous serez déconnecté de tous vos autres appareils. Les assistants associés continuent de fonctionner.",
+    "Vous serez déconnecté de tous vos autres appareils et de nos applications. Les assistants associés continuent de fonctionner.",
   passwordChanged:
     "Votre mot de passe a été modifié et vous avez été déconnecté de tous vos autres appareils. Les assistants associés continuent de fonctionner. Dissociez ci-dessous ceux que vous ne reconnaissez pas.",
   signOut: "Se déconnecter",
   accountData: "Télécharger une copie de vos données",
   signOutEverywhere: "Se déconnecter partout",
-  signOutEverywhereHint: "Vous déconnecte de tous les appareils. Les assistants associés continuent de fonctionner.",
+  signOutEverywhereHint:
+    "Vous déconnecte de tous les appareils et de nos applications. Les assistants associés continuent de fonctionner.",
 };

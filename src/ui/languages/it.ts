@@ -158,11 +158,12 @@ export const it: Messages = {
   newPassword: "Nuova password",
   currentPasswordWrong: "La password attuale è errata.",
   changePasswordHint:
-    "La sessione verrà chiusa su tutti gli altri dispositivi. Gli assistenti collegati continuano a funzionare.",
+    "La sessione verrà chiusa su tutti gli altri dispositivi e nelle nostre app. Gli assistenti collegati continuano a funzionare.",
   passwordChanged:
     "La password è stata cambiata e la sessione è stata chiusa su tutti gli altri dispositivi. Gli assistenti collegati continuano a funzionare. Scollega qui sotto quelli che non riconosci.",
   signOut: "Esci",
   accountData: "Scarica una copia dei tuoi dati",
   signOutEverywhere: "Esci da tutti i dispositivi",
-  signOutEverywhereHint: "Chiude la sessione su tutti i dispositivi. Gli assistenti collegati continuano a funzionare.",
+  signOutEverywhereHint:
+    "Chiude la sessione su tutti i dispositivi e nelle nostre app. Gli assistenti collegati continuano a funzionare.",
 };

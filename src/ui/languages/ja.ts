@@ -157,11 +157,13 @@ export const ja: Messages = {
   currentPassword: "現在のパスワード",
   newPassword: "新しいパスワード",
   currentPasswordWrong: "現在のパスワードが違います。",
-  changePasswordHint: "他のすべての端末からサインアウトされます。リンク済みのアシスタントは引き続き動作します。",
+  changePasswordHint:
+    "他のすべての端末と当社のアプリからサインアウトされます。リンク済みのアシスタントは引き続き動作します。",
   passwordChanged:
     "パスワードを変更し、他のすべての端末からサインアウトしました。リンク済みのアシスタントは引き続き動作します。心当たりのないものは下でリンクを解除してください。",
   signOut: "サインアウト",
   accountData: "データのコピーをダウンロード",
   signOutEverywhere: "すべての端末からサインアウト",
-  signOutEverywhereHint: "すべての端末からサインアウトします。リンク済みのアシスタントは引き続き動作します。",
+  signOutEverywhereHint:
+    "すべての端末と当社のアプリからサインアウトします。リンク済みのアシスタントは引き続き動作します。",
 };

@@ -156,11 +156,12 @@ export const pt: Messages = {
   newPassword: "Nova senha",
   currentPasswordWrong: "A senha atual está incorreta.",
   changePasswordHint:
-    "Você será desconectado de todos os outros dispositivos. Os assistentes vinculados continuam funcionando.",
+    "Você será desconectado de todos os outros dispositivos e dos nossos aplicativos. Os assistentes vinculados continuam funcionando.",
   passwordChanged:
     "Sua senha foi alterada e você foi desconectado de todos os outros dispositivos. Os assistentes vinculados continuam funcionando. Desvincule abaixo os que você não reconhece.",
   signOut: "Sair",
   accountData: "Baixar uma cópia dos seus dados",
   signOutEverywhere: "Sair de todos os dispositivos",
-  signOutEverywhereHint: "Desconecta você de todos os dispositivos. Os assistentes vinculados continuam funcionando.",
+  signOutEverywhereHint:
+    "Desconecta você de todos os dispositivos e dos nossos aplicativos. Os assistentes vinculados continuam funcionando.",
 };
