@@ -32,6 +32,7 @@ CREATE TABLE clients (
   scopes TEXT NOT NULL,              -- JSON: [name]; empty for kind 'alexa', whose skill has them
   skill_id TEXT UNIQUE REFERENCES skills (id) ON DELETE CASCADE, -- kind 'alexa' only
   skill_ids TEXT NOT NULL,           -- JSON: [skill id], kind 'service' only
+  resources TEXT NOT NULL,           -- JSON: [uri], audiences of its own tokens (RFC 8707), kind 'service' only
   require_pkce INTEGER NOT NULL,
   client_credentials INTEGER NOT NULL,
   created_at INTEGER NOT NULL,

@@ -13,6 +13,7 @@ export const clientResponse = z.strictObject({
   redirectUris: strings,
   scopes: strings,
   skillIds: strings,
+  resources: strings,
   secret: z.optional(z.string()),
   previousSecretExpiresAt: z.optional(time),
   createdAt: time,
@@ -25,6 +26,7 @@ const clientExample = {
   redirectUris: [],
   scopes: [],
   skillIds: [EXAMPLE_SKILL_ID],
+  resources: ["https://catalog.example.com/"],
   createdAt: EXAMPLE_TIME,
 };
 
@@ -42,6 +44,7 @@ export const clients: Resource = {
         redirectUris: "At least one for an app, none for a service.",
         scopes: "Default for an app: `links`.",
         skillIds: "The skills whose tokens a service may introspect.",
+        resources: "The audiences that a service may ask for with `resource` (RFC 8707).",
       },
     },
     Client: {

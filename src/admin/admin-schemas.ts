@@ -7,6 +7,8 @@ import { addressError } from "./web-address.ts";
 const MAX_SCOPES = 15;
 const MAX_ADDRESSES = 30;
 const MAX_DESCRIPTION = 300;
+const MAX_RESOURCES = 20;
+const MAX_RESOURCE_LENGTH = 500;
 
 /** Ids are used in paths, Basic headers and form bodies, so they contain only characters that need no escaping. */
 const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._~@+=-]{0,199}$/;
@@ -187,8 +189,17 @@ function clientFields(development: boolean) {
     skillIds: z
       .array(skillId, { error: required("a list") })
       .check(z.maxLength(100, "must have at most 100 skill ids"), z.refine(distinct, "must not repeat a skill id")),
+    resources: addresses({ development }).check(
+      z.maxLength(MAX_RESOURCES, `must have at most ${MAX_RESOURCES} entries`),
+      z.refine(
+        (list) => list.every((resource) => resource.length <= MAX_RESOURCE_LENGTH),
+        `must have at most ${MAX_RESOURCE_LENGTH} characters each`,
+      ),
+    ),
   };
 }
+
+export const NO_RESOURCES_FOR_APPS = "resources: must be empty: an app's tokens are for this server";
 
 /** Body of `POST /api/admin/clients`. */
 export function newClientSchema(development: boolean) {
@@ -203,6 +214,7 @@ export function newClientSchema(development: boolean) {
       redirectUris: z._default(fields.redirectUris, []),
       scopes: z.optional(fields.scopes),
       skillIds: z._default(fields.skillIds, []),
+      resources: z._default(fields.resources, []),
       secret: z.optional(clientSecret),
     })
     .check((context) => {
@@ -214,6 +226,9 @@ export function newClientSchema(development: boolean) {
       }
       if (body.kind === "app" && body.secret !== undefined)
         addIssue("secret", "must be left out: an app cannot keep a secret");
+      if (body.kind === "app" && body.resources.length > 0) {
+        addIssue("resources", NO_RESOURCES_FOR_APPS.replace("resources: ", ""));
+      }
       if (body.kind === "service" && body.redirectUris.length > 0) {
         addIssue("redirectUris", "must be empty: a service does not sign users in");
       }
@@ -228,6 +243,7 @@ export function clientChangesSchema(development: boolean) {
     redirectUris: z.optional(fields.redirectUris),
     scopes: z.optional(fields.scopes),
     skillIds: z.optional(fields.skillIds),
+    resources: z.optional(fields.resources),
   });
 }
 

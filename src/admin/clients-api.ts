@@ -17,7 +17,13 @@ import {
   updateClient,
 } from "../storage/clients/client-admin.ts";
 import { type Client, readClient } from "../storage/clients/clients.ts";
-import { clientChangesSchema, includesReservedScope, newClientSchema, rotateSecretSchema } from "./admin-schemas.ts";
+import {
+  clientChangesSchema,
+  includesReservedScope,
+  NO_RESOURCES_FOR_APPS,
+  newClientSchema,
+  rotateSecretSchema,
+} from "./admin-schemas.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/clients`. The admin guard must run before it. */
@@ -38,6 +44,7 @@ function clientView(client: Client, secret?: string): object {
     redirectUris: client.redirectUris,
     scopes: client.scopes,
     skillIds: client.skillIds,
+    resources: client.resources,
     ...(secret === undefined ? {} : { secret }),
     ...(client.previousSecretExpiresAt === null
       ? {}
@@ -62,6 +69,13 @@ function refuseOwnCallback(c: AppContext, redirectUris: readonly string[]): Resp
     : undefined;
 }
 
+/** This server is the audience of users' tokens only. */
+function refuseOwnAudience(c: AppContext, resources: readonly string[]): Response | undefined {
+  return resources.some((resource) => new URL(resource).origin === c.var.runtime.issuer)
+    ? problem("invalid_body", "resources: must not be addresses of this server")
+    : undefined;
+}
+
 async function create(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await jsonBody(c, newClientSchema(rt.development));
@@ -69,7 +83,7 @@ async function create(c: AppContext): Promise<Response> {
   const app = body.kind === "app";
   const scopes = body.scopes ?? (app ? [LINKS_SCOPE] : []);
   if (!app && includesReservedScope(scopes)) return problem("scope_reserved", RESERVED);
-  const refused = refuseOwnCallback(c, body.redirectUris);
+  const refused = refuseOwnCallback(c, body.redirectUris) ?? refuseOwnAudience(c, body.resources);
   if (refused) return refused;
   const secret = app ? undefined : (body.secret ?? randomSecret());
   const client: NewClient = {
@@ -81,11 +95,12 @@ async function create(c: AppContext): Promise<Response> {
     scopes,
     skillId: null,
     skillIds: body.skillIds,
+    resources: body.resources,
     requirePkce: app,
     clientCredentials: !app,
   };
   const added = await insertClient(rt.db, client, rt.now(), { kind: "client_created", clientId: client.id });
-  if (!added) return problem("conflict", `The client id ${client.id} is already in use.`);
+  if (!added) return problem("conflict", `The client id ${client.id} is already in use, by a client or a skill.`);
   rt.caches.forgetClients();
   c.header("location", `/api/admin/clients/${encodeURIComponent(client.id)}`);
   const stored = await readClient(rt.db, client.id);
@@ -131,7 +146,8 @@ async function change(c: AppContext): Promise<Response> {
         : "redirectUris: must be empty: a service does not sign users in",
     );
   }
-  const refused = refuseOwnCallback(c, body.redirectUris ?? []);
+  if (client.kind === "app" && (body.resources ?? []).length > 0) return problem("invalid_body", NO_RESOURCES_FOR_APPS);
+  const refused = refuseOwnCallback(c, body.redirectUris ?? []) ?? refuseOwnAudience(c, body.resources ?? []);
   if (refused) return refused;
   const changed = {
     id: client.id,
@@ -139,6 +155,7 @@ async function change(c: AppContext): Promise<Response> {
     redirectUris: body.redirectUris ?? client.redirectUris,
     scopes: body.scopes ?? client.scopes,
     skillIds: body.skillIds ?? client.skillIds,
+    resources: body.resources ?? client.resources,
   };
   await updateClient(rt.db, changed, rt.now(), {
     kind: "client_changed",

@@ -50,6 +50,7 @@ describe("change of the master key", () => {
         scopes: [],
         skillId: "amzn1.ask.skill.second",
         skillIds: [],
+        resources: [],
         requirePkce: false,
         clientCredentials: false,
       },

@@ -18,6 +18,7 @@ interface Given {
   /** Accepts a list without all of Amazon's redirect URIs. */
   readonly force: boolean;
   readonly linking?: "required" | "optional" | undefined;
+  readonly clientId: string | undefined;
   readonly client: { readonly requirePkce?: boolean | undefined };
 }
 
@@ -33,6 +34,12 @@ export function refusedSkill(
   }
   if (skill.type === "add_on" && given.client.requirePkce === false) {
     return problem("invalid_body", "client.requirePkce: must be true for an add_on");
+  }
+  if (skill.type === "add_on" && given.clientId === skill.id) {
+    return problem(
+      "invalid_body",
+      "client.id: must differ from an add_on's id, which is the audience of users' tokens",
+    );
   }
   if (given.linking === "optional" && linkingIsRequired(skill.type)) {
     return problem("invalid_body", `linking: must be required for ${skill.type}`);

@@ -92,7 +92,7 @@ async function create(c: AppContext): Promise<Response> {
     extraRedirectUris: body.extraRedirectUris,
   };
   const redirectUris = union(amazonRedirectUris(vendorId), listedUris, body.extraRedirectUris);
-  const refused = refusedSkill(rt.issuer, content, redirectUris, { ...body, listedUris });
+  const refused = refusedSkill(rt.issuer, content, redirectUris, { ...body, clientId: body.client.id, listedUris });
   if (refused) return refused;
 
   const { id = `alexa-${randomId()}`, secret = randomSecret(), requirePkce = false } = body.client;
@@ -106,6 +106,7 @@ async function create(c: AppContext): Promise<Response> {
     scopes: [],
     skillId: body.id,
     skillIds: [],
+    resources: [],
     requirePkce: addOn || requirePkce,
     clientCredentials: addOn,
   };
@@ -114,7 +115,7 @@ async function create(c: AppContext): Promise<Response> {
     case "skill_exists":
       return problem("conflict", `${body.id} is already registered.`);
     case "client_exists":
-      return problem("conflict", `The client id ${id} is already in use.`);
+      return problem("conflict", `${id} or ${body.id} is already the id of a client or skill.`);
     case "inserted":
       rt.caches.forgetClients();
       c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}`);
@@ -189,6 +190,7 @@ async function change(c: AppContext): Promise<Response> {
   const addressesChanged = body.redirectUris !== undefined || body.vendorId !== undefined;
   const refused = refusedSkill(rt.issuer, content, redirectUris, {
     ...body,
+    clientId: client.id,
     listedUris,
     force: body.force || !addressesChanged,
   });

@@ -39,7 +39,7 @@ export function parseJson(text: string | undefined): unknown {
 
 export type FormBody = { readonly fields: ReadonlyMap<string, string> } | { readonly problem: string };
 
-/** The only parameter that may be repeated (RFC 8707 §2). Its values are joined by a space, which no URI contains. */
+/** The only parameter that may be repeated (RFC 8707 §2). The values are joined by a space: no registered URI has one. */
 const REPEATABLE = "resource";
 
 function decode(text: string): string {

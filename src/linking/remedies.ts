@@ -9,6 +9,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   invalid_scope: "The console lists a scope that the skill does not have here. Alexa got the error.",
   invalid_request:
     "Malformed (see the log), or PKCE is missing although the client requires it: switch it on in the console, or off for the client.",
+  invalid_target:
+    "The request named a resource (RFC 8707), and this skill has none. Alexa asks for one only for Alexa+ add-ons.",
   unsupported_response_type: "The console is set to Implicit Grant. It must be Auth Code Grant.",
   client_unknown:
     "No client has this id. Compare the Client ID on the skill's Account Linking page with the skill registered here.",
@@ -37,6 +39,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   verifier_mismatch:
     "The PKCE verifier does not belong to the code's challenge: two attempts were mixed up. Link again.",
   verifier_unexpected: "A PKCE verifier came for a code without challenge. Check the PKCE switch in the console.",
+  resource_invalid:
+    "The token request named a resource that is not registered: add it to the service client's resources. Users' tokens take none.",
   user_gone: "The user was deleted during the attempt.",
   grant_revoked: "The link was revoked earlier: unlinked, skill disabled, or user deleted. The customer links again.",
   grant_idle: "The link was not used for REFRESH_IDLE_DAYS. The customer links again.",

@@ -14,7 +14,7 @@ const LONGEST_TOKEN = 4096;
 export interface AccessTokenContent {
   /** User id; for `client_credentials` the client's id. */
   readonly subject: string;
-  readonly audience: string | string[];
+  readonly audience: string;
   readonly clientId: string;
   readonly scope: string;
   /** Undefined for `client_credentials`. */

@@ -30,7 +30,12 @@ export interface AnswerTarget {
 export interface RedirectRefusal {
   readonly kind: "redirect";
   readonly target: AnswerTarget;
-  readonly error: "invalid_request" | "unauthorized_client" | "unsupported_response_type" | "invalid_scope";
+  readonly error:
+    | "invalid_request"
+    | "unauthorized_client"
+    | "unsupported_response_type"
+    | "invalid_scope"
+    | "invalid_target";
   readonly description: string;
 }
 
@@ -100,6 +105,11 @@ function checkWithClient(query: Query, client: Client): ValidatedAuthorizationRe
   const responseMode = single(query, "response_mode");
   if (responseMode !== undefined && responseMode !== CAPABILITIES.responseModes[0]) {
     return refuse("invalid_request", "response_mode must be query");
+  }
+  // RFC 8707 §2. No skill has a registered resource.
+  const resources = query.get("resource") ?? [];
+  if (resources.length > 1 || given(query, "resource")) {
+    return refuse("invalid_target", "No resource is registered for this client");
   }
   const pkceProblem = checkPkce(query, client);
   if (pkceProblem) return refuse("invalid_request", pkceProblem);

@@ -54,6 +54,8 @@ export async function exchangeCode(
   if (code === undefined) return { reason: "code_malformed" };
 
   const exchange: Exchange = { client: caller.client, codeHash, fields };
+  // The audience of a user's token is never chosen by the caller. The code stays unspent.
+  if (fields.has("resource")) return refuse(rt, exchange, { reason: "resource_invalid" });
   const binding = await readBinding(rt, code, codeHash, caller);
   if (!binding) return { reason: "code_unknown" };
   const mismatch = await checkBinding(exchange, binding);

@@ -25,6 +25,7 @@ export async function refreshGrant(
   const { client } = caller;
   const token = fields.get("refresh_token");
   if (token === undefined) return { reason: "parameter_missing", parameter: "refresh_token" };
+  if (fields.has("resource")) return { reason: "resource_invalid" };
   // Before the token is judged: under a wrong MASTER_KEY every rotating token would look forged, and this throws.
   const signer = await currentSigner(rt);
   const found = await findRefreshToken(rt, client, token);

@@ -34,6 +34,7 @@ export interface Tables {
     scopes: readonly string[];
     skillId?: Text;
     skillIds: readonly string[];
+    resources: readonly string[];
     requirePkce: boolean;
     clientCredentials: boolean;
     createdAt: number;
@@ -140,6 +141,7 @@ const DEFAULTS: Tables = {
     redirectUris: [],
     scopes: [],
     skillIds: [],
+    resources: [],
     requirePkce: false,
     clientCredentials: false,
     ...SAVED,

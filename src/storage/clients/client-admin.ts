@@ -12,22 +12,28 @@ export type NewClient = Omit<
 
 /** Inserts a client where `condition` holds and the id is not taken; returns its id then. */
 export function insertClientStatement(client: NewClient, now: number, condition: Sql): Sql {
-  return sql`INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, require_pkce,
+  return sql`INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, resources, require_pkce,
       client_credentials, created_at, updated_at)
     SELECT ${client.id}, ${client.kind}, ${client.name}, ${client.secretHash}, ${JSON.stringify(client.redirectUris)},
-      ${JSON.stringify(client.scopes)}, ${client.skillId}, ${JSON.stringify(client.skillIds)},
+      ${JSON.stringify(client.scopes)}, ${client.skillId}, ${JSON.stringify(client.skillIds)}, ${JSON.stringify(client.resources)},
       ${client.requirePkce}, ${client.clientCredentials}, ${now}, ${now}
     WHERE ${condition} ON CONFLICT DO NOTHING RETURNING id`;
 }
 
-/** Adds an `app` or `service` client. Returns false when its id is taken. */
+/**
+ * Adds an `app` or `service` client. Returns false when its id is taken, or is the id of a skill: the audience of its
+ * own tokens would be that skill.
+ */
 export async function insertClient(
   db: D1Database,
   client: NewClient,
   now: number,
   audit: AuditEntry,
 ): Promise<boolean> {
-  const statements = [insertClientStatement(client, now, sql`TRUE`), auditIfChanged(now, audit)];
+  const statements = [
+    insertClientStatement(client, now, sql`NOT EXISTS (SELECT 1 FROM skills WHERE id = ${client.id})`),
+    auditIfChanged(now, audit),
+  ];
   const [inserted = []] = await batch(db, statements, false);
   return inserted.length === 1;
 }
@@ -51,15 +57,16 @@ export async function readClients(db: D1Database, ids: readonly string[]): Promi
   return rows.map(clientFromRow);
 }
 
-/** Changes an `app` or `service` client's name, redirect URIs, scopes and skills. False: it was deleted. */
+/** Changes an `app` or `service` client's name, redirect URIs, scopes, skills and resources. False: it was deleted. */
 export async function updateClient(
   db: D1Database,
-  client: Pick<Client, "id" | "name" | "redirectUris" | "scopes" | "skillIds">,
+  client: Pick<Client, "id" | "name" | "redirectUris" | "scopes" | "skillIds" | "resources">,
   now: number,
   audit: AuditEntry,
 ): Promise<boolean> {
   const update = sql`UPDATE clients SET name = ${client.name}, redirect_uris = ${JSON.stringify(client.redirectUris)},
-      scopes = ${JSON.stringify(client.scopes)}, skill_ids = ${JSON.stringify(client.skillIds)}, updated_at = ${now}
+      scopes = ${JSON.stringify(client.scopes)}, skill_ids = ${JSON.stringify(client.skillIds)},
+      resources = ${JSON.stringify(client.resources)}, updated_at = ${now}
     WHERE id = ${client.id} AND kind <> 'alexa' RETURNING id`;
   const [updated = []] = await batch(db, [update, auditIfChanged(now, audit)], false);
   return updated.length === 1;

@@ -18,6 +18,8 @@ export interface Client {
   readonly skillId: string | null;
   /** Skills whose tokens a `service` client may introspect. */
   readonly skillIds: readonly string[];
+  /** Audiences that a `service` client may ask for with `resource`, compared byte by byte. */
+  readonly resources: readonly string[];
   readonly requirePkce: boolean;
   readonly clientCredentials: boolean;
   readonly createdAt: number;
@@ -31,7 +33,7 @@ export interface Client {
 export const SELECT_CLIENT = sql`SELECT c.id, c.kind, c.name, c.secret_hash AS "secretHash", c.previous_secret_hash AS "previousSecretHash",
     c.previous_secret_expires_at AS "previousSecretExpiresAt", c.redirect_uris AS "redirectUris", c.skill_id AS "skillId",
     IIF(s.id IS NULL, c.scopes, (SELECT json_group_array(j.value ->> 'name') FROM json_each(s.scopes) j)) AS scopes,
-    c.skill_ids AS "skillIds", c.require_pkce AS "requirePkce",
+    c.skill_ids AS "skillIds", c.resources, c.require_pkce AS "requirePkce",
     c.client_credentials AS "clientCredentials", c.created_at AS "createdAt", s.name AS "skillName",
     (SELECT json_group_object(j.value ->> 'name', j.value -> 'descriptions') FROM json_each(s.scopes) j) AS "scopeTexts"
   FROM clients c LEFT JOIN skills s ON s.id = c.skill_id`;
@@ -44,7 +46,7 @@ export function clientStatement(id: string): Sql {
 /** A row of `SELECT_CLIENT`. Throws when a JSON column does not hold JSON. */
 export function clientFromRow(row: Record<string, unknown>): Client {
   return decodeRow<Client>(row, {
-    json: ["redirectUris", "scopes", "skillIds", "scopeTexts"],
+    json: ["redirectUris", "scopes", "skillIds", "resources", "scopeTexts"],
     flags: ["requirePkce", "clientCredentials"],
   });
 }

@@ -49,7 +49,10 @@ async function sealed(
 
 export type InsertedSkill = "inserted" | "skill_exists" | "client_exists";
 
-/** Adds a skill with its Alexa client, or neither when one of the two ids is taken. */
+/**
+ * Adds a skill with its Alexa client, or neither when one of the two ids is taken. No id is both a skill's and another
+ * client's: the skill would be the audience of that client's own tokens.
+ */
 export async function insertSkill(
   rt: Stored,
   skill: SkillContent,
@@ -69,7 +72,8 @@ export async function insertSkill(
         SELECT ${skill.id}, ${skill.stage}, ${skill.type}, ${skill.name}, ${skill.linking}, ${skill.vendorId}, ${JSON.stringify(skill.scopes)},
           ${JSON.stringify(skill.returnUrls)}, ${JSON.stringify(skill.extraRedirectUris)}, ${lwa?.clientId}, ${lwa?.sealedClientSecret},
           ${event?.clientId}, ${event?.sealedClientSecret}, ${now}, ${now}
-        WHERE NOT EXISTS (SELECT 1 FROM clients WHERE id = ${client.id}) ON CONFLICT DO NOTHING`,
+        WHERE NOT EXISTS (SELECT 1 FROM clients WHERE id IN (${client.id}, ${skill.id}))
+          AND NOT EXISTS (SELECT 1 FROM skills WHERE id = ${client.id}) ON CONFLICT DO NOTHING`,
       // A skill that was there before has a client: `clients.skill_id` is unique.
       insertClientStatement(client, now, skillExists),
       auditIfChanged(now, audit),

@@ -44,6 +44,7 @@ async function add(id = SKILL_ID, clientId = "alexa-acme", lwa = true) {
       scopes: [],
       skillId: id,
       skillIds: [],
+      resources: [],
       requirePkce: false,
       clientCredentials: false,
     },
