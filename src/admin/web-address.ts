@@ -7,10 +7,12 @@ const PLAIN = /^[\x21-\x7e]+$/;
 const REWRITTEN = /[\\"<>^`{|}*]/;
 /** Schemes that run code, read files or start other programs. They never lead back into an app. */
 const NEVER_SCHEMES = new Set(
-  "about,blob,chrome,content,data,file,filesystem,ftp,ftps,intent,jar,javascript,livescript,mailto,market,mhtml,mocha,ms-appx,res,resource,sms,tel,vbscript,view-source,ws,wss".split(
+  "about,android-app,app-settings,blob,brave,callto,chrome,cid,content,data,devtools,edge,facetime,facetime-audio,feed,file,filesystem,ftp,ftps,geo,gopher,intent,itms,itms-apps,itms-services,jar,javascript,jscript,ldap,ldaps,livescript,mailto,maps,market,mhtml,mid,mocha,news,nntp,opera,prefs,res,resource,search-ms,sftp,shell,sip,skype,smb,sms,ssh,tel,telnet,vbscript,view-source,webcal,ws,wss,wyciwyg".split(
     ",",
   ),
 );
+/** Families of such schemes: of browsers and their extensions, of Windows and of iOS. */
+const NEVER_FAMILIES = /^(?:chrome|edge|moz|ms|x-apple)-|-extension$/;
 
 export interface AddressRule {
   /** Also allows http on loopback hosts. */
@@ -39,7 +41,7 @@ export function addressError(address: string, rule: AddressRule): string | undef
     return rule.development ? undefined : "must be https: http on localhost is for development only";
   }
   if (!rule.deepLinks) return "must be https";
-  if (NEVER_SCHEMES.has(scheme)) return `must not use the scheme ${scheme}`;
+  if (NEVER_SCHEMES.has(scheme) || NEVER_FAMILIES.test(scheme)) return `must not use the scheme ${scheme}`;
   return /^[a-z][a-z0-9+.-]*:\/\/?[^/]*@/.test(address) ? "must not name a user" : undefined;
 }
 

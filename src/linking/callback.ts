@@ -2,7 +2,6 @@
 import { Hono } from "hono/tiny";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { browserOf } from "../http/browser.ts";
-import { seeOther } from "../http/respond.ts";
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { currentSession } from "../sign-in/session.ts";
@@ -15,9 +14,10 @@ import {
   renderOutcome,
   renderUnknownState,
   renderWaiting,
+  returnTo,
 } from "./outcome-pages.tsx";
 import { publicReason, reasonOfAmazonError } from "./reasons.ts";
-import { APP_CALLBACK, BROWSER_CALLBACK, withQuery } from "./start.ts";
+import { APP_CALLBACK, BROWSER_CALLBACK } from "./start.ts";
 import { hashOfState, type LinkingState, sealResult, toLinkingState } from "./state.ts";
 
 const LONGEST_QUERY = 8192;
@@ -71,10 +71,10 @@ async function passOn(
     const reason = reasonOfAmazonError(result.error);
     const outcome =
       reason === "amazon_denied" ? { status: "cancelled" } : { status: "failed", reason: publicReason(reason) };
-    return seeOther(c, withQuery(attempt.returnTo, { ...outcome, state }));
+    return returnTo(c, attempt.returnTo, { ...outcome, state });
   }
   const sealed = await sealResult(rt, attempt.id, state, result.code);
-  return seeOther(c, withQuery(attempt.returnTo, { status: "parked", state, result: sealed }));
+  return returnTo(c, attempt.returnTo, { status: "parked", state, result: sealed });
 }
 
 /** Whether a person opened the URL: a prefetch by the browser or a mail scanner must not spend anything. */
@@ -132,7 +132,7 @@ function goBack(
     case "ended":
     case "expired": {
       if (attempt.returnTo === null) return renderOutcome(c, attempt, completion);
-      return seeOther(c, withQuery(attempt.returnTo, { ...outcomeOf(completion), state }));
+      return returnTo(c, attempt.returnTo, { ...outcomeOf(completion), state });
     }
   }
 }

@@ -13,8 +13,8 @@ import { sessionHolds } from "../storage/users/sessions.ts";
 import { scopeDescription } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
-import { renderBadAddress, renderCancelled } from "./outcome-pages.tsx";
-import { amazonUrls, BROWSER_CALLBACK, type StartOutcome, start, withQuery } from "./start.ts";
+import { renderBadAddress, renderCancelled, returnTo } from "./outcome-pages.tsx";
+import { amazonUrls, BROWSER_CALLBACK, type StartOutcome, start } from "./start.ts";
 import { type LinkingState, stateOfTransaction } from "./state.ts";
 
 const LONGEST_QUERY = 8192;
@@ -176,13 +176,13 @@ async function goOn(
   c: AppContext,
   { attempt, skill }: Extract<StartOutcome, { outcome: "started" }>,
   state: LinkingState,
-  returnTo: string | null,
+  returnUrl: string | null,
   via: Via | undefined,
 ): Promise<Response> {
   const rt = c.var.runtime;
   if (attempt.decision === "deny") {
     rt.metrics.count("consent_denied", skill.id);
-    return returnTo === null ? renderCancelled(c, attempt) : seeOther(c, withQuery(returnTo, { status: "cancelled" }));
+    return returnUrl === null ? renderCancelled(c, attempt) : returnTo(c, returnUrl, { status: "cancelled" });
   }
   rt.metrics.count("linking_started", skill.id);
   const urls = await amazonUrls(rt, attempt, skill.lwa?.clientId ?? "", state);

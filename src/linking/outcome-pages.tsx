@@ -1,4 +1,5 @@
 // What a customer sees when an attempt ends on a page of ours, is still running, or cannot go on here.
+import { seeOther } from "../http/respond.ts";
 import type { AppContext } from "../runtime.ts";
 import type { StartedAttempt } from "../storage/attempts/started.ts";
 import { messagesFor } from "../ui/messages.ts";
@@ -6,6 +7,38 @@ import { renderErrorPage, renderPage } from "../ui/page.tsx";
 import { ButtonRow } from "../ui/parts.tsx";
 import type { Completion } from "./complete.ts";
 import { publicReason } from "./reasons.ts";
+import { withQuery } from "./start.ts";
+
+/** Schemes that browsers open without a tap. */
+const WEB = /^https?:/;
+
+/**
+ * Sends the browser to a registered return URL: 303, or a page for an app's scheme, which browsers may open from a tap
+ * only. A bare redirect there leaves a blank tab.
+ */
+export function returnTo(
+  c: AppContext,
+  url: string,
+  parameters: Readonly<Record<string, string>>,
+): Response | Promise<Response> {
+  const target = withQuery(url, parameters);
+  if (WEB.test(target)) return seeOther(c, target);
+  const { text } = messagesFor(c);
+  c.header("refresh", `0;url=${target}`);
+  return renderPage(
+    c,
+    { title: text.openAppTitle },
+    <section class="card">
+      <h1>{text.openAppTitle}</h1>
+      <p class="lead">{text.openAppMessage}</p>
+      <ButtonRow>
+        <a class="button" href={target}>
+          {text.openApp}
+        </a>
+      </ButtonRow>
+    </section>,
+  );
+}
 
 type Final = Extract<Completion, { outcome: "linked" | "ended" | "expired" }>;
 

@@ -103,6 +103,9 @@ export const de: Messages = {
   },
   startAgain: "Noch einmal beginnen",
   closePage: "Sie können diese Seite jetzt schließen.",
+  openAppTitle: "Zurück zur App",
+  openAppMessage: "Tippen Sie auf die Schaltfläche, um dort fortzufahren. Danach können Sie diese Seite schließen.",
+  openApp: "App öffnen",
 
   signInTitle: (brand) => `Bei ${brand} anmelden`,
   signInTitleLinking: (brand, skill) => `Bei ${brand} anmelden und ${skill} verknüpfen`,

@@ -96,6 +96,9 @@ export const en = {
   },
   startAgain: "Start again",
   closePage: "You can close this page now.",
+  openAppTitle: "Go back to the app",
+  openAppMessage: "Tap the button to continue there. Then you can close this page.",
+  openApp: "Open the app",
 
   signInTitle: (brand: string) => `Sign in to ${brand}`,
   signInTitleLinking: (brand: string, skill: string) => `Sign in to ${brand} to link ${skill}`,

@@ -97,6 +97,9 @@ export const es: Messages = {
   },
   startAgain: "Empezar de nuevo",
   closePage: "Ya puedes cerrar esta página.",
+  openAppTitle: "Vuelve a la app",
+  openAppMessage: "Toca el botón para continuar allí. Después puedes cerrar esta página.",
+  openApp: "Abrir la app",
 
   signInTitle: (brand) => `Inicia sesión en ${brand}`,
   signInTitleLinking: (brand, skill) => `Inicia sesión en ${brand} para vincular ${skill}`,

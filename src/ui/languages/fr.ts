@@ -100,6 +100,9 @@ export const fr: Messages = {
   },
   startAgain: "Recommencer",
   closePage: "Vous pouvez maintenant fermer cette page.",
+  openAppTitle: "Retournez dans l’appli",
+  openAppMessage: "Touchez le bouton pour continuer. Vous pourrez ensuite fermer cette page.",
+  openApp: "Ouvrir l’appli",
 
   signInTitle: (brand) => `Se connecter à ${brand}`,
   signInTitleLinking: (brand, skill) => `Connectez-vous à ${brand} pour associer ${skill}`,

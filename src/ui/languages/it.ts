@@ -94,6 +94,9 @@ export const it: Messages = {
   },
   startAgain: "Ricomincia",
   closePage: "Ora puoi chiudere questa pagina.",
+  openAppTitle: "Torna all’app",
+  openAppMessage: "Tocca il pulsante per continuare. Poi puoi chiudere questa pagina.",
+  openApp: "Apri l’app",
 
   signInTitle: (brand) => `Accedi a ${brand}`,
   signInTitleLinking: (brand, skill) => `Accedi a ${brand} per collegare ${skill}`,

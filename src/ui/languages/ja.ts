@@ -94,6 +94,9 @@ export const ja: Messages = {
   },
   startAgain: "やり直す",
   closePage: "このページを閉じてかまいません。",
+  openAppTitle: "アプリに戻ります",
+  openAppMessage: "続けるにはボタンをタップしてください。その後、このページは閉じてかまいません。",
+  openApp: "アプリを開く",
 
   signInTitle: (brand) => `${brand}にサインイン`,
   signInTitleLinking: (brand, skill) => `${brand}にサインインして${skill}をリンク`,

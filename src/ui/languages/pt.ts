@@ -93,6 +93,9 @@ export const pt: Messages = {
   },
   startAgain: "Começar de novo",
   closePage: "Você já pode fechar esta página.",
+  openAppTitle: "Volte ao app",
+  openAppMessage: "Toque no botão para continuar por lá. Depois, você pode fechar esta página.",
+  openApp: "Abrir o app",
 
   signInTitle: (brand) => `Entrar em ${brand}`,
   signInTitleLinking: (brand, skill) => `Entre em ${brand} para vincular ${skill}`,
