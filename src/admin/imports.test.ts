@@ -184,6 +184,16 @@ describe("importing", () => {
     expect(await rows("SELECT id FROM audit WHERE kind = 'grant_imported'")).toHaveLength(1);
   });
 
+  it("a token of another skill's client is taken, for the same person too, and stays that client's", async () => {
+    const other = "amzn1.ask.skill.0000-other";
+    await seedSkill({ skillId: other, id: "other", secret: "obviously-fake-other-secret" });
+    await importing(await item(TOKEN));
+    const again = await importing(await item(TOKEN, { skillId: other }));
+    expect(again.items).toEqual([{ status: "refused", code: "token_taken", detail: expect.any(String) }]);
+    expect(await rows("SELECT client_id FROM grants")).toEqual([{ client_id: "alexa-test" }]);
+    expect((await service.request("/token", refresh(TOKEN))).status).toBe(200);
+  });
+
   it("F5: a batch that is repeated after a lost connection imports once, and finds its own grants", async () => {
     service.meter.faults.push({
       when: ({ sql }) => sql.includes("INSERT INTO grants"),
