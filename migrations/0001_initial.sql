@@ -122,6 +122,7 @@ CREATE INDEX attempts_by_skill ON attempts (skill_id, created_at DESC, id DESC);
 CREATE INDEX attempts_by_outcome ON attempts (outcome, created_at DESC, id DESC);
 CREATE INDEX attempts_by_user ON attempts (user_id);
 CREATE INDEX attempts_by_expiry ON attempts (outcome, expires_at);
+CREATE INDEX attempts_without_person ON attempts (created_at) WHERE user_id IS NULL AND decision IS NULL;
 CREATE INDEX attempts_by_seal ON attempts (substr(amazon_tokens, 1, 6)) WHERE amazon_tokens IS NOT NULL;
 
 -- Our authorization codes, by hash. A code's binding never changes; KV has a sealed copy. One conditional UPDATE spends
@@ -271,12 +272,14 @@ CREATE TABLE skill_events (
 CREATE INDEX skill_events_by_alexa_user ON skill_events (alexa_user_id, skill_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX skill_events_by_time ON skill_events (received_at);
 
--- Sign-ins at an identity provider, from the redirect there to the callback.
+-- Sign-ins at an identity provider, from the redirect there to the callback. What the callback needs travels with the
+-- browser, sealed, in cookies. A browser has five sets of them, so at most five open sign-ins.
 CREATE TABLE sign_in_attempts (
   state_hash TEXT PRIMARY KEY,
   browser_hash TEXT NOT NULL,
-  payload TEXT NOT NULL,             -- sealed: where to continue, nonce, PKCE verifier
-  expires_at INTEGER NOT NULL
+  slot INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 4), -- the set of cookies
+  expires_at INTEGER NOT NULL,
+  UNIQUE (browser_hash, slot)
 ) STRICT;
 CREATE INDEX sign_in_attempts_by_expiry ON sign_in_attempts (expires_at);
 

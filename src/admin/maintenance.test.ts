@@ -119,7 +119,7 @@ describe("expired rows", () => {
       env.DB.prepare(
         "INSERT INTO sessions (id, user_id, browser_hash, created_at) VALUES ('a', 'user-1', 'b', ?), ('b', 'user-1', 'b', ?)",
       ).bind(START - KEPT_MS.sessions, START),
-      env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', ?), ('b', '', '', ?)").bind(START, START + 1),
+      env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', 'a', 0, ?), ('b', 'b', 0, ?)").bind(START, START + 1),
       env.DB.prepare("INSERT INTO throttles VALUES ('a', 1, ?), ('b', 1, ?)").bind(START - DAY, START),
       env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'old'), (?, 'new')").bind(START - 400 * DAY, START),
       env.DB.prepare("INSERT INTO oauth_metrics VALUES (?, '', 'old', 1), (?, '', 'new', 1)").bind(GONE, START),
@@ -170,9 +170,10 @@ describe("expired rows", () => {
   it("F7: 50,000 expired rows are deleted in several bounded runs, and no others", async () => {
     await env.DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50010)
-       INSERT INTO sign_in_attempts SELECT 's' || i, '', '', CASE WHEN i <= 50000 THEN ?1 ELSE ?1 + 1 END FROM n`,
+       INSERT INTO skill_events (request_id, received_at)
+       SELECT 's' || i, CASE WHEN i <= 50000 THEN ?1 ELSE ?1 + 1 END FROM n`,
     )
-      .bind(START)
+      .bind(START - KEPT_MS.skillEvents)
       .run();
     const service = startService();
     let runs = 0;
@@ -181,16 +182,49 @@ describe("expired rows", () => {
       service.meter.clear();
       report = await run(service);
       runs++;
-      expect(report.swept.signInAttempts).toBeLessThanOrEqual(5000);
+      expect(report.swept.skillEvents).toBeLessThanOrEqual(5000);
       expect(service.meter.roundTrips.length).toBeLessThan(20);
     } while (report.more);
     expect(runs).toBe(11);
-    expect(await count("sign_in_attempts")).toBe(10);
+    expect(await count("skill_events")).toBe(10);
+  });
+
+  it("S11: whatever strangers can write is deleted in one run, in bounded batches", async () => {
+    const expired = START - Math.max(KEPT_MS.throttles, KEPT_MS.attemptsWithoutPerson);
+    const numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)";
+    for (const insert of [
+      "INSERT INTO sign_in_attempts SELECT 's' || i, 's' || i, 0, ?1 FROM n",
+      "INSERT INTO throttles SELECT 'k' || i, 1, ?1 FROM n",
+      `INSERT INTO attempts (id, trace_id, flow, outcome, steps, created_at, expires_at)
+       SELECT 'a' || i, 't', 'alexa_app', 'pending', '[]', ?1, ?1 FROM n`,
+    ]) {
+      await env.DB.prepare(`${numbers} ${insert}`).bind(expired).run();
+    }
+    const service = startService();
+    const report = await run(service);
+    expect(report.more).toBe(false);
+    for (const table of ["sign_in_attempts", "throttles", "attempts"])
+      expect([table, await count(table)]).toEqual([table, 0]);
+    expect(service.meter.roundTrips.length).toBeLessThan(40);
+  });
+
+  it("S11: attempts without a person go after a day, to the second; others stay", async () => {
+    await seedUser("user-1");
+    const dayAgo = START - DAY;
+    await env.DB.batch([
+      attempt("nobody", { outcome: "abandoned", created_at: dayAgo }),
+      attempt("nobody-lately", { outcome: "abandoned", created_at: dayAgo + 1 }),
+      attempt("somebody", { outcome: "abandoned", created_at: dayAgo, user_id: "user-1" }),
+      attempt("erased", { outcome: "cancelled", created_at: dayAgo, decision: "deny" }),
+    ]);
+    expect((await run()).swept.attemptsWithoutPerson).toBe(1);
+    const { results } = await env.DB.prepare("SELECT id FROM attempts ORDER BY id").all<{ id: string }>();
+    expect(results.map(({ id }) => id)).toEqual(["erased", "nobody-lately", "somebody"]);
   });
 
   it("three runs at once delete each row once", async () => {
     await env.DB.prepare(
-      "INSERT INTO sign_in_attempts VALUES ('a', '', '', 0), ('b', '', '', 0), ('c', '', '', 0)",
+      "INSERT INTO sign_in_attempts VALUES ('a', 'a', 0, 0), ('b', 'b', 0, 0), ('c', 'c', 0, 0)",
     ).run();
     const reports = await Promise.all([run(), run(), run()]);
     expect(reports.map((report) => report.swept.signInAttempts ?? 0).reduce((sum, n) => sum + n, 0)).toBe(3);
@@ -221,7 +255,7 @@ describe("expired rows", () => {
 
 describe("the run as a whole", () => {
   it("a part that fails is named, and the other parts run", async () => {
-    await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', 0)").run();
+    await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', 'a', 0, 0)").run();
     const service = startService();
     service.meter.faults.push({ when: ({ sql }) => sql.includes("pending_unlinks"), throws: "before" });
     const report = await run(service);
@@ -230,7 +264,7 @@ describe("the run as a whole", () => {
   });
 
   it("the cron trigger runs it too, even before any request has shown the origin", async () => {
-    await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', '', '', 0)").run();
+    await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', 'a', 0, 0)").run();
     const context = createExecutionContext();
     const controller = createScheduledController({ cron: "*/5 * * * *", scheduledTime: 0 });
     await worker.scheduled(controller, env, context);

@@ -12,6 +12,8 @@ export interface MaintenanceLimits {
   /** Maximum number of rows per sweep and round. */
   readonly chunk: number;
   readonly rounds: number;
+  /** The same for kinds of rows that strangers can write: enough that none is left. */
+  readonly roundsOfStrangers: number;
   readonly unlinks: number;
   /** Retries pending unlinks at once, before their next retry is due. Set when an operator runs maintenance. */
   readonly unlinksAtOnce?: boolean;
@@ -21,7 +23,14 @@ export interface MaintenanceLimits {
 }
 
 /** Within the time and query limits of one Cloudflare invocation. The next run, in five minutes, continues. */
-export const LIMITS: MaintenanceLimits = { chunk: 1000, rounds: 5, unlinks: 5, reseals: 200, webhookRounds: 10 };
+export const LIMITS: MaintenanceLimits = {
+  chunk: 1000,
+  rounds: 5,
+  roundsOfStrangers: 500,
+  unlinks: 5,
+  reseals: 200,
+  webhookRounds: 10,
+};
 
 export interface MaintenanceReport {
   /** Number of rows changed or deleted, by sweep. */
@@ -76,11 +85,14 @@ async function sweepAll(
   limits: MaintenanceLimits,
 ): Promise<{ counts: Record<string, number>; more: boolean }> {
   const counts: Record<string, number> = Object.fromEntries(SWEEPS.map(({ name }) => [name, 0]));
-  let unfinished = SWEEPS;
-  for (let round = 0; round < limits.rounds && unfinished.length > 0; round++) {
-    const swept = await sweep(rt.db, unfinished, rt.now(), limits.chunk);
+  let due = SWEEPS;
+  let more = false;
+  for (let round = 0; due.length > 0; round++) {
+    const swept = await sweep(rt.db, due, rt.now(), limits.chunk);
     for (const [{ name }, count] of swept) counts[name] = (counts[name] ?? 0) + count;
-    unfinished = unfinished.filter((one) => (swept.get(one) ?? 0) >= limits.chunk);
+    const unfinished = due.filter((one) => (swept.get(one) ?? 0) >= limits.chunk);
+    due = unfinished.filter((one) => round + 1 < (one.ofStrangers ? limits.roundsOfStrangers : limits.rounds));
+    more ||= due.length < unfinished.length;
   }
-  return { counts, more: unfinished.length > 0 };
+  return { counts, more };
 }

@@ -1,6 +1,7 @@
 // Counters: written after the response, summed by hour and day.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { ALEXA_CLIENT, APP_CLIENT, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
 import { listRefusals, recordRefusals } from "../storage/attempts/refusals.ts";
 import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
 import { Counters } from "./counters.ts";
@@ -81,20 +82,49 @@ describe("counters", () => {
     expect(next).toEqual([{ ...entry("https://a.test/\t", 2), count: 4 }]);
   });
 
-  it("the table of refusals cannot grow without limit, and known entries are still counted", async () => {
-    const many = Array.from({ length: 1000 }, (_, i) => ({
-      clientId: `client-${i}`,
-      reason: "client_unknown",
-      redirectUri: "",
-      count: 1,
-      lastSeenAt: HOUR + i,
-    }));
+  const refusal = (clientId: string, redirectUri: string, at: number) => ({
+    clientId,
+    reason: redirectUri === "" ? "client_unknown" : "redirect_uri_unregistered",
+    redirectUri,
+    count: 1,
+    lastSeenAt: HOUR + at,
+  });
+
+  it("S11: refusals of unknown client ids share 100 rows, the oldest go, and registered clients keep theirs", async () => {
+    await seedSkill();
+    await recordRefusals(env.DB, [refusal(ALEXA_CLIENT, "https://a.test/", 0)]);
+    const many = Array.from({ length: 1000 }, (_, i) => refusal(`client-${i}`.padEnd(5000, "x"), "", i));
     await recordRefusals(env.DB, many);
-    await recordRefusals(env.DB, [
-      { ...many[0]!, clientId: "another" },
-      { ...many[7]!, lastSeenAt: HOUR + 5000 },
-    ]);
-    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM refusals").first()).toEqual({ n: 1000 });
-    expect((await listRefusals(env.DB, undefined, 1))[0]).toMatchObject({ clientId: "client-7", count: 2 });
+    await recordRefusals(env.DB, [{ ...many[950]!, lastSeenAt: HOUR + 5000 }]);
+    const kept = await listRefusals(env.DB, undefined, 2000);
+    expect(kept.length).toBe(101);
+    expect(kept[0]).toMatchObject({ clientId: many[950]!.clientId.slice(0, 256), count: 2 });
+    expect(kept.at(-1)).toMatchObject({ clientId: ALEXA_CLIENT });
+    expect(JSON.stringify(kept).length).toBeLessThan(50_000);
+  });
+
+  it("S11: a registered client has 50 rows of its own; flooding one client hides nothing of another", async () => {
+    await seedSkill();
+    await seedAppAndService();
+    await recordRefusals(env.DB, [refusal(APP_CLIENT, "https://a.test/", 0)]);
+    await recordRefusals(
+      env.DB,
+      Array.from({ length: 300 }, (_, i) => refusal(ALEXA_CLIENT, `https://evil.test/${i}`, i)),
+    );
+    const kept = await listRefusals(env.DB, undefined, 2000);
+    expect(kept.filter(({ clientId }) => clientId === ALEXA_CLIENT).length).toBe(50);
+    expect(kept[0]).toMatchObject({ redirectUri: "https://evil.test/299" });
+    expect(kept.at(-1)).toMatchObject({ clientId: APP_CLIENT });
+  });
+
+  it("S11: strangers do not displace a registered client's refusal before it is written", async () => {
+    await seedSkill();
+    const { metrics } = counters(null);
+    for (let i = 0; i < 3000; i++) metrics.refused(`client-${i}`, "client_unknown", "");
+    for (let i = 0; i < 300; i++) metrics.refused("another", "redirect_uri_unregistered", `https://evil.test/${i}`);
+    metrics.refused(ALEXA_CLIENT, "redirect_uri_unregistered", "https://a.test/");
+    await metrics.flush();
+    const kept = await listRefusals(env.DB, undefined, 2000);
+    expect(kept.filter(({ clientId }) => clientId === ALEXA_CLIENT).length).toBe(1);
   });
 });

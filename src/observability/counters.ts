@@ -59,7 +59,11 @@ interface Parts {
 
 const WRITE_AFTER_MS = 2000;
 const MAX_COUNTS = 2000;
-const MAX_REFUSALS = 200;
+const MAX_REFUSALS = 2000;
+/** Of one registered client, or of all requests whose client is not known. */
+const MAX_REFUSALS_OF_ONE = 100;
+/** Reasons for which a request is refused before its client is looked up, or because there is none. */
+const CLIENT_NOT_KNOWN = ["client_missing", "client_unknown", "parameter_repeated", "query_too_long"];
 /** A write that has not run this long after it was due was lost with its request. */
 const OVERDUE_MS = 10_000;
 
@@ -94,13 +98,22 @@ export class Counters {
         if (entry) {
           entry.count++;
           entry.lastSeenAt = parts.now();
-        } else if (this.#refusals.size < MAX_REFUSALS) {
+        } else if (this.#hasRoomFor(clientId, reason)) {
           this.#refusals.set(key, { clientId, reason, redirectUri, count: 1, lastSeenAt: parts.now() });
         }
         this.#schedule(parts);
       },
       flush: () => this.#flush(parts),
     };
+  }
+
+  /** Strangers, who choose client ids and redirect URIs, must not displace the refusals of registered clients. */
+  #hasRoomFor(clientId: string, reason: string): boolean {
+    const group = CLIENT_NOT_KNOWN.includes(reason) ? undefined : clientId;
+    const ofOne = [...this.#refusals.values()].filter(
+      (entry) => (CLIENT_NOT_KNOWN.includes(entry.reason) ? undefined : entry.clientId) === group,
+    );
+    return ofOne.length < MAX_REFUSALS_OF_ONE && this.#refusals.size < MAX_REFUSALS;
   }
 
   #schedule(parts: Parts): void {
@@ -124,7 +137,7 @@ export class Counters {
     this.#refusals = new Map();
     const statements = [
       ...(counts.length > 0 ? [addCounts(counts)] : []),
-      ...(refusals.length > 0 ? [addRefusals(refusals)] : []),
+      ...(refusals.length > 0 ? addRefusals(refusals) : []),
     ];
     try {
       await batch(parts.db, statements, false);

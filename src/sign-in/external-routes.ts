@@ -1,11 +1,12 @@
 // Redirects to a provider (the company's or Amazon), and its callbacks.
 import { Hono } from "hono/tiny";
 import { browserOf } from "../http/browser.ts";
+import { RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { recordStep } from "../storage/attempts/attempts.ts";
 import { brandName } from "../ui/brand.ts";
-import { messagesFor } from "../ui/messages.ts";
+import { messagesFor, waitInWords } from "../ui/messages.ts";
 import { amazonAuthorizationUrl, amazonPerson } from "./amazon.ts";
 import { type Entry, signInOptionsOf } from "./entry.ts";
 import { type ExternalMethod, keepAttempt, signInPerson, takeAttempt } from "./external.ts";
@@ -32,7 +33,20 @@ function unavailable(c: AppContext, method: ExternalMethod, entry: Entry): Promi
   return renderSignIn(c, { ...signInOptionsOf(entry), status: 503, error });
 }
 
-/** 303 to the provider, or a page that says it is unavailable. One write. */
+/** 429 with the sign-in page. */
+export function renderThrottled(
+  c: AppContext,
+  entry: Entry,
+  retryAfterSeconds: number,
+  email?: string,
+): Promise<Response> {
+  const { language, text } = messagesFor(c);
+  c.header("retry-after", String(retryAfterSeconds));
+  const error = text.signInThrottled(waitInWords(language, retryAfterSeconds));
+  return renderSignIn(c, { ...signInOptionsOf(entry), email, status: 429, error });
+}
+
+/** 303 to the provider, or a page that says why not. One batch. */
 export async function redirectToProvider(
   c: AppContext,
   method: ExternalMethod,
@@ -41,7 +55,8 @@ export async function redirectToProvider(
 ): Promise<Response> {
   const rt = c.var.runtime;
   if (method === "oidc" && !(await oidcReachable(rt))) return unavailable(c, method, entry);
-  const request = await keepAttempt(rt, method, browserHash, entry);
+  const request = await keepAttempt(c, method, browserHash, entry);
+  if (request === "too_many") return renderThrottled(c, entry, RATE_LIMIT_PERIOD_SECONDS);
   const url =
     method === "oidc"
       ? await oidcAuthorizationUrl(rt, request, mustReauthenticate(c))
@@ -58,7 +73,7 @@ async function receiveCallback(c: AppContext, method: ExternalMethod): Promise<R
   const params = new URL(c.req.url).searchParams;
   const repeated = ["state", "code", "error", "iss"].some((name) => params.getAll(name).length > 1);
   const browserHash = await browserOf(c);
-  const attempt = repeated ? "forged" : await takeAttempt(rt, method, browserHash, params.get("state") ?? "");
+  const attempt = repeated ? "forged" : await takeAttempt(c, method, browserHash, params.get("state") ?? "");
   if (typeof attempt === "string") return renderUnusableForm(c, attempt);
   const { entry } = attempt;
   const name = providerName(c, method);

@@ -3,7 +3,10 @@ import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
-import type { Runtime } from "../runtime.ts";
+import { takeSplitCookie, writeSplitCookie } from "../http/cookies.ts";
+import { networkOf } from "../http/network.ts";
+import { counterKey } from "../http/rate-limit.ts";
+import type { AppContext, Runtime } from "../runtime.ts";
 import type { AttemptStart } from "../storage/attempts/attempts.ts";
 import { keepSignInAttempt, takeSignInAttempt } from "../storage/users/sign-in-attempts.ts";
 import { recordProviderSignIn } from "../storage/users/sign-ins.ts";
@@ -15,6 +18,8 @@ export type ExternalMethod = "oidc" | "amazon";
 
 /** As long as a form. Customers may need time for a second factor. */
 const ATTEMPT_LIFETIME_MS = 60 * 60 * 1000;
+/** Of one network. The customers of a mobile carrier may share one address. */
+const STARTS = { most: 100, windowMs: 60_000 } as const;
 
 const attemptSchema = z.object({
   method: z.enum(["oidc", "amazon"]),
@@ -49,37 +54,50 @@ export interface ProviderRequest {
 
 /** Our callback for a method, exactly as it must be registered at the provider. */
 export function callbackUri(rt: Runtime, method: ExternalMethod): string {
-  return `${rt.issuer}/sign-in/${method}/callback`;
+  return rt.issuer + callbackPath(method);
 }
 
-/** Starts a sign-in: keeps what the callback needs. One write. */
+function callbackPath(method: ExternalMethod): string {
+  return `/sign-in/${method}/callback`;
+}
+
+/**
+ * Starts a sign-in. What the callback needs goes with the browser, sealed: D1 keeps only hashes, so that strangers write
+ * little. `too_many`: this network has started too many within the minute. One batch.
+ */
 export async function keepAttempt(
-  rt: Runtime,
+  c: AppContext,
   method: ExternalMethod,
   browserHash: string,
   entry: Entry,
-): Promise<ProviderRequest> {
+): Promise<ProviderRequest | "too_many"> {
+  const rt = c.var.runtime;
   const state = randomSecret();
   const stateHash = await sha256(state);
   const expiresAt = rt.now() + ATTEMPT_LIFETIME_MS;
   const attempt: ExternalAttempt = { method, entry, nonce: randomSecret(), codeVerifier: randomSecret() };
-  const payload = await sealJson(rt.keyring, "sign-in-state", stateHash, attempt, expiresAt);
-  await keepSignInAttempt(rt.db, { stateHash, browserHash, payload, expiresAt });
+  const limit = { ...STARTS, key: await counterKey(rt, "sign-in starts", networkOf(c)) };
+  const slot = await keepSignInAttempt(rt.db, { stateHash, browserHash, expiresAt }, limit, rt.now());
+  if (slot === undefined) return "too_many";
+  const sealed = await sealJson(rt.keyring, "sign-in-state", stateHash, attempt, expiresAt);
+  writeSplitCookie(c, callbackPath(method), slot, sealed, ATTEMPT_LIFETIME_MS / 1000);
   return { state, nonce: attempt.nonce, codeVerifier: attempt.codeVerifier, redirectUri: callbackUri(rt, method) };
 }
 
 /** Takes the attempt of a callback. `forged`: not of this browser and method, or taken before. One write. */
 export async function takeAttempt(
-  rt: Runtime,
+  c: AppContext,
   method: ExternalMethod,
   browserHash: string,
   state: string,
 ): Promise<ExternalAttempt | "forged" | "expired"> {
+  const rt = c.var.runtime;
   if (!/^[A-Za-z0-9_-]{43}$/.test(state)) return "forged";
   const stateHash = await sha256(state);
-  const payload = await takeSignInAttempt(rt.db, stateHash, browserHash);
-  if (payload === undefined) return "forged";
-  const opened = await openJson(rt.keyring, "sign-in-state", stateHash, payload, attemptSchema, rt.now());
+  const slot = await takeSignInAttempt(rt.db, stateHash, browserHash);
+  if (slot === undefined) return "forged";
+  const sealed = takeSplitCookie(c, callbackPath(method), slot) ?? "";
+  const opened = await openJson(rt.keyring, "sign-in-state", stateHash, sealed, attemptSchema, rt.now());
   if (typeof opened === "string") return opened;
   return opened.value.method === method ? opened.value : "forged";
 }

@@ -8,10 +8,10 @@ import { counterKey, isWithinRateLimit, RATE_LIMIT_PERIOD_SECONDS } from "../htt
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { endSession, signOutEverywhere } from "../storage/users/sessions.ts";
-import { messagesFor, waitInWords } from "../ui/messages.ts";
+import { messagesFor } from "../ui/messages.ts";
 import { safeContinueTo } from "./continue-to.ts";
 import { openEntry, signInOptionsOf } from "./entry.ts";
-import { redirectToProvider } from "./external-routes.ts";
+import { redirectToProvider, renderThrottled } from "./external-routes.ts";
 import { isKnownBrowser, signInWithPassword } from "./password.ts";
 import { postedFields, renderUnusableForm } from "./posted-form.ts";
 import { clearSessionCookie, currentSession, type Session, setSessionCookie } from "./session.ts";
@@ -33,7 +33,7 @@ async function showSignIn(c: AppContext): Promise<Response> {
 
 async function postSignIn(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const { language, text } = messagesFor(c);
+  const { text } = messagesFor(c);
   const fields = await postedFields(c);
   if (fields instanceof Response) return fields;
   const browserHash = await browserOf(c);
@@ -43,12 +43,7 @@ async function postSignIn(c: AppContext): Promise<Response> {
   // A cheap pre-check with a higher limit. The authoritative counters are in D1.
   const within = await isWithinRateLimit(c.env.PAGE_LIMIT, await counterKey(rt, "sign-in", networkOf(c)));
   if (!within && !(await isKnownBrowser(rt, fields.get("email"), browserHash))) {
-    c.header("retry-after", String(RATE_LIMIT_PERIOD_SECONDS));
-    return renderSignIn(c, {
-      ...again,
-      status: 429,
-      error: text.signInThrottled(waitInWords(language, RATE_LIMIT_PERIOD_SECONDS)),
-    });
+    return renderThrottled(c, entry, RATE_LIMIT_PERIOD_SECONDS, fields.get("email"));
   }
   const method = fields.get("method") ?? "password";
   const enabled = rt.config.signInMethods.some((one) => one === method);
@@ -65,14 +60,7 @@ async function postSignIn(c: AppContext): Promise<Response> {
     network: networkOf(c),
     attempt: entry.attempt ?? undefined,
   });
-  if (result.outcome === "throttled") {
-    c.header("retry-after", String(result.retryAfterSeconds));
-    return renderSignIn(c, {
-      ...again,
-      status: 429,
-      error: text.signInThrottled(waitInWords(language, result.retryAfterSeconds)),
-    });
-  }
+  if (result.outcome === "throttled") return renderThrottled(c, entry, result.retryAfterSeconds, email);
   if (result.outcome === "rejected") return renderSignIn(c, { ...again, status: 401, error: text.signInWrong });
   await setSessionCookie(c, browserHash, result.session);
   return seeOther(c, entry.continueTo);

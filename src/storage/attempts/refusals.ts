@@ -1,5 +1,5 @@
 // Counts of authorization requests that were refused with a page, so that operators see why linking fails.
-import { readAll, type Sql, sql, write } from "../sql.ts";
+import { batch, readAll, type Sql, sql } from "../sql.ts";
 
 export interface Refusal {
   /** As it came in the request; the client may not exist. */
@@ -13,31 +13,37 @@ export interface Refusal {
   readonly lastSeenAt: number;
 }
 
-const MAX_LENGTH = 2048;
-/** Any caller chooses client ids and redirect URIs, so the table has a bound that does not depend on requests. */
-const MAX_ROWS = 1000;
+const LONGEST_CLIENT_ID = 256;
+const LONGEST_URI = 2048;
+/** Any caller chooses client ids and redirect URIs: each registered client has its own quota, all unknown ids one. */
+const MOST_PER_CLIENT = 50;
+const MOST_OF_UNKNOWN_IDS = 100;
 
-/** Adds counts in one statement. New combinations are dropped once the table is full; known ones still count. */
-export function addRefusals(entries: readonly Refusal[]): Sql {
+/** Adds counts, and deletes the oldest rows above the quotas. */
+export function addRefusals(entries: readonly Refusal[]): Sql[] {
   const rows = entries.map((entry) => [
-    entry.clientId.slice(0, MAX_LENGTH),
+    entry.clientId.slice(0, LONGEST_CLIENT_ID),
     entry.reason,
-    entry.redirectUri.slice(0, MAX_LENGTH),
+    entry.redirectUri.slice(0, LONGEST_URI),
     entry.count,
     entry.lastSeenAt,
   ]);
-  return sql`INSERT INTO refusals (client_id, reason, redirect_uri, count, last_seen_at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(${JSON.stringify(rows)})
-    WHERE (SELECT COUNT(*) FROM refusals) < ${MAX_ROWS}
-       OR EXISTS (SELECT 1 FROM refusals r
-                  WHERE r.client_id = value ->> 0 AND r.reason = value ->> 1 AND r.redirect_uri = value ->> 2)
-    ON CONFLICT (client_id, reason, redirect_uri) DO UPDATE SET
-      count = count + excluded.count, last_seen_at = MAX(last_seen_at, excluded.last_seen_at)`;
+  return [
+    sql`INSERT INTO refusals (client_id, reason, redirect_uri, count, last_seen_at)
+      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(${JSON.stringify(rows)}) WHERE TRUE
+      ON CONFLICT (client_id, reason, redirect_uri) DO UPDATE SET
+        count = count + excluded.count, last_seen_at = MAX(last_seen_at, excluded.last_seen_at)`,
+    sql`DELETE FROM refusals WHERE rowid IN (
+      SELECT id FROM (SELECT r.rowid AS id, c.id AS client,
+          ROW_NUMBER() OVER (PARTITION BY c.id ORDER BY r.last_seen_at DESC, r.rowid DESC) AS place
+        FROM refusals r LEFT JOIN clients c ON c.id = r.client_id)
+      WHERE place > IIF(client IS NULL, ${MOST_OF_UNKNOWN_IDS}, ${MOST_PER_CLIENT}))`,
+  ];
 }
 
 /** `addRefusals`, run. */
 export async function recordRefusals(db: D1Database, entries: readonly Refusal[]): Promise<void> {
-  if (entries.length > 0) await write(db, addRefusals(entries), false);
+  if (entries.length > 0) await batch(db, addRefusals(entries), false);
 }
 
 export type RefusalPosition = Omit<Refusal, "count">;

@@ -13,6 +13,8 @@ export const KEPT_MS = {
   /** While its row exists, sending the same import again does not restore the link. */
   endedImports: 400 * DAY_MS,
   attempts: 180 * DAY_MS,
+  /** Attempts in which nobody has signed in. */
+  attemptsWithoutPerson: DAY_MS,
   /** A session's cookie lives for 30 days; after that its row still makes the browser known to the account. */
   sessions: 365 * DAY_MS,
   /** Longer than the slowest counter takes to drain, which is 150 minutes. */
@@ -24,9 +26,11 @@ export const KEPT_MS = {
   skillEvents: 7 * DAY_MS,
 } as const;
 
-interface Sweep {
+export interface Sweep {
   readonly name: string;
   readonly keptMs: number;
+  /** Anyone can write such rows: one run of maintenance deletes all that are due. */
+  readonly ofStrangers?: true;
   /** The last statement returns one row per row ended or deleted: those from `before`, at most `limit`. */
   statements(before: number, limit: number, now: number): readonly Sql[];
 }
@@ -73,8 +77,14 @@ function deleteMetrics(before: number, limit: number): Sql[] {
 
 export const SWEEPS: readonly Sweep[] = [
   // Attempts that hold Amazon's tokens may have enabled the skill at Amazon: `abandonExpiredAttempts` ends those.
-  { name: "abandonedAttempts", keptMs: 0, statements: abandonAttempts },
+  { name: "abandonedAttempts", keptMs: 0, ofStrangers: true, statements: abandonAttempts },
   { name: "attempts", keptMs: KEPT_MS.attempts, statements: deletion("attempts", "id", "created_at") },
+  {
+    name: "attemptsWithoutPerson",
+    keptMs: KEPT_MS.attemptsWithoutPerson,
+    ofStrangers: true,
+    statements: deletion("attempts", "id", "created_at", sql`user_id IS NULL AND decision IS NULL`),
+  },
   { name: "codes", keptMs: KEPT_MS.codes, statements: deletion("codes", "code_hash", "expires_at") },
   {
     name: "revokedGrants",
@@ -94,8 +104,18 @@ export const SWEEPS: readonly Sweep[] = [
     statements: deletion("grants", "id", "expires_at", sql`expires_at IS NOT NULL`),
   },
   { name: "sessions", keptMs: KEPT_MS.sessions, statements: deletion("sessions", "id", "created_at") },
-  { name: "signInAttempts", keptMs: 0, statements: deletion("sign_in_attempts", "state_hash", "expires_at") },
-  { name: "throttles", keptMs: KEPT_MS.throttles, statements: deletion("throttles", "key", "updated_at") },
+  {
+    name: "signInAttempts",
+    keptMs: 0,
+    ofStrangers: true,
+    statements: deletion("sign_in_attempts", "state_hash", "expires_at"),
+  },
+  {
+    name: "throttles",
+    keptMs: KEPT_MS.throttles,
+    ofStrangers: true,
+    statements: deletion("throttles", "key", "updated_at"),
+  },
   { name: "audit", keptMs: KEPT_MS.audit, statements: deletion("audit", "id", "at") },
   { name: "metrics", keptMs: KEPT_MS.metrics, statements: deleteMetrics },
   { name: "refusals", keptMs: KEPT_MS.refusals, statements: deletion("refusals", "rowid", "last_seen_at") },

@@ -1,38 +1,61 @@
 // Sign-ins at a provider, between leaving and coming back. Each can be taken once, by the browser that started it.
-import { batch, sql, write } from "../sql.ts";
+import { batch, sql } from "../sql.ts";
+import { count } from "./fixed-window.ts";
+import type { CounterKey } from "./throttles.ts";
 
 export interface SignInAttempt {
   readonly stateHash: string;
   readonly browserHash: string;
-  /** Sealed. */
-  readonly payload: string;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
 }
 
-/** Keeps an attempt. One write. */
-export async function keepSignInAttempt(db: D1Database, attempt: SignInAttempt): Promise<void> {
-  await write(
-    db,
-    sql`INSERT INTO sign_in_attempts (state_hash, browser_hash, payload, expires_at)
-        VALUES (${attempt.stateHash}, ${attempt.browserHash}, ${attempt.payload}, ${attempt.expiresAt})
-        ON CONFLICT DO NOTHING`,
-    true,
-  );
+/** How many sign-ins may start under one key within a window. */
+export interface StartLimit {
+  readonly key: CounterKey;
+  readonly most: number;
+  readonly windowMs: number;
 }
 
-/** Deletes an attempt; its sealed payload, or undefined when unknown, taken or another browser's. One write. */
+/**
+ * Keeps an attempt in a free slot of the browser, else in that of its oldest attempt, which ends. The slot; undefined
+ * when too many have started under the limit's key. One batch.
+ */
+export async function keepSignInAttempt(
+  db: D1Database,
+  attempt: SignInAttempt,
+  limit: StartLimit,
+  now: number,
+): Promise<number | undefined> {
+  const { stateHash, browserHash, expiresAt } = attempt;
+  const [, rows = []] = await batch(
+    db,
+    [
+      count(limit.key, limit.windowMs, now),
+      sql`INSERT OR REPLACE INTO sign_in_attempts (state_hash, browser_hash, slot, expires_at)
+          SELECT ${stateHash}, ${browserHash}, s.value, ${expiresAt}
+          FROM json_each('[0,1,2,3,4]') s LEFT JOIN sign_in_attempts a ON a.browser_hash = ${browserHash} AND a.slot = s.value
+          WHERE (SELECT failures FROM throttles WHERE key = ${limit.key}) <= ${limit.most}
+          ORDER BY a.state_hash IS ${stateHash} DESC, COALESCE(a.expires_at, 0), s.value LIMIT 1
+          RETURNING slot`,
+    ],
+    true,
+  );
+  return rows[0]?.slot as number | undefined;
+}
+
+/** Deletes an attempt; its slot, or undefined when unknown, taken or another browser's. One write. */
 export async function takeSignInAttempt(
   db: D1Database,
   stateHash: string,
   browserHash: string,
-): Promise<string | undefined> {
+): Promise<number | undefined> {
   const [rows = []] = await batch(
     db,
     [
-      sql`DELETE FROM sign_in_attempts WHERE state_hash = ${stateHash} AND browser_hash = ${browserHash} RETURNING payload`,
+      sql`DELETE FROM sign_in_attempts WHERE state_hash = ${stateHash} AND browser_hash = ${browserHash} RETURNING slot`,
     ],
     false,
   );
-  return rows[0]?.payload as string | undefined;
+  return rows[0]?.slot as number | undefined;
 }
