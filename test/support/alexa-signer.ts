@@ -27,6 +27,10 @@ interface Subject {
   readonly issuer: { readonly name: string; readonly keys: CryptoKeyPair };
   readonly dates?: Dates;
   readonly authority?: boolean;
+  /** Replaces basicConstraints and what else the certificate would have beside the names. */
+  readonly extensions?: readonly x509.Extension[];
+  /** Of the issuer's signature: SHA-256 unless given. */
+  readonly hash?: "SHA-1" | "SHA-384" | "SHA-512";
   /** Subject alternative names; null: no such extension. */
   readonly hosts?: readonly string[] | null;
 }
@@ -48,7 +52,7 @@ export function chainKeys(): typeof made {
 export async function certificate(subject: Subject): Promise<string> {
   x509.cryptoProvider.set(crypto);
   const extensions: x509.Extension[] = [
-    new x509.BasicConstraintsExtension(subject.authority ?? false, undefined, true),
+    ...(subject.extensions ?? [new x509.BasicConstraintsExtension(subject.authority ?? false, undefined, true)]),
   ];
   if (subject.hosts) {
     extensions.push(
@@ -56,18 +60,26 @@ export async function certificate(subject: Subject): Promise<string> {
     );
   }
   const serial = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => (byte & 127).toString(16));
+  const { privateKey } = subject.issuer.keys;
+  const hash = subject.hash ?? "SHA-256";
+  const signingKey = subject.hash ? await withHash(privateKey, hash) : privateKey;
   const made = await x509.X509CertificateGenerator.create({
     serialNumber: serial.map((byte) => byte.padStart(2, "0")).join(""),
     subject: `CN=${subject.name}`,
     issuer: `CN=${subject.issuer.name}`,
     publicKey: subject.keys.publicKey,
-    signingKey: subject.issuer.keys.privateKey,
-    signingAlgorithm:
-      subject.issuer.keys.privateKey.algorithm.name === "ECDSA" ? { name: "ECDSA", hash: "SHA-256" } : RSA,
+    signingKey,
+    signingAlgorithm: { name: privateKey.algorithm.name, hash },
     extensions,
     ...(subject.dates ?? VALID),
   });
   return `${made.toString("pem")}\n`;
+}
+
+/** An RSA key of WebCrypto signs with one hash only: the same key for another. */
+async function withHash(key: CryptoKey, hash: string): Promise<CryptoKey> {
+  const bytes = (await crypto.subtle.exportKey("pkcs8", key)) as ArrayBuffer;
+  return crypto.subtle.importKey("pkcs8", bytes, { name: key.algorithm.name, hash }, true, ["sign"]);
 }
 
 /** The root, self-signed, to be given as `ALEXA_CERT_ROOTS`. */
