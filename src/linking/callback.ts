@@ -104,7 +104,7 @@ async function completeHere(
     session.sessionId === attempt.sessionId;
   if (!session || !same) {
     rt.log.alert("callback_elsewhere", { attemptId: attempt.id, traceId: attempt.traceId });
-    return renderElsewhere(c);
+    return renderElsewhere(c, attempt);
   }
   const presentation = { attempt, state, actorHolds: sessionHolds(session), failuresEndIt: true };
   const completion =
@@ -124,7 +124,7 @@ function goBack(
     case "in_progress":
       return renderWaiting(c);
     case "actor_gone":
-      return renderElsewhere(c);
+      return renderElsewhere(c, attempt);
     case "state_used":
     case "transient":
       return renderUnknownState(c);

@@ -104,8 +104,14 @@ describe("the link page", () => {
 
   it.each([
     ["a computer", {}, "", "https://www.amazon.com/ap/oa?"],
-    ["an iPhone", { "user-agent": IPHONE }, "", "https://alexa.amazon.com/spa/skill-account-linking-consent?"],
+    ["an iPhone", { "user-agent": IPHONE }, "", "https://www.amazon.com/ap/oa?"],
     ["an iPhone with via=lwa", { "user-agent": IPHONE }, "&via=lwa", "https://www.amazon.com/ap/oa?"],
+    [
+      "an iPhone with via=alexa_app",
+      { "user-agent": IPHONE },
+      "&via=alexa_app",
+      "https://alexa.amazon.com/spa/skill-account-linking-consent?",
+    ],
     [
       "a computer with via=alexa_app",
       {},

@@ -33,7 +33,7 @@ const startSchema = z.object({
 const transactionSchema = z.object({
   start: startSchema,
   returnTo: z.nullable(z.string()),
-  /** What the page's URL forces, or what is best on a phone. */
+  /** What the page's URL forces. */
   via: z.optional(viaSchema),
   /** Path with query of the page, for showing it again. */
   page: z.string(),
@@ -47,6 +47,7 @@ const FLOW: ConsentFlow<z.infer<typeof startSchema>, Transaction> = {
   startSchema,
   transactionSchema,
   pageOf: ({ page }) => page,
+  decisionOf: (fields) => (viaSchema.safeParse(fields.get("via")).success ? "allow" : undefined),
   expired: (text) => ({ title: text.linkFailedTitle, message: text.linkExpiredMessage }),
 };
 
@@ -74,8 +75,8 @@ function parseQuery(query: string): LinkQuery | undefined {
   return { returnTo, via: via.data ?? undefined };
 }
 
-function onPhone(c: AppContext): "alexa_app" | undefined {
-  return PHONE.test(c.req.header("user-agent") ?? "") ? "alexa_app" : undefined;
+function onPhone(c: AppContext): boolean {
+  return PHONE.test(c.req.header("user-agent") ?? "");
 }
 
 async function showLinkPage(c: AppContext): Promise<Response> {
@@ -110,10 +111,11 @@ async function showLinkPage(c: AppContext): Promise<Response> {
     start: begun,
     skillName: skill.name,
     consentFor: ({ userId }) => ({
-      transaction: { start: begun, returnTo, via: parsed.via ?? onPhone(c), page, userId },
+      transaction: { start: begun, returnTo, via: parsed.via, page, userId },
       options: {
         skillName: skill.name,
         toAlexa: true,
+        offersAlexaApp: parsed.via === undefined && onPhone(c),
         scopes: skill.scopes.map(({ name, descriptions }) => ({
           name,
           description: scopeDescription(c, name, descriptions),
@@ -166,7 +168,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
       return seeOther(c, page);
     case "started": {
       const forced = viaSchema.safeParse(c.req.query("via") ?? taken.fields.get("via")).data;
-      return goOn(c, started, state, returnTo, forced ?? transaction.via ?? onPhone(c));
+      return goOn(c, started, state, returnTo, forced ?? transaction.via);
     }
   }
 }

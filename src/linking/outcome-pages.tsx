@@ -99,9 +99,22 @@ export function renderWaiting(c: AppContext): Promise<Response> {
 }
 
 /** The callback arrived in another browser or session than the one that started the attempt: nothing is spent. */
-export function renderElsewhere(c: AppContext): Promise<Response> {
+export function renderElsewhere(
+  c: AppContext,
+  attempt: Pick<StartedAttempt, "skillId" | "returnTo">,
+): Promise<Response> {
   const { text } = messagesFor(c);
-  return renderErrorPage(c, { status: 403, title: text.linkElsewhereTitle, message: text.linkElsewhereMessage });
+  const page = `/link/${encodeURIComponent(attempt.skillId)}`;
+  return renderErrorPage(c, {
+    status: 403,
+    title: text.linkElsewhereTitle,
+    message: text.linkElsewhereMessage,
+    hint: text.linkElsewhereHint,
+    action: {
+      href: attempt.returnTo === null ? page : withQuery(page, { return_to: attempt.returnTo }),
+      label: text.startAgain,
+    },
+  });
 }
 
 /** No attempt with this state is under way. */

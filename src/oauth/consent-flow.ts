@@ -34,6 +34,8 @@ export interface ConsentFlow<Start extends AttemptStart, Transaction extends Con
   readonly transactionSchema: z.ZodMiniType<Transaction>;
   /** Path with query of the page, for showing it again. */
   pageOf(transaction: Transaction): string;
+  /** A decision that is made by another field than `decision`. */
+  decisionOf?(fields: ReadonlyMap<string, string>): Decision | undefined;
   /** Title and message when a consent form has expired. */
   expired(text: Messages): { readonly title: string; readonly message: string };
 }
@@ -78,7 +80,7 @@ export interface ShownConsent<Transaction> {
   /** The consent page for a signed-in user. */
   consentFor(session: Session): {
     readonly transaction: Transaction;
-    readonly options: Pick<ConsentOptions, "skillName" | "toAlexa" | "scopes" | "action">;
+    readonly options: Pick<ConsentOptions, "skillName" | "toAlexa" | "scopes" | "action" | "offersAlexaApp">;
   };
 }
 
@@ -122,7 +124,8 @@ export async function takeConsent<Start extends AttemptStart, Transaction extend
   const posted = await postedConsent(c, flow.consentForm, flow.transactionSchema);
   if (posted === "expired") return renderErrorPage(c, { status: 400, ...flow.expired(text) });
   if (posted === "forged") return renderUnusableForm(c, "forged");
-  const { transaction, browserHash, decision } = posted;
+  const { transaction, browserHash, fields } = posted;
+  const decision = posted.decision ?? flow.decisionOf?.(fields);
   const page = flow.pageOf(transaction);
   const session = await currentSession(c, browserHash);
   const signInAgain = async () => {

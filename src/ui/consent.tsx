@@ -38,9 +38,11 @@ export interface ConsentOptions {
   readonly action: string;
   /** Customers sign in with Amazon only, where "not you?" (`decision=switch`) leads to the same account again. */
   readonly amazonOnly: boolean;
+  /** Offers to go on in the Alexa app by one more button (`via=alexa_app`), which allows as well. */
+  readonly offersAlexaApp?: boolean;
 }
 
-/** The form with `button[name=decision]`: `allow`, `deny` and `switch`. */
+/** The form with `button[name=decision]`: `allow`, `deny` and `switch`; `button[name=via]` where it is offered. */
 const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = (options) => {
   const { text, brandName, skillName } = options;
   return (
@@ -74,6 +76,11 @@ const ConsentBody: FC<ConsentOptions & { brandName: string; text: Messages }> = 
           <button type="submit" name="decision" value="allow">
             {options.toAlexa ? text.consentAllowAlexa : text.consentAllowApp}
           </button>
+          {options.offersAlexaApp ? (
+            <button class="quiet" type="submit" name="via" value="alexa_app">
+              {text.consentAllowAlexaApp}
+            </button>
+          ) : null}
           <button class="quiet" type="submit" name="decision" value="deny">
             {text.consentDeny}
           </button>

@@ -6,6 +6,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppContext } from "../runtime.ts";
 import { brandName } from "./brand.ts";
 import { messagesFor } from "./messages.ts";
+import { ButtonRow } from "./parts.tsx";
 import { styleSheet } from "./style.ts";
 
 export interface PageOptions {
@@ -93,6 +94,8 @@ export function renderErrorPage(
     readonly title: string;
     readonly message: string;
     readonly hint?: string;
+    /** A button that leads on. */
+    readonly action?: { readonly href: string; readonly label: string };
     /** Shows remedies for known failures of the Alexa app. Default: on every page but 404. */
     readonly remedies?: boolean;
   },
@@ -105,6 +108,13 @@ export function renderErrorPage(
       <h1>{options.title}</h1>
       <p>{options.message}</p>
       {options.hint ? <p class="hint">{options.hint}</p> : null}
+      {options.action ? (
+        <ButtonRow>
+          <a class="button" href={options.action.href}>
+            {options.action.label}
+          </a>
+        </ButtonRow>
+      ) : null}
       {(options.remedies ?? options.status !== 404) ? (
         <details>
           <summary>{text.remediesTitle}</summary>

@@ -51,7 +51,7 @@ export const de: Messages = {
   remedies: [
     "Aktualisieren Sie die Alexa-App auf Ihrem Telefon und beginnen Sie auf der Seite des Skills von vorn.",
     "Oder verknüpfen Sie am Computer: alexa.amazon.com im Browser öffnen und den Skill dort aktivieren.",
-    "Erlauben Sie Pop-ups für diese Seite und schalten Sie Erweiterungen aus, die Links umschreiben.",
+    "Schalten Sie Browser-Erweiterungen aus, die Links umschreiben.",
   ],
 
   consentTitleAlexa: (skill) => `${skill} mit Alexa verknüpfen`,
@@ -64,6 +64,7 @@ export const de: Messages = {
   consentScopesAlexa: "Alexa darf dann:",
   consentScopesApp: (app) => `${app} darf dann:`,
   consentAllowAlexa: "Erlauben und verknüpfen",
+  consentAllowAlexaApp: "In der Alexa-App verknüpfen",
   consentAllowApp: "Erlauben",
   consentDeny: "Abbrechen",
   consentRevocable: "Sie können das jederzeit rückgängig machen, hier oder in der Alexa-App.",
@@ -82,6 +83,8 @@ export const de: Messages = {
   linkElsewhereTitle: "Schließen Sie dort ab, wo Sie begonnen haben",
   linkElsewhereMessage:
     "Sie haben die Verknüpfung in einem anderen Browser oder mit einem anderen Konto begonnen. Hier wurde nichts verknüpft. Wenn Sie das nicht selbst waren, schließen Sie diese Seite.",
+  linkElsewhereHint:
+    "Telefone öffnen manchmal einen anderen Browser als den, den Sie benutzt haben. Um stattdessen hier zu verknüpfen, beginnen Sie von vorn.",
   linkWaitingTitle: "Verknüpfung mit Alexa …",
   linkWaitingMessage: "Amazon verbindet Ihr Konto. Das dauert einige Sekunden. Danach geht es automatisch weiter.",
   linkedTitle: "Mit Alexa verknüpft",

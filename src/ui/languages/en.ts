@@ -49,7 +49,7 @@ export const en = {
   remedies: [
     "Update the Alexa app on your phone, then start again from the skill’s page.",
     "Or use a computer: open alexa.amazon.com in a browser and enable the skill there.",
-    "Allow pop-ups for this page, and turn off browser extensions that change links.",
+    "Turn off browser extensions that change links.",
   ],
 
   consentTitleAlexa: (skill: string) => `Link ${skill} with Alexa`,
@@ -62,6 +62,7 @@ export const en = {
   consentScopesAlexa: "Alexa will be able to:",
   consentScopesApp: (app: string) => `${app} will be able to:`,
   consentAllowAlexa: "Allow and link",
+  consentAllowAlexaApp: "Link in the Alexa app",
   consentAllowApp: "Allow",
   consentDeny: "Cancel",
   consentRevocable: "You can undo this at any time, here or in the Alexa app.",
@@ -77,6 +78,8 @@ export const en = {
   linkElsewhereTitle: "Finish where you started",
   linkElsewhereMessage:
     "You started linking in another browser or with a different account. Nothing was linked here. If you didn’t start it yourself, close this page.",
+  linkElsewhereHint:
+    "Phones sometimes return to another browser than the one you used. To link here instead, start again.",
   linkWaitingTitle: "Linking with Alexa…",
   linkWaitingMessage: "Amazon is connecting your account. This takes a few seconds. The page continues automatically.",
   linkedTitle: "Linked with Alexa",

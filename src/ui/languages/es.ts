@@ -48,7 +48,7 @@ export const es: Messages = {
   remedies: [
     "Actualiza la app de Alexa en tu teléfono y empieza de nuevo desde la página de la skill.",
     "O vincula en un ordenador: abre alexa.amazon.com en un navegador y activa allí la skill.",
-    "Permite las ventanas emergentes en esta página y desactiva las extensiones que modifican enlaces.",
+    "Desactiva las extensiones del navegador que modifican enlaces.",
   ],
 
   consentTitleAlexa: (skill) => `Vincular ${skill} con Alexa`,
@@ -61,6 +61,7 @@ export const es: Messages = {
   consentScopesAlexa: "Alexa podrá:",
   consentScopesApp: (app) => `${app} podrá:`,
   consentAllowAlexa: "Permitir y vincular",
+  consentAllowAlexaApp: "Vincular en la app de Alexa",
   consentAllowApp: "Permitir",
   consentDeny: "Cancelar",
   consentRevocable: "Puedes deshacerlo en cualquier momento, aquí o en la app de Alexa.",
@@ -77,6 +78,8 @@ export const es: Messages = {
   linkElsewhereTitle: "Termina donde empezaste",
   linkElsewhereMessage:
     "Empezaste a vincular en otro navegador o con otra cuenta. Aquí no se ha vinculado nada. Si no fuiste tú, cierra esta página.",
+  linkElsewhereHint:
+    "A veces el teléfono vuelve a un navegador distinto del que usabas. Para vincular aquí, empieza de nuevo.",
   linkWaitingTitle: "Vinculando con Alexa…",
   linkWaitingMessage: "Amazon está conectando tu cuenta. Tarda unos segundos. La página continúa automáticamente.",
   linkedTitle: "Vinculado con Alexa",

@@ -49,7 +49,7 @@ export const fr: Messages = {
   remedies: [
     "Mettez à jour l’appli Alexa sur votre téléphone, puis recommencez depuis la page de la skill.",
     "Ou associez sur un ordinateur : ouvrez alexa.amazon.com dans un navigateur et activez-y la skill.",
-    "Autorisez les fenêtres pop-up pour cette page et désactivez les extensions qui réécrivent les liens.",
+    "Désactivez les extensions de navigateur qui réécrivent les liens.",
   ],
 
   consentTitleAlexa: (skill) => `Associer ${skill} à Alexa`,
@@ -62,6 +62,7 @@ export const fr: Messages = {
   consentScopesAlexa: "Alexa pourra :",
   consentScopesApp: (app) => `${app} pourra :`,
   consentAllowAlexa: "Autoriser et associer",
+  consentAllowAlexaApp: "Associer dans l’appli Alexa",
   consentAllowApp: "Autoriser",
   consentDeny: "Annuler",
   consentRevocable: "Vous pouvez annuler à tout moment, ici ou dans l’appli Alexa.",
@@ -80,6 +81,8 @@ export const fr: Messages = {
   linkElsewhereTitle: "Terminez là où vous avez commencé",
   linkElsewhereMessage:
     "Vous avez commencé l’association dans un autre navigateur ou avec un autre compte. Rien n’a été associé ici. Si ce n’était pas vous, fermez cette page.",
+  linkElsewhereHint:
+    "Les téléphones reviennent parfois dans un autre navigateur que celui que vous utilisiez. Pour associer votre compte ici, recommencez.",
   linkWaitingTitle: "Association avec Alexa…",
   linkWaitingMessage: "Amazon connecte votre compte. Cela prend quelques secondes. La page continue automatiquement.",
   linkedTitle: "Associé à Alexa",

@@ -46,7 +46,7 @@ export const it: Messages = {
   remedies: [
     "Aggiorna l’app Alexa sul telefono, poi ricomincia dalla pagina della skill.",
     "Oppure collega da un computer: apri alexa.amazon.com in un browser e attiva lì la skill.",
-    "Consenti i pop-up per questa pagina e disattiva le estensioni che riscrivono i link.",
+    "Disattiva le estensioni del browser che riscrivono i link.",
   ],
 
   consentTitleAlexa: (skill) => `Collega ${skill} ad Alexa`,
@@ -59,6 +59,7 @@ export const it: Messages = {
   consentScopesAlexa: "Alexa potrà:",
   consentScopesApp: (app) => `${app} potrà:`,
   consentAllowAlexa: "Consenti e collega",
+  consentAllowAlexaApp: "Collega nell’app Alexa",
   consentAllowApp: "Consenti",
   consentDeny: "Annulla",
   consentRevocable: "Puoi annullare in qualsiasi momento, qui o nell’app Alexa.",
@@ -74,6 +75,8 @@ export const it: Messages = {
   linkElsewhereTitle: "Finisci dove hai iniziato",
   linkElsewhereMessage:
     "Hai iniziato il collegamento in un altro browser o con un altro account. Qui non è stato collegato nulla. Se non sei stato tu, chiudi questa pagina.",
+  linkElsewhereHint:
+    "A volte il telefono torna in un browser diverso da quello che stavi usando. Per collegare qui, ricomincia.",
   linkWaitingTitle: "Collegamento ad Alexa…",
   linkWaitingMessage:
     "Amazon sta collegando il tuo account. Bastano pochi secondi. La pagina prosegue automaticamente.",

@@ -46,7 +46,7 @@ export const ja: Messages = {
   remedies: [
     "スマートフォンのAlexaアプリを更新し、スキルのページからやり直してください。",
     "またはパソコンでリンクしてください。ブラウザで alexa.amazon.co.jp を開き、スキルを有効にします。",
-    "このページのポップアップを許可し、リンクを書き換える拡張機能をオフにしてください。",
+    "リンクを書き換えるブラウザ拡張機能をオフにしてください。",
   ],
 
   consentTitleAlexa: (skill) => `${skill}をAlexaにリンク`,
@@ -59,6 +59,7 @@ export const ja: Messages = {
   consentScopesAlexa: "Alexaができること:",
   consentScopesApp: (app) => `${app}ができること:`,
   consentAllowAlexa: "許可してリンク",
+  consentAllowAlexaApp: "Alexaアプリでリンク",
   consentAllowApp: "許可",
   consentDeny: "キャンセル",
   consentRevocable: "このページまたはAlexaアプリで、いつでも取り消せます。",
@@ -74,6 +75,8 @@ export const ja: Messages = {
   linkElsewhereTitle: "開始した場所で完了してください",
   linkElsewhereMessage:
     "別のブラウザまたは別のアカウントでリンクを開始しています。ここでは何もリンクされていません。ご自身で開始していない場合は、このページを閉じてください。",
+  linkElsewhereHint:
+    "スマートフォンでは、使用していたものとは別のブラウザに戻ることがあります。このブラウザでリンクするには、最初からやり直してください。",
   linkWaitingTitle: "Alexaにリンクしています…",
   linkWaitingMessage: "Amazonがアカウントを接続しています。数秒かかります。ページは自動的に進みます。",
   linkedTitle: "Alexaにリンクしました",

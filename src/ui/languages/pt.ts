@@ -46,7 +46,7 @@ export const pt: Messages = {
   remedies: [
     "Atualize o app Alexa no celular e recomece pela página da skill.",
     "Ou vincule em um computador: abra alexa.amazon.com em um navegador e ative a skill por lá.",
-    "Permita pop-ups nesta página e desative extensões que alteram links.",
+    "Desative extensões do navegador que alteram links.",
   ],
 
   consentTitleAlexa: (skill) => `Vincular ${skill} à Alexa`,
@@ -59,6 +59,7 @@ export const pt: Messages = {
   consentScopesAlexa: "A Alexa poderá:",
   consentScopesApp: (app) => `${app} poderá:`,
   consentAllowAlexa: "Permitir e vincular",
+  consentAllowAlexaApp: "Vincular no app Alexa",
   consentAllowApp: "Permitir",
   consentDeny: "Cancelar",
   consentRevocable: "Você pode desfazer isso a qualquer momento, aqui ou no app Alexa.",
@@ -74,6 +75,8 @@ export const pt: Messages = {
   linkElsewhereTitle: "Termine onde você começou",
   linkElsewhereMessage:
     "Você começou a vinculação em outro navegador ou com outra conta. Nada foi vinculado aqui. Se não foi você, feche esta página.",
+  linkElsewhereHint:
+    "Às vezes o celular volta para um navegador diferente do que você usava. Para vincular por aqui, recomece.",
   linkWaitingTitle: "Vinculando à Alexa…",
   linkWaitingMessage: "A Amazon está conectando sua conta. Leva alguns segundos. A página continua automaticamente.",
   linkedTitle: "Vinculado à Alexa",
