@@ -22,6 +22,7 @@ import { oauth } from "./oauth.ts";
 import { service } from "./service.ts";
 import { skillBackend } from "./skill-backend.ts";
 import { skills } from "./skills.ts";
+import { userAccess } from "./user-access.ts";
 import { users } from "./users.ts";
 
 const VERSION = "1";
@@ -36,6 +37,7 @@ export const RESOURCES: readonly Resource[] = [
   skills,
   clients,
   users,
+  userAccess,
   imports,
   insight,
   maintenance,

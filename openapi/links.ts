@@ -47,7 +47,8 @@ const linkExample = {
   ],
 };
 
-const unlinked = {
+/** Responses of an unlink. */
+export const unlinked = {
   202: {
     description: "Revoked here. Amazon could not be reached; the scheduled maintenance tries again.",
     content: {

@@ -1,8 +1,8 @@
-// /api/admin/users: password accounts, a user's links, and erasure.
+// /api/admin/users: password accounts, and erasure.
 import * as z from "zod/mini";
 import { findQuery, newUserSchema, userChangesSchema } from "../src/admin/users-api.ts";
 import type { Resource } from "./describe.ts";
-import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, time } from "./shapes.ts";
+import { EXAMPLE_TIME, EXAMPLE_USER_ID, time } from "./shapes.ts";
 
 /** A user as the admin API shows it. */
 export const userResponse = z.strictObject({
@@ -10,16 +10,6 @@ export const userResponse = z.strictObject({
   email: z.nullable(z.string()),
   name: z.nullable(z.string()),
   createdAt: time,
-});
-
-const userLink = z.strictObject({
-  id: z.string(),
-  flow: z.string(),
-  skillId: z.nullable(z.string()),
-  name: z.string(),
-  level: z.nullable(z.enum(["person", "account"])),
-  createdAt: time,
-  lastUsedAt: time,
 });
 
 export const erasureResponse = z.strictObject({
@@ -39,31 +29,13 @@ const user = { shape: { component: "User" } };
 
 export const users: Resource = {
   tag: "Operators: accounts",
-  description: "With ADMIN_TOKEN: accounts that sign in with a password, a user's links, and erasing a user.",
+  description: "With ADMIN_TOKEN: accounts that sign in with a password, and erasing a user.",
   components: {
     User: {
       schema: userResponse,
       io: "output",
       texts: { id: "The `sub` of the user's tokens." },
       example: { id: EXAMPLE_USER_ID, email: "ada@example.com", name: "Ada Example", createdAt: EXAMPLE_TIME },
-    },
-    UserLink: {
-      schema: userLink,
-      io: "output",
-      texts: {
-        skillId: "null for your own apps.",
-        level:
-          "`person`: the link of one recognized speaker. `account`: shared by everyone who speaks to the account's devices. null until a request from Alexa has shown which.",
-      },
-      example: {
-        id: EXAMPLE_GRANT_ID,
-        flow: "alexa_app",
-        skillId: EXAMPLE_SKILL_ID,
-        name: "Acme Home",
-        level: "account",
-        createdAt: EXAMPLE_TIME,
-        lastUsedAt: EXAMPLE_TIME,
-      },
     },
   },
   paths: {
@@ -118,17 +90,6 @@ export const users: Resource = {
         security: "admin",
         path: userPath,
         responses: { 204: { description: "Erased." } },
-        problems: ["not_found"],
-      },
-    },
-    "/api/admin/users/{id}/links": {
-      GET: {
-        id: "listLinksOfUser",
-        summary: "A user's links",
-        description: "Links with skills, and sign-ins to your own apps.",
-        security: "admin",
-        path: userPath,
-        responses: { 200: { description: "Newest first, at most 100.", content: { shape: { listOf: "UserLink" } } } },
         problems: ["not_found"],
       },
     },

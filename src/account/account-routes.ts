@@ -94,7 +94,7 @@ async function postUnlink(c: AppContext): Promise<Response> {
   const account = await accountOf(c, session, grantId);
   if (!account || !session) return renderSignIn(c, { continueTo: "/account" });
   if (account.links.length === 0) return seeOther(c, "/account?done=gone");
-  const result = await unlinkGrant(rt, { userId: session.userId, grantId }, sessionHolds(session));
+  const result = await unlinkGrant(rt, { userId: session.userId, grantId }, { actorHolds: sessionHolds(session) });
   if (result.outcome === "actor_gone") return renderSignIn(c, { continueTo: "/account" });
   if (result.outcome !== "unlinked") return seeOther(c, "/account?done=gone");
   return seeOther(c, result.amazon === "pending" ? "/account?done=pending" : "/account?done=unlinked");

@@ -13,6 +13,7 @@ import { importsApi } from "./imports-api.ts";
 import { insightApi } from "./insight-api.ts";
 import { maintenanceApi } from "./maintenance-api.ts";
 import { skillsApi } from "./skills-api.ts";
+import { userAccessApi } from "./user-access-api.ts";
 import { usersApi } from "./users-api.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
@@ -28,6 +29,7 @@ operationsRoutes.use("/api/admin/*", async (c, next) => {
 skillsApi(operationsRoutes);
 clientsApi(operationsRoutes);
 usersApi(operationsRoutes);
+userAccessApi(operationsRoutes);
 importsApi(operationsRoutes);
 insightApi(operationsRoutes);
 maintenanceApi(operationsRoutes);

@@ -1,4 +1,4 @@
-// /api/admin/users: password accounts that operators create, a user's links, and erasing a user.
+// /api/admin/users: password accounts that operators create, and erasing a user.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
@@ -6,7 +6,6 @@ import { jsonBody, queryOf } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { type AccountRefusal, changeUser, createPasswordUser, findUsersByEmail } from "../sign-in/accounts.ts";
-import { readLinksOfUser } from "../storage/users/account.ts";
 import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";
 import { readUser, type User } from "../storage/users/users.ts";
 import { deliverOrClearSoon } from "../webhooks/webhooks.ts";
@@ -19,7 +18,6 @@ export function usersApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/users/:id", show);
   app.patch("/api/admin/users/:id", change);
   app.delete("/api/admin/users/:id", remove);
-  app.get("/api/admin/users/:id/links", showLinks);
   app.post("/api/admin/users/:id/erase", eraseWithReport);
 }
 
@@ -86,21 +84,6 @@ async function find(c: AppContext): Promise<Response> {
 async function show(c: AppContext): Promise<Response> {
   const user = await readUser(c.var.runtime.db, c.req.param("id") ?? "");
   return user ? json(c, userView(user)) : problem("not_found");
-}
-
-/** The user's live links, with skills and with the company's own apps. */
-async function showLinks(c: AppContext): Promise<Response> {
-  const rt = c.var.runtime;
-  const links = await readLinksOfUser(rt.db, c.req.param("id") ?? "", rt.now());
-  if (!links) return problem("not_found");
-  return json(c, {
-    items: links.map(({ grantId, createdAt, lastUsedAt, ...link }) => ({
-      id: grantId,
-      ...link,
-      createdAt: rfc3339(createdAt),
-      lastUsedAt: rfc3339(lastUsedAt),
-    })),
-  });
 }
 
 async function change(c: AppContext): Promise<Response> {

@@ -169,13 +169,13 @@ async function show(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response
 async function unlinkAll(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const skillId = c.req.param("skillId") ?? "";
   const ask = await mayAskAlexa(c, user);
-  return unlinked(c, skillId, await unlinkSkill(rt, { userId: user.userId, skillId }, user.actorHolds, ask));
+  return unlinked(c, skillId, await unlinkSkill(rt, { userId: user.userId, skillId }, user, ask));
 }
 
 async function unlinkOne(c: AppContext, rt: Runtime, user: ApiUser): Promise<Response> {
   const skillId = c.req.param("skillId") ?? "";
   const target = { userId: user.userId, skillId, grantId: c.req.param("grantId") ?? "" };
-  return unlinked(c, skillId, await unlinkGrant(rt, target, user.actorHolds, await mayAskAlexa(c, user)));
+  return unlinked(c, skillId, await unlinkGrant(rt, target, user, await mayAskAlexa(c, user)));
 }
 
 function unlinked(c: AppContext, skillId: string, result: UnlinkOutcome): Response {

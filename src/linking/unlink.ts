@@ -11,9 +11,10 @@ import {
   replaceUnlinkTokens,
   revokeLinks,
   takeDueUnlinks,
+  type Unlinker,
 } from "../storage/amazon/unlinks.ts";
 import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills/skills.ts";
-import { type Sql, StorageFault } from "../storage/sql.ts";
+import { StorageFault } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withAmazonDeadline } from "./amazon-deadline.ts";
 
@@ -21,17 +22,14 @@ export type UnlinkOutcome =
   | { readonly outcome: "unlinked"; readonly amazon: "done" | "pending" }
   | { readonly outcome: "skill_not_found" | "grant_not_found" | "actor_gone" };
 
-/**
- * Revokes a user's grants for a skill, if `actorHolds` (in SQL: whoever asks may still act); repeatable. Without `ask`
- * the scheduled work disables it at Amazon.
- */
+/** Revokes a user's grants for a skill; repeatable. Without `ask` the scheduled work disables it at Amazon. */
 export async function unlinkSkill(
   rt: Runtime,
   target: { readonly userId: string; readonly skillId: string },
-  actorHolds: Sql,
+  by: Unlinker,
   ask = true,
 ): Promise<UnlinkOutcome> {
-  const rows = await revokeLinks(rt.db, target, actorHolds, rt.now());
+  const rows = await revokeLinks(rt.db, target, by, rt.now());
   if (!rows.actorHolds) return { outcome: "actor_gone" };
   if (!rows.skill) return { outcome: "skill_not_found" };
   deliverSoon(rt);
@@ -42,28 +40,36 @@ export async function unlinkSkill(
 export async function unlinkGrant(
   rt: Runtime,
   target: { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined },
-  actorHolds: Sql,
+  by: Unlinker,
   ask = true,
 ): Promise<UnlinkOutcome> {
-  const rows = await revokeLinks(rt.db, target, actorHolds, rt.now());
+  const rows = await revokeLinks(rt.db, target, by, rt.now());
   if (!rows.actorHolds) return { outcome: "actor_gone" };
   if (!rows.found) return { outcome: "grant_not_found" };
   deliverSoon(rt);
-  const [first] = rows.pending;
-  const skill = first && (await readSkill(rt.db, first.skillId));
-  return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, skill, ask) };
+  return { outcome: "unlinked", amazon: await disableNow(rt, rows.pending, undefined, ask) };
+}
+
+/** The same for all grants of a user, with skills and with the company's own apps. */
+export async function unlinkEverything(rt: Runtime, userId: string, by: Unlinker): Promise<"done" | "pending"> {
+  const { pending } = await revokeLinks(rt.db, { userId }, by, rt.now());
+  deliverSoon(rt);
+  return disableNow(rt, pending, undefined, true);
 }
 
 /** What fails stays in the queue. The grants are revoked already, so an error here does not fail the request. */
 async function disableNow(
   rt: Runtime,
   pending: readonly PendingUnlink[],
-  skill: Skill | undefined,
+  known: Skill | undefined,
   ask: boolean,
 ): Promise<"done" | "pending"> {
   if (!ask) return pending.length === 0 ? "done" : "pending";
   const done = await Promise.all(
-    pending.map((row) => withAmazonDeadline(rt, disable(rt, row, skill, row.createdAt < rt.now()), false)),
+    pending.map(async (row) => {
+      const skill = row.skillId === known?.id ? known : await readSkill(rt.db, row.skillId);
+      return withAmazonDeadline(rt, disable(rt, row, skill, row.createdAt < rt.now()), false);
+    }),
   );
   return done.every(Boolean) ? "done" : "pending";
 }

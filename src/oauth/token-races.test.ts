@@ -187,7 +187,7 @@ describe("races", () => {
       const unlinking = revokeLinks(
         service.env.DB,
         { userId: USER, skillId: "amzn1.ask.skill.0000-test" },
-        sql`TRUE`,
+        { actorHolds: sql`TRUE` },
         service.clock.now + 1,
       );
       const responses = await Promise.all(racing);

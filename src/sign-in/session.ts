@@ -8,7 +8,8 @@ import type { User } from "../storage/users/users.ts";
 
 /** For ten minutes after a sign-out, the identity provider must ask who the visitor is. */
 const SIGNED_OUT_SECONDS = 600;
-const SESSION_LIFETIME_MS = 30 * 24 * 3600 * 1000;
+/** How long a session's cookie is valid, here and in the browser. */
+export const SESSION_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 
 const sessionSchema = z.object({
   userId: z.string(),

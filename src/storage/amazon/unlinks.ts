@@ -1,7 +1,7 @@
 // Unlinking in D1: one batch ends our grants and moves Amazon's tokens to the queue of unlinks at Amazon.
 import { auditRow } from "../audit.ts";
 import { voidCodes } from "../grants/codes.ts";
-import { endGrants } from "../grants/grants.ts";
+import { endGrants, type RevocationReason } from "../grants/grants.ts";
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { batch, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
 import type { SealContext } from "./amazon-tokens.ts";
@@ -36,15 +36,26 @@ const COLUMNS = sql`id, grant_id AS "grantId", user_id AS "userId", skill_id AS 
 /** In SQL: a random id for a row that a SELECT inserts. */
 const RANDOM_ID = sql`lower(hex(randomblob(16)))`;
 
-/** Selects a user's grants for a skill, or one grant, if it is of that skill. */
+/** Selects a user's grants for a skill, one grant, if it is of that skill, or all grants, the apps' too. */
 export type UnlinkTarget =
-  | { readonly userId: string; readonly skillId: string }
+  | { readonly userId: string; readonly skillId?: string | undefined }
   | { readonly userId: string; readonly grantId: string; readonly skillId?: string | undefined };
+
+/** Who unlinks. */
+export interface Unlinker {
+  /** In SQL: may still act. */
+  readonly actorHolds: Sql;
+  /** Left out: `unlinked`. */
+  readonly reason?: RevocationReason;
+}
+
+/** An operator unlinks. */
+export const BY_OPERATOR: Unlinker = { actorHolds: sql`TRUE`, reason: "ended_by_operator" };
 
 export interface UnlinkedRows {
   /** False: nothing was changed. */
   readonly actorHolds: boolean;
-  /** Of a target without a grant id; undefined: no such skill. */
+  /** Of a target that is a skill; undefined: no such skill. */
   readonly skill: Skill | undefined;
   /** Whether the user has such a grant, live or revoked. */
   readonly found: boolean;
@@ -72,12 +83,11 @@ export function queueUnlinksOfGrants(where: Sql, userId: string, firstTryAt: num
 /**
  * Revokes grants, voids unspent codes and takes Amazon's tokens away from the grants. One batch; running it again
  * changes nothing more. A grant whose Alexa account another grant needs is revoked, but its enablement stays.
- * `actorHolds`: the condition that whoever asks may still act.
  */
 export async function revokeLinks(
   db: D1Database,
   target: UnlinkTarget,
-  actorHolds: Sql,
+  { actorHolds, reason = "unlinked" }: Unlinker,
   now: number,
 ): Promise<UnlinkedRows> {
   const { userId } = target;
@@ -87,18 +97,20 @@ export async function revokeLinks(
   const grants = sql`SELECT id FROM grants WHERE user_id = ${userId} AND ${which} AND ${actorHolds}`;
   const codes = one
     ? sql`grant_id IN (${grants})`
-    : sql`client_id IN (SELECT id FROM clients WHERE skill_id = ${target.skillId})`;
+    : target.skillId === undefined
+      ? sql`TRUE`
+      : sql`client_id IN (SELECT id FROM clients WHERE skill_id = ${target.skillId})`;
   const neededByAnother = sql`EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.id NOT IN (${grants}))`;
   const results = await batch(
     db,
     [
-      skillStatement(one ? "" : target.skillId),
+      skillStatement(one ? "" : (target.skillId ?? "")),
       sql`${grants} LIMIT 1`,
       sql`SELECT 1 WHERE ${actorHolds}`,
       queueUnlinksOfGrants(sql`g.id IN (${grants}) AND NOT ${neededByAnother}`, userId, now + FIRST_RETRY_MS, now),
       sql`DELETE FROM amazon_tokens WHERE grant_id IN (${grants})`,
       voidCodes(sql`user_id = ${userId} AND ${codes} AND ${actorHolds}`, now),
-      ...endGrants(sql`id IN (${grants})`, "unlinked", now),
+      ...endGrants(sql`id IN (${grants})`, reason, now),
       sql`SELECT ${COLUMNS} FROM pending_unlinks WHERE grant_id IN (${grants}) ORDER BY created_at LIMIT ${MOST_AT_ONCE}`,
     ],
     true,

@@ -97,6 +97,7 @@ export type RevocationReason =
   | "revoked_by_client"
   | "unlinked"
   | "logins_ended"
+  | "ended_by_operator"
   | "skill_disabled"
   | "enablement_gone"
   | "linking_failed"

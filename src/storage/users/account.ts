@@ -43,11 +43,16 @@ function selectLinks(userId: string, now: number, grantId?: string): Sql {
     ORDER BY g.created_at DESC, g.id LIMIT ${MOST_LINKS}`;
 }
 
-/** The user's live links, the newest first; undefined when there is no such user. One read. */
-export async function readLinksOfUser(db: D1Database, userId: string, now: number): Promise<LinkOfUser[] | undefined> {
+/** The user's live links, the newest first, or one of them; undefined when there is no such user. One read. */
+export async function readLinksOfUser(
+  db: D1Database,
+  userId: string,
+  now: number,
+  grantId?: string,
+): Promise<LinkOfUser[] | undefined> {
   const [users = [], links = []] = await batch(
     db,
-    [sql`SELECT id FROM users WHERE id = ${userId}`, selectLinks(userId, now)],
+    [sql`SELECT id FROM users WHERE id = ${userId}`, selectLinks(userId, now, grantId)],
     true,
   );
   return users.length === 0 ? undefined : (links as unknown as LinkOfUser[]);

@@ -92,3 +92,55 @@ export async function signOutEverywhere(db: D1Database, session: SessionKey, at:
     true,
   );
 }
+
+/** A sign-in of a browser, as operators see it. Times are milliseconds since 1970. */
+export interface Login {
+  readonly id: string;
+  readonly createdAt: number;
+  /** When it was signed out. */
+  readonly endedAt: number | null;
+}
+
+/** A user's sign-ins in browsers, newest first; undefined when there is no such user. One read. */
+export async function readLogins(db: D1Database, userId: string): Promise<Login[] | undefined> {
+  const [users = [], logins = []] = await batch(
+    db,
+    [
+      sql`SELECT id FROM users WHERE id = ${userId}`,
+      sql`SELECT id, created_at AS "createdAt", ended_at AS "endedAt" FROM sessions WHERE user_id = ${userId}
+          ORDER BY created_at DESC, id LIMIT ${MOST_SESSIONS}`,
+    ],
+    true,
+  );
+  return users.length === 0 ? undefined : (logins as unknown as Login[]);
+}
+
+/** Ends one sign-in for an operator; its browser is no longer known. False when there is none. Repeatable. */
+export async function endLogin(db: D1Database, userId: string, sessionId: string, at: number): Promise<boolean> {
+  const login = sql`id = ${sessionId} AND user_id = ${userId}`;
+  const acts = sql`EXISTS (SELECT 1 FROM sessions WHERE ${login} AND ended_at IS NULL)`;
+  const [, rows = []] = await batch(
+    db,
+    [
+      auditRow(at, { kind: "login_ended", userId }, acts),
+      sql`UPDATE sessions SET ended_at = COALESCE(ended_at, ${at}), browser_hash = '' WHERE ${login} RETURNING id`,
+    ],
+    true,
+  );
+  return rows.length === 1;
+}
+
+/** Ends every login of a user for an operator, in browsers and apps. False when there is no such user. Repeatable. */
+export async function endEveryLogin(db: D1Database, userId: string, at: number): Promise<boolean> {
+  const exists = sql`EXISTS (SELECT 1 FROM users WHERE id = ${userId})`;
+  const results = await batch(
+    db,
+    [
+      auditRow(at, { kind: "logins_ended", userId }, exists),
+      ...endLogins(userId, at, sql`TRUE`),
+      sql`SELECT 1 WHERE ${exists}`,
+    ],
+    true,
+  );
+  return results.at(-1)?.length === 1;
+}
