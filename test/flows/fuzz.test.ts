@@ -140,7 +140,10 @@ async function faultOf(response: Response, method: string, origin: string): Prom
   if (response.status === 503 && !response.headers.has("retry-after")) return "503 without Retry-After";
   const location = response.headers.get("location");
   if (location !== null && !(await mayLeadTo(location, origin))) return `leads to ${location.slice(0, 300)}`;
-  const foreign = response.headers.getSetCookie().find((cookie) => !cookie.startsWith("__Host-"));
+  const ours = origin.startsWith("http:")
+    ? /^(browser|session|signed-out|admin|sign-in-\d-\d)=/
+    : /^(__Host-(browser|session|signed-out|admin)|__Secure-sign-in-\d-\d)=/;
+  const foreign = response.headers.getSetCookie().find((cookie) => !ours.test(cookie));
   if (foreign !== undefined) return `sets the cookie ${foreign.slice(0, 100)}`;
   const type = response.headers.get("content-type") ?? "";
   if (/json/.test(type) && method !== "HEAD" && text !== "") {
