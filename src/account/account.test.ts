@@ -14,6 +14,8 @@ import {
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
 import { type Visitor, visit } from "../../test/support/visitor.ts";
+import { sha256 } from "../crypto/hash.ts";
+import { sealForm } from "../http/form-token.ts";
 import { changeUser, createPasswordUser, findUsersByEmail } from "../sign-in/accounts.ts";
 import { eraseUser } from "../storage/users/erasure.ts";
 import { readUser } from "../storage/users/users.ts";
@@ -132,6 +134,11 @@ describe("the account page", () => {
     const asked = await eve.get(`/account/links/${grantId}`);
     expect(asked.status).toBe(303);
     expect((await eve.post(`/account/links/${grantId}`, {})).status).toBe(403);
+    // Even with a form that opens in Eve's browser: the grant is not hers.
+    const browserHash = await sha256(eve.cookies.get("__Host-browser") ?? "");
+    const form = await sealForm(await runtimeOf(service), "unlink", browserHash, { grantId });
+    const posted = await eve.post(`/account/links/${grantId}`, { form });
+    expect([posted.status, posted.location]).toEqual([303, "/account?done=gone"]);
     expect(await links()).toHaveLength(1);
   });
 

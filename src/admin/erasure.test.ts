@@ -189,7 +189,7 @@ describe("erasing a person", () => {
         return when === "before" ? erase().then(usual) : usual().then((response) => erase().then(() => response));
       });
       const done = await app.complete({ state: started.state, code: callback.searchParams.get("code") });
-      expect(done.status).toBeGreaterThanOrEqual(400);
+      expect([done.status, (await json<{ code: string }>(done)).code]).toEqual([422, "enablement_rejected"]);
       expect(amazon.linked.size).toBe(when === "before" ? 0 : 1);
       expect(await holding(userId, PERSON.email)).toEqual([]);
       service.clock.advance(HOUR);

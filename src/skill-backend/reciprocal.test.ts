@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { asBackend, directive, seedGatewayCredentials, startLwa } from "../../test/support/gateway.ts";
 import {
   ALEXA_CLIENT,
+  APP_CLIENT,
   form,
   json,
   seedAppAndService,
@@ -13,6 +14,7 @@ import {
 } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { link } from "../../test/support/skill-events.ts";
+import { linkApp } from "../../test/support/tokens.ts";
 
 let service: Service;
 let lwa: ReturnType<typeof startLwa>;
@@ -82,11 +84,14 @@ describe("reciprocal authorization", () => {
   });
 
   it("a missing or foreign access token, or one of a revoked link: 401", async () => {
-    for (const bearer of ["", "nonsense"]) {
+    const app = await linkApp(service);
+    const altered = `${tokens.access_token.slice(0, -6)}AAAAAA`;
+    for (const bearer of ["", "nonsense", altered]) {
       const response = await hand({}, bearer);
       expect(response.headers.get("www-authenticate")).toMatch(/^Bearer/);
       expect(await errorOf(response)).toEqual([401, "invalid_token"]);
     }
+    expect(await errorOf(await hand({ client_id: APP_CLIENT }, app.access_token))).toEqual([401, "invalid_token"]);
     await env.DB.prepare("UPDATE grants SET revoked_at = 1").run();
     expect(await errorOf(await hand())).toEqual([401, "invalid_token"]);
     expect(lwa.seen).toEqual([]);
