@@ -49,13 +49,10 @@ export type ChainRefusal =
   | "certificate_untrusted";
 
 /** RSA (PKCS #1 v1.5) and ECDSA, each with SHA-256, SHA-384 and SHA-512. */
-const SIGNATURE_ALGORITHMS = [
-  ...["11", "12", "13"].map((last) => `1.2.840.113549.1.1.${last}`),
-  ...["2", "3", "4"].map((last) => `1.2.840.10045.4.3.${last}`),
-];
+const SIGNATURE_ALGORITHM = /^1\.2\.840\.(113549\.1\.1\.1[123]|10045\.4\.3\.[234])$/;
 const SMALLEST_RSA_BITS = 2048;
 const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
-const UNDERSTOOD = [BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KEY_USAGE, SUBJECT_ALTERNATIVE_NAME];
+const UNDERSTOOD: readonly string[] = [BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KEY_USAGE, SUBJECT_ALTERNATIVE_NAME];
 /** What Alexa's certificates, which are those of a web server, may be used for: that, or anything. */
 const SERVER_USES = ["1.3.6.1.5.5.7.3.1", "2.5.29.37.0"];
 
@@ -85,10 +82,9 @@ function parsePem(pem: string): X509Certificate[] | undefined {
   }
 }
 
-interface Certificate {
-  readonly x509: X509Certificate;
-  readonly fields: CertificateFields;
-}
+type Certificate = { readonly x509: X509Certificate; readonly fields: CertificateFields };
+
+const isWellFormed = (one: { fields: CertificateFields | undefined }): one is Certificate => one.fields !== undefined;
 
 /** Checks names, dates (`now` in milliseconds) and a path of at most five certificates to one of `anchors`. */
 export function checkChain(
@@ -98,12 +94,8 @@ export function checkChain(
 ): SigningCertificate | { readonly refusal: ChainRefusal } {
   const parsed = parsePem(pem) ?? [];
   if (parsed.length > MOST_CERTIFICATES_IN_FILE) return { refusal: "certificate_malformed" };
-  const certificates = parsed.flatMap((x509) => {
-    const fields = certificateFields(x509.raw);
-    return fields ? [{ x509, fields }] : [];
-  });
-  const [leaf, ...others] = certificates;
-  if (!leaf || certificates.length < parsed.length) return { refusal: "certificate_malformed" };
+  const [leaf, ...others] = parsed.map((x509) => ({ x509, fields: certificateFields(x509.raw) })).filter(isWellFormed);
+  if (!leaf || others.length + 1 < parsed.length) return { refusal: "certificate_malformed" };
   const named = leaf.x509.checkHost(ALEXA_HOST, { subject: "never", wildcards: false }) !== undefined;
   if (!named || leaf.x509.publicKey.asymmetricKeyType !== "rsa") return { refusal: "certificate_of_another" };
   return extendPath([leaf], others, anchors, now);
@@ -147,7 +139,7 @@ function refusalOf(last: Certificate, path: readonly Certificate[], now: number)
   const { x509, fields } = last;
   // A date that did not parse is NaN and fails this comparison.
   if (!(Date.parse(x509.validFrom) <= now && now <= Date.parse(x509.validTo))) return "certificate_outside_validity";
-  if (!SIGNATURE_ALGORITHMS.includes(fields.signatureAlgorithm) || !isStrong(x509.publicKey)) return "certificate_weak";
+  if (!SIGNATURE_ALGORITHM.test(fields.signatureAlgorithm) || !isStrong(x509.publicKey)) return "certificate_weak";
   if (fields.critical.some((name) => !UNDERSTOOD.includes(name)) || fields.extensions.has(NAME_CONSTRAINTS)) {
     return "certificate_extension_unknown";
   }

@@ -19,22 +19,20 @@ export interface CertificateFields {
   readonly extendedKeyUsage: readonly string[] | undefined;
 }
 
-export const BASIC_CONSTRAINTS = "2.5.29.19";
-export const KEY_USAGE = "2.5.29.15";
-export const EXTENDED_KEY_USAGE = "2.5.29.37";
-export const SUBJECT_ALTERNATIVE_NAME = "2.5.29.17";
-export const NAME_CONSTRAINTS = "2.5.29.30";
+/** Object identifiers of extensions (RFC 5280 §4.2.1): what is read below, the subject's names, and one not allowed. */
+export const [BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KEY_USAGE] = ["2.5.29.19", "2.5.29.15", "2.5.29.37"] as const;
+export const [SUBJECT_ALTERNATIVE_NAME, NAME_CONSTRAINTS] = ["2.5.29.17", "2.5.29.30"] as const;
 
 /** DER tags. */
 const TAG = {
-  boolean: 0x01,
-  integer: 0x02,
-  bitString: 0x03,
-  octetString: 0x04,
-  objectId: 0x06,
-  sequence: 0x30,
-  version: 0xa0,
-  extensions: 0xa3,
+  boolean: 1,
+  integer: 2,
+  bitString: 3,
+  octetString: 4,
+  objectId: 6,
+  sequence: 48,
+  version: 160,
+  list: 163,
 };
 
 class Malformed extends Error {}
@@ -59,7 +57,7 @@ function parse(der: Uint8Array): CertificateFields {
   if (objectId(sequence(signature)[0]) !== signatureAlgorithm || !issuer || !subject) throw new Malformed();
   const values = new Map<string, Uint8Array>();
   const critical: string[] = [];
-  const list = fields.find(({ tag }) => tag === TAG.extensions);
+  const list = fields.find(({ tag }) => tag === TAG.list);
   for (const extension of list ? sequence(elements(list.content)[0]) : []) {
     const [id, ...rest] = sequence(extension);
     const name = objectId(id);
@@ -99,11 +97,7 @@ function keyUsage(value: Uint8Array) {
 }
 
 /** One element of DER. `bytes` includes tag and length. */
-interface Element {
-  readonly tag: number;
-  readonly content: Uint8Array;
-  readonly bytes: Uint8Array;
-}
+type Element = { readonly tag: number; readonly content: Uint8Array; readonly bytes: Uint8Array };
 
 /** The elements that `bytes` consists of. Lengths of more than three bytes are refused. */
 function elements(bytes: Uint8Array): Element[] {
@@ -138,16 +132,12 @@ function sequence(element: Element | undefined): Element[] {
 
 /** An object identifier as dotted text. */
 function objectId(element: Element | undefined): string {
-  const numbers: number[] = [];
-  let number = 0;
+  const numbers = [0];
   for (const byte of contentOf(element, TAG.objectId)) {
-    number = number * 128 + (byte & 0x7f);
-    if (byte < 0x80) {
-      numbers.push(number);
-      number = 0;
-    }
+    numbers.push((numbers.pop() ?? 0) * 128 + (byte & 0x7f));
+    if (byte < 0x80) numbers.push(0);
   }
-  const [first = 0, ...rest] = numbers;
+  const [first = 0, ...rest] = numbers.slice(0, -1);
   const root = Math.min(2, Math.floor(first / 40));
   return [root, first - root * 40, ...rest].join(".");
 }

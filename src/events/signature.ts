@@ -7,16 +7,24 @@ import type { Runtime } from "../runtime.ts";
 import { type ChainRefusal, checkChain, type SigningCertificate, trustAnchors } from "./certificate-chain.ts";
 import { certificateUrl } from "./certificate-url.ts";
 
-export type SignatureRefusal = ChainRefusal | "certificate_url_refused" | "certificate_not_found" | "signature_wrong";
+export type SignatureRefusal =
+  | ChainRefusal
+  | "certificate_url_refused"
+  | "certificate_not_found"
+  | "signature_wrong"
+  /** The certificate would have to be fetched, for a skill that is not registered. */
+  | "skill_unknown";
 export type SignatureVerdict =
   | { readonly verdict: "verified" }
   | { readonly verdict: "refused"; readonly reason: SignatureRefusal }
-  /** The certificate could not be fetched: the request may be genuine or not. */
+  /** The certificate could not be fetched, or not now: the request may be genuine or not. */
   | { readonly verdict: "undecided" };
 
 const CERTIFICATE_LIMITS = { timeoutMs: 3000, maxBytes: 64 * 1024 };
-/** When a signature fails under a cached certificate it is fetched again, but not more often than this. */
-const REFETCH_AFTER_MS = 60_000;
+/** When a signature fails under a cached certificate it is fetched again, at most once a minute. */
+const MINUTE_MS = 60_000;
+/** Anyone can name URLs. In one minute an isolate fetches no more certificates than this, and stores no more refusals. */
+const MOST_FETCHES = 60;
 /** Bytes of an RSA signature with a key of 2048, 3072 or 4096 bits. */
 const SIGNATURE_BYTES = [256, 384, 512];
 
@@ -26,43 +34,73 @@ interface CachedCertificate {
 }
 
 const MOST_CACHED = 20;
-/** Checked certificates by URL, per isolate. Before a signature is refused, its certificate is fetched again. */
-const caches = new WeakMap<Caches, Map<string, CachedCertificate>>();
 
-function store(rt: Runtime, url: string, certificate: SigningCertificate): void {
-  let byUrl = caches.get(rt.caches);
-  if (!byUrl || byUrl.size >= MOST_CACHED) {
-    byUrl = new Map();
-    caches.set(rt.caches, byUrl);
-  }
-  byUrl.set(url, { certificate, loadedAt: rt.now() });
+/** Per isolate, by URL. */
+interface CertificateCache {
+  /** Checked certificates, the oldest first. Before a signature is refused, its certificate is fetched again. */
+  readonly good: Map<string, CachedCertificate>;
+  /** Refusals of the last minute. */
+  readonly refused: Map<string, { readonly verdict: SignatureVerdict; readonly at: number }>;
+  /** When the fetches of the last minute began. */
+  fetches: readonly number[];
+}
+
+const caches = new WeakMap<Caches, CertificateCache>();
+
+function store({ good }: CertificateCache, url: string, cached: CachedCertificate): void {
+  good.delete(url);
+  good.set(url, cached);
+  const [oldest] = good.keys();
+  if (good.size > MOST_CACHED && oldest !== undefined) good.delete(oldest);
 }
 
 /** The certificate of this URL, if its whole path is valid now. */
-function cachedCertificate(rt: Runtime, url: string): CachedCertificate | undefined {
-  const found = caches.get(rt.caches)?.get(url);
-  const now = rt.now();
+function cachedCertificate({ good }: CertificateCache, url: string, now: number): CachedCertificate | undefined {
+  const found = good.get(url);
   return found && found.certificate.notBefore <= now && now <= found.certificate.notAfter ? found : undefined;
 }
 
-/** Checks `Signature-256` (RSA PKCS #1 v1.5, SHA-256, base64) with the certificate at `SignatureCertChainUrl`. */
+/** Counts a fetch that is about to begin; false when there were too many within the last minute. */
+function mayFetch(cache: CertificateCache, now: number): boolean {
+  cache.fetches = cache.fetches.filter((at) => now - at < MINUTE_MS);
+  if (cache.fetches.length >= MOST_FETCHES) return false;
+  cache.fetches = [...cache.fetches, now];
+  for (const [url, { at }] of cache.refused) if (now - at >= MINUTE_MS) cache.refused.delete(url);
+  return true;
+}
+
+/**
+ * Checks `Signature-256` (RSA PKCS #1 v1.5, SHA-256, base64) with the certificate at `SignatureCertChainUrl`. It is
+ * fetched only if `skillKnown`, which one storage read may answer.
+ */
 export async function verifyAlexaSignature(
   rt: Runtime,
   headers: { readonly certificateUrl: string | undefined; readonly signature: string | undefined },
   body: Uint8Array,
+  skillKnown: () => Promise<boolean>,
 ): Promise<SignatureVerdict> {
   const url = certificateUrl(headers.certificateUrl ?? "", rt.config.amazon.certOrigin);
   if (url === undefined) return { verdict: "refused", reason: "certificate_url_refused" };
   const signature = decodeSignature(headers.signature ?? "");
   if (!signature) return { verdict: "refused", reason: "signature_wrong" };
   const matches = (certificate: SigningCertificate) => verify("RSA-SHA256", body, certificate.publicKey, signature);
-  const cached = cachedCertificate(rt, url);
+  const cache = caches.get(rt.caches) ?? { good: new Map(), refused: new Map(), fetches: [] };
+  caches.set(rt.caches, cache);
+  const cached = cachedCertificate(cache, url, rt.now());
   if (cached) {
     if (matches(cached.certificate)) return { verdict: "verified" };
-    if (rt.now() - cached.loadedAt < REFETCH_AFTER_MS) return { verdict: "refused", reason: "signature_wrong" };
+    if (rt.now() - cached.loadedAt < MINUTE_MS) return { verdict: "refused", reason: "signature_wrong" };
   }
+  const refused = cache.refused.get(url);
+  if (refused && rt.now() - refused.at < MINUTE_MS) return refused.verdict;
+  if (!(await skillKnown())) return { verdict: "refused", reason: "skill_unknown" };
+  if (!mayFetch(cache, rt.now())) return { verdict: "undecided" };
   const fetched = await fetchCertificate(rt, url);
-  if ("verdict" in fetched) return fetched;
+  if ("verdict" in fetched) {
+    if (fetched.verdict === "refused") cache.refused.set(url, { verdict: fetched, at: rt.now() });
+    return fetched;
+  }
+  store(cache, url, { certificate: fetched, loadedAt: rt.now() });
   return matches(fetched) ? { verdict: "verified" } : { verdict: "refused", reason: "signature_wrong" };
 }
 
@@ -85,7 +123,5 @@ async function fetchCertificate(rt: Runtime, url: string): Promise<SigningCertif
   if (response.status !== 200) return { verdict: "refused", reason: "certificate_not_found" };
   const pem = utf8Decode(new Uint8Array(await response.arrayBuffer()));
   const checked = checkChain(pem ?? "", trustAnchors(rt.config.amazon.certRoots), rt.now());
-  if ("refusal" in checked) return { verdict: "refused", reason: checked.refusal };
-  store(rt, url, checked);
-  return checked;
+  return "refusal" in checked ? { verdict: "refused", reason: checked.refusal } : checked;
 }

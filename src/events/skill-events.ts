@@ -18,6 +18,7 @@ import {
   type SkillEvent,
 } from "../storage/amazon/skill-events.ts";
 import { levelShown } from "../storage/grants/link-levels.ts";
+import { skillExists } from "../storage/skills/skills.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { type SignatureRefusal, verifyAlexaSignature } from "./signature.ts";
 
@@ -55,7 +56,7 @@ const envelope = z.object({
 });
 type Envelope = z.infer<typeof envelope>;
 
-type Refusal = SignatureRefusal | "body_malformed" | "timestamp_outside_window" | "skill_unknown";
+type Refusal = SignatureRefusal | "body_malformed" | "timestamp_outside_window";
 
 export const skillEventRoutes = new Hono<AppEnv>();
 skillEventRoutes.post("/alexa/events", takeEvent);
@@ -69,7 +70,8 @@ async function takeEvent(c: AppContext): Promise<Response> {
   const name = nameOf(parsed.data);
   const tolerance = LATE_EVENTS.has(name) ? EVENT_TOLERANCE_MS : REQUEST_TOLERANCE_MS;
   if (Math.abs(rt.now() - parsed.data.request.timestamp) > tolerance) return refuse(rt, "timestamp_outside_window");
-  const unauthenticated = await authenticate(c, body, parsed.data.context.System.application.applicationId);
+  const skillId = parsed.data.context.System.application.applicationId;
+  const unauthenticated = await authenticate(c, body, skillId);
   if (unauthenticated) return unauthenticated;
   const recorded = await apply(rt, parsed.data, name);
   if (!recorded.skillKnown) return refuse(rt, "skill_unknown");
@@ -87,7 +89,7 @@ async function authenticate(c: AppContext, body: Uint8Array, skillId: string): P
     return client.skillIds.includes(skillId) ? undefined : refuse(rt, "skill_unknown");
   }
   const headers = { certificateUrl: c.req.header("signaturecertchainurl"), signature };
-  const verdict = await verifyAlexaSignature(rt, headers, body);
+  const verdict = await verifyAlexaSignature(rt, headers, body, () => skillExists(rt.db, skillId));
   if (verdict.verdict === "verified") return undefined;
   if (verdict.verdict === "refused") return refuse(rt, verdict.reason);
   rt.log.warn("certificate_unavailable");

@@ -84,6 +84,11 @@ export async function readSkill(db: D1Database, id: string): Promise<Skill | und
   return row ? skillFromRow(row) : undefined;
 }
 
+/** Whether a skill of this id is registered. One read. */
+export async function skillExists(db: D1Database, id: string): Promise<boolean> {
+  return (await readFirst(db, sql`SELECT 1 FROM skills WHERE id = ${id}`)) !== null;
+}
+
 /** Skills by id, those after `after`; at most `limit`, by default all that a deployment may have. */
 export async function listSkills(
   db: D1Database,
