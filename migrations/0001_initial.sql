@@ -239,6 +239,8 @@ CREATE INDEX audit_by_time ON audit (at);
 CREATE INDEX audit_alerts ON audit (id) WHERE alert = 1;
 CREATE INDEX audit_by_user ON audit (user_id);
 CREATE INDEX audit_by_grant ON audit (grant_id);
+-- Ids of operators' sessions that were signed out: no copy of their cookies acts any more.
+CREATE UNIQUE INDEX audit_operator_sign_outs ON audit (details) WHERE kind = 'operator_signed_out';
 
 -- Counts of authorization requests that got an error page. They show operators why no customer can link.
 CREATE TABLE refusals (

@@ -1,11 +1,13 @@
 // The operator's pages: signing in, what they show, and what the cookie does not open.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { SKILL_BODY } from "../../test/support/admin.ts";
+import { admin, SKILL_BODY } from "../../test/support/admin.ts";
+import { queryPlan } from "../../test/support/query-plan.ts";
 import { seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, type Service, START, startService } from "../../test/support/service.ts";
 import { link } from "../../test/support/skill-events.ts";
 import { recordRefusals } from "../storage/attempts/refusals.ts";
+import { selectSignOut } from "../storage/maintenance/operator-sessions.ts";
 
 interface Browser {
   cookies: Map<string, string>;
@@ -93,8 +95,58 @@ describe("signing in", () => {
     expect((await visitor.post("/admin/sign-out", { form })).status).toBe(303);
     expect(visitor.cookies.has("__Host-admin")).toBe(false);
     const again = await signedIn(service);
-    service.clock.advance(8 * 3600 * 1000);
+    service.clock.advance(8 * 3600 * 1000 - 1);
+    expect((await again.get("/admin")).html).toContain("Refused authorization requests");
+    service.clock.advance(1);
     expect((await again.get("/admin")).html).toContain('name="token"');
+  });
+
+  it("S17: signing out ends every copy of the cookie until it has expired, and no other browser's", async () => {
+    const service = startService();
+    const [visitor, other] = [await signedIn(service), await signedIn(service)];
+    const copy = new Map(visitor.cookies);
+    const isOpen = async (one: Browser) => (await one.get("/admin")).html.includes("Refused authorization requests");
+    const stolen = browser(service);
+    for (const [name, value] of copy) stolen.cookies.set(name, value);
+    expect(await isOpen(stolen)).toBe(true);
+    const form = /action="\/admin\/sign-out"[\s\S]*?name="form" value="([^"]+)"/.exec(
+      (await visitor.get("/admin")).html,
+    );
+    expect((await visitor.post("/admin/sign-out", { form: form?.[1] ?? "" })).status).toBe(303);
+    expect([await isOpen(visitor), await isOpen(stolen), await isOpen(other)]).toEqual([false, false, true]);
+    // Another isolate knows it too, and maintenance does not forget it.
+    const isolate = browser(startService());
+    for (const [name, value] of copy) isolate.cookies.set(name, value);
+    expect(await isOpen(isolate)).toBe(false);
+    service.clock.advance(8 * 3600 * 1000 - 1000);
+    await admin(service, "POST", "maintenance");
+    expect([await isOpen(stolen), await isOpen(other)]).toEqual([false, true]);
+    expect((await visitor.get("/admin")).html).toContain('name="token"');
+  });
+
+  it("S17: signing out without a session, twice, or with a forged cookie writes nothing", async () => {
+    const service = startService();
+    const visitor = await signedIn(service);
+    const copy = new Map(visitor.cookies);
+    const form = /action="\/admin\/sign-out"[\s\S]*?name="form" value="([^"]+)"/.exec(
+      (await visitor.get("/admin")).html,
+    );
+    const signOuts = async () =>
+      (await env.DB.prepare("SELECT 1 FROM audit WHERE kind = 'operator_signed_out'").all()).results.length;
+    const signOut = () => visitor.post("/admin/sign-out", { form: form?.[1] ?? "" });
+    visitor.cookies.set("__Host-admin", "forged");
+    await signOut();
+    visitor.cookies.delete("__Host-admin");
+    await signOut();
+    expect(await signOuts()).toBe(0);
+    for (let i = 0; i < 2; i++) {
+      for (const [name, value] of copy) visitor.cookies.set(name, value);
+      await signOut();
+    }
+    expect(await signOuts()).toBe(1);
+    expect(await queryPlan(selectSignOut("0operatorsession"))).toMatch(
+      /^SEARCH audit USING.* INDEX audit_operator_sign_outs/,
+    );
   });
 
   it("is disabled without ADMIN_TOKEN", async () => {

@@ -9,7 +9,7 @@ import { postedFields, renderUnusableForm } from "../sign-in/posted-form.ts";
 import { renderErrorPage, renderPage } from "../ui/page.tsx";
 import { ErrorNotice, HiddenFields } from "../ui/parts.tsx";
 import { checkAdminToken } from "./admin-guard.ts";
-import { clearAdminSession, isOperator, startAdminSession } from "./admin-session.ts";
+import { endAdminSession, isOperator, startAdminSession } from "./admin-session.ts";
 import { dashboardPage } from "./dashboard.tsx";
 
 const SIGN_IN_FORM = "admin-sign-in";
@@ -91,6 +91,6 @@ async function signIn(c: AppContext): Promise<Response> {
 async function signOut(c: AppContext): Promise<Response> {
   const fields = await postedForm(c, SIGN_OUT_FORM);
   if (fields instanceof Response) return fields;
-  clearAdminSession(c);
+  await endAdminSession(c, c.var.runtime.config.adminToken);
   return seeOther(c, "/admin");
 }

@@ -8,8 +8,9 @@ import { type ConsentFlow, openAttempt, showConsent, splitAttempt, takeConsent }
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { renderUnusableForm } from "../sign-in/posted-form.ts";
+import { currentSession } from "../sign-in/session.ts";
 import { readSkill, type Skill } from "../storage/skills/skills.ts";
-import { sessionHolds } from "../storage/users/sessions.ts";
+import { sessionActs, sessionHolds } from "../storage/users/sessions.ts";
 import { scopeDescription } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
@@ -86,7 +87,12 @@ async function showLinkPage(c: AppContext): Promise<Response> {
   const parsed = parseQuery(query);
   if (!parsed) return renderBadAddress(c);
   const { returnTo } = parsed;
-  const skill = await readSkill(rt.db, c.req.param("skillId") ?? "");
+  const browserHash = await browserOf(c);
+  const session = await currentSession(c, browserHash);
+  const [skill, acts] = await Promise.all([
+    readSkill(rt.db, c.req.param("skillId") ?? ""),
+    session && sessionActs(rt.db, session),
+  ]);
   if (!skill) {
     return renderErrorPage(c, {
       status: 404,
@@ -104,11 +110,12 @@ async function showLinkPage(c: AppContext): Promise<Response> {
   }
   const path = new URL(c.req.url).pathname;
   const page = query === "" ? path : `${path}?${query}`;
-  const opened = await openAttempt(rt, FLOW, await browserOf(c), attempt);
+  const opened = await openAttempt(rt, FLOW, browserHash, attempt);
   const begun = opened?.skillId === skill.id ? opened : newStart(skill);
   return showConsent(c, FLOW, {
     page,
     start: begun,
+    session: acts ? session : undefined,
     skillName: skill.name,
     consentFor: ({ userId }) => ({
       transaction: { start: begun, returnTo, via: parsed.via, page, userId },

@@ -6,6 +6,7 @@ import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
 import { seeOther } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
+import { currentSession } from "../sign-in/session.ts";
 import { sessionHolds } from "../storage/users/sessions.ts";
 import { scopeDescription } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
@@ -60,11 +61,14 @@ async function showAuthorize(c: AppContext): Promise<Response> {
   }
   const { client } = request;
   const queryHash = await sha256(query);
-  const opened = await openAttempt(rt, FLOW, await browserOf(c), attempt);
+  const browserHash = await browserOf(c);
+  const opened = await openAttempt(rt, FLOW, browserHash, attempt);
   const start = opened?.queryHash === queryHash ? opened : newStart(request, queryHash);
   return showConsent(c, FLOW, {
     page: `/authorize?${query}`,
     start,
+    // The cookie alone, to save the round trip. The decision needs a session that acts.
+    session: await currentSession(c, browserHash),
     skillName: client.skillName,
     consentFor: ({ userId }) => {
       rt.metrics.count("authorize_shown", client.skillId);

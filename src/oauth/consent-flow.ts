@@ -75,6 +75,8 @@ export interface ShownConsent<Transaction> {
   /** Path with query of the page. */
   readonly page: string;
   readonly start: AttemptStart;
+  /** undefined: the customer is asked to sign in. */
+  readonly session: Session | undefined;
   /** For the sign-in page; null for the company's own apps. */
   readonly skillName: string | null;
   /** The consent page for a signed-in user. */
@@ -92,8 +94,7 @@ export async function showConsent<Start extends AttemptStart, Transaction extend
 ): Promise<Response> {
   const rt = c.var.runtime;
   const browserHash = await browserOf(c);
-  const session = await currentSession(c, browserHash);
-  const { page, start, skillName } = shown;
+  const { page, start, skillName, session } = shown;
   if (!session) {
     const continueTo = await withAttempt(rt, flow.attemptForm, browserHash, page, start);
     return renderSignIn(c, { continueTo, attempt: start, ...(skillName === null ? {} : { skillName }) });

@@ -30,7 +30,7 @@ export const TABLES: Readonly<Record<string, string>> = {
 
 /** The indexes and triggers that the migrations make. */
 export const INDEXES_AND_TRIGGERS =
-  "users_by_email identities_by_user identities_by_seal sessions_by_user sessions_by_age throttles_by_age attempts_by_state attempts_by_time attempts_by_skill attempts_by_outcome attempts_by_user attempts_by_expiry attempts_by_seal codes_by_attempt codes_by_user codes_by_expiry grants_by_user grants_by_client grants_by_attempt grants_by_alexa_user grants_by_idle grants_by_revocation ended_imports grants_by_imported_token grants_by_end amazon_tokens_by_seal pending_unlinks_by_time pending_unlinks_by_user audit_by_time audit_alerts audit_by_user audit_by_grant refusals_by_time skill_events_by_alexa_user skill_events_by_time sign_in_attempts_by_expiry webhook_link_created webhook_link_removed webhook_link_deleted";
+  "users_by_email identities_by_user identities_by_seal sessions_by_user sessions_by_age throttles_by_age attempts_by_state attempts_by_time attempts_by_skill attempts_by_outcome attempts_by_user attempts_by_expiry attempts_by_seal codes_by_attempt codes_by_user codes_by_expiry grants_by_user grants_by_client grants_by_attempt grants_by_alexa_user grants_by_idle grants_by_revocation ended_imports grants_by_imported_token grants_by_end amazon_tokens_by_seal pending_unlinks_by_time pending_unlinks_by_user audit_by_time audit_alerts audit_by_user audit_by_grant audit_operator_sign_outs refusals_by_time skill_events_by_alexa_user skill_events_by_time sign_in_attempts_by_expiry webhook_link_created webhook_link_removed webhook_link_deleted";
 
 /**
  * What the migrations make and this database lacks: tables, `table.column`, indexes and triggers. Empty when the schema

@@ -21,6 +21,11 @@ export function sessionHolds({ userId, sessionId, epoch }: SessionKey): Sql {
     WHERE s.id = ${sessionId} AND s.user_id = ${userId} AND s.ended_at IS NULL AND u.session_epoch = ${epoch})`;
 }
 
+/** Whether the session is valid. One read. */
+export async function sessionActs(db: D1Database, session: SessionKey): Promise<boolean> {
+  return (await readFirst(db, sql`SELECT 1 WHERE ${sessionHolds(session)}`)) !== null;
+}
+
 /** In SQL: this browser has signed in to password account `subject`, with no sign-out everywhere since. */
 export function browserIsKnown(subject: string, browserHash: string): Sql {
   return sql`EXISTS (SELECT 1 FROM identities i JOIN sessions s ON s.user_id = i.user_id

@@ -1,0 +1,21 @@
+// Operators' sign-outs. The audit row of a sign-out also ends every copy of the session's cookie.
+import { readFirst, type Sql, sql, write } from "../sql.ts";
+
+/** Selects the sign-out of an operator's session. */
+export function selectSignOut(sessionId: string): Sql {
+  return sql`SELECT 1 FROM audit WHERE kind = 'operator_signed_out' AND details = ${sessionId}`;
+}
+
+/** Whether an operator's session was signed out. The row outlives the cookie. One read. */
+export async function isOperatorSignedOut(db: D1Database, sessionId: string): Promise<boolean> {
+  return (await readFirst(db, selectSignOut(sessionId))) !== null;
+}
+
+/** Signs an operator's session out. One write; repeatable. */
+export async function signOperatorOut(db: D1Database, sessionId: string, at: number): Promise<void> {
+  await write(
+    db,
+    sql`INSERT INTO audit (at, kind, details) VALUES (${at}, 'operator_signed_out', ${sessionId}) ON CONFLICT DO NOTHING`,
+    true,
+  );
+}
