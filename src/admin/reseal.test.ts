@@ -88,9 +88,10 @@ describe("change of the master key", () => {
 
     const alone = anotherIsolate(service, { MASTER_KEY: NEW_KEY });
     const keyring = await alone.keyring();
+    const opener = { keyring, log: { alert() {} } };
     expect((await alone.request("/token", refresh(stable))).status).toBe(200);
     const skill = await readSkill(env.DB, "amzn1.ask.skill.second");
-    expect(skill && (await lwaCredentials({ keyring }, skill))).toEqual({
+    expect(skill && (await lwaCredentials(opener, skill))).toEqual({
       clientId: "lwa-id",
       clientSecret: "fake-lwa",
     });
@@ -104,21 +105,21 @@ describe("change of the master key", () => {
     ).toMatchObject({ plaintext: "pbkdf2-fake" });
     expect(
       await openTokens(
-        keyring,
+        opener,
         grantTokensContext(grantId, "event_gateway"),
         await stored("SELECT tokens AS sealed FROM amazon_tokens"),
       ),
     ).toEqual(tokens);
     expect(
       await openTokens(
-        keyring,
+        opener,
         attemptTokensContext(attemptId),
         await stored(`SELECT amazon_tokens AS sealed FROM attempts WHERE id = '${attemptId}'`),
       ),
     ).toEqual(tokens);
     expect(
       await openTokens(
-        keyring,
+        opener,
         grantTokensContext("g1", "enablement"),
         await stored("SELECT tokens AS sealed FROM pending_unlinks"),
       ),

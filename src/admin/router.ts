@@ -3,7 +3,8 @@ import { Hono } from "hono/tiny";
 import { problem } from "../http/problem.ts";
 import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { missingFromSchema } from "../storage/maintenance/health.ts";
+import { columnsSealedElsewhere, missingFromSchema } from "../storage/maintenance/health.ts";
+import { masterKeyIds } from "../storage/sealed.ts";
 import { StorageFault } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { adminGuard } from "./admin-guard.ts";
@@ -36,12 +37,12 @@ maintenanceApi(operationsRoutes);
 
 const NAMED = 5;
 
-/** 200 when the database responds and its schema is complete. Anything else is 503 and names what to do. */
+/** 200 when the database responds, its schema is complete, and our keys open it. Anything else is 503 and names what to do. */
 async function health(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   try {
     const missing = await missingFromSchema(rt.db);
-    if (missing.length === 0) return json(c, { status: "ok" });
+    if (missing.length === 0) return await keyHealth(c);
     const named =
       missing.slice(0, NAMED).join(", ") + (missing.length > NAMED ? ` and ${missing.length - NAMED} more` : "");
     rt.log.alert("schema_incomplete", { missing: named });
@@ -51,6 +52,20 @@ async function health(c: AppContext): Promise<Response> {
     return problem("temporarily_unavailable", "The database does not respond.");
   }
 }
+
+async function keyHealth(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const columns = await columnsSealedElsewhere(rt.db, masterKeyIds(rt.keyring));
+  if (columns.length === 0) return json(c, { status: "ok" });
+  rt.log.alert("sealed_with_another_master_key", { columns: columns.join(", ") });
+  return problem(
+    "not_configured",
+    `The database was sealed with another MASTER_KEY (${columns.join(", ")}). ${KEY_REMEDY}`,
+  );
+}
+
+const KEY_REMEDY =
+  "Set that key as MASTER_KEY, or as MASTER_KEY_PREVIOUS beside a new one. If it is lost, follow docs/operations.md, “Without MASTER_KEY”; on a developer's machine delete .wrangler/state.";
 
 function schemaRemedy({ development }: Runtime): string {
   return development

@@ -8,18 +8,12 @@ import {
   storeCodeTokens,
   type TokenGrant,
 } from "../storage/amazon/held-tokens.ts";
-import {
-  eventGatewayCredentials,
-  type LwaCredentials,
-  lwaCredentials,
-  readSkill,
-  UnreadableSecret,
-} from "../storage/skills/skills.ts";
+import { eventGatewayCredentials, type LwaCredentials, lwaCredentials, readSkill } from "../storage/skills/skills.ts";
 import { type AmazonCode, exchangeGrantCode } from "./lwa.ts";
 
 export type GrantCodeOutcome =
   | "stored"
-  /** The skill has no LWA credentials, or none that open. */
+  /** The skill has no LWA credentials. */
   | "credentials_missing"
   /** LWA refused the code. */
   | "code_rejected"
@@ -31,23 +25,17 @@ export type GrantCodeOutcome =
 /** After a refusal by LWA: gives a parallel delivery of the same code time to store the tokens that it got. */
 const PARALLEL_DELIVERY_MS = 1000;
 
-/** What we present to LWA for a skill's links or events; undefined when there are none that open, with an alert. */
+/** What we present to LWA for a skill's links or events; undefined when there are none, with an alert. Throws
+ * `UnreadableValue`. */
 export async function credentialsFor(
   rt: Runtime,
   skillId: string,
   purpose: TokenPurpose,
 ): Promise<LwaCredentials | undefined> {
   const skill = await readSkill(rt.db, skillId);
-  try {
-    const credentials =
-      skill && (await (purpose === "enablement" ? lwaCredentials : eventGatewayCredentials)(rt, skill));
-    if (!credentials) rt.log.alert("lwa_credentials_missing", { skillId });
-    return credentials;
-  } catch (error) {
-    if (!(error instanceof UnreadableSecret)) throw error;
-    rt.log.alert("lwa_credentials_unreadable", { skillId });
-    return undefined;
-  }
+  const credentials = skill && (await (purpose === "enablement" ? lwaCredentials : eventGatewayCredentials)(rt, skill));
+  if (!credentials) rt.log.alert("lwa_credentials_missing", { skillId });
+  return credentials;
 }
 
 /** Exchanges `code` at LWA (six seconds at most) and stores the tokens. Repeatable while we hold the tokens. */

@@ -37,8 +37,6 @@ export type FreshToken =
     }
   /** LWA refuses the refresh token: we have forgotten the tokens, and the grant lives on without them. */
   | { readonly outcome: "refused" }
-  /** The tokens do not open: their master key is gone. */
-  | { readonly outcome: "unreadable" }
   | { readonly outcome: "amazon_unavailable" };
 
 export type GatewayToken =
@@ -63,7 +61,7 @@ export async function gatewayToken(
   const host = region === undefined ? found.host : gatewayOrigin(region);
   if (host !== found.host) await moveTokens(rt.db, found, host);
   const token = await freshToken(rt, { ...found, host }, GATEWAY_MARGIN_MS);
-  return token.outcome === "refused" || token.outcome === "unreadable" ? { outcome: "no_tokens" } : token;
+  return token.outcome === "refused" ? { outcome: "no_tokens" } : token;
 }
 
 async function readHeldTokens(
@@ -81,15 +79,12 @@ async function readHeldTokens(
 
 /**
  * The access token of `held`, refreshed first when it ends within `marginMs`. Refreshed tokens are stored before they
- * are used, by compare-and-set: of parallel refreshes one stores its tokens, and the others use those.
+ * are used, by compare-and-set: of parallel refreshes one stores its tokens, and the others use those. Throws
+ * `UnreadableValue`.
  */
 export async function freshToken(rt: Runtime, held: HeldTokens, marginMs = EXPIRY_MARGIN_MS): Promise<FreshToken> {
   const context = grantTokensContext(held.grantId, held.purpose);
-  const tokens = await openTokens(rt.keyring, context, held.tokens);
-  if (!tokens) {
-    rt.log.alert("amazon_tokens_unreadable", { grantId: held.grantId });
-    return { outcome: "unreadable" };
-  }
+  const tokens = await openTokens(rt, context, held.tokens);
   const present: FreshToken = {
     outcome: "fresh",
     accessToken: tokens.accessToken,
@@ -123,8 +118,7 @@ export async function freshToken(rt: Runtime, held: HeldTokens, marginMs = EXPIR
 async function replacedTokens(rt: Runtime, held: HeldTokens): Promise<FreshToken | undefined> {
   const now = await readHeldTokens(rt, held.purpose, { grantId: held.grantId }, [held.skillId]);
   if (typeof now === "string" || now.tokens === held.tokens) return undefined;
-  const tokens = await openTokens(rt.keyring, grantTokensContext(held.grantId, held.purpose), now.tokens);
-  if (!tokens) return undefined;
+  const tokens = await openTokens(rt, grantTokensContext(held.grantId, held.purpose), now.tokens);
   const { accessToken, accessExpiresAt } = tokens;
   return { outcome: "fresh", accessToken, expiresAt: accessExpiresAt, host: now.host, stored: now.tokens };
 }

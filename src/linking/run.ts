@@ -80,7 +80,7 @@ async function link(rt: Runtime, run: Run, held: Held): Promise<RunOutcome> {
   if (!credentials) return fail(rt, run, "lwa_credentials_missing");
 
   const context = attemptTokensContext(attempt.id);
-  if (attempt.amazonTokens !== null) held.tokens = await openTokens(rt.keyring, context, attempt.amazonTokens);
+  if (attempt.amazonTokens !== null) held.tokens = await openTokens(rt, context, attempt.amazonTokens);
   if (!held.tokens) {
     const response = await exchangeAmazonCode(rt, credentials, {
       code: run.code,

@@ -6,6 +6,7 @@ import { moveTokens } from "../storage/amazon/held-tokens.ts";
 import type { Stage } from "../storage/attempts/attempts.ts";
 import type { LinkLevel } from "../storage/grants/link-levels.ts";
 import { type LinkedGrant, type ListedLink, listLinks, readLinks, revokeEndedLinks } from "../storage/grants/links.ts";
+import { UnreadableValue } from "../storage/sealed.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withAmazonDeadline } from "./amazon-deadline.ts";
 
@@ -115,7 +116,11 @@ function holdsTokens(grant: LinkedGrant): grant is GrantWithTokens {
 async function check(rt: Runtime, skillId: string, grant: GrantWithTokens): Promise<Check> {
   const { id: grantId, host, tokens, accessExpiresAt } = grant;
   const held = { grantId, purpose: "enablement" as const };
-  const token = await freshToken(rt, { ...held, skillId, host, tokens, accessExpiresAt });
+  const token = await freshToken(rt, { ...held, skillId, host, tokens, accessExpiresAt }).catch((error: unknown) => {
+    // Lost with a master key, the tokens must not hide the other links, nor end this one.
+    if (error instanceof UnreadableValue) return { outcome: "unreadable" } as const;
+    throw error;
+  });
   if (token.outcome === "refused") return { verdict: "tokens_refused", tokens };
   if (token.outcome !== "fresh") return { verdict: "unknown", tokens };
   const found = await findEnablement(rt, host, { accessToken: token.accessToken, skillId });

@@ -13,7 +13,7 @@ import {
   takeDueUnlinks,
   type Unlinker,
 } from "../storage/amazon/unlinks.ts";
-import { lwaCredentials, readSkill, type Skill, UnreadableSecret } from "../storage/skills/skills.ts";
+import { lwaCredentials, readSkill, type Skill } from "../storage/skills/skills.ts";
 import { StorageFault } from "../storage/sql.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { withAmazonDeadline } from "./amazon-deadline.ts";
@@ -91,12 +91,12 @@ async function disableAtAmazon(
   skill: Skill | undefined,
   late: boolean,
 ): Promise<boolean> {
-  const tokens = await openTokens(rt.keyring, row.sealedFor, row.tokens);
-  const credentials = skill && (await lwaCredentialsIfReadable(rt, skill));
+  const tokens = await openTokens(rt, row.sealedFor, row.tokens);
+  const credentials = skill && (await lwaCredentials(rt, skill));
   // Without credentials an access token that is still good will do.
-  const usable = tokens && (credentials || tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now());
+  const usable = credentials || tokens.accessExpiresAt - EXPIRY_MARGIN_MS > rt.now();
   if (!usable) {
-    await giveUpPendingUnlink(rt.db, row, tokens ? "lwa_credentials_missing" : "tokens_unreadable", rt.now());
+    await giveUpPendingUnlink(rt.db, row, "lwa_credentials_missing", rt.now());
     return true;
   }
   const fresh = await freshAmazonTokens(rt, credentials, tokens);
@@ -127,15 +127,6 @@ async function needsNoDisabling(
   if (!(await hasSuccessor(rt.db, row, found.state === "linked" ? found.alexaUserId : null))) return false;
   rt.log.info("unlink_superseded", { grantId: row.grantId });
   return true;
-}
-
-async function lwaCredentialsIfReadable(rt: Runtime, skill: Skill) {
-  try {
-    return await lwaCredentials(rt, skill);
-  } catch (error) {
-    if (error instanceof UnreadableSecret) return undefined;
-    throw error;
-  }
 }
 
 const GIVE_UP_AFTER_MS = 30 * 24 * 60 * 60_000;

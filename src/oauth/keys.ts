@@ -13,6 +13,7 @@ import {
   type SigningKey,
   signsAt,
 } from "../storage/maintenance/signing-keys.ts";
+import { openStored } from "../storage/sealed.ts";
 import { batch, type Sql } from "../storage/sql.ts";
 
 export const SIGNING_ALGORITHM = "ES256";
@@ -69,20 +70,15 @@ export interface Signer {
   readonly key: CryptoKey;
 }
 
-/** The key that signs now, opened. Throws when its master key is gone. */
+/** The key that signs now, opened. Throws `UnreadableValue` when its master key is gone. */
 export async function currentSigner(rt: Runtime): Promise<Signer> {
   const signer = signerAmong(await loadSigningKeys(rt), rt.now());
   if (!signer) throw new Error("no signing key");
   let key = privateKeys.get(signer);
   if (!key) {
-    key = rt.keyring.open("signing-key", signer.kid, signer.sealedPrivateJwk).then((opened) => {
-      if (!opened) {
-        throw new Error(
-          "the signing key was sealed under another MASTER_KEY: restore it as MASTER_KEY_PREVIOUS, or drop the key",
-        );
-      }
-      return importJWK(JSON.parse(opened.plaintext) as JWK, SIGNING_ALGORITHM) as Promise<CryptoKey>;
-    });
+    key = openStored(rt, "signing-key", signer.kid, signer.sealedPrivateJwk).then(
+      ({ plaintext }) => importJWK(JSON.parse(plaintext) as JWK, SIGNING_ALGORITHM) as Promise<CryptoKey>,
+    );
     privateKeys.set(signer, key);
   }
   return { kid: signer.kid, key: await key };

@@ -148,6 +148,7 @@ async function changedIdentity(
     return { read, subject, passwordHash: await hashPassword(rt, subject, password), keepsPassword: false };
   }
   if (subject === read.subject) return undefined;
-  const passwordHash = (await moveHash(rt, read.subject, subject, read.passwordHash)) ?? null;
+  const hash = read.passwordHash;
+  const passwordHash = hash === null ? null : await moveHash(rt, read.subject, subject, hash);
   return { read, subject, passwordHash, keepsPassword: true };
 }

@@ -3,6 +3,7 @@ import { fromBase64Url, toBase64Url, utf8 } from "../crypto/encoding.ts";
 import { equalInConstantTime } from "../crypto/hash.ts";
 import { sealedUnder } from "../crypto/keyring.ts";
 import type { Runtime } from "../runtime.ts";
+import { openStored } from "../storage/sealed.ts";
 
 const ALGORITHM = "pbkdf2-sha512";
 const SALT_BYTES = 16;
@@ -37,20 +38,16 @@ export async function hashPassword(rt: Runtime, subject: string, password: strin
   return rt.keyring.seal("password-hash", subject, [ALGORITHM, iterations, toBase64Url(salt), hash].join("$"));
 }
 
-/** A hash, sealed again for another identity; undefined when it cannot be opened. */
-export async function moveHash(
-  rt: Runtime,
-  from: string,
-  to: string,
-  sealed: string | null,
-): Promise<string | undefined> {
-  const opened = sealed === null ? null : await rt.keyring.open("password-hash", from, sealed);
-  return opened ? rt.keyring.seal("password-hash", to, opened.plaintext) : undefined;
+/** A hash, sealed again for another identity. Throws `UnreadableValue`. */
+export async function moveHash(rt: Runtime, from: string, to: string, sealed: string): Promise<string> {
+  const { plaintext } = await openStored(rt, "password-hash", from, sealed);
+  return rt.keyring.seal("password-hash", to, plaintext);
 }
 
 /**
  * Whether `password` matches the hash `sealed`. Without a hash, or with one of fewer iterations, the missing work is
- * done as well, so that the time does not reveal which accounts exist. `stale`: right, and should be hashed again.
+ * done as well, so that the time does not reveal which accounts exist. `stale`: right, and should be hashed again. Throws
+ * `UnreadableValue`.
  */
 export async function verifyPassword(
   rt: Runtime,
@@ -59,7 +56,7 @@ export async function verifyPassword(
   password: string,
 ): Promise<"right" | "stale" | "wrong"> {
   const target = rt.config.passwordIterations;
-  const opened = sealed === null ? null : await rt.keyring.open("password-hash", subject, sealed);
+  const opened = sealed === null ? null : await openStored(rt, "password-hash", subject, sealed);
   const [algorithm = "", count = "", salt = "", expected = ""] = opened?.plaintext.split("$") ?? [];
   const iterations = Number(count);
   const saltBytes = fromBase64Url(salt);

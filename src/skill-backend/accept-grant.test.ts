@@ -218,10 +218,10 @@ describe("AcceptGrant that fails is an ErrorResponse with status 200", () => {
     expect(await held()).toEqual([]);
   });
 
-  it("credentials that are missing or cannot be decrypted", async () => {
+  it("credentials that are missing or do not open", async () => {
     const { tokens } = await link(service);
     await env.DB.prepare("UPDATE skills SET event_client_secret = 'AAAAAA.AAAA'").run();
-    expect(await nameOf(await forward(directive(lwa.code(), tokens.access_token)))).toMatch(/credentials/);
+    expect(await nameOf(await forward(directive(lwa.code(), tokens.access_token)))).toMatch(/does not open/);
     await env.DB.prepare("UPDATE skills SET event_client_id = NULL, event_client_secret = NULL").run();
     expect(await nameOf(await forward(directive(lwa.code(), tokens.access_token)))).toMatch(/credentials/);
   });

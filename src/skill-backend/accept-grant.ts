@@ -80,7 +80,7 @@ const MESSAGES: Readonly<Record<Refusal, string>> = {
   code_rejected: "Login with Amazon rejected the code.",
   amazon_unavailable: "Login with Amazon did not respond.",
   grant_revoked: "The link ended meanwhile.",
-  storage_fault: "Storage did not respond.",
+  storage_fault: "Storage did not respond, or a stored secret does not open: see the server's log.",
 };
 
 const UNKNOWN_ACCOUNT = "No live link of that skill is known by the account's token or by Alexa's id of the account.";

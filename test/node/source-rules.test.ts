@@ -73,6 +73,7 @@ const LAYERS = [
   "storage/clients",
   "storage/audit.ts",
   "storage/steps.ts",
+  "storage/sealed.ts",
   "storage/sql.ts",
   "ui/languages",
   "env.ts",

@@ -1,6 +1,7 @@
 // Customers' tokens from Amazon: how they are sealed, and for which context. They never leave the server.
 import * as z from "zod/mini";
 import type { Keyring } from "../../crypto/keyring.ts";
+import { type Opener, openStored } from "../sealed.ts";
 
 /** A customer's tokens from Amazon. Times are milliseconds since 1970. */
 export interface AmazonTokens {
@@ -39,8 +40,8 @@ export function sealTokens(keyring: Keyring, context: SealContext, tokens: Amazo
   return keyring.seal("amazon-tokens", context, JSON.stringify(tokens));
 }
 
-/** The tokens; null when they were sealed for another context or their master key is gone. */
-export async function openTokens(keyring: Keyring, context: SealContext, sealed: string): Promise<AmazonTokens | null> {
-  const opened = await keyring.open("amazon-tokens", context, sealed);
-  return opened ? schema.parse(JSON.parse(opened.plaintext)) : null;
+/** The tokens. Throws `UnreadableValue` when they were sealed for another context or their master key is gone. */
+export async function openTokens(rt: Opener, context: SealContext, sealed: string): Promise<AmazonTokens> {
+  const { plaintext } = await openStored(rt, "amazon-tokens", context, sealed);
+  return schema.parse(JSON.parse(plaintext));
 }

@@ -1,5 +1,6 @@
-// Whether the database can be used: its schema is complete.
-import { readAll, sql } from "../sql.ts";
+// Whether the database can be used: its schema is complete, and our master keys open what it holds.
+import { batch, readAll, sql, sqlName } from "../sql.ts";
+import { SEALED_COLUMNS } from "./reseal.ts";
 
 /** The columns of each table, as the migrations make them. */
 export const TABLES: Readonly<Record<string, string>> = {
@@ -51,4 +52,25 @@ export async function missingFromSchema(db: D1Database): Promise<string[]> {
     found.has(table) ? names.split(" ").map((name) => `${table}.${name}`) : [],
   );
   return [...objects, ...columns].filter((name) => !found.has(name));
+}
+
+/** Amazon's tokens are left out: those of a lost key never open again, and linking does not need them. */
+const CHECKED_COLUMNS = SEALED_COLUMNS.filter(({ purpose }) => purpose !== "amazon-tokens");
+
+/**
+ * Columns (`table.column`) that hold sealed values, of which none was sealed with one of these master keys. Throws
+ * `StorageFault`.
+ */
+export async function columnsSealedElsewhere(db: D1Database, keyIds: readonly string[]): Promise<string[]> {
+  const found = await batch(
+    db,
+    CHECKED_COLUMNS.map(({ table, column }) => {
+      const [from, value] = [sqlName(table), sqlName(column)];
+      return sql`SELECT 1 FROM ${from} WHERE ${value} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${from}
+        WHERE ${value} IS NOT NULL AND substr(${value}, 1, 6) IN (SELECT value FROM json_each(${JSON.stringify(keyIds)})))
+        LIMIT 1`;
+    }),
+    true,
+  );
+  return CHECKED_COLUMNS.filter((_, index) => found[index]?.length).map(({ table, column }) => `${table}.${column}`);
 }

@@ -3,14 +3,15 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createKeyring } from "../../crypto/keyring.ts";
 import { readClient } from "../clients/clients.ts";
+import { UnreadableValue } from "../sealed.ts";
 import { deleteSkill, insertSkill, type SkillContent } from "./skill-admin.ts";
-import { eventGatewayCredentials, listSkills, lwaCredentials, readSkill, UnreadableSecret } from "./skills.ts";
+import { eventGatewayCredentials, listSkills, lwaCredentials, readSkill } from "./skills.ts";
 
 const NOW = 1_790_000_000_000;
 const keyring = () => createKeyring(new Uint8Array(32).fill(1));
 
 async function runtime() {
-  return { keyring: await keyring(), db: env.DB, now: () => NOW };
+  return { keyring: await keyring(), db: env.DB, now: () => NOW, log: { alert() {} } };
 }
 
 const SKILL_ID = "amzn1.ask.skill.0000-test";
@@ -99,8 +100,8 @@ describe("skills in storage", () => {
       clientSecret: "example-secret",
     });
     expect(await eventGatewayCredentials(rt, skill)).toEqual(await lwaCredentials(rt, skill));
-    const otherKey = { keyring: await createKeyring(new Uint8Array(32).fill(2)) };
-    await expect(lwaCredentials(otherKey, skill)).rejects.toBeInstanceOf(UnreadableSecret);
+    const otherKey = { log: { alert() {} }, keyring: await createKeyring(new Uint8Array(32).fill(2)) };
+    await expect(lwaCredentials(otherKey, skill)).rejects.toBeInstanceOf(UnreadableValue);
   });
 
   it("a skill without credentials has none for Login with Amazon or the event gateway", async () => {

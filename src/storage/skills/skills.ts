@@ -1,5 +1,5 @@
 // Skills as Alexa knows them: one row each, with the sealed credentials we present to Amazon.
-import type { Keyring } from "../../crypto/keyring.ts";
+import { type Opener, openStored } from "../sealed.ts";
 import { decodeRow, readAll, readFirst, type Sql, sql } from "../sql.ts";
 
 export const SKILL_TYPES = [
@@ -118,35 +118,18 @@ export function secretSealContext(skillId: string, use: string): string {
   return `${skillId}/${use}`;
 }
 
-/** Thrown when a sealed secret does not open: its master key is gone. */
-export class UnreadableSecret extends Error {
-  override readonly name = "UnreadableSecret";
-}
-
-async function unseal(
-  rt: { readonly keyring: Keyring },
-  skill: Skill,
-  use: string,
-  sealed: SealedLwaCredentials,
-): Promise<LwaCredentials> {
+async function unseal(rt: Opener, skill: Skill, use: string, sealed: SealedLwaCredentials): Promise<LwaCredentials> {
   const context = secretSealContext(skill.id, use);
-  const opened = await rt.keyring.open("lwa-client-secret", context, sealed.sealedClientSecret);
-  if (!opened) throw new UnreadableSecret(`The LWA client secret of ${skill.id} does not open`);
-  return { clientId: sealed.clientId, clientSecret: opened.plaintext };
+  const { plaintext } = await openStored(rt, "lwa-client-secret", context, sealed.sealedClientSecret);
+  return { clientId: sealed.clientId, clientSecret: plaintext };
 }
 
-/** What we call LWA with for app-to-app linking; undefined when the skill has none. Throws `UnreadableSecret`. */
-export async function lwaCredentials(
-  rt: { readonly keyring: Keyring },
-  skill: Skill,
-): Promise<LwaCredentials | undefined> {
+/** What we call LWA with for app-to-app linking; undefined when the skill has none. Throws `UnreadableValue`. */
+export async function lwaCredentials(rt: Opener, skill: Skill): Promise<LwaCredentials | undefined> {
   return skill.lwa ? unseal(rt, skill, LWA, skill.lwa) : undefined;
 }
 
-/** What we call LWA with for AcceptGrant: the pair of its own, else `lwa`. Throws `UnreadableSecret`. */
-export async function eventGatewayCredentials(
-  rt: { readonly keyring: Keyring },
-  skill: Skill,
-): Promise<LwaCredentials | undefined> {
+/** What we call LWA with for AcceptGrant: the pair of its own, else `lwa`. Throws `UnreadableValue`. */
+export async function eventGatewayCredentials(rt: Opener, skill: Skill): Promise<LwaCredentials | undefined> {
   return skill.eventGateway ? unseal(rt, skill, EVENT_GATEWAY, skill.eventGateway) : lwaCredentials(rt, skill);
 }
