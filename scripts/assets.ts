@@ -1,11 +1,12 @@
 // `npm run assets`: writes the static files that the Worker serves or reads, so that it does not carry them: the API
-// description from openapi/, and the translations. Wrangler runs it before every build ([build] in wrangler.toml), and
+// description from openapi/, the translations, and what the migrations make. Wrangler runs it before every build ([build] in wrangler.toml), and
 // the tests import it.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { schemaObjects } from "./schema.ts";
 
 const ASSETS = "assets";
 const LANGUAGES = "src/ui/languages";
@@ -49,6 +50,7 @@ try {
   const document = openApiDocument();
   mkdirSync(join(ASSETS, "languages"), { recursive: true });
   for (const code of translations) writeAsset(`languages/${code}.json`, templatesOf(built[code]));
+  writeAsset("schema.json", JSON.stringify(schemaObjects()));
   writeAsset("openapi.json", JSON.stringify(document));
   writeAsset("docs.html", await docsPage(document));
   writeAsset("docs.css", docsStyleSheet());

@@ -3,7 +3,6 @@ import { applyD1Migrations } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { startService } from "../../test/support/service.ts";
-import { INDEXES_AND_TRIGGERS, TABLES } from "../storage/maintenance/health.ts";
 
 interface Object {
   readonly type: string;
@@ -45,19 +44,21 @@ async function health(variables: Readonly<Record<string, string>> = {}) {
 
 afterEach(restore);
 
+/** What the health check asks for. */
+async function wanted(): Promise<string[]> {
+  return (await env.ASSETS.fetch("https://assets.invalid/schema.json")).json();
+}
+
 it("O10: the schema that the health check knows is the one that the migrations make", async () => {
   const found = await objects();
-  const names = (types: string[]) =>
-    found
-      .filter(({ type }) => types.includes(type))
-      .map(({ name }) => name)
-      .sort();
-  expect(names(["table"])).toEqual(Object.keys(TABLES).sort());
-  expect(names(["index", "trigger"])).toEqual(INDEXES_AND_TRIGGERS.split(" ").sort());
-  for (const [table, columns] of Object.entries(TABLES)) {
-    const { results } = await env.DB.prepare(`SELECT name FROM pragma_table_info('${table}')`).all<{ name: string }>();
-    expect([table, results.map(({ name }) => name).sort()]).toEqual([table, columns.split(" ").sort()]);
-  }
+  const tables = found.filter(({ type }) => type === "table").map(({ name }) => name);
+  const { results: columns } = await env.DB.prepare(
+    "SELECT t.value || '.' || c.name AS name FROM json_each(?) AS t, pragma_table_info(t.value) AS c",
+  )
+    .bind(JSON.stringify(tables))
+    .all<{ name: string }>();
+  expect(columns.length).toBeGreaterThan(100);
+  expect((await wanted()).sort()).toEqual([...found, ...columns].map(({ name }) => name).sort());
 });
 
 describe("GET /healthz", () => {
@@ -103,9 +104,8 @@ describe("GET /healthz", () => {
   });
 
   it("O10: each missing column of each table is noticed", async () => {
-    const columns = Object.entries(TABLES).flatMap(([table, names]) =>
-      names.split(" ").map((one) => `${table}.${one}`),
-    );
+    const columns = (await wanted()).filter((name) => name.includes("."));
+    expect(columns.length).toBeGreaterThan(100);
     for (const column of columns) {
       const outdated = {
         prepare: (sql: string) => env.DB.prepare(`SELECT * FROM (${sql}) WHERE name <> '${column}'`),

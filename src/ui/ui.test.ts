@@ -108,15 +108,7 @@ describe("languages", () => {
         return env.ASSETS.fetch(url);
       },
     } as Fetcher;
-    for (const path of [
-      "/token",
-      "/introspect",
-      "/revoke",
-      "/userinfo",
-      "/api/authorizations",
-      "/api/links",
-      "/healthz",
-    ]) {
+    for (const path of ["/token", "/introspect", "/revoke", "/userinfo", "/api/authorizations", "/api/links"]) {
       await ask(service, path, "de");
     }
     expect(paths).toEqual([]);
