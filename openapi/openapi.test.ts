@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { createApp } from "../src/app.ts";
 import { parseConfig } from "../src/env.ts";
-import { type Answer, admin, SKILL_BODY, SKILL_PATH } from "../test/support/admin.ts";
+import { type AdminResponse, admin, SKILL_BODY, SKILL_PATH } from "../test/support/admin.ts";
 import { appUser } from "../test/support/app-user.ts";
 import {
   ALEXA_REDIRECT_URIS,
@@ -116,7 +116,7 @@ describe("the document", () => {
 describe("real responses are as described", () => {
   const page = (item: z.ZodMiniType) =>
     z.strictObject({ items: z.array(item).check(z.minLength(1)), nextCursor: z.optional(z.string()) });
-  const conforms = (shape: z.ZodMiniType, response: Answer | { body: unknown }) => {
+  const conforms = (shape: z.ZodMiniType, response: AdminResponse | { body: unknown }) => {
     const parsed = shape.safeParse(response.body);
     expect(parsed.success, JSON.stringify([parsed.error?.issues, response.body])).toBe(true);
   };

@@ -130,7 +130,7 @@ export async function runDisable(run: ScenarioRun): Promise<Verdict> {
   const link = linkOf(run);
   if (!link) return { checks: [must("links", false, "no link is stored for this account")] };
   await disableSkill(context, skill, link);
-  const told = context.store.exchanges.filter((each) => each.linkId === link.linkId).at(-1);
+  const reported = context.store.exchanges.filter((each) => each.linkId === link.linkId).at(-1);
   if (!skill.eventsUrl) {
     const detail = "the skill has no eventsUrl, so the company cannot be notified";
     return {
@@ -138,7 +138,7 @@ export async function runDisable(run: ScenarioRun): Promise<Verdict> {
       checks: [must("disabled", true, "disabled at Amazon"), should("event_accepted", false, detail)],
     };
   }
-  const status = told?.response?.status ?? 0;
+  const status = reported?.response?.status ?? 0;
   const checks = [
     must("event_accepted", status === 200, `SkillDisabled returns ${status}`),
     await checkRevoked(context, skill, link),

@@ -11,7 +11,7 @@ import {
   countOf,
   exchangeOfApp,
   expectInvalidGrant,
-  expectOneLivingGrant,
+  expectOneLiveGrant,
   failing,
   grantIdOf,
   HOUR,
@@ -44,17 +44,17 @@ interface Attempt {
 const attempts: Record<string, (service: Service) => Promise<Attempt>> = {
   "a code exchange from KV": async (service) => {
     const code = await seedCodeInKv(service);
-    const verify = (body: Record<string, unknown>) => expectOneLivingGrant(service, body, refresh);
+    const verify = (body: Record<string, unknown>) => expectOneLiveGrant(service, body, refresh);
     return { path: "/token", init: exchange(code), status: 200, verify, spends: code };
   },
   "a code exchange from D1": async (service) => {
     const code = await seedCode();
-    const verify = (body: Record<string, unknown>) => expectOneLivingGrant(service, body, refresh);
+    const verify = (body: Record<string, unknown>) => expectOneLiveGrant(service, body, refresh);
     return { path: "/token", init: exchange(code), status: 200, verify, spends: code };
   },
   "a public client's code exchange": async (service) => {
     const code = await seedAppCode();
-    const verify = (body: Record<string, unknown>) => expectOneLivingGrant(service, body, refreshOfApp);
+    const verify = (body: Record<string, unknown>) => expectOneLiveGrant(service, body, refreshOfApp);
     return { path: "/token", init: exchangeOfApp(code), status: 200, verify, spends: code };
   },
   "a stable refresh on another day": async (service) => {
@@ -241,7 +241,7 @@ describe("T8, F5: a fault at each storage call", () => {
       service.meter.faults.push(failing(({ sql }) => sql.includes("UPDATE codes"), "after", message, 1));
       const response = await service.request("/token", exchange(code));
       expect(response.status).toBe(200);
-      await expectOneLivingGrant(service, await bodyOf(response), refresh);
+      await expectOneLiveGrant(service, await bodyOf(response), refresh);
       const steps = String(await env.DB.prepare("SELECT steps FROM attempts").first("steps"));
       expect(steps.match(/code_redeemed/g)).toHaveLength(1);
     });
@@ -299,7 +299,7 @@ describe("T8, F5: a fault at each storage call", () => {
     const response = await service.requestOnly("/token", exchange(code));
     expect(response.status).toBe(200);
     await service.settled();
-    await expectOneLivingGrant(service, await bodyOf(response), refresh);
+    await expectOneLiveGrant(service, await bodyOf(response), refresh);
   });
 
   it("C7: a write that is committed after its 503 counts: the retry is refused and the grant is live", {

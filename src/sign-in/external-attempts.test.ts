@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => vi.restoreAllMocks());
 
 async function finish(visitor: Visitor, away: URL): Promise<Page> {
-  providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
+  providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? ""));
   return comeBack(visitor, away);
 }
 

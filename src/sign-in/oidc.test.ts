@@ -47,7 +47,7 @@ describe("the company's identity provider", () => {
       scope: "openid email profile",
       code_challenge_method: "S256",
     });
-    providers.willAnswer(
+    providers.returnIdToken(
       await providers.idToken(away.searchParams.get("nonce") ?? "", {
         email: "Ada@Example.com",
         email_verified: true,
@@ -110,7 +110,7 @@ describe("the company's identity provider", () => {
         Response.json({ sub, email: "from-userinfo@example.com", email_verified: true });
       const visitor = visit(service);
       const away = await leave(visitor);
-      providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? "", { sub: "ada" }), {
+      providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? "", { sub: "ada" }), {
         access_token: "fake",
       });
       await env.DB.prepare("DELETE FROM users").run();
@@ -122,7 +122,7 @@ describe("the company's identity provider", () => {
   it("S3: the callback works once", async () => {
     const ada = visit(service);
     const away = await leave(ada);
-    providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
+    providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? ""));
     expect((await comeBack(ada, away)).status).toBe(303);
     providers.asked.length = 0;
     expect((await comeBack(ada, away)).status).toBe(403);
@@ -132,7 +132,7 @@ describe("the company's identity provider", () => {
   it("S3: 20 callbacks at once sign in once", async () => {
     const ada = visit(service);
     const away = await leave(ada);
-    providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
+    providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? ""));
     service.meter.faults.push({ when: () => true, delayMs: 10 });
     const all = await Promise.all(Array.from({ length: 20 }, () => comeBack(ada, away)));
     expect(all.filter((page) => page.status === 303).length).toBe(1);
@@ -141,7 +141,7 @@ describe("the company's identity provider", () => {
   it("S3: another browser and a browser without cookies are refused, and the right browser still signs in", async () => {
     const ada = visit(service);
     const away = await leave(ada);
-    providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
+    providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? ""));
     const eve = visit(service);
     expect((await comeBack(eve, away)).status).toBe(403);
     await eve.get("/sign-in");
@@ -246,7 +246,7 @@ describe("the company's identity provider", () => {
   it.each(wrongTokens)("refuses an id token with %s", async (_, make) => {
     const ada = visit(service);
     const away = await leave(ada);
-    providers.willAnswer(await make(away.searchParams.get("nonce") ?? ""));
+    providers.returnIdToken(await make(away.searchParams.get("nonce") ?? ""));
     const back = await comeBack(ada, away);
     expect(back.status).toBe(401);
     expect(back.html).toContain("didn’t work");
@@ -258,7 +258,7 @@ describe("the company's identity provider", () => {
   it("RFC 6749 §7.1: a token response with an unknown token type is refused", async () => {
     const ada = visit(service);
     const away = await leave(ada);
-    providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""), { token_type: "mac" });
+    providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? ""), { token_type: "mac" });
     expect((await comeBack(ada, away)).status).toBe(401);
     expect(ada.cookies.has("__Host-session")).toBe(false);
   });
@@ -285,7 +285,7 @@ describe("the company's identity provider", () => {
   ])("RFC9207-2.4: refuses a response whose issuer is %s", async (_, change) => {
     const ada = visit(service);
     const away = await leave(ada);
-    providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
+    providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? ""));
     expect((await comeBack(ada, away, change)).status).toBe(401);
     expect(providers.asked.some((one) => one.path === "id.example.com/token")).toBe(false);
   });
@@ -296,7 +296,7 @@ describe("the company's identity provider", () => {
     const ada = visit(service);
     expect((await signInThere(providers, ada)).status).toBe(401);
     const away = await leave(ada);
-    providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? ""));
+    providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? ""));
     expect((await comeBack(ada, away, { iss: PROVIDER })).status).toBe(303);
   });
 

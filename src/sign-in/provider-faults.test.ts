@@ -64,7 +64,7 @@ describe("a provider that is down, slow or broken", () => {
     expect(ada.cookies.has("__Host-session")).toBe(false);
     const second = await ada.post("/sign-in", back.hidden("/sign-in"));
     const again = new URL(second.headers.get("location") ?? "");
-    providers.willAnswer(await providers.idToken(again.searchParams.get("nonce") ?? ""));
+    providers.returnIdToken(await providers.idToken(again.searchParams.get("nonce") ?? ""));
     expect((await comeBack(ada, again)).headers.get("location")).toBe("/somewhere");
   });
 

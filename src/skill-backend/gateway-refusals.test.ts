@@ -49,17 +49,17 @@ async function accept(token: string, region = "NA"): Promise<void> {
   expect(await accepted.text()).toContain("AcceptGrant.Response");
 }
 
-interface Answer {
+interface GatewayResponse {
   readonly status: number;
   readonly code?: string;
   readonly accessToken?: string;
   readonly endpoint?: string;
 }
 
-async function ask(body: unknown = { userId: USER }, method = "POST"): Promise<Answer> {
+async function ask(body: unknown = { userId: USER }, method = "POST"): Promise<GatewayResponse> {
   const response = await service.request("/api/event-gateway/token", asBackend(body, undefined, method));
   if (response.status === 204) return { status: 204 };
-  return { ...(await json<Answer>(response)), status: response.status };
+  return { ...(await json<GatewayResponse>(response)), status: response.status };
 }
 const held = () => env.DB.prepare("SELECT COUNT(*) AS n FROM amazon_tokens").first<number>("n");
 

@@ -33,10 +33,10 @@ function unlinking(name: string, options: { readonly amazonIsDown?: boolean; rea
     name,
     variables: options.oneOfTwo || options.amazonIsDown ? {} : WEBHOOKS,
     async begin(world) {
-      const told: string[] = [];
+      const sent: string[] = [];
       world.amazon.faults.push((seen) => {
         if (seen.url !== HOOK) return undefined;
-        told.push((JSON.parse(seen.body) as { type: string }).type);
+        sent.push((JSON.parse(seen.body) as { type: string }).type);
         return new Response(null, { status: 204 });
       });
       const accounts = options.oneOfTwo ? ["one", "two"] : ["one"];
@@ -72,7 +72,7 @@ function unlinking(name: string, options: { readonly amazonIsDown?: boolean; rea
           const [{ n } = { n: -1 }] = await rows<{ n: number }>(
             "SELECT COUNT(*) AS n FROM grants WHERE skill_id IS NOT NULL AND revoked_at IS NOT NULL",
           );
-          const removals = told.filter((type) => type === "link.removed").length;
+          const removals = sent.filter((type) => type === "link.removed").length;
           // At least once, and never for a live link.
           expect([n === 0, removals === 0]).toEqual([removals === 0, n === 0]);
         },

@@ -52,12 +52,12 @@ async function tryWith(service: Service, request: FuzzRequest, fault: Fault | un
   const wire = toWire(request, ISSUER);
   const status = wire ? (await send(service, wire)).status : 0;
   if (status === 503) unavailable++;
-  const told = `${status} for ${describeRequest(request)}`;
+  const what = `${status} for ${describeRequest(request)}`;
   const wrong = (status >= 500 && status !== 503) || unforeseen.length > 0;
   return {
     roundTrips: service.meter.roundTrips.length,
     outsideCalls: outside.calls,
-    problem: wrong ? [told, ...unforeseen] : [],
+    problem: wrong ? [what, ...unforeseen] : [],
   };
 }
 

@@ -113,7 +113,7 @@ describe("random bits", () => {
       const away = await leave(visitor);
       states.push(away.searchParams.get("state") ?? "");
       nonces.push(away.searchParams.get("nonce") ?? "");
-      providers.willAnswer("not-an-id-token");
+      providers.returnIdToken("not-an-id-token");
       await comeBack(visitor, away);
     }
     const requests = providers.asked.filter(({ path }) => path === "id.example.com/token");

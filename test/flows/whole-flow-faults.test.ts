@@ -1,6 +1,5 @@
-// One customer's whole way, with storage failing once at each round trip in turn: everything ends well, or is said to
-// be
-// passing.
+// One customer's whole way, with storage failing once at each round trip in turn: everything ends well, or the
+// response is 503.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
@@ -108,7 +107,7 @@ describe("storage fails once, at each round trip in turn", () => {
         const service = await world();
         service.meter.faults.push({ ...kind, when: (_, index) => index === at, times: 1 });
         const report = await walk(service);
-        const told = `round trip ${at}: ${service.meter.roundTrips[at]?.call} ${service.meter.roundTrips[at]?.sql.slice(0, 80)}`;
+        const what = `round trip ${at}: ${service.meter.roundTrips[at]?.call} ${service.meter.roundTrips[at]?.sql.slice(0, 80)}`;
         const counts = async () => [
           await env.DB.prepare("SELECT COUNT(*) AS n FROM grants WHERE revoked_at IS NULL").first("n"),
           await env.DB.prepare("SELECT COUNT(*) AS n FROM attempts WHERE outcome = 'linked'").first("n"),
@@ -116,21 +115,21 @@ describe("storage fails once, at each round trip in turn", () => {
         // A redemption that was committed although we responded with 503: the repeat is refused, and its grant stays.
         const committed = kind.throws === "after" && service.meter.roundTrips[at]?.sql.includes("UPDATE codes");
         if (committed && !kind.message?.includes("connection lost")) {
-          expect(report.errors.slice(0, 2), told).toEqual(["temporarily_unavailable", "invalid_grant"]);
-          expect(await counts(), told).toEqual([1, 1]);
+          expect(report.errors.slice(0, 2), what).toEqual(["temporarily_unavailable", "invalid_grant"]);
+          expect(await counts(), what).toEqual([1, 1]);
           await emptyWorld();
           continue;
         }
         expect(
           report.errors.filter((error) => error !== "temporarily_unavailable"),
-          told,
+          what,
         ).toEqual([]);
         expect(
           report.statuses.filter((status) => ![200, 303, 503].includes(status)),
-          told,
+          what,
         ).toEqual([]);
-        expect(report.refreshToken, told).toMatch(/^rt_/);
-        expect(await counts(), told).toEqual([1, 1]);
+        expect(report.refreshToken, what).toMatch(/^rt_/);
+        expect(await counts(), what).toEqual([1, 1]);
         await emptyWorld();
       }
     },

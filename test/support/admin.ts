@@ -1,7 +1,7 @@
 // Calls of the admin API as an operator makes them.
 import { ADMIN_TOKEN, type Service } from "./service.ts";
 
-export interface Answer {
+export interface AdminResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Record<string, unknown>;
@@ -20,7 +20,7 @@ export async function admin(
   path: string,
   body?: unknown,
   call: AdminCall = {},
-): Promise<Answer> {
+): Promise<AdminResponse> {
   const token = call.token === undefined ? ADMIN_TOKEN : call.token;
   const response = await service.request(path.startsWith("/") ? path : `/api/admin/${path}`, {
     method,

@@ -25,7 +25,7 @@ export interface Seen {
   readonly redirect: string;
 }
 
-export type Answer = (seen: Seen, usual: () => Promise<Response>) => Response | Promise<Response>;
+export type Responder = (seen: Seen, usual: () => Promise<Response>) => Response | Promise<Response>;
 
 export interface Amazon {
   readonly seen: Seen[];

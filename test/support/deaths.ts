@@ -131,7 +131,7 @@ async function runUntilDeath(world: World, step: () => Promise<unknown>, death: 
     beside: meter.death.beside ?? 0,
     roundTrips: [...meter.roundTrips],
     answered: first === "died" ? undefined : first.answered,
-    told: `${death.how} round trip ${death.at}: ${fatal?.call} ${fatal?.sql.slice(0, 90)}`,
+    what: `${death.how} round trip ${death.at}: ${fatal?.call} ${fatal?.sql.slice(0, 90)}`,
   };
 }
 
@@ -172,7 +172,7 @@ export async function killEverywhere(path: WritePath): Promise<number> {
       await afterwards?.();
     } catch (error) {
       if (error instanceof Error)
-        error.message = `${path.name}, killed ${run.told}${goesOn ? "" : ", and the caller gave up"}: ${error.message}`;
+        error.message = `${path.name}, killed ${run.what}${goesOn ? "" : ", and the caller gave up"}: ${error.message}`;
       throw error;
     }
     if (run.died) deaths++;

@@ -52,8 +52,8 @@ export interface Providers {
   key: SigningPair;
   /** An ID token for the nonce, valid except for what `claims` changes. */
   idToken(nonce: string, claims?: JWTPayload, pair?: SigningPair): Promise<string>;
-  /** The token endpoint of the company's provider will return this id token. */
-  willAnswer(token: string, extra?: Record<string, unknown>): void;
+  /** Makes the token endpoint of the company's provider return this id token. */
+  returnIdToken(token: string, extra?: Record<string, unknown>): void;
 }
 
 /** Replaces `fetch` by both providers until `vi.restoreAllMocks()`. `seconds` is their clock. */
@@ -86,7 +86,7 @@ export async function standInForProviders(seconds: () => number): Promise<Provid
       const header = { alg: "ES256", kid: pair.kid };
       return new SignJWT({ ...right, ...claims }).setProtectedHeader(header).sign(pair.privateKey);
     },
-    willAnswer(token, extra = {}) {
+    returnIdToken(token, extra = {}) {
       providers.endpoints["id.example.com/token"] = () =>
         Response.json({ id_token: token, access_token: "at_example", token_type: "Bearer", ...extra });
     },
@@ -131,7 +131,7 @@ export async function signInThere(
   pair = providers.key,
 ): Promise<Page> {
   const away = await leave(visitor);
-  providers.willAnswer(await providers.idToken(away.searchParams.get("nonce") ?? "", claims, pair));
+  providers.returnIdToken(await providers.idToken(away.searchParams.get("nonce") ?? "", claims, pair));
   return comeBack(visitor, away);
 }
 

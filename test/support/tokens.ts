@@ -170,7 +170,7 @@ export async function ok(response: Promise<Response>): Promise<void> {
 }
 
 /** Expects that the tokens work, and that there is one grant. */
-export async function expectOneLivingGrant(
+export async function expectOneLiveGrant(
   service: Service,
   tokens: Record<string, unknown>,
   again: (token: string) => RequestInit,
