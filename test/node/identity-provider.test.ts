@@ -45,8 +45,8 @@ function customer() {
 }
 
 /** Submits the sign-in button and signs in at the provider. Returns the address that it redirects to. */
-async function throughProvider(browser: ReturnType<typeof customer>): Promise<string> {
-  const page = await browser.here.open("/account");
+async function throughProvider(browser: ReturnType<typeof customer>, from = "/account"): Promise<string> {
+  const page = await browser.here.open(from);
   expect(page.html).toContain("Continue with Acme");
   const away = await browser.here.submit(page, {});
   expect(away.location).toContain(`${provider.issuer}/auth?`);
@@ -65,6 +65,16 @@ describe("a real identity provider", () => {
     expect(account.status).toBe(200);
     expect(account.html).toContain("ada@example.com");
     expect(account.html).toContain("ada of the provider");
+  });
+
+  it("S11: comes back to an address as long as the longest authorization request, in cookies over real HTTP", async () => {
+    provider.customer = "ada";
+    const browser = customer();
+    const query = `state=${"Ab9%3D".repeat(1500)}`;
+    const back = await throughProvider(browser, `/sign-in?continue_to=${encodeURIComponent(`/account?${query}`)}`);
+    expect([...browser.here.cookies.keys()].filter((name) => name.startsWith("sign-in-")).length).toBeGreaterThan(2);
+    const page = await browser.here.send(back);
+    expect([page.status, page.location]).toEqual([303, `/account?${query}`]);
   });
 
   it("S3: the same callback works neither twice nor in another browser", async () => {
