@@ -60,7 +60,7 @@ export async function renderSignIn(c: AppContext, options: SignInOptions): Promi
       {options.error === undefined ? null : <ErrorNotice id={ERROR_ID}>{options.error}</ErrorNotice>}
       <SignInMethods rt={rt} text={text} entry={entry} email={options.email} errorId={errorId} />
       {mustReauthenticate(c) && rt.config.signInMethods.includes("amazon") ? (
-        <p class="hint">{text.signInOtherAmazon}</p>
+        <p class="hint actions">{text.signInOtherAmazon}</p>
       ) : null}
       <SignInLinks rt={rt} forgot={text.forgotPassword} create={text.noAccountYet} />
     </section>,
