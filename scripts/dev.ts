@@ -57,7 +57,8 @@ function migrate(): void {
 
 /** Variables that connect the service to the simulator, except those that .dev.vars sets. */
 function serviceVariables(given: ReadonlyMap<string, string>, simulator: string, certRoot: string): string[] {
-  const defaults = { BRAND_NAME: "Acme", ...simulatedAmazon(simulator, certRoot) };
+  // An empty ISSUER is an unset one: the issuer of a deployment under [vars] is not that of this machine.
+  const defaults = { ISSUER: "", BRAND_NAME: "Acme", ...simulatedAmazon(simulator, certRoot) };
   return Object.entries(defaults)
     .filter(([name]) => !given.get(name))
     .flatMap(([name, value]) => ["--var", `${name}:${value}`]);
@@ -126,7 +127,9 @@ async function main(): Promise<void> {
     await untilReady(launch("simulator", [...simulatorArgs, ...ports]), `${simulator}/healthz`);
     const certRoot = await (await fetch(`${simulator}/simulator/certificate-root`)).text();
     const variables = serviceVariables(values, simulator, certRoot);
-    const serviceChild = launch("service", ["--ip", "localhost", "--port", String(port), ...variables]);
+    // A route in wrangler.toml would otherwise give the requests its host name.
+    const local = ["--ip", "localhost", "--port", String(port), "--infer-origin-from-routes=false"];
+    const serviceChild = launch("service", [...local, ...variables]);
     await untilReady(serviceChild, `${service}/healthz`);
     await registerDemo({
       service,

@@ -13,6 +13,7 @@ import { skillEventRoutes } from "./events/skill-events.ts";
 import { apiDescriptionRoutes } from "./http/api-description.ts";
 import { methodsOf } from "./http/methods.ts";
 import { oauthError } from "./http/oauth-error.ts";
+import { isAtIssuer, sameAddressOverHttps } from "./http/one-origin.ts";
 import { problem } from "./http/problem.ts";
 import { linksApiRoutes } from "./linking/api.ts";
 import { appAuthorizationRoutes } from "./linking/app-authorizations.ts";
@@ -142,6 +143,7 @@ export function createService(
     if (issuer === undefined) {
       return problem("not_configured", "Set the variable ISSUER to this server's public origin.");
     }
+    if (!isAtIssuer(c.req.url, issuer) && c.req.path !== "/healthz") return atAnotherOrigin(c as AppContext, issuer);
     const rt = await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work));
     c.set("runtime", rt);
     if (dialectOf(c.req.path) === "page") await loadMessages(c as AppContext);
@@ -149,7 +151,7 @@ export function createService(
     if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c as AppContext);
     else await next();
     // After the handlers, so that responses they built themselves and those of the error boundary get them too.
-    for (const [name, value] of SECURITY_HEADERS) c.res.headers.set(name, value);
+    secure(c.res);
   });
 
   // Browsers request it unprompted; a cached empty response keeps these requests out of the log.
@@ -169,6 +171,27 @@ export function createService(
     scheduled: async (env, background) =>
       runMaintenance(await runtime(env, config.issuer ?? "http://localhost", background)),
   };
+}
+
+function secure(response: Response): Response {
+  for (const [name, value] of SECURITY_HEADERS) response.headers.set(name, value);
+  return response;
+}
+
+/** A page over http goes to the issuer. Everything else is refused: forms and credentials belong to one origin. */
+function atAnotherOrigin(c: AppContext, issuer: string): Response {
+  const { method, path, url } = c.req;
+  const dialect = dialectOf(path);
+  const detail = `This server is ${issuer}.`;
+  const page = dialect === "page" && (method === "GET" || method === "HEAD") && !c.req.header("authorization");
+  const location = page ? sameAddressOverHttps(url, issuer) : undefined;
+  if (location !== undefined) {
+    return secure(new Response(null, { status: 308, headers: { location, "cache-control": "no-store" } }));
+  }
+  if (dialect === "oauth") return secure(oauthError({ status: 421, error: "invalid_request", description: detail }));
+  if (dialect === "problem") return secure(problem("wrong_origin", detail));
+  const headers = { "content-type": "text/plain; charset=UTF-8", "cache-control": "no-store" };
+  return secure(new Response(`${detail}\n`, { status: 421, headers }));
 }
 
 async function wrongMethod(c: AppContext, allow: string): Promise<Response> {

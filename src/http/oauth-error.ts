@@ -15,7 +15,7 @@ export type OAuthErrorCode =
   | "server_error";
 
 export interface OAuthError {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 421 | 500 | 503;
   readonly error: OAuthErrorCode;
   readonly description?: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   in_progress: [409, "This link attempt is in progress"],
   state_expired: [410, "This link attempt has expired"],
   body_too_large: [413, "The request body is too large"],
+  wrong_origin: [421, "This server has another address"],
   amazon_denied: [422, "The customer did not approve at Amazon"],
   code_not_final: [422, "The gateway's code does not end the tokens"],
   amazon_code_rejected: [422, "Login with Amazon rejected the code"],
