@@ -27,6 +27,8 @@ export const refusalResponse = z.strictObject({
   clientId: z.string(),
   reason: z.string(),
   redirectUri: z.string(),
+  path: z.optional(z.string()),
+  remedy: z.optional(z.string()),
   count: z.int(),
   lastSeenAt: time,
 });
@@ -101,6 +103,7 @@ export const insight: Resource = {
         clientId: "alexa-acme-home",
         reason: "redirect_uri_unregistered",
         redirectUri: "https://pitangui.amazon.com/api/skill/link/M0OTHER",
+        remedy: "Another vendor id: …",
         count: 3,
         lastSeenAt: EXAMPLE_TIME,
       },
@@ -139,8 +142,9 @@ export const insight: Resource = {
     "/api/admin/refusals": {
       GET: {
         id: "listRefusals",
-        summary: "Authorization requests that got an error page",
-        description: "Invisible characters are written as `\\u{9}`.",
+        summary: "Refused authorization requests, and token requests to a wrong address",
+        description:
+          "`path` only for token requests. `remedy` names the cause, for an unregistered redirect URI of Amazon's in particular. Invisible characters are written as `\\u{9}`.",
         security: "admin",
         query: z.object(pageQuery),
         responses: {

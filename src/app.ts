@@ -23,6 +23,11 @@ import { linkPageRoutes } from "./linking/link-page.ts";
 import { authorizeRoutes } from "./oauth/authorize.ts";
 import { introspectRoutes } from "./oauth/introspect.ts";
 import { metadataRoutes } from "./oauth/metadata.ts";
+import {
+  isPostedTokenRequest,
+  isTokenRequestByGet,
+  noteMisplacedTokenRequest,
+} from "./oauth/misplaced-token-request.ts";
 import { revokeRoutes } from "./oauth/revoke.ts";
 import { areUrlsSwapped } from "./oauth/swapped-urls.ts";
 import { tokenRoutes } from "./oauth/token.ts";
@@ -198,7 +203,8 @@ async function wrongMethod(c: AppContext, allow: string): Promise<Response> {
   const dialect = dialectOf(c.req.path);
   if (dialect === "problem") return problem("method_not_allowed", `Allowed: ${allow}.`, {}, { allow });
   const swapped = await areUrlsSwapped(c);
-  if (swapped) c.var.runtime.log.warn("urls_swapped", { path: c.req.path });
+  if (swapped) noteMisplacedTokenRequest(c, "urls_swapped");
+  else if (c.req.path === "/token" && isTokenRequestByGet(c)) noteMisplacedTokenRequest(c, "token_request_by_get");
   if (dialect === "oauth") {
     const description = swapped
       ? "This is the token URL. Authorization requests go to /authorize. Are the two URLs swapped?"
@@ -211,8 +217,9 @@ async function wrongMethod(c: AppContext, allow: string): Promise<Response> {
   return renderErrorPage(c, { status: 405, title: text.wrongMethodTitle, message });
 }
 
-function notFound(c: AppContext): Response | Promise<Response> {
+async function notFound(c: AppContext): Promise<Response> {
   const dialect = dialectOf(c.req.path);
+  if (isTokenRequestByGet(c) || (await isPostedTokenRequest(c))) noteMisplacedTokenRequest(c, "token_path_unknown");
   if (dialect === "oauth") {
     return oauthError({ status: 404, error: "invalid_request", description: "No such endpoint" });
   }

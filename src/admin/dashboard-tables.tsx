@@ -1,8 +1,8 @@
 // The tables of /admin: refused requests and calls, links, alerts, skills, with remedies.
 import type { FC } from "hono/jsx";
-import { remedyFor } from "../linking/remedies.ts";
+import { remedyFor, remedyForRefusal } from "../linking/remedies.ts";
 import type { AttemptFilter, ListedAttempt } from "../storage/attempts/list.ts";
-import type { Refusal } from "../storage/attempts/refusals.ts";
+import type { ListedRefusal } from "../storage/attempts/refusals.ts";
 import type { AuditRecord } from "../storage/maintenance/audit-list.ts";
 import type { Skill } from "../storage/skills/skills.ts";
 import type { LinkOfUser } from "../storage/users/account.ts";
@@ -77,7 +77,7 @@ export const Skills: FC<{ skills: readonly Skill[] }> = ({ skills }) =>
   );
 
 /** Authorization requests that got an error page, with the redirect URI exactly as received. */
-export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
+export const Refusals: FC<{ refusals: readonly ListedRefusal[] }> = ({ refusals }) =>
   refusals.length === 0 ? (
     <p class="empty">None.</p>
   ) : (
@@ -86,7 +86,7 @@ export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
         <tr>
           <th>Reason</th>
           <th>Client</th>
-          <th>Redirect URI received</th>
+          <th>Redirect URI or path received</th>
           <th>Count</th>
           <th>Last seen</th>
         </tr>
@@ -97,7 +97,7 @@ export const Refusals: FC<{ refusals: readonly Refusal[] }> = ({ refusals }) =>
             <td>
               <strong>{words(refusal.reason)}</strong>
               <br />
-              <span class="small">{remedyFor(refusal.reason)}</span>
+              <span class="small">{remedyForRefusal(refusal)}</span>
             </td>
             <td>
               <code>{visible(refusal.clientId).slice(0, 200)}</code>

@@ -129,7 +129,7 @@ describe("refusals", () => {
       },
     ]);
     const response = await admin(startService(), "GET", "refusals");
-    expect(response.body.items).toEqual([
+    expect(response.body.items).toMatchObject([
       {
         clientId: "alexa",
         reason: "redirect_uri_unregistered",

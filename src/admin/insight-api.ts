@@ -4,7 +4,8 @@ import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
 import { queryOf } from "../http/read.ts";
 import { json } from "../http/respond.ts";
-import { adviceFor } from "../linking/remedies.ts";
+import { adviceFor, remedyForRefusal } from "../linking/remedies.ts";
+import { isMisplacedTokenRequest } from "../oauth/misplaced-token-request.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { OUTCOMES } from "../storage/attempts/attempts.ts";
 import { type ListedAttempt, listAttempts } from "../storage/attempts/list.ts";
@@ -94,7 +95,11 @@ async function refusals(c: AppContext): Promise<Response> {
       (refusal) => ({
         clientId: visible(refusal.clientId),
         reason: refusal.reason,
-        redirectUri: visible(refusal.redirectUri),
+        // Without a redirect URI there may be the path of a misplaced token request.
+        ...(isMisplacedTokenRequest(refusal.reason)
+          ? { redirectUri: "", path: visible(refusal.redirectUri) }
+          : { redirectUri: visible(refusal.redirectUri) }),
+        remedy: remedyForRefusal(refusal),
         count: refusal.count,
         lastSeenAt: rfc3339(refusal.lastSeenAt),
       }),

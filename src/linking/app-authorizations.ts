@@ -64,7 +64,7 @@ async function authorizations(c: AppContext): Promise<Response> {
   }
   if (request.kind === "redirect") {
     const extras = { fromApp: true };
-    rt.metrics.refused(request.target.client.id, request.error, request.target.redirectUri);
+    rt.metrics.refused(request.target.client.id, request.reason, request.target.redirectUri);
     return json(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });
   }
   return body.ticket === undefined || body.decision === undefined
@@ -81,7 +81,7 @@ function refusal(request: PageRefusal): Response {
     case "redirect_uri_unregistered":
       return problem("redirect_uri_unregistered");
     case "parameter_repeated":
-      return problem("invalid_body", `query: ${request.parameter ?? "a parameter"} is given more than once`);
+      return problem("invalid_body", `query: ${request.parameter} is given more than once`);
     case "query_too_long":
       return problem("invalid_body", `query: must have at most ${LONGEST_QUERY} bytes`);
     case "state_too_long":

@@ -1,6 +1,7 @@
 // What an operator can do about each tagged reason. A reason without an entry is explained by its name.
 import { ENABLEMENT_FAILURES } from "../amazon/enablement-failures.ts";
 import type { ListedAttempt } from "../storage/attempts/list.ts";
+import type { ListedRefusal } from "../storage/attempts/refusals.ts";
 
 const REMEDIES: Readonly<Record<string, string>> = {
   // Refused authorization requests
@@ -17,11 +18,20 @@ const REMEDIES: Readonly<Record<string, string>> = {
   redirect_uri_unregistered:
     "Alexa's redirect URI is not on this client's list. If it is one of Amazon's, set the skill's vendorId to the id at the end of it; all of Amazon's URIs follow from that.",
   redirect_uri_missing: "The request named no redirect URI. Alexa always sends one: the address was opened by hand.",
-  parameter_repeated: "A parameter came twice, which Alexa never does: a proxy in front of this server, or a scanner.",
+  parameter_repeated:
+    "client_id or response_type came twice with the same value: the Authorization URI in the console contains a query. Remove everything from the question mark on; Alexa adds the parameters itself.",
+  parameter_repeated_otherwise:
+    "A parameter came twice, which Alexa never does: a proxy in front of this server, or a scanner.",
   state_too_long:
     "The state exceeds 8,192 bytes. Alexa's are far shorter: a proxy in front of this server, or a scanner.",
   state_not_printable: "The state contains raw control or non-ASCII bytes, which Alexa never sends.",
   // Token requests
+  token_path_unknown:
+    "A token request came to a path that does not exist. If it is Alexa's, correct the Access Token URI in the console: it ends with /token and nothing more.",
+  token_request_by_get:
+    "A token request came as GET. Alexa sends POST: a client that is set up wrongly, or a redirect in front of this server that turned POST into GET.",
+  urls_swapped:
+    "The Authorization URI and the Access Token URI are entered the wrong way round: one ends with /authorize, the other with /token.",
   invalid_client:
     "Wrong client id or secret. If it is Alexa's, no customer can link: enter Client ID and Secret in the console again; rotate-secret makes a new secret.",
   code_malformed: "Not a code of this server. The two URLs in the console may name different servers.",
@@ -112,6 +122,30 @@ export function remedyFor(reason: string): string | undefined {
   }
   if (reason.startsWith("certificate_")) return "Not signed by Alexa, or the header SignatureCertChainUrl was lost.";
   return reason.startsWith("amazon_code_rejected_") ? "Login with Amazon refused; the log has its message." : undefined;
+}
+
+/** The form of Amazon's redirect URIs for account linking. The groups are host and vendor id. */
+const AMAZON_REDIRECT_URI =
+  /^https:\/\/([a-z0-9.-]{1,100}\.amazon\.(?:com|co\.jp))\/api\/skill\/link\/([A-Za-z0-9]{1,64})$/;
+
+/** What to do about a refused request. For an unregistered redirect URI of Amazon's it names the cause. */
+export function remedyForRefusal(refusal: ListedRefusal): string | undefined {
+  const { reason, redirectUri, registered, holder } = refusal;
+  const [, host, vendorId] = (reason === "redirect_uri_unregistered" && AMAZON_REDIRECT_URI.exec(redirectUri)) || [];
+  if (host === undefined || registered === null) return remedyFor(reason);
+  if (registered.includes(redirectUri)) return "This redirect URI has been registered since. No action needed.";
+  if (holder !== null) {
+    return `Another client: this redirect URI is registered for ${holder}. Enter ${holder} as Your Client ID in the console, or add the vendor id ${vendorId} to this client's skill.`;
+  }
+  const vendorIds = new Set(
+    registered.map((uri) => AMAZON_REDIRECT_URI.exec(uri)?.[2]).filter((id) => id !== undefined),
+  );
+  if (vendorId !== undefined && vendorIds.has(vendorId)) {
+    return `Another host: the vendor id ${vendorId} is right, but ${host} is not registered. Set the skill's vendorId, which registers all of Amazon's known hosts; if this host is not one of them, add the URI to extraRedirectUris.`;
+  }
+  return vendorIds.size === 0
+    ? `The client has no redirect URI of Amazon's. Set the skill's vendorId to ${vendorId}.`
+    : `Another vendor id: Amazon uses ${vendorId}, registered is ${[...vendorIds].join(", ")}. The skill belongs to another developer account: set the skill's vendorId to ${vendorId}.`;
 }
 
 /** Advice for an operator; undefined if the outcome is enough. Even a `linked` attempt may have a refused step. */

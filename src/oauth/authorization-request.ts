@@ -13,7 +13,14 @@ export const LONGEST_QUERY = 16 * 1024;
 
 /** Refused on a page of ours: nothing here may be redirected to. */
 export type PageRefusal =
-  | { readonly kind: "page"; readonly reason: "query_too_long" | "parameter_repeated"; readonly parameter?: string }
+  | { readonly kind: "page"; readonly reason: "query_too_long" }
+  | {
+      readonly kind: "page";
+      readonly reason: "parameter_repeated";
+      readonly parameter: string;
+      // The console's authorization URI contains a query, to which Alexa added its own.
+      readonly inConsole: boolean;
+    }
   | { readonly kind: "page"; readonly reason: "client_missing" | "client_unknown" | "redirect_uri_missing" }
   | { readonly kind: "page"; readonly reason: "redirect_uri_unregistered"; readonly redirectUri: string }
   | { readonly kind: "page"; readonly reason: "state_too_long" | "state_not_printable" };
@@ -30,6 +37,8 @@ export interface AnswerTarget {
 export interface RedirectRefusal {
   readonly kind: "redirect";
   readonly target: AnswerTarget;
+  /** The tagged reason for the operator's list. */
+  readonly reason: string;
   readonly error:
     | "invalid_request"
     | "unauthorized_client"
@@ -49,12 +58,22 @@ export interface ValidatedAuthorizationRequest extends AnswerTarget {
 type Query = ReadonlyMap<string, readonly RawParameter[]>;
 
 const NEVER_REPEATED_ON_A_PAGE = ["client_id", "redirect_uri", "state", "code_challenge"];
+/** What a query inside the console's authorization URI repeats, with the value that Alexa sends. */
+const IN_CONSOLE = ["client_id", "response_type"];
 const NEVER_REPEATED = ["response_type", "scope", "code_challenge_method", "response_mode"];
 
 /** A parameter without a value counts as omitted (RFC 6749 §3.1). */
 function given(query: Query, name: string): RawParameter | undefined {
   const parameter = query.get(name)?.[0];
   return parameter?.raw === "" ? undefined : parameter;
+}
+
+/** Whether `client_id` or `response_type` came more than once with one and the same value. */
+function repeatsConsole(query: Query): boolean {
+  return IN_CONSOLE.some((name) => {
+    const [first, ...others] = query.get(name) ?? [];
+    return others.length > 0 && first?.raw !== "" && others.every(({ raw }) => raw === first?.raw);
+  });
 }
 
 function single(query: Query, name: string): string | undefined {
@@ -74,7 +93,9 @@ export async function checkAuthorizationRequest(
   if (rawQuery.length > LONGEST_QUERY) return { kind: "page", reason: "query_too_long" };
   const query = parseRawQuery(rawQuery);
   const repeated = NEVER_REPEATED_ON_A_PAGE.find((name) => (query.get(name)?.length ?? 0) > 1);
-  if (repeated) return { kind: "page", reason: "parameter_repeated", parameter: repeated };
+  if (repeated) {
+    return { kind: "page", reason: "parameter_repeated", parameter: repeated, inConsole: repeatsConsole(query) };
+  }
   const clientId = single(query, "client_id");
   if (clientId === undefined) return { kind: "page", reason: "client_missing" };
   const cached = rt.caches.client(clientId, rt.now());
@@ -88,14 +109,18 @@ export async function checkAuthorizationRequest(
 function checkWithClient(query: Query, client: Client): ValidatedAuthorizationRequest | RedirectRefusal | PageRefusal {
   const target = checkTarget(query, client);
   if ("kind" in target) return target;
-  const refuse = (error: RedirectRefusal["error"], description: string): RedirectRefusal => ({
+  const refuse = (error: RedirectRefusal["error"], description: string, reason: string = error): RedirectRefusal => ({
     kind: "redirect",
     target,
+    reason,
     error,
     description,
   });
   const repeated = NEVER_REPEATED.find((name) => (query.get(name)?.length ?? 0) > 1);
-  if (repeated) return refuse("invalid_request", `${repeated} is given more than once`);
+  if (repeated) {
+    const reason = repeatsConsole(query) ? "parameter_repeated" : "parameter_repeated_otherwise";
+    return refuse("invalid_request", `${repeated} is given more than once`, reason);
+  }
   if (client.kind === "service") return refuse("unauthorized_client", "This client has no authorization requests");
   const responseType = single(query, "response_type");
   if (responseType === undefined) return refuse("invalid_request", "response_type is missing");

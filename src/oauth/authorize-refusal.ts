@@ -18,7 +18,8 @@ export function noteRefusal(rt: Runtime, refusal: PageRefusal, rawQuery: string)
     redirectUri,
     ...(amazonLooking ? { remedy: "PATCH the skill with its vendorId, or npm run skill -- add with --vendor-id" } : {}),
   });
-  rt.metrics.refused(clientId, refusal.reason, redirectUri);
+  const otherwise = refusal.reason === "parameter_repeated" && !refusal.inConsole;
+  rt.metrics.refused(clientId, otherwise ? "parameter_repeated_otherwise" : refusal.reason, redirectUri);
   return amazonLooking;
 }
 

@@ -55,8 +55,8 @@ async function showAuthorize(c: AppContext): Promise<Response> {
   const request = await checkAuthorizationRequest(rt, query);
   if (request.kind === "page") return refusalPage(c, request, query);
   if (request.kind === "redirect") {
-    rt.log.info("authorize_refused", { clientId: request.target.client.id, reason: request.error });
-    rt.metrics.refused(request.target.client.id, request.error, request.target.redirectUri);
+    rt.log.info("authorize_refused", { clientId: request.target.client.id, reason: request.reason });
+    rt.metrics.refused(request.target.client.id, request.reason, request.target.redirectUri);
     return seeOther(c, errorUri(request.target, request.error, request.description));
   }
   const { client } = request;

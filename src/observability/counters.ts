@@ -63,7 +63,13 @@ const MAX_REFUSALS = 2000;
 /** Of one registered client, or of all requests whose client is not known. */
 const MAX_REFUSALS_OF_ONE = 100;
 /** Reasons for which a request is refused before its client is looked up, or because there is none. */
-const CLIENT_NOT_KNOWN = ["client_missing", "client_unknown", "parameter_repeated", "query_too_long"];
+const CLIENT_NOT_KNOWN = [
+  "client_missing",
+  "client_unknown",
+  "parameter_repeated",
+  "parameter_repeated_otherwise",
+  "query_too_long",
+];
 /** A write that has not run this long after it was due was lost with its request. */
 const OVERDUE_MS = 10_000;
 

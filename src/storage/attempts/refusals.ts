@@ -1,12 +1,12 @@
 // Counts of authorization requests that were refused with a page, so that operators see why linking fails.
-import { batch, readAll, type Sql, sql } from "../sql.ts";
+import { batch, decodeRow, readAll, type Sql, sql } from "../sql.ts";
 
 export interface Refusal {
   /** As it came in the request; the client may not exist. */
   readonly clientId: string;
   /** The tagged reason, for instance `redirect_uri_unregistered`. */
   readonly reason: string;
-  /** The exact string of the request; empty when there was none. */
+  /** The exact string of the request, or the path of a misplaced token request; empty when there was none. */
   readonly redirectUri: string;
   readonly count: number;
   /** Milliseconds since 1970. */
@@ -48,15 +48,32 @@ export async function recordRefusals(db: D1Database, entries: readonly Refusal[]
 
 export type RefusalPosition = Omit<Refusal, "count">;
 
+/** With what explains an unregistered redirect URI now. */
+export interface ListedRefusal extends Refusal {
+  /** Redirect URIs of the client; null if there is none with this id. */
+  readonly registered: readonly string[] | null;
+  /** Another client that has registered exactly this redirect URI. */
+  readonly holder: string | null;
+}
+
 /** Latest first, from behind `after` on. */
-export function listRefusals(db: D1Database, after: RefusalPosition | undefined, limit: number): Promise<Refusal[]> {
+export async function listRefusals(
+  db: D1Database,
+  after: RefusalPosition | undefined,
+  limit: number,
+): Promise<ListedRefusal[]> {
   const position = after
     ? sql`last_seen_at <= ${after.lastSeenAt} AND (last_seen_at, client_id, reason, redirect_uri)
         < (${after.lastSeenAt}, ${after.clientId}, ${after.reason}, ${after.redirectUri})`
     : sql`TRUE`;
-  return readAll<Refusal>(
+  const rows = await readAll<Record<string, unknown>>(
     db,
-    sql`SELECT client_id AS "clientId", reason, redirect_uri AS "redirectUri", count, last_seen_at AS "lastSeenAt" FROM refusals
+    sql`SELECT client_id AS "clientId", reason, redirect_uri AS "redirectUri", count, last_seen_at AS "lastSeenAt",
+          c.redirect_uris AS registered,
+          (SELECT o.id FROM clients o, json_each(o.redirect_uris) uri
+           WHERE uri.value = r.redirect_uri AND o.id <> r.client_id ORDER BY o.id LIMIT 1) AS holder
+        FROM refusals r LEFT JOIN clients c ON c.id = r.client_id
         WHERE ${position} ORDER BY last_seen_at DESC, client_id DESC, reason DESC, redirect_uri DESC LIMIT ${limit}`,
   );
+  return rows.map((row) => decodeRow<ListedRefusal>(row, { json: ["registered"] }));
 }
