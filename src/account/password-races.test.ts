@@ -1,6 +1,7 @@
 // A change of the password that is overtaken between the check of the old one and the write of the new one.
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, it } from "vitest";
+import { admin } from "../../test/support/admin.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
 import { visit } from "../../test/support/visitor.ts";
@@ -44,4 +45,22 @@ it.each([
   await end(env.DB, verified.session, service.clock.now);
   expect(await setPassword(await runtimeOf(service), OVERTAKEN, verified)).toEqual({ refused: "not_found" });
   expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(303);
+});
+
+it.each([
+  [
+    "the owner changes the password",
+    async () => void (await setPassword(await runtimeOf(service), OVERTAKEN, verified)),
+  ],
+  [
+    "an operator resets it",
+    async () => void (await changeUser(await runtimeOf(service), userId, { password: OVERTAKEN })),
+  ],
+])("S13: a change of address under way keeps the newer password when %s", async (_, meanwhile) => {
+  service.meter.faults.push({ when: ({ sql }) => sql.includes("UPDATE identities SET subject"), times: 1, meanwhile });
+  const moved = await admin(service, "PATCH", `users/${userId}`, { email: "lovelace@example.com" });
+  expect([moved.status, moved.body.email]).toEqual([200, "lovelace@example.com"]);
+  expect((await visit(service).signIn("lovelace@example.com", PASSWORD)).status).toBe(401);
+  expect((await visit(service).signIn("lovelace@example.com", OVERTAKEN)).status).toBe(303);
+  expect((await visit(service).signIn(EMAIL, OVERTAKEN)).status).toBe(401);
 });
