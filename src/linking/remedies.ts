@@ -77,6 +77,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "Login with Amazon does not allow this pair the exchange. Check that app-to-app linking is switched on for the skill.",
   amazon_unavailable:
     "Login with Amazon did not respond, or not as documented. Try again; check Amazon's status page if it persists.",
+  provider_unreachable: "The identity provider does not respond. Customers are told to try again.",
+  provider_metadata_unusable: "OIDC_ISSUER does not lead to OpenID metadata: correct it.",
+  provider_issuer_differs: "Set OIDC_ISSUER to exactly the issuer that the provider names.",
   lwa_credentials_missing: "The skill has no Login with Amazon pair: add lwa to its settings.",
   unlinked_meanwhile: "The customer unlinked while the attempt was running.",
   wrong_user:

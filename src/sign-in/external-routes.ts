@@ -12,6 +12,7 @@ import { type Entry, signInOptionsOf } from "./entry.ts";
 import { type ExternalMethod, keepAttempt, signInPerson, takeAttempt } from "./external.ts";
 import { oidcAuthorizationUrl, oidcPerson, oidcReachable } from "./oidc.ts";
 import { renderUnusableForm } from "./posted-form.ts";
+import { providerFailure } from "./provider.ts";
 import { mustReauthenticate, setSessionCookie } from "./session.ts";
 import { renderSignIn } from "./sign-in-page.tsx";
 
@@ -29,7 +30,10 @@ function providerName(c: AppContext, method: ExternalMethod): string {
 function unavailable(c: AppContext, method: ExternalMethod, entry: Entry): Promise<Response> {
   const { text } = messagesFor(c);
   c.header("retry-after", String(RETRY_AFTER_SECONDS));
-  const error = text.providerUnavailable(providerName(c, method));
+  const name = providerName(c, method);
+  const failure = method === "oidc" ? providerFailure(c.var.runtime) : undefined;
+  const wrongSetting = failure !== undefined && failure !== "provider_unreachable";
+  const error = wrongSetting ? text.providerMisconfigured(name, failure) : text.providerUnavailable(name);
   return renderSignIn(c, { ...signInOptionsOf(entry), status: 503, error });
 }
 

@@ -5,6 +5,7 @@ import type { Caches } from "../caches.ts";
 import { callForJson } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
+import { writeAlertOnce } from "../storage/audit.ts";
 
 /** Asymmetric only: with a symmetric one, anyone who knows the public key could sign. */
 export const PROVIDER_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -13,6 +14,7 @@ export const PROVIDER_LIMITS = { timeoutMs: 4000, maxBytes: 256 * 1024 };
 const MAX_AGE_MS = 10 * 60_000;
 /** An unknown key id triggers a fetch at once, and then no other for this time. */
 const REFETCH_PAUSE_MS = 30_000;
+const REPORT_PAUSE_MS = 60_000;
 
 const url = z.string().check(z.maxLength(2048), z.refine(URL.canParse));
 const discoverySchema = z.object({
@@ -30,11 +32,15 @@ const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).c
 /** The provider's metadata (OpenID Connect Discovery §3), as far as we use it. */
 export type ProviderMetadata = Readonly<z.infer<typeof discoverySchema>>;
 
+/** Why the metadata cannot be used. All but `provider_unreachable` are wrong settings: trying again does not help. */
+export type ProviderFailure = "provider_unreachable" | "provider_metadata_unusable" | "provider_issuer_differs";
+
 interface Loaded<T> {
   readonly value: T;
   readonly loadedAt: number;
 }
 interface ProviderState {
+  failure?: { readonly kind: ProviderFailure; readonly details: string; readonly reportedAt: number };
   metadata?: Loaded<ProviderMetadata>;
   keys?: Loaded<JSONWebKeySet>;
   /** The last fetch that an unknown key id triggered; `succeeded` is false while it runs. */
@@ -65,21 +71,47 @@ export async function providerMetadata(rt: Runtime, issuer: string): Promise<Pro
   return (await discover(rt, issuer)) ?? state.metadata?.value;
 }
 
-async function discover(rt: Runtime, issuer: string): Promise<ProviderMetadata | undefined> {
-  const parsed = discoverySchema.safeParse(
-    await jsonFrom(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`),
+/** Why the metadata was not usable when it was last asked for; undefined when it was, or was not asked for yet. */
+export function providerFailure(rt: Runtime): ProviderFailure | undefined {
+  return stateOf(rt).failure?.kind;
+}
+
+/** Logs and stores an alert; the same one at most once a minute in the log, and once an hour at `/admin`. */
+function report(rt: Runtime, kind: ProviderFailure, details: string): undefined {
+  const state = stateOf(rt);
+  const { failure } = state;
+  if (failure?.details === details && rt.now() - failure.reportedAt < REPORT_PAUSE_MS) return;
+  state.failure = { kind, details, reportedAt: rt.now() };
+  rt.log.alert(kind, { details });
+  const noted = writeAlertOnce(rt.db, rt.now(), { kind, details });
+  rt.background(
+    noted.catch((error: unknown) => rt.log.warn("alert_not_noted", { message: String(error).slice(0, 200) })),
   );
-  if (!parsed.success || parsed.data.issuer !== issuer) {
-    rt.log.warn("provider_discovery_failed");
-    return undefined;
+}
+
+async function discover(rt: Runtime, issuer: string): Promise<ProviderMetadata | undefined> {
+  const address = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
+  const response = await callForJson(address, { headers: { accept: "application/json" } }, PROVIDER_LIMITS);
+  if (!response.responded) return report(rt, "provider_unreachable", `${address}: ${response.reason}`);
+  const { status } = response;
+  if (status >= 500 || status === 429) return report(rt, "provider_unreachable", `${address}: status ${status}`);
+  const parsed = discoverySchema.safeParse(status === 200 ? response.json : undefined);
+  if (!parsed.success) {
+    const found = response.json === undefined ? "no JSON" : "no OpenID metadata";
+    return report(rt, "provider_metadata_unusable", `${address}: status ${status}, ${found}`);
+  }
+  if (parsed.data.issuer !== issuer) {
+    const named = parsed.data.issuer.replace(/\p{Cc}/gu, "").slice(0, 300);
+    return report(rt, "provider_issuer_differs", `OIDC_ISSUER is ${issuer}, the provider says ${named}`);
   }
   const { authorization_endpoint, token_endpoint, userinfo_endpoint, jwks_uri } = parsed.data;
   const endpoints = [authorization_endpoint, token_endpoint, userinfo_endpoint, jwks_uri];
   if (endpoints.some((endpoint) => endpoint !== undefined && !isUsable(endpoint, issuer))) {
-    rt.log.warn("provider_endpoint_refused");
-    return undefined;
+    return report(rt, "provider_metadata_unusable", `${address}: an endpoint is not https`);
   }
-  stateOf(rt).metadata = { value: parsed.data, loadedAt: rt.now() };
+  const state = stateOf(rt);
+  state.metadata = { value: parsed.data, loadedAt: rt.now() };
+  delete state.failure;
   return parsed.data;
 }
 

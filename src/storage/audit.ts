@@ -1,5 +1,5 @@
 // Audit rows: written in the batch of what they record, so that neither exists without the other.
-import { type Sql, sql } from "./sql.ts";
+import { type Sql, sql, write } from "./sql.ts";
 
 export interface AuditEntry {
   /** What happened, for instance `code_replayed`. */
@@ -25,4 +25,16 @@ export function auditRow(at: number, entry: AuditEntry, condition: Sql = sql`TRU
 /** Inserts one audit row where the previous statement of the batch, an INSERT, UPDATE or DELETE, changed something. */
 export function auditIfChanged(at: number, entry: AuditEntry): Sql {
   return auditRow(at, entry, sql`changes() > 0`);
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Stores an alert at `at` (milliseconds), unless the same one was stored within the hour before. Returns how many. */
+export function writeAlertOnce(
+  db: D1Database,
+  at: number,
+  { kind, details }: { readonly kind: string; readonly details: string },
+): Promise<number> {
+  const stored = sql`EXISTS (SELECT 1 FROM audit WHERE at > ${at - HOUR_MS} AND kind = ${kind} AND details = ${details})`;
+  return write(db, auditRow(at, { kind, alert: true, details }, sql`NOT ${stored}`), true);
 }

@@ -118,6 +118,8 @@ export const de: Messages = {
   signInLeadAmazon: (brand) => `${brand} meldet Sie mit Ihrem Amazon-Konto an.`,
   signInOtherAmazon: "Um ein anderes Amazon-Konto zu verwenden, melden Sie sich zuerst auf amazon.com ab.",
   signInCancelled: (provider) => `Die Anmeldung mit ${provider} wurde abgebrochen.`,
+  providerMisconfigured: (provider, code) =>
+    `Die Anmeldung mit ${provider} ist nicht richtig eingerichtet (${code}). Ein neuer Versuch hilft nicht. Bitte wenden Sie sich an den Support von ${provider}.`,
   providerUnavailable: (provider) =>
     `Die Anmeldung mit ${provider} ist gerade nicht möglich. Es ist nichts verloren gegangen. Bitte versuchen Sie es noch einmal.`,
   providerRefused: (provider) =>

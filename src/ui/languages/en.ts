@@ -111,6 +111,8 @@ export const en = {
   signInLeadAmazon: (brand: string) => `${brand} uses your Amazon account to sign you in.`,
   signInOtherAmazon: "To use a different Amazon account, sign out at amazon.com first.",
   signInCancelled: (provider: string) => `Signing in with ${provider} was cancelled.`,
+  providerMisconfigured: (provider: string, code: string) =>
+    `Signing in with ${provider} is not set up correctly (${code}). Trying again will not help. Please tell ${provider}'s support.`,
   providerUnavailable: (provider: string) =>
     `Signing in with ${provider} isn’t possible right now. Nothing was lost. Please try again.`,
   providerRefused: (provider: string) => `Signing in with ${provider} didn’t work. Please try again.`,

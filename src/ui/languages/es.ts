@@ -112,6 +112,8 @@ export const es: Messages = {
   signInLeadAmazon: (brand) => `${brand} usa tu cuenta de Amazon para iniciar sesión.`,
   signInOtherAmazon: "Para usar otra cuenta de Amazon, cierra primero la sesión en amazon.com.",
   signInCancelled: (provider) => `Se canceló el inicio de sesión con ${provider}.`,
+  providerMisconfigured: (provider, code) =>
+    `El inicio de sesión con ${provider} no está configurado correctamente (${code}). Volver a intentarlo no servirá. Avisa al servicio de asistencia de ${provider}.`,
   providerUnavailable: (provider) =>
     `Ahora no es posible iniciar sesión con ${provider}. No se ha perdido nada. Inténtalo de nuevo.`,
   providerRefused: (provider) => `El inicio de sesión con ${provider} no ha funcionado. Inténtalo de nuevo.`,

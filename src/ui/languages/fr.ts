@@ -115,6 +115,8 @@ export const fr: Messages = {
   signInLeadAmazon: (brand) => `${brand} utilise votre compte Amazon pour vous connecter.`,
   signInOtherAmazon: "Pour utiliser un autre compte Amazon, déconnectez-vous d’abord sur amazon.com.",
   signInCancelled: (provider) => `La connexion avec ${provider} a été annulée.`,
+  providerMisconfigured: (provider, code) =>
+    `La connexion avec ${provider} n’est pas configurée correctement (${code}). Réessayer ne servira à rien. Veuillez contacter l’assistance de ${provider}.`,
   providerUnavailable: (provider) =>
     `La connexion avec ${provider} n’est pas possible pour le moment. Rien n’est perdu. Veuillez réessayer.`,
   providerRefused: (provider) => `La connexion avec ${provider} n’a pas fonctionné. Veuillez réessayer.`,

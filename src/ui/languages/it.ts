@@ -109,6 +109,8 @@ export const it: Messages = {
   signInLeadAmazon: (brand) => `${brand} usa il tuo account Amazon per farti accedere.`,
   signInOtherAmazon: "Per usare un altro account Amazon, esci prima da amazon.com.",
   signInCancelled: (provider) => `L’accesso con ${provider} è stato annullato.`,
+  providerMisconfigured: (provider, code) =>
+    `L’accesso con ${provider} non è configurato correttamente (${code}). Riprovare non servirà. Contatta l’assistenza di ${provider}.`,
   providerUnavailable: (provider) =>
     `Al momento non è possibile accedere con ${provider}. Non è andato perso nulla. Riprova.`,
   providerRefused: (provider) => `L’accesso con ${provider} non è riuscito. Riprova.`,

@@ -109,6 +109,8 @@ export const ja: Messages = {
   signInLeadAmazon: (brand) => `${brand}では、Amazonアカウントでサインインします。`,
   signInOtherAmazon: "別のAmazonアカウントを使用するには、先に amazon.com からサインアウトしてください。",
   signInCancelled: (provider) => `${provider}でのサインインはキャンセルされました。`,
+  providerMisconfigured: (provider, code) =>
+    `${provider} でのログインが正しく設定されていません（${code}）。再試行しても解決しません。${provider} のサポートにお問い合わせください。`,
   providerUnavailable: (provider) =>
     `現在、${provider}でサインインできません。入力内容などは失われていません。もう一度お試しください。`,
   providerRefused: (provider) => `${provider}でサインインできませんでした。もう一度お試しください。`,

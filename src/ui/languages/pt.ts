@@ -108,6 +108,8 @@ export const pt: Messages = {
   signInLeadAmazon: (brand) => `${brand} usa sua conta Amazon para você entrar.`,
   signInOtherAmazon: "Para usar outra conta Amazon, primeiro saia em amazon.com.",
   signInCancelled: (provider) => `O login com ${provider} foi cancelado.`,
+  providerMisconfigured: (provider, code) =>
+    `O login com ${provider} não está configurado corretamente (${code}). Tentar novamente não vai ajudar. Fale com o suporte da ${provider}.`,
   providerUnavailable: (provider) =>
     `Não é possível entrar com ${provider} no momento. Nada foi perdido. Tente de novo.`,
   providerRefused: (provider) => `Não foi possível entrar com ${provider}. Tente de novo.`,
