@@ -12,7 +12,7 @@ it("Alexa's refresh tokens work after the loss of MASTER_KEY, once the signing k
   const tokens = await json(await before.request("/token", exchange(await seedCode())));
 
   const after = startService({ MASTER_KEY: "B".repeat(43) });
-  expect((await after.request("/token", refresh(tokens.refresh_token))).status).toBe(500);
+  expect((await after.request("/token", refresh(tokens.refresh_token))).status).toBe(503);
   await env.DB.prepare("DELETE FROM signing_keys").run();
   const recovered = startService({ MASTER_KEY: "B".repeat(43) });
   const response = await recovered.request("/token", refresh(tokens.refresh_token));
