@@ -94,6 +94,25 @@ describe("T11: a refresh that Login with Amazon refuses", () => {
     expect(await held()).toBe(0);
     expect(await env.DB.prepare("SELECT revoked_at FROM grants").first("revoked_at")).toBeNull();
   });
+
+  it("does not forget the tokens of an AcceptGrant that arrives just before they would be", async () => {
+    service.clock.advance(56 * 60_000);
+    lwa.refreshTokens.clear();
+    let reached = () => {};
+    const forgetting = new Promise<void>((resolve) => (reached = resolve));
+    const when = ({ sql }: { sql: string }) => {
+      const forgets = sql.includes("'amazon_tokens_forgotten'");
+      if (forgets) reached();
+      return forgets;
+    };
+    service.meter.faults.push({ when, delayMs: 300, times: 1 });
+    const asked = ask();
+    await forgetting;
+    await accept(tokens.access_token);
+    await asked;
+    expect(await held()).toBe(1);
+    expect((await ask()).status).toBe(200);
+  });
 });
 
 const DISABLED = "SKILL_DISABLED_EXCEPTION";
