@@ -114,6 +114,7 @@ async function redeem(
   const now = rt.now();
   const redeemed = await redeemCode(rt.db, {
     codeHash,
+    binding,
     claimId: randomId(),
     skillId: client.skillId,
     refresh,

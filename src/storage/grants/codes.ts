@@ -55,6 +55,8 @@ export type RefreshTokenRecord =
 
 export interface Redemption {
   readonly codeHash: string;
+  /** What the request was checked against. It may be KV's copy, so the code is spent only if its row says the same. */
+  readonly binding: CodeBinding;
   /** Random per request. A repeat after a lost connection recognises its own success by it. */
   readonly claimId: string;
   readonly skillId: string | null;
@@ -79,13 +81,16 @@ export interface RedeemedCode {
  */
 export async function redeemCode(db: D1Database, r: Redemption): Promise<RedeemedCode | undefined> {
   const claimed = sql`code_hash = ${r.codeHash} AND claim_id = ${r.claimId}`;
+  const { grantId, clientId, redirectUri, codeChallenge } = r.binding;
+  const isChecked = sql`grant_id = ${grantId} AND client_id = ${clientId} AND redirect_uri = ${redirectUri}
+    AND code_challenge IS ${codeChallenge}`;
   const step = JSON.stringify({ name: "code_redeemed", at: r.now });
   const [rows = []] = await batch(
     db,
     [
       sql`UPDATE codes SET spent_at = ${r.now}, claim_id = ${r.claimId}
           WHERE code_hash = ${r.codeHash} AND (spent_at IS NULL OR claim_id = ${r.claimId}) AND expires_at > ${r.now} AND voided_at IS NULL
-            AND EXISTS (SELECT 1 FROM users WHERE id = codes.user_id) AND EXISTS (SELECT 1 FROM clients WHERE id = codes.client_id)
+            AND ${isChecked} AND EXISTS (SELECT 1 FROM users WHERE id = codes.user_id) AND EXISTS (SELECT 1 FROM clients WHERE id = codes.client_id)
           RETURNING grant_id AS "grantId", user_id AS "userId", scope, origin,
             (SELECT trace_id FROM attempts WHERE id = codes.attempt_id) AS "traceId"`,
       sql`INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, attempt_id, trace_id, refresh_hash, salt, created_at,
