@@ -152,6 +152,23 @@ describe("rotating refresh tokens", () => {
     });
   }
 
+  it("T3: a use that is recorded late does not bring back the token that was retired meanwhile", async () => {
+    const service = startService();
+    const first = (await linkApp(service)).refresh_token;
+    const second = (await refreshed(service, refreshOfApp(first))).refresh_token;
+    service.meter.faults.push({
+      when: ({ sql }) => sql.startsWith("UPDATE grants SET generation"),
+      delayMs: 200,
+      times: 1,
+    });
+    const use = async (token: string) => json(await service.requestOnly("/token", refreshOfApp(token)));
+    const third = (await use(second)).refresh_token;
+    const fourth = (await use(third)).refresh_token;
+    await service.settled();
+    expect(await statusOf(service, refreshOfApp(second))).toBe(400);
+    expect((await refreshed(service, refreshOfApp(third))).refresh_token).toBe(fourth);
+  });
+
   it("T3: a token reused within a minute of its retirement is refused with an alert, and the grant stays", async () => {
     const service = startService();
     const first = (await linkApp(service)).refresh_token;

@@ -49,9 +49,10 @@ const KEPT: readonly [name: string, table: string, keptMs: number, row: (at: num
     (at) => insert("attempts", { createdAt: at, outcome: "linked", userId: USER_ID }),
   ],
   ["a session", "sessions", 365 * DAY, (at) => insert("sessions", { createdAt: at })],
-  ["a counter", "throttles", DAY, (at) => insert("throttles", { updatedAt: at })],
+  ["a counter", "throttles", 3 * HOUR, (at) => insert("throttles", { updatedAt: at })],
   ["an audit row", "audit", 400 * DAY, (at) => env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'x')").bind(at)],
   ["a metric", "oauth_metrics", 800 * DAY, (at) => insert("oauthMetrics", { hourAt: at })],
+  ["a refusal", "refusals", 90 * DAY, (at) => insert("refusals", { lastSeenAt: at })],
   ["the id of a skill event", "skill_events", 7 * DAY, (at) => insert("skillEvents", { receivedAt: at })],
 ];
 
