@@ -107,7 +107,7 @@ export const skills: Resource = {
       texts: {
         ...SKILL_TEXTS,
         "client.id": "Default: a new one.",
-        "client.secret": "To keep the secret of an existing set-up. Default: a new one.",
+        "client.secret": "To keep the secret of an existing set-up; 8 characters or more. Default: a new one.",
       },
     },
     SkillChanges: { schema: skillChangesSchema(false), io: "input", texts: SKILL_TEXTS },

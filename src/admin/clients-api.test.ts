@@ -80,7 +80,9 @@ describe("registering clients", () => {
       [SERVICE, "redirectUris", ["https://app.example.com/oauth"]],
       [SERVICE, "skillIds", "amzn1"],
       [SERVICE, "skillIds", ["x", "x"]],
-      [SERVICE, "secret", "short"],
+      [SERVICE, "secret", ""],
+      [SERVICE, "secret", "x"],
+      [SERVICE, "secret", "1234567"],
       [SERVICE, "trusted", true],
     ];
     for (const [base, field, value] of cases) {

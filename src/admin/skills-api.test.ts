@@ -184,7 +184,6 @@ describe("registering a skill", () => {
       ["lwa", "secret"],
       ["client", { id: "a:b" }],
       ["client", { id: "" }],
-      ["client", { secret: "short" }],
       ["client", { secret: "with space in it" }],
       ["client", { secret: "x".repeat(501) }],
       ["client", { authMethods: ["client_secret_post"] }],
@@ -207,6 +206,21 @@ describe("registering a skill", () => {
     const unknown = await admin(service, "POST", "skills", { ...SKILL_BODY, vendorID: "M2" });
     expect(unknown.body.detail).toContain("vendorID");
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM skills").first()).toEqual({ n: 0 });
+  });
+
+  it("a client secret that is brought along has at least 8 characters", async () => {
+    const service = startService();
+    const made = (secret: string) =>
+      admin(service, "POST", "skills", { ...SKILL_BODY, client: { ...SKILL_BODY.client, secret } });
+    for (const secret of ["", "x", "1234567"]) {
+      const { status, body } = await made(secret);
+      expect([secret, status, body.errors]).toEqual([
+        secret,
+        400,
+        [{ field: "client.secret", message: "must have 8 to 500 visible ASCII characters" }],
+      ]);
+    }
+    expect((await made("12345678")).status).toBe(201);
   });
 
   it("an error never repeats the value, which may be a secret", async () => {
