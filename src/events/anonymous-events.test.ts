@@ -40,6 +40,13 @@ describe("S11: an event of a skill that is not registered", () => {
     }
     expect(fetched).toEqual([]);
   });
+
+  it("nor does one that writes a known certificate's URL with percent signs, which could evict it", async () => {
+    for (const end of ["%2Epem", ".p%65m", ".%70em"]) {
+      expect(await forge(CERTIFICATE_URL.replace(".pem", end))).toBe("400 certificate_url_refused");
+    }
+    expect(fetched).toEqual([]);
+  });
 });
 
 describe("S11: refusals of certificates are remembered for a minute", () => {

@@ -51,6 +51,17 @@ describe("F2: outbound calls", () => {
     expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 10 }))).reason).toBe("timed_out");
   });
 
+  it.each<[string, string, Record<string, string>]>([
+    ["a header with a control character", "https://a.example", { authorization: "Bearer a\0b" }],
+    ["a header with a line break", "https://a.example", { authorization: "Bearer a\nx: y" }],
+    ["no URL", "secret-value", {}],
+  ])("with %s fail without an exception of another kind", async (_, url, headers) => {
+    respondWith(() => new Response("ok"));
+    const error = await errorOf(fetchOut(url, { headers }, { timeoutMs: 1000 }));
+    expect(error.reason).toBe("unreachable");
+    expect(error.message).not.toContain("secret-value");
+  });
+
   it("fail when the response is too large", async () => {
     respondWith(() => new Response("x".repeat(101)));
     expect((await errorOf(fetchOut(URL_WITH_SECRET, {}, { timeoutMs: 1000, maxBytes: 100 }))).reason).toBe("too_large");

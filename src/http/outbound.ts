@@ -5,7 +5,7 @@ import { parseJson, readBytes } from "./read.ts";
 export type OutboundErrorReason =
   /** No complete response within the time limit. */
   | "timed_out"
-  /** Name, connection or TLS failed. */
+  /** Name, connection or TLS failed; or no request could be made of what a caller or server gave us. */
   | "unreachable"
   /** A 3xx response. Following it could send credentials to another origin. */
   | "redirected"
@@ -42,8 +42,7 @@ export async function fetchOut(
   init: RequestInit,
   limits: OutboundLimits,
 ): Promise<Response> {
-  const request = new Request(input, { ...init, redirect: "manual" });
-  request.headers.delete("cookie");
+  const request = requestFor(input, init);
   const time = AbortSignal.timeout(limits.timeoutMs);
   const timedOut = new Promise<never>((_, reject) => {
     time.addEventListener("abort", () => reject(new OutboundError("timed_out", request.url)), { once: true });
@@ -56,6 +55,17 @@ export async function fetchOut(
     if (error instanceof OutboundError) throw error;
     const late = error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError");
     throw new OutboundError(late ? "timed_out" : "unreachable", request.url);
+  }
+}
+
+/** A header value with control characters makes no request. */
+function requestFor(input: string | URL | Request, init: RequestInit): Request {
+  try {
+    const request = new Request(input, { ...init, redirect: "manual" });
+    request.headers.delete("cookie");
+    return request;
+  } catch {
+    throw new OutboundError("unreachable", input instanceof Request ? input.url : String(input));
   }
 }
 

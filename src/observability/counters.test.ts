@@ -2,7 +2,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { ALEXA_CLIENT, APP_CLIENT, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
-import { listRefusals, recordRefusals } from "../storage/attempts/refusals.ts";
+import { utf8 } from "../crypto/encoding.ts";
+import { addRefusals, listRefusals, recordRefusals } from "../storage/attempts/refusals.ts";
 import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
 import { Counters } from "./counters.ts";
 import { createLog } from "./log.ts";
@@ -115,6 +116,12 @@ describe("counters", () => {
     expect(kept.filter(({ clientId }) => clientId === ALEXA_CLIENT).length).toBe(50);
     expect(kept[0]).toMatchObject({ redirectUri: "https://evil.test/299" });
     expect(kept.at(-1)).toMatchObject({ clientId: APP_CLIENT });
+  });
+
+  it("S11: no bound value exceeds D1's 2 MB, however many refusals strangers made", () => {
+    const worst = Array.from({ length: 400 }, (_, i) => refusal("\u0001".repeat(4000), "\u0001".repeat(4000) + i, i));
+    const sizes = addRefusals(worst).flatMap(({ values }) => values.map((value) => utf8(String(value)).byteLength));
+    expect(Math.max(...sizes)).toBeLessThan(2_000_000);
   });
 
   it("S11: strangers do not displace a registered client's refusal before it is written", async () => {

@@ -246,6 +246,8 @@ describe("bad requests", () => {
     ["a person without id", { context: { System: { application: { applicationId: SKILL_ID }, person: {} } } }],
     ["an unknown profile field", { context: context({}), profile: ["email"] }],
     ["a profile without a token", { context: context({}), profile: ["name"] }],
+    ["a token of Alexa's with a control character", { context: context({ system: { apiAccessToken: "a\0b" } }) }],
+    ["a token of Alexa's with a line break", { context: context({ system: { apiAccessToken: "a\r\nx: y" } }) }],
     ["a user that is text", { context: { System: { application: { applicationId: SKILL_ID }, user: "x" } } }],
   ])("%s: 400", async (_, body) => {
     const response = await service.request("/api/personalization", asBackend(body));

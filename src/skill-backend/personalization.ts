@@ -26,7 +26,8 @@ export const personalizationBodySchema = z.object({
       user: z.optional(z.object({ userId: z.optional(id), accessToken: token })),
       person: z.optional(z.object({ personId: id, accessToken: token })),
       apiEndpoint: z.optional(z.string().check(z.maxLength(500))),
-      apiAccessToken: token,
+      // Sent on in a header.
+      apiAccessToken: z.optional(z.string().check(z.maxLength(4096), z.regex(/^[\x21-\x7e]*$/))),
     }),
   }),
   profile: z.optional(z.array(z.enum(PROFILE_FIELDS)).check(z.maxLength(PROFILE_FIELDS.length))),

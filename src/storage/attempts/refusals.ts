@@ -18,6 +18,8 @@ const LONGEST_URI = 2048;
 /** Any caller chooses client ids and redirect URIs: each registered client has its own quota, all unknown ids one. */
 const MOST_PER_CLIENT = 50;
 const MOST_OF_UNKNOWN_IDS = 100;
+/** In one statement: a character may take six bytes in JSON, and D1 binds at most 2 MB. */
+const MOST_AT_ONCE = 100;
 
 /** Adds counts, and deletes the oldest rows above the quotas. */
 export function addRefusals(entries: readonly Refusal[]): Sql[] {
@@ -28,11 +30,16 @@ export function addRefusals(entries: readonly Refusal[]): Sql[] {
     entry.count,
     entry.lastSeenAt,
   ]);
-  return [
-    sql`INSERT INTO refusals (client_id, reason, redirect_uri, count, last_seen_at)
-      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(${JSON.stringify(rows)}) WHERE TRUE
+  const inserts: Sql[] = [];
+  for (let start = 0; start < rows.length; start += MOST_AT_ONCE) {
+    const some = JSON.stringify(rows.slice(start, start + MOST_AT_ONCE));
+    inserts.push(sql`INSERT INTO refusals (client_id, reason, redirect_uri, count, last_seen_at)
+      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(${some}) WHERE TRUE
       ON CONFLICT (client_id, reason, redirect_uri) DO UPDATE SET
-        count = count + excluded.count, last_seen_at = MAX(last_seen_at, excluded.last_seen_at)`,
+        count = count + excluded.count, last_seen_at = MAX(last_seen_at, excluded.last_seen_at)`);
+  }
+  return [
+    ...inserts,
     sql`DELETE FROM refusals WHERE rowid IN (
       SELECT id FROM (SELECT r.rowid AS id, c.id AS client,
           ROW_NUMBER() OVER (PARTITION BY c.id ORDER BY r.last_seen_at DESC, r.rowid DESC) AS place
