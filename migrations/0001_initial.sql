@@ -72,9 +72,10 @@ CREATE TABLE sessions (
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   browser_hash TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  ended_at INTEGER                   -- time of signing out
+  ended_at INTEGER                   -- time of signing out, or of somebody else's sign-in in the same browser
 ) STRICT;
 CREATE INDEX sessions_by_user ON sessions (user_id, browser_hash);
+CREATE INDEX sessions_by_browser ON sessions (browser_hash);
 CREATE INDEX sessions_by_age ON sessions (created_at);
 
 -- Counters of failed password sign-ins and wrong admin tokens.

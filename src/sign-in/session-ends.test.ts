@@ -57,6 +57,46 @@ async function state() {
   return { people, live, hashes: await rows("SELECT password_hash FROM identities"), counts: await rowCounts() };
 }
 
+describe("after somebody else has signed in in the same browser", () => {
+  const OTHER = { email: "grace@example.com", password: "password-of-grace" };
+  beforeEach(async () => {
+    await seedAccount(service, OTHER);
+  });
+
+  it("S17: a copy of the first person's cookies shows and changes nothing", async () => {
+    const thief = visit(service);
+    for (const [name, value] of ada.cookies) thief.cookies.set(name, value);
+    const posts = await postsOf(thief);
+    expect((await ada.signIn(OTHER.email, OTHER.password)).status).toBe(303);
+    const before = await state();
+    for (const page of pages()) expect([page, asksToSignIn(await thief.get(page))]).toEqual([page, true]);
+    for (const name of POSTS) await posts[name]();
+    expect(await state()).toEqual(before);
+  });
+
+  it("S17: other browsers of both people stay signed in, and the browser stays known to both", async () => {
+    const [elsewhere, grace] = [visit(service), visit(service)];
+    await elsewhere.signIn(DEMO.email, DEMO.password);
+    await grace.signIn(OTHER.email, OTHER.password);
+    await ada.signIn(OTHER.email, OTHER.password);
+    await ada.signIn(OTHER.email, "wrong-password");
+    for (const [visitor, { email }] of [
+      [elsewhere, DEMO],
+      [grace, OTHER],
+      [ada, OTHER],
+    ] as const) {
+      expect((await visitor.get("/account")).html).toContain(email);
+    }
+    const known = await rows<{ n: number }>("SELECT COUNT(DISTINCT user_id) AS n FROM sessions GROUP BY browser_hash");
+    expect(known.map(({ n }) => n).sort()).toEqual([1, 1, 2]);
+  });
+
+  it("S17: a wrong password in the same browser ends nothing", async () => {
+    expect((await ada.signIn(OTHER.email, "wrong-password")).status).toBe(401);
+    expect((await ada.get("/account")).html).toContain(DEMO.email);
+  });
+});
+
 describe("after signing out", () => {
   it.each(["/sign-out", "/sign-out/everywhere"])(
     "S17: a copy of the cookies shows no page of the person (%s)",

@@ -40,16 +40,19 @@ export async function readBrowserIsKnown(db: D1Database, subject: string, browse
 
 /**
  * Statements that insert a session's row, unless the user is gone or of a later epoch. It replaces the user's other
- * rows in the same browser, whose cookie it overwrites: copies of the old cookie must not act. Rows beyond the newest
- * 20 are deleted, ended sessions first.
+ * rows in the same browser and ends other people's, since it overwrites their cookie: copies of the old cookie must not
+ * act. Rows of the user beyond the newest 20 are deleted, ended sessions first.
  */
 export function startSession({ userId, sessionId, epoch }: SessionKey, browserHash: string, at: number): Sql[] {
+  const isStarted = sql`EXISTS (SELECT 1 FROM sessions WHERE id = ${sessionId})`;
   return [
     sql`INSERT INTO sessions (id, user_id, browser_hash, created_at)
         SELECT ${sessionId}, id, ${browserHash}, ${at} FROM users WHERE id = ${userId} AND session_epoch = ${epoch}
         ON CONFLICT DO NOTHING`,
     sql`DELETE FROM sessions WHERE user_id = ${userId} AND browser_hash = ${browserHash} AND id <> ${sessionId}
-        AND EXISTS (SELECT 1 FROM sessions WHERE id = ${sessionId})`,
+        AND ${isStarted}`,
+    sql`UPDATE sessions SET ended_at = ${at} WHERE browser_hash = ${browserHash} AND user_id <> ${userId}
+        AND ended_at IS NULL AND ${isStarted}`,
     sql`DELETE FROM sessions WHERE user_id = ${userId} AND id NOT IN (SELECT id FROM sessions WHERE user_id = ${userId}
         ORDER BY ended_at IS NULL DESC, created_at DESC, id LIMIT ${MOST_SESSIONS})`,
   ];
