@@ -17,8 +17,7 @@ export type Purpose =
   | "sign-in-state"
   | "signing-key"
   | "throttle"
-  | "transaction"
-  | "webhook-secret";
+  | "transaction";
 
 export interface Opened {
   readonly plaintext: string;

@@ -18,7 +18,7 @@ import {
   SERVICE_SECRET,
   seedEveryone,
 } from "../support/seeds.ts";
-import { type Service, startService } from "../support/service.ts";
+import { ADMIN_TOKEN, type Service, startService } from "../support/service.ts";
 import { takeSnapshot } from "../support/snapshots.ts";
 import { failing, MINUTE } from "../support/tokens.ts";
 import { Visitor } from "../support/visitor.ts";
@@ -134,6 +134,8 @@ it("T9: no code, token, secret or verifier reaches the log, the counters, the au
   secret("the client secret", ALEXA_SECRET);
   secret("the backend's secret", SERVICE_SECRET);
   secret("the verifier", VERIFIER);
+  secret("the admin token", ADMIN_TOKEN);
+  secret("MASTER_KEY", "A".repeat(43));
   const request = { client_id: ALEXA_CLIENT, redirect_uri: ALEXA_REDIRECT_URIS[0] ?? "", response_type: "code" };
   const state = secret("the state", "state-that-must-stay-secret-0123456789");
   const right = { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) };
