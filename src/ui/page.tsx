@@ -12,7 +12,7 @@ import { styleSheet } from "./style.ts";
 export interface PageOptions {
   readonly title: string;
   readonly status?: ContentfulStatusCode;
-  /** Seconds after which the browser loads the page again, or goes to `refreshTo`. */
+  /** Seconds after which the browser loads the page again. */
   readonly refreshSeconds?: number;
   /** CSS of this kind of page, a constant, appended to the common style sheet. */
   readonly css?: string;
