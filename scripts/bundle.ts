@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { readD1Migrations } from "@cloudflare/vitest-plugin";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare, Response } from "miniflare";
 
 const BUNDLE = "dist/index.js";
 const LIMIT_BYTES = 130 * 1024;
@@ -28,6 +28,9 @@ export async function startBundle(): Promise<void> {
           compatibilityFlags: ["nodejs_compat"],
           d1Databases: ["DB"],
           kvNamespaces: ["CODES"],
+          serviceBindings: {
+            ASSETS: (request) => new Response(readFileSync(`assets${new URL(request.url).pathname}`)),
+          },
           bindings: { ISSUER: "https://link.example.com", MASTER_KEY: "A".repeat(43) },
         },
       ],
