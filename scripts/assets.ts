@@ -1,6 +1,6 @@
 // `npm run assets`: writes the static files that the Worker serves or reads, so that it does not carry them: the API
-// description from openapi/, the translations, and what the migrations make. Wrangler runs it before every build ([build] in wrangler.toml), and
-// the tests import it.
+// description from openapi/, the translations, the advice for operators, and what the migrations make. Wrangler runs it
+// before every build ([build] in wrangler.toml), and the tests import it.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +34,7 @@ try {
     stdin: {
       contents: [
         'export * from "./openapi/document.ts"; export * from "./openapi/page.tsx";',
+        'export { REMEDIES } from "./src/linking/remedy-texts.ts";',
         ...translations.map((code) => `export { ${code} } from "./${LANGUAGES}/${code}.ts";`),
       ].join("\n"),
       resolveDir: ".",
@@ -46,11 +47,12 @@ try {
     jsxImportSource: "hono/jsx",
     logLevel: "error",
   });
-  const { openApiDocument, docsPage, docsStyleSheet, ...built } = await import(pathToFileURL(bundle).href);
+  const { openApiDocument, docsPage, docsStyleSheet, REMEDIES, ...built } = await import(pathToFileURL(bundle).href);
   const document = openApiDocument();
   mkdirSync(join(ASSETS, "languages"), { recursive: true });
   for (const code of translations) writeAsset(`languages/${code}.json`, templatesOf(built[code]));
   writeAsset("schema.json", JSON.stringify(schemaObjects()));
+  writeAsset("remedies.json", JSON.stringify(REMEDIES));
   writeAsset("openapi.json", JSON.stringify(document));
   writeAsset("docs.html", await docsPage(document));
   writeAsset("docs.css", docsStyleSheet());

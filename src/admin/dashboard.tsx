@@ -1,7 +1,7 @@
 // The page at /admin: recent attempts with reasons and remedies, completion rates, skills, refusals.
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
-import { adviceFor } from "../linking/remedies.ts";
+import { adviceFor, loadRemedies } from "../linking/remedies.ts";
 import type { AppContext } from "../runtime.ts";
 import { findUsersByEmail } from "../sign-in/accounts.ts";
 import { OUTCOMES } from "../storage/attempts/attempts.ts";
@@ -124,6 +124,7 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
     listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
     readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
     filter.userId ? readLinksOfUser(rt.db, filter.userId, rt.now()) : undefined,
+    loadRemedies(c),
   ]);
   const names = new Map(skills.map((skill) => [skill.id, skill.name]));
   const totals: Record<string, number> = {};

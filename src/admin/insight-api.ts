@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
 import { queryOf } from "../http/read.ts";
 import { json } from "../http/respond.ts";
-import { adviceFor, remedyForRefusal } from "../linking/remedies.ts";
+import { adviceFor, loadRemedies, remedyForRefusal } from "../linking/remedies.ts";
 import { isMisplacedTokenRequest } from "../oauth/misplaced-token-request.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { OUTCOMES } from "../storage/attempts/attempts.ts";
@@ -60,7 +60,7 @@ async function attempts(c: AppContext): Promise<Response> {
   if (query instanceof Response) return query;
   const after = positionOf(query.cursor, attemptPosition);
   if (after instanceof Response) return after;
-  const rows = await listAttempts(c.var.runtime.db, query, after, query.limit + 1);
+  const [rows] = await Promise.all([listAttempts(c.var.runtime.db, query, after, query.limit + 1), loadRemedies(c)]);
   return json(
     c,
     pageOf(rows, query.limit, attemptView, ({ createdAt, id }) => ({ createdAt, id })),
@@ -86,7 +86,7 @@ async function refusals(c: AppContext): Promise<Response> {
   if (after instanceof Response) return after;
   const rt = c.var.runtime;
   await rt.metrics.flush();
-  const rows = await listRefusals(rt.db, after, query.limit + 1);
+  const [rows] = await Promise.all([listRefusals(rt.db, after, query.limit + 1), loadRemedies(c)]);
   return json(
     c,
     pageOf(

@@ -10,7 +10,7 @@ import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { readAttemptByState } from "../storage/attempts/started.ts";
 import { type Completion, presentCode, presentError, refuseWrongUser } from "./complete.ts";
 import { publicReason } from "./reasons.ts";
-import { remedyFor } from "./remedies.ts";
+import { loadRemedies, remedyFor } from "./remedies.ts";
 import { completeBody, startBody } from "./schemas.ts";
 import { APP_CALLBACK, amazonUrls, BROWSER_CALLBACK, start } from "./start.ts";
 import { hashOfState, newState, openResult, toLinkingState } from "./state.ts";
@@ -66,6 +66,7 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
     case "skill_not_found":
       return problem("skill_not_found");
     case "no_lwa_credentials":
+      await loadRemedies(c);
       return problem("account_linking_not_supported", remedyFor("lwa_credentials_missing"));
     case "return_to_not_allowed":
       return problem("return_to_not_allowed");
@@ -116,11 +117,12 @@ function bearerGone(): Response {
   return problem("unauthenticated", "The access token has been revoked.");
 }
 
-function completionResponse(c: AppContext, skillId: string, completion: Completion): Response {
+async function completionResponse(c: AppContext, skillId: string, completion: Completion): Promise<Response> {
   switch (completion.outcome) {
     case "linked":
       return json(c, { skillId, status: "linked" });
     case "ended":
+      await loadRemedies(c);
       return problem(publicReason(completion.reason), remedyFor(completion.reason));
     case "transient":
       return problem(

@@ -1,128 +1,24 @@
-// What an operator can do about each tagged reason. A reason without an entry is explained by its name.
-import { ENABLEMENT_FAILURES } from "../amazon/enablement-failures.ts";
+// Which advice an operator gets for an attempt, a refused request or an alert.
+import type { AppContext } from "../runtime.ts";
 import type { ListedAttempt } from "../storage/attempts/list.ts";
 import type { ListedRefusal } from "../storage/attempts/refusals.ts";
 
-const REMEDIES: Readonly<Record<string, string>> = {
-  // Refused authorization requests
-  client_missing: "The request named no client: the address was opened by hand, or the console's URL has a query.",
-  query_too_long: "More than 16 KB: a proxy in front of this server, or a scanner.",
-  invalid_scope: "The console lists a scope that the skill does not have here. Alexa got the error.",
-  invalid_request:
-    "Malformed (see the log), or PKCE is missing although the client requires it: switch it on in the console, or off for the client.",
-  invalid_target:
-    "The request named a resource (RFC 8707), and this skill has none. Alexa asks for one only for Alexa+ add-ons.",
-  unsupported_response_type: "The console is set to Implicit Grant. It must be Auth Code Grant.",
-  client_unknown:
-    "No client has this id. Compare the Client ID on the skill's Account Linking page with the skill registered here.",
-  redirect_uri_unregistered:
-    "Alexa's redirect URI is not on this client's list. If it is one of Amazon's, set the skill's vendorId to the id at the end of it; all of Amazon's URIs follow from that.",
-  redirect_uri_missing: "The request named no redirect URI. Alexa always sends one: the address was opened by hand.",
-  parameter_repeated:
-    "client_id or response_type came twice with the same value: the Authorization URI in the console contains a query. Remove everything from the question mark on; Alexa adds the parameters itself.",
-  parameter_repeated_otherwise:
-    "A parameter came twice, which Alexa never does: a proxy in front of this server, or a scanner.",
-  state_too_long:
-    "The state exceeds 8,192 bytes. Alexa's are far shorter: a proxy in front of this server, or a scanner.",
-  state_not_printable: "The state contains raw control or non-ASCII bytes, which Alexa never sends.",
-  // Token requests
-  token_path_unknown:
-    "A token request came to a path that does not exist. If it is Alexa's, correct the Access Token URI in the console: it ends with /token and nothing more.",
-  token_request_by_get:
-    "A token request came as GET. Alexa sends POST: a client that is set up wrongly, or a redirect in front of this server that turned POST into GET.",
-  urls_swapped:
-    "The Authorization URI and the Access Token URI are entered the wrong way round: one ends with /authorize, the other with /token.",
-  invalid_client:
-    "Wrong client id or secret. If it is Alexa's, no customer can link: enter Client ID and Secret in the console again; rotate-secret makes a new secret.",
-  code_malformed: "Not a code of this server. The two URLs in the console may name different servers.",
-  code_unknown:
-    "Alexa presented a code that was never issued here. Check that the skill's token URL and authorization URL name the same server.",
-  code_expired: "Alexa redeemed the code after it had expired. Check CODE_TTL_SECONDS and this server's clock.",
-  code_spent:
-    "The code was redeemed twice, and the first redemption counts. If linking failed for the customer, our response was lost: link again.",
-  code_voided: "The code was voided because the attempt ended before Alexa redeemed it.",
-  code_of_another_client: "Another client's code: the credentials of two skills are swapped in the console.",
-  redirect_uri_mismatch:
-    "The code was issued for another redirect URI. Check the redirect URLs on the skill's Account Linking page.",
-  verifier_missing:
-    "The authorization request used PKCE and the token request did not. Switch PKCE off and on again in the console.",
-  verifier_mismatch:
-    "The PKCE verifier does not belong to the code's challenge: two attempts were mixed up. Link again.",
-  verifier_unexpected: "A PKCE verifier came for a code without challenge. Check the PKCE switch in the console.",
-  resource_invalid:
-    "The token request named a resource that is not registered: add it to the service client's resources. Users' tokens take none.",
-  user_gone: "The user was deleted during the attempt.",
-  grant_revoked: "The link was revoked earlier: unlinked, skill disabled, or user deleted. The customer links again.",
-  grant_idle: "The link was not used for REFRESH_IDLE_DAYS. The customer links again.",
-  grant_expired: "The link reached the maximum age of a public client. The customer links again.",
-  refresh_token_unknown: "A refresh token that was never issued here, or whose link was deleted.",
-  refresh_token_retired: "An old refresh token came after its successor had been used.",
-  // Attempts from the app or website
-  amazon_denied: "The customer declined at Amazon. No action needed.",
-  amazon_error_invalid_request:
-    "Amazon refused the request. Most often the redirect URI is not among the allowed return URLs of the skill's Amazon client.",
-  amazon_error_invalid_scope:
-    "The skill's Amazon client lacks the scope alexa::skills:account_linking: switch on app-to-app linking.",
-  amazon_error_unauthorized_client:
-    "Amazon does not allow this client the call. Check that app-to-app linking is switched on for the skill.",
-  amazon_error_unsupported_response_type: "Amazon refused the request. Try again; the log has Amazon's message.",
-  amazon_error_server_error: "Amazon had an error. Try again; check Amazon's status page if it persists.",
-  amazon_error_temporarily_unavailable: "Amazon is overloaded. Try again later.",
-  amazon_error_other: "Amazon returned an error that it does not document; see the log.",
-  amazon_code_rejected_invalid_grant:
-    "Amazon's code was used, expired (five minutes) or issued for another redirect URI. Start again, and complete without delay.",
-  amazon_code_rejected_invalid_client:
-    "Login with Amazon does not know this pair. The skill's lwa must be the Alexa Client Id and Secret of the skill's Account Linking page, not our own client.",
-  amazon_code_rejected_unauthorized_client:
-    "Login with Amazon does not allow this pair the exchange. Check that app-to-app linking is switched on for the skill.",
-  amazon_unavailable:
-    "Login with Amazon did not respond, or not as documented. Try again; check Amazon's status page if it persists.",
-  provider_unreachable: "The identity provider does not respond. Customers are told to try again.",
-  provider_metadata_unusable: "OIDC_ISSUER does not lead to OpenID metadata: correct it.",
-  provider_issuer_differs: "Set OIDC_ISSUER to exactly the issuer that the provider names.",
-  lwa_credentials_missing: "The skill has no Login with Amazon pair: add lwa to its settings.",
-  unlinked_meanwhile: "The customer unlinked while the attempt was running.",
-  wrong_user:
-    "A different user than the one who started presented Amazon's code: a shared device, or an attempt to link someone else's account.",
-  expired: "The customer did not finish in time. No action needed.",
-  code_not_redeemed:
-    "The customer consented, and Alexa never redeemed the code. Check that the skill's token URL is this server's /token, reachable on port 443 without a bot challenge, and that its client id and secret are right.",
-  not_completed:
-    "The customer did not come back from Amazon. If it happens to many, check the redirect URLs at Amazon.",
-  left_before_sign_in: "The customer left without signing in. No action needed, unless it happens to many.",
-  left_before_consent: "The customer signed in and left without deciding. No action needed, unless it happens to many.",
-  // AcceptGrant and skill events
-  accept_grant_failed:
-    "Linking fails for these customers. The attempts above show the reason; if none does, the service client that forwards AcceptGrant is not bound to the skill (skillIds).",
-  code_rejected:
-    "Login with Amazon refused AcceptGrant's code: the skill's eventGateway must be the pair shown on the console's Permissions page.",
-  credentials_missing:
-    "The skill has neither eventGateway nor lwa: add the pair shown on the console's Permissions page.",
-  timestamp_outside_window:
-    "The event was over an hour old. Forward it at once, and check the clock of the forwarding server.",
-  signature_wrong: "The body was changed in transit: forward its bytes unchanged.",
-  skill_unknown: "The skill of this event is not registered here, or the service client is not bound to it.",
-  // Alerts
-  code_replayed: "A client presented a code again, late or altered, so its link was revoked. The customer links again.",
-  retired_token_reused:
-    "An old token of an app was presented: the app's storage was copied, or the token was stolen. The sign-in was ended.",
-  linking_wrong_user:
-    "One person started, another approved: a shared device, or an attempt to link someone else's account.",
-  amazon_tokens_refused_often:
-    "Login with Amazon refuses the stored tokens of several customers. Their links stay. Check the skill's client pairs and the security profile at Amazon.",
-  unlink_given_up:
-    "The link is revoked here, but Amazon did not accept the disabling for 30 days: the Alexa app still shows the skill as enabled.",
-  webhook_given_up: "Your server did not accept it for five days. Compare its data with ours: GET /api/links.",
-  // Pages
-  throttled: "Too many wrong passwords for this account or from this network. The limit resets by itself.",
-};
+/** The advice of assets/remedies.json by reason, once loaded. A reason without an entry is explained by its name. */
+let advice: Readonly<Record<string, string>> | undefined;
 
-/** What to do about a reason, in a sentence or two for an operator; undefined when its name is enough. */
-export function remedyFor(reason: string): string | undefined {
-  if (Object.hasOwn(REMEDIES, reason)) return REMEDIES[reason];
-  if (Object.hasOwn(ENABLEMENT_FAILURES, reason)) {
-    return ENABLEMENT_FAILURES[reason as keyof typeof ENABLEMENT_FAILURES].remedy;
+/** Loads the advice, once per isolate. If that fails, reasons go without advice until the next call. */
+export async function loadRemedies(c: AppContext): Promise<void> {
+  if (advice) return;
+  try {
+    advice = await (await c.env.ASSETS.fetch("https://assets.invalid/remedies.json")).json();
+  } catch (error) {
+    c.var.runtime.log.warn("remedies_unavailable", { message: String(error).slice(0, 300) });
   }
+}
+
+/** What to do about a reason, in a sentence or two for an operator; undefined when its name is enough. Needs `loadRemedies`. */
+export function remedyFor(reason: string): string | undefined {
+  if (advice && Object.hasOwn(advice, reason)) return advice[reason];
   if (reason.startsWith("certificate_")) return "Not signed by Alexa, or the header SignatureCertChainUrl was lost.";
   return reason.startsWith("amazon_code_rejected_") ? "Login with Amazon refused; the log has its message." : undefined;
 }
@@ -162,7 +58,7 @@ export function adviceFor(attempt: Pick<ListedAttempt, "outcome" | "reason" | "s
     return `A token request was refused: ${tag}. ${remedyFor(tag) ?? ""} ${remedy ?? ""}`;
   }
   if (attempt.outcome === "pending" && attempt.steps.at(-1)?.name === "consent_given") {
-    return `No valid token request yet; if Alexa was refused, it is among the refused calls (token_error_… in the metrics). ${REMEDIES.code_not_redeemed}`;
+    return `No valid token request yet; if Alexa was refused, it is among the refused calls (token_error_… in the metrics). ${remedyFor("code_not_redeemed") ?? ""}`;
   }
   return remedy;
 }

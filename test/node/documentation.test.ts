@@ -81,7 +81,7 @@ describe("the troubleshooting page names every reason", () => {
       "of attempts that nobody finished",
       () => matches(text("src/storage/maintenance/sweeps.ts"), /(?:THEN|ELSE) '([a-z_]+)'/g),
     ],
-    ["that the operator's page explains", () => matches(text("src/linking/remedies.ts"), /^ {2}([a-z_]+):/gm)],
+    ["that the operator's page explains", () => matches(text("src/linking/remedy-texts.ts"), /^ {2}([a-z_]+):/gm)],
     ["of the JSON API", () => matches(text("src/http/problem.ts"), /^ {2}([a-z_]+): \[\d+/gm)],
     ["in the log that is an alert", loggedAlerts],
   ])("O4: %s", (_, reasons) => {
