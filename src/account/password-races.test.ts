@@ -6,7 +6,7 @@ import { type Service, startService } from "../../test/support/service.ts";
 import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts";
 import { visit } from "../../test/support/visitor.ts";
 import { changeUser, setPassword, type VerifiedPassword } from "../sign-in/accounts.ts";
-import { endSession, type SessionKey, signOutEverywhere } from "../storage/users/sessions.ts";
+import { endEveryLogin, endSession, type SessionKey, signOutEverywhere } from "../storage/users/sessions.ts";
 import { readPasswordIdentity } from "../storage/users/users.ts";
 
 const OPERATORS = "password-of-the-operator";
@@ -63,4 +63,20 @@ it.each([
   expect((await visit(service).signIn("lovelace@example.com", PASSWORD)).status).toBe(401);
   expect((await visit(service).signIn("lovelace@example.com", OVERTAKEN)).status).toBe(303);
   expect((await visit(service).signIn(EMAIL, OVERTAKEN)).status).toBe(401);
+});
+
+it.each([
+  [
+    "an operator's reset",
+    async () => void (await changeUser(await runtimeOf(service), userId, { password: OPERATORS })),
+  ],
+  ["the owner's new password", async () => void (await setPassword(await runtimeOf(service), OPERATORS, verified))],
+  ["an operator's sign-out", async () => void (await endEveryLogin(env.DB, userId, service.clock.now))],
+  ["the owner's sign-out everywhere", () => signOutEverywhere(env.DB, verified.session, service.clock.now)],
+])("S13: a sign-in under way during %s leaves neither a session nor a known browser", async (_, meanwhile) => {
+  service.meter.faults.push({ when: ({ sql }) => sql.includes("INSERT INTO sessions"), times: 1, meanwhile });
+  const eve = visit(service);
+  await eve.signIn(EMAIL, PASSWORD);
+  expect((await eve.get("/account")).html).not.toContain(EMAIL);
+  expect((await env.DB.prepare("SELECT id FROM sessions").all()).results).toEqual([]);
 });

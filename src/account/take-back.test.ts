@@ -112,3 +112,22 @@ it("S14: a session that has ended ends nobody's app by signing out everywhere", 
   await owner.post("/sign-out/everywhere", form);
   expect((await api(app.access_token)).status).toBe(200);
 });
+
+it("S14: an operator's change of name and address ends no login", async () => {
+  const app = await linkApp(service, { userId });
+  const change = { name: "Ada Lovelace", email: "lovelace@example.com" };
+  expect((await admin(service, "PATCH", `users/${userId}`, change)).body).toMatchObject(change);
+  expect((await owner.get("/account")).html).toContain("lovelace@example.com");
+  expect((await api(app.access_token)).status).toBe(200);
+  expect((await visit(service).signIn("lovelace@example.com", PASSWORD)).status).toBe(303);
+});
+
+it("S14: an operator's new address and password in one request open the account, and nothing else does", async () => {
+  const change = { email: "lovelace@example.com", password: "password-of-operators" };
+  expect((await admin(service, "PATCH", `users/${userId}`, change)).status).toBe(200);
+  const statusOf = async (email: string, password: string) => (await visit(service).signIn(email, password)).status;
+  expect(await statusOf(change.email, change.password)).toBe(303);
+  expect(await statusOf(EMAIL, change.password)).toBe(401);
+  expect(await statusOf(change.email, PASSWORD)).toBe(401);
+  expect(await isSignedIn(owner)).toBe(false);
+});

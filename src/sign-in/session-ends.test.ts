@@ -1,4 +1,5 @@
 // Where a session ends on the server: by signing out, and by itself after 30 days.
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../test/support/accounts.ts";
 import { admin } from "../../test/support/admin.ts";
@@ -111,6 +112,18 @@ describe("after signing out", () => {
     },
   );
 
+  it.each(["/sign-out", "/sign-out/everywhere"])(
+    "S17: the cookie is removed, and for ten minutes the provider must ask who the visitor is (%s)",
+    async (path) => {
+      const form = (await ada.get("/account")).hidden(path);
+      const { headers } = await ada.post(path, form);
+      expect(headers.getSetCookie().sort()).toEqual([
+        "__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax",
+        "__Host-signed-out=1; Max-Age=600; Path=/; HttpOnly; Secure; SameSite=Lax",
+      ]);
+    },
+  );
+
   it.each(POSTS)("S17: a copy of the cookies changes nothing (%s)", async (name) => {
     const copy = new Map(ada.cookies);
     const posts = await postsOf(ada);
@@ -183,4 +196,20 @@ describe("after 30 days", () => {
     await admin(service, "POST", "maintenance");
     expect(await rows("SELECT 1 FROM sessions")).toEqual([]);
   });
+});
+
+it("S17: of more than 20 sessions, one that has ended is deleted before any that acts", async () => {
+  // With ada's: 20 rows, of which the newest has ended.
+  await env.DB.prepare(
+    `INSERT INTO sessions (id, user_id, browser_hash, created_at, ended_at)
+     SELECT 'seeded-' || n.value, u.id, 'browser-' || n.value, ?1 + n.value, IIF(n.value = 19, ?1 + 19, NULL)
+     FROM users u, json_each('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19]') n`,
+  )
+    .bind(service.clock.now)
+    .run();
+  service.clock.advance(60_000);
+  expect((await visit(service).signIn(DEMO.email, DEMO.password)).status).toBe(303);
+  expect(await rows("SELECT id FROM sessions WHERE ended_at IS NOT NULL")).toEqual([]);
+  expect(await rows("SELECT id FROM sessions")).toHaveLength(20);
+  expect(asksToSignIn(await ada.get("/account"))).toBe(false);
 });
