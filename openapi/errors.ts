@@ -8,6 +8,7 @@ const problem = z.looseObject({
   status: z.int(),
   code: z.string(),
   detail: z.optional(z.string()),
+  errorId: z.optional(z.string()),
   errors: z.optional(z.array(z.strictObject({ field: z.string(), message: z.string() }))),
 });
 
@@ -17,7 +18,11 @@ export const errors = {
   Problem: {
     schema: problem,
     io: "output",
-    texts: { code: "Stable, for programs.", detail: "For people." },
+    texts: {
+      code: "Stable, for programs.",
+      detail: "For people.",
+      errorId: "The `requestId` of the log line that says what happened.",
+    },
   },
   OAuthError: { schema: oauthError, io: "output" },
 } satisfies Record<string, Component>;

@@ -240,7 +240,11 @@ function unexpected(error: Error, c: AppContext): Response | Promise<Response> {
       transient ? { status: 503, error: "temporarily_unavailable" } : { status: 500, error: "server_error" },
     );
   }
-  if (dialect === "problem") return problem(transient ? "temporarily_unavailable" : "internal");
+  if (dialect === "problem") {
+    return problem(transient ? "temporarily_unavailable" : "internal", undefined, {
+      errorId: c.var.runtime.requestId,
+    });
+  }
   const { text } = messagesFor(c);
   if (!transient) return renderErrorPage(c, { status: 500, title: text.errorTitle, message: text.errorMessage });
   c.header("retry-after", "5");

@@ -1,5 +1,6 @@
 // Authentication and request checks of the admin API.
-import { describe, expect, it } from "vitest";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { admin, SKILL_BODY } from "../../test/support/admin.ts";
 import { SKILL_ID, seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, startService } from "../../test/support/service.ts";
@@ -159,7 +160,29 @@ describe("health", () => {
 });
 
 describe("storage that fails", () => {
-  it("T8: an error of any statement of any route is 503 with Retry-After, without a stack trace", async () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it("F6: an unexpected exception is a 500 problem document without a stack trace, and the log has its error id", async () => {
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
+    await seedSkill();
+    await env.DB.prepare("UPDATE skills SET scopes = 'not json'").run();
+    const { status, body } = await admin(startService(), "GET", "skills");
+    expect([status, body]).toEqual([
+      500,
+      {
+        type: "about:blank",
+        title: "Internal error",
+        status: 500,
+        code: "internal",
+        errorId: expect.stringMatching(/^[A-Za-z0-9_-]{8}$/),
+      },
+    ]);
+    const alerts = log.mock.calls.map(([line]) => String(line)).filter((line) => line.includes("unhandled_exception"));
+    expect(alerts).toEqual([expect.stringContaining(`"requestId":"${String(body.errorId)}"`)]);
+  });
+
+  it("T8, F6: an error of any statement of any route is 503 with Retry-After and an error id that the log has, without a stack trace", async () => {
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
     await seedSkill();
     const id = await seedUser();
     const routes: [string, string, unknown?][] = [
@@ -185,9 +208,15 @@ describe("storage that fails", () => {
       for (let statement = 0; statement < 10; statement++) {
         const service = startService();
         service.meter.faults.push({ when: (_, index) => index === statement, throws: "before", mayMiss: true });
+        log.mockClear();
         const response = await admin(service, method, path, body);
         if (service.meter.roundTrips.length <= statement) break;
         const what = `${method} ${path}, statement ${statement}`;
+        const logged = log.mock.calls.map(([line]) => String(line)).filter((line) => line.includes("storage_fault"));
+        expect([what, logged]).toEqual([
+          what,
+          [expect.stringContaining(`"requestId":"${String(response.body.errorId)}"`)],
+        ]);
         expect([what, response.status, response.body.code]).toEqual([what, 503, "temporarily_unavailable"]);
         expect(response.headers.get("retry-after")).toMatch(/^\d+$/);
         expect(JSON.stringify(response.body)).not.toMatch(/D1_ERROR|\.ts:/);
