@@ -43,14 +43,17 @@ describe("the account page", () => {
 
   it("U2: shows each link with its dates of linking and last use, in at most one storage round trip", async () => {
     await link();
-    await link();
+    const used = await link();
+    service.clock.advance(3 * 24 * 3_600_000);
+    expect((await service.request("/token", refresh(used.refresh_token))).status).toBe(200);
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
     service.meter.clear();
     const page = await ada.get("/account");
     expect(service.meter.calls().length).toBeLessThanOrEqual(1);
     expect(page.html.match(/<strong>Acme Home<\/strong>/g)?.length).toBe(2);
-    expect(page.html).toContain("Jan 15, 2026");
+    const dates = [...page.html.matchAll(/<dd>([A-Z][a-z]+ \d+, 2026)<\/dd>/g)].map(([, date]) => date);
+    expect(dates.toSorted()).toEqual(["Jan 15, 2026", "Jan 15, 2026", "Jan 15, 2026", "Jan 18, 2026"]);
     expect(page.html).toContain("the Alexa app");
   });
 

@@ -5,7 +5,7 @@ import { admin, clientOf, redirectUrisOf, SKILL_BODY, SKILL_PATH } from "../../t
 import { startService } from "../../test/support/service.ts";
 
 describe("registering a skill", () => {
-  it("R1: one vendor id gives all three of Amazon's redirect URIs, and the secret is shown once", async () => {
+  it("R1: one vendor id gives all four of Amazon's redirect URIs, and the secret is shown once", async () => {
     const service = startService();
     const made = await admin(service, "POST", "skills", SKILL_BODY);
     expect(made.status).toBe(201);

@@ -139,7 +139,9 @@ describe("redirect URIs", () => {
 
   it("R4: an unregistered redirect URI is recorded for the operator, with the client and the exact string", async () => {
     const uri = "https://layla.amazon.com/api/skill/link/M0OTHERVENDOR0";
-    await service.request(`/authorize?${query({ redirect_uri: encodeURIComponent(uri) })}`);
+    const page = await service.request(`/authorize?${query({ redirect_uri: encodeURIComponent(uri) })}`);
+    expect([page.status, page.headers.get("location")]).toEqual([400, null]);
+    expect(page.headers.get("content-type")).toContain("text/html");
     await admin(service, "GET", "refusals");
     const row = await env.DB.prepare("SELECT client_id, reason, redirect_uri FROM refusals").first();
     expect(row).toEqual({ client_id: ALEXA_CLIENT, reason: "redirect_uri_unregistered", redirect_uri: uri });

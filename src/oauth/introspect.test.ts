@@ -198,7 +198,7 @@ describe("userinfo and the JSON API", () => {
     }
   });
 
-  it("only an access token of the app with the scope links opens the JSON API", async () => {
+  it("S16: only an access token of the app with the scope links opens the JSON API", async () => {
     const service = startService();
     const api = async (token: string) =>
       (await service.request("/api/links", { headers: { authorization: `Bearer ${token}` } })).status;

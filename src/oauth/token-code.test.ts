@@ -79,7 +79,7 @@ describe("what a code is bound to", () => {
       expect(await countOf("grants", "revoked_at IS NOT NULL")).toBe(0);
     });
 
-    it(`V4: a code is valid for 299 s and not for 301 s by the injected clock (from ${source})`, async () => {
+    it(`C3, V4: a code is valid for 299 s and not for 301 s by the injected clock (from ${source})`, async () => {
       const service = startService();
       const [early, late] = [await seedFrom(source, service)(), await seedFrom(source, service)()];
       service.clock.advance(299 * SECOND);

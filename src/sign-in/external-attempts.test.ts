@@ -63,7 +63,7 @@ describe("what travels with the browser", () => {
     );
   });
 
-  it("S11: on an http loopback origin the cookies have plain names without Secure", async () => {
+  it("S11, P9: on an http loopback origin the cookies have plain names without Secure", async () => {
     const origin = "http://localhost:8787";
     const local = startService({ ...OIDC, ISSUER: origin });
     const ada = new Visitor({ request: (path, init) => local.request(`${origin}${path}`, init) }, origin);

@@ -43,7 +43,7 @@ describe("signing in", () => {
     expect(response.html).not.toContain("wrong-password");
   });
 
-  it("does not reveal which accounts exist", async () => {
+  it("S5: does not reveal which accounts exist", async () => {
     const known = await visit(service).signIn(EMAIL, "wrong-password");
     const unknown = await visit(service, "192.0.2.2").signIn("eve@example.com", "wrong-password");
     const withoutValues = (html: string) => html.replace(/value="[^"]*"/g, "").replace(/\?form=[^"]*/g, "");
@@ -52,7 +52,7 @@ describe("signing in", () => {
     expect([...unknown.headers.keys()]).toEqual([...known.headers.keys()]);
   });
 
-  it("makes the same storage calls for existing and unknown accounts", async () => {
+  it("S5: makes the same storage calls for existing and unknown accounts", async () => {
     const page = visit(service);
     await page.get("/sign-in");
     service.meter.clear();
@@ -141,7 +141,7 @@ describe("signing in", () => {
 });
 
 describe("accounts", () => {
-  it("S5: there is no sign-up, and the page links to the company's own pages when they are configured", async () => {
+  it("there is no sign-up, and the page links to the company's own pages when they are configured", async () => {
     const pages = { SIGN_UP_URL: "https://www.example.com/join", RESET_PASSWORD_URL: "https://www.example.com/reset" };
     const linked = await visit(startService(pages)).get("/sign-in");
     for (const address of Object.values(pages)) expect(linked.html).toContain(`href="${address}"`);

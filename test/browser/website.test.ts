@@ -146,7 +146,7 @@ describe("linking from the company's website and app", { skip: !chromiumPath }, 
     await page.waitForSelector("form[action$='/link'] button[value=alexa_app]");
   });
 
-  it("L7, S1: a browser that gets the callback passes it on sealed, and only the app's own user completes it", async () => {
+  it("L7, S1: a browser that gets the callback passes it on sealed, and the app's own user completes it", async () => {
     const page = await (await phone()).newPage();
     await signIn(page, stage);
     await page.goto(`${stage.simulator}/company/app`);

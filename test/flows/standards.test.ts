@@ -54,7 +54,10 @@ describe("the token endpoint", () => {
       const response = await service.request(`/token?${query}`, form(body, headers));
       expect([response.status, (await json(response)).error]).toEqual([status, error]);
     }
-    expect(await refreshStatus()).toBe(200);
+    const hostile = new URLSearchParams({ grant_type: "password", scope: "admin", resource: "x", client_id: "other" });
+    const complete = form({ grant_type: "refresh_token", refresh_token: tokens.refresh_token }, alexa);
+    const response = await service.request(`/token?${hostile}`, complete);
+    expect([response.status, (await json(response)).scope]).toEqual([200, "profile"]);
   });
 });
 
@@ -113,11 +116,17 @@ describe("revocation", () => {
     expect([missing.status, (await json(missing)).error]).toEqual([400, "invalid_request"]);
   });
 
-  it("RFC7009-2.1-BOTH: a wrong hint is ignored, and revoking the access token revokes the refresh token", async () => {
+  it("RFC7009-2.1-BOTH: a wrong hint is ignored, and revoking either token revokes the other", async () => {
     const fields = { token: tokens.access_token, token_type_hint: "refresh_token" };
     expect((await service.request("/revoke", form(fields, alexa))).status).toBe(200);
     expect(await refreshStatus()).toBe(400);
     expect((await introspect(tokens.access_token, alexa)).body).toEqual({ active: false });
+
+    tokens = await json(await service.request("/token", exchange(await seedCode())));
+    const other = { token: tokens.refresh_token, token_type_hint: "access_token" };
+    expect((await service.request("/revoke", form(other, alexa))).status).toBe(200);
+    expect((await introspect(tokens.access_token, alexa)).body).toEqual({ active: false });
+    expect(await refreshStatus()).toBe(400);
   });
 });
 

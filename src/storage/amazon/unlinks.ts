@@ -141,7 +141,8 @@ export function queueUnlinksOfAttempts(where: Sql, host: string, now: number): S
 
 /**
  * Takes at most `limit` enablements that are due at `dueAt` (milliseconds), the longest waiting first. Each next try
- * comes twice as late as the last one, and no later than after six hours.
+ * comes twice as late as the last one, and no later than after six hours. A repeat after a lost connection takes others;
+ * the first ones come at their next try.
  */
 export function takeDueUnlinks(db: D1Database, dueAt: number, now: number, limit: number): Promise<PendingUnlink[]> {
   return readAll<PendingUnlink>(
