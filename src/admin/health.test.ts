@@ -3,6 +3,7 @@ import { applyD1Migrations } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { startService } from "../../test/support/service.ts";
+import { keyStatements } from "../storage/maintenance/health.ts";
 
 interface Object {
   readonly type: string;
@@ -114,4 +115,20 @@ describe("GET /healthz", () => {
       expect([response.status, await response.text()]).toEqual([503, expect.stringContaining(`lacks ${column}.`)]);
     }
   });
+});
+
+it("S11: anyone may ask, so the check reads few rows however many accounts there are", async () => {
+  const numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)";
+  await env.DB.prepare(`${numbers} INSERT INTO users (id, created_at, updated_at) SELECT i, 0, 0 FROM n`).run();
+  await env.DB.prepare(
+    "INSERT INTO identities (method, issuer, subject, user_id, password_hash, created_at) SELECT 'password', '', id, id, 'ours00.x', 0 FROM users",
+  ).run();
+  for (const keys of [["ours00"], ["other0", "ours00"], ["other0"]]) {
+    for (const { text, values } of keyStatements(keys)) {
+      const { meta } = await env.DB.prepare(text)
+        .bind(...values)
+        .all();
+      expect([text, meta.rows_read]).toEqual([text, expect.toSatisfy((rows: number) => rows < 10)]);
+    }
+  }
 });
