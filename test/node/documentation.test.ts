@@ -65,6 +65,22 @@ describe("every page", () => {
   });
 });
 
+it("each decision has a number of its own, a status, a date, and a line in the list", () => {
+  const decisions = globSync("docs/decisions/0*.md");
+  const list = text("docs/decisions/README.md");
+  const wrong = decisions.filter((path) => {
+    const [, number = ""] = /(\d{4})-[\w-]+\.md$/.exec(path) ?? [];
+    const page = text(path);
+    const isAlone = decisions.filter((other) => other.includes(`/${number}-`)).length === 1;
+    const isListed = list.includes(`| [${Number(number)}](${path.slice("docs/decisions/".length)}) |`);
+    return (
+      !isAlone || !isListed || !page.startsWith(`# ${Number(number)}. `) || !/^Status: [\s\S]*^Date: \d{4}-/m.test(page)
+    );
+  });
+  expect(decisions.length).toBeGreaterThan(25);
+  expect(wrong).toEqual([]);
+});
+
 describe("the troubleshooting page names every reason", () => {
   const page = text("docs/troubleshooting.md");
   const unnamed = (reasons: readonly string[]) => {
