@@ -81,6 +81,14 @@ it("each decision has a number of its own, a status, a date, and a line in the l
   expect(wrong).toEqual([]);
 });
 
+it("the changelog has each heading and each entry of a version once", () => {
+  for (const version of text("CHANGELOG.md").split(/^## /m).slice(1)) {
+    const starts = matches(version, /^(### .+|- .{20,50})/gm);
+    expect(starts.length).toBeGreaterThan(5);
+    expect(starts.filter((start, index) => starts.indexOf(start) !== index)).toEqual([]);
+  }
+});
+
 describe("the troubleshooting page names every reason", () => {
   const page = text("docs/troubleshooting.md");
   const unnamed = (reasons: readonly string[]) => {
