@@ -5,7 +5,9 @@ import { expect, it } from "vitest";
 const text = (path: string) => readFileSync(path, "utf8");
 
 it("V7: wrangler sends no metrics, whether it is started by a script, by a test or by hand", () => {
-  expect(text("wrangler.toml")).toMatch(/^send_metrics = false$/m);
+  for (const path of ["wrangler.toml", "simulator/wrangler.toml"]) {
+    expect(text(path), path).toMatch(/^send_metrics = false$/m);
+  }
   // Child processes of tests inherit this.
   expect(process.env.WRANGLER_SEND_METRICS).toBe("false");
   const scripts = globSync(["scripts/**/*.ts", "cli/**/*.ts"]).filter((path) =>
