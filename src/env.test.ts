@@ -95,6 +95,8 @@ describe("a wrong value is refused with the name of the variable and without the
       "http://localhost:9999/x",
       "http://www.example.com/",
       "https://user:secret@www.example.com/x",
+      "https://user@www.example.com/x",
+      "https://:secret@www.example.com/x",
       "javascript:alert(1)",
       "nonsense",
       "//x.test",

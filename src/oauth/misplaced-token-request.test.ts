@@ -104,7 +104,11 @@ describe("token requests to a wrong address", () => {
 
   it("O10: other requests for unknown paths are not listed", async () => {
     const json = { method: "POST", headers: { "content-type": "application/json" }, body: '{"grant_type":"x"}' };
+    const authorization = basic(ALEXA_CLIENT, ALEXA_SECRET);
     const requests: [string, RequestInit][] = [
+      ["/oauth/token", form({}, { authorization })],
+      ["/oauth/token", form({ client_id: "" }, { authorization })],
+      ["/oauth/token", { ...json, headers: { ...json.headers, authorization } }],
       ["/wp-login.php", form({ log: "admin", pwd: "x" })],
       ["/oauth/token", {}],
       ["/oauth/token", json],
