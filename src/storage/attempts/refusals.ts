@@ -59,7 +59,7 @@ export type RefusalPosition = Omit<Refusal, "count">;
 export interface ListedRefusal extends Refusal {
   /** Redirect URIs of the client; null if there is none with this id. */
   readonly registered: readonly string[] | null;
-  /** Another client that has registered exactly this redirect URI. */
+  /** The first client that has registered exactly this redirect URI. */
   readonly holder: string | null;
 }
 
@@ -78,7 +78,7 @@ export async function listRefusals(
     sql`SELECT client_id AS "clientId", reason, redirect_uri AS "redirectUri", count, last_seen_at AS "lastSeenAt",
           c.redirect_uris AS registered,
           (SELECT o.id FROM clients o, json_each(o.redirect_uris) uri
-           WHERE uri.value = r.redirect_uri AND o.id <> r.client_id ORDER BY o.id LIMIT 1) AS holder
+           WHERE uri.value = r.redirect_uri ORDER BY o.id LIMIT 1) AS holder
         FROM refusals r LEFT JOIN clients c ON c.id = r.client_id
         WHERE ${position} ORDER BY last_seen_at DESC, client_id DESC, reason DESC, redirect_uri DESC LIMIT ${limit}`,
   );
