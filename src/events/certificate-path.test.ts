@@ -1,4 +1,5 @@
 // Certificate paths by RFC 5280: each rule, with a chain that breaks only it.
+import { Buffer } from "node:buffer";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -101,19 +102,21 @@ describe("S20: path lengths", () => {
   /** A leaf below as many CAs as there are path lengths; the first is nearest to the leaf. */
   async function below(pathLengths: readonly (number | undefined)[], selfIssued: readonly number[] = []) {
     const nameOf = (index: number) => `CA ${selfIssued.includes(index) ? index + 1 : index}`;
+    // With a key of its own, or the leaf would have a path without the self-issued certificate.
+    const keysOf = (index: number) => (selfIssued.includes(index) ? keys.other : keys.intermediate);
     const issuerOf = (index: number) =>
       index + 1 < pathLengths.length
-        ? { name: nameOf(index + 1), keys: keys.intermediate }
+        ? { name: nameOf(index + 1), keys: keysOf(index + 1) }
         : { name: selfIssued.includes(index) ? nameOf(index) : "Test Root", keys: keys.root };
     const files = pathLengths.map((pathLength, index) =>
       certificate({
         name: nameOf(index),
-        keys: keys.intermediate,
+        keys: keysOf(index),
         issuer: issuerOf(index),
         extensions: [ca(pathLength)],
       }),
     );
-    const issuer = { name: nameOf(0), keys: keys.intermediate };
+    const issuer = { name: nameOf(0), keys: keysOf(0) };
     const leaf = await chainPem({ without: "intermediate", leaf: { issuer } });
     return leaf + (await Promise.all(files)).join("");
   }
@@ -193,6 +196,19 @@ describe("S20: the fields of a certificate", () => {
         certificateFields(changed);
       }
     }
+  });
+
+  it("the algorithm of the signed part and the outer one must be the same", async () => {
+    const der = new Uint8Array(x509.PemConverter.decodeFirst(root));
+    // sha256WithRSAEncryption; with 12 at its end it is sha384WithRSAEncryption.
+    const algorithm = "2a864886f70d01010b";
+    const hex = Buffer.from(der).toString("hex");
+    const [inner, outer] = [hex.indexOf(algorithm), hex.lastIndexOf(algorithm)].map((at) => at / 2 + 8);
+    const changedAt = (...places: (number | undefined)[]) =>
+      certificateFields(der.map((byte, at) => (places.includes(at) ? 12 : byte)));
+    expect(changedAt(inner)).toBeUndefined();
+    expect(changedAt(outer)).toBeUndefined();
+    expect(changedAt(inner, outer)).toMatchObject({ signatureAlgorithm: "1.2.840.113549.1.1.12" });
   });
 
   it("a certificate of version 1, without a version and extensions, is no CA", async () => {

@@ -1,13 +1,16 @@
 // What Login with Amazon refuses ends no link: the customer may have taken the app off Amazon's list, or our client pair
 // is wrong.
+import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { type Amazon, jsonResponse, LWA_CLIENT_ID, LWA_CLIENT_SECRET } from "../../test/support/amazon.ts";
 import { type AppUser, appUser, rows } from "../../test/support/app-user.ts";
 import { link, startLinkingWorld } from "../../test/support/linking.ts";
+import { insert } from "../../test/support/rows.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
-import { json, refresh, SKILL_ID, seedUser } from "../../test/support/seeds.ts";
+import { ALEXA_CLIENT, APP_CLIENT, json, refresh, SKILL_ID, seedUser } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
+import { forgetTokens } from "../storage/amazon/held-tokens.ts";
 import { finishPendingUnlinks } from "./unlink.ts";
 
 const HOUR_MS = 3_600_000;
@@ -145,6 +148,42 @@ describe("T11: the status while Login with Amazon refuses our refresh token", ()
     expect((await admin(service, "GET", "audit?alert=true")).body.items).toMatchObject([
       { kind: "amazon_tokens_refused_often" },
     ]);
+  });
+
+  type Reason = Parameters<typeof forgetTokens>[2];
+
+  it("only customers of one client, each counted once, within one day are several", async () => {
+    const at = service.clock.now;
+    /** Forgets the tokens of a customer's grant. True: an alert. */
+    const forget = async (customer: number, clientId: string, hours: number, reason: Reason = "refresh_rejected") => {
+      const grantId = `grant-${customer}-${clientId}`;
+      const userId = `0user${"cdefg"[customer]?.repeat(21)}`;
+      await env.DB.batch([
+        insert("grants", { id: grantId, userId, clientId }),
+        env.DB.prepare("INSERT INTO amazon_tokens VALUES (?, 'enablement', '', 'sealed', 0, NULL, 0)").bind(grantId),
+      ]);
+      const read = { grantId, purpose: "enablement", tokens: "sealed" } as const;
+      const alerted = await forgetTokens(env.DB, read, reason, at + hours * HOUR_MS);
+      await env.DB.prepare("DELETE FROM grants WHERE id = ?").bind(grantId).run();
+      return alerted;
+    };
+    for (let i = 0; i < 5; i++) await seedUser(`0user${"cdefg"[i]?.repeat(21)}`, `customer-${i}@example.com`);
+    const alerts = [
+      await forget(1, ALEXA_CLIENT, 0, "gateway_refused"),
+      await forget(2, ALEXA_CLIENT, 0, "gateway_refused"),
+      await forget(3, ALEXA_CLIENT, 0, "gateway_refused"),
+      await forget(0, ALEXA_CLIENT, 0),
+      await forget(0, ALEXA_CLIENT, 1),
+      await forget(0, ALEXA_CLIENT, 2),
+      await forget(1, APP_CLIENT, 3),
+      await forget(2, APP_CLIENT, 3),
+      await forget(1, ALEXA_CLIENT, 27),
+      await forget(2, ALEXA_CLIENT, 28),
+      // The third within 24 hours.
+      await forget(3, ALEXA_CLIENT, 50),
+      await forget(4, ALEXA_CLIENT, 51),
+    ];
+    expect(alerts.map(Number)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
   });
 
   it("a wrong pair is an alert at once", async () => {

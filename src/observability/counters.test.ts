@@ -124,14 +124,34 @@ describe("counters", () => {
     expect(Math.max(...sizes)).toBeLessThan(2_000_000);
   });
 
-  it("S11: strangers do not displace a registered client's refusal before it is written", async () => {
+  it.each(["client_missing", "client_unknown", "parameter_repeated", "parameter_repeated_otherwise", "query_too_long"])(
+    "S11: strangers' %s does not displace a registered client's refusal before it is written",
+    async (reason) => {
+      await seedSkill();
+      const { metrics } = counters(null);
+      for (let i = 0; i < 3000; i++) metrics.refused(`client-${i}`, reason, "");
+      for (let i = 0; i < 300; i++) metrics.refused("another", "redirect_uri_unregistered", `https://evil.test/${i}`);
+      metrics.refused(ALEXA_CLIENT, "redirect_uri_unregistered", "https://a.test/");
+      await metrics.flush();
+      const kept = await listRefusals(env.DB, undefined, 2000);
+      expect(kept.filter(({ clientId }) => clientId === ALEXA_CLIENT).length).toBe(1);
+    },
+  );
+
+  it("S11: until they are written, an isolate holds 100 refusals of one client and 2,000 of all", async () => {
     await seedSkill();
+    await seedAppAndService();
     const { metrics } = counters(null);
-    for (let i = 0; i < 3000; i++) metrics.refused(`client-${i}`, "client_unknown", "");
-    for (let i = 0; i < 300; i++) metrics.refused("another", "redirect_uri_unregistered", `https://evil.test/${i}`);
-    metrics.refused(ALEXA_CLIENT, "redirect_uri_unregistered", "https://a.test/");
+    const refuse = (clientId: string, count: number) => {
+      for (let i = 0; i < count; i++) metrics.refused(clientId, "redirect_uri_unregistered", `https://evil.test/${i}`);
+    };
+    for (let client = 0; client < 19; client++) refuse(`client-${client}`, 150);
+    refuse("another", 99);
+    refuse(ALEXA_CLIENT, 1);
+    refuse(APP_CLIENT, 1);
     await metrics.flush();
     const kept = await listRefusals(env.DB, undefined, 2000);
-    expect(kept.filter(({ clientId }) => clientId === ALEXA_CLIENT).length).toBe(1);
+    const known = kept.map(({ clientId }) => clientId).filter((id) => id === ALEXA_CLIENT || id === APP_CLIENT);
+    expect(known).toEqual([ALEXA_CLIENT]);
   });
 });

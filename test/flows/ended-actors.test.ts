@@ -6,8 +6,8 @@ import { type AppUser, appUser, RETURN_URL, rows } from "../support/app-user.ts"
 import { query } from "../support/authorize.ts";
 import { approve, decide, type PageWorld, signIn, startPageWorld, WITH_RETURN } from "../support/link-page.ts";
 import { startAndApprove } from "../support/linking.ts";
-import { json, SKILL_ID } from "../support/seeds.ts";
-import { grantIdOf, linkAlexa, linkApp } from "../support/tokens.ts";
+import { json, SKILL_ID, seedCode } from "../support/seeds.ts";
+import { grantIdOf, linkAlexa, linkApp, seedAppCode } from "../support/tokens.ts";
 import { formsOf, type Visitor } from "../support/visitor.ts";
 
 interface World extends PageWorld {
@@ -220,6 +220,9 @@ beforeEach(async () => {
   const page = await startPageWorld();
   const [eve] = await rows<{ user_id: string }>("SELECT user_id FROM identities WHERE subject = 'eve@example.com'");
   const app = await appUser(page.service, page.userId);
+  // Unspent codes: with the skill, and of an app.
+  await seedCode({ userId: page.userId });
+  await seedAppCode({ userId: page.userId });
   world = { ...page, app, stranger: await appUser(page.service, eve?.user_id ?? "") };
 });
 afterEach(() => vi.restoreAllMocks());

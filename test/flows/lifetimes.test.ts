@@ -48,6 +48,7 @@ const KEPT: readonly [name: string, table: string, keptMs: number, row: (at: num
     180 * DAY,
     (at) => insert("attempts", { createdAt: at, outcome: "linked", userId: USER_ID }),
   ],
+  ["an attempt without a person", "attempts", DAY, (at) => insert("attempts", { createdAt: at, outcome: "abandoned" })],
   ["a session", "sessions", 365 * DAY, (at) => insert("sessions", { createdAt: at })],
   ["a counter", "throttles", 3 * HOUR, (at) => insert("throttles", { updatedAt: at })],
   ["an audit row", "audit", 400 * DAY, (at) => env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'x')").bind(at)],
