@@ -263,6 +263,21 @@ describe("the run as a whole", () => {
     expect(await count("sign_in_attempts")).toBe(0);
   });
 
+  it("S11: rows of strangers, which may outlast a run, are deleted after all other parts", async () => {
+    const service = startService({
+      WEBHOOK_URL: "https://hooks.example.com",
+      WEBHOOK_SECRET: `whsec_${"A".repeat(32)}`,
+    });
+    await run(service);
+    const asked = service.meter.roundTrips.map(({ sql }) => sql);
+    const first = asked.findIndex((sql) => sql.includes("sign_in_attempts"));
+    expect(first).toBeGreaterThan(0);
+    for (const other of ["skill_events", "signing_keys", "webhook_outbox", "UPDATE pending_unlinks"]) {
+      const last = asked.findLastIndex((sql) => sql.includes(other));
+      expect([other, last]).toEqual([other, expect.toSatisfy((index: number) => index >= 0 && index < first)]);
+    }
+  });
+
   it("the cron trigger runs it too, even before any request has shown the origin", async () => {
     await env.DB.prepare("INSERT INTO sign_in_attempts VALUES ('a', 'a', 0, 0)").run();
     const context = createExecutionContext();

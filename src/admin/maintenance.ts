@@ -4,7 +4,7 @@ import { abandonExpiredAttempts } from "../linking/complete.ts";
 import { finishPendingUnlinks } from "../linking/unlink.ts";
 import { rotateKeysWhenDue } from "../oauth/keys.ts";
 import type { Runtime } from "../runtime.ts";
-import { SWEEPS, sweep } from "../storage/maintenance/sweeps.ts";
+import { SWEEPS, type Sweep, sweep } from "../storage/maintenance/sweeps.ts";
 import { deliverOrClear } from "../webhooks/webhooks.ts";
 import { resealChunk } from "./reseal.ts";
 
@@ -59,20 +59,28 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   };
   await part("metrics", undefined, () => rt.metrics.flush());
   const abandoned = await part("attempts", 0, () => abandonExpiredAttempts(rt, limits.unlinks));
-  const swept = await part("sweep", { counts: {}, more: true }, () => sweepAll(rt, limits));
+  const failedSweep: SweepReport = { counts: {}, more: true };
+  const ours = SWEEPS.filter(({ ofStrangers }) => !ofStrangers);
+  const swept = await part("sweep", failedSweep, () => sweepAll(rt, ours, limits.chunk, limits.rounds));
   const resealed = await part("reseal", 0, () => resealChunk(rt, limits.reseals));
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
   const deliveredWebhooks = await part("webhooks", 0, () => deliverOrClear(rt, limits.webhookRounds));
-  // Last: Amazon may be slow, and no other part should wait for it.
+  // Late: Amazon may be slow, and few other parts should wait for it.
   const dueAt = limits.unlinksAtOnce ? Number.MAX_SAFE_INTEGER : rt.now();
   const finishedUnlinks = await part("unlinks", 0, () => finishPendingUnlinks(rt, limits.unlinks, dueAt));
+  // Last: strangers decide how long it takes.
+  const theirs = SWEEPS.filter(({ ofStrangers }) => ofStrangers);
+  const sweptLast = await part("sweep", failedSweep, () =>
+    sweepAll(rt, theirs, limits.chunk, limits.roundsOfStrangers),
+  );
+  const counts = { ...swept.counts, ...sweptLast.counts };
   const report: MaintenanceReport = {
-    swept: { ...swept.counts, abandonedAttempts: (swept.counts.abandonedAttempts ?? 0) + abandoned },
+    swept: { ...counts, abandonedAttempts: (counts.abandonedAttempts ?? 0) + abandoned },
     finishedUnlinks,
     deliveredWebhooks,
     resealed,
     keyRotated,
-    more: swept.more || resealed >= limits.reseals || abandoned >= limits.unlinks,
+    more: swept.more || sweptLast.more || resealed >= limits.reseals || abandoned >= limits.unlinks,
     failed,
   };
   const total = Object.values(report.swept).reduce((sum, count) => sum + count, 0);
@@ -80,19 +88,19 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   return report;
 }
 
-async function sweepAll(
-  rt: Runtime,
-  limits: MaintenanceLimits,
-): Promise<{ counts: Record<string, number>; more: boolean }> {
-  const counts: Record<string, number> = Object.fromEntries(SWEEPS.map(({ name }) => [name, 0]));
-  let due = SWEEPS;
-  let more = false;
-  for (let round = 0; due.length > 0; round++) {
-    const swept = await sweep(rt.db, due, rt.now(), limits.chunk);
+interface SweepReport {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly more: boolean;
+}
+
+/** Sweeps in rounds until nothing is left, or `rounds` are over. */
+async function sweepAll(rt: Runtime, sweeps: readonly Sweep[], chunk: number, rounds: number): Promise<SweepReport> {
+  const counts: Record<string, number> = Object.fromEntries(sweeps.map(({ name }) => [name, 0]));
+  let due = sweeps;
+  for (let round = 0; due.length > 0 && round < rounds; round++) {
+    const swept = await sweep(rt.db, due, rt.now(), chunk);
     for (const [{ name }, count] of swept) counts[name] = (counts[name] ?? 0) + count;
-    const unfinished = due.filter((one) => (swept.get(one) ?? 0) >= limits.chunk);
-    due = unfinished.filter((one) => round + 1 < (one.ofStrangers ? limits.roundsOfStrangers : limits.rounds));
-    more ||= due.length < unfinished.length;
+    due = due.filter((one) => (swept.get(one) ?? 0) >= chunk);
   }
-  return { counts, more };
+  return { counts, more: due.length > 0 };
 }
