@@ -187,6 +187,15 @@ describe("the link page", () => {
     expect((await browser.get(locationOf(refused))).html).toContain('name="password"');
   });
 
+  it("a session that was ended elsewhere is asked to sign in at once, and no account is shown", async () => {
+    await signIn(browser);
+    expect((await browser.get(WITH_RETURN)).html).toContain("demo@example.com");
+    await service.env.DB.prepare("UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ?").bind(userId).run();
+    const { html } = await browser.get(WITH_RETURN);
+    expect(html).toContain('name="password"');
+    expect(html).not.toContain("demo@example.com");
+  });
+
   it("over the rate limit both decisions get a 429 page", async () => {
     await signIn(browser);
     const page = await browser.get(WITH_RETURN);
