@@ -1,4 +1,5 @@
 // Password accounts: created and changed by operators.
+import { equalInConstantTime } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
 import type { Runtime } from "../runtime.ts";
 import { StorageFault } from "../storage/sql.ts";
@@ -120,7 +121,12 @@ export async function changeUser(
     const [user, read] = await Promise.all([readUser(rt.db, userId), readPasswordIdentity(rt.db, userId)]);
     if (!user || (change.password !== undefined && !read)) return { refused: "not_found" };
     // What was read is still there, so what stood in the way is the other account.
-    if (before && read && before.subject === read.subject && before.passwordHash === read.passwordHash) {
+    if (
+      before &&
+      read &&
+      before.subject === read.subject &&
+      equalInConstantTime(before.passwordHash ?? "", read.passwordHash ?? "")
+    ) {
       return { refused: "email_taken" };
     }
     const identity = read ? await changedIdentity(rt, read, email, change.password) : undefined;
