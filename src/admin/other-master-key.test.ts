@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { asBackend, directive, seedGatewayCredentials, startLwa } from "../../test/support/gateway.ts";
 import { link, startLinkingWorld } from "../../test/support/linking.ts";
+import { insert } from "../../test/support/rows.ts";
 import { exchange, json, refresh, seedAppAndService, seedCode, seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import {
@@ -43,6 +44,12 @@ async function expectUnavailable(response: Response): Promise<void> {
   expect([response.status, body]).toEqual([503, expect.not.stringMatching(/invalid_grant|not_found|MASTER_KEY/)]);
   expect(response.headers.get("retry-after")).toMatch(/^\d+$/);
 }
+
+it("O10: Amazon's tokens of a lost key alone leave /healthz at 200: they never open again", async () => {
+  await seedSkill();
+  await insert("pendingUnlinks", { tokens: "sealed with a key that is lost" }).run();
+  expect((await service.request("/healthz")).status).toBe(200);
+});
 
 describe.each([
   ["another key", WRONG],
