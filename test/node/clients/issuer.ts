@@ -9,7 +9,7 @@ const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const CUSTOMER = { email: "ada@example.com", password: "obviously-fake-password-1", name: "Ada Example" };
 const SKILL_ID = "amzn1.ask.skill.0000-clients";
 
-export const SCOPE = "profile devices:control";
+export const SCOPE = "profile email devices:control";
 
 /**
  * Confidential, as a company that moves over from another server would bring it: form-encoding changes its secret (A1).
@@ -73,7 +73,13 @@ export async function startIssuer(redirectUri = REDIRECT_URI): Promise<Issuer> {
     redirectUris: [redirectUri],
     scopes: [APP.scope],
   });
-  await register(origin, "clients", { ...BACKEND, kind: "service", name: "Acme backend", skillIds: [SKILL_ID] });
+  await register(origin, "clients", {
+    ...BACKEND,
+    kind: "service",
+    name: "Acme backend",
+    skillIds: [SKILL_ID],
+    resources: ["https://devices.example.com"],
+  });
   await register(origin, "users", CUSTOMER);
   return {
     origin,
