@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Amazon, htmlResponse, jsonResponse, timeOut } from "../../test/support/amazon.ts";
 import { type AppUser, appUser, rows } from "../../test/support/app-user.ts";
 import { link, problemCode, startLinkingWorld } from "../../test/support/linking.ts";
+import { runtimeOf } from "../../test/support/runtime.ts";
 import { ALEXA_CLIENT, exchange, json, refresh, SKILL_ID, seedCode, seedSkill } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
+import { counterKey } from "../http/rate-limit.ts";
 
 const HOUR_MS = 3_600_000;
 const LINK = `/api/links/${SKILL_ID}`;
@@ -297,7 +299,7 @@ describe("L8: the link status", () => {
     const limit = async ({ key }: { key: string }) => ({ success: keys.push(key) < 0 });
     Object.assign(service.env, { USER_LIMIT: { limit } });
     expect(await status()).toMatchObject({ status: "linked", checkedAt: null });
-    expect([amazon.seen, keys]).toEqual([[], [`ask ${ada.userId}`]]);
+    expect([amazon.seen, keys]).toEqual([[], [await counterKey(await runtimeOf(service), "ask", ada.userId)]]);
     Object.assign(service.env, { USER_LIMIT: undefined });
     expect(await status()).toMatchObject({ status: "not_linked" });
   });
