@@ -1,5 +1,5 @@
 // Users and their identities. (method, issuer, subject) names one person; equal e-mail addresses never join two.
-import { auditIfChanged } from "../audit.ts";
+import { auditRow } from "../audit.ts";
 import { batch, readAll, readFirst, type Sql, sql } from "../sql.ts";
 import { endLogins } from "./sessions.ts";
 
@@ -131,6 +131,9 @@ export async function updateUser(
   at: number,
   audit?: { readonly kind: string; readonly details: string | null },
 ): Promise<User | undefined> {
+  // After a lost response the batch runs again.
+  const isRecorded = (kind: string) =>
+    sql`EXISTS (SELECT 1 FROM audit WHERE user_id = ${userId} AND at = ${at} AND kind = ${kind})`;
   const results = await batch(
     db,
     [
@@ -139,7 +142,7 @@ export async function updateUser(
       sql`UPDATE users SET email = ${email === undefined ? sql`email` : sql`${email}`},
             name = ${name === undefined ? sql`name` : sql`${name}`}, updated_at = ${at}
           WHERE id = ${userId} AND ${isReplaced(userId, identity)}`,
-      ...(audit ? [auditIfChanged(at, { ...audit, userId })] : []),
+      ...(audit ? [auditRow(at, { ...audit, userId }, sql`changes() > 0 AND NOT ${isRecorded(audit.kind)}`)] : []),
       sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${userId} AND ${isReplaced(userId, identity)}`,
     ],
     true,
