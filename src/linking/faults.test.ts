@@ -93,18 +93,17 @@ it("a slow run does not undo the link that a later run made", async () => {
   expect((await service.request("/token", refresh(held?.refresh_token ?? ""))).status).toBe(200);
 });
 
-it("an error that another request presents meanwhile gets the same response in both", async () => {
+it("an error that comes while another request ends the attempt with its own gets that request's response", async () => {
   const { state } = await ada.start();
-  const body = { state, error: "access_denied" };
   let first: Response | undefined;
   service.meter.faults.push({
     when: ({ sql }) => sql.includes("UPDATE attempts"),
     times: 1,
     meanwhile: async () => {
-      first = await ada.callOnly("POST", "/api/links/complete", body);
+      first = await ada.callOnly("POST", "/api/links/complete", { state, error: "invalid_scope" });
     },
   });
-  const second = await ada.complete(body);
+  const second = await ada.complete({ state, error: "access_denied" });
   expect([first?.status, await problemCode(first as Response)]).toEqual([422, "amazon_denied"]);
   expect([second.status, await problemCode(second)]).toEqual([422, "amazon_denied"]);
 });
