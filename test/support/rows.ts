@@ -115,7 +115,7 @@ export interface Tables {
   refusals: { clientId: string; reason: string; redirectUri: string; count: number; lastSeenAt: number };
   oauthMetrics: { hourAt: number; skillId: string; name: string; count: number };
   skillEvents: { requestId: string; receivedAt: number };
-  signInAttempts: { stateHash: string; browserHash: string; payload: string; expiresAt: number };
+  signInAttempts: { stateHash: string; browserHash: string; slot: number; expiresAt: number };
   webhookOutbox: { id: string; type: string; data: object; occurredAt: number };
 }
 
@@ -193,7 +193,7 @@ const DEFAULTS: Tables = {
   refusals: { clientId: "client", reason: "client_unknown", redirectUri: "", count: 1, lastSeenAt: START },
   oauthMetrics: { hourAt: START - (START % HOUR_MS), skillId: "", name: "token_refreshed", count: 1 },
   skillEvents: { requestId: "request", receivedAt: START },
-  signInAttempts: { stateHash: "hash", browserHash: "browser", payload: "sealed", expiresAt: START + HOUR_MS },
+  signInAttempts: { stateHash: "hash", browserHash: "browser", slot: 0, expiresAt: START + HOUR_MS },
   webhookOutbox: { id: "message", type: "link.created", data: {}, occurredAt: START },
 };
 
