@@ -57,7 +57,7 @@ describe("signing in", () => {
     expect(cookie).not.toMatch(/Domain/i);
     expect(cookie).not.toContain(ADMIN_TOKEN);
     const dashboard = await visitor.get("/admin");
-    expect(dashboard.html).toContain("Refused authorization requests");
+    expect(dashboard.html).toContain("Refused requests");
   });
 
   it("a wrong token is a 401 page, and the eleventh in a minute a 429 page", async () => {
@@ -88,7 +88,7 @@ describe("signing in", () => {
     const shows = async (where: Service) =>
       (await where.request("/admin", { headers: { cookie: [...visitor.cookies].map((p) => p.join("=")).join("; ") } }))
         .text()
-        .then((html) => html.includes("Refused authorization requests"));
+        .then((html) => html.includes("Refused requests"));
     expect(await shows(service)).toBe(true);
     expect(await shows(startService({ ADMIN_TOKEN: "another-admin-token-00000000000000000" }))).toBe(false);
     const form = formOf((await visitor.get("/admin")).html);
@@ -96,7 +96,7 @@ describe("signing in", () => {
     expect(visitor.cookies.has("__Host-admin")).toBe(false);
     const again = await signedIn(service);
     service.clock.advance(8 * 3600 * 1000 - 1);
-    expect((await again.get("/admin")).html).toContain("Refused authorization requests");
+    expect((await again.get("/admin")).html).toContain("Refused requests");
     service.clock.advance(1);
     expect((await again.get("/admin")).html).toContain('name="token"');
   });
@@ -105,7 +105,7 @@ describe("signing in", () => {
     const service = startService();
     const [visitor, other] = [await signedIn(service), await signedIn(service)];
     const copy = new Map(visitor.cookies);
-    const isOpen = async (one: Browser) => (await one.get("/admin")).html.includes("Refused authorization requests");
+    const isOpen = async (one: Browser) => (await one.get("/admin")).html.includes("Refused requests");
     const stolen = browser(service);
     for (const [name, value] of copy) stolen.cookies.set(name, value);
     expect(await isOpen(stolen)).toBe(true);
@@ -170,7 +170,7 @@ describe("the console's cookie", () => {
       });
       return [response.status, ((await response.json()) as { code?: string }).code];
     };
-    expect(page.html).toContain("Refused authorization requests");
+    expect(page.html).toContain("Refused requests");
     for (const headers of [{}, { "x-csrf-token": formOf(page.html) }, { authorization: "Bearer wrong" }]) {
       expect(await call("GET", headers)).toEqual([401, "unauthenticated"]);
       expect(await call("POST", headers)).toEqual([401, "unauthenticated"]);

@@ -195,7 +195,7 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
         <RefusedCalls totals={totals} />
       </section>
       <section class="panel">
-        <h2>Refused authorization requests</h2>
+        <h2>Refused requests</h2>
         <Refusals refusals={refusals} />
       </section>
       {filter.userId ? null : (

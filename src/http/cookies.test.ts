@@ -27,7 +27,7 @@ async function useEveryCookie(visitor: Visitor): Promise<void> {
   const signIn = await visitor.get("/admin");
   await visitor.post("/admin/session", { ...signIn.hidden("/admin/session"), token: ADMIN_TOKEN });
   const dashboard = await visitor.get("/admin");
-  expect(dashboard.html).toContain("Refused authorization requests");
+  expect(dashboard.html).toContain("Refused requests");
   await visitor.post("/admin/sign-out", dashboard.hidden("/admin/sign-out"));
   expect(formsOf((await visitor.get("/admin")).html)[0]?.action).toBe("/admin/session");
 }

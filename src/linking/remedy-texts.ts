@@ -31,7 +31,7 @@ const ENABLEMENT_REMEDIES: Readonly<Record<EnablementFailureReason, string>> = {
 /** Advice by reason. A reason without an entry is explained by its name. */
 export const REMEDIES: Readonly<Record<string, string>> = {
   ...ENABLEMENT_REMEDIES,
-  // Refused authorization requests
+  // Refused requests
   client_missing: "The request named no client: the address was opened by hand, or the console's URL has a query.",
   query_too_long: "More than 16 KB: a proxy in front of this server, or a scanner.",
   invalid_scope: "The console lists a scope that the skill does not have here. Alexa got the error.",

@@ -149,7 +149,7 @@ describe("a phone's browser", { skip: !chromiumPath }, () => {
     await page.fill("input[name=token]", ADMIN_TOKEN);
     await page.click("form[action='/admin/session'] button");
     await page.waitForURL(/\/admin$/);
-    expect(await page.locator("body").innerText()).toContain("Refused authorization requests");
+    expect(await page.locator("body").innerText()).toContain("Refused requests");
     expect(dropped).toEqual([]);
     expect((await context.cookies(stage.service)).filter(({ secure }) => secure)).toEqual([]);
   });
