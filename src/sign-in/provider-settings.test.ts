@@ -2,7 +2,9 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import {
+  comeBack,
   DISCOVERY,
+  leave,
   metadata,
   OIDC,
   type Providers,
@@ -75,6 +77,7 @@ it.each<[string, () => Response | Promise<Response>, string, string, string]>([
     "not https",
     "not set up correctly (provider_metadata_unusable)",
   ],
+  ["500", () => new Response(null, { status: 500 }), "provider_unreachable", "status 500", "possible right now"],
   ["503", () => new Response(null, { status: 503 }), "provider_unreachable", "status 503", "possible right now"],
   [
     "no response",
@@ -98,5 +101,11 @@ it.each<[string, () => Response | Promise<Response>, string, string, string]>([
     expect(logged).toEqual([expect.stringContaining(JSON.stringify(details).slice(1, -1))]);
     providers.endpoints[DISCOVERY] = good;
     expect((await signInThere(providers, visit(service))).status).toBe(303);
+    // The old cause is forgotten: the next failure is another one.
+    const ada = visit(service);
+    const away = await leave(ada);
+    providers.endpoints["id.example.com/token"] = () => new Response(null, { status: 503 });
+    const back = await comeBack(ada, away);
+    expect([back.status, back.html]).toEqual([503, expect.stringContaining("possible right now")]);
   },
 );
