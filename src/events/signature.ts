@@ -71,7 +71,7 @@ function mayFetch(cache: CertificateCache, now: number): boolean {
 
 /**
  * Checks `Signature-256` (RSA PKCS #1 v1.5, SHA-256, base64) with the certificate at `SignatureCertChainUrl`. It is
- * fetched only if `skillKnown`, which one storage read may answer.
+ * fetched only if `skillKnown` says so, which may take one storage read.
  */
 export async function verifyAlexaSignature(
   rt: Runtime,

@@ -103,7 +103,7 @@ describe("T11: the status while Login with Amazon refuses our refresh token", ()
   it.each([
     ["another client", OTHER_PAIR],
     ["another secret", { ...RIGHT_PAIR, clientSecret: "obviously-fake-old-secret" }],
-  ])("a pair of %s loses nothing, whatever LWA answers: put right, Alexa is asked again", async (_, pair) => {
+  ])("a pair of %s loses nothing, whatever LWA responds: put right, Alexa is asked again", async (_, pair) => {
     for (const error of ["invalid_grant", "invalid_client", "unauthorized_client"]) {
       await linkAndWait();
       knowOtherPairs(error);

@@ -101,20 +101,23 @@ async function deleteAndMakeAppAgain(service: Service): Promise<void> {
 }
 
 describe("a client that is deleted and made again under the same id", () => {
-  it.each(["KV", "D1"])("C6: an app does not redeem codes of before, found in %s", async (source) => {
-    const service = startService();
-    const code = await seedAppCode();
-    if (source === "KV") await putInKv(service, code);
-    await deleteAndMakeAppAgain(service);
-    for (const isolate of [service, anotherIsolate(service)]) {
-      await expectInvalidGrant(await isolate.request("/token", exchangeOfApp(code)));
-    }
-    expect(await countOf("grants")).toBe(0);
-    // A code of today works: the client is complete.
-    expect((await service.request("/token", exchangeOfApp(await seedAppCode()))).status).toBe(200);
-  });
+  it.each(["KV", "D1"])(
+    "C6: an app does not redeem codes of a deleted app with its id, found in %s",
+    async (source) => {
+      const service = startService();
+      const code = await seedAppCode();
+      if (source === "KV") await putInKv(service, code);
+      await deleteAndMakeAppAgain(service);
+      for (const isolate of [service, anotherIsolate(service)]) {
+        await expectInvalidGrant(await isolate.request("/token", exchangeOfApp(code)));
+      }
+      expect(await countOf("grants")).toBe(0);
+      // A code of today works: the client is complete.
+      expect((await service.request("/token", exchangeOfApp(await seedAppCode()))).status).toBe(200);
+    },
+  );
 
-  it("T9: an app's tokens of before do not work", async () => {
+  it("T9: the tokens of a deleted app with the same id do not work", async () => {
     const service = startService();
     const tokens = await linkApp(service);
     await deleteAndMakeAppAgain(service);
@@ -125,7 +128,7 @@ describe("a client that is deleted and made again under the same id", () => {
     expect(await countOf("grants")).toBe(0);
   });
 
-  it("C6, T9: a skill's codes and tokens of before do not work", async () => {
+  it("C6, T9: the codes and tokens of a deleted skill with the same id do not work", async () => {
     const service = startService();
     const [code, inKv] = [await seedCodeInKv(service), await seedCodeInKv(service)];
     const tokens = await linkAlexa(service);

@@ -220,7 +220,7 @@ it("B4, W4, A2: malformed requests of every kind never cause an exception, a 5xx
     }
     if (sent % PROGRESS_EVERY === 0) {
       const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
-      print(`seed ${SEED}: ${sent} of ${REQUESTS} requests; answers ${counts.join(", ")}`);
+      print(`seed ${SEED}: ${sent} of ${REQUESTS} requests; responses ${counts.join(", ")}`);
     }
   }
   // Requests that are all refused at once would test little.
