@@ -9,7 +9,8 @@ CREATE TABLE skills (
   name TEXT NOT NULL,
   linking TEXT CHECK (linking IN ('required', 'optional')), -- NULL: the default of the type
   vendor_id TEXT,
-  scopes TEXT NOT NULL,              -- JSON: [{"name", "descriptions": {"en": …}}]
+  resource TEXT UNIQUE,              -- type 'add_on' only: its MCP server's URI, compared byte by byte
+  scopes TEXT NOT NULL,              -- JSON: [{"name", "tier", "descriptions": {"en": …}}]
   return_urls TEXT NOT NULL,         -- JSON: [url]
   extra_redirect_uris TEXT NOT NULL, -- JSON: [url]
   lwa_client_id TEXT,
@@ -20,23 +21,24 @@ CREATE TABLE skills (
   updated_at INTEGER NOT NULL
 ) STRICT;
 
--- OAuth clients that call us: Alexa's, one for each skill; the company's apps; the skills' backends.
+-- OAuth clients that call us: Alexa's, one for each skill; the company's apps; the skills' backends. An add-on may have
+-- a second client of Alexa's for its service tokens.
 CREATE TABLE clients (
   id TEXT PRIMARY KEY,
-  kind TEXT NOT NULL CHECK (kind IN ('alexa', 'app', 'service')),
+  kind TEXT NOT NULL CHECK (kind IN ('alexa', 'add_on_service', 'app', 'service')),
   name TEXT NOT NULL,
   secret_hash TEXT,
   previous_secret_hash TEXT,
   previous_secret_expires_at INTEGER,
   redirect_uris TEXT NOT NULL,       -- JSON: [url], compared byte by byte
-  scopes TEXT NOT NULL,              -- JSON: [name]; empty for kind 'alexa', whose skill has them
-  skill_id TEXT UNIQUE REFERENCES skills (id) ON DELETE CASCADE, -- kind 'alexa' only
+  scopes TEXT NOT NULL,              -- JSON: [name]; empty for Alexa's clients, whose skill has them
+  skill_id TEXT REFERENCES skills (id) ON DELETE CASCADE, -- Alexa's clients only
   skill_ids TEXT NOT NULL,           -- JSON: [skill id], kind 'service' only
   resources TEXT NOT NULL,           -- JSON: [uri], audiences of its own tokens (RFC 8707), kind 'service' only
   require_pkce INTEGER NOT NULL,
-  client_credentials INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL
+  updated_at INTEGER NOT NULL,
+  UNIQUE (skill_id, kind)
 ) STRICT;
 
 -- Customers. Incrementing `session_epoch` ends all sessions of a customer.
@@ -138,6 +140,7 @@ CREATE TABLE codes (
   redirect_uri TEXT NOT NULL,
   scope TEXT NOT NULL,
   code_challenge TEXT,
+  resource TEXT,                     -- of the add-on that the consent was for
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   spent_at INTEGER,

@@ -59,7 +59,11 @@ const descriptions = z.record(
 export const skillScope = z.pipe(
   z.transform((value: unknown) => (typeof value === "string" ? { name: value } : value)),
   z.strictObject(
-    { name: scopeName, descriptions: z._default(descriptions, {}) },
+    {
+      name: scopeName,
+      tier: z._default(z.enum(["service", "user"], { error: required("service or user") }), "user"),
+      descriptions: z._default(descriptions, {}),
+    },
     { error: (issue) => (issue.code === "invalid_type" ? "must be a scope or {name, descriptions}" : undefined) },
   ),
 );

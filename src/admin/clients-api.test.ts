@@ -28,8 +28,8 @@ describe("registering clients", () => {
     expect(made.status).toBe(201);
     expect(made.body).toMatchObject(APP);
     expect(made.body).not.toHaveProperty("secret");
-    const row = await env.DB.prepare("SELECT secret_hash, require_pkce, client_credentials FROM clients").first();
-    expect(row).toEqual({ secret_hash: null, require_pkce: 1, client_credentials: 0 });
+    const row = await env.DB.prepare("SELECT secret_hash, require_pkce FROM clients").first();
+    expect(row).toEqual({ secret_hash: null, require_pkce: 1 });
   });
 
   it("a service has a secret, which is shown once and stored as a hash", async () => {

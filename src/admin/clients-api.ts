@@ -97,7 +97,6 @@ async function create(c: AppContext): Promise<Response> {
     skillIds: body.skillIds,
     resources: body.resources,
     requirePkce: app,
-    clientCredentials: !app,
   };
   const added = await insertClient(rt.db, client, rt.now(), { kind: "client_created", clientId: client.id });
   if (!added) return problem("conflict", `The client id ${client.id} is already in use, by a client or a skill.`);

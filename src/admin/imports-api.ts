@@ -8,7 +8,7 @@ import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { normalizeEmail } from "../sign-in/email.ts";
 import { type ImportedLink, type ImportedPerson, importLinks, resolvePeople } from "../storage/grants/imports.ts";
-import { readSkills, type Skill } from "../storage/skills/skills.ts";
+import { readSkills, type Skill, scopesOf } from "../storage/skills/skills.ts";
 import { skillId } from "./admin-schemas.ts";
 
 const MAX_ITEMS = 100;
@@ -121,7 +121,7 @@ async function skillsOf(rt: Runtime, items: readonly Item[]): Promise<Map<string
 
 function check(rt: Runtime, one: Item, skill: Skill | undefined): Checked {
   if (!skill) return "skill_not_found";
-  const known = skill.scopes.map(({ name }) => name);
+  const known = scopesOf(skill, "user").map(({ name }) => name);
   const scopes = one.scope === undefined ? known : one.scope.split(" ").filter((name) => name !== "");
   if (scopes.length === 0 || !scopes.every((name) => known.includes(name))) return "scope_unknown";
   if (one.createdAt !== undefined && Date.parse(one.createdAt) > rt.now()) return "created_in_future";

@@ -33,6 +33,7 @@ describe("change of the master key", () => {
         name: "Second",
         linking: null,
         vendorId: null,
+        resource: null,
         scopes: [],
         returnUrls: [],
         extraRedirectUris: [],
@@ -52,7 +53,6 @@ describe("change of the master key", () => {
         skillIds: [],
         resources: [],
         requirePkce: false,
-        clientCredentials: false,
       },
       { kind: "skill_added" },
     );

@@ -38,7 +38,9 @@ function skillView(skill: Skill, client: Client, secret?: string): object {
     linking: linkingOf(skill),
     vendorId: skill.vendorId,
     extraRedirectUris: skill.extraRedirectUris,
-    scopes: skill.scopes.map((scope) => (Object.keys(scope.descriptions).length === 0 ? scope.name : scope)),
+    scopes: skill.scopes.map(({ name, descriptions }) =>
+      Object.keys(descriptions).length === 0 ? name : { name, descriptions },
+    ),
     returnUrls: skill.returnUrls,
     lwa: skill.lwa && { clientId: skill.lwa.clientId },
     eventGateway: skill.eventGateway && { clientId: skill.eventGateway.clientId },
@@ -87,6 +89,7 @@ async function create(c: AppContext): Promise<Response> {
     name: body.name,
     linking: body.linking ?? null,
     vendorId,
+    resource: null,
     scopes: body.scopes,
     returnUrls: body.returnUrls,
     extraRedirectUris: body.extraRedirectUris,
@@ -96,7 +99,6 @@ async function create(c: AppContext): Promise<Response> {
   if (refused) return refused;
 
   const { id = `alexa-${randomId()}`, secret = randomSecret(), requirePkce = false } = body.client;
-  const addOn = body.type === "add_on";
   const client: NewClient = {
     id,
     kind: "alexa",
@@ -107,8 +109,7 @@ async function create(c: AppContext): Promise<Response> {
     skillId: body.id,
     skillIds: [],
     resources: [],
-    requirePkce: addOn || requirePkce,
-    clientCredentials: addOn,
+    requirePkce: body.type === "add_on" || requirePkce,
   };
   const audit = { kind: "skill_created", clientId: id, details: body.id };
   switch (await insertSkill(rt, content, body, client, audit)) {
@@ -181,6 +182,7 @@ async function change(c: AppContext): Promise<Response> {
     name: body.name ?? skill.name,
     linking: body.linking ?? skill.linking,
     vendorId: body.vendorId === undefined ? skill.vendorId : body.vendorId,
+    resource: skill.resource,
     scopes: body.scopes ?? skill.scopes,
     returnUrls: body.returnUrls ?? skill.returnUrls,
     extraRedirectUris: body.extraRedirectUris ?? skill.extraRedirectUris,

@@ -43,7 +43,7 @@ export async function enableAnywhere(
   rt: Runtime,
   attempt: StartedAttempt,
   run: RunKey,
-  scope: string,
+  granted: { readonly scope: string; readonly resource: string | null },
   accessToken: string,
   deadline: number,
 ): Promise<EnableOutcome> {
@@ -61,7 +61,7 @@ export async function enableAnywhere(
     const grantId = randomId();
     const [holds, code] = await Promise.all([
       noteRunStep(rt.db, run, `enablement_${regionOf(rt, host).toLowerCase()}`, rt.now()),
-      mintEnablementCode(rt, { attemptId, grantId, clientId, userId, redirectUri, scope }, runHolds(run)),
+      mintEnablementCode(rt, { attemptId, grantId, clientId, userId, redirectUri, ...granted }, runHolds(run)),
     ]);
     if (!holds) return { outcome: "lost" };
     const request = { accessToken, skillId, stage, redirectUri, code };

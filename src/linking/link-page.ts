@@ -9,7 +9,7 @@ import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession } from "../sign-in/session.ts";
-import { readSkill, type Skill } from "../storage/skills/skills.ts";
+import { readSkill, type Skill, scopesOf } from "../storage/skills/skills.ts";
 import { sessionActs, sessionHolds } from "../storage/users/sessions.ts";
 import { scopeDescription } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
@@ -123,7 +123,7 @@ async function showLinkPage(c: AppContext): Promise<Response> {
         skillName: skill.name,
         toAlexa: true,
         offersAlexaApp: parsed.via === undefined && onPhone(c),
-        scopes: skill.scopes.map(({ name, descriptions }) => ({
+        scopes: scopesOf(skill, "user").map(({ name, descriptions }) => ({
           name,
           description: scopeDescription(c, name, descriptions),
         })),

@@ -18,7 +18,7 @@ import {
   readCandidateGrants,
 } from "../storage/attempts/outcomes.ts";
 import { endRun, noteRunStep, type RunKey, type StartedAttempt } from "../storage/attempts/started.ts";
-import { lwaCredentials, type Skill } from "../storage/skills/skills.ts";
+import { lwaCredentials, type Skill, scopesOf } from "../storage/skills/skills.ts";
 import { type Enabled, enableAnywhere } from "./enable.ts";
 import type { FailureReason } from "./reasons.ts";
 import { codeVerifierOf, type LinkingState } from "./state.ts";
@@ -94,8 +94,11 @@ async function link(rt: Runtime, run: Run, held: Held): Promise<RunOutcome> {
     const sealed = await sealTokens(rt.keyring, context, response.tokens);
     if (!(await noteRunStep(rt.db, keyOf(run), "amazon_tokens_received", rt.now(), sealed))) return stop(rt, run);
   }
-  const scope = skill.scopes.map(({ name }) => name).join(" ");
-  const enabled = await enableAnywhere(rt, attempt, keyOf(run), scope, held.tokens.accessToken, deadline);
+  const scope = scopesOf(skill, "user")
+    .map(({ name }) => name)
+    .join(" ");
+  const granted = { scope, resource: skill.resource };
+  const enabled = await enableAnywhere(rt, attempt, keyOf(run), granted, held.tokens.accessToken, deadline);
   if (enabled.outcome === "lost") return stop(rt, run);
   if (enabled.outcome === "linked") return succeed(rt, run, held.tokens, enabled);
   return failureRule(enabled.reason).code === "enablement_unavailable"

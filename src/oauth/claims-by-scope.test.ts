@@ -18,7 +18,9 @@ const NAME = { name: "ada" };
 const EMAIL = { email: "ada@example.com" };
 
 async function scopesOfSkill(scopes: readonly { name: string; descriptions: Record<string, string> }[]) {
-  await env.DB.prepare("UPDATE skills SET scopes = ?").bind(JSON.stringify(scopes)).run();
+  await env.DB.prepare("UPDATE skills SET scopes = ?")
+    .bind(JSON.stringify(scopes.map((scope) => ({ ...scope, tier: "user" }))))
+    .run();
 }
 
 describe("userinfo", () => {

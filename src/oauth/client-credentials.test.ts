@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADD_ON_CLIENT, ADD_ON_RESOURCE, ADD_ON_SECRET } from "../../test/support/constants.ts";
 import { expectOAuthError } from "../../test/support/responses.ts";
 import {
   APP_CLIENT,
@@ -10,8 +11,8 @@ import {
   json,
   SERVICE_CLIENT,
   SERVICE_SECRET,
+  seedAddOn,
   seedEveryone,
-  seedSkill,
 } from "../../test/support/seeds.ts";
 import { startService } from "../../test/support/service.ts";
 import { asAlexa, asService, exchangeOfApp, introspection, seedAppCode, userinfo } from "../../test/support/tokens.ts";
@@ -43,17 +44,15 @@ describe("client credentials", () => {
   });
 
   it("only service clients and add-ons get a token, for their own scopes only", async () => {
-    await seedSkill({
-      id: "add-on",
-      secret: "fake-add-on-secret",
-      skillId: "amzn1.ask.skill.add-on",
-      type: "add_on",
-      clientCredentials: true,
-    });
+    await seedAddOn();
     const service = startService();
     const addOn = (fields = {}) =>
-      form({ grant_type: "client_credentials", ...fields }, { authorization: basic("add-on", "fake-add-on-secret") });
-    expect(await claimsOf(await service.request("/token", addOn()))).toMatchObject({ sub: "add-on", aud: "add-on" });
+      form({ grant_type: "client_credentials", ...fields }, { authorization: basic(ADD_ON_CLIENT, ADD_ON_SECRET) });
+    expect(await claimsOf(await service.request("/token", addOn()))).toMatchObject({
+      sub: ADD_ON_CLIENT,
+      aud: ADD_ON_RESOURCE,
+      scope: "mcp:service",
+    });
     await expectOAuthError(
       await service.request("/token", asAlexa({ grant_type: "client_credentials" })),
       400,

@@ -40,6 +40,7 @@ const bindingSchema: z.ZodMiniType<CodeBinding> = z.object({
   redirectUri: z.string(),
   scope: z.string(),
   codeChallenge: z.nullable(z.string()),
+  resource: z.nullable(z.string()),
 });
 
 async function sealingKey(code: AuthorizationCode): Promise<CryptoKey> {

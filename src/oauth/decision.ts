@@ -43,6 +43,7 @@ export async function decide(
     redirectUri: request.redirectUri,
     scope: request.scopes.join(" "),
     codeChallenge: request.codeChallenge,
+    resource: request.client.resource,
   };
   const codeHash = await sha256(code);
   const [result] = await Promise.all([

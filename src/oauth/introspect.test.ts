@@ -39,7 +39,7 @@ beforeEach(async () => {
   await seedSkill({ id: "other-alexa", secret: "fake-other-alexa", skillId: OTHER_SKILL });
   await env.DB.prepare(
     `INSERT INTO clients SELECT 'other-service', kind, name, ?, previous_secret_hash, previous_secret_expires_at, redirect_uris, scopes, skill_id,
-       ?, resources, require_pkce, client_credentials, created_at, updated_at
+       ?, resources, require_pkce, created_at, updated_at
      FROM clients WHERE id = ?`,
   )
     .bind(await sha256("fake-other-service"), JSON.stringify([OTHER_SKILL]), SERVICE_CLIENT)

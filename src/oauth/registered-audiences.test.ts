@@ -4,6 +4,7 @@ import { decodeJwt } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
 import { admin, SKILL_BODY } from "../../test/support/admin.ts";
 import { query } from "../../test/support/authorize.ts";
+import { ADD_ON_CLIENT, ADD_ON_SECRET } from "../../test/support/constants.ts";
 import { expectOAuthError } from "../../test/support/responses.ts";
 import {
   ALEXA_CLIENT,
@@ -19,9 +20,9 @@ import {
   SERVICE_CLIENT,
   SERVICE_SECRET,
   SKILL_ID,
+  seedAddOn,
   seedCode,
   seedEveryone,
-  seedSkill,
 } from "../../test/support/seeds.ts";
 import { ISSUER, type Service, startService } from "../../test/support/service.ts";
 import {
@@ -117,16 +118,10 @@ describe("client credentials", () => {
     }
   });
 
-  it("S16: clients without registered resources get none", async () => {
-    await seedSkill({
-      id: "add-on",
-      secret: "fake-add-on-secret",
-      skillId: "add-on-skill",
-      type: "add_on",
-      clientCredentials: true,
-    });
+  it("S16: clients get no resource that is not registered for them", async () => {
+    await seedAddOn();
     await env.DB.prepare("UPDATE clients SET resources = '[]' WHERE id = ?").bind(SERVICE_CLIENT).run();
-    const addOn = { authorization: basic("add-on", "fake-add-on-secret") };
+    const addOn = { authorization: basic(ADD_ON_CLIENT, ADD_ON_SECRET) };
     for (const headers of [addOn, { authorization: basic(SERVICE_CLIENT, SERVICE_SECRET) }]) {
       const init = form({ grant_type: "client_credentials", resource: ONE }, headers);
       await expectOAuthError(await service.request("/token", init), 400, "invalid_target");

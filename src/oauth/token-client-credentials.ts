@@ -6,14 +6,18 @@ import { mintAccessToken } from "./access-tokens.ts";
 import { authenticateClient, findClient } from "./client-authentication.ts";
 import type { TokenFailure } from "./token-failure.ts";
 
+/** The scopes of tokens that have no user: never a scope of a skill's user tier. */
+function grantable(client: Client): readonly string[] {
+  return client.kind === "service" ? client.scopes : client.serviceScopes;
+}
+
 /** Why this client gets no such token; undefined if it does. */
 function refusal(client: Client, scopes: readonly string[], resource: string | undefined): TokenFailure | undefined {
-  if (client.kind === "app" || (client.kind !== "service" && !client.clientCredentials)) {
-    return { reason: "grant_type_not_allowed" };
-  }
-  if (!scopes.every((name) => client.scopes.includes(name))) return { reason: "scope_unknown" };
+  if (!client.clientCredentials) return { reason: "grant_type_not_allowed" };
+  if (!scopes.every((name) => grantable(client).includes(name))) return { reason: "scope_unknown" };
   // A repeated `resource` reaches us as one value with a space, which no registered one has.
-  return resource === undefined || client.resources.includes(resource) ? undefined : { reason: "resource_invalid" };
+  const registered = client.resource === null ? client.resources : [client.resource];
+  return resource === undefined || registered.includes(resource) ? undefined : { reason: "resource_invalid" };
 }
 
 /** A token for the client itself. Its audience is the registered `resource` asked for, else its id. No refresh token. */
@@ -34,10 +38,10 @@ export async function grantToClient(
   if (refusal(client, asked ?? [], resource)) client = (await findClient(rt, client.id, true)) ?? client;
   const refused = refusal(client, asked ?? [], resource);
   if (refused) return refused;
-  const scope = (asked ?? client.scopes).join(" ");
+  const scope = (asked ?? grantable(client)).join(" ");
   const access = await mintAccessToken(rt, {
     subject: client.id,
-    audience: resource ?? client.id,
+    audience: resource ?? client.resource ?? client.id,
     clientId: client.id,
     scope,
   });

@@ -45,6 +45,7 @@ describe("random bits", () => {
       userId: USER_ID,
       redirectUri: ALEXA_REDIRECT_URIS[0] ?? "",
       scope: "profile",
+      resource: null,
     };
     const enablement = await samples(() =>
       mintEnablementCode(rt, { ...order, attemptId: randomId(), grantId: randomId() }),
@@ -183,6 +184,7 @@ describe("random bits", () => {
       redirectUri: "https://example.com",
       scope: "profile",
       codeChallenge: null,
+      resource: null,
     } as const;
     let copy = "";
     const codes = {

@@ -8,6 +8,12 @@ export const VENDOR_ID = "M0TESTVENDOR00";
 export const ALEXA_REDIRECT_URIS = ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"].map(
   (host) => `https://${host}/api/skill/link/${VENDOR_ID}`,
 );
+export const ADD_ON_ID = "amzn1.ask.skill.add-on";
+export const ADD_ON_CLIENT = "alexa-acme-notes";
+export const ADD_ON_SERVICE_CLIENT = "alexa-acme-notes-service";
+export const ADD_ON_SECRET = "fake-add-on-secret-0123456789";
+/** The canonical URI of the add-on's MCP server. */
+export const ADD_ON_RESOURCE = "https://mcp.example.com/mcp";
 export const ALEXA_CLIENT = "alexa-test";
 export const ALEXA_SECRET = "obviously-fake-secret-of-the-test-client";
 export const APP_CLIENT = "test-app";

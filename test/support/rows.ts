@@ -13,7 +13,12 @@ export interface Tables {
     name: string;
     linking?: "required" | "optional" | null;
     vendorId?: Text;
-    scopes: readonly { readonly name: string; readonly descriptions: Readonly<Record<string, string>> }[];
+    resource?: Text;
+    scopes: readonly {
+      readonly name: string;
+      readonly tier: "service" | "user";
+      readonly descriptions: Readonly<Record<string, string>>;
+    }[];
     returnUrls: readonly string[];
     extraRedirectUris: readonly string[];
     lwaClientId?: Text;
@@ -25,7 +30,7 @@ export interface Tables {
   };
   clients: {
     id: string;
-    kind: "alexa" | "app" | "service";
+    kind: "alexa" | "add_on_service" | "app" | "service";
     name: string;
     secretHash?: Text;
     previousSecretHash?: Text;
@@ -36,7 +41,6 @@ export interface Tables {
     skillIds: readonly string[];
     resources: readonly string[];
     requirePkce: boolean;
-    clientCredentials: boolean;
     createdAt: number;
     updatedAt: number;
   };
@@ -80,6 +84,7 @@ export interface Tables {
     redirectUri: string;
     scope: string;
     codeChallenge?: Text;
+    resource?: Text;
     createdAt: number;
     expiresAt: number;
   };
@@ -143,7 +148,6 @@ const DEFAULTS: Tables = {
     skillIds: [],
     resources: [],
     requirePkce: false,
-    clientCredentials: false,
     ...SAVED,
   },
   users: { id: USER_ID, ...SAVED },

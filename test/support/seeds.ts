@@ -3,6 +3,11 @@ import { env } from "cloudflare:workers";
 import { toBase64Url, utf8 } from "../../src/crypto/encoding.ts";
 import { sha256 } from "../../src/crypto/hash.ts";
 import {
+  ADD_ON_CLIENT,
+  ADD_ON_ID,
+  ADD_ON_RESOURCE,
+  ADD_ON_SECRET,
+  ADD_ON_SERVICE_CLIENT,
   ALEXA_CLIENT,
   ALEXA_REDIRECT_URIS,
   ALEXA_SECRET,
@@ -36,7 +41,6 @@ export interface ClientSeed {
   readonly skillId?: string;
   readonly redirectUris?: readonly string[];
   readonly scopes?: readonly string[];
-  readonly clientCredentials?: boolean;
   readonly type?: string;
 }
 
@@ -48,7 +52,7 @@ export async function seedSkill(seed: ClientSeed = {}): Promise<void> {
       id: skillId,
       type: seed.type ?? "smart_home",
       vendorId: VENDOR_ID,
-      scopes: scopes.map((name) => ({ name, descriptions: { en: `What ${name} allows` } })),
+      scopes: scopes.map((name) => ({ name, tier: "user" as const, descriptions: { en: `What ${name} allows` } })),
       returnUrls: ["https://app.example.com/alexa/done"],
     }),
     insert("clients", {
@@ -57,8 +61,47 @@ export async function seedSkill(seed: ClientSeed = {}): Promise<void> {
       redirectUris: seed.redirectUris ?? ALEXA_REDIRECT_URIS,
       skillId,
       requirePkce: seed.requirePkce ?? false,
-      clientCredentials: seed.clientCredentials ?? false,
     }),
+  ]);
+}
+
+/** An Alexa+ add-on with its Alexa client and, on request, the second client for its service tokens. */
+export async function seedAddOn(seed: { readonly serviceClient?: boolean } = {}): Promise<void> {
+  const secretHash = await sha256(ADD_ON_SECRET);
+  const scopes = [
+    { name: "mcp:service", tier: "service" as const, descriptions: {} },
+    { name: "mcp:tools", tier: "user" as const, descriptions: { en: "Use your notes" } },
+    { name: "mcp:resources", tier: "user" as const, descriptions: {} },
+  ];
+  await env.DB.batch([
+    insert("skills", {
+      id: ADD_ON_ID,
+      type: "add_on",
+      name: "Acme Notes",
+      vendorId: VENDOR_ID,
+      resource: ADD_ON_RESOURCE,
+      scopes,
+      returnUrls: ["https://app.example.com/alexa/done"],
+    }),
+    insert("clients", {
+      id: ADD_ON_CLIENT,
+      name: "Acme Notes",
+      secretHash,
+      redirectUris: ALEXA_REDIRECT_URIS,
+      skillId: ADD_ON_ID,
+      requirePkce: true,
+    }),
+    ...(seed.serviceClient
+      ? [
+          insert("clients", {
+            id: ADD_ON_SERVICE_CLIENT,
+            kind: "add_on_service",
+            name: "Acme Notes",
+            secretHash,
+            skillId: ADD_ON_ID,
+          }),
+        ]
+      : []),
   ]);
 }
 
@@ -80,7 +123,6 @@ export async function seedAppAndService(skillIds: readonly string[] = [SKILL_ID]
       secretHash: await sha256(SERVICE_SECRET),
       scopes: ["catalog"],
       skillIds,
-      clientCredentials: true,
     }),
   ]);
 }

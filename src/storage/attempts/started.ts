@@ -86,7 +86,7 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
             ${firstStep(denied ? "consent_denied" : "linking_started", now)},
             ${decision}, ${now}, ${given.stateHash}, ${given.redirectUri}, ${returnTo}, ${now}, ${now + STARTED_ATTEMPT_LIFETIME_MS},
             ${denied ? now : null}
-          FROM skills s JOIN clients c ON c.skill_id = s.id
+          FROM skills s JOIN clients c ON c.skill_id = s.id AND c.kind = 'alexa'
           WHERE s.id = ${given.skillId} AND s.lwa_client_id IS NOT NULL AND s.lwa_client_secret IS NOT NULL
             AND (${returnTo} IS NULL OR EXISTS (SELECT 1 FROM json_each(s.return_urls) WHERE value = ${returnTo}))
             AND ${given.actorHolds}

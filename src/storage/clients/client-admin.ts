@@ -7,16 +7,23 @@ import { type Client, clientFromRow, SELECT_CLIENT } from "./clients.ts";
 /** A client as it is written. */
 export type NewClient = Omit<
   Client,
-  "previousSecretHash" | "previousSecretExpiresAt" | "createdAt" | "skillName" | "scopeTexts"
+  | "previousSecretHash"
+  | "previousSecretExpiresAt"
+  | "createdAt"
+  | "skillName"
+  | "scopeTexts"
+  | "serviceScopes"
+  | "resource"
+  | "clientCredentials"
 >;
 
 /** Inserts a client where `condition` holds and the id is not taken; returns its id then. */
 export function insertClientStatement(client: NewClient, now: number, condition: Sql): Sql {
   return sql`INSERT INTO clients (id, kind, name, secret_hash, redirect_uris, scopes, skill_id, skill_ids, resources, require_pkce,
-      client_credentials, created_at, updated_at)
+      created_at, updated_at)
     SELECT ${client.id}, ${client.kind}, ${client.name}, ${client.secretHash}, ${JSON.stringify(client.redirectUris)},
       ${JSON.stringify(client.scopes)}, ${client.skillId}, ${JSON.stringify(client.skillIds)}, ${JSON.stringify(client.resources)},
-      ${client.requirePkce}, ${client.clientCredentials}, ${now}, ${now}
+      ${client.requirePkce}, ${now}, ${now}
     WHERE ${condition} ON CONFLICT DO NOTHING RETURNING id`;
 }
 
@@ -42,7 +49,7 @@ export async function insertClient(
 export async function listClients(db: D1Database, after: string, limit: number): Promise<Client[]> {
   const rows = await readAll<Record<string, unknown>>(
     db,
-    sql`${SELECT_CLIENT} WHERE c.id > ${after} AND c.kind <> 'alexa' ORDER BY c.id LIMIT ${limit}`,
+    sql`${SELECT_CLIENT} WHERE c.id > ${after} AND c.kind IN ('app', 'service') ORDER BY c.id LIMIT ${limit}`,
   );
   return rows.map(clientFromRow);
 }
@@ -67,7 +74,7 @@ export async function updateClient(
   const update = sql`UPDATE clients SET name = ${client.name}, redirect_uris = ${JSON.stringify(client.redirectUris)},
       scopes = ${JSON.stringify(client.scopes)}, skill_ids = ${JSON.stringify(client.skillIds)},
       resources = ${JSON.stringify(client.resources)}, updated_at = ${now}
-    WHERE id = ${client.id} AND kind <> 'alexa' RETURNING id`;
+    WHERE id = ${client.id} AND kind IN ('app', 'service') RETURNING id`;
   const [updated = []] = await batch(db, [update, auditIfChanged(now, audit)], false);
   return updated.length === 1;
 }
@@ -78,8 +85,8 @@ export async function deleteClient(db: D1Database, id: string, now: number, audi
     db,
     [
       // Codes have no foreign key: a client created later under the same id must not find them.
-      sql`DELETE FROM codes WHERE client_id IN (SELECT id FROM clients WHERE id = ${id} AND kind <> 'alexa')`,
-      sql`DELETE FROM clients WHERE id = ${id} AND kind <> 'alexa' RETURNING id`,
+      sql`DELETE FROM codes WHERE client_id IN (SELECT id FROM clients WHERE id = ${id} AND kind IN ('app', 'service'))`,
+      sql`DELETE FROM clients WHERE id = ${id} AND kind IN ('app', 'service') RETURNING id`,
       auditIfChanged(now, audit),
     ],
     false,

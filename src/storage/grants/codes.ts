@@ -19,7 +19,16 @@ export interface CodeBinding {
   readonly redirectUri: string;
   readonly scope: string;
   readonly codeChallenge: string | null;
+  /** The add-on's resource at the time of the consent; null for clients whose skill has none. */
+  readonly resource: string | null;
 }
+
+/**
+ * In SQL: the client of a row of `codes` exists, and the code's resource is the one that its skill has now. A code for a
+ * former resource is dead.
+ */
+const RESOURCE_IS_REGISTERED = sql`EXISTS (SELECT 1 FROM clients k LEFT JOIN skills s ON s.id = k.skill_id
+  WHERE k.id = codes.client_id AND s.resource IS codes.resource)`;
 
 /** Inserts a code if `condition` holds and it is not there yet: a repeated consent changes nothing. */
 export function insertCode(
@@ -30,9 +39,9 @@ export function insertCode(
   condition: Sql = sql`TRUE`,
 ): Sql {
   return sql`INSERT INTO codes (code_hash, attempt_id, grant_id, origin, client_id, user_id, redirect_uri, scope, code_challenge,
-      created_at, expires_at)
+      resource, created_at, expires_at)
     SELECT ${codeHash}, ${binding.attemptId}, ${binding.grantId}, ${binding.origin}, ${binding.clientId}, ${binding.userId},
-      ${binding.redirectUri}, ${binding.scope}, ${binding.codeChallenge}, ${at}, ${expiresAt}
+      ${binding.redirectUri}, ${binding.scope}, ${binding.codeChallenge}, ${binding.resource}, ${at}, ${expiresAt}
     WHERE ${condition} ON CONFLICT (code_hash) DO NOTHING`;
 }
 
@@ -44,7 +53,7 @@ export function voidCodes(where: Sql, at: number): Sql {
 /** Reads what a code is bound to; its row is a `CodeBinding`. For a batch. */
 export function selectBinding(codeHash: string): Sql {
   return sql`SELECT origin, attempt_id AS "attemptId", grant_id AS "grantId", client_id AS "clientId", user_id AS "userId",
-      redirect_uri AS "redirectUri", scope, code_challenge AS "codeChallenge"
+      redirect_uri AS "redirectUri", scope, code_challenge AS "codeChallenge", resource
     FROM codes WHERE code_hash = ${codeHash}`;
 }
 
@@ -71,27 +80,28 @@ export interface RedeemedCode {
   readonly userId: string;
   readonly scope: string;
   readonly origin: CodeOrigin;
+  readonly resource: string | null;
   readonly traceId: string | null;
 }
 
 /**
  * Spends a code and makes its grant, in one batch: at most once, and only while the code is unspent, unexpired and not
- * void, and its user and client exist. Undefined when it was not redeemed. The grant is inserted from the claimed row,
+ * void, its user and client exist, and its resource is still the registered one. Undefined when it was not redeemed. The grant is inserted from the claimed row,
  * so a claim that changed nothing makes nothing. Safe to repeat with the same `claimId`.
  */
 export async function redeemCode(db: D1Database, r: Redemption): Promise<RedeemedCode | undefined> {
   const claimed = sql`code_hash = ${r.codeHash} AND claim_id = ${r.claimId}`;
-  const { grantId, clientId, redirectUri, codeChallenge } = r.binding;
+  const { grantId, clientId, redirectUri, codeChallenge, resource } = r.binding;
   const isChecked = sql`grant_id = ${grantId} AND client_id = ${clientId} AND redirect_uri = ${redirectUri}
-    AND code_challenge IS ${codeChallenge}`;
+    AND code_challenge IS ${codeChallenge} AND resource IS ${resource}`;
   const step = JSON.stringify({ name: "code_redeemed", at: r.now });
   const [rows = []] = await batch(
     db,
     [
       sql`UPDATE codes SET spent_at = ${r.now}, claim_id = ${r.claimId}
           WHERE code_hash = ${r.codeHash} AND (spent_at IS NULL OR claim_id = ${r.claimId}) AND expires_at > ${r.now} AND voided_at IS NULL
-            AND ${isChecked} AND EXISTS (SELECT 1 FROM users WHERE id = codes.user_id) AND EXISTS (SELECT 1 FROM clients WHERE id = codes.client_id)
-          RETURNING grant_id AS "grantId", user_id AS "userId", scope, origin,
+            AND ${isChecked} AND EXISTS (SELECT 1 FROM users WHERE id = codes.user_id) AND ${RESOURCE_IS_REGISTERED}
+          RETURNING grant_id AS "grantId", user_id AS "userId", scope, origin, resource,
             (SELECT trace_id FROM attempts WHERE id = codes.attempt_id) AS "traceId"`,
       sql`INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, attempt_id, trace_id, refresh_hash, salt, created_at,
             last_used_at, idle_expires_at, expires_at)
@@ -119,6 +129,8 @@ export interface UnredeemableCode {
   readonly spentAt: number | null;
   readonly voidedAt: number | null;
   readonly expiresAt: number;
+  /** 1: its resource is the registered one. */
+  readonly resourceHolds: 0 | 1;
 }
 
 /**
@@ -136,7 +148,8 @@ export async function takeReplay(
   const [rows = []] = await batch(
     db,
     [
-      sql`SELECT grant_id AS "grantId", client_id AS "clientId", spent_at AS "spentAt", voided_at AS "voidedAt", expires_at AS "expiresAt"
+      sql`SELECT grant_id AS "grantId", client_id AS "clientId", spent_at AS "spentAt", voided_at AS "voidedAt", expires_at AS "expiresAt",
+            ${RESOURCE_IS_REGISTERED} AS "resourceHolds"
           FROM codes WHERE code_hash = ${codeHash}`,
       sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id)
           SELECT ${at}, 'code_replayed', 1, user_id, client_id, grant_id, attempt_id FROM codes WHERE ${replayed}

@@ -24,6 +24,8 @@ export interface Grant {
   readonly userId: string;
   readonly clientId: string;
   readonly skillId: string | null;
+  /** The resource that its skill has now: the audience of its access tokens. null: the skill has none. */
+  readonly resource: string | null;
   readonly scope: string;
   readonly traceId: string | null;
   /** SHA-256 of a stable token's secret; of the whole token when another server issued it; null where tokens rotate. */
@@ -47,7 +49,7 @@ async function readGrantWhere(db: D1Database, where: Sql, now: number): Promise<
   const row = await readFirst<Record<string, unknown>>(
     db,
     sql`SELECT id, user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope, trace_id AS "traceId",
-          refresh_hash AS "refreshHash", salt, generation, rotated_at AS "rotatedAt", created_at AS "createdAt",
+          (SELECT resource FROM skills WHERE id = grants.skill_id) AS resource, refresh_hash AS "refreshHash", salt, generation, rotated_at AS "rotatedAt", created_at AS "createdAt",
           last_used_at AS "lastUsedAt", idle_expires_at AS "idleExpiresAt", revoked_at AS "revokedAt", revoked_reason AS "revokedReason",
           ${grantIsLive(now)} AS live
         FROM grants WHERE ${where}`,

@@ -13,7 +13,10 @@ import {
 } from "./skills.ts";
 
 /** A skill as an operator writes it; its credentials travel beside it. */
-export type SkillContent = Omit<Skill, "lwa" | "eventGateway" | "clientId" | "createdAt" | "updatedAt">;
+export type SkillContent = Omit<
+  Skill,
+  "lwa" | "eventGateway" | "clientId" | "serviceClientId" | "createdAt" | "updatedAt"
+>;
 
 /** Credentials in clear, sealed on the way in. undefined: stays as it is; null: removed. */
 export interface CredentialChanges {
@@ -67,9 +70,9 @@ export async function insertSkill(
   const [, inserted = [], , [found] = []] = await batch(
     rt.db,
     [
-      sql`INSERT INTO skills (id, stage, type, name, linking, vendor_id, scopes, return_urls, extra_redirect_uris, lwa_client_id,
+      sql`INSERT INTO skills (id, stage, type, name, linking, vendor_id, resource, scopes, return_urls, extra_redirect_uris, lwa_client_id,
           lwa_client_secret, event_client_id, event_client_secret, created_at, updated_at)
-        SELECT ${skill.id}, ${skill.stage}, ${skill.type}, ${skill.name}, ${skill.linking}, ${skill.vendorId}, ${JSON.stringify(skill.scopes)},
+        SELECT ${skill.id}, ${skill.stage}, ${skill.type}, ${skill.name}, ${skill.linking}, ${skill.vendorId}, ${skill.resource}, ${JSON.stringify(skill.scopes)},
           ${JSON.stringify(skill.returnUrls)}, ${JSON.stringify(skill.extraRedirectUris)}, ${lwa?.clientId}, ${lwa?.sealedClientSecret},
           ${event?.clientId}, ${event?.sealedClientSecret}, ${now}, ${now}
         WHERE NOT EXISTS (SELECT 1 FROM clients WHERE id IN (${client.id}, ${skill.id}))
@@ -108,12 +111,12 @@ export async function updateSkill(
     rt.db,
     [
       sql`UPDATE skills SET stage = ${skill.stage}, type = ${skill.type}, name = ${skill.name}, linking = ${skill.linking},
-          vendor_id = ${skill.vendorId}, scopes = ${JSON.stringify(skill.scopes)}, return_urls = ${JSON.stringify(skill.returnUrls)},
+          vendor_id = ${skill.vendorId}, resource = ${skill.resource}, scopes = ${JSON.stringify(skill.scopes)}, return_urls = ${JSON.stringify(skill.returnUrls)},
           extra_redirect_uris = ${JSON.stringify(skill.extraRedirectUris)}, updated_at = ${now}${lwaColumns}${eventColumns}
         WHERE id = ${skill.id} RETURNING id`,
       sql`UPDATE clients SET name = ${skill.name}, redirect_uris = ${JSON.stringify(client.redirectUris)},
-          require_pkce = ${client.requirePkce}, client_credentials = ${skill.type === "add_on"}, updated_at = ${now}
-        WHERE skill_id = ${skill.id}`,
+          require_pkce = ${client.requirePkce}, updated_at = ${now}
+        WHERE skill_id = ${skill.id} AND kind = 'alexa'`,
       auditIfChanged(now, audit),
     ],
     false,

@@ -24,7 +24,8 @@ function content(id: string): SkillContent {
     name: "Acme",
     linking: null,
     vendorId: "M2EXAMPLEVENDOR",
-    scopes: [{ name: "profile", descriptions: { en: "See your name" } }],
+    resource: null,
+    scopes: [{ name: "profile", tier: "user", descriptions: { en: "See your name" } }],
     returnUrls: ["https://app.example.com/done"],
     extraRedirectUris: [],
   };
@@ -47,7 +48,6 @@ async function add(id = SKILL_ID, clientId = "alexa-acme", lwa = true) {
       skillIds: [],
       resources: [],
       requirePkce: false,
-      clientCredentials: false,
     },
     { kind: "skill_created" },
   );

@@ -20,8 +20,12 @@ export type Stage = "development" | "live";
 /** Whether a customer must link the account to enable the skill. */
 export type Linking = "required" | "optional";
 
+/** `service`: for `client_credentials` only, without a user. `user`: for customers only. */
+export type ScopeTier = "service" | "user";
+
 export interface SkillScope {
   readonly name: string;
+  readonly tier: ScopeTier;
   /** What the scope allows, for customers, by language tag. */
   readonly descriptions: Readonly<Record<string, string>>;
 }
@@ -46,6 +50,8 @@ export interface Skill {
   /** null: as Amazon demands it for the type. */
   readonly linking: Linking | null;
   readonly vendorId: string | null;
+  /** The canonical URI of an add-on's MCP server, compared byte by byte; null for other types. */
+  readonly resource: string | null;
   readonly scopes: readonly SkillScope[];
   readonly returnUrls: readonly string[];
   readonly extraRedirectUris: readonly string[];
@@ -55,18 +61,26 @@ export interface Skill {
   readonly eventGateway: SealedLwaCredentials | null;
   /** Id of the OAuth client with which Alexa calls us for this skill. Redirect URIs are kept there. */
   readonly clientId: string;
+  /** Id of an add-on's second client, for service tokens; null: it has none. */
+  readonly serviceClientId: string | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
 
+/** The scopes of one tier. */
+export function scopesOf(skill: Pick<Skill, "scopes">, tier: ScopeTier): readonly SkillScope[] {
+  return skill.scopes.filter((scope) => scope.tier === tier);
+}
+
 /** The columns of `Skill`; takes a WHERE on `s`. Decode the rows with `skillFromRow`. */
-const SELECT_SKILL = sql`SELECT s.id, s.stage, s.type, s.name, s.linking, s.vendor_id AS "vendorId", s.scopes, s.return_urls AS "returnUrls",
-    s.extra_redirect_uris AS "extraRedirectUris", c.id AS "clientId", s.created_at AS "createdAt", s.updated_at AS "updatedAt",
+const SELECT_SKILL = sql`SELECT s.id, s.stage, s.type, s.name, s.linking, s.vendor_id AS "vendorId", s.resource, s.scopes, s.return_urls AS "returnUrls",
+    s.extra_redirect_uris AS "extraRedirectUris", c.id AS "clientId",
+    (SELECT id FROM clients WHERE skill_id = s.id AND kind = 'add_on_service') AS "serviceClientId", s.created_at AS "createdAt", s.updated_at AS "updatedAt",
     IIF(s.lwa_client_secret IS NULL, NULL,
       json_object('clientId', s.lwa_client_id, 'sealedClientSecret', s.lwa_client_secret)) AS lwa,
     IIF(s.event_client_secret IS NULL, NULL,
       json_object('clientId', s.event_client_id, 'sealedClientSecret', s.event_client_secret)) AS "eventGateway"
-  FROM skills s JOIN clients c ON c.skill_id = s.id`;
+  FROM skills s JOIN clients c ON c.skill_id = s.id AND c.kind = 'alexa'`;
 
 /** Reads one skill, for a batch. */
 export function skillStatement(id: string): Sql {
