@@ -135,6 +135,7 @@ export function createService(
       keyring: await keyring,
       db: env.DB,
       codes: env.CODES,
+      assets: env.ASSETS,
       caches,
       requestId,
       log,

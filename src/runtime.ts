@@ -19,6 +19,8 @@ export interface Runtime {
   readonly keyring: Keyring;
   readonly db: D1Database;
   readonly codes: KVNamespace;
+  /** The static files of the build. */
+  readonly assets: Fetcher;
   readonly caches: Caches;
   /** Short id of this request, quoted on error pages and in the log. */
   readonly requestId: string;

@@ -191,6 +191,17 @@ describe("the console's cookie", () => {
 });
 
 describe("the dashboard", () => {
+  it("has its own layout, and is shown without it while the build's files cannot be read", async () => {
+    const service = startService();
+    const visitor = await signedIn(service);
+    expect((await visitor.get("/admin")).html).toContain(".tiles{display:grid");
+    service.env.ASSETS = { fetch: () => Promise.reject(new Error("assets are down")) } as unknown as Fetcher;
+    const { status, html } = await visitor.get("/admin");
+    expect(status).toBe(200);
+    expect(html).toContain("Refused requests");
+    expect(html).not.toContain(".tiles{display:grid");
+  });
+
   it("O4: shows outcome, reason, remedy, steps and trace id of an attempt, and escapes what clients sent", async () => {
     const service = startService();
     await service.request("/api/admin/skills", {

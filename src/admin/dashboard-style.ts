@@ -1,4 +1,4 @@
-// Style sheet of the operator's pages, appended to the common one: wide and dense.
+// Style sheet of the dashboard, appended to the common one: wide and dense. The build writes it to assets/.
 
 export const DASHBOARD_CSS = `
 main{max-width:68rem;padding-top:1.25rem}

@@ -1,6 +1,7 @@
 // The page at /admin: recent attempts with reasons and remedies, completion rates, skills, refusals.
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
+import { readAsset } from "../http/assets.ts";
 import { adviceFor, loadRemedies } from "../linking/remedies.ts";
 import type { AppContext } from "../runtime.ts";
 import { findUsersByEmail } from "../sign-in/accounts.ts";
@@ -13,7 +14,6 @@ import { listSkills } from "../storage/skills/skills.ts";
 import { readLinksOfUser } from "../storage/users/account.ts";
 import { renderPage } from "../ui/page.tsx";
 import { HiddenFields } from "../ui/parts.tsx";
-import { DASHBOARD_CSS } from "./dashboard-style.ts";
 import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./dashboard-tables.tsx";
 import { attemptsQuery } from "./insight-api.ts";
 import { type Activation, splitActivation } from "./metrics-report.ts";
@@ -117,13 +117,14 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
   const filter: AttemptFilter = parsed.success ? parsed.data : {};
   await rt.metrics.flush();
   const to = rt.now() + 1;
-  const [skills, attempts, refusals, alerts, counts, links] = await Promise.all([
+  const [skills, attempts, refusals, alerts, counts, links, css] = await Promise.all([
     listSkills(rt.db, { limit: 200 }),
     listAttempts(rt.db, filter, undefined, SHOWN_ATTEMPTS),
     listRefusals(rt.db, undefined, SHOWN_REFUSALS),
     listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
     readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
     filter.userId ? readLinksOfUser(rt.db, filter.userId, rt.now()) : undefined,
+    readAsset(rt, "dashboard.css", String),
     loadRemedies(c),
   ]);
   const names = new Map(skills.map((skill) => [skill.id, skill.name]));
@@ -132,7 +133,7 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
   const split = splitActivation(totals);
   return renderPage(
     c,
-    { title: "Operator", css: DASHBOARD_CSS },
+    { title: "Operator", css: css ?? "" },
     <>
       <div class="bar">
         <h1>Account linking</h1>

@@ -9,7 +9,7 @@ import {
   NAME_CONSTRAINTS,
   SUBJECT_ALTERNATIVE_NAME,
 } from "./certificate-fields.ts";
-import { TRUSTED_ROOTS } from "./trusted-roots.ts";
+import type { TrustedRoot } from "./trusted-roots.ts";
 
 /** The name that Alexa's certificates carry. */
 const ALEXA_HOST = "echo-api.amazon.com";
@@ -56,18 +56,17 @@ const UNDERSTOOD: readonly string[] = [BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KE
 /** What Alexa's certificates, which are those of a web server, may be used for: that, or anything. */
 const SERVER_USES = ["1.3.6.1.5.5.7.3.1", "2.5.29.37.0"];
 
-let publicAnchors: readonly TrustAnchor[] | undefined;
+/** The roots of a PEM text. */
+export function anchorsOfPem(pem: string): readonly TrustAnchor[] {
+  return (parsePem(pem) ?? []).map((root) => ({ publicKey: root.publicKey, validTo: Date.parse(root.validTo) }));
+}
 
-/** The roots to trust: those of `pem` (development only), else the public ones that ship with the code. */
-export function trustAnchors(pem: string | undefined): readonly TrustAnchor[] {
-  if (pem !== undefined) {
-    return (parsePem(pem) ?? []).map((root) => ({ publicKey: root.publicKey, validTo: Date.parse(root.validTo) }));
-  }
-  publicAnchors ??= TRUSTED_ROOTS.map(({ spki, validTo }) => ({
+/** Public roots as trust anchors. */
+export function anchorsOfRoots(roots: readonly TrustedRoot[]): readonly TrustAnchor[] {
+  return roots.map(({ spki, validTo }) => ({
     publicKey: createPublicKey({ key: Buffer.from(spki, "base64"), format: "der", type: "spki" }),
     validTo: Date.parse(validTo),
   }));
-  return publicAnchors;
 }
 
 /** The certificates of a PEM text, in order; undefined if one does not parse. `\n` may stand for a line break. */

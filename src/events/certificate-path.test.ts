@@ -5,7 +5,7 @@ import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ALEXA_HOST, certificate, chainKeys, chainPem, rootPem } from "../../test/support/alexa-signer.ts";
 import { START } from "../../test/support/service.ts";
-import { checkChain, trustAnchors } from "./certificate-chain.ts";
+import { anchorsOfPem, checkChain } from "./certificate-chain.ts";
 import { certificateFields } from "./certificate-fields.ts";
 
 type Keys = Awaited<ReturnType<typeof chainKeys>>;
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 function verdictOf(pem: string, roots = root): string {
-  const checked = checkChain(pem, trustAnchors(roots), START);
+  const checked = checkChain(pem, anchorsOfPem(roots), START);
   return "refusal" in checked ? checked.refusal : "good";
 }
 

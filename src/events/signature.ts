@@ -2,9 +2,17 @@
 import { verify } from "node:crypto";
 import type { Caches } from "../caches.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
+import { readAsset } from "../http/assets.ts";
 import { fetchOut, OutboundError } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
-import { type ChainRefusal, checkChain, type SigningCertificate, trustAnchors } from "./certificate-chain.ts";
+import {
+  anchorsOfPem,
+  anchorsOfRoots,
+  type ChainRefusal,
+  checkChain,
+  type SigningCertificate,
+  type TrustAnchor,
+} from "./certificate-chain.ts";
 import { certificateUrl } from "./certificate-url.ts";
 
 export type SignatureRefusal =
@@ -17,7 +25,7 @@ export type SignatureRefusal =
 export type SignatureVerdict =
   | { readonly verdict: "verified" }
   | { readonly verdict: "refused"; readonly reason: SignatureRefusal }
-  /** The certificate could not be fetched, or not now: the request may be genuine or not. */
+  /** The certificate or the roots could not be read, or not now: the request may be genuine or not. */
   | { readonly verdict: "undecided" };
 
 const CERTIFICATE_LIMITS = { timeoutMs: 3000, maxBytes: 64 * 1024 };
@@ -110,6 +118,13 @@ function decodeSignature(text: string): Uint8Array | undefined {
   return SIGNATURE_BYTES.includes(bytes.length) ? bytes : undefined;
 }
 
+/** The roots to trust: those of the configuration (development only), else the public ones of the build. */
+async function trustAnchors(rt: Runtime): Promise<readonly TrustAnchor[] | undefined> {
+  const { certRoots } = rt.config.amazon;
+  if (certRoots !== undefined) return anchorsOfPem(certRoots);
+  return readAsset(rt, "trusted-roots.json", (json) => anchorsOfRoots(JSON.parse(json)));
+}
+
 async function fetchCertificate(rt: Runtime, url: string): Promise<SigningCertificate | SignatureVerdict> {
   let response: Response;
   try {
@@ -122,6 +137,8 @@ async function fetchCertificate(rt: Runtime, url: string): Promise<SigningCertif
   if (response.status >= 500 || response.status === 429) return { verdict: "undecided" };
   if (response.status !== 200) return { verdict: "refused", reason: "certificate_not_found" };
   const pem = utf8Decode(new Uint8Array(await response.arrayBuffer()));
-  const checked = checkChain(pem ?? "", trustAnchors(rt.config.amazon.certRoots), rt.now());
+  const anchors = await trustAnchors(rt);
+  if (!anchors) return { verdict: "undecided" };
+  const checked = checkChain(pem ?? "", anchors, rt.now());
   return "refusal" in checked ? { verdict: "refused", reason: checked.refusal } : checked;
 }

@@ -255,3 +255,24 @@ describe("certificates are cached", () => {
     expect(fetched).toHaveLength(1);
   });
 });
+
+describe("S4: without ALEXA_CERT_ROOTS, the public roots of the build count", () => {
+  const send = () => deliver(service, {});
+
+  beforeEach(async () => {
+    ({ service, files, fetched } = await startWithAlexa({ ALEXA_CERT_ROOTS: "" }));
+  });
+
+  it("a chain to another root is refused", async () => {
+    expect(await reasonOf(await send())).toBe("certificate_untrusted");
+  });
+
+  it("while they cannot be read, the response is 503 and the verdict is not remembered", async () => {
+    const down = { fetch: async () => new Response(null, { status: 404 }) } as unknown as Fetcher;
+    service.env.ASSETS = down;
+    expect((await send()).status).toBe(503);
+    expect(await eventRows()).toBe(0);
+    service.env.ASSETS = env.ASSETS;
+    expect(await reasonOf(await send())).toBe("certificate_untrusted");
+  });
+});

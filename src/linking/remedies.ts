@@ -1,4 +1,5 @@
 // Which advice an operator gets for an attempt, a refused request or an alert.
+import { readAsset } from "../http/assets.ts";
 import type { AppContext } from "../runtime.ts";
 import type { ListedAttempt } from "../storage/attempts/list.ts";
 import type { ListedRefusal } from "../storage/attempts/refusals.ts";
@@ -8,12 +9,7 @@ let advice: Readonly<Record<string, string>> | undefined;
 
 /** Loads the advice, once per isolate. If that fails, reasons go without advice until the next call. */
 export async function loadRemedies(c: AppContext): Promise<void> {
-  if (advice) return;
-  try {
-    advice = await (await c.env.ASSETS.fetch("https://assets.invalid/remedies.json")).json();
-  } catch (error) {
-    c.var.runtime.log.warn("remedies_unavailable", { message: String(error).slice(0, 300) });
-  }
+  advice ??= await readAsset(c.var.runtime, "remedies.json", JSON.parse);
 }
 
 /** What to do about a reason, in a sentence or two for an operator; undefined when its name is enough. Needs `loadRemedies`. */

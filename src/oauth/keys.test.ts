@@ -1,6 +1,6 @@
 // The life cycle of signing keys.
 import { env } from "cloudflare:workers";
-import { decodeJwt, decodeProtectedHeader } from "jose";
+import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { json, refresh, seedEveryone } from "../../test/support/seeds.ts";
@@ -29,6 +29,13 @@ async function publishedKids(service: Service): Promise<string[]> {
 }
 
 const kidOf = (token: string) => String(decodeProtectedHeader(token).kid);
+
+it("a signing key is named by the start of its thumbprint, and its public part has no private member", async () => {
+  const { keys } = await json<{ keys: JWK[] }>(await startService().request("/.well-known/jwks.json"));
+  const [key] = keys;
+  expect(Object.keys(key ?? {}).toSorted()).toEqual(["alg", "crv", "kid", "kty", "use", "x", "y"]);
+  expect(key?.kid).toBe((await calculateJwkThumbprint(key as JWK)).slice(0, 12));
+});
 
 describe("rotation of signing keys", () => {
   it("the next key is published first, and signs after twice the max-age of the key set", async () => {

@@ -1,4 +1,5 @@
 // The language of a page: the visitor's `Accept-Language` decides; English is the fallback.
+import { readAsset } from "../http/assets.ts";
 import type { AppContext } from "../runtime.ts";
 import { en, type Messages } from "./languages/en.ts";
 
@@ -53,13 +54,9 @@ export const loaded = new Map<string, Messages>();
 export async function loadMessages(c: AppContext): Promise<void> {
   const language = languageOf(c);
   if (language === "en" || loaded.has(language)) return;
-  try {
-    const asset = await c.env.ASSETS.fetch(`https://assets.invalid/languages/${language}.json`);
-    if (!asset.ok) throw new Error(`HTTP ${asset.status}`);
-    loaded.set(language, textsFrom(await asset.json()));
-  } catch (error) {
-    c.var.runtime.log.warn("language_unavailable", { language, message: String(error).slice(0, 300) });
-  }
+  const path = `languages/${language}.json`;
+  const texts = await readAsset(c.var.runtime, path, (json) => textsFrom(JSON.parse(json)));
+  if (texts) loaded.set(language, texts);
 }
 
 /** The visitor's language and its texts; English if they are not loaded. */

@@ -166,6 +166,7 @@ describe("parsers of request text", () => {
   /** Exported functions whose first parameter is text that no stranger chooses, or that only hash or join it. */
   const OTHERS = [
     "amazonRedirectUris",
+    "anchorsOfPem",
     "callForJson",
     "codeChallengeOf",
     "contrast",
@@ -181,7 +182,6 @@ describe("parsers of request text", () => {
     "sha256",
     "styleSheet",
     "textOn",
-    "trustAnchors",
     "utf8",
     "waitInWords",
     "webhookSecrets",

@@ -26,6 +26,7 @@ export async function runtimeOf(
     keyring: await service.keyring(),
     db: service.env.DB,
     codes: service.env.CODES,
+    assets: service.env.ASSETS,
     caches: new Caches(),
     requestId: "test",
     log,
