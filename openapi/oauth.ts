@@ -56,7 +56,8 @@ const metadata: Operation = {
   security: "none",
   responses: {
     200: {
-      description: "May be cached for an hour.",
+      description:
+        "`scopes_supported` lists `links` and the scopes of all skills, sorted; a change shows after at most a minute. May be cached for 30 seconds.",
       content: json({ issuer: "https://link.example.com", token_endpoint: "https://link.example.com/token" }),
     },
   },

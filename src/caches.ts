@@ -1,8 +1,11 @@
-// Client rows and signing keys, cached per isolate. A cached client may allow a request, never refuse it.
+// Client rows, signing keys and the scopes of all skills, cached per isolate. A cached client may allow a request, never
+// refuse it.
 import type { Client } from "./storage/clients/clients.ts";
 import type { SigningKey } from "./storage/maintenance/signing-keys.ts";
 
 const CACHE_MS = 60_000;
+/** Clients of the metadata add their own cache: half a minute each, so that it is at most a minute late. */
+export const SKILL_SCOPES_CACHE_MS = 30_000;
 
 interface Entry<T> {
   readonly value: T;
@@ -13,6 +16,7 @@ interface Entry<T> {
 export class Caches {
   readonly #clients = new Map<string, Entry<Client>>();
   #keys: Entry<readonly SigningKey[]> | undefined;
+  #skillScopes: Entry<readonly string[]> | undefined;
   /** Keys that may have ended, by `kid`. Only keys on record get here, and a key never changes. */
   readonly recordedKeys = new Map<string, SigningKey>();
 
@@ -30,8 +34,20 @@ export class Caches {
     }
   }
 
+  /** After a client or a skill was written. */
   forgetClients(): void {
     this.#clients.clear();
+    if (this.#skillScopes) this.#skillScopes = { ...this.#skillScopes, loadedAt: Number.NEGATIVE_INFINITY };
+  }
+
+  /** The names of all skills' scopes if they were read within the last half minute; without `now` the last known. */
+  skillScopes(now?: number): readonly string[] | undefined {
+    const entry = this.#skillScopes;
+    return entry && (now === undefined || now - entry.loadedAt < SKILL_SCOPES_CACHE_MS) ? entry.value : undefined;
+  }
+
+  rememberSkillScopes(names: readonly string[], now: number): void {
+    this.#skillScopes = { value: names, loadedAt: now };
   }
 
   signingKeys(now: number): readonly SigningKey[] | undefined {

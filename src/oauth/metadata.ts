@@ -1,17 +1,41 @@
 // Authorization server metadata (RFC 8414) and the public key set: no storage call when warm, cacheable.
 import { Hono } from "hono/tiny";
-import type { AppContext, AppEnv } from "../runtime.ts";
+import { SKILL_SCOPES_CACHE_MS } from "../caches.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { readScopeNames } from "../storage/skills/skills.ts";
+import { StorageFault } from "../storage/sql.ts";
 import { LINKS_SCOPE } from "./bearer.ts";
 import { CAPABILITIES } from "./capabilities.ts";
 import { JWKS_MAX_AGE_SECONDS, publicKeySet } from "./keys.ts";
 
-const METADATA_MAX_AGE_SECONDS = 3600;
+/**
+ * The names of all skills' scopes, at most half a minute old. While D1 does not respond they are the last known; when
+ * there are none, this throws `StorageFault`.
+ */
+async function skillScopes(rt: Runtime): Promise<readonly string[]> {
+  const now = rt.now();
+  const cached = rt.caches.skillScopes(now);
+  if (cached) return cached;
+  try {
+    const names = await readScopeNames(rt.db);
+    rt.caches.rememberSkillScopes(names, now);
+    return names;
+  } catch (error) {
+    const lastKnown = rt.caches.skillScopes();
+    if (!(error instanceof StorageFault) || !lastKnown) throw error;
+    rt.log.warn("storage_fault", { path: "metadata", message: error.message.slice(0, 300) });
+    return lastKnown;
+  }
+}
 
 export const metadataRoutes = new Hono<AppEnv>()
   // The second address is for gateways that read nothing else.
-  .on("GET", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"], (c) => {
-    const { issuer } = c.var.runtime;
-    c.header("cache-control", `public, max-age=${METADATA_MAX_AGE_SECONDS}`);
+  .on("GET", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"], async (c) => {
+    const rt = (c as AppContext).var.runtime;
+    const { issuer } = rt;
+    // Sorted, so that the document stays the same byte for byte.
+    const scopes = [...new Set([LINKS_SCOPE, ...(await skillScopes(rt))])].toSorted();
+    c.header("cache-control", `public, max-age=${SKILL_SCOPES_CACHE_MS / 1000}`);
     c.header("access-control-allow-origin", "*");
     return c.json({
       issuer,
@@ -21,7 +45,7 @@ export const metadataRoutes = new Hono<AppEnv>()
       introspection_endpoint: `${issuer}/introspect`,
       userinfo_endpoint: `${issuer}/userinfo`,
       jwks_uri: `${issuer}/.well-known/jwks.json`,
-      scopes_supported: [LINKS_SCOPE],
+      scopes_supported: scopes,
       response_types_supported: CAPABILITIES.responseTypes,
       response_modes_supported: CAPABILITIES.responseModes,
       grant_types_supported: CAPABILITIES.grantTypes,

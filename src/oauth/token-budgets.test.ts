@@ -111,11 +111,6 @@ describe("storage round trips", () => {
       kv: 0,
       d1: 0,
     },
-    "the metadata takes none": {
-      prepare: async (service) => () => service.request("/.well-known/oauth-authorization-server"),
-      kv: 0,
-      d1: 0,
-    },
   };
 
   async function warm(service: Service): Promise<void> {

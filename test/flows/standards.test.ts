@@ -200,7 +200,7 @@ describe("metadata", () => {
       introspection_endpoint: `${ISSUER}/introspect`,
       userinfo_endpoint: `${ISSUER}/userinfo`,
       jwks_uri: `${ISSUER}/.well-known/jwks.json`,
-      scopes_supported: ["links"],
+      scopes_supported: ["devices:control", "links", "profile"],
       response_types_supported: ["code"],
       response_modes_supported: ["query"],
       grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"],

@@ -103,6 +103,15 @@ export async function skillExists(db: D1Database, id: string): Promise<boolean> 
   return (await readFirst(db, sql`SELECT 1 FROM skills WHERE id = ${id}`)) !== null;
 }
 
+/** The names of the scopes of all skills, of both tiers, each once. One read. */
+export async function readScopeNames(db: D1Database): Promise<string[]> {
+  const row = await readFirst<{ names: string }>(
+    db,
+    sql`SELECT json_group_array(DISTINCT j.value ->> 'name') AS names FROM skills s, json_each(s.scopes) j`,
+  );
+  return JSON.parse(row?.names ?? "[]") as string[];
+}
+
 /** Skills by id, those after `after`; at most `limit`, by default all that a deployment may have. */
 export async function listSkills(
   db: D1Database,

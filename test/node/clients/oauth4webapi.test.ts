@@ -57,6 +57,9 @@ describe("oauth4webapi", () => {
       userinfo_endpoint: `${issuer.origin}/userinfo`,
       jwks_uri: `${issuer.origin}/.well-known/jwks.json`,
       code_challenge_methods_supported: ["S256"],
+      grant_types_supported: expect.arrayContaining(["authorization_code", "refresh_token", "client_credentials"]),
+      token_endpoint_auth_methods_supported: expect.arrayContaining(["client_secret_basic"]),
+      scopes_supported: expect.arrayContaining(["links", ...SCOPE.split(" ")]),
     });
   });
 
