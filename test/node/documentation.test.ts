@@ -58,7 +58,7 @@ describe("every page", () => {
 
   it("names only source files that exist", () => {
     const named = current.flatMap((page) =>
-      matches(text(page), /`((?:src|simulator|scripts|cli|test|migrations|types)\/[\w./-]*\w)`/g),
+      matches(text(page), /`((?:src|simulator|scripts|cli|examples|test|migrations|types)\/[\w./-]*\w)`/g),
     );
     expect(named.length).toBeGreaterThan(10);
     expect([...new Set(named)].filter((path) => !existsSync(path))).toEqual([]);
