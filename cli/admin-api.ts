@@ -12,6 +12,12 @@ export interface SkillView {
   readonly name: string;
   readonly type: string;
   readonly vendorId: string | null;
+  /** An add-on's MCP server; null for other skills. */
+  readonly resource?: string | null;
+  /** A scope without texts and tier is its name. */
+  readonly scopes: readonly (string | { readonly name: string; readonly tier?: string })[];
+  /** An add-on's second client. */
+  readonly serviceClient?: { readonly id: string; readonly secret?: string } | null;
   readonly lwa: { readonly clientId: string } | null;
   readonly returnUrls: readonly string[];
   readonly previousSecretExpiresAt?: string;
