@@ -1,13 +1,14 @@
 // The simulator as one Hono app: Amazon's addresses, the pages, and the JSON API that drives it.
 //
 // Imports go down this list and never up:
-// testing, index.ts, app.ts, control, company, alexa, amazon, pages, state, library
+// testing, index.ts, app.ts, control, alexa-plus, company, alexa, amazon, pages, state, library
 import { Hono } from "hono";
 import { serveDiscovery } from "./alexa/discovery.ts";
 import { serveEnablement } from "./alexa/enablement.ts";
 import { serveEventGateway } from "./alexa/event-gateway.ts";
 import { certificatesOf } from "./alexa/events.ts";
 import { addAlexaPages } from "./alexa/pages.tsx";
+import { addAlexaPlusPages } from "./alexa-plus/pages.tsx";
 import { addConsentPages } from "./amazon/consent-pages.tsx";
 import { serveLwaToken, serveProfile } from "./amazon/lwa-token.ts";
 import { addCompanyApp } from "./company/app-pages.tsx";
@@ -32,6 +33,7 @@ export function createSimulator(): Hono<SimulatorEnv> {
   addOverviewPages(app);
   addFaultPages(app);
   addAlexaPages(app);
+  addAlexaPlusPages(app);
   addConsentPages(app);
   addCompanyWebsite(app);
   addCompanyApp(app);

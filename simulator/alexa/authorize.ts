@@ -11,6 +11,7 @@ import { type Faults, useFault } from "../state/faults.ts";
 import { recordingFetch, recordStep } from "../state/recording.ts";
 import { type Attempt, failAttempt, type Store, startAttempt } from "../state/store.ts";
 import { completeLink } from "./link.ts";
+import { changeResource } from "./resource.ts";
 
 /** Alexa's redirect URI: Amazon's own, or the simulator's when the browser cannot reach Amazon. */
 export function redirectUriOf(context: RequestContext, skill: Skill, host: RedirectHost): string {
@@ -42,6 +43,7 @@ export async function startAuthorization(
     redirectUri: fault.wrongRedirectUri ? honest.replace(skill.vendorId, "M0OTHERVENDOR") : honest,
     scopes: fault.scope === undefined ? skill.scopes : fault.scope.split(" "),
     pkce: fault.pkce ?? skill.pkce,
+    resources: resourcesOf(skill, fault.resource),
     ...(fault.stateLength && { stateLength: fault.stateLength }),
   });
   if (fault.probe) await probe(context, attempt, fault);
@@ -52,13 +54,21 @@ export async function startAuthorization(
       from: "alexa",
       to: inApp ? "app" : "company",
       title: inApp ? "The Alexa app opens the company’s app" : "The Alexa app opens the company’s sign-in page",
-      why: inApp
-        ? "The company’s app is installed and claims this URL, so the phone opens the app instead of a web page."
-        : "The customer signs in to their account at the company, not at Amazon. Alexa adds a state that must come back unchanged.",
+      why:
+        (inApp
+          ? "The company’s app is installed and claims this URL, so the phone opens the app instead of a web page."
+          : "The customer signs in to their account at the company, not at Amazon. Alexa adds a state that must come back unchanged.") +
+        (skill.resource ? " For an add-on it adds PKCE and resource, the URI of the MCP server." : ""),
     },
     attempt.request.url,
   );
   return attempt;
+}
+
+/** The values of `resource` that Alexa sends for an add-on; none for a skill. */
+function resourcesOf({ resource }: Skill, fault: NonNullable<Faults["authorize"]>["resource"]): string[] {
+  if (!resource || fault === "missing") return [];
+  return fault === "twice" ? [resource, resource] : [changeResource(resource, fault)];
 }
 
 /** Requests that arrive before the customer's browser: a HEAD, a GET and a prefetch. They must not change anything. */
@@ -89,13 +99,14 @@ async function probe(
 
 /**
  * The attempt that a response at Alexa's redirect URI belongs to: found by its state, else the newest one that is still
- * running.
+ * running, if possible with this redirect URI.
  */
 export function findAttempt(store: Store, url: string): Attempt | undefined {
   const state = decodeParameter(rawParameter(rawQuery(url), "state") ?? "");
   const started = [...store.attempts.values()].filter((attempt) => attempt.request).reverse();
   return (
     started.find((attempt) => attempt.request?.state === state) ??
+    started.find((attempt) => attempt.outcome === "running" && attempt.request?.redirectUri === url.split("?")[0]) ??
     started.find((attempt) => attempt.outcome === "running")
   );
 }
@@ -140,7 +151,12 @@ export async function finishAuthorization(
   }
   await completeLink(context, attempt, {
     skill,
-    grant: { code: response.code, redirectUri: request.redirectUri, codeVerifier: request.codeVerifier },
+    grant: {
+      code: response.code,
+      redirectUri: request.redirectUri,
+      codeVerifier: request.codeVerifier,
+      resource: skill.resource,
+    },
     linkId: attempt.linkId,
   });
 }

@@ -1,5 +1,6 @@
 // The Alexa app's pages: the skill, and the page to which the customer returns after linking.
 import type { Hono } from "hono";
+import { REDIRECT_HOSTS } from "../library/authorization-request.ts";
 import { Checks, Exchanges } from "../pages/exchanges.tsx";
 import { ActionButton, Outcome, Phone, showPage } from "../pages/layout.tsx";
 import type { Skill } from "../state/configuration.ts";
@@ -35,7 +36,7 @@ export function addAlexaPages(app: Hono<SimulatorEnv>): void {
     c.var.store.appInstalled = form.installed === "yes";
     return c.redirect(typeof form.back === "string" && form.back.startsWith("/") ? form.back : "/alexa-app", 303);
   });
-  for (const host of ["pitangui", "layla", "japan"])
+  for (const host of Object.keys(REDIRECT_HOSTS))
     app.get(`/${host}/api/skill/link/:vendorId`, (c) => receiveRedirect(c));
   app.get("/api/skill/link/:vendorId", (c) => receiveRedirect(c));
 }
@@ -47,7 +48,9 @@ function speakerOf(field: unknown): string | undefined {
   return field === SPEAKER ? SPEAKER : undefined;
 }
 
+/** The page of a skill in the Alexa app, or of the add-on in Alexa+. */
 function skillPage(skill: Skill): string {
+  if (skill.resource) return "/alexa-plus";
   return `/alexa-app?skill=${encodeURIComponent(skill.skillId)}&stage=${skill.stage}`;
 }
 
@@ -256,12 +259,14 @@ function showOutcome(c: SimulatorContext, skill: Skill, attempt: Attempt) {
   return showPage(
     c,
     linked ? "Linked" : "Not linked",
-    "alexa-app",
+    skill.resource ? "alexa-plus" : "alexa-app",
     <div class="split">
-      <Phone place="alexa" name="Alexa app · Skills">
+      <Phone place="alexa" name={skill.resource ? "Alexa app · Alexa+ add-ons" : "Alexa app · Skills"}>
         {linked ? (
           <Outcome kind="ok" title={`Your ${skill.name} account has been successfully linked`}>
-            <p class="soft">You can close this window to discover devices.</p>
+            <p class="soft">
+              {skill.resource ? "Go back to Alexa+ and ask again." : "You can close this window to discover devices."}
+            </p>
           </Outcome>
         ) : (
           <Outcome
@@ -277,7 +282,7 @@ function showOutcome(c: SimulatorContext, skill: Skill, attempt: Attempt) {
           </div>
         )}
         <a class="button" href={skillPage(skill)}>
-          {linked ? "Open the skill" : "Back to the skill"}
+          {skill.resource ? "Back to Alexa+" : linked ? "Open the skill" : "Back to the skill"}
         </a>
         <Checks checks={attempt.checks} />
       </Phone>

@@ -14,6 +14,7 @@ import type { Skill } from "../state/configuration.ts";
 import type { RequestContext } from "../state/context.ts";
 import { type Faults, useFault } from "../state/faults.ts";
 import { recordingFetch } from "../state/recording.ts";
+import { changeResource } from "./resource.ts";
 
 type TokenFault = NonNullable<Faults["tokenClient"]>;
 
@@ -37,6 +38,13 @@ export function tokenClientOf(skill: Skill, fault: TokenFault = {}): TokenClient
   };
 }
 
+/** How Alexa calls the token URL now: an add-on's is the one that was cached at the deploy. */
+export function currentClient(context: RequestContext, skill: Skill, fault: TokenFault = {}): TokenClient {
+  const client = tokenClientOf(skill, fault);
+  const outdated = skill.resource && context.store.faults.addOnMetadata?.outdated;
+  return outdated ? { ...client, tokenUrl: `${client.tokenUrl}/before-the-move` } : client;
+}
+
 /** A recording `fetch` to the company's token URL. */
 export function tokenFetch(context: RequestContext, linkId: string, title: string, parentId?: number): Fetch {
   const why = `Alexa’s servers call the company’s server directly and exchange the code for an access token and a refresh token. They wait ${TOKEN_LIMIT_MS / 1000} seconds.`;
@@ -46,7 +54,7 @@ export function tokenFetch(context: RequestContext, linkId: string, title: strin
 /** Redeems a code. Checks the effect of the faults too: a code works once, even if its response is lost. */
 export async function redeemCode(context: RequestContext, redemption: Redemption): Promise<TokenOutcome> {
   const fault = useFault(context.store.faults, "tokenClient") ?? {};
-  const client = tokenClientOf(redemption.skill, fault);
+  const client = currentClient(context, redemption.skill, fault);
   const grant = bendGrant(redemption.grant, fault);
   const send = (title: string) =>
     exchangeCode(tokenFetch(context, redemption.linkId, title, redemption.parentId), client, grant, fault.limitMs);
@@ -86,6 +94,8 @@ function bendGrant(grant: CodeGrant, fault: TokenFault): CodeGrant {
     code: grant.code,
     redirectUri: fault.wrongRedirectUri ? `${grant.redirectUri}/other` : grant.redirectUri,
     codeVerifier: fault.verifier ? verifier[fault.verifier] : grant.codeVerifier,
+    resource:
+      grant.resource && fault.resource !== "missing" ? changeResource(grant.resource, fault.resource) : undefined,
   };
 }
 

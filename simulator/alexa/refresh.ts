@@ -1,12 +1,12 @@
 // Alexa refreshes its tokens.
 
 import { type Check, must } from "../library/checks.ts";
-import { explainOutcome, refreshTokens, type TokenOutcome } from "../library/token.ts";
+import { explainOutcome, type Fetch, refreshTokens, type TokenOutcome } from "../library/token.ts";
 import type { Skill } from "../state/configuration.ts";
 import type { RequestContext } from "../state/context.ts";
 import { useFault } from "../state/faults.ts";
 import { type Link, now } from "../state/store.ts";
-import { tokenClientOf, tokenFetch } from "./redeem.ts";
+import { currentClient, tokenFetch } from "./redeem.ts";
 
 export interface RefreshReport {
   readonly ok: boolean;
@@ -19,7 +19,9 @@ export async function refreshLink(context: RequestContext, skill: Skill, link: L
   const fault = useFault(context.store.faults, "refresh") ?? {};
   const old = link.oldRefreshTokens.at(-1);
   const token = fault.oldToken && old ? old : link.refreshToken;
-  const send = (title: string) => refreshTokens(tokenFetch(context, link.linkId, title), tokenClientOf(skill), token);
+  const reached = fault.refused ? { ...context, send: refusing(context.send) } : context;
+  const send = (title: string) =>
+    refreshTokens(tokenFetch(reached, link.linkId, title), currentClient(context, skill), token);
   if (fault.lostResponse) await send("Alexa refreshes, and the response is lost");
   const count = fault.parallel ?? 1;
   const suffix = (index: number) =>
@@ -33,6 +35,14 @@ export async function refreshLink(context: RequestContext, skill: Skill, link: L
   if (good === 0 && outcomes.some((outcome) => outcome.error === "invalid_grant")) link.alive = false;
   const detail = bad ? `${good} of ${count} succeeded: ${explainOutcome(bad)}` : `${good} of ${count} succeeded`;
   return { ok: good === count, checks: [must("refresh_succeeds", good === count, detail)], outcomes };
+}
+
+/** The company's response, replaced by a refusal. */
+function refusing(send: Fetch): Fetch {
+  return async (request) => {
+    await (await send(request)).body?.cancel();
+    return Response.json({ error: "invalid_grant", error_description: "replaced by the simulator" }, { status: 400 });
+  };
 }
 
 function keepTokens(context: RequestContext, link: Link, outcome: TokenOutcome): void {

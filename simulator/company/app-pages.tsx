@@ -6,18 +6,20 @@ import { Exchanges } from "../pages/exchanges.tsx";
 import { ActionButton, Outcome, Phone, showPage } from "../pages/layout.tsx";
 import type { Skill } from "../state/configuration.ts";
 import { type SimulatorContext, type SimulatorEnv, skillOf } from "../state/context.ts";
-import type { Device } from "../state/store.ts";
+import { type Device, findSkill } from "../state/store.ts";
 import { completeFromApp, type Platform, problem, startFromApp, unlinkFromApp } from "./app-linking.ts";
 import { type ApiResponse, callApi, deviceOf, finishSignIn, signInUrl } from "./device.ts";
 
 type Step = (c: SimulatorContext, skill: Skill, device: Device) => Promise<Response>;
 
 export function addCompanyApp(app: Hono<SimulatorEnv>): void {
+  const home = "/company/app";
   const on = (step: Step) => async (c: SimulatorContext) => {
-    const skill = skillOf(c);
+    // The Alexa app's request names no skill; its state does.
+    const attempt = c.req.path === `${home}/authorize` ? findAttempt(c.var.store, c.req.url) : undefined;
+    const skill = (attempt && findSkill(c.var.store, attempt.skillId, attempt.stage)) ?? skillOf(c);
     return skill ? step(c, skill, deviceOf(c)) : c.redirect("/", 303);
   };
-  const home = "/company/app";
   app.get(home, on(showHome));
   app.post(
     `${home}/sign-in`,

@@ -2,6 +2,7 @@
 import type { Hono } from "hono";
 import * as z from "zod";
 import { certificatesOf } from "../alexa/events.ts";
+import { type AddOn, addOnSchema, createAddOnState } from "../state/add-on.ts";
 import { accountSchema, explainProblems, type Skill, skillKey, skillSchema } from "../state/configuration.ts";
 import type { SimulatorContext, SimulatorEnv } from "../state/context.ts";
 import { faultsSchema } from "../state/faults.ts";
@@ -18,6 +19,25 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
   });
   app.get("/simulator/skill", (c) => c.json({ items: [...c.var.store.skills.values()].map(maskSkill) }));
 
+  app.put("/simulator/add-on", async (c) => {
+    const parsed = await readBody(c, addOnSchema);
+    if (parsed instanceof Response) return parsed;
+    c.var.store.addOn = createAddOnState(parsed);
+    return c.json(maskAddOn(parsed));
+  });
+  app.get("/simulator/add-on", (c) => {
+    const { addOn } = c.var.store;
+    if (!addOn) return c.json({ error: "not_configured", detail: "PUT /simulator/add-on configures the add-on." }, 404);
+    const { deployment, report } = addOn;
+    return c.json({
+      ...maskAddOn(addOn.addOn),
+      deployed: deployment !== undefined,
+      issuer: deployment?.issuer ?? null,
+      tools: addOn.tools.map(({ name }) => name),
+      checks: report ? [...report.deploy, ...report.checklist] : [],
+    });
+  });
+
   app.get("/simulator/faults", (c) => c.json(c.var.store.faults));
   app.put("/simulator/faults", async (c) => {
     const parsed = await readBody(c, faultsSchema);
@@ -30,7 +50,10 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
     const parsed = await readBody(c, z.strictObject({ skills: z.boolean().optional() }));
     if (parsed instanceof Response) return parsed;
     resetStore(c.var.store);
-    if (parsed.skills) c.var.store.skills.clear();
+    if (parsed.skills) {
+      c.var.store.skills.clear();
+      delete c.var.store.addOn;
+    }
     return c.body(null, 204);
   });
 
@@ -109,6 +132,14 @@ export async function readBody<T>(c: SimulatorContext, schema: z.ZodType<T>): Pr
 /** A 400 response with one line per problem. */
 export function refuse(c: SimulatorContext, problems: readonly string[]): Response {
   return c.json({ error: "invalid_body", problems }, 400);
+}
+
+function maskAddOn(addOn: AddOn) {
+  return {
+    ...addOn,
+    clientSecret: "(hidden)",
+    ...(addOn.serviceClientSecret && { serviceClientSecret: "(hidden)" }),
+  };
 }
 
 function maskSkill(skill: Skill) {

@@ -5,8 +5,9 @@ import { passed } from "../library/checks.ts";
 import { contextOf, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
 import { findSkill, firstSkill } from "../state/store.ts";
 import { readBody, refuse } from "./routes.ts";
-import { scenarioOptions } from "./scenario.ts";
+import { scenarioOptions, type Verdict } from "./scenario.ts";
 import { runAuthorize, runConformance, runDisable, runEvents, runRefresh, runSpeak } from "./scenarios.ts";
+import { runAddOn, runAddOnDeploy, runAddOnRelink } from "./scenarios-add-on.ts";
 import { runAppToApp, runCompanyApp } from "./scenarios-company.ts";
 import { customerBrowser } from "./visitor.ts";
 
@@ -29,9 +30,20 @@ const SCENARIOS = {
   conformance: runConformance,
 } as const;
 
-const runSchema = scenarioOptions.extend({
-  scenario: z.enum(Object.keys(SCENARIOS) as (keyof typeof SCENARIOS)[]),
-});
+const ADD_ON_SCENARIOS = {
+  /** Deploys the add-on and checks it as Amazon does, without a customer. */
+  "add-on-deploy": runAddOnDeploy,
+  /** Deploys the add-on, asks for a tool, links, calls it, refreshes, and calls it again. */
+  "add-on": runAddOn,
+  /** Links the add-on, unlinks it, links it for another customer, and compares what the tool returns. */
+  "add-on-relink": runAddOnRelink,
+} as const;
+
+const SCENARIO_NAMES = [...Object.keys(SCENARIOS), ...Object.keys(ADD_ON_SCENARIOS)] as (
+  | keyof typeof SCENARIOS
+  | keyof typeof ADD_ON_SCENARIOS
+)[];
+const runSchema = scenarioOptions.extend({ scenario: z.enum(SCENARIO_NAMES) });
 
 export function addRunRoute(app: Hono<SimulatorEnv>): void {
   app.post("/simulator/run", (c) => runScenario(app, c));
@@ -42,12 +54,24 @@ async function runScenario(app: Hono<SimulatorEnv>, c: SimulatorContext): Promis
   if (options instanceof Response) return options;
   const { scenario } = options;
   const { store } = c.var;
-  const skill = options.skillId ? findSkill(store, options.skillId, options.stage ?? "development") : firstSkill(store);
   const account = store.accounts.get(options.account ?? store.currentAccountId);
-  if (!skill) return refuse(c, ["skillId: no such skill is registered"]);
   if (!account) return refuse(c, [`account: there is no account ${options.account}`]);
   const context = contextOf(c);
   const browser = customerBrowser(app, c, context);
-  const { checks, linkId } = await SCENARIOS[scenario]({ c, context, skill, account, options, browser });
-  return c.json({ ok: checks.length > 0 && passed(checks), scenario, linkId: linkId ?? null, checks });
+  const verdict = (found: Verdict) => {
+    const { checks, linkId, results } = found;
+    const ok = checks.length > 0 && passed(checks);
+    return c.json({ ok, scenario, linkId: linkId ?? null, checks, ...(results && { results }) });
+  };
+  if (isOfAddOn(scenario)) {
+    if (!store.addOn) return refuse(c, ["scenario: no add-on is configured; PUT /simulator/add-on first"]);
+    return verdict(await ADD_ON_SCENARIOS[scenario]({ c, context, addOn: store.addOn, account, options, browser }));
+  }
+  const skill = options.skillId ? findSkill(store, options.skillId, options.stage ?? "development") : firstSkill(store);
+  if (!skill) return refuse(c, ["skillId: no such skill is registered"]);
+  return verdict(await SCENARIOS[scenario]({ c, context, skill, account, options, browser }));
+}
+
+function isOfAddOn(scenario: (typeof SCENARIO_NAMES)[number]): scenario is keyof typeof ADD_ON_SCENARIOS {
+  return scenario in ADD_ON_SCENARIOS;
 }

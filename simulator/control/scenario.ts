@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { createBrowser } from "../library/browser.ts";
 import type { Check } from "../library/checks.ts";
+import { OFFERED_VERSIONS } from "../library/mcp.ts";
 import type { AmazonAccount, Skill } from "../state/configuration.ts";
 import type { RequestContext, SimulatorContext } from "../state/context.ts";
 
@@ -24,6 +25,15 @@ export const scenarioOptions = z.strictObject({
     .optional(),
   decision: z.enum(["allow", "deny"]).default("allow"),
   via: z.enum(["alexa_app", "lwa"]).optional(),
+  /** `add-on`: in the browser, or in the company's app that the Alexa app opens. */
+  pattern: z.enum(["web", "app"]).default("web"),
+  /** `add-on`: the tool that the customer asks for; if omitted, one without required arguments. */
+  tool: z.string().optional(),
+  arguments: z.record(z.string(), z.unknown()).default({}),
+  /** `add-on-deploy`, `add-on`: the MCP protocol version that Alexa+ offers. */
+  protocolVersion: z.enum(OFFERED_VERSIONS).optional(),
+  /** `add-on-relink`: the other customer of the company, who links afterwards. */
+  signInAgain: z.strictObject({ email: z.string(), password: z.string() }).optional(),
   count: z.int().min(1).max(100).default(1),
   /** `events`: send only these events, correctly signed. */
   events: z
@@ -42,5 +52,7 @@ export interface ScenarioRun {
 
 export interface Verdict {
   readonly checks: readonly Check[];
+  /** What the add-on's tool returned, call by call. */
+  readonly results?: readonly string[];
   readonly linkId?: string | undefined;
 }

@@ -6,7 +6,7 @@ import { readAuthorizationResponse } from "../library/authorization-response.ts"
 import { type Check, must } from "../library/checks.ts";
 import { decodeParameter, rawParameter, rawQuery } from "../library/encoding.ts";
 import { companyOrigin } from "../state/context.ts";
-import { type Device, linkKey } from "../state/store.ts";
+import { type Attempt, type Device, linkKey } from "../state/store.ts";
 import type { ScenarioRun, Verdict } from "./scenario.ts";
 
 /** Links from the company's website in one browser: signs in, allows the link there and at Amazon, and comes back. */
@@ -39,7 +39,7 @@ export async function runCompanyApp(run: ScenarioRun): Promise<Verdict> {
   const { context, account } = run;
   context.store.currentAccountId = account.id;
   const device: Device = {};
-  const signedIn = await signIn(run, device);
+  const signedIn = await signInToApp(run, device);
   if (!signedIn.ok) return { checks: [signedIn] };
   const checks: Check[] = [signedIn];
   for (const caught of [false, true]) {
@@ -49,7 +49,8 @@ export async function runCompanyApp(run: ScenarioRun): Promise<Verdict> {
   return { checks, linkId: device.linkId };
 }
 
-async function signIn({ c, skill, options, browser }: ScenarioRun, device: Device): Promise<Check> {
+/** Signs in to the company's app. */
+export async function signInToApp({ c, skill, options, browser }: ScenarioRun, device: Device): Promise<Check> {
   const url = await signInUrl(c, skill, device, "/company/app");
   const callback = decodeParameter(rawParameter(rawQuery(url), "redirect_uri") ?? "") ?? "";
   const visit = await browser.visit(url, {
@@ -108,9 +109,13 @@ async function expectStatus(run: ScenarioRun, device: Device, wanted: string): P
 }
 
 async function respondToAlexa(run: ScenarioRun, device: Device): Promise<Check> {
-  const { c, context, skill, account } = run;
+  const { context, skill, account } = run;
   if (!skill.appAuthorizationUrl) return must("app_responds_to_alexa", true, "not configured: no appAuthorizationUrl");
-  const attempt = await startAuthorization(context, skill, account, true);
+  return allowInApp(run, device, await startAuthorization(context, skill, account, true));
+}
+
+/** Allows the Alexa app's request in the company's app. */
+export async function allowInApp({ c, skill, browser }: ScenarioRun, device: Device, attempt: Attempt): Promise<Check> {
   const request = attempt.request!;
   const call = (body: unknown) =>
     callApi(c, skill, device, {
@@ -127,7 +132,7 @@ async function respondToAlexa(run: ScenarioRun, device: Device): Promise<Check> 
   if (typeof url !== "string")
     return must("app_responds_to_alexa", false, `returned ${asked.status}, then ${decided.status}`);
   const { checks } = readAuthorizationResponse(request, url, true);
-  await run.browser.request(url, {});
+  await browser.request(url, {});
   const bad = checks.find((check) => !check.ok);
   const ok = !bad && attempt.outcome === "linked";
   return must("app_responds_to_alexa", ok, bad?.detail ?? attempt.reason ?? attempt.outcome);

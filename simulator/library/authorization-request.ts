@@ -2,11 +2,12 @@
 import { appendQuery, encodeParameters, randomText, toBase64 } from "./encoding.ts";
 import { makePkcePair } from "./pkce.ts";
 
-/** The hosts of Alexa's redirect URIs, one for each region. */
+/** The hosts of Alexa's redirect URIs: one for each region, and one more that MCP add-ons register. */
 export const REDIRECT_HOSTS = {
   pitangui: "pitangui.amazon.com",
   layla: "layla.amazon.com",
   japan: "alexa.amazon.co.jp",
+  alexa: "alexa.amazon.com",
 } as const;
 export type RedirectHost = keyof typeof REDIRECT_HOSTS;
 
@@ -35,6 +36,8 @@ export interface AuthorizationRequestOptions {
   readonly redirectUri: string;
   readonly scopes: readonly string[];
   readonly pkce: boolean;
+  /** Values of `resource` (RFC 8707). */
+  readonly resources?: readonly string[];
   /** Length of `state` in characters. */
   readonly stateLength?: number;
 }
@@ -53,7 +56,7 @@ export interface AuthorizationRequest {
 export async function buildAuthorizationRequest(options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
   const state = buildState(options.stateLength);
   const pkce = options.pkce ? await makePkcePair() : undefined;
-  const query = encodeParameters({
+  const parameters = encodeParameters({
     client_id: options.clientId,
     response_type: "code",
     state,
@@ -62,6 +65,8 @@ export async function buildAuthorizationRequest(options: AuthorizationRequestOpt
     code_challenge: pkce?.codeChallenge,
     code_challenge_method: pkce && "S256",
   });
+  const resources = (options.resources ?? []).map((resource) => `&${encodeParameters({ resource })}`);
+  const query = parameters + resources.join("");
   return {
     url: appendQuery(options.authorizationUrl, query),
     query,

@@ -75,7 +75,10 @@ export function createBrowser(fetch: Fetch) {
     return { arrived: false, why: `still not done after ${MOST_STEPS} steps`, pages };
   }
 
-  return { request, visit };
+  /** Forgets all cookies, as another customer's browser has none. */
+  const forgetCookies = () => cookies.clear();
+
+  return { request, visit, forgetCookies };
 }
 
 /** The URL that a browser would open next. Absolute URLs stay byte for byte the same. */

@@ -8,6 +8,8 @@ export interface Check {
   readonly detail: string;
   /** `must`: linking fails without it. `should`: a standard requires it, or another client may depend on it. */
   readonly level: "must" | "should";
+  /** The rule of Amazon's or of a standard that this checks. */
+  readonly rule?: string;
 }
 
 /** A check that linking depends on. */

@@ -44,6 +44,8 @@ export interface CodeGrant {
   readonly code: string;
   readonly redirectUri: string;
   readonly codeVerifier?: string | undefined;
+  /** An add-on's MCP server (RFC 8707). */
+  readonly resource?: string | undefined;
 }
 
 /** Alexa's request to redeem a code: `client_id` is in the body even with HTTP Basic. */
@@ -53,10 +55,16 @@ export function codeExchangeRequest(client: TokenClient, grant: CodeGrant): Requ
     code: grant.code,
     redirect_uri: grant.redirectUri,
     code_verifier: grant.codeVerifier,
+    resource: grant.resource,
   });
 }
 
-/** Alexa's refresh request: it has no scope. */
+/** Alexa+'s request for a token without a user. */
+export function serviceTokenRequest(client: TokenClient, scope: string, resource: string): Request {
+  return tokenRequest(client, { grant_type: "client_credentials", scope, resource });
+}
+
+/** Alexa's refresh request: it has no scope and no resource. */
 export function refreshRequest(client: TokenClient, refreshToken: string): Request {
   return tokenRequest(client, { grant_type: "refresh_token", refresh_token: refreshToken });
 }
@@ -103,7 +111,8 @@ export async function sendTokenRequest(
   }
 }
 
-async function withinLimit<T>(limitMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Runs `work`, and throws a `TimeoutError` after `limitMs`. */
+export async function withinLimit<T>(limitMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const late = new DOMException("Alexa stopped waiting", "TimeoutError");
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -183,7 +192,8 @@ function judgeFields(json: Record<string, unknown>): Check[] {
   ];
 }
 
-function readJsonObject(body: Uint8Array): { json?: Record<string, unknown>; problem?: string } {
+/** Reads a response body as a JSON object. */
+export function readJsonObject(body: Uint8Array): { json?: Record<string, unknown>; problem?: string } {
   if (body.length === 0) return { problem: "an empty body" };
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf)
     return { problem: "the body starts with a byte order mark" };

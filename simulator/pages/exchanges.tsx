@@ -5,7 +5,8 @@ import { firstSkill, type Store } from "../state/store.ts";
 
 interface ExchangesProps {
   readonly store: Store;
-  readonly linkId?: string | undefined;
+  /** Of these attempts only. */
+  readonly linkId?: string | readonly string[] | undefined;
   readonly title?: string;
   /** If no attempt is given: only the steps of this party. */
   readonly of?: Actor;
@@ -14,7 +15,7 @@ interface ExchangesProps {
 /** The steps of one attempt (or the newest steps of all attempts), oldest first. */
 export function Exchanges({ store, linkId, title, of }: ExchangesProps) {
   const all = linkId
-    ? store.exchanges.filter((exchange) => exchange.linkId === linkId)
+    ? store.exchanges.filter((exchange) => exchange.linkId !== null && [linkId].flat().includes(exchange.linkId))
     : store.exchanges.filter((exchange) => !of || exchange.from === of || exchange.to === of).slice(-40);
   return (
     <aside class="wire">
@@ -42,13 +43,14 @@ export function Exchanges({ store, linkId, title, of }: ExchangesProps) {
 
 /** The display name of a party. */
 export function actorName(store: Store, actor: Actor): string {
-  const company = firstSkill(store)?.company.name ?? "Company";
+  const company = firstSkill(store)?.company.name ?? store.addOn?.addOn.company.name ?? "Company";
   const names = {
     browser: "Customer’s phone",
     alexa: "Alexa",
     amazon: "Login with Amazon",
     company,
     app: `${company} app`,
+    mcp: `${company} MCP server`,
   };
   return names[actor];
 }

@@ -148,6 +148,79 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       },
     ],
   },
+  {
+    title: "How add-ons of Alexa+ behave",
+    presets: [
+      {
+        id: "mcp-without-s256",
+        label: "Metadata without S256",
+        expect: "The deploy command fails and names the rule. Customers keep the last version that was deployed.",
+        faults: { addOnMetadata: { withoutS256: true } },
+      },
+      {
+        id: "mcp-document-slash",
+        label: "The resource document has another slash",
+        expect: "The deploy command fails: resource must be equal byte for byte.",
+        faults: { addOnMetadata: { resourceSlash: true } },
+      },
+      {
+        id: "mcp-outdated",
+        label: "The token endpoint has moved since the deploy",
+        expect:
+          "Alexa+ keeps the address that it cached: linking fails, and refreshing too. Deploy again, which turns this off.",
+        faults: { addOnMetadata: { outdated: true } },
+      },
+      {
+        id: "mcp-authorize-other",
+        label: "Another resource in the authorization request",
+        expect: "The company redirects with invalid_target. The customer reads that linking failed.",
+        faults: { authorize: { resource: "other" } },
+      },
+      {
+        id: "mcp-authorize-slash",
+        label: "A slash more in the authorization request’s resource",
+        expect: "The same: the slash counts.",
+        faults: { authorize: { resource: "slash" } },
+      },
+      {
+        id: "mcp-token-other",
+        label: "Another resource in the token request",
+        expect: "The token endpoint returns invalid_target. The customer reads that linking failed.",
+        faults: { tokenClient: { resource: "other" } },
+      },
+      {
+        id: "mcp-token-slash",
+        label: "A slash more in the token request’s resource",
+        expect: "The same: the slash counts.",
+        faults: { tokenClient: { resource: "slash" } },
+      },
+      {
+        id: "mcp-service-token",
+        label: "The service token at a tool that needs a user",
+        expect: "The MCP server returns 403 or 401 and shows no data. Alexa+ asks to link.",
+        faults: { mcp: { serviceToken: true } },
+      },
+      {
+        id: "mcp-refresh-refused",
+        label: "The refresh is refused",
+        expect: "Alexa+ drops the link at invalid_grant, forgets what it showed, and asks to link again.",
+        faults: { refresh: { refused: true } },
+      },
+      {
+        id: "mcp-challenge",
+        label: "A 401 with WWW-Authenticate",
+        expect: "Against Amazon’s rule. Alexa+ ignores the header; linking works.",
+        faults: { mcp: { wwwAuthenticate: true } },
+      },
+      {
+        id: "mcp-slow",
+        label: "A slow MCP server",
+        expect:
+          "Each response takes 800 ms longer. Alexa+ still shows it; this page’s checks report it as over the 500 ms budget.",
+        faults: { mcp: { delayMs: 800 } },
+      },
+    ],
+  },
 ];
 
 export function addFaultPages(app: Hono<SimulatorEnv>): void {

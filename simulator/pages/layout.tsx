@@ -6,7 +6,7 @@ import { currentAccount, type SimulatorContext } from "../state/context.ts";
 import { firstSkill } from "../state/store.ts";
 import { STYLES } from "./styles.ts";
 
-export type Tab = "overview" | "alexa-app" | "company" | "company-app" | "exchanges" | "faults" | "none";
+export type Tab = "overview" | "alexa-app" | "alexa-plus" | "company" | "company-app" | "exchanges" | "faults" | "none";
 export type Place = "alexa" | "amazon" | "company" | "app";
 
 export const REGION_NAMES = { NA: "America", EU: "Europe", FE: "Far East" } as const;
@@ -14,10 +14,11 @@ export const REGION_NAMES = { NA: "America", EU: "Europe", FE: "Far East" } as c
 /** Renders a page in the simulator's frame. */
 export function showPage(c: SimulatorContext, title: string, tab: Tab, children: Child, status: 200 | 400 | 404 = 200) {
   const account = currentAccount(c);
-  const company = firstSkill(c.var.store)?.company.name ?? "Company";
+  const company = firstSkill(c.var.store)?.company.name ?? c.var.store.addOn?.addOn.company.name ?? "Company";
   const tabs: [Tab, string, string][] = [
     ["overview", "/", "Overview"],
     ["alexa-app", "/alexa-app", "Alexa app"],
+    ["alexa-plus", "/alexa-plus", "Alexa+"],
     ["company", "/company", "Website"],
     ["company-app", "/company/app", `${company} app`],
     ["exchanges", "/exchanges", "Exchanges"],

@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { setCookie } from "hono/cookie";
 import type { Skill } from "../state/configuration.ts";
 import { ACCOUNT_COOKIE, currentAccount, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
-import { type Attempt, firstSkill, resetStore, type Store } from "../state/store.ts";
+import { type Attempt, findSkill, firstSkill, resetStore, type Store } from "../state/store.ts";
 import { actorName, Exchanges } from "./exchanges.tsx";
 import { ActionButton, REGION_NAMES, showPage } from "./layout.tsx";
 
@@ -43,6 +43,7 @@ function showOverview(c: SimulatorContext) {
         </p>
       </div>
       {skill ? <Flows skill={skill} /> : <NoSkill origin={new URL(c.req.url).origin} />}
+      {!skill && <AddOnFlow />}
       {skill && (
         <div class="grid two">
           <State store={store} skill={skill} />
@@ -56,7 +57,7 @@ function showOverview(c: SimulatorContext) {
 function Flows({ skill }: { skill: Skill }) {
   const company = skill.company.name;
   return (
-    <div class="grid three">
+    <div class="grid four">
       <a class="card flow" href="/alexa-app">
         <div class="logo alexa">1</div>
         <h3>Start in the Alexa app</h3>
@@ -80,7 +81,20 @@ function Flows({ skill }: { skill: Skill }) {
           The app starts linking, or the Alexa app opens it, so that the customer needs no password.
         </p>
       </a>
+      <AddOnFlow />
     </div>
+  );
+}
+
+function AddOnFlow() {
+  return (
+    <a class="card flow" href="/alexa-plus">
+      <div class="logo mcp">4</div>
+      <h3>Use an MCP add-on in Alexa+</h3>
+      <p class="small soft">
+        Alexa+ reads the metadata, lists the tools of an MCP server, and links an account when a tool needs a customer.
+      </p>
+    </a>
   );
 }
 
@@ -131,7 +145,7 @@ function State({ store, skill }: { store: Store; skill: Skill }) {
             <li class="row ends">
               <span>
                 {store.accounts.get(link.accountId)?.name}
-                {link.person && `, ${link.person}’s voice`} · {store.skills.get(`${link.skillId}/${link.stage}`)?.name}
+                {link.person && `, ${link.person}’s voice`} · {findSkill(store, link.skillId, link.stage)?.name}
               </span>
               <span class={`pill ${link.alive ? "ok" : "bad"}`}>{link.alive ? "linked" : "broken"}</span>
             </li>
@@ -149,6 +163,7 @@ function Parties({ store }: { store: Store }) {
     ["amazon", "Amazon’s sign-in. Used only when linking starts at the company."],
     ["company", "The service under test: sign-in, consent and tokens."],
     ["app", "The company’s mobile app, in which the customer is already signed in."],
+    ["mcp", "The server of an Alexa+ add-on. It holds the customer’s data and checks the tokens."],
   ] as const;
   return (
     <div class="card stack">
@@ -210,6 +225,12 @@ const FLOWS = {
   company: "From the company",
 } as const;
 
+const ADD_ON_FLOWS = {
+  ...FLOWS,
+  alexa_app: "From Alexa+, with a web page",
+  alexa_app_to_app: "From Alexa+, with the company’s app",
+} as const;
+
 function showExchanges(c: SimulatorContext, linkId?: string) {
   const { store } = c.var;
   const attempts = [...store.attempts.values()].reverse();
@@ -255,7 +276,9 @@ function AttemptCard({ attempt, store, open }: { attempt: Attempt; store: Store;
   return (
     <a class="card tight" href={`/exchanges/${attempt.linkId}`} style={open ? "border-color:#14b0d4" : ""}>
       <div class="row ends">
-        <strong>{FLOWS[attempt.flow]}</strong>
+        <strong>
+          {attempt.skillId === store.addOn?.addOn.addOnId ? ADD_ON_FLOWS[attempt.flow] : FLOWS[attempt.flow]}
+        </strong>
         <span class={`pill ${LOOKS[attempt.outcome]}`}>{attempt.outcome}</span>
       </div>
       <p class="small soft">

@@ -3,10 +3,10 @@ export const STYLES = `
 :root{color-scheme:light dark;--ink:#131821;--soft:#5a6473;--line:#e1e6ed;--paper:#fff;--ground:#f2f5f9;--sunk:#f6f8fb;
 --alexa:#05758f;--alexa-bg:#dff3f8;--amazon:#8a5200;--amazon-bg:#ffefd3;--company:#5a3bd0;--company-bg:#ece7ff;
 --app:#a02c6d;--app-bg:#fce6f1;--browser:#4a5565;--browser-bg:#e9edf2;--ok:#0b7a4b;--ok-bg:#dcf5e8;--bad:#b3261e;--bad-bg:#fde5e3;
---warn:#8a5200;--warn-bg:#fff1d6;--shadow:0 1px 2px #1018280f,0 8px 24px #10182814}
+--warn:#8a5200;--warn-bg:#fff1d6;--mcp:#2f6317;--mcp-bg:#e4f2da;--shadow:0 1px 2px #1018280f,0 8px 24px #10182814}
 @media (prefers-color-scheme:dark){:root{--ink:#eef2f7;--soft:#a0abba;--line:#2b3441;--paper:#171d27;--ground:#0d1118;--sunk:#111722;
 --alexa:#5fd0ec;--alexa-bg:#0d3440;--amazon:#ffc266;--amazon-bg:#3b2a0c;--company:#b7a5ff;--company-bg:#2a2150;--app:#f59ac7;--app-bg:#451b33;
---browser:#bcc6d4;--browser-bg:#27303d;--ok:#5bd79c;--ok-bg:#0f3324;--bad:#ff9c94;--bad-bg:#451a18;--warn:#ffc266;--warn-bg:#3b2a0c;
+--browser:#bcc6d4;--browser-bg:#27303d;--ok:#5bd79c;--ok-bg:#0f3324;--mcp:#a5d88a;--mcp-bg:#22381a;--bad:#ff9c94;--bad-bg:#451a18;--warn:#ffc266;--warn-bg:#3b2a0c;
 --shadow:0 1px 2px #0006,0 8px 24px #0005}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
@@ -39,7 +39,7 @@ main{max-width:1180px;margin:0 auto;padding:1.25rem 1rem 4rem}
 .screen{padding:1.5rem 1.25rem 1.6rem}
 .hero{text-align:center}
 .logo{display:grid;place-items:center;width:4.5rem;height:4.5rem;border-radius:1.2rem;margin:0 auto 1rem;color:#fff;font-size:1.9rem;font-weight:700;background:linear-gradient(135deg,#7c5cff,#5132c7)}
-.logo.alexa{background:linear-gradient(135deg,#1cc3e6,#06708c)}.logo.amazon{background:linear-gradient(135deg,#ffb84d,#c46f00)}.logo.app{background:linear-gradient(135deg,#e8579f,#95255f)}
+.logo.alexa{background:linear-gradient(135deg,#1cc3e6,#06708c)}.logo.amazon{background:linear-gradient(135deg,#ffb84d,#c46f00)}.logo.mcp{background:linear-gradient(135deg,#7ab658,#2f6317)}.logo.app{background:linear-gradient(135deg,#e8579f,#95255f)}
 .mark{display:grid;place-items:center;width:4rem;height:4rem;border-radius:50%;margin:0 auto 1rem;font-size:1.9rem;font-weight:700;background:var(--ok-bg);color:var(--ok)}
 .mark.bad{background:var(--bad-bg);color:var(--bad)}.mark.warn{background:var(--warn-bg);color:var(--warn)}
 .button{display:block;width:100%;font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer;border:1px solid transparent;border-radius:.8rem;padding:.8rem 1rem;min-height:3rem;color:#fff;background:#056b85}
@@ -62,7 +62,7 @@ a.card{display:block;text-decoration:none;transition:border-color .15s}a.card:ho
 .facts dd.wide{grid-column:1/-1;text-align:left;margin-top:-.25rem}.facts dt{color:var(--soft)}.facts dd{text-align:right}
 .pill{display:inline-block;border-radius:99px;padding:.05rem .55rem;font-size:.78rem;font-weight:650;background:var(--browser-bg);color:var(--browser)}
 .pill.ok{background:var(--ok-bg);color:var(--ok)}.pill.bad{background:var(--bad-bg);color:var(--bad)}.pill.warn{background:var(--warn-bg);color:var(--warn)}
-.pill.alexa{background:var(--alexa-bg);color:var(--alexa)}.pill.amazon{background:var(--amazon-bg);color:var(--amazon)}.pill.company{background:var(--company-bg);color:var(--company)}.pill.app{background:var(--app-bg);color:var(--app)}
+.pill.alexa{background:var(--alexa-bg);color:var(--alexa)}.pill.amazon{background:var(--amazon-bg);color:var(--amazon)}.pill.company{background:var(--company-bg);color:var(--company)}.pill.app{background:var(--app-bg);color:var(--app)}.pill.mcp{background:var(--mcp-bg);color:var(--mcp)}
 .list>li{padding:.7rem 0;border-top:1px solid var(--line)}.list>li:first-child{border-top:0;padding-top:0}.list>li:last-child{padding-bottom:0}
 .ticks li{display:flex;gap:.55rem;padding:.4rem 0;font-size:.95rem}
 .ticks li::before{content:"✓";color:var(--ok);font-weight:700;flex:none}
@@ -76,6 +76,7 @@ a.card{display:block;text-decoration:none;transition:border-color .15s}a.card:ho
 .steps>li:last-child::before{display:none}
 .steps>li::after{content:"";position:absolute;left:0;top:1.05rem;width:.68rem;height:.68rem;border-radius:50%;background:var(--soft);border:2px solid var(--ground)}
 .steps>li.alexa::after{background:#14b0d4}.steps>li.amazon::after{background:#f0a020}.steps>li.company::after{background:#7c5cff}.steps>li.app::after{background:#e8579f}
+.steps>li.mcp::after{background:#5c9a3a}
 .steps>li.inner{margin-left:1.35rem}
 .step{background:var(--paper);border:1px solid var(--line);border-radius:.9rem}
 .step summary{cursor:pointer;padding:.7rem .85rem;list-style:none}.step summary::-webkit-details-marker{display:none}
@@ -97,7 +98,11 @@ pre b{font-weight:600;color:var(--alexa)}
 .person{display:flex;gap:.8rem;align-items:center;width:100%;text-align:left;font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);border-radius:.9rem;padding:.75rem .9rem;cursor:pointer}
 .person[aria-current]{border-color:#14b0d4;box-shadow:0 0 0 1px #14b0d4}.person .avatar{width:2.4rem;height:2.4rem;font-size:1rem}
 .person .pill{margin-left:auto}
+.talk{display:grid;gap:.6rem}.talk>*{min-width:0;max-width:92%;border-radius:1rem;padding:.6rem .85rem;font-size:.95rem}
+.talk .said{justify-self:end;background:var(--alexa-bg);color:var(--alexa)}.talk .reply{justify-self:start;background:var(--sunk);border:1px solid var(--line);white-space:pre-line}.talk .note{max-width:100%}
+.field{display:grid;gap:.25rem;font-size:.875rem;color:var(--soft)}.field input,.field select{font:inherit;font-size:1rem;color:var(--ink);background:var(--paper);border:1px solid var(--line);border-radius:.6rem;padding:.5rem .7rem;width:100%}
 @media (min-width:900px){main{padding-top:2rem}.nav{width:auto;margin:0 auto;padding:0;order:0;mask-image:none}.nav .overview{display:block}.nav a{font-size:.875rem;padding:.35rem .7rem}.account{margin-left:0;order:3}.split{grid-template-columns:390px minmax(0,1fr);align-items:start;gap:2.5rem}
-.split .phone{position:sticky;top:5rem}.grid.three{grid-template-columns:repeat(3,1fr)}.grid.two{grid-template-columns:1fr 1fr;align-items:start}h1{font-size:1.9rem}.phone h1{font-size:1.5rem}
+.split .phone{position:sticky;top:5rem}.grid.three{grid-template-columns:repeat(3,1fr)}.grid.four{grid-template-columns:1fr 1fr}.grid.two{grid-template-columns:1fr 1fr;align-items:start}h1{font-size:1.9rem}.phone h1{font-size:1.5rem}
 .card.flow{grid-template-columns:1fr;align-content:start}.card.flow .logo{grid-row:auto;margin-bottom:.6rem}}
+@media (min-width:1100px){.grid.four{grid-template-columns:repeat(4,1fr)}}
 `;

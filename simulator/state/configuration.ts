@@ -4,6 +4,23 @@ import * as z from "zod";
 const webUrl = z.url({ protocol: /^https?$/ });
 const credentials = z.strictObject({ clientId: z.string().min(1).max(100), clientSecret: z.string().min(1) });
 
+/** The company whose website and app are simulated too. */
+export const companySchema = z
+  .strictObject({
+    name: z.string().min(1).default("Acme Home"),
+    /** Origin of the company's linking service (default: the origin of `authorizationUrl`). */
+    serviceOrigin: webUrl.optional(),
+    /** The public OAuth client of the company's app. */
+    appClientId: z.string().min(1).default("demo-app"),
+    appScope: z.string().default("links"),
+    /** Return URLs that are registered for the skill (default: the simulator's own). */
+    returnUrl: webUrl.optional(),
+    appReturnUrl: webUrl.optional(),
+    /** The redirect URI that the company's app claims (default: `/app/callback` of its service). */
+    appCallbackUrl: webUrl.optional(),
+  })
+  .prefault({});
+
 export const skillSchema = z.strictObject({
   skillId: z.string().min(1).max(255),
   stage: z.enum(["development", "live"]),
@@ -43,24 +60,10 @@ export const skillSchema = z.strictObject({
   reciprocalUrl: webUrl.optional(),
   /** Where the skill's backend asks who is speaking, with HTTP Basic; if omitted, speech is not simulated. */
   personalization: credentials.extend({ url: webUrl }).optional(),
-  /** The company whose website and app are simulated too. */
-  company: z
-    .strictObject({
-      name: z.string().min(1).default("Acme Home"),
-      /** Origin of the company's linking service (default: the origin of `authorizationUrl`). */
-      serviceOrigin: webUrl.optional(),
-      /** The public OAuth client of the company's app. */
-      appClientId: z.string().min(1).default("demo-app"),
-      appScope: z.string().default("links"),
-      /** Return URLs that are registered for the skill (default: the simulator's own). */
-      returnUrl: webUrl.optional(),
-      appReturnUrl: webUrl.optional(),
-      /** The redirect URI that the company's app claims (default: `/app/callback` of its service). */
-      appCallbackUrl: webUrl.optional(),
-    })
-    .prefault({}),
+  company: companySchema,
 });
-export type Skill = z.infer<typeof skillSchema>;
+/** A skill, or the account linking of an add-on, which has a resource: the URI of its MCP server. */
+export type Skill = z.infer<typeof skillSchema> & { readonly resource?: string };
 export type SkillStage = Skill["stage"];
 
 export const REGIONS = ["NA", "EU", "FE"] as const;

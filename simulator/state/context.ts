@@ -56,10 +56,11 @@ export async function recordIncoming(
   return response;
 }
 
-/** The skill that a page's query names, or the first one. */
+/** The skill that a page's query names, or the first one, or the add-on's account linking. */
 export function skillOf(c: SimulatorContext): Skill | undefined {
   const { store } = c.var;
-  return findSkill(store, c.req.query("skill") ?? "", c.req.query("stage") ?? "") ?? firstSkill(store);
+  const named = findSkill(store, c.req.query("skill") ?? "", c.req.query("stage") ?? "");
+  return named ?? firstSkill(store) ?? store.addOn?.deployment?.skill;
 }
 
 /** Origin of the company's linking service, as browsers reach it. */

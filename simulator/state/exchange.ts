@@ -1,7 +1,10 @@
 // One recorded request with its response, and how secrets in it are hidden.
 
-/** The parties: the customer's browser, Alexa, Login with Amazon, the company's server, and its website or app. */
-export type Actor = "browser" | "alexa" | "amazon" | "company" | "app";
+/**
+ * The parties: the customer's browser, Alexa, Login with Amazon, the company's server, its website or app, and its MCP
+ * server.
+ */
+export type Actor = "browser" | "alexa" | "amazon" | "company" | "app" | "mcp";
 
 export interface Message {
   readonly headers: Record<string, string>;

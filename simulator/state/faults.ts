@@ -101,13 +101,15 @@ export const faultsSchema = z.strictObject({
       probe: z.boolean().optional(),
       /** Length of `state` in characters. */
       stateLength: z.int().min(64).max(16_384).optional(),
-      redirectHost: z.enum(["pitangui", "layla", "japan"]).optional(),
+      redirectHost: z.enum(["pitangui", "layla", "japan", "alexa"]).optional(),
       /** The redirect URI of another vendor. */
       wrongRedirectUri: z.boolean().optional(),
       wrongClientId: z.boolean().optional(),
       scope: z.string().optional(),
       /** Turns PKCE on or off, whatever the skill's setting. */
       pkce: z.boolean().optional(),
+      /** Add-ons: `resource` of another server, with a slash added (or removed), absent, or given twice. */
+      resource: z.enum(["other", "slash", "missing", "twice"]).optional(),
       times,
     })
     .optional(),
@@ -128,6 +130,8 @@ export const faultsSchema = z.strictObject({
       basicEncoding: z.enum(["raw", "form"]).optional(),
       /** The client secret is presented the other way (HTTP Basic or body). */
       otherScheme: z.boolean().optional(),
+      /** Add-ons: `resource` of another server, with a slash added (or removed), or absent. */
+      resource: z.enum(["other", "slash", "missing"]).optional(),
       times,
     })
     .optional(),
@@ -140,6 +144,8 @@ export const faultsSchema = z.strictObject({
       lostResponse: z.boolean().optional(),
       /** The previous refresh token is presented. */
       oldToken: z.boolean().optional(),
+      /** The company's response is replaced by `invalid_grant`. */
+      refused: z.boolean().optional(),
       times,
     })
     .optional(),
@@ -154,6 +160,29 @@ export const faultsSchema = z.strictObject({
       certificateUrl: z.string().optional(),
       skillId: z.string().optional(),
       withoutAccessToken: z.boolean().optional(),
+      times,
+    })
+    .optional(),
+  /** What Amazon's deploy command reads: the company's documents, changed on their way. */
+  addOnMetadata: z
+    .strictObject({
+      /** The authorization server's metadata does not list `S256`. */
+      withoutS256: z.boolean().optional(),
+      /** `resource` of the MCP host's document has a slash at the end (or loses it). */
+      resourceSlash: z.boolean().optional(),
+      /** The token endpoint has moved since the deploy; Alexa keeps the address that it cached. A deploy turns this off. */
+      outdated: z.boolean().optional(),
+    })
+    .optional(),
+  /** The MCP server. */
+  mcp: z
+    .strictObject({
+      /** Its responses with status 401 get a `WWW-Authenticate` header. */
+      wwwAuthenticate: z.boolean().optional(),
+      /** Its responses arrive this much later, in milliseconds. */
+      delayMs: z.int().min(0).max(9000).optional(),
+      /** Alexa calls a tool that needs a user with the service token. */
+      serviceToken: z.boolean().optional(),
       times,
     })
     .optional(),
@@ -249,6 +278,7 @@ function messageOf(status: number): string {
   return messages[status] ?? "Request failed";
 }
 
-function sleep(ms: number): Promise<void> {
+/** Waits. */
+export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

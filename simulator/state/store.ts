@@ -2,6 +2,7 @@
 import type { AuthorizationRequest } from "../library/authorization-request.ts";
 import type { Check } from "../library/checks.ts";
 import { randomText } from "../library/encoding.ts";
+import { ADD_ON_STAGE, type AddOnState, createAddOnState } from "./add-on.ts";
 import { type AmazonAccount, BUILT_IN_ACCOUNTS, type Skill, type SkillStage, skillKey } from "./configuration.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Faults } from "./faults.ts";
@@ -104,6 +105,8 @@ export interface Certificates {
 
 export interface Store {
   readonly skills: Map<string, Skill>;
+  /** The MCP add-on of Alexa+. */
+  addOn?: AddOnState;
   readonly accounts: Map<string, AmazonAccount>;
   /** The Amazon account of browsers that have not chosen one. */
   currentAccountId: string;
@@ -142,10 +145,11 @@ export function createStore(): Store {
   };
 }
 
-/** Deletes all attempts, links, tokens, exchanges and faults. Skills and accounts stay. */
+/** Deletes all attempts, links, tokens, exchanges and faults. Skills, the add-on and accounts stay. */
 export function resetStore(store: Store): void {
   const { attempts, links, codes, accessTokens, refreshTokens, devices } = store;
   for (const map of [attempts, links, codes, accessTokens, refreshTokens, devices]) map.clear();
+  if (store.addOn) store.addOn = createAddOnState(store.addOn.addOn);
   store.exchanges = [];
   store.faults = {};
   store.clockOffsetMs = 0;
@@ -158,8 +162,10 @@ export function now(store: Store): number {
   return Date.now() + store.clockOffsetMs;
 }
 
+/** A registered skill, or the account linking of the add-on once that is deployed. */
 export function findSkill(store: Store, skillId: string, stage: string): Skill | undefined {
-  return store.skills.get(skillKey(skillId, stage));
+  const ofAddOn = skillId === store.addOn?.addOn.addOnId && stage === ADD_ON_STAGE;
+  return store.skills.get(skillKey(skillId, stage)) ?? (ofAddOn ? store.addOn?.deployment?.skill : undefined);
 }
 
 /** The skill that was registered first: pages show it unless another one is named. */

@@ -86,6 +86,7 @@ const SIMULATOR_LAYERS = [
   "index.ts",
   "app.ts",
   "control",
+  "alexa-plus",
   "company",
   "alexa",
   "amazon",
