@@ -44,7 +44,7 @@ export const clients: Resource = {
         redirectUris: "At least one for an app, none for a service.",
         scopes: "Default for an app: `links`.",
         skillIds: "The skills whose tokens a service may introspect.",
-        resources: "The audiences that a service may ask for with `resource` (RFC 8707).",
+        resources: "The audiences that a service may ask for with `resource` (RFC 8707). None is an add-on's.",
       },
     },
     Client: {
@@ -100,7 +100,7 @@ export const clients: Resource = {
         path: clientPath,
         body: { shape: clientChangesSchema(false), example: { name: "Acme Home backend 2" } },
         responses: { 200: { description: "The changed client.", content: client() } },
-        problems: ["not_found", "scope_reserved"],
+        problems: ["not_found", "conflict", "scope_reserved"],
       },
       DELETE: {
         id: "removeClient",

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { createApp } from "../src/app.ts";
 import { parseConfig } from "../src/env.ts";
-import { type AdminResponse, admin, SKILL_BODY, SKILL_PATH } from "../test/support/admin.ts";
+import { ADD_ON_BODY, ADD_ON_PATH, type AdminResponse, admin, SKILL_BODY, SKILL_PATH } from "../test/support/admin.ts";
 import { appUser } from "../test/support/app-user.ts";
 import {
   ALEXA_REDIRECT_URIS,
@@ -23,7 +23,7 @@ import { auditResponse, linkingResponse, metricsResponse, refusalResponse } from
 import { keyResponse, maintenanceResponse, rotationResponse } from "./maintenance.ts";
 import { introspectionResponse, tokenResponse, userinfoResponse } from "./oauth.ts";
 import { healthResponse } from "./service.ts";
-import { linkingRequestResponse, skillResponse } from "./skills.ts";
+import { linkingRequestResponse, protectedResourceResponse, skillResponse } from "./skills.ts";
 import { userResponse } from "./users.ts";
 
 const JSON_PATH = /^\/(api|alexa|\.well-known|openapi\.json|healthz|token|revoke|introspect|userinfo)(\/|$)/;
@@ -128,6 +128,10 @@ describe("real responses are as described", () => {
     conforms(skillResponse, await admin(service, "PATCH", SKILL_PATH, { name: "Other" }));
     conforms(skillResponse, await admin(service, "POST", `${SKILL_PATH}/rotate-secret`));
     conforms(linkingRequestResponse, await admin(service, "GET", `${SKILL_PATH}/account-linking-request`));
+    conforms(skillResponse, await admin(service, "POST", "skills", { ...ADD_ON_BODY, serviceClient: {} }));
+    conforms(skillResponse, await admin(service, "POST", `${ADD_ON_PATH}/rotate-secret?client=service`));
+    conforms(page(skillResponse), await admin(service, "GET", "skills"));
+    conforms(protectedResourceResponse, await admin(service, "GET", `${ADD_ON_PATH}/protected-resource`));
     const client = await admin(service, "POST", "clients", { kind: "service", name: "Backend" });
     conforms(clientResponse, client);
     conforms(clientResponse, await admin(service, "POST", `clients/${client.body.id}/rotate-secret`));

@@ -1,6 +1,11 @@
 // /api/admin/skills
 import * as z from "zod/mini";
-import { newSkillSchema, rotateSecretSchema, skillChangesSchema } from "../src/admin/admin-schemas.ts";
+import {
+  newSkillSchema,
+  rotateSecretQuery,
+  rotateSecretSchema,
+  skillChangesSchema,
+} from "../src/admin/admin-schemas.ts";
 import { pageQuery } from "../src/admin/paging.ts";
 import { SKILL_TYPES } from "../src/storage/skills/skills.ts";
 import type { FieldTexts, Resource } from "./describe.ts";
@@ -17,8 +22,16 @@ export const skillResponse = z.strictObject({
   type: z.enum(SKILL_TYPES),
   vendorId: z.nullable(z.string()),
   extraRedirectUris: strings,
+  resource: z.nullable(z.string()),
   scopes: z.array(
-    z.union([z.string(), z.strictObject({ name: z.string(), descriptions: z.record(z.string(), z.string()) })]),
+    z.union([
+      z.string(),
+      z.strictObject({
+        name: z.string(),
+        tier: z.optional(z.enum(["service", "user"])),
+        descriptions: z.record(z.string(), z.string()),
+      }),
+    ]),
   ),
   returnUrls: strings,
   lwa: pair,
@@ -30,12 +43,26 @@ export const skillResponse = z.strictObject({
     redirectUris: strings,
     previousSecretExpiresAt: z.optional(time),
   }),
+  serviceClient: z.nullable(
+    z.strictObject({
+      id: z.string(),
+      secret: z.optional(z.string()),
+      previousSecretExpiresAt: z.optional(time),
+    }),
+  ),
   previousSecretExpiresAt: z.optional(time),
   createdAt: time,
   updatedAt: time,
 });
 
 export const linkingRequestResponse = z.strictObject({ accountLinkingRequest: z.record(z.string(), z.unknown()) });
+
+export const protectedResourceResponse = z.strictObject({
+  resource: z.string(),
+  authorization_servers: strings,
+  scopes_supported: strings,
+  bearer_methods_supported: strings,
+});
 
 const SCOPES = ["profile", { name: "devices:control", descriptions: { en: "Control your devices" } }];
 
@@ -59,6 +86,7 @@ const skillExample = {
   linking: "required",
   vendorId: "M2EXAMPLEVENDOR",
   extraRedirectUris: [],
+  resource: null,
   scopes: SCOPES,
   returnUrls: ["https://app.example.com/alexa/done"],
   lwa: { clientId: "amzn1.application-oa2-client.example" },
@@ -73,6 +101,7 @@ const skillExample = {
       "https://alexa.amazon.com/api/skill/link/M2EXAMPLEVENDOR",
     ],
   },
+  serviceClient: null,
   createdAt: EXAMPLE_TIME,
   updatedAt: EXAMPLE_TIME,
 };
@@ -86,7 +115,12 @@ const SKILL_TEXTS: FieldTexts = {
     "Whether a customer must link the account to enable the skill. `optional` only for `custom` and `music`, where it is the default.",
   redirectUris: "Instead of `vendorId`: Amazon's redirect URIs, in full.",
   extraRedirectUris: "More redirect URIs.",
-  scopes: "Names, or names with a description per language for the consent page.",
+  resource:
+    "Required for `add_on`, and only there: the URI of its MCP server, which becomes the audience of its tokens. Stored and compared character by character. `null`: none.",
+  scopes:
+    "Names, or names with a description per language for the consent page. `tier` is for `add_on`: `service` for tokens without a user, `user` (the default) for customers. An add-on without a scope of the tier `service` gets `mcp:service`.",
+  serviceClient:
+    "Only for `add_on`: a second client, which takes the service tier from the first. `{}` gives it a new id; `null`: none.",
   returnUrls: "Where the customer returns to your app or site. Compared character by character.",
   lwa: "Alexa Client Id and Alexa Client Secret of the developer console. Without them, your app cannot start linking.",
   eventGateway: "The client id and secret of Send Alexa Events. Default: `lwa`.",
@@ -116,6 +150,10 @@ export const skills: Resource = {
       io: "output",
       texts: {
         "client.secret": "Only in the response that created it.",
+        resource: "The URI of an add-on's MCP server. `null` for other types.",
+        scopes: "With `tier` for an add-on, and as names where there is neither tier nor description.",
+        serviceClient: "The second client of an add-on. `null`: it has none.",
+        "serviceClient.secret": "Only in the response that created it.",
       },
       example: skillExample,
     },
@@ -126,7 +164,7 @@ export const skills: Resource = {
         id: "addSkill",
         summary: "Register a skill, and the client with which Alexa calls us",
         description:
-          "A skill has one client, with which Alexa calls this server. The response has `client.secret`, shown this once.",
+          "A skill has one client, with which Alexa calls this server. The response has `client.secret`, and `serviceClient.secret` of an add-on's second client, shown this once.",
         security: "admin",
         body: { shape: { component: "NewSkill" }, example: newSkillExample },
         responses: { 201: { description: "Registered.", content: skill(withSecret) } },
@@ -157,12 +195,19 @@ export const skills: Resource = {
       PATCH: {
         id: "changeSkill",
         summary: "Change a skill",
-        description: "Only the fields that are sent change. `null` removes `lwa`, `eventGateway` or `vendorId`.",
+        description:
+          "Only the fields that are sent change. `null` removes `lwa`, `eventGateway`, `vendorId`, `resource` or `serviceClient`. `serviceClient: {}` adds an add-on's second client, and its secret is shown this once; if there is one, it stays. To replace it, remove it first.",
         security: "admin",
         path: skillPath,
         body: { shape: { component: "SkillChanges" }, example: { name: "Acme Home 2" } },
         responses: { 200: { description: "The changed skill.", content: skill() } },
-        problems: ["skill_not_found", "account_linking_not_supported", "redirect_uris_incomplete", "scope_reserved"],
+        problems: [
+          "skill_not_found",
+          "conflict",
+          "account_linking_not_supported",
+          "redirect_uris_incomplete",
+          "scope_reserved",
+        ],
       },
       DELETE: {
         id: "removeSkill",
@@ -178,8 +223,10 @@ export const skills: Resource = {
       POST: {
         id: "rotateSkillSecret",
         summary: "Create a new client secret. The previous one stays valid for a while",
+        description: "With `client=service` for an add-on's second client, else for the first.",
         security: "admin",
         path: skillPath,
+        query: rotateSecretQuery,
         body: { shape: rotateSecretSchema, example: { overlapSeconds: 604800 }, optional: true },
         responses: {
           200: {
@@ -187,13 +234,14 @@ export const skills: Resource = {
             content: skill({ ...withSecret, previousSecretExpiresAt: EXAMPLE_TIME }),
           },
         },
-        problems: ["skill_not_found"],
+        problems: ["skill_not_found", "not_found"],
       },
     },
     "/api/admin/skills/{id}/account-linking-request": {
       GET: {
         id: "accountLinkingRequest",
         summary: "The account linking configuration for Amazon, as SMAPI and ask-cli accept it",
+        description: "Add-ons are configured with Amazon's `alexa-ai` command instead.",
         security: "admin",
         path: skillPath,
         responses: {
@@ -206,6 +254,30 @@ export const skills: Resource = {
           },
         },
         problems: ["skill_not_found"],
+      },
+    },
+    "/api/admin/skills/{id}/protected-resource": {
+      GET: {
+        id: "protectedResource",
+        summary: "The protected resource metadata (RFC 9728) that an add-on's MCP server publishes",
+        description: "For `/.well-known/oauth-protected-resource` of the MCP server's host.",
+        security: "admin",
+        path: skillPath,
+        responses: {
+          200: {
+            description: "With the scopes of the user tier.",
+            content: {
+              shape: protectedResourceResponse,
+              example: {
+                resource: "https://mcp.example.com/mcp",
+                authorization_servers: ["https://link.example.com"],
+                scopes_supported: ["mcp:tools", "mcp:resources"],
+                bearer_methods_supported: ["header"],
+              },
+            },
+          },
+        },
+        problems: ["skill_not_found", "not_found"],
       },
     },
   },

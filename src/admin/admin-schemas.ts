@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../oauth/bearer.ts";
 import { SKILL_TYPES } from "../storage/skills/skills.ts";
-import { addressError } from "./web-address.ts";
+import { addressError, resourceError } from "./web-address.ts";
 
 const MAX_SCOPES = 15;
 const MAX_ADDRESSES = 30;
@@ -56,16 +56,28 @@ const descriptions = z.record(
   z.string().check(z.maxLength(MAX_DESCRIPTION, `must have at most ${MAX_DESCRIPTION} characters`)),
 );
 
+/** The scope of an Alexa+ add-on's tokens without a user. The name is Amazon's. */
+export const SERVICE_SCOPE = "mcp:service";
+
 export const skillScope = z.pipe(
   z.transform((value: unknown) => (typeof value === "string" ? { name: value } : value)),
-  z.strictObject(
-    {
-      name: scopeName,
-      tier: z._default(z.enum(["service", "user"], { error: required("service or user") }), "user"),
-      descriptions: z._default(descriptions, {}),
-    },
-    { error: (issue) => (issue.code === "invalid_type" ? "must be a scope or {name, descriptions}" : undefined) },
-  ),
+  z
+    .strictObject(
+      {
+        name: scopeName,
+        tier: z._default(z.enum(["service", "user"], { error: required("service or user") }), "user"),
+        descriptions: z._default(descriptions, {}),
+      },
+      {
+        error: (issue) => (issue.code === "invalid_type" ? "must be a scope or {name, tier, descriptions}" : undefined),
+      },
+    )
+    .check(
+      z.refine(({ name, tier }) => name !== SERVICE_SCOPE || tier === "service", {
+        path: ["tier"],
+        error: `must be service for ${SERVICE_SCOPE}`,
+      }),
+    ),
 );
 
 function distinct(values: readonly string[]): boolean {
@@ -114,6 +126,13 @@ function skillFields(development: boolean) {
     returnUrls: addresses({ development, deepLinks: true }),
     lwa: z.nullable(lwaCredentials),
     eventGateway: z.nullable(lwaCredentials),
+    resource: z.nullable(
+      z.string({ error: required("a string") }).check((context) => {
+        const message = resourceError(context.value, development);
+        if (message !== undefined) context.issues.push({ code: "custom", message, input: context.value });
+      }),
+    ),
+    serviceClient: z.nullable(z.strictObject({ id: z.optional(clientId) })),
     force: z.boolean(),
   };
 }
@@ -133,6 +152,8 @@ export function newSkillSchema(development: boolean) {
     extraRedirectUris: z._default(fields.extraRedirectUris, []),
     lwa: z.optional(fields.lwa),
     eventGateway: z.optional(fields.eventGateway),
+    resource: z.optional(fields.resource),
+    serviceClient: z.optional(fields.serviceClient),
     force: z._default(fields.force, false),
     client: z._default(
       z.strictObject({
@@ -161,6 +182,8 @@ export function skillChangesSchema(development: boolean) {
     returnUrls: z.optional(fields.returnUrls),
     lwa: z.optional(fields.lwa),
     eventGateway: z.optional(fields.eventGateway),
+    resource: z.optional(fields.resource),
+    serviceClient: z.optional(fields.serviceClient),
     force: z._default(fields.force, false),
     client: z._default(z.strictObject({ requirePkce: z.optional(z.boolean()) }), {}),
   });
@@ -179,6 +202,9 @@ export const rotateSecretSchema = z.strictObject({
     DEFAULT_OVERLAP_SECONDS,
   ),
 });
+
+/** Query of a skill's `POST …/rotate-secret`: whose secret. By default that of the client that every skill has. */
+export const rotateSecretQuery = z.strictObject({ client: z.optional(z.literal("service", "must be service")) });
 
 function clientFields(development: boolean) {
   return {

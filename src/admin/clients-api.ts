@@ -56,9 +56,11 @@ function clientView(client: Client, secret?: string): object {
 /** The app or service client with the id in the path, or 404. */
 async function clientOfPath(c: AppContext): Promise<Client | Response> {
   const client = await readClient(c.var.runtime.db, c.req.param("id") ?? "");
-  return client && client.kind !== "alexa" ? client : problem("not_found");
+  return client?.kind === "app" || client?.kind === "service" ? client : problem("not_found");
 }
 
+const RESOURCE_OF_ADD_ON =
+  "resources: one of them is the resource of an add-on, whose tokens only Alexa's clients may get.";
 const RESERVED = `Only app clients may have the scope ${LINKS_SCOPE}.`;
 
 /** Codes for enablement calls are bound to our own callbacks, so no client may register them. */
@@ -99,7 +101,10 @@ async function create(c: AppContext): Promise<Response> {
     requirePkce: app,
   };
   const added = await insertClient(rt.db, client, rt.now(), { kind: "client_created", clientId: client.id });
-  if (!added) return problem("conflict", `The client id ${client.id} is already in use, by a client or a skill.`);
+  if (added === "resource_taken") return problem("conflict", RESOURCE_OF_ADD_ON);
+  if (added === "id_taken") {
+    return problem("conflict", `The client id ${client.id} is already in use, by a client or a skill.`);
+  }
   rt.caches.forgetClients();
   c.header("location", `/api/admin/clients/${encodeURIComponent(client.id)}`);
   const stored = await readClient(rt.db, client.id);
@@ -156,14 +161,15 @@ async function change(c: AppContext): Promise<Response> {
     skillIds: body.skillIds ?? client.skillIds,
     resources: body.resources ?? client.resources,
   };
-  await updateClient(rt.db, changed, rt.now(), {
+  const updated = await updateClient(rt.db, changed, rt.now(), {
     kind: "client_changed",
     clientId: client.id,
     details: Object.keys(body).join(", "),
   });
   rt.caches.forgetClients();
   const stored = await readClient(rt.db, client.id);
-  return stored ? json(c, clientView(stored)) : problem("not_found");
+  if (!stored) return problem("not_found");
+  return updated ? json(c, clientView(stored)) : problem("conflict", RESOURCE_OF_ADD_ON);
 }
 
 async function remove(c: AppContext): Promise<Response> {

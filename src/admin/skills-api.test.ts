@@ -1,7 +1,15 @@
 // Registering and listing skills.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { admin, clientOf, redirectUrisOf, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
+import {
+  ADD_ON_BODY,
+  ADD_ON_PATH,
+  admin,
+  clientOf,
+  redirectUrisOf,
+  SKILL_BODY,
+  SKILL_PATH,
+} from "../../test/support/admin.ts";
 import { startService } from "../../test/support/service.ts";
 
 describe("registering a skill", () => {
@@ -136,11 +144,12 @@ describe("registering a skill", () => {
 
   it("add-ons require PKCE", async () => {
     const service = startService();
-    const off = { ...SKILL_BODY, type: "add_on", client: { requirePkce: false } };
-    expect((await admin(service, "POST", "skills", off)).status).toBe(400);
-    const made = await admin(service, "POST", "skills", { ...SKILL_BODY, type: "add_on" });
+    const off = await admin(service, "POST", "skills", { ...ADD_ON_BODY, client: { requirePkce: false } });
+    expect([off.status, off.body.detail]).toEqual([400, expect.stringContaining("client.requirePkce")]);
+    const made = await admin(service, "POST", "skills", ADD_ON_BODY);
     expect(clientOf(made).requirePkce).toBe(true);
-    expect((await admin(service, "PATCH", SKILL_PATH, { client: { requirePkce: false } })).status).toBe(400);
+    const later = await admin(service, "PATCH", ADD_ON_PATH, { client: { requirePkce: false } });
+    expect([later.status, later.body.detail]).toEqual([400, expect.stringContaining("client.requirePkce")]);
   });
 
   it("each missing or malformed field is a 400 that names it", async () => {

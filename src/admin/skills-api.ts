@@ -7,14 +7,15 @@ import { problem } from "../http/problem.ts";
 import { jsonBody, queryOf, rawJson, shapeProblem } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { type NewClient, readClients, rotateClientSecret } from "../storage/clients/client-admin.ts";
-import { type Client, readClient } from "../storage/clients/clients.ts";
+import { type NewClient, rotateClientSecret } from "../storage/clients/client-admin.ts";
+import type { Client } from "../storage/clients/clients.ts";
 import { deleteSkill, insertSkill, type SkillContent, updateSkill } from "../storage/skills/skill-admin.ts";
 import { listSkills, readSkill, type Skill } from "../storage/skills/skills.ts";
-import { accountLinkingRequest, linkingOf } from "./account-linking-request.ts";
-import { newSkillSchema, rotateSecretSchema, skillChangesSchema } from "./admin-schemas.ts";
+import { accountLinkingRequest } from "./account-linking-request.ts";
+import { newSkillSchema, rotateSecretQuery, rotateSecretSchema, skillChangesSchema } from "./admin-schemas.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
-import { isFlashBriefing, refusedSkill } from "./skill-rules.ts";
+import { isFlashBriefing, refusedSkill, scopesToStore } from "./skill-rules.ts";
+import { type NewSecrets, protectedResource, type SkillWithClients, skillView, withClients } from "./skill-view.ts";
 import { amazonRedirectUris } from "./web-address.ts";
 
 /** Mounts `/api/admin/skills`. The admin guard must run before it. */
@@ -26,44 +27,18 @@ export function skillsApi(app: Hono<AppEnv>): void {
   app.delete("/api/admin/skills/:id", remove);
   app.post("/api/admin/skills/:id/rotate-secret", rotate);
   app.get("/api/admin/skills/:id/account-linking-request", linkingRequest);
+  app.get("/api/admin/skills/:id/protected-resource", resourceMetadata);
 }
 
-/** A skill as the API returns it. It never has Amazon's secrets, and ours only in the response that created it. */
-function skillView(skill: Skill, client: Client, secret?: string): object {
-  return {
-    id: skill.id,
-    stage: skill.stage,
-    name: skill.name,
-    type: skill.type,
-    linking: linkingOf(skill),
-    vendorId: skill.vendorId,
-    extraRedirectUris: skill.extraRedirectUris,
-    scopes: skill.scopes.map(({ name, descriptions }) =>
-      Object.keys(descriptions).length === 0 ? name : { name, descriptions },
-    ),
-    returnUrls: skill.returnUrls,
-    lwa: skill.lwa && { clientId: skill.lwa.clientId },
-    eventGateway: skill.eventGateway && { clientId: skill.eventGateway.clientId },
-    client: {
-      id: client.id,
-      ...(secret === undefined ? {} : { secret }),
-      requirePkce: client.requirePkce,
-      redirectUris: client.redirectUris,
-      ...(client.previousSecretExpiresAt === null
-        ? {}
-        : { previousSecretExpiresAt: rfc3339(client.previousSecretExpiresAt) }),
-    },
-    createdAt: rfc3339(skill.createdAt),
-    updatedAt: rfc3339(skill.updatedAt),
-  };
+/** The skill with the id in the path and its clients, or 404. */
+async function skillOfPath(c: AppContext): Promise<SkillWithClients | Response> {
+  return (await storedSkill(c, c.req.param("id") ?? "")) ?? problem("skill_not_found");
 }
 
-/** The skill with the id in the path and its client, or 404. */
-async function skillOfPath(c: AppContext): Promise<{ readonly skill: Skill; readonly client: Client } | Response> {
+async function storedSkill(c: AppContext, id: string): Promise<SkillWithClients | undefined> {
   const { db } = c.var.runtime;
-  const skill = await readSkill(db, c.req.param("id") ?? "");
-  const client = skill && (await readClient(db, skill.clientId));
-  return skill && client ? { skill, client } : problem("skill_not_found");
+  const skill = await readSkill(db, id);
+  return skill && (await withClients(db, [skill]))[0];
 }
 
 function union(...lists: readonly (readonly string[])[]): string[] {
@@ -89,52 +64,78 @@ async function create(c: AppContext): Promise<Response> {
     name: body.name,
     linking: body.linking ?? null,
     vendorId,
-    resource: null,
-    scopes: body.scopes,
+    resource: body.resource ?? null,
+    scopes: scopesToStore(body.type, body.scopes),
     returnUrls: body.returnUrls,
     extraRedirectUris: body.extraRedirectUris,
   };
   const redirectUris = union(amazonRedirectUris(vendorId), listedUris, body.extraRedirectUris);
-  const refused = refusedSkill(rt.issuer, content, redirectUris, { ...body, clientId: body.client.id, listedUris });
+  const hasServiceClient = Boolean(body.serviceClient);
+  const refused = refusedSkill(rt.issuer, content, redirectUris, { ...body, listedUris, hasServiceClient });
   if (refused) return refused;
 
-  const { id = `alexa-${randomId()}`, secret = randomSecret(), requirePkce = false } = body.client;
+  const { secret = randomSecret(), requirePkce = false } = body.client;
   const client: NewClient = {
-    id,
-    kind: "alexa",
-    name: body.name,
-    secretHash: await sha256(secret),
+    ...(await newClient(content, "alexa", body.client.id, secret)),
     redirectUris,
-    scopes: [],
-    skillId: body.id,
-    skillIds: [],
-    resources: [],
     requirePkce: body.type === "add_on" || requirePkce,
   };
-  const audit = { kind: "skill_created", clientId: id, details: body.id };
-  switch (await insertSkill(rt, content, body, client, audit)) {
+  const serviceSecret = body.serviceClient ? randomSecret() : undefined;
+  const serviceClient =
+    serviceSecret === undefined
+      ? undefined
+      : await newClient(content, "add_on_service", body.serviceClient?.id, serviceSecret);
+  const isRepeated = serviceClient?.id === client.id || serviceClient?.id === body.id;
+  const audit = { kind: "skill_created", clientId: client.id, details: body.id };
+  switch (isRepeated ? "client_exists" : await insertSkill(rt, content, body, client, audit, serviceClient)) {
     case "skill_exists":
       return problem("conflict", `${body.id} is already registered.`);
     case "client_exists":
-      return problem("conflict", `${id} or ${body.id} is already the id of a client or skill.`);
+      return problem("conflict", takenIds(client.id, body.id, serviceClient?.id));
+    case "resource_taken":
+      return problem("conflict", RESOURCE_TAKEN);
     case "inserted":
       rt.caches.forgetClients();
       c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}`);
-      return shown(c, body.id, { secret, status: 201 });
+      return shown(c, body.id, { secret, serviceSecret, status: 201 });
   }
+}
+
+const RESOURCE_TAKEN = "resource: another skill has it, or a service client may ask for it.";
+
+function takenIds(...ids: readonly (string | undefined)[]): string {
+  return `${ids.filter((id) => id !== undefined).join(" or ")} is already the id of a client or skill.`;
+}
+
+/** A client of Alexa's, as yet without redirect URIs. */
+async function newClient(
+  skill: SkillContent,
+  kind: "alexa" | "add_on_service",
+  id: string | undefined,
+  secret: string,
+): Promise<NewClient> {
+  return {
+    id: id ?? `${kind === "alexa" ? "alexa" : "alexa-service"}-${randomId()}`,
+    kind,
+    name: skill.name,
+    secretHash: await sha256(secret),
+    redirectUris: [],
+    scopes: [],
+    skillId: skill.id,
+    skillIds: [],
+    resources: [],
+    requirePkce: false,
+  };
 }
 
 /** Response with the skill as it is stored now. */
 async function shown(
   c: AppContext,
   id: string,
-  also: { readonly secret?: string; readonly status?: 200 | 201; readonly more?: object } = {},
+  also: NewSecrets & { readonly status?: 200 | 201; readonly more?: object } = {},
 ): Promise<Response> {
-  const { db } = c.var.runtime;
-  const skill = await readSkill(db, id);
-  const client = skill && (await readClient(db, skill.clientId));
-  if (!skill || !client) return problem("skill_not_found");
-  return json(c, { ...skillView(skill, client, also.secret), ...also.more }, also.status);
+  const found = await storedSkill(c, id);
+  return found ? json(c, { ...skillView(found, also), ...also.more }, also.status) : problem("skill_not_found");
 }
 
 async function list(c: AppContext): Promise<Response> {
@@ -144,16 +145,10 @@ async function list(c: AppContext): Promise<Response> {
   if (after instanceof Response) return after;
   const { db } = c.var.runtime;
   const skills = await listSkills(db, { after, limit: query.limit + 1 });
-  const clientIds = skills.map((skill) => skill.clientId);
-  const clients = new Map((await readClients(db, clientIds)).map((client) => [client.id, client]));
-  const rows = skills.flatMap((skill) => {
-    const client = clients.get(skill.clientId);
-    return client ? [{ skill, client }] : [];
-  });
   const page = pageOf(
-    rows,
+    await withClients(db, skills),
     query.limit,
-    (row) => skillView(row.skill, row.client),
+    (row) => skillView(row),
     (row) => row.skill.id,
   );
   return json(c, page);
@@ -161,7 +156,7 @@ async function list(c: AppContext): Promise<Response> {
 
 async function show(c: AppContext): Promise<Response> {
   const found = await skillOfPath(c);
-  return found instanceof Response ? found : json(c, skillView(found.skill, found.client));
+  return found instanceof Response ? found : json(c, skillView(found));
 }
 
 async function change(c: AppContext): Promise<Response> {
@@ -182,8 +177,8 @@ async function change(c: AppContext): Promise<Response> {
     name: body.name ?? skill.name,
     linking: body.linking ?? skill.linking,
     vendorId: body.vendorId === undefined ? skill.vendorId : body.vendorId,
-    resource: skill.resource,
-    scopes: body.scopes ?? skill.scopes,
+    resource: body.resource === undefined ? skill.resource : body.resource,
+    scopes: scopesToStore(body.type ?? skill.type, body.scopes ?? skill.scopes),
     returnUrls: body.returnUrls ?? skill.returnUrls,
     extraRedirectUris: body.extraRedirectUris ?? skill.extraRedirectUris,
   };
@@ -192,19 +187,40 @@ async function change(c: AppContext): Promise<Response> {
   const addressesChanged = body.redirectUris !== undefined || body.vendorId !== undefined;
   const refused = refusedSkill(rt.issuer, content, redirectUris, {
     ...body,
-    clientId: client.id,
     listedUris,
+    hasServiceClient: body.serviceClient === undefined ? skill.serviceClientId !== null : body.serviceClient !== null,
     force: body.force || !addressesChanged,
   });
   if (refused) return refused;
 
+  const asked = body.serviceClient;
+  if (asked?.id !== undefined && skill.serviceClientId !== null && asked.id !== skill.serviceClientId) {
+    return problem(
+      "conflict",
+      `serviceClient: the add-on already has ${skill.serviceClientId}; remove it first with "serviceClient": null.`,
+    );
+  }
+  const serviceSecret = asked && skill.serviceClientId === null ? randomSecret() : undefined;
+  const serviceClient =
+    serviceSecret === undefined
+      ? asked === null || content.type !== "add_on"
+        ? { remove: skill.serviceClientId }
+        : {}
+      : { add: await newClient(content, "add_on_service", asked?.id, serviceSecret) };
   const requirePkce = content.type === "add_on" || (body.client.requirePkce ?? client.requirePkce);
   const changed = Object.keys(raw.value as object).join(", ");
   const audit = { kind: "skill_changed", clientId: client.id, details: `${skill.id}: ${changed}`.slice(0, 300) };
-  const updated = await updateSkill(rt, content, body, { redirectUris, requirePkce }, audit);
-  if (!updated) return problem("skill_not_found");
-  rt.caches.forgetClients();
-  return shown(c, skill.id);
+  switch (await updateSkill(rt, content, body, { redirectUris, requirePkce }, serviceClient, audit)) {
+    case "skill_gone":
+      return problem("skill_not_found");
+    case "client_exists":
+      return problem("conflict", "serviceClient: its id is taken, or the add-on has just got a service client.");
+    case "resource_taken":
+      return problem("conflict", RESOURCE_TAKEN);
+    case "updated":
+      rt.caches.forgetClients();
+      return shown(c, skill.id, { serviceSecret });
+  }
 }
 
 /** The redirect URIs that come neither from the vendor id nor from `extraRedirectUris`. */
@@ -221,25 +237,43 @@ async function remove(c: AppContext): Promise<Response> {
   return noContent(c);
 }
 
+const NO_SERVICE_CLIENT = 'This skill has no service client. An add_on gets one with "serviceClient": {}.';
+
 async function rotate(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
+  const query = queryOf(c, rotateSecretQuery);
+  if (query instanceof Response) return query;
+  if (c.req.query("client") === "") return problem("invalid_query", "client: must be service, or left out");
   const found = await skillOfPath(c);
   if (found instanceof Response) return found;
   const body = await jsonBody(c, rotateSecretSchema, { emptyAsObject: true });
   if (body instanceof Response) return body;
-  const clientId = found.client.id;
+  const ofService = query.client === "service";
+  const clientId = ofService ? found.serviceClient?.id : found.client.id;
+  if (clientId === undefined) return problem("not_found", NO_SERVICE_CLIENT);
   const secret = randomSecret();
   const previousExpiresAt = rt.now() + body.overlapSeconds * 1000;
   const rotation = { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() };
-  if (!(await rotateClientSecret(rt.db, clientId, rotation, { kind: "client_secret_rotated", clientId }))) {
-    return problem("skill_not_found");
+  const audit = { kind: "client_secret_rotated", clientId };
+  if (!(await rotateClientSecret(rt.db, clientId, rotation, audit))) {
+    return ofService ? problem("not_found", NO_SERVICE_CLIENT) : problem("skill_not_found");
   }
   rt.caches.forgetClients();
-  return shown(c, found.skill.id, { secret, more: { previousSecretExpiresAt: rfc3339(previousExpiresAt) } });
+  return shown(c, found.skill.id, {
+    ...(ofService ? { serviceSecret: secret } : { secret }),
+    more: { previousSecretExpiresAt: rfc3339(previousExpiresAt) },
+  });
 }
 
 async function linkingRequest(c: AppContext): Promise<Response> {
   const found = await skillOfPath(c);
   if (found instanceof Response) return found;
   return json(c, accountLinkingRequest(c.var.runtime, found.skill, found.client));
+}
+
+async function resourceMetadata(c: AppContext): Promise<Response> {
+  const found = await skillOfPath(c);
+  if (found instanceof Response) return found;
+  const metadata = protectedResource(c.var.runtime.issuer, found.skill);
+  return metadata ? json(c, metadata) : problem("not_found", "This skill has no resource: it is not an add_on.");
 }

@@ -45,6 +45,29 @@ export function addressError(address: string, rule: AddressRule): string | undef
   return /^[a-z][a-z0-9+.-]*:\/\/?[^/]*@/.test(address) ? "must not name a user" : undefined;
 }
 
+const MAX_RESOURCE_LENGTH = 500;
+
+/**
+ * The rule that an add-on's resource breaks, as `addressError` does. Host in upper case, default port and
+ * percent-encoding are kept as they are sent, because Alexa sends and compares the same bytes.
+ */
+export function resourceError(address: string, development: boolean): string | undefined {
+  if (address.length > MAX_RESOURCE_LENGTH) return `must have at most ${MAX_RESOURCE_LENGTH} characters`;
+  if (address.includes("#")) return "must not have a fragment";
+  if (!/^(?:[\w.~:/?@!$&'()*+,;=[\]-]|%[\dA-Fa-f]{2})+$/.test(address)) return "must have only the characters of a URI";
+  const [, scheme = "", authority = "", path = ""] = /^(https?):\/\/([^/?]+)(.*)$/i.exec(address) ?? [];
+  if (authority.includes("@")) return "must not name a user";
+  if (scheme === "" || !URL.canParse(address)) return "must be a full URI: https, host and path";
+  const url = new URL(address);
+  const host = authority.toLowerCase().replace(url.protocol === "https:" ? /:443$/ : /:80$/, "");
+  if (url.host !== host || url.href !== url.origin + (path.startsWith("/") ? path : `/${path}`)) {
+    return "must be written in the form in which clients send it, without . and .. segments";
+  }
+  if (url.protocol === "https:") return undefined;
+  if (!isLoopback(url)) return "must be https";
+  return development ? undefined : "must be https: http on localhost is for development only";
+}
+
 /** Hosts of the redirect URIs that Alexa uses, by the customer's marketplace: North America, Europe, Far East. */
 const MARKETPLACE_HOSTS = ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp"];
 /** A fourth host, which Amazon does not document but public set-ups register too. */

@@ -180,7 +180,7 @@ describe("parsers of request text", () => {
     "remedyFor",
     "sealedUnder",
     "sha256",
-    "styleVariables",
+    "styleSheet",
     "textOn",
     "utf8",
     "waitInWords",

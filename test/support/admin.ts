@@ -55,6 +55,24 @@ export const SKILL_BODY = {
 
 export const SKILL_PATH = "skills/amzn1.ask.skill.0000-admin";
 
+/** An Alexa+ add-on. */
+export const ADD_ON_BODY = {
+  id: "amzn1.ask.skill.0000-add-on",
+  name: "Acme Notes",
+  type: "add_on",
+  vendorId: "M2EXAMPLEVENDOR",
+  resource: "https://mcp.example.com/mcp",
+  scopes: [
+    { name: "mcp:service", tier: "service", descriptions: {} },
+    { name: "mcp:tools", tier: "user", descriptions: { en: "Use your notes" } },
+    { name: "mcp:resources", tier: "user", descriptions: {} },
+  ],
+  returnUrls: ["https://app.example.com/alexa/done"],
+  client: { id: "alexa-acme-notes" },
+};
+
+export const ADD_ON_PATH = "skills/amzn1.ask.skill.0000-add-on";
+
 export interface ClientView {
   readonly id: string;
   readonly secret?: string;
@@ -63,6 +81,10 @@ export interface ClientView {
 }
 /** The client in the response about a skill. */
 export const clientOf = (response: { body: Record<string, unknown> }) => response.body.client as ClientView;
+
+/** The second client of an add-on in the response about it. */
+export const serviceClientOf = (response: { body: Record<string, unknown> }) =>
+  response.body.serviceClient as { readonly id: string; readonly secret?: string; previousSecretExpiresAt?: string };
 
 /** Amazon's redirect URIs of a vendor id. */
 export const redirectUrisOf = (vendor: string) => [

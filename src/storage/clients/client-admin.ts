@@ -27,22 +27,42 @@ export function insertClientStatement(client: NewClient, now: number, condition:
     WHERE ${condition} ON CONFLICT DO NOTHING RETURNING id`;
 }
 
+/** In SQL: whether a `service` client may ask for this audience. */
+export function resourceOfService(resource: string | null): Sql {
+  return sql`EXISTS (SELECT 1 FROM clients c, json_each(c.resources) r WHERE c.kind = 'service' AND r.value = ${resource})`;
+}
+
+/** In SQL: whether one of these audiences is an add-on's, whose tokens only Alexa's clients may get. */
+function resourceOfAddOn(resources: readonly string[]): Sql {
+  return sql`EXISTS (SELECT 1 FROM skills WHERE resource IN (SELECT value FROM json_each(${JSON.stringify(resources)})))`;
+}
+
 /**
- * Adds an `app` or `service` client. Returns false when its id is taken, or is the id of a skill: the audience of its
- * own tokens would be that skill.
+ * Adds an `app` or `service` client, unless its id is taken or one of its resources is an add-on's. The id of a skill
+ * is taken too: the audience of the client's own tokens would be that skill.
  */
 export async function insertClient(
   db: D1Database,
   client: NewClient,
   now: number,
   audit: AuditEntry,
-): Promise<boolean> {
-  const statements = [
-    insertClientStatement(client, now, sql`NOT EXISTS (SELECT 1 FROM skills WHERE id = ${client.id})`),
-    auditIfChanged(now, audit),
-  ];
-  const [inserted = []] = await batch(db, statements, false);
-  return inserted.length === 1;
+): Promise<"inserted" | "id_taken" | "resource_taken"> {
+  const taken = resourceOfAddOn(client.resources);
+  const [inserted = [], , [found] = []] = await batch(
+    db,
+    [
+      insertClientStatement(
+        client,
+        now,
+        sql`NOT EXISTS (SELECT 1 FROM skills WHERE id = ${client.id}) AND NOT ${taken}`,
+      ),
+      auditIfChanged(now, audit),
+      sql`SELECT ${taken} AS "resourceTaken"`,
+    ],
+    false,
+  );
+  if (inserted.length === 1) return "inserted";
+  return found?.resourceTaken === 1 ? "resource_taken" : "id_taken";
 }
 
 /** `app` and `service` clients in the order of their ids, from behind `after` on. */
@@ -64,7 +84,10 @@ export async function readClients(db: D1Database, ids: readonly string[]): Promi
   return rows.map(clientFromRow);
 }
 
-/** Changes an `app` or `service` client's name, redirect URIs, scopes, skills and resources. False: it was deleted. */
+/**
+ * Changes an `app` or `service` client's name, redirect URIs, scopes, skills and resources. Returns false when it was
+ * deleted, or one of the resources is an add-on's.
+ */
 export async function updateClient(
   db: D1Database,
   client: Pick<Client, "id" | "name" | "redirectUris" | "scopes" | "skillIds" | "resources">,
@@ -74,7 +97,7 @@ export async function updateClient(
   const update = sql`UPDATE clients SET name = ${client.name}, redirect_uris = ${JSON.stringify(client.redirectUris)},
       scopes = ${JSON.stringify(client.scopes)}, skill_ids = ${JSON.stringify(client.skillIds)},
       resources = ${JSON.stringify(client.resources)}, updated_at = ${now}
-    WHERE id = ${client.id} AND kind IN ('app', 'service') RETURNING id`;
+    WHERE id = ${client.id} AND kind IN ('app', 'service') AND NOT ${resourceOfAddOn(client.resources)} RETURNING id`;
   const [updated = []] = await batch(db, [update, auditIfChanged(now, audit)], false);
   return updated.length === 1;
 }

@@ -1,8 +1,8 @@
 // Creating, changing and deleting skills with their Alexa clients, for operators. Requests use skills.ts.
 import type { Keyring } from "../../crypto/keyring.ts";
 import { type AuditEntry, auditIfChanged } from "../audit.ts";
-import { insertClientStatement, type NewClient } from "../clients/client-admin.ts";
-import { batch, sql } from "../sql.ts";
+import { insertClientStatement, type NewClient, resourceOfService } from "../clients/client-admin.ts";
+import { batch, type Sql, sql } from "../sql.ts";
 import {
   EVENT_GATEWAY,
   LWA,
@@ -50,11 +50,20 @@ async function sealed(
   };
 }
 
-export type InsertedSkill = "inserted" | "skill_exists" | "client_exists";
+export type InsertedSkill = "inserted" | "skill_exists" | "client_exists" | "resource_taken";
+
+/** In SQL: whether no other skill has this skill's resource, and no `service` client may ask for it. */
+function resourceIsFree({ id, resource }: SkillContent): Sql {
+  return sql`NOT (EXISTS (SELECT 1 FROM skills WHERE resource = ${resource} AND id <> ${id}) OR ${resourceOfService(resource)})`;
+}
+
+function clientAdded(client: NewClient): AuditEntry {
+  return { kind: "client_created", clientId: client.id, details: client.skillId };
+}
 
 /**
- * Adds a skill with its Alexa client, or neither when one of the two ids is taken. No id is both a skill's and another
- * client's: the skill would be the audience of that client's own tokens.
+ * Adds a skill with its Alexa client and perhaps an add-on's second one, or nothing when an id or the resource is
+ * taken. No id is both a skill's and another client's: the skill would be the audience of that client's own tokens.
  */
 export async function insertSkill(
   rt: Stored,
@@ -62,12 +71,13 @@ export async function insertSkill(
   secrets: CredentialChanges,
   client: NewClient,
   audit: AuditEntry,
+  serviceClient?: NewClient,
 ): Promise<InsertedSkill> {
   const now = rt.now();
   const lwa = await sealed(rt, skill.id, LWA, secrets.lwa);
   const event = await sealed(rt, skill.id, EVENT_GATEWAY, secrets.eventGateway);
-  const skillExists = sql`EXISTS (SELECT 1 FROM skills WHERE id = ${skill.id})`;
-  const [, inserted = [], , [found] = []] = await batch(
+  const clientIds = sql`(${client.id}, ${serviceClient?.id ?? client.id})`;
+  const results = await batch(
     rt.db,
     [
       sql`INSERT INTO skills (id, stage, type, name, linking, vendor_id, resource, scopes, return_urls, extra_redirect_uris, lwa_client_id,
@@ -75,27 +85,46 @@ export async function insertSkill(
         SELECT ${skill.id}, ${skill.stage}, ${skill.type}, ${skill.name}, ${skill.linking}, ${skill.vendorId}, ${skill.resource}, ${JSON.stringify(skill.scopes)},
           ${JSON.stringify(skill.returnUrls)}, ${JSON.stringify(skill.extraRedirectUris)}, ${lwa?.clientId}, ${lwa?.sealedClientSecret},
           ${event?.clientId}, ${event?.sealedClientSecret}, ${now}, ${now}
-        WHERE NOT EXISTS (SELECT 1 FROM clients WHERE id IN (${client.id}, ${skill.id}))
-          AND NOT EXISTS (SELECT 1 FROM skills WHERE id = ${client.id}) ON CONFLICT DO NOTHING`,
-      // A skill that was there before has a client: `clients.skill_id` is unique.
-      insertClientStatement(client, now, skillExists),
+        WHERE NOT EXISTS (SELECT 1 FROM clients WHERE id = ${skill.id} OR id IN ${clientIds})
+          AND NOT EXISTS (SELECT 1 FROM skills WHERE id IN ${clientIds}) AND ${resourceIsFree(skill)}
+        ON CONFLICT DO NOTHING RETURNING id`,
+      // Each of these runs only if the statement before it inserted a row.
+      insertClientStatement(client, now, sql`changes() > 0`),
       auditIfChanged(now, audit),
-      sql`SELECT ${skillExists} AS skill`,
+      ...(serviceClient
+        ? [
+            insertClientStatement(serviceClient, now, sql`changes() > 0`),
+            auditIfChanged(now, clientAdded(serviceClient)),
+          ]
+        : []),
+      sql`SELECT EXISTS (SELECT 1 FROM skills WHERE id = ${skill.id}) AS "skillExists", ${resourceIsFree(skill)} AS "resourceIsFree"`,
     ],
     false,
   );
-  if (inserted.length === 1) return "inserted";
-  return found?.skill === 1 ? "skill_exists" : "client_exists";
+  if (results[0]?.length === 1) return "inserted";
+  const found = results.at(-1)?.[0];
+  if (found?.skillExists === 1) return "skill_exists";
+  return found?.resourceIsFree === 1 ? "client_exists" : "resource_taken";
 }
 
-/** Writes a changed skill and the settings of its client. Returns false when the skill has gone meanwhile. */
+/** What happens to an add-on's second client. Neither: it stays as it is. */
+export interface ServiceClientChange {
+  readonly add?: NewClient;
+  /** Its id, for the audit; null: it should have none. */
+  readonly remove?: string | null;
+}
+
+export type UpdatedSkill = "updated" | "skill_gone" | "resource_taken" | "client_exists";
+
+/** Writes a changed skill with the settings of its clients, or nothing. */
 export async function updateSkill(
   rt: Stored,
   skill: SkillContent,
   secrets: CredentialChanges,
   client: ClientSettings,
+  { add, remove }: ServiceClientChange,
   audit: AuditEntry,
-): Promise<boolean> {
+): Promise<UpdatedSkill> {
   const now = rt.now();
   const lwa = await sealed(rt, skill.id, LWA, secrets.lwa);
   const event = await sealed(rt, skill.id, EVENT_GATEWAY, secrets.eventGateway);
@@ -107,21 +136,39 @@ export async function updateSkill(
     secrets.eventGateway === undefined
       ? sql``
       : sql`, event_client_id = ${event?.clientId}, event_client_secret = ${event?.sealedClientSecret}`;
-  const [updated = []] = await batch(
+  const isSecondClient = sql`skill_id = ${skill.id} AND kind = 'add_on_service'`;
+  const mayAdd = add
+    ? sql`NOT EXISTS (SELECT 1 FROM clients WHERE id = ${add.id} OR ${isSecondClient})
+        AND NOT EXISTS (SELECT 1 FROM skills WHERE id = ${add.id})`
+    : sql`TRUE`;
+  const results = await batch(
     rt.db,
     [
       sql`UPDATE skills SET stage = ${skill.stage}, type = ${skill.type}, name = ${skill.name}, linking = ${skill.linking},
           vendor_id = ${skill.vendorId}, resource = ${skill.resource}, scopes = ${JSON.stringify(skill.scopes)}, return_urls = ${JSON.stringify(skill.returnUrls)},
           extra_redirect_uris = ${JSON.stringify(skill.extraRedirectUris)}, updated_at = ${now}${lwaColumns}${eventColumns}
-        WHERE id = ${skill.id} RETURNING id`,
+        WHERE id = ${skill.id} AND ${resourceIsFree(skill)} AND ${mayAdd} RETURNING id`,
+      // Each of these runs only if the statement before it changed a row.
       sql`UPDATE clients SET name = ${skill.name}, redirect_uris = ${JSON.stringify(client.redirectUris)},
           require_pkce = ${client.requirePkce}, updated_at = ${now}
-        WHERE skill_id = ${skill.id} AND kind = 'alexa'`,
+        WHERE skill_id = ${skill.id} AND kind = 'alexa' AND changes() > 0`,
       auditIfChanged(now, audit),
+      ...(add
+        ? [insertClientStatement(add, now, sql`changes() > 0`), auditIfChanged(now, clientAdded(add))]
+        : remove !== undefined
+          ? [
+              sql`DELETE FROM clients WHERE ${isSecondClient} AND changes() > 0`,
+              auditIfChanged(now, { kind: "client_deleted", clientId: remove, details: skill.id }),
+            ]
+          : []),
+      sql`SELECT EXISTS (SELECT 1 FROM skills WHERE id = ${skill.id}) AS "skillExists", ${resourceIsFree(skill)} AS "resourceIsFree"`,
     ],
     false,
   );
-  return updated.length === 1;
+  if (results[0]?.length === 1) return "updated";
+  const found = results.at(-1)?.[0];
+  if (found?.skillExists !== 1) return "skill_gone";
+  return found.resourceIsFree === 1 ? "client_exists" : "resource_taken";
 }
 
 /** Deletes a skill with its client, grants and codes. Returns false when there was none. */
