@@ -3,7 +3,8 @@
 import { html } from "hono/html";
 import type { FC } from "hono/jsx";
 import type { OpenAPIV3_1 } from "openapi-types";
-import { styleSheet } from "../src/ui/style.ts";
+import { PAGE_CSS as COMMON_CSS } from "../src/ui/page-style.ts";
+import { styleVariables } from "../src/ui/style.ts";
 import type { DescribedOperation, Schema, SchemaOrReference } from "./describe.ts";
 import type { ApiDocument } from "./document.ts";
 
@@ -210,7 +211,7 @@ function anchor(tag: string): string {
 
 /** The style sheet, in the default colour: the page is built before a deployment has a brand. */
 export function docsStyleSheet(): string {
-  return styleSheet(DEFAULT_COLOR) + PAGE_CSS;
+  return styleVariables(DEFAULT_COLOR) + COMMON_CSS + PAGE_CSS;
 }
 
 /** The page as HTML, in English. Its style sheet is /docs.css. */

@@ -1,7 +1,6 @@
 // `npm run assets`: writes the static files that the Worker serves or reads, so that it does not carry them: the API
-// description from openapi/, the translations, the operator's style sheet and advice, the roots that certify Alexa, and
-// what the migrations make. Wrangler runs it
-// before every build ([build] in wrangler.toml), and the tests import it.
+// description from openapi/, the translations, the style sheets, the advice for operators, the roots that certify Alexa,
+// and what the migrations make. Wrangler runs it before every build ([build] in wrangler.toml), and the tests import it.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +35,7 @@ try {
       contents: [
         'export * from "./openapi/document.ts"; export * from "./openapi/page.tsx";',
         'export { REMEDIES } from "./src/linking/remedy-texts.ts";',
+        'export { PAGE_CSS } from "./src/ui/page-style.ts";',
         'export { DASHBOARD_CSS } from "./src/admin/dashboard-style.ts";',
         'export { TRUSTED_ROOTS } from "./src/events/trusted-roots.ts";',
         ...translations.map((code) => `export { ${code} } from "./${LANGUAGES}/${code}.ts";`),
@@ -50,14 +50,14 @@ try {
     jsxImportSource: "hono/jsx",
     logLevel: "error",
   });
-  const { openApiDocument, docsPage, docsStyleSheet, DASHBOARD_CSS, REMEDIES, TRUSTED_ROOTS, ...built } = await import(
-    pathToFileURL(bundle).href
-  );
+  const { openApiDocument, docsPage, docsStyleSheet, DASHBOARD_CSS, PAGE_CSS, REMEDIES, TRUSTED_ROOTS, ...built } =
+    await import(pathToFileURL(bundle).href);
   const document = openApiDocument();
   mkdirSync(join(ASSETS, "languages"), { recursive: true });
   for (const code of translations) writeAsset(`languages/${code}.json`, templatesOf(built[code]));
   writeAsset("schema.json", JSON.stringify(schemaObjects()));
   writeAsset("remedies.json", JSON.stringify(REMEDIES));
+  writeAsset("page.css", PAGE_CSS);
   writeAsset("dashboard.css", DASHBOARD_CSS);
   writeAsset("trusted-roots.json", JSON.stringify(TRUSTED_ROOTS));
   writeAsset("openapi.json", JSON.stringify(document));

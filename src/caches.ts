@@ -1,5 +1,5 @@
-// Client rows, signing keys and the scopes of all skills, cached per isolate. A cached client may allow a request, never
-// refuse it.
+// Client rows, signing keys, the scopes of all skills and the style sheet, cached per isolate. A cached client may allow
+// a request, never refuse it.
 import type { Client } from "./storage/clients/clients.ts";
 import type { SigningKey } from "./storage/maintenance/signing-keys.ts";
 
@@ -19,6 +19,8 @@ export class Caches {
   #skillScopes: Entry<readonly string[]> | undefined;
   /** Keys that may have ended, by `kid`. Only keys on record get here, and a key never changes. */
   readonly recordedKeys = new Map<string, SigningKey>();
+  /** The style sheet of all pages, once loaded. */
+  pageCss: string | undefined;
 
   /** The client's row if it was read within the last minute. */
   client(id: string, now: number): Client | undefined {

@@ -3,11 +3,12 @@ import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { AppContext } from "../runtime.ts";
+import { readAsset } from "../http/assets.ts";
+import type { AppContext, Runtime } from "../runtime.ts";
 import { brandName } from "./brand.ts";
 import { messagesFor } from "./messages.ts";
 import { ButtonRow } from "./parts.tsx";
-import { styleSheet } from "./style.ts";
+import { styleVariables } from "./style.ts";
 
 export interface PageOptions {
   readonly title: string;
@@ -18,17 +19,11 @@ export interface PageOptions {
   readonly css?: string;
 }
 
-const styles = new Map<string, { css: string; source: string }>();
-
-function styleFor(color: string, more: string): { css: string; source: string } {
-  const key = color + more;
-  let style = styles.get(key);
-  if (!style) {
-    const css = styleSheet(color) + more;
-    style = { css, source: `'sha256-${createHash("sha256").update(css).digest("base64")}'` };
-    styles.set(key, style);
-  }
-  return style;
+/** The page's CSS and its source for the CSP. While the style sheet cannot be read, pages are plain but work. */
+async function styleOf(rt: Runtime, more = ""): Promise<{ readonly css: string; readonly source: string }> {
+  rt.caches.pageCss ??= await readAsset(rt, "page.css", String);
+  const css = styleVariables(rt.config.brand.color) + (rt.caches.pageCss ?? "") + more;
+  return { css, source: `'sha256-${createHash("sha256").update(css).digest("base64")}'` };
 }
 
 /** A page with its security headers. No `form-action`: Chromium would block the redirect to Alexa after a post. */
@@ -36,7 +31,7 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
   const { brand } = c.var.runtime.config;
   const name = brandName(c.var.runtime);
   const { language, text } = messagesFor(c);
-  const style = styleFor(brand.color, options.css ?? "");
+  const style = await styleOf(c.var.runtime, options.css);
   const logoOrigin = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : "";
   c.header(
     "content-security-policy",

@@ -180,7 +180,7 @@ describe("parsers of request text", () => {
     "remedyFor",
     "sealedUnder",
     "sha256",
-    "styleSheet",
+    "styleVariables",
     "textOn",
     "utf8",
     "waitInWords",
