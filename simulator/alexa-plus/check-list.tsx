@@ -9,7 +9,7 @@ import type { Store } from "../state/store.ts";
 export function DeployCard({ store, report }: { store: Store; report: DeployReport }) {
   return (
     <section class="card stack">
-      <div>
+      <div class="tight">
         <h2>Deploy check</h2>
         <p class="small soft">
           What <code>alexa-ai deploy</code> and Amazon’s authentication checklist look at, deployed at{" "}

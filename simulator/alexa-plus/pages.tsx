@@ -6,7 +6,7 @@ import { firstFailure } from "../library/checks.ts";
 import { OFFERED_VERSIONS } from "../library/mcp.ts";
 import { Checks, Exchanges } from "../pages/exchanges.tsx";
 import { ActionButton, Outcome, Phone, showPage } from "../pages/layout.tsx";
-import { type AddOnState, conversationOf } from "../state/add-on.ts";
+import { type AddOnState, conversationOf, type Turn } from "../state/add-on.ts";
 import { contextOf, currentAccount, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
 import { recordStep } from "../state/recording.ts";
 import type { Attempt, Link } from "../state/store.ts";
@@ -217,14 +217,8 @@ function Talk({ c, state, attempts, link }: TalkProps) {
     <div class="stack">
       {turns.length > 0 && (
         <div class="talk">
-          {turns.map(({ tool, text, notes }) => (
-            <>
-              <p class="said">Use {tool}</p>
-              <p class="reply">{text}</p>
-              {notes.map((note) => (
-                <p class="note warn">{note}</p>
-              ))}
-            </>
+          {turns.map((turn) => (
+            <TurnTaken state={state} turn={turn} />
           ))}
         </div>
       )}
@@ -243,6 +237,22 @@ function Talk({ c, state, attempts, link }: TalkProps) {
         <DeployForm state={state} label="Deploy again" look="plain" />
       </details>
     </div>
+  );
+}
+
+function TurnTaken({ state, turn: { tool, outcome, text, notes } }: { state: AddOnState; turn: Turn }) {
+  const { name } = state.addOn;
+  const asked = state.tools.find((each) => each.name === tool)?.title ?? tool;
+  const replies = { needs_link: `Please link your ${name} account first.`, failed: `${name} could not do that.` };
+  return (
+    <>
+      <p class="said">{asked}</p>
+      <p class="reply">{outcome === "result" ? text : replies[outcome]}</p>
+      {outcome !== "result" && <p class="small soft">{text}</p>}
+      {notes.map((note) => (
+        <p class="note warn">{note}</p>
+      ))}
+    </>
   );
 }
 
@@ -266,7 +276,7 @@ function LinkCard({ c, state, attempts }: Omit<TalkProps, "link">) {
   const address = `${contextOf(c).origin}${PAGE}/phone/${attempt.linkId}`;
   return (
     <div class="card stack">
-      <div>
+      <div class="tight">
         <h2>Link your {name} account</h2>
         <p class="small soft">
           Alexa+ shows a QR code. Here it is a link: <code>{address}</code>

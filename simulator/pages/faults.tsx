@@ -159,7 +159,7 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       },
       {
         id: "mcp-document-slash",
-        label: "The resource document has another slash",
+        label: "An extra slash in the resource document",
         expect: "The deploy command fails: resource must be equal byte for byte.",
         faults: { addOnMetadata: { resourceSlash: true } },
       },
@@ -178,8 +178,8 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       },
       {
         id: "mcp-authorize-slash",
-        label: "A slash more in the authorization request’s resource",
-        expect: "The same: the slash counts.",
+        label: "An extra slash in the authorization request’s resource",
+        expect: "As above: a slash at the end counts.",
         faults: { authorize: { resource: "slash" } },
       },
       {
@@ -190,8 +190,8 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       },
       {
         id: "mcp-token-slash",
-        label: "A slash more in the token request’s resource",
-        expect: "The same: the slash counts.",
+        label: "An extra slash in the token request’s resource",
+        expect: "As above: a slash at the end counts.",
         faults: { tokenClient: { resource: "slash" } },
       },
       {
@@ -248,7 +248,7 @@ function showFaults(c: SimulatorContext) {
         more with <code>PUT /simulator/faults</code>.
       </p>
       {active && <Active faults={faults} />}
-      <div class="grid two">
+      <div class="grid three">
         {GROUPS.map((group) => (
           <section class="card stack">
             <h2>{group.title}</h2>
