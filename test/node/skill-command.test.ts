@@ -165,6 +165,72 @@ describe("npm run skill", () => {
     expect(filled.accountLinkingRequest.clientSecret).toBe("the-secret-of-it");
   });
 
+  it("registers an add-on with a second client, whose secrets the server accepts and shows no more", async () => {
+    const id = `${SKILL_ID}-${counter}`;
+    const resource = `https://mcp.example.com/${counter}/mcp`;
+    const names = ["--id", id, "--name", "Acme Notes", "--vendor-id", "M2EXAMPLEVENDOR", "--scope", "mcp:tools"];
+    const args = ["add", "--type", "add_on", ...names, "--resource", resource, "--service-client"];
+    const added = await skill([...args, "--json"]);
+    expect([added.code, added.errors]).toEqual([0, ""]);
+    const { client, serviceClient } = JSON.parse(added.out) as Record<string, { id: string; secret: string }>;
+    const statusOf = async (one: { id: string; secret: string } | undefined) => {
+      const response = await fetch(`${origin}/token`, {
+        method: "POST",
+        headers: { authorization: `Basic ${btoa(`${one?.id}:${one?.secret}`)}` },
+        body: new URLSearchParams({ grant_type: "client_credentials" }),
+      });
+      return [response.status, ((await response.json()) as { error?: string; scope?: string }).error];
+    };
+    expect(await statusOf(serviceClient)).toEqual([200, undefined]);
+    expect(await statusOf(client)).toEqual([400, "unauthorized_client"]);
+
+    const changed = await skill(["set", "--id", id, "--service-scope", "acme:catalogue"]);
+    expect([changed.code, changed.errors]).toEqual([0, ""]);
+    expect(changed.out).not.toContain(client!.secret);
+    expect(changed.out).toContain(`  ${resource}\n`);
+    expect(JSON.parse(changed.out.slice(changed.out.lastIndexOf("\n    {")))).toEqual({
+      resource,
+      authorization_servers: [origin],
+      scopes_supported: ["mcp:tools"],
+      bearer_methods_supported: ["header"],
+    });
+    const metadata = (await (await fetch(`${origin}/.well-known/oauth-authorization-server`)).json()) as {
+      scopes_supported: string[];
+    };
+    expect(metadata.scopes_supported).toContain("acme:catalogue");
+
+    const rotated = await skill(["rotate-secret", "--id", id, "--client", "service", "--json"]);
+    const second = (JSON.parse(rotated.out) as Record<string, { id: string; secret: string }>).serviceClient;
+    expect(second?.secret).not.toBe(serviceClient?.secret);
+    expect(await statusOf(second)).toEqual([200, undefined]);
+    expect((await skill(["list"])).out).toContain(resource);
+    expect((await skill(["account-linking-request", "--id", id])).errors).toContain("alexa-ai");
+
+    await skill(["set", "--id", id, "--no-service-client"]);
+    expect(await statusOf(second)).toEqual([401, "invalid_client"]);
+    expect(await statusOf(client)).toEqual([200, undefined]);
+  });
+
+  it.each([
+    ["a fragment", "https://mcp.example.com/mcp#tools"],
+    ["http to another machine", "http://mcp.example.com/mcp"],
+    ["no address", "mcp.example.com"],
+    ["an empty text", ""],
+  ])("a resource with %s is refused, by its field", async (_, resource) => {
+    const id = ["--id", `${SKILL_ID}-${counter}`, "--name", "Acme Notes", "--vendor-id", "M2EXAMPLEVENDOR"];
+    const { code, errors } = await skill([
+      "add",
+      "--type",
+      "add_on",
+      ...id,
+      "--scope",
+      "mcp:tools",
+      "--resource",
+      resource,
+    ]);
+    expect([code, errors]).toEqual([1, expect.stringContaining("resource")]);
+  });
+
   it("prints what is wrong in one line, with the field that the server named", async () => {
     const wrong = await skill(addition(["--vendor-id", "not a vendor"]));
     expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining("vendorId")]);
