@@ -64,6 +64,8 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
   });
   switch (started.outcome) {
     case "skill_not_found":
+    // Only of attempts that begin at our own page.
+    case "resource_changed":
       return problem("skill_not_found");
     case "no_lwa_credentials":
       await loadRemedies(c);

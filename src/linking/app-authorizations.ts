@@ -3,7 +3,7 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
-import { openJson, sealJson } from "../crypto/sealed-json.ts";
+import { type OpenedJson, openJson, sealJson } from "../crypto/sealed-json.ts";
 import { problem } from "../http/problem.ts";
 import { mayLinkMore, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { jsonBody } from "../http/read.ts";
@@ -47,6 +47,8 @@ const ticketSchema = z.object({
   traceId: z.string(),
   grantId: z.string(),
   queryHash: z.string(),
+  /** The add-on's resource that the app's consent screen was shown for. */
+  resource: z.nullable(z.string()),
 });
 
 export const appAuthorizationRoutes = new Hono<AppEnv>().post("/api/authorizations", authorizations);
@@ -57,7 +59,12 @@ async function authorizations(c: AppContext): Promise<Response> {
   if (user instanceof Response) return user;
   const body = await jsonBody(c, authorizationBodySchema, { limit: LARGEST_BODY_BYTES });
   if (body instanceof Response) return body;
-  const request = await checkAuthorizationRequest(rt, body.query, "alexa");
+  const ticket =
+    body.ticket === undefined
+      ? undefined
+      : await openJson(rt.keyring, "authorization-ticket", user.userId, body.ticket, ticketSchema, rt.now());
+  const shownFor = typeof ticket === "object" ? ticket.value.resource : undefined;
+  const request = await checkAuthorizationRequest(rt, body.query, { kind: "alexa", shownFor });
   if (request.kind === "page") {
     noteRefusal(rt, request, body.query);
     return refusal(request);
@@ -65,11 +72,13 @@ async function authorizations(c: AppContext): Promise<Response> {
   if (request.kind === "redirect") {
     const extras = { fromApp: true };
     rt.metrics.refused(request.target.client.id, request.reason, request.target.redirectUri);
+    if (request.reason === "resource_changed")
+      return problem("invalid_ticket", "The resource of the skill has changed: ask again with the query alone.");
     return json(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });
   }
-  return body.ticket === undefined || body.decision === undefined
+  return ticket === undefined || body.decision === undefined
     ? describe(c, request, user, body.query)
-    : decideWithTicket(c, request, user, { ...body, ticket: body.ticket, decision: body.decision });
+    : decideWithTicket(c, request, user, ticket, { query: body.query, decision: body.decision });
 }
 
 function refusal(request: PageRefusal): Response {
@@ -103,7 +112,13 @@ async function describe(
     rt.keyring,
     "authorization-ticket",
     user.userId,
-    { attemptId: randomId(), traceId: randomId(), grantId: randomId(), queryHash: await sha256(query) },
+    {
+      attemptId: randomId(),
+      traceId: randomId(),
+      grantId: randomId(),
+      queryHash: await sha256(query),
+      resource: client.resource,
+    },
     rt.now() + TICKET_LIFETIME_MS,
   );
   rt.metrics.count("app_authorize_shown", client.skillId);
@@ -122,10 +137,10 @@ async function decideWithTicket(
   c: AppContext,
   request: ValidatedAuthorizationRequest,
   user: ApiUser,
-  body: { readonly query: string; readonly ticket: string; readonly decision: "allow" | "deny" },
+  opened: OpenedJson<z.output<typeof ticketSchema>> | "forged" | "expired",
+  body: { readonly query: string; readonly decision: "allow" | "deny" },
 ): Promise<Response> {
   const rt: Runtime = c.var.runtime;
-  const opened = await openJson(rt.keyring, "authorization-ticket", user.userId, body.ticket, ticketSchema, rt.now());
   if (opened === "expired") return problem("invalid_ticket", "The ticket has expired: ask again with the query alone.");
   if (opened === "forged" || opened.value.queryHash !== (await sha256(body.query))) return problem("invalid_ticket");
   if (!(await mayLinkMore(rt, c.env.USER_LIMIT, user.userId))) {

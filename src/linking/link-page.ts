@@ -38,6 +38,8 @@ const transactionSchema = z.object({
   via: z.optional(viaSchema),
   /** Path with query of the page, for showing it again. */
   page: z.string(),
+  /** The add-on's resource that the page was shown for. */
+  resource: z.nullable(z.string()),
   userId: z.string(),
 });
 type Transaction = z.infer<typeof transactionSchema>;
@@ -118,7 +120,7 @@ async function showLinkPage(c: AppContext): Promise<Response> {
     session: acts ? session : undefined,
     skillName: skill.name,
     consentFor: ({ userId }) => ({
-      transaction: { start: begun, returnTo, via: parsed.via, page, userId },
+      transaction: { start: begun, returnTo, via: parsed.via, page, resource: skill.resource, userId },
       options: {
         skillName: skill.name,
         toAlexa: true,
@@ -157,6 +159,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
     flow: "website",
     platform: "web",
     skillId: begun.skillId,
+    shownFor: transaction.resource,
     userId,
     browser: { hash: browserHash, sessionId: session.sessionId },
     actorHolds: sessionHolds(session),
@@ -171,6 +174,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
     case "skill_not_found":
     case "no_lwa_credentials":
     case "return_to_not_allowed":
+    case "resource_changed":
       // The skill was changed after the page was shown: the page shows what is wrong now.
       return seeOther(c, page);
     case "started": {

@@ -35,10 +35,26 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   client_missing: "The request named no client: the address was opened by hand, or the console's URL has a query.",
   query_too_long: "More than 16 KB: a proxy in front of this server, or a scanner.",
   invalid_scope: "The console lists a scope that the skill does not have here. Alexa got the error.",
-  invalid_request:
-    "Malformed (see the log), or PKCE is missing although the client requires it: switch it on in the console, or off for the client.",
-  invalid_target:
-    "The request named a resource (RFC 8707), and this skill has none. Alexa asks for one only for Alexa+ add-ons.",
+  invalid_request: "Malformed, see the log.",
+  pkce_missing:
+    "The request had no code_challenge, and this client requires PKCE: switch it on in the console, or off for the client. Add-ons always need it; Alexa+ uses it only if the metadata lists S256, so look at what the address of the metadata really returns, then deploy the add-on again.",
+  // Requests of Alexa+ add-ons
+  resource_mismatch:
+    "The request named another resource than the skill's. Amazon sends the MCP server's URI from the add-on's manifest: make manifest, protected-resource document and the skill's resource equal, byte for byte, then deploy the add-on again. The customer sees that linking failed.",
+  resource_trailing_slash:
+    "The resource differs from the skill's by one slash at the end, and Amazon compares byte for byte. Write it the same way in the add-on's manifest, the protected-resource document and the skill's resource, then deploy the add-on again. The customer sees that linking failed.",
+  resource_repeated:
+    "resource came twice, which Alexa never does: a query in the console's address, a proxy in front of this server, or a test tool.",
+  resource_unregistered:
+    "The request named a resource (RFC 8707), and this skill has none. Alexa+ names one for MCP add-ons: register the skill with the type add_on and its resource. Otherwise the wrong client id is in use.",
+  resource_changed:
+    "The skill's resource was changed while the customer was linking, so what the customer had allowed no longer holds. The customer links again. No action needed if it does not go on.",
+  no_user_scope:
+    "Only service-tier scopes were asked for, or the skill has no others: Amazon's rule is that customers never get them. List user-tier scopes (mcp:tools, mcp:resources, your own) in the protected-resource document and here.",
+  scope_of_other_tier:
+    "client_credentials asked for a user-tier scope. Amazon's rule is that such tokens have service-tier scopes only (mcp:service): ask for those, or for none. Alexa cannot list the add-on's tools meanwhile.",
+  service_tier_moved:
+    "The add-on has a service client of its own, so its first client gets no service tokens. Give Amazon the service client's id and secret, or remove it with serviceClient: null.",
   unsupported_response_type: "The console is set to Implicit Grant. It must be Auth Code Grant.",
   client_unknown:
     "No client has this id. Compare the Client ID on the skill's Account Linking page with the skill registered here.",
@@ -76,8 +92,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   verifier_mismatch:
     "The PKCE verifier does not belong to the code's challenge: two attempts were mixed up. Link again.",
   verifier_unexpected: "A PKCE verifier came for a code without challenge. Check the PKCE switch in the console.",
-  resource_invalid:
-    "The token request named a resource that is not registered: add it to the service client's resources. Users' tokens take none.",
+  resource_invalid: "A service client named a resource that is not registered: add it to the client's resources.",
   user_gone: "The user was deleted during the attempt.",
   grant_revoked: "The link was revoked earlier: unlinked, skill disabled, or user deleted. The customer links again.",
   grant_idle: "The link was not used for REFRESH_IDLE_DAYS. The customer links again.",

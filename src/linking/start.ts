@@ -21,6 +21,8 @@ export interface StartRequest {
   readonly skillId: string;
   /** Left out: the skill's own. */
   readonly stage?: Stage | undefined;
+  /** The resource of the skill that our consent page was shown for. Left out: the company's app showed its own. */
+  readonly shownFor?: string | null;
   readonly userId: string;
   /** Left out: started through the API. */
   readonly browser?: { readonly hash: string; readonly sessionId: string };
@@ -34,7 +36,8 @@ export interface StartRequest {
 
 export type StartOutcome =
   | { readonly outcome: "started"; readonly attempt: StartedAttempt; readonly skill: Skill }
-  | { readonly outcome: "skill_not_found" | "no_lwa_credentials" | "return_to_not_allowed" | "actor_gone" };
+  | { readonly outcome: "skill_not_found" | "no_lwa_credentials" | "return_to_not_allowed" | "resource_changed" }
+  | { readonly outcome: "actor_gone" };
 
 /** Starts an attempt, or returns which rule forbids it. One storage round trip. */
 export async function start(rt: Runtime, request: StartRequest): Promise<StartOutcome> {
@@ -49,6 +52,7 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
       platform: request.platform,
       skillId: request.skillId,
       stage: request.stage,
+      shownFor: request.shownFor,
       userId: request.userId,
       browser: request.browser,
       actorHolds: request.actorHolds,
@@ -65,6 +69,7 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
   if (request.returnTo !== null && !skill.returnUrls.includes(request.returnTo)) {
     return { outcome: "return_to_not_allowed" };
   }
+  if (request.shownFor !== undefined && request.shownFor !== skill.resource) return { outcome: "resource_changed" };
   return { outcome: "actor_gone" };
 }
 

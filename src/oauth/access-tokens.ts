@@ -19,12 +19,14 @@ export interface AccessTokenContent {
   readonly scope: string;
   /** Undefined for `client_credentials`. */
   readonly grantId?: string;
+  /** Seconds: the longest life, where ACCESS_TOKEN_TTL_SECONDS is longer. */
+  readonly longestLife?: number;
 }
 
 const claimsSchema = z.object({
   iss: z.string(),
   sub: z.string(),
-  aud: z.union([z.string(), z.array(z.string())]),
+  aud: z.string(),
   client_id: z.string(),
   scope: z.string(),
   grant: z.optional(z.string()),
@@ -42,7 +44,7 @@ export async function mintAccessToken(
 ): Promise<{ token: string; expiresInSeconds: number }> {
   const { kid, key } = signer ?? (await currentSigner(rt));
   const issuedAt = Math.floor(rt.now() / 1000);
-  const expiresInSeconds = rt.config.accessTokenTtlSeconds;
+  const expiresInSeconds = Math.min(rt.config.accessTokenTtlSeconds, content.longestLife ?? Number.POSITIVE_INFINITY);
   const token = await new SignJWT({
     client_id: content.clientId,
     scope: content.scope,

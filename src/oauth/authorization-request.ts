@@ -5,6 +5,8 @@ import { CAPABILITIES } from "./capabilities.ts";
 import { findClient } from "./client-authentication.ts";
 import { isChallenge } from "./pkce.ts";
 import { appendToUri, parseRawQuery, type RawParameter } from "./raw-query.ts";
+import { resourceProblem } from "./resource.ts";
+import { grantedScopes, scopeNames } from "./scopes.ts";
 
 /** Longest `state` in bytes as it stands in the query string. */
 const LONGEST_STATE = 8192;
@@ -80,15 +82,22 @@ function single(query: Query, name: string): string | undefined {
   return given(query, name)?.value;
 }
 
+/** What else must hold of the client. */
+export interface ExpectedClient {
+  /** A client of another kind counts as unknown. */
+  readonly kind?: Client["kind"];
+  /** The resource that the consent page was shown for. Another one by now is refused as `resource_changed`. */
+  readonly shownFor?: string | null | undefined;
+}
+
 /**
  * Checks the raw query of an authorization request. One D1 read when the client is not in the isolate's cache, or when
- * the cached row would refuse: a cached row may allow, never refuse. With `kind` given, a client of another kind counts
- * as unknown.
+ * the cached row would refuse: a cached row may allow, never refuse.
  */
 export async function checkAuthorizationRequest(
   rt: Runtime,
   rawQuery: string,
-  kind?: Client["kind"],
+  { kind, shownFor }: ExpectedClient = {},
 ): Promise<ValidatedAuthorizationRequest | RedirectRefusal | PageRefusal> {
   if (rawQuery.length > LONGEST_QUERY) return { kind: "page", reason: "query_too_long" };
   const query = parseRawQuery(rawQuery);
@@ -100,13 +109,17 @@ export async function checkAuthorizationRequest(
   if (clientId === undefined) return { kind: "page", reason: "client_missing" };
   const cached = rt.caches.client(clientId, rt.now());
   const fits = (client: Client) => kind === undefined || client.kind === kind;
-  const verdict = cached && fits(cached) ? checkWithClient(query, cached) : undefined;
+  const verdict = cached && fits(cached) ? checkWithClient(query, cached, shownFor) : undefined;
   if (verdict?.kind === "valid") return verdict;
   const client = await findClient(rt, clientId, true);
-  return client && fits(client) ? checkWithClient(query, client) : { kind: "page", reason: "client_unknown" };
+  return client && fits(client) ? checkWithClient(query, client, shownFor) : { kind: "page", reason: "client_unknown" };
 }
 
-function checkWithClient(query: Query, client: Client): ValidatedAuthorizationRequest | RedirectRefusal | PageRefusal {
+function checkWithClient(
+  query: Query,
+  client: Client,
+  shownFor: ExpectedClient["shownFor"],
+): ValidatedAuthorizationRequest | RedirectRefusal | PageRefusal {
   const target = checkTarget(query, client);
   if ("kind" in target) return target;
   const refuse = (error: RedirectRefusal["error"], description: string, reason: string = error): RedirectRefusal => ({
@@ -121,7 +134,8 @@ function checkWithClient(query: Query, client: Client): ValidatedAuthorizationRe
     const reason = repeatsConsole(query) ? "parameter_repeated" : "parameter_repeated_otherwise";
     return refuse("invalid_request", `${repeated} is given more than once`, reason);
   }
-  if (client.kind === "service") return refuse("unauthorized_client", "This client has no authorization requests");
+  if (client.kind !== "alexa" && client.kind !== "app")
+    return refuse("unauthorized_client", "This client has no authorization requests");
   const responseType = single(query, "response_type");
   if (responseType === undefined) return refuse("invalid_request", "response_type is missing");
   if (responseType !== CAPABILITIES.responseTypes[0]) {
@@ -131,15 +145,16 @@ function checkWithClient(query: Query, client: Client): ValidatedAuthorizationRe
   if (responseMode !== undefined && responseMode !== CAPABILITIES.responseModes[0]) {
     return refuse("invalid_request", "response_mode must be query");
   }
-  // RFC 8707 §2. No skill has a registered resource.
-  const resources = query.get("resource") ?? [];
-  if (resources.length > 1 || given(query, "resource")) {
-    return refuse("invalid_target", "No resource is registered for this client");
+  if (shownFor !== undefined && shownFor !== client.resource) {
+    return refuse("invalid_target", "The resource has changed since the consent page was shown", "resource_changed");
   }
+  const values = (query.get("resource") ?? []).map(({ raw, value }) => (raw === "" ? "" : value));
+  const wrongResource = resourceProblem(values, client.resource);
+  if (wrongResource) return refuse("invalid_target", "resource is not the one of this client", wrongResource);
   const pkceProblem = checkPkce(query, client);
-  if (pkceProblem) return refuse("invalid_request", pkceProblem);
+  if (pkceProblem) return refuse("invalid_request", ...pkceProblem);
   const scopes = checkScope(query, client);
-  if (!scopes) return refuse("invalid_scope", "A scope is not one of this client's");
+  if (typeof scopes === "string") return refuse("invalid_scope", "A scope is not one of this client's", scopes);
   return { kind: "valid", ...target, scopes, codeChallenge: single(query, "code_challenge") ?? null };
 }
 
@@ -159,29 +174,30 @@ function checkTarget(query: Query, client: Client): AnswerTarget | PageRefusal {
   return { client, redirectUri, rawState };
 }
 
-/** PKCE (RFC 7636 §4.3): S256 or nothing; never `plain`, never a method that we do not know. */
-function checkPkce(query: Query, client: Client): string | undefined {
+type Problem = [description: string, reason?: string];
+
+/** PKCE (RFC 7636 §4.3): S256 or nothing; never `plain`, never a method that we do not know. Add-ons always use it. */
+function checkPkce(query: Query, client: Client): Problem | undefined {
   const challenge = given(query, "code_challenge");
   const method = given(query, "code_challenge_method");
   if (!challenge) {
-    if (method) return "code_challenge_method without code_challenge";
-    return client.requirePkce || client.kind === "app" ? "code_challenge is required (PKCE, S256)" : undefined;
+    if (method) return ["code_challenge_method without code_challenge"];
+    return client.requirePkce || client.kind === "app" || client.resource !== null
+      ? ["code_challenge is required (PKCE, S256)", "pkce_missing"]
+      : undefined;
   }
   if (challenge.value === undefined || !isChallenge(challenge.value)) {
-    return "code_challenge must be 43 base64url characters";
+    return ["code_challenge must be 43 base64url characters"];
   }
   // Without a method RFC 7636 means `plain`, which is refused.
-  return method?.value === CAPABILITIES.challengeMethods[0] ? undefined : "code_challenge_method must be S256";
+  return method?.value === CAPABILITIES.challengeMethods[0] ? undefined : ["code_challenge_method must be S256"];
 }
 
-/** The scopes asked for, all of the client's when none; undefined when one is not the client's. */
-function checkScope(query: Query, client: Client): readonly string[] | undefined {
+/** The scopes to grant, or the reason for `invalid_scope`. */
+function checkScope(query: Query, client: Client): ReturnType<typeof grantedScopes> {
   const parameter = given(query, "scope");
-  if (!parameter) return client.scopes;
-  if (parameter.value === undefined) return undefined;
-  const asked = [...new Set(parameter.value.split(" ").filter((name) => name !== ""))];
-  if (asked.length === 0) return client.scopes;
-  return asked.every((name) => client.scopes.includes(name)) ? asked : undefined;
+  if (parameter && parameter.value === undefined) return "invalid_scope";
+  return grantedScopes(client, scopeNames(parameter?.value ?? ""));
 }
 
 export interface AnswerExtras {

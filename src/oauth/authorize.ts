@@ -11,7 +11,12 @@ import { sessionHolds } from "../storage/users/sessions.ts";
 import { scopeDescription } from "../ui/consent.tsx";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
-import { checkAuthorizationRequest, errorUri, type ValidatedAuthorizationRequest } from "./authorization-request.ts";
+import {
+  checkAuthorizationRequest,
+  errorUri,
+  type RedirectRefusal,
+  type ValidatedAuthorizationRequest,
+} from "./authorization-request.ts";
 import { refusalPage } from "./authorize-refusal.ts";
 import { type ConsentFlow, openAttempt, showConsent, splitAttempt, takeConsent } from "./consent-flow.ts";
 import { decide } from "./decision.ts";
@@ -34,6 +39,8 @@ const transactionSchema = z.object({
   start: startSchema,
   query: z.string(),
   userId: z.string(),
+  /** The add-on's resource that the page was shown for. */
+  resource: z.nullable(z.string()),
 });
 
 const FLOW: ConsentFlow<z.infer<typeof startSchema>, z.infer<typeof transactionSchema>> = {
@@ -54,11 +61,7 @@ async function showAuthorize(c: AppContext): Promise<Response> {
   const { query, attempt } = splitAttempt(rawQueryOf(c.req.url));
   const request = await checkAuthorizationRequest(rt, query);
   if (request.kind === "page") return refusalPage(c, request, query);
-  if (request.kind === "redirect") {
-    rt.log.info("authorize_refused", { clientId: request.target.client.id, reason: request.reason });
-    rt.metrics.refused(request.target.client.id, request.reason, request.target.redirectUri);
-    return seeOther(c, errorUri(request.target, request.error, request.description));
-  }
+  if (request.kind === "redirect") return redirectRefusal(c, request);
   const { client } = request;
   const queryHash = await sha256(query);
   const browserHash = await browserOf(c);
@@ -73,7 +76,7 @@ async function showAuthorize(c: AppContext): Promise<Response> {
     consentFor: ({ userId }) => {
       rt.metrics.count("authorize_shown", client.skillId);
       return {
-        transaction: { start, query, userId },
+        transaction: { start, query, userId, resource: client.resource },
         options: {
           skillName: client.skillName ?? client.name,
           toAlexa: client.kind === "alexa",
@@ -86,6 +89,14 @@ async function showAuthorize(c: AppContext): Promise<Response> {
       };
     },
   });
+}
+
+/** The redirect with the error, noted for the operator. */
+function redirectRefusal(c: AppContext, { target, reason, error, description }: RedirectRefusal): Response {
+  const { log, metrics } = c.var.runtime;
+  log.info("authorize_refused", { clientId: target.client.id, reason });
+  metrics.refused(target.client.id, reason, target.redirectUri);
+  return seeOther(c, errorUri(target, error, description));
 }
 
 function newStart({ client }: ValidatedAuthorizationRequest, queryHash: string): z.infer<typeof startSchema> {
@@ -107,11 +118,9 @@ async function takeDecision(c: AppContext): Promise<Response> {
   if (taken instanceof Response) return taken;
   const { transaction, keyId, browserHash, session, decision } = taken;
   const { start, query, userId } = transaction;
-  const request = await checkAuthorizationRequest(rt, query);
+  const request = await checkAuthorizationRequest(rt, query, { shownFor: transaction.resource });
   if (request.kind === "page") return refusalPage(c, request, query);
-  if (request.kind === "redirect") {
-    return seeOther(c, errorUri(request.target, request.error, request.description));
-  }
+  if (request.kind === "redirect") return redirectRefusal(c, request);
   const result = await decide(rt, {
     request,
     start,

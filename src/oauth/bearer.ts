@@ -56,7 +56,7 @@ export async function authenticateUser(c: AppContext): Promise<ApiUser | Respons
     );
   }
   const bearer = { grantId: claims.grant, userId: claims.sub };
-  const user = await readUserOfGrant(rt.db, bearer, rt.now());
+  const user = await readUserOfGrant(rt.db, bearer, { audience: claims.aud, issuer: rt.issuer }, rt.now());
   if (!user) return problem("unauthenticated", "The access token has been revoked.");
   return {
     userId: claims.sub,

@@ -3,9 +3,12 @@ import { Hono } from "hono/tiny";
 import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import type { Client } from "../storage/clients/clients.ts";
+import { type Client, readClient } from "../storage/clients/clients.ts";
+import type { AccessTokenClaims } from "./access-tokens.ts";
 import { authenticateClient } from "./client-authentication.ts";
+import { scopeNames } from "./scopes.ts";
 import { findToken, isRetired } from "./token-lookup.ts";
+import { audienceOf } from "./token-response.ts";
 
 export const introspectRoutes = new Hono<AppEnv>().post("/introspect", introspect);
 
@@ -25,10 +28,24 @@ async function introspect(c: AppContext): Promise<Response> {
   return oauthSuccess(await describe(rt, caller.client, token));
 }
 
-/** Alexa's clients may introspect their own tokens, `service` clients those of their skills' clients. */
+/** Alexa's clients may introspect their own tokens; an add-on's service client and `service` clients their skills'. */
 function mayIntrospect(caller: Client, owner: { readonly clientId: string; readonly skillId: string | null }): boolean {
+  if (owner.skillId === null) return false;
   if (caller.kind === "alexa") return owner.clientId === caller.id;
-  return caller.kind === "service" && owner.skillId !== null && caller.skillIds.includes(owner.skillId);
+  return caller.kind === "add_on_service"
+    ? owner.skillId === caller.skillId
+    : caller.kind === "service" && caller.skillIds.includes(owner.skillId);
+}
+
+/** Whether an add-on's client could get this token now: the client, its tier, the scopes and the resource still hold. */
+async function serviceTokenHolds(rt: Runtime, caller: Client, claims: AccessTokenClaims): Promise<boolean> {
+  const owner = await readClient(rt.db, claims.client_id);
+  return (
+    owner?.clientCredentials === true &&
+    owner.resource === claims.aud &&
+    scopeNames(claims.scope).every((name) => owner.serviceScopes.includes(name)) &&
+    mayIntrospect(caller, { clientId: owner.id, skillId: owner.skillId })
+  );
 }
 
 /** What the caller may not introspect, and what opens nothing, is exactly `{"active":false}`. */
@@ -36,14 +53,13 @@ async function describe(rt: Runtime, caller: Client, token: string): Promise<Rec
   const inactive = { active: false };
   const found = await findToken(rt, token);
   if (!found) return inactive;
+  const active = (claims: AccessTokenClaims) => ({ active: true, token_type: "Bearer", ...claims });
   if (found.kind === "access" && found.claims.grant === undefined) {
-    return caller.kind === "alexa" && found.claims.client_id === caller.id
-      ? { active: true, token_type: "Bearer", ...found.claims }
-      : inactive;
+    return (await serviceTokenHolds(rt, caller, found.claims)) ? active(found.claims) : inactive;
   }
   const { grant } = found;
   if (!grant?.live || !mayIntrospect(caller, grant)) return inactive;
-  if (found.kind === "access") return { active: true, token_type: "Bearer", ...found.claims };
+  if (found.kind === "access") return found.claims.aud === audienceOf(rt, grant) ? active(found.claims) : inactive;
   if (isRetired(found)) return inactive;
   return {
     active: true,

@@ -4,6 +4,8 @@ import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { mintAccessToken } from "./access-tokens.ts";
 import { authenticateClient, findClient } from "./client-authentication.ts";
+import { resourceFieldProblem } from "./resource.ts";
+import { scopeNames } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
 
 /** The scopes of tokens that have no user: never a scope of a skill's user tier. */
@@ -11,16 +13,33 @@ function grantable(client: Client): readonly string[] {
   return client.kind === "service" ? client.scopes : client.serviceScopes;
 }
 
+/** Seconds: the longest life of an add-on's service tokens, by Amazon's rule. */
+const LONGEST_SERVICE_TOKEN = 3600;
+
 /** Why this client gets no such token; undefined if it does. */
-function refusal(client: Client, scopes: readonly string[], resource: string | undefined): TokenFailure | undefined {
-  if (!client.clientCredentials) return { reason: "grant_type_not_allowed" };
-  if (!scopes.every((name) => grantable(client).includes(name))) return { reason: "scope_unknown" };
+function refusal(
+  client: Client,
+  scopes: readonly string[],
+  fields: ReadonlyMap<string, string>,
+): TokenFailure | undefined {
+  const isAddOn = client.resource !== null;
+  if (!client.clientCredentials) return { reason: isAddOn ? "service_tier_moved" : "grant_type_not_allowed" };
+  const foreign = scopes.filter((name) => !grantable(client).includes(name));
+  if (isAddOn && foreign.some((name) => client.scopes.includes(name))) return { reason: "scope_of_other_tier" };
+  if (foreign.length > 0) return { reason: "scope_unknown" };
+  if (client.kind !== "service") {
+    const wrongResource = resourceFieldProblem(fields, client.resource);
+    return wrongResource && { reason: wrongResource };
+  }
   // A repeated `resource` reaches us as one value with a space, which no registered one has.
-  const registered = client.resource === null ? client.resources : [client.resource];
-  return resource === undefined || registered.includes(resource) ? undefined : { reason: "resource_invalid" };
+  const resource = fields.get("resource");
+  return resource === undefined || client.resources.includes(resource) ? undefined : { reason: "resource_invalid" };
 }
 
-/** A token for the client itself. Its audience is the registered `resource` asked for, else its id. No refresh token. */
+/**
+ * A token for the client itself. Its audience is the add-on's resource, for `service` clients the registered `resource`
+ * asked for, else the client's id. No refresh token.
+ */
 export async function grantToClient(
   rt: Runtime,
   authorization: string | null,
@@ -28,22 +47,19 @@ export async function grantToClient(
 ): Promise<Response | OAuthError | TokenFailure> {
   const caller = await authenticateClient(rt, authorization, fields);
   if ("error" in caller) return caller;
-  const asked = fields
-    .get("scope")
-    ?.split(" ")
-    .filter((name) => name !== "");
-  const resource = fields.get("resource");
+  const asked = scopeNames(fields.get("scope") ?? "");
   let { client } = caller;
   // A cached row may allow, never refuse.
-  if (refusal(client, asked ?? [], resource)) client = (await findClient(rt, client.id, true)) ?? client;
-  const refused = refusal(client, asked ?? [], resource);
+  if (refusal(client, asked, fields)) client = (await findClient(rt, client.id, true)) ?? client;
+  const refused = refusal(client, asked, fields);
   if (refused) return refused;
-  const scope = (asked ?? grantable(client)).join(" ");
+  const scope = (asked.length > 0 ? asked : grantable(client)).join(" ");
   const access = await mintAccessToken(rt, {
     subject: client.id,
-    audience: resource ?? client.resource ?? client.id,
+    audience: fields.get("resource") ?? client.resource ?? client.id,
     clientId: client.id,
     scope,
+    ...(client.kind === "service" ? {} : { longestLife: LONGEST_SERVICE_TOKEN }),
   });
   rt.metrics.count("service_token_issued", client.skillId);
   rt.log.info("token_for_client", { clientId: client.id });

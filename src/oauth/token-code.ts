@@ -20,6 +20,8 @@ import { getBinding, isAuthorizationCode } from "./codes.ts";
 import { currentSigner, readBesideKeys } from "./keys.ts";
 import { verifierMatches } from "./pkce.ts";
 import { newRotatingToken, newStableToken } from "./refresh-tokens.ts";
+import { resourceFieldProblem } from "./resource.ts";
+import { userTierOf } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
 import { userTokenResponse } from "./token-response.ts";
 
@@ -49,13 +51,12 @@ export async function exchangeCode(
   const codeHash = code === undefined ? "" : await sha256(code);
   const caller = await authenticateClient(rt, authorization, fields, code && selectBinding(codeHash));
   if ("error" in caller) return caller;
+  if (caller.client.kind === "add_on_service") return { reason: "grant_type_not_allowed" };
   if (given === undefined) return { reason: "parameter_missing", parameter: "code" };
   if (!fields.has("redirect_uri")) return { reason: "parameter_missing", parameter: "redirect_uri" };
   if (code === undefined) return { reason: "code_malformed" };
 
   const exchange: Exchange = { client: caller.client, codeHash, fields };
-  // The audience of a user's token is never chosen by the caller. The code stays unspent.
-  if (fields.has("resource")) return refuse(rt, exchange, { reason: "resource_invalid" });
   const binding = await readBinding(rt, code, codeHash, caller);
   if (!binding) return { reason: "code_unknown" };
   const mismatch = await checkBinding(exchange, binding);
@@ -79,6 +80,9 @@ async function readBinding(
 async function checkBinding({ client, fields }: Exchange, binding: CodeBinding): Promise<TokenFailure | undefined> {
   if (binding.clientId !== client.id) return { reason: "code_of_another_client" };
   if (binding.redirectUri !== fields.get("redirect_uri")) return { reason: "redirect_uri_mismatch" };
+  // The audience of a user's token is never chosen by the caller.
+  const wrongResource = resourceFieldProblem(fields, binding.resource);
+  if (wrongResource) return { reason: wrongResource };
   const verifier = fields.get("code_verifier");
   if (binding.codeChallenge === null) {
     if (client.kind === "app") return { reason: "verifier_missing" };
@@ -106,6 +110,8 @@ async function redeem(
   deadline: AbortSignal,
 ): Promise<Response | TokenFailure> {
   const { client, codeHash } = exchange;
+  const scope = await userTierOf(rt, client, binding.scope);
+  if (scope === undefined) return refuse(rt, exchange, { reason: "no_user_scope" });
   const refresh =
     client.kind === "app" ? await newRotatingToken(rt, binding.grantId) : await newStableToken(binding.grantId);
   // Before the code is spent: nothing that can fail may come between the claim and the response.
@@ -127,7 +133,7 @@ async function redeem(
   rt.metrics.count(`code_redeemed_${redeemed.origin}`, client.skillId);
   deliverSoon(rt);
   rt.log.info("code_redeemed", { traceId, clientId: client.id, grantId });
-  return userTokenResponse(rt, client, redeemed, refresh.token, signer);
+  return userTokenResponse(rt, client, { ...redeemed, scope }, refresh.token, signer);
 }
 
 /** A request that does not match the code is no honest repeat: if the code was spent, its grant is revoked. */
@@ -150,7 +156,8 @@ async function refuseUnredeemable(rt: Runtime, exchange: Exchange): Promise<Toke
 function unredeemableReason(code: UnredeemableCode, now: number) {
   if (code.spentAt !== null) return "code_spent";
   if (code.voidedAt !== null) return "code_voided";
-  return code.expiresAt <= now ? "code_expired" : "user_gone";
+  if (code.expiresAt <= now) return "code_expired";
+  return code.resourceHolds === 1 ? "user_gone" : "resource_changed";
 }
 
 /** Revokes the grant of a code that was spent before `spentBefore` (milliseconds). The code as it stands. */

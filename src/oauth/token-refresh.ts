@@ -6,6 +6,8 @@ import { advanceGeneration, type Grant, noteRetiredToken, revokeGrant, touchGran
 import { authenticateClient } from "./client-authentication.ts";
 import { currentSigner } from "./keys.ts";
 import { parseRefreshToken, rotatingToken } from "./refresh-tokens.ts";
+import { resourceFieldProblem } from "./resource.ts";
+import { narrowScope, userTierOf } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
 import { type FoundRefreshToken, findImportedToken, findOwnRefreshToken, isRetired } from "./token-lookup.ts";
 import { userTokenResponse } from "./token-response.ts";
@@ -24,8 +26,8 @@ export async function refreshGrant(
   if ("error" in caller) return caller;
   const { client } = caller;
   const token = fields.get("refresh_token");
+  if (client.kind === "add_on_service") return { reason: "grant_type_not_allowed" };
   if (token === undefined) return { reason: "parameter_missing", parameter: "refresh_token" };
-  if (fields.has("resource")) return { reason: "resource_invalid" };
   // Before the token is judged: under a wrong MASTER_KEY every rotating token would look forged, and this throws.
   const signer = await currentSigner(rt);
   const found = await findRefreshToken(rt, client, token);
@@ -33,13 +35,18 @@ export async function refreshGrant(
   const { grant, generation } = found;
   const refusal = checkGrant(grant, client, rt.now()) ?? (await checkRetired(rt, found));
   if (refusal) return refuse(rt, client, token, refusal);
-  const scope = narrowScope(fields.get("scope"), grant.scope);
+  const wrongResource = resourceFieldProblem(fields, grant.resource);
+  if (wrongResource) return refuse(rt, client, token, { reason: wrongResource });
+  const granted = await userTierOf(rt, client, grant.scope);
+  if (granted === undefined) return refuse(rt, client, token, { reason: "no_user_scope" });
+  const scope = narrowScope(client, fields.get("scope"), granted);
   if (scope === undefined) return { reason: "scope_exceeds_grant" };
   const next = generation === null ? token : await rotate(rt, grant, generation);
   if (generation === null || generation === grant.generation) touchLater(rt, grant);
   rt.metrics.count("token_refreshed", client.skillId);
   rt.log.info("token_refreshed", { clientId: client.id, grantId: grant.id, traceId: grant.traceId });
-  return userTokenResponse(rt, client, { grantId: grant.id, userId: grant.userId, scope }, next, signer);
+  const { id: grantId, userId, resource } = grant;
+  return userTokenResponse(rt, client, { grantId, userId, scope, resource }, next, signer);
 }
 
 async function findRefreshToken(rt: Runtime, client: Client, token: string): Promise<FoundRefreshToken | TokenFailure> {
@@ -70,14 +77,6 @@ async function checkRetired(rt: Runtime, found: FoundRefreshToken): Promise<Toke
     await noteRetiredToken(rt.db, grant, now);
   }
   return { reason: "refresh_token_retired" };
-}
-
-/** The scope asked for, when the grant covers it (RFC 6749 §6); the grant's own when none is asked for. */
-function narrowScope(asked: string | undefined, granted: string): string | undefined {
-  if (asked === undefined) return granted;
-  const all = granted.split(" ");
-  const wanted = asked.split(" ").filter((name) => name !== "");
-  return wanted.length > 0 && wanted.every((name) => all.includes(name)) ? wanted.join(" ") : undefined;
 }
 
 /**

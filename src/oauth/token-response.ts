@@ -2,25 +2,26 @@
 import { oauthSuccess } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
+import type { Grant } from "../storage/grants/grants.ts";
 import { mintAccessToken } from "./access-tokens.ts";
 import type { Signer } from "./keys.ts";
 
-/** The audience of access tokens for a client's user grants: the skill for Alexa, this server for the company's app. */
-function audienceOf(rt: Runtime, client: Client): string {
-  return client.kind === "alexa" && client.skillId !== null ? client.skillId : rt.issuer;
+/** The audience of access tokens for a user's grant: its skill's resource or id; for the company's app this server. */
+export function audienceOf(rt: Runtime, grant: Pick<Grant, "resource" | "skillId">): string {
+  return grant.resource ?? grant.skillId ?? rt.issuer;
 }
 
 /** The response for a user's grant: a new access token of full life and the refresh token to keep. */
 export async function userTokenResponse(
   rt: Runtime,
   client: Client,
-  grant: { readonly grantId: string; readonly userId: string; readonly scope: string },
+  grant: Pick<Grant, "userId" | "scope" | "resource"> & { readonly grantId: string },
   refreshToken: string,
   signer: Signer,
 ): Promise<Response> {
   const content = {
     subject: grant.userId,
-    audience: audienceOf(rt, client),
+    audience: audienceOf(rt, { resource: grant.resource, skillId: client.skillId }),
     clientId: client.id,
     scope: grant.scope,
     grantId: grant.grantId,

@@ -22,7 +22,8 @@ async function userinfo(c: AppContext): Promise<Response> {
   };
   const claims = await verifyAccessToken(rt, token);
   if (claims?.grant === undefined) return oauthError(refused);
-  const user = await readUserOfGrant(rt.db, { grantId: claims.grant, userId: claims.sub }, rt.now());
+  const bearer = { grantId: claims.grant, userId: claims.sub };
+  const user = await readUserOfGrant(rt.db, bearer, { audience: claims.aud, issuer: rt.issuer }, rt.now());
   if (!user) return oauthError(refused);
   const scopes = claims.scope.split(" ");
   const name = user.name !== null && !isPhoneNumber(user.name) ? user.name : undefined;

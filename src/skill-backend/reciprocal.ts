@@ -40,8 +40,7 @@ async function reciprocate(c: AppContext): Promise<Response> {
     return invalidRequest("client_id is not the client of the access token");
   }
   // The audience of a token for a skill is the skill. Tokens of apps and services are not accepted here.
-  const skillIds = [claims.aud].flat();
-  const grant = await findTokenGrant(rt.db, PURPOSE, { grantId: claims.grant }, skillIds, rt.now());
+  const grant = await findTokenGrant(rt.db, PURPOSE, { grantId: claims.grant }, [claims.aud], rt.now());
   if (!grant) return oauthError(INVALID_TOKEN);
   const outcome = await storeTokensOfCode(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(REGION) });
   if (outcome !== "stored") return refuse(rt, outcome, grant.grantId);

@@ -183,7 +183,7 @@ it("SQL stands in src/storage only", () => {
 const lineCount = (path: string) => readFileSync(path, "utf8").trimEnd().split("\n").length;
 const LANGUAGES = "src/ui/languages/";
 
-it("no file has more than 350 lines, and src has at most 17,800", () => {
+it("no file has more than 350 lines, and what the Worker carries has at most 17,800", () => {
   const files = globSync("{src,openapi,simulator,cli,scripts,examples,test}/**/*.{ts,tsx}").filter(
     (path) => !path.startsWith(LANGUAGES),
   );
@@ -193,7 +193,9 @@ it("no file has more than 350 lines, and src has at most 17,800", () => {
       LONG_FILES,
     ),
   ).toEqual([]);
-  const counted = sources.filter((path) => !path.startsWith(LANGUAGES));
+  // Texts and styles that the build writes to assets/.
+  const build = readFileSync("scripts/assets.ts", "utf8");
+  const counted = sources.filter((path) => !path.startsWith(LANGUAGES) && !build.includes(`"./${path}"`));
   expect(counted.reduce((sum, path) => sum + lineCount(path), 0)).toBeLessThanOrEqual(MOST_LINES);
 });
 

@@ -50,6 +50,8 @@ export interface NewAttempt {
   readonly skillId: string;
   /** undefined: the skill's own. */
   readonly stage: Stage | undefined;
+  /** The resource that the skill must have; undefined: any, or none. */
+  readonly shownFor: string | null | undefined;
   readonly userId: string;
   /** The browser and session that must complete it; undefined: started through the API. */
   readonly browser: { readonly hash: string; readonly sessionId: string } | undefined;
@@ -69,11 +71,11 @@ export interface StartedRows {
 }
 
 /**
- * Starts an attempt in one round trip, if the skill exists and has LWA credentials, the return URL is on its list byte
- * for byte, and the actor holds. A second post of the same form changes nothing and gets the first one's row.
+ * Starts an attempt in one round trip, if the skill exists and has LWA credentials and the resource that it was shown
+ * for, the return URL is on its list byte for byte, and the actor holds. A second post of the same form changes nothing and gets the first one's row.
  */
 export async function startAttempt(db: D1Database, given: NewAttempt, now: number): Promise<StartedRows> {
-  const { start, browser, decision, returnTo } = given;
+  const { start, browser, decision, returnTo, shownFor } = given;
   const denied = decision === "deny";
   const [skills = [], , rows = []] = await batch(
     db,
@@ -89,7 +91,7 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
           FROM skills s JOIN clients c ON c.skill_id = s.id AND c.kind = 'alexa'
           WHERE s.id = ${given.skillId} AND s.lwa_client_id IS NOT NULL AND s.lwa_client_secret IS NOT NULL
             AND (${returnTo} IS NULL OR EXISTS (SELECT 1 FROM json_each(s.return_urls) WHERE value = ${returnTo}))
-            AND ${given.actorHolds}
+            AND ${shownFor === undefined ? sql`TRUE` : sql`s.resource IS ${shownFor}`} AND ${given.actorHolds}
           ON CONFLICT (id) DO UPDATE SET
             platform = excluded.platform, skill_id = excluded.skill_id, stage = excluded.stage, client_id = excluded.client_id,
             user_id = excluded.user_id, browser_hash = excluded.browser_hash, session_id = excluded.session_id,

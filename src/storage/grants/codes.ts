@@ -86,8 +86,9 @@ export interface RedeemedCode {
 
 /**
  * Spends a code and makes its grant, in one batch: at most once, and only while the code is unspent, unexpired and not
- * void, its user and client exist, and its resource is still the registered one. Undefined when it was not redeemed. The grant is inserted from the claimed row,
- * so a claim that changed nothing makes nothing. Safe to repeat with the same `claimId`.
+ * void, its user and client exist, and its resource is still the registered one. Undefined when it was not redeemed.
+ * The grant is inserted from the claimed row, so a claim that changed nothing makes nothing. Safe to repeat with the
+ * same `claimId`.
  */
 export async function redeemCode(db: D1Database, r: Redemption): Promise<RedeemedCode | undefined> {
   const claimed = sql`code_hash = ${r.codeHash} AND claim_id = ${r.claimId}`;

@@ -49,8 +49,9 @@ async function readGrantWhere(db: D1Database, where: Sql, now: number): Promise<
   const row = await readFirst<Record<string, unknown>>(
     db,
     sql`SELECT id, user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope, trace_id AS "traceId",
-          (SELECT resource FROM skills WHERE id = grants.skill_id) AS resource, refresh_hash AS "refreshHash", salt, generation, rotated_at AS "rotatedAt", created_at AS "createdAt",
-          last_used_at AS "lastUsedAt", idle_expires_at AS "idleExpiresAt", revoked_at AS "revokedAt", revoked_reason AS "revokedReason",
+          (SELECT resource FROM skills WHERE id = grants.skill_id) AS resource,
+          refresh_hash AS "refreshHash", salt, generation, rotated_at AS "rotatedAt", created_at AS "createdAt", last_used_at AS "lastUsedAt",
+          idle_expires_at AS "idleExpiresAt", revoked_at AS "revokedAt", revoked_reason AS "revokedReason",
           ${grantIsLive(now)} AS live
         FROM grants WHERE ${where}`,
   );
@@ -148,16 +149,21 @@ export interface GrantUser {
   readonly name: string | null;
 }
 
-/** The user of a live grant, when it is that user's. One read. */
+/**
+ * The user of a live grant, when it is that user's and `audience` is what its access tokens have now: the resource or
+ * the id of its skill, else the issuer. One read.
+ */
 export function readUserOfGrant(
   db: D1Database,
   grant: { readonly grantId: string; readonly userId: string },
+  { audience, issuer }: { readonly audience: string; readonly issuer: string },
   now: number,
 ): Promise<GrantUser | null> {
   return readFirst<GrantUser>(
     db,
-    sql`SELECT u.id, u.email, u.name FROM grants JOIN users u ON u.id = grants.user_id
-        WHERE grants.id = ${grant.grantId} AND grants.user_id = ${grant.userId} AND ${grantIsLive(now)}`,
+    sql`SELECT u.id, u.email, u.name FROM grants JOIN users u ON u.id = grants.user_id LEFT JOIN skills s ON s.id = grants.skill_id
+        WHERE grants.id = ${grant.grantId} AND grants.user_id = ${grant.userId} AND ${grantIsLive(now)}
+          AND COALESCE(s.resource, grants.skill_id, ${issuer}) = ${audience}`,
   );
 }
 

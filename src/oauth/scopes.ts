@@ -1,0 +1,57 @@
+// Which scopes a request is granted. Add-ons have two tiers: only user-tier scopes get into tokens that have a user.
+import type { Runtime } from "../runtime.ts";
+import type { Client } from "../storage/clients/clients.ts";
+import { findClient } from "./client-authentication.ts";
+
+/** OpenID's scopes, which Alexa may ask of an add-on that does not have them. They are left out of the grant. */
+const TOLERATED: readonly string[] = ["openid", "profile", "email", "offline_access"];
+
+/** The names in a `scope` parameter, each once. */
+export function scopeNames(scope: string): readonly string[] {
+  return [...new Set(scope.split(" ").filter((name) => name !== ""))];
+}
+
+function isTolerated(client: Client, name: string): boolean {
+  return client.resource !== null && TOLERATED.includes(name);
+}
+
+/**
+ * The scopes that an authorization request is granted; all of the client's when it asks for none. `invalid_scope`: one
+ * is not the client's. `no_user_scope`: the add-on has no user tier, or only service-tier scopes were asked for.
+ */
+export function grantedScopes(
+  client: Client,
+  asked: readonly string[],
+): readonly string[] | "invalid_scope" | "no_user_scope" {
+  const { scopes, serviceScopes } = client;
+  const known = (name: string) => scopes.includes(name) || serviceScopes.includes(name) || isTolerated(client, name);
+  if (!asked.every(known)) return "invalid_scope";
+  const forUser = asked.filter((name) => scopes.includes(name));
+  const asksForService = asked.some((name) => serviceScopes.includes(name));
+  const granted = forUser.length > 0 || asksForService ? forUser : scopes;
+  return granted.length === 0 && client.resource !== null ? "no_user_scope" : granted;
+}
+
+/**
+ * The scope of a grant or code without names that are service tier now. Undefined when none is left, so no token can
+ * be issued; the grant lives on. One D1 read then, because a cached client may not refuse.
+ */
+export async function userTierOf(rt: Runtime, client: Client, scope: string): Promise<string | undefined> {
+  const without = ({ serviceScopes }: Client) =>
+    scopeNames(scope)
+      .filter((name) => !serviceScopes.includes(name))
+      .join(" ");
+  if (client.resource === null) return scope;
+  const left = without(client) || without((await findClient(rt, client.id, true)) ?? client);
+  return left === "" ? undefined : left;
+}
+
+/** The scope that a refresh asks for, if the grant covers it (RFC 6749 §6); the grant's own when it asks for none. */
+export function narrowScope(client: Client, asked: string | undefined, granted: string): string | undefined {
+  if (asked === undefined) return granted;
+  const all = scopeNames(granted);
+  const names = asked.split(" ").filter((name) => name !== "");
+  const wanted = names.filter((name) => all.includes(name) || !isTolerated(client, name));
+  if (names.length > 0 && wanted.length === 0) return granted;
+  return wanted.length > 0 && wanted.every((name) => all.includes(name)) ? wanted.join(" ") : undefined;
+}
