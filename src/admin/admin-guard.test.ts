@@ -1,7 +1,7 @@
 // Authentication and request checks of the admin API.
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { admin, SKILL_BODY } from "../../test/support/admin.ts";
+import { ADD_ON_BODY, ADD_ON_PATH, admin, SKILL_BODY } from "../../test/support/admin.ts";
 import { SKILL_ID, seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, startService } from "../../test/support/service.ts";
 
@@ -195,6 +195,11 @@ describe("storage that fails", () => {
       ["PATCH", `skills/${SKILL_ID}`, { name: "Acme" }],
       ["POST", `skills/${SKILL_ID}/rotate-secret`],
       ["GET", `skills/${SKILL_ID}/account-linking-request`],
+      ["POST", "skills", { ...ADD_ON_BODY, serviceClient: {} }],
+      ["PATCH", ADD_ON_PATH, { serviceClient: null }],
+      ["PATCH", ADD_ON_PATH, { serviceClient: {} }],
+      ["POST", `${ADD_ON_PATH}/rotate-secret?client=service`],
+      ["GET", `${ADD_ON_PATH}/protected-resource`],
       ["GET", "clients"],
       ["POST", "clients", { kind: "service", name: "Backend" }],
       ["GET", "users?email=jane@example.com"],

@@ -80,6 +80,7 @@ function more(valid: readonly FuzzRequest[], users: Snapshot): FuzzRequest[] {
     { ...template, method: "POST", path: `/api/admin/users/${userId}/erase` },
     { ...template, method: "DELETE", path: "/api/admin/clients/app-fuzz" },
     { ...template, method: "DELETE", path: "/api/admin/skills/amzn1.ask.skill.0000-fuzz" },
+    { ...template, method: "DELETE", path: "/api/admin/skills/amzn1.ask.skill.add-on-fuzz" },
     ...signIns.map((request) => ({
       ...request,
       form: (request.form ?? []).map(([name, value]): [string, string] => [

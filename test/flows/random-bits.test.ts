@@ -7,7 +7,15 @@ import { mintAccessToken } from "../../src/oauth/access-tokens.ts";
 import { codeOfConsent, mintEnablementCode, putBinding } from "../../src/oauth/codes.ts";
 import { newRotatingToken, newStableToken, rotatingToken } from "../../src/oauth/refresh-tokens.ts";
 import { hashPassword } from "../../src/sign-in/password-hash.ts";
-import { admin, clientOf, SKILL_BODY, SKILL_PATH } from "../support/admin.ts";
+import {
+  ADD_ON_BODY,
+  ADD_ON_PATH,
+  admin,
+  clientOf,
+  SKILL_BODY,
+  SKILL_PATH,
+  serviceClientOf,
+} from "../support/admin.ts";
 import { bitsOf, bitsOfId, bytesOf, independentBits } from "../support/bits.ts";
 import { comeBack, leave, OIDC, standInForProviders } from "../support/providers.ts";
 import { runtimeOf } from "../support/runtime.ts";
@@ -94,6 +102,15 @@ describe("random bits", () => {
     const clients = await samples(() => secretOf("POST", "clients", { ...backend, id: `backend-${++number}` }));
     expect(varyingBits(clients)).toBe(256);
     expect(varyingBits(await samples(() => secretOf("POST", "clients/backend-1/rotate-secret", {})))).toBe(256);
+    const second = (response: { body: Record<string, unknown> }) => String(serviceClientOf(response).secret);
+    await admin(service, "POST", "skills", ADD_ON_BODY);
+    const added = await samples(async () => {
+      await admin(service, "PATCH", ADD_ON_PATH, { serviceClient: null });
+      return second(await admin(service, "PATCH", ADD_ON_PATH, { serviceClient: {} }));
+    });
+    expect(varyingBits(added)).toBe(256);
+    const path = `${ADD_ON_PATH}/rotate-secret?client=service`;
+    expect(varyingBits(await samples(async () => second(await admin(service, "POST", path))))).toBe(256);
   });
 
   it("states and PKCE verifiers for Amazon have 256", async () => {

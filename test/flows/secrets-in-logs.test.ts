@@ -3,7 +3,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { DEMO, seedAccount } from "../support/accounts.ts";
-import { admin } from "../support/admin.ts";
+import { ADD_ON_BODY, ADD_ON_PATH, admin, serviceClientOf } from "../support/admin.ts";
 import {
   ALEXA_CLIENT,
   ALEXA_REDIRECT_URIS,
@@ -136,6 +136,11 @@ it("T9: no code, token, secret or verifier reaches the log, the counters, the au
   secret("the verifier", VERIFIER);
   secret("the admin token", ADMIN_TOKEN);
   secret("MASTER_KEY", "A".repeat(43));
+  await admin(service, "POST", "skills", ADD_ON_BODY);
+  const second = serviceClientOf(await admin(service, "PATCH", ADD_ON_PATH, { serviceClient: {} }));
+  secret("the secret of an add-on's second client", second.secret ?? "");
+  const replaced = await admin(service, "POST", `${ADD_ON_PATH}/rotate-secret?client=service`);
+  secret("its next secret", serviceClientOf(replaced).secret ?? "");
   const request = { client_id: ALEXA_CLIENT, redirect_uri: ALEXA_REDIRECT_URIS[0] ?? "", response_type: "code" };
   const state = secret("the state", "state-that-must-stay-secret-0123456789");
   const right = { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) };

@@ -11,6 +11,7 @@ const APP_REDIRECT_URI = "https://app.example.com/oauth/callback";
 const CUSTOMER = { email: "ada@example.com", password: "obviously-fake-password-1", name: "Ada Example" };
 const ALEXA = { id: "alexa-fuzz", secret: "obviously-fake-secret-of-the-fuzz-client" };
 const BACKEND = { id: "backend-fuzz", secret: "obviously-fake-secret-of-the-fuzz-backend" };
+const ADD_ON = { id: "alexa-add-on-fuzz", secret: "obviously-fake-secret-of-the-fuzz-add-on" };
 const VERIFIER = "obviously-fake-verifier-of-at-least-43-characters";
 
 /** Sends one request to the app. */
@@ -147,15 +148,32 @@ async function operate(recorder: Recorder): Promise<void> {
     scopes: [],
     skillIds: [SKILL_ID],
   };
+  const addOn = {
+    id: "amzn1.ask.skill.add-on-fuzz",
+    name: "Acme Notes",
+    type: "add_on",
+    vendorId: "M0FUZZVENDOR00",
+    resource: "https://mcp.example.com/mcp",
+    scopes: [
+      { name: "mcp:service", tier: "service", descriptions: {} },
+      { name: "mcp:tools", tier: "user" },
+    ],
+    returnUrls: [RETURN_URL],
+    client: ADD_ON,
+    serviceClient: { id: "add-on-service-fuzz" },
+  };
   await recorder.request("/api/admin/skills", admin("POST", skill));
+  await recorder.request("/api/admin/skills", admin("POST", addOn));
   await recorder.request("/api/admin/clients", admin("POST", app));
   await recorder.request("/api/admin/clients", admin("POST", backend));
   const user = await recorder.json("/api/admin/users", admin("POST", CUSTOMER));
   const skillPath = `/api/admin/skills/${SKILL_ID}`;
+  const addOnPath = `/api/admin/skills/${addOn.id}`;
   for (const path of [
     "/api/admin/skills",
     skillPath,
     `${skillPath}/account-linking-request`,
+    `${addOnPath}/protected-resource`,
     "/api/admin/clients",
     "/api/admin/clients/app-fuzz",
     `/api/admin/users?email=${encodeURIComponent(CUSTOMER.email)}`,
@@ -173,6 +191,12 @@ async function operate(recorder: Recorder): Promise<void> {
     admin("PATCH", { name: "Acme Home", returnUrls: [RETURN_URL], client: { requirePkce: false } }),
   );
   recorder.note(`${skillPath}/rotate-secret`, admin("POST", { overlapSeconds: 600 }));
+  recorder.note(`${addOnPath}/rotate-secret?client=service`, admin("POST", { overlapSeconds: 600 }));
+  recorder.note(addOnPath, admin("PATCH", { resource: "https://mcp.example.com/moved", scopes: ["mcp:tools"] }));
+  recorder.note(addOnPath, admin("PATCH", { serviceClient: null }));
+  recorder.note(addOnPath, admin("PATCH", { serviceClient: addOn.serviceClient }));
+  const becomes = { type: "add_on", resource: "https://home.example.com/mcp", serviceClient: { id: "second-fuzz" } };
+  recorder.note(skillPath, admin("PATCH", becomes));
   recorder.note("/api/admin/clients/backend-fuzz", admin("PATCH", { name: "Backend", skillIds: [SKILL_ID] }));
   recorder.note("/api/admin/clients/backend-fuzz/rotate-secret", admin("POST", { overlapSeconds: 600 }));
   recorder.note(`/api/admin/users/${String(user.id)}`, admin("PATCH", { name: "Ada", password: CUSTOMER.password }));
@@ -300,6 +324,9 @@ async function serveSkill(recorder: Recorder, tokens: Record<string, unknown>): 
   await recorder.request("/token", post({ grant_type: "client_credentials", resource }, basic));
   const accessToken = String(tokens.access_token);
   await recorder.request("/introspect", post({ token: accessToken }, basic));
+  const addOn = `Basic ${btoa(`${ADD_ON.id}:${ADD_ON.secret}`)}`;
+  const mcp = { grant_type: "client_credentials", resource: "https://mcp.example.com/mcp", scope: "mcp:service" };
+  recorder.note("/token", post(mcp, addOn));
   recorder.note(
     "/alexa/reciprocal",
     post({ grant_type: "reciprocal_authorization_code", code: "AN", client_id: "x" }, `Bearer ${accessToken}`),
