@@ -1,6 +1,9 @@
 // The resource of an add-on: which URIs may be registered, and for which skill.
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { ADD_ON_BODY, ADD_ON_PATH, admin, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
+import { insert } from "../../test/support/rows.ts";
+import { seedCode, seedUser } from "../../test/support/seeds.ts";
 import { ISSUER, type Service, startService } from "../../test/support/service.ts";
 import { countOf } from "../../test/support/tokens.ts";
 
@@ -219,6 +222,23 @@ describe("the resource of an add-on", () => {
   });
 });
 
+describe("a changed resource", () => {
+  it("M1: no link ends and no row of a customer is written; the codes of before do not have the new one", async () => {
+    const service = startService();
+    await made(service);
+    await seedUser();
+    const ofAddOn = { clientId: ADD_ON_BODY.client.id };
+    await insert("grants", { id: "0grant", skillId: ADD_ON_BODY.id, ...ofAddOn }).run();
+    await seedCode({ ...ofAddOn, resource: RESOURCE });
+    const read = () => Promise.all(["grants", "codes"].map((table) => env.DB.prepare(`SELECT * FROM ${table}`).all()));
+    const rows = async () => (await read()).map(({ results }) => results);
+    const before = await rows();
+    expect(before.map((found) => found.length)).toEqual([1, 1]);
+    expect((await admin(service, "PATCH", ADD_ON_PATH, { resource: `${RESOURCE}/` })).status).toBe(200);
+    expect(await rows()).toEqual(before);
+  });
+});
+
 describe("service clients and an add-on's resource", () => {
   const BACKEND = { id: "backend", kind: "service", name: "Backend" };
 
@@ -229,10 +249,20 @@ describe("service clients and an add-on's resource", () => {
     expect([refused.status, refused.body.code]).toEqual([409, "conflict"]);
     expect([await countOf("skills"), await countOf("clients")]).toEqual([0, 1]);
     await made(service, { resource: `${RESOURCE}/` });
-    const moved = await admin(service, "PATCH", ADD_ON_PATH, { resource: RESOURCE, serviceClient: {}, name: "Moved" });
-    expect([moved.status, moved.body.code]).toEqual([409, "conflict"]);
-    const kept = (await admin(service, "GET", ADD_ON_PATH)).body;
-    expect(kept).toMatchObject({ name: "Acme Notes", resource: `${RESOURCE}/`, serviceClient: null });
+    const wanted = {
+      resource: RESOURCE,
+      name: "Moved",
+      vendorId: "M9OTHER",
+      lwa: { clientId: "a", clientSecret: "b" },
+    };
+    for (const serviceClient of [{}, undefined, null]) {
+      const kept = (await admin(service, "GET", ADD_ON_PATH)).body;
+      const moved = await admin(service, "PATCH", ADD_ON_PATH, { ...wanted, serviceClient });
+      expect([moved.status, moved.body.code]).toEqual([409, "conflict"]);
+      expect((await admin(service, "GET", ADD_ON_PATH)).body).toEqual(kept);
+      // The second time, and the third, there is a second client that might change.
+      await admin(service, "PATCH", ADD_ON_PATH, { serviceClient: {} });
+    }
     await admin(service, "PATCH", "clients/backend", { resources: [] });
     expect((await admin(service, "PATCH", ADD_ON_PATH, { resource: RESOURCE })).status).toBe(200);
   });

@@ -250,6 +250,19 @@ describe("the second client of an add-on", () => {
     expect(await ownToken(service, id, serviceClientOf(rotated).secret ?? "")).toBe(200);
   });
 
+  it("M1: an add-on that is deleted meanwhile gets none", async () => {
+    const service = startService();
+    await made(service);
+    service.meter.faults.push({
+      when: ({ sql }) => sql.includes("UPDATE skills"),
+      meanwhile: () => admin(startService(), "DELETE", ADD_ON_PATH),
+      times: 1,
+    });
+    const gone = await change(service, { serviceClient: {} });
+    expect([gone.status, gone.body.code]).toEqual([404, "skill_not_found"]);
+    expect([await countOf("clients"), await countOf("audit", "kind = 'client_created'")]).toEqual([0, 0]);
+  });
+
   it("M1: clients of skills are not listed, shown, changed or deleted with the other clients", async () => {
     const service = startService();
     const { id, secret = "" } = serviceClientOf(await made(service, { serviceClient: {} }));

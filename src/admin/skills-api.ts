@@ -193,20 +193,22 @@ async function change(c: AppContext): Promise<Response> {
   });
   if (refused) return refused;
 
+  const { serviceClientId } = skill;
   const asked = body.serviceClient;
-  if (asked?.id !== undefined && skill.serviceClientId !== null && asked.id !== skill.serviceClientId) {
+  if (asked?.id !== undefined && serviceClientId !== null && asked.id !== serviceClientId) {
     return problem(
       "conflict",
-      `serviceClient: the add-on already has ${skill.serviceClientId}; remove it first with "serviceClient": null.`,
+      `serviceClient: the add-on already has ${serviceClientId}; remove it first with "serviceClient": null.`,
     );
   }
-  const serviceSecret = asked && skill.serviceClientId === null ? randomSecret() : undefined;
-  const serviceClient =
-    serviceSecret === undefined
-      ? asked === null || content.type !== "add_on"
-        ? { remove: skill.serviceClientId }
-        : {}
-      : { add: await newClient(content, "add_on_service", asked?.id, serviceSecret) };
+  const serviceSecret = asked && serviceClientId === null ? randomSecret() : undefined;
+  const serviceClient = {
+    ...(serviceSecret === undefined
+      ? {}
+      : { add: await newClient(content, "add_on_service", asked?.id, serviceSecret) }),
+    // Another request may have added one while the type changes.
+    ...(asked === null || content.type !== "add_on" ? { remove: serviceClientId } : {}),
+  };
   const requirePkce = content.type === "add_on" || (body.client.requirePkce ?? client.requirePkce);
   const changed = Object.keys(raw.value as object).join(", ");
   const audit = { kind: "skill_changed", clientId: client.id, details: `${skill.id}: ${changed}`.slice(0, 300) };
