@@ -3,7 +3,7 @@
 export const DEMO_SKILL_ID = "amzn1.ask.skill.0000-demo";
 const DEMO_STAGE = "development";
 export const DEMO_USER = { email: "demo@example.com", password: "demo-password-1", name: "Demo Customer" };
-const DEMO_VENDOR_ID = "M0DEMOVENDOR00";
+export const DEMO_VENDOR_ID = "M0DEMOVENDOR00";
 const DEMO_LWA_CLIENT_ID = "amzn1.application-oa2-client.00000000000000000000000000000de0";
 const DEMO_EVENT_CLIENT_ID = "amzn1.application-oa2-client.00000000000000000000000000000de1";
 
@@ -21,8 +21,9 @@ export interface DemoOptions {
   };
 }
 
-async function call(
-  options: DemoOptions,
+/** A call of the admin API. */
+export async function call(
+  options: Pick<DemoOptions, "service" | "adminToken">,
   method: string,
   path: string,
   body?: unknown,
@@ -39,7 +40,8 @@ async function call(
   return { status: response.status, json: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) };
 }
 
-function expectStatus(response: { status: number; json: unknown }, what: string, ...allowed: number[]): void {
+/** Throws when the admin API returned another status. */
+export function expectStatus(response: { status: number; json: unknown }, what: string, ...allowed: number[]): void {
   if (!allowed.includes(response.status)) {
     throw new Error(`${what}: the admin API returned ${response.status} ${JSON.stringify(response.json)}`);
   }

@@ -14,6 +14,7 @@ const SECRETS = [
   "DEMO_SERVICE_CLIENT_SECRET",
   "DEMO_LWA_CLIENT_SECRET",
   "DEMO_EVENT_GATEWAY_CLIENT_SECRET",
+  "DEMO_ADD_ON_CLIENT_SECRET",
 ] as const;
 export type SecretName = (typeof SECRETS)[number];
 
@@ -33,6 +34,11 @@ export function ensureDevVars(): { values: ReadonlyMap<string, string>; made: re
   }
   chmodSync(PATH, 0o600);
   return { values, made };
+}
+
+/** The file's variables; none without a file. */
+export function readDevVars(): ReadonlyMap<string, string> {
+  return existsSync(PATH) ? readVars(readFileSync(PATH, "utf8")) : new Map();
 }
 
 function readVars(text: string): Map<string, string> {

@@ -6,6 +6,7 @@ import { stripVTControlCharacters } from "node:util";
 import { type Child, portIsTaken, start, stop, untilReady } from "./children.ts";
 import { DEMO_SKILL_ID, DEMO_USER, registerDemo, simulatedAmazon } from "./demo.ts";
 import { ensureDevVars } from "./dev-vars.ts";
+import { fail, portFrom } from "./ports.ts";
 
 const USAGE = `npm run dev
   Starts the service and the simulator, both on this machine only. Ctrl-C stops them.
@@ -16,18 +17,6 @@ const USAGE = `npm run dev
 
 const SCHEDULED_EVERY_MS = 5 * 60_000;
 const SHARED_FLAGS = ["--inspector-port", "0", "--show-interactive-dev-session=false"];
-
-function fail(message: string): never {
-  console.error(message);
-  process.exit(1);
-}
-
-function portFrom(name: string, fallback: number): number {
-  const text = process.env[name] ?? String(fallback);
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) fail(`${name} must be a port number, 1 to 65535.`);
-  return port;
-}
 
 function checkNode(): void {
   const [major = 0] = process.versions.node.split(".").map(Number);

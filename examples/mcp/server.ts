@@ -1,5 +1,9 @@
 // The example MCP server: notes of a customer. It holds no session: every request gets a server object of its own.
-import { McpServer, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
+import {
+  McpServer,
+  originValidationResponse,
+  WebStandardStreamableHTTPServerTransport,
+} from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { type Caller, guard } from "./guard.ts";
 import type { Notes } from "./notes.ts";
@@ -14,7 +18,11 @@ export interface Options {
 
 /** The fetch handler that Worker and Node share. */
 export function createExample({ issuer, resource, notes }: Options): (request: Request) => Promise<Response> {
+  const { hostname } = new URL(resource);
   return guard(issuer, resource, async (request, caller) => {
+    // The specification requires it, against pages of other sites. Alexa sends no Origin.
+    const refused = originValidationResponse(request, [hostname]);
+    if (refused) return refused;
     // Without sessionIdGenerator no session exists, so nothing of one customer can stay for the next.
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
     await serverFor(caller, notes).connect(transport);

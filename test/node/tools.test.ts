@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 const text = (path: string) => readFileSync(path, "utf8");
 
 it("V7: wrangler sends no metrics, whether it is started by a script, by a test or by hand", () => {
-  for (const path of ["wrangler.toml", "simulator/wrangler.toml"]) {
+  for (const path of ["wrangler.toml", "simulator/wrangler.toml", "examples/mcp/wrangler.toml"]) {
     expect(text(path), path).toMatch(/^send_metrics = false$/m);
   }
   // Child processes of tests inherit this.

@@ -5,8 +5,13 @@ import { expect } from "vitest";
 import { createTestHarness } from "wrangler";
 import { Visitor } from "../../support/visitor.ts";
 
-const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
+export const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const CUSTOMER = { email: "ada@example.com", password: "obviously-fake-password-1", name: "Ada Example" };
+export const OTHER_CUSTOMER = {
+  email: "grace@example.com",
+  password: "obviously-fake-password-2",
+  name: "Grace Example",
+};
 const SKILL_ID = "amzn1.ask.skill.0000-clients";
 
 export const SCOPE = "profile email devices:control";
@@ -30,11 +35,11 @@ export interface Issuer {
    * What a customer does who opens this address for the first time: signs in, approves. Gives the address the browser
    * is sent to.
    */
-  approve(authorizationUrl: URL | string): Promise<URL>;
+  approve(authorizationUrl: URL | string, customer?: typeof CUSTOMER): Promise<URL>;
   /** The same customer, who denies. */
   deny(authorizationUrl: URL | string): Promise<URL>;
-  /** Stops it. Throws when its log contains an unexpected exception or a secret. */
-  close(): Promise<void>;
+  /** Stops it. Throws when its log contains an unexpected exception or a secret, `others` included. */
+  close(...others: readonly string[]): Promise<void>;
 }
 
 /**
@@ -81,15 +86,23 @@ export async function startIssuer(redirectUri = REDIRECT_URI): Promise<Issuer> {
     resources: ["https://devices.example.com"],
   });
   await register(origin, "users", CUSTOMER);
+  await register(origin, "users", OTHER_CUSTOMER);
   return {
     origin,
-    approve: (authorizationUrl) => decide(origin, String(authorizationUrl), "allow"),
-    deny: (authorizationUrl) => decide(origin, String(authorizationUrl), "deny"),
-    async close() {
+    approve: (authorizationUrl, customer = CUSTOMER) => decide(origin, String(authorizationUrl), "allow", customer),
+    deny: (authorizationUrl) => decide(origin, String(authorizationUrl), "deny", CUSTOMER),
+    async close(...others) {
       const logs = JSON.stringify(harness.getLogs());
       await harness.close();
       expect(logs).toContain("code_redeemed");
-      for (const never of ["unhandled_exception", ALEXA.secret, BACKEND.secret, CUSTOMER.password, CUSTOMER.email]) {
+      for (const never of [
+        "unhandled_exception",
+        ALEXA.secret,
+        BACKEND.secret,
+        CUSTOMER.password,
+        CUSTOMER.email,
+        ...others,
+      ]) {
         expect(logs).not.toContain(never);
       }
     },
@@ -106,14 +119,19 @@ async function register(origin: string, what: string, body: object): Promise<voi
   await response.body?.cancel();
 }
 
-async function decide(origin: string, authorizationUrl: string, decision: "allow" | "deny"): Promise<URL> {
+async function decide(
+  origin: string,
+  authorizationUrl: string,
+  decision: "allow" | "deny",
+  { email, password }: typeof CUSTOMER,
+): Promise<URL> {
   const browser = new Visitor(
     { request: (path, init) => fetch(new URL(path, origin), { redirect: "manual", ...init }) },
     origin,
   );
   const signIn = await browser.open(authorizationUrl);
   if (signIn.location !== null) throw new Error(`sent away before sign-in: ${signIn.location}`);
-  const consent = await browser.submit(signIn, { email: CUSTOMER.email, password: CUSTOMER.password });
+  const consent = await browser.submit(signIn, { email, password });
   const back = await browser.submit(consent, { decision });
   if (back.location === null) throw new Error(`no redirect after consent (${back.status}): ${back.html.slice(0, 500)}`);
   return new URL(back.location);

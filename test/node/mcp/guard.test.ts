@@ -62,6 +62,7 @@ describe("401", () => {
     ["an empty header", async () => ""],
     ["the scheme alone", async () => "Bearer"],
     ["HTTP Basic", async () => `Basic ${Buffer.from(`${CLIENT_ID}:obviously-fake-secret`).toString("base64")}`],
+    ["no space after the scheme", async () => `Bearer${await good()}`],
     ["a token without a scheme", async () => good()],
     ["two tokens", async () => `Bearer ${await good()}, Bearer ${await good()}`],
     ["text after the token", async () => `Bearer ${await good()} x`],
@@ -174,12 +175,26 @@ describe("the keys", () => {
     expect(guarded.tokens.reads()).toBe(before + 1);
   });
 
+  it("open nothing with another algorithm than ES256", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
+    const jwk = { ...(await exportJWK(publicKey)), kid: "rsa" };
+    const content = { aud: RESOURCE, sub: "ada", grant: "grant-of-ada", scope: "mcp:tools" };
+    const authorization = `Bearer ${await guarded.tokens.sign(content, { alg: "RS256", kid: "rsa" }, privateKey)}`;
+    guarded.tokens.respond((_, response) => response.end(JSON.stringify({ keys: [jwk] })));
+    try {
+      expect((await guarded.send({ authorization }, guarded.fresh())).status).toBe(401);
+    } finally {
+      guarded.tokens.respond(undefined);
+    }
+  });
+
   it.each<[string, Parameters<TokenIssuer["respond"]>[0]]>([
     ["status 500", (_, response) => response.writeHead(500).end()],
     ["a redirect", (_, response) => response.writeHead(302, { location: "/" }).end()],
     ["a page", (_, response) => response.end("<h1>Error</h1>")],
     ["another document", (_, response) => response.end('{"error":"not_found"}')],
     ["a closed connection", (request) => request.socket.destroy()],
+    ["no response for two seconds", () => undefined],
   ])("that cannot be read (%s) are a 503, not a 401, and the next request reads them again", async (_, listener) => {
     const to = guarded.fresh();
     const authorization = `Bearer ${await guarded.tokens.userToken(RESOURCE, "ada")}`;

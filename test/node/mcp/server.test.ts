@@ -134,6 +134,14 @@ describe.each(["Node", "workerd"])("the example on %s", (runtime) => {
     expect(answer.result.content).toEqual([{ type: "text", text: "There are no notes." }]);
   });
 
+  it.each(["https://evil.example", "null", "http://mcp.example.com"])(
+    "refuses pages of other origins: %s",
+    async (origin) => {
+      expect((await rpc(await user("ada"), "tools/list", {}, { origin })).status).toBe(403);
+      expect((await rpc(await user("ada"), "tools/list", {}, { origin: new URL(resource()).origin })).status).toBe(200);
+    },
+  );
+
   it("shows nothing of the formerly linked customer after another one has linked with the same Alexa", async () => {
     const listsBefore = await rpc(await service(), "tools/list");
     const ada = await user("ada-lovelace");
