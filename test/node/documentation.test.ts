@@ -99,6 +99,7 @@ describe("the troubleshooting page names every reason", () => {
   it.each<[string, () => string[]]>([
     ["of refused authorize requests", () => refusals().filter((word) => word !== "page")],
     ["of refused token requests", () => literals("src/oauth/token-failure.ts", "type TokenFailure", "/**")],
+    ["of a refused resource", () => literals("src/oauth/resource.ts", "type ResourceProblem", ";")],
     ["of the enablement call", () => Object.keys(ENABLEMENT_FAILURES)],
     ["for which grants end", () => literals("src/storage/grants/grants.ts", "type RevocationReason", ";")],
     [
@@ -110,6 +111,19 @@ describe("the troubleshooting page names every reason", () => {
     ["in the log that is an alert", loggedAlerts],
   ])("O4: %s", (_, reasons) => {
     expect(unnamed(reasons())).toEqual([]);
+  });
+
+  it("O4: each reason for which a request of an add-on is refused has its advice in the console", () => {
+    const redirected = matches(text("src/oauth/authorization-request.ts"), /"((?:pkce|resource)_[a-z_]+)"/g);
+    const granted = matches(text("src/oauth/scopes.ts"), /"(no_[a-z_]+)"/g);
+    const ofTokens = literals("src/oauth/token-failure.ts", "type TokenFailure", "/**").filter((reason) =>
+      /resource|tier|no_user/.test(reason),
+    );
+    const resource = literals("src/oauth/resource.ts", "type ResourceProblem", ";");
+    const reasons = [...new Set([...redirected, ...granted, ...ofTokens, ...resource])];
+    expect(reasons.length).toBeGreaterThan(8);
+    const advised = matches(text("src/linking/remedy-texts.ts"), /^ {2}([a-z_]+):/gm);
+    expect(reasons.filter((reason) => !advised.includes(reason))).toEqual([]);
   });
 
   function refusals(): string[] {

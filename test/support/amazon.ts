@@ -65,10 +65,18 @@ interface IssuedCode {
   used: boolean;
 }
 
+function exchangeOfAlexa(code: string, redirectUri: string): RequestInit {
+  return form(
+    { grant_type: "authorization_code", code, redirect_uri: redirectUri, client_id: ALEXA_CLIENT },
+    { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) },
+  );
+}
+
 /**
- * Replaces `fetch` by this Amazon until `vi.restoreAllMocks()`. It redeems our codes at the service before it responds.
+ * Replaces `fetch` by this Amazon until `vi.restoreAllMocks()`. It redeems our codes at the service before it responds,
+ * with the token request that `redeem` gives.
  */
-export function startAmazon(service: Service): Amazon {
+export function startAmazon(service: Service, redeem = exchangeOfAlexa): Amazon {
   const codes = new Map<string, IssuedCode>();
   const accountOfToken = new Map<string, string>();
   let number = 0;
@@ -159,13 +167,7 @@ export function startAmazon(service: Service): Amazon {
     const { redirectUri, authCode, type } = body.accountLinkRequest;
     if (type !== "AUTH_CODE" || !["development", "live"].includes(body.stage))
       return jsonResponse({ message: "Bad request" }, 400);
-    const redeemed = await service.requestOnly(
-      "/token",
-      form(
-        { grant_type: "authorization_code", code: authCode, redirect_uri: redirectUri, client_id: ALEXA_CLIENT },
-        { authorization: basic(ALEXA_CLIENT, ALEXA_SECRET) },
-      ),
-    );
+    const redeemed = await service.requestOnly("/token", redeem(authCode, redirectUri));
     const tokens = await json(redeemed);
     if (redeemed.status !== 200) return jsonResponse({ message: "Invalid account linking credentials" }, 400);
     amazon.linked.set(account, tokens);
