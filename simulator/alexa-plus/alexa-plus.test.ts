@@ -26,9 +26,7 @@ describe("an add-on without defects", () => {
   it("M1: resource is in the authorization request and the code's token request, and in no refresh", async () => {
     const simulator = await startAddOn();
     await simulator.run("add-on");
-    const asked = (await simulator.exchanges()).find(
-      ({ title }) => title.includes("sign-in page") && title.includes("Alexa app"),
-    );
+    const asked = (await simulator.exchanges()).find(({ title }) => title.includes("shows the customer a link"));
     const query = new URL(asked?.request.url ?? "").searchParams;
     expect(query.getAll("resource")).toEqual(["https://mcp.example.com/mcp"]);
     expect(query.get("code_challenge_method")).toBe("S256");

@@ -8,7 +8,7 @@ import { USER_AGENT } from "../library/token.ts";
 import type { AmazonAccount, Skill } from "../state/configuration.ts";
 import type { RequestContext } from "../state/context.ts";
 import { type Faults, useFault } from "../state/faults.ts";
-import { recordingFetch, recordStep } from "../state/recording.ts";
+import { type About, recordingFetch, recordStep } from "../state/recording.ts";
 import { type Attempt, failAttempt, type Store, startAttempt } from "../state/store.ts";
 import { completeLink } from "./link.ts";
 import { changeResource } from "./resource.ts";
@@ -47,22 +47,29 @@ export async function startAuthorization(
     ...(fault.stateLength && { stateLength: fault.stateLength }),
   });
   if (fault.probe) await probe(context, attempt, fault);
+  const { title, why } = opening(skill, inApp);
   recordStep(
     store,
-    {
-      linkId: attempt.linkId,
-      from: "alexa",
-      to: inApp ? "app" : "company",
-      title: inApp ? "The Alexa app opens the company’s app" : "The Alexa app opens the company’s sign-in page",
-      why:
-        (inApp
-          ? "The company’s app is installed and claims this URL, so the phone opens the app instead of a web page."
-          : "The customer signs in to their account at the company, not at Amazon. Alexa adds a state that must come back unchanged.") +
-        (skill.resource ? " For an add-on it adds PKCE and resource, the URI of the MCP server." : ""),
-    },
+    { linkId: attempt.linkId, from: "alexa", to: inApp ? "app" : "company", title, why },
     attempt.request.url,
   );
   return attempt;
+}
+
+function opening({ resource }: Skill, inApp: boolean): Pick<About, "title" | "why"> {
+  const added = resource ? " For an add-on it also sends PKCE and resource, the URI of the MCP server." : "";
+  if (inApp) {
+    return {
+      title: "The Alexa app opens the company’s app",
+      why: `The company’s app is installed and claims this URL, so the phone opens the app instead of a web page.${added}`,
+    };
+  }
+  return {
+    title: resource
+      ? "Alexa+ shows the customer a link to the company’s sign-in page"
+      : "The Alexa app opens the company’s sign-in page",
+    why: `The customer signs in to their account at the company, not at Amazon. Alexa adds a state that must come back unchanged.${added}`,
+  };
 }
 
 /** The values of `resource` that Alexa sends for an add-on; none for a skill. */

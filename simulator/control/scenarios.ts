@@ -10,7 +10,7 @@ import { checkConformance } from "../library/conformance.ts";
 import { refreshTokens } from "../library/token.ts";
 import type { Skill } from "../state/configuration.ts";
 import type { RequestContext } from "../state/context.ts";
-import { type Link, linkKey } from "../state/store.ts";
+import { findSkill, type Link, linkKey } from "../state/store.ts";
 import type { ScenarioRun, Verdict } from "./scenario.ts";
 
 export async function runAuthorize(run: ScenarioRun): Promise<Verdict> {
@@ -42,7 +42,7 @@ export async function runAuthorize(run: ScenarioRun): Promise<Verdict> {
 export async function runRefresh({ context, options }: ScenarioRun): Promise<Verdict> {
   const checks: Check[] = [];
   for (const link of context.store.links.values()) {
-    const skill = context.store.skills.get(`${link.skillId}/${link.stage}`);
+    const skill = findSkill(context.store, link.skillId, link.stage);
     if (!skill) continue;
     if (options.count > 1)
       context.store.faults.refresh = { ...context.store.faults.refresh, parallel: options.count, times: 1 };

@@ -1,6 +1,8 @@
 // The two metadata documents that Amazon's deploy command reads: the MCP host's and the authorization server's.
 import type { Check } from "./checks.ts";
-import type { Fetch } from "./token.ts";
+import { type Fetch, withinLimit } from "./token.ts";
+
+const LIMIT_MS = 10_000;
 
 /** Where the protected-resource metadata is (RFC 9728 §3.1): the path-inserted form first, then the root form. */
 export function resourceMetadataUrls(resource: string): string[] {
@@ -42,7 +44,7 @@ export async function readResourceDocument(load: Loader, resource: string): Prom
   }
   const servers = textsOf(json.authorization_servers);
   const [issuer] = servers;
-  const usable = issuer !== undefined && URL.canParse(issuer);
+  const usable = isUrl(issuer);
   const scopes = textsOf(json.scopes_supported);
   const ignored = servers.length > 1 ? `; the other ${servers.length - 1} are ignored` : "";
   const tiered = scopes.length > 0 && !scopes.includes("mcp:service");
@@ -152,9 +154,11 @@ export type Loader = (url: string) => Promise<Loaded>;
 /** Fetches a metadata document. Redirects are not followed. Never throws. */
 export async function loadJson(fetch: Fetch, url: string): Promise<Loaded> {
   try {
-    const response = await fetch(new Request(url, { headers: { accept: "application/json" }, redirect: "manual" }));
-    const { status } = response;
-    const text = await response.text();
+    const { status, text } = await withinLimit(LIMIT_MS, async (signal) => {
+      const headers = { accept: "application/json" };
+      const response = await fetch(new Request(url, { headers, redirect: "manual", signal }));
+      return { status: response.status, text: await response.text() };
+    });
     if (status !== 200) return { url, status, problem: `returned ${status}` };
     const json: unknown = JSON.parse(text);
     if (typeof json === "object" && json !== null && !Array.isArray(json)) {
@@ -171,5 +175,5 @@ function textsOf(value: unknown): string[] {
 }
 
 function isUrl(value: unknown): value is string {
-  return typeof value === "string" && URL.canParse(value);
+  return typeof value === "string" && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
