@@ -32,18 +32,22 @@ export function grantedScopes(
   return granted.length === 0 && client.resource !== null ? "no_user_scope" : granted;
 }
 
+/** The scope of a grant or code without names that are service tier now. */
+export function userTier({ resource, serviceScopes }: Client, scope: string): string {
+  if (resource === null) return scope;
+  return scopeNames(scope)
+    .filter((name) => !serviceScopes.includes(name))
+    .join(" ");
+}
+
 /**
- * The scope of a grant or code without names that are service tier now. Undefined when none is left, so no token can
- * be issued; the grant lives on. One D1 read then, because a cached client may not refuse.
+ * The client by whose tiers the scope of a grant or code has a user-tier name. Undefined when there is none, so no
+ * token can be issued; the grant lives on. One D1 read then, because a cached client may not refuse.
  */
-export async function userTierOf(rt: Runtime, client: Client, scope: string): Promise<string | undefined> {
-  const without = ({ serviceScopes }: Client) =>
-    scopeNames(scope)
-      .filter((name) => !serviceScopes.includes(name))
-      .join(" ");
-  if (client.resource === null) return scope;
-  const left = without(client) || without((await findClient(rt, client.id, true)) ?? client);
-  return left === "" ? undefined : left;
+export async function clientWithUserTier(rt: Runtime, client: Client, scope: string): Promise<Client | undefined> {
+  if (client.resource === null || userTier(client, scope) !== "") return client;
+  const fresh = await findClient(rt, client.id, true);
+  return fresh && userTier(fresh, scope) !== "" ? fresh : undefined;
 }
 
 /** The scope that a refresh asks for, if the grant covers it (RFC 6749 §6); the grant's own when it asks for none. */

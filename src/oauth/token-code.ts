@@ -21,7 +21,7 @@ import { currentSigner, readBesideKeys } from "./keys.ts";
 import { verifierMatches } from "./pkce.ts";
 import { newRotatingToken, newStableToken } from "./refresh-tokens.ts";
 import { resourceFieldProblem } from "./resource.ts";
-import { userTierOf } from "./scopes.ts";
+import { clientWithUserTier, userTier } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
 import { userTokenResponse } from "./token-response.ts";
 
@@ -110,8 +110,8 @@ async function redeem(
   deadline: AbortSignal,
 ): Promise<Response | TokenFailure> {
   const { client, codeHash } = exchange;
-  const scope = await userTierOf(rt, client, binding.scope);
-  if (scope === undefined) return refuse(rt, exchange, { reason: "no_user_scope" });
+  const tiers = await clientWithUserTier(rt, client, binding.scope);
+  if (!tiers) return refuse(rt, exchange, { reason: "no_user_scope" });
   const refresh =
     client.kind === "app" ? await newRotatingToken(rt, binding.grantId) : await newStableToken(binding.grantId);
   // Before the code is spent: nothing that can fail may come between the claim and the response.
@@ -133,6 +133,7 @@ async function redeem(
   rt.metrics.count(`code_redeemed_${redeemed.origin}`, client.skillId);
   deliverSoon(rt);
   rt.log.info("code_redeemed", { traceId, clientId: client.id, grantId });
+  const scope = userTier(tiers, redeemed.scope);
   return userTokenResponse(rt, client, { ...redeemed, scope }, refresh.token, signer);
 }
 
