@@ -13,7 +13,9 @@ afterAll(() => guarded?.tokens.close());
 
 it("has at most 60 lines and depends only on jose", () => {
   const source = readFileSync("examples/mcp/guard.ts", "utf8");
-  expect(source.split("\n").length).toBeLessThanOrEqual(60);
+  const lines = source.trimEnd().split("\n").length;
+  expect(lines).toBeLessThanOrEqual(60);
+  for (const page of ["README.md", "docs/mcp.md"]) expect(readFileSync(page, "utf8")).toContain(`${lines} lines`);
   expect([...source.matchAll(/\bfrom "([^"]+)"|\bimport\(/g)].map(([, name]) => name)).toEqual(["jose"]);
 });
 
