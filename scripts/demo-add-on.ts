@@ -18,7 +18,7 @@ function addOnOf({ simulator, resource }: AddOnOptions) {
     stage: "development",
     vendorId: DEMO_VENDOR_ID,
     resource,
-    extraRedirectUris: ["pitangui", "layla", "japan"].map(
+    extraRedirectUris: ["pitangui", "layla", "japan", "alexa"].map(
       (host) => `${simulator}/${host}/api/skill/link/${DEMO_VENDOR_ID}`,
     ),
     returnUrls: [`${simulator}/company/done`, `${simulator}/company/app/return`],

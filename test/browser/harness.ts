@@ -43,6 +43,38 @@ export async function raiseStage(variables: Readonly<Record<string, string>> = {
   };
 }
 
+/** Variables with which customers may sign in with Amazon too. */
+export const AMAZON_SIGN_IN = {
+  SIGN_IN_METHODS: "password,amazon",
+  AMAZON_SIGN_IN_CLIENT_ID: "amzn1.application-oa2-client.example-sign-in",
+  AMAZON_SIGN_IN_CLIENT_SECRET: "obviously-fake-secret-of-the-sign-in-profile",
+};
+
+/** A security profile for signing in, registered with a skill of its own. */
+export async function registerSignInProfile(stage: Stage): Promise<void> {
+  const response = await fetch(`${stage.simulator}/simulator/skill`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      skillId: "amzn1.ask.skill.0000-sign-in",
+      stage: "live",
+      name: "Sign-in only",
+      authorizationUrl: `${stage.service}/authorize`,
+      tokenUrl: `${stage.service}/token`,
+      clientId: "nobody",
+      clientSecret: "obviously-fake",
+      vendorId: "M0SIGNIN",
+      lwa: { clientId: "amzn1.application-oa2-client.example-unused", clientSecret: "obviously-fake" },
+      loginWithAmazon: {
+        clientId: AMAZON_SIGN_IN.AMAZON_SIGN_IN_CLIENT_ID,
+        clientSecret: AMAZON_SIGN_IN.AMAZON_SIGN_IN_CLIENT_SECRET,
+        returnUrls: [`${stage.service}/sign-in/amazon/callback`],
+      },
+    }),
+  });
+  if (!response.ok) throw new Error(`the simulator refused: ${response.status} ${await response.text()}`);
+}
+
 /** Signs the demo customer in. */
 export async function signIn(page: Page, stage: Stage): Promise<void> {
   await page.goto(`${stage.service}/sign-in`);

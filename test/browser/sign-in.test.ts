@@ -3,42 +3,14 @@
 import type { BrowserContext } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DEMO_USER } from "../../scripts/demo.ts";
-import { chromiumPath, raiseStage, type Stage } from "./harness.ts";
-
-const LWA = {
-  clientId: "amzn1.application-oa2-client.example-sign-in",
-  clientSecret: "obviously-fake-secret-of-the-sign-in-profile",
-};
-
-/** A security profile for signing in, registered with a skill of its own. */
-async function registerSignInProfile(stage: Stage): Promise<void> {
-  const response = await fetch(`${stage.simulator}/simulator/skill`, {
-    method: "PUT",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      skillId: "amzn1.ask.skill.0000-sign-in",
-      stage: "live",
-      name: "Sign-in only",
-      authorizationUrl: `${stage.service}/authorize`,
-      tokenUrl: `${stage.service}/token`,
-      clientId: "nobody",
-      clientSecret: "obviously-fake",
-      vendorId: "M0SIGNIN",
-      lwa: { clientId: "amzn1.application-oa2-client.example-unused", clientSecret: "obviously-fake" },
-      loginWithAmazon: { ...LWA, returnUrls: [`${stage.service}/sign-in/amazon/callback`] },
-    }),
-  });
-  if (!response.ok) throw new Error(`the simulator refused: ${response.status} ${await response.text()}`);
-}
+import { AMAZON_SIGN_IN, chromiumPath, raiseStage, registerSignInProfile, type Stage } from "./harness.ts";
 
 describe("signing in on a phone", { skip: !chromiumPath }, () => {
   let stage: Stage;
   let phone: BrowserContext;
   beforeAll(async () => {
     stage = await raiseStage({
-      SIGN_IN_METHODS: "password,amazon",
-      AMAZON_SIGN_IN_CLIENT_ID: LWA.clientId,
-      AMAZON_SIGN_IN_CLIENT_SECRET: LWA.clientSecret,
+      ...AMAZON_SIGN_IN,
       BRAND_COLOR: "#ffd400",
     });
     await registerSignInProfile(stage);
