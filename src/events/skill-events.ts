@@ -142,10 +142,13 @@ async function apply(rt: Runtime, event: Envelope, name: string): Promise<Record
   }
 }
 
-/** The grant of an access token that we signed for this skill; the token may have expired. */
+/**
+ * The grant of an access token that we signed for this skill; the token may have expired. An add-on's token does not
+ * name the skill: its audience is the resource of that time, a URI. The statements compare the skill of the grant.
+ */
 async function grantOfToken(rt: Runtime, token: string | undefined, skillId: string): Promise<string | undefined> {
   const claims = token === undefined ? undefined : await claimsOfEndedToken(rt, token);
-  return claims?.aud === skillId ? claims.grant : undefined;
+  return claims?.aud === skillId || claims?.aud.includes("://") ? claims.grant : undefined;
 }
 
 function note(rt: Runtime, event: Envelope, name: string, { first, revoked }: RecordedEvent): void {
