@@ -15,6 +15,12 @@ function isTolerated(client: Client, name: string): boolean {
   return client.resource !== null && TOLERATED.includes(name);
 }
 
+/** The names without those of OpenID's that an add-on does not have. */
+export function withoutTolerated(client: Client, names: readonly string[]): readonly string[] {
+  const registered = [...client.scopes, ...client.serviceScopes];
+  return names.filter((name) => registered.includes(name) || !isTolerated(client, name));
+}
+
 /**
  * The scopes that an authorization request is granted; all of the client's when it asks for none. `invalid_scope`: one
  * is not the client's. `no_user_scope`: the add-on has no user tier, or only service-tier scopes were asked for.
@@ -24,8 +30,8 @@ export function grantedScopes(
   asked: readonly string[],
 ): readonly string[] | "invalid_scope" | "no_user_scope" {
   const { scopes, serviceScopes } = client;
-  const known = (name: string) => scopes.includes(name) || serviceScopes.includes(name) || isTolerated(client, name);
-  if (!asked.every(known)) return "invalid_scope";
+  const known = (name: string) => scopes.includes(name) || serviceScopes.includes(name);
+  if (!withoutTolerated(client, asked).every(known)) return "invalid_scope";
   const forUser = asked.filter((name) => scopes.includes(name));
   const asksForService = asked.some((name) => serviceScopes.includes(name));
   const granted = forUser.length > 0 || asksForService ? forUser : scopes;

@@ -121,13 +121,14 @@ describe("client credentials of an add-on", () => {
     await expectOAuthError(await service.request("/token", twice), 400, "invalid_target");
   });
 
-  it("M1: user-tier, unknown and OpenID's scopes are invalid_scope; service-tier ones narrow the token", async () => {
+  it("M1: user-tier and unknown scopes are invalid_scope; service-tier ones narrow the token", async () => {
     await setAddOnScopes("service mcp:service", "service catalog:read", "user mcp:tools");
     for (const scope of [
       "mcp:tools",
       "mcp:service mcp:tools",
-      "openid",
-      "mcp:service openid",
+      "openid mcp:tools",
+      "openid admin",
+      "OPENID",
       "admin",
       "MCP:SERVICE",
     ]) {
@@ -136,6 +137,21 @@ describe("client credentials of an add-on", () => {
     expect((await json(await token(asAddOn, { scope: "catalog:read" }))).scope).toBe("catalog:read");
     expect((await json(await token(asAddOn, { scope: " " }))).scope).toBe("mcp:service catalog:read");
     expect((await json(await token(asAddOn))).scope).toBe("mcp:service catalog:read");
+  });
+
+  it("M1: OpenID's names are ignored where the add-on does not have them, else they have their tier", async () => {
+    const scopeOf = async (scope: string) => (await json(await token(asAddOn, { scope }))).scope;
+    expect(await scopeOf("openid")).toBe("mcp:service");
+    expect(await scopeOf("openid profile email offline_access")).toBe("mcp:service");
+    expect(await scopeOf(" openid  mcp:service openid ")).toBe("mcp:service");
+    await setAddOnScopes("service mcp:service", "service profile", "user email");
+    service.clock.advance(61 * SECOND);
+    expect(await scopeOf("openid profile")).toBe("profile");
+    expect(await scopeOf("openid")).toBe("mcp:service profile");
+    for (const scope of ["email", "openid email", "email mcp:service"]) {
+      await expectOAuthError(await token(asAddOn, { scope }), 400, "invalid_scope");
+    }
+    await expectOAuthError(await token(asService as typeof asAddOn, { scope: "openid" }), 400, "invalid_scope");
   });
 
   it("M1: a skill that is no add-on has no service tier", async () => {

@@ -5,7 +5,7 @@ import type { Client } from "../storage/clients/clients.ts";
 import { mintAccessToken } from "./access-tokens.ts";
 import { authenticateClient, findClient } from "./client-authentication.ts";
 import { resourceFieldProblem } from "./resource.ts";
-import { scopeNames } from "./scopes.ts";
+import { scopeNames, withoutTolerated } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
 
 /** The scopes of tokens that have no user: never a scope of a skill's user tier. */
@@ -16,15 +16,16 @@ function grantable(client: Client): readonly string[] {
 /** Seconds: the longest life of an add-on's service tokens, by Amazon's rule. */
 const LONGEST_SERVICE_TOKEN = 3600;
 
+/** The scopes that this client asks for. */
+function scopesAsked(client: Client, fields: ReadonlyMap<string, string>): readonly string[] {
+  return withoutTolerated(client, scopeNames(fields.get("scope") ?? ""));
+}
+
 /** Why this client gets no such token; undefined if it does. */
-function refusal(
-  client: Client,
-  scopes: readonly string[],
-  fields: ReadonlyMap<string, string>,
-): TokenFailure | undefined {
+function refusal(client: Client, fields: ReadonlyMap<string, string>): TokenFailure | undefined {
   const isAddOn = client.resource !== null;
   if (!client.clientCredentials) return { reason: isAddOn ? "service_tier_moved" : "grant_type_not_allowed" };
-  const foreign = scopes.filter((name) => !grantable(client).includes(name));
+  const foreign = scopesAsked(client, fields).filter((name) => !grantable(client).includes(name));
   if (isAddOn && foreign.some((name) => client.scopes.includes(name))) return { reason: "scope_of_other_tier" };
   if (foreign.length > 0) return { reason: "scope_unknown" };
   if (client.kind !== "service") {
@@ -47,12 +48,12 @@ export async function grantToClient(
 ): Promise<Response | OAuthError | TokenFailure> {
   const caller = await authenticateClient(rt, authorization, fields);
   if ("error" in caller) return caller;
-  const asked = scopeNames(fields.get("scope") ?? "");
   let { client } = caller;
   // A cached row may allow, never refuse.
-  if (refusal(client, asked, fields)) client = (await findClient(rt, client.id, true)) ?? client;
-  const refused = refusal(client, asked, fields);
+  if (refusal(client, fields)) client = (await findClient(rt, client.id, true)) ?? client;
+  const refused = refusal(client, fields);
   if (refused) return refused;
+  const asked = scopesAsked(client, fields);
   const scope = (asked.length > 0 ? asked : grantable(client)).join(" ");
   const access = await mintAccessToken(rt, {
     subject: client.id,
