@@ -18,6 +18,7 @@ import { type AppUser, appUser, seedLwa } from "../../test/support/app-user.ts";
 import { ADD_ON_ID, ADD_ON_RESOURCE } from "../../test/support/constants.ts";
 import { locationOf, signIn, startedAttempts } from "../../test/support/link-page.ts";
 import { attemptRow, liveGrants } from "../../test/support/linking.ts";
+import { queryPlan } from "../../test/support/query-plan.ts";
 import { json, seedAddOn, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { anotherIsolate, expectInvalidGrant, introspection, SECOND, userinfo } from "../../test/support/tokens.ts";
@@ -87,6 +88,24 @@ describe("linking an add-on from the website", () => {
       expect(locationOf(started)).toContain("https://www.amazon.com/ap/oa?");
     },
   );
+});
+
+it("F4: the statements of an add-on's link page use an index", async () => {
+  const browser = visit(service);
+  await signIn(browser);
+  const page = await browser.get(PAGE);
+  service.meter.clear();
+  await browser.post(PAGE, { ...page.hidden(PAGE), decision: "allow" });
+  const statements = service.meter.roundTrips.flatMap(({ store, sql }) => (store === "DB" ? sql.split(";\n") : []));
+  expect(statements.some((text) => text.includes("s.resource IS"))).toBe(true);
+  for (const text of statements) {
+    const values = Array.from({ length: text.match(/\?/g)?.length ?? 0 }, () => null);
+    const plan = await queryPlan({ text, values });
+    expect(
+      plan.split("; ").filter((step) => /^SCAN (?!CONSTANT|json_each|j\b)/.test(step)),
+      text,
+    ).toEqual([]);
+  }
 });
 
 describe("linking an add-on from the app", () => {

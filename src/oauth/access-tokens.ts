@@ -8,7 +8,7 @@ import type { Runtime } from "../runtime.ts";
 import { currentSigner, recordedVerificationKey, SIGNING_ALGORITHM, type Signer, verificationKey } from "./keys.ts";
 
 const TOKEN_TYPE = "at+jwt";
-/** Longest value that is parsed; ours are under 800 characters. */
+/** Longest value that is parsed; ours are shorter, even with the longest scopes and resource. */
 const LONGEST_TOKEN = 4096;
 
 export interface AccessTokenContent {

@@ -15,7 +15,7 @@ import {
 } from "../../test/support/add-on.ts";
 import { admin } from "../../test/support/admin.ts";
 import { query, rowCounts, STATE, signedIn } from "../../test/support/authorize.ts";
-import { ADD_ON_CLIENT, ADD_ON_ID, ADD_ON_RESOURCE, VENDOR_ID } from "../../test/support/constants.ts";
+import { ADD_ON_CLIENT, ADD_ON_ID, ADD_ON_RESOURCE } from "../../test/support/constants.ts";
 import { ALEXA_REDIRECT_URIS, json, seedAddOn, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
 import { ISSUER, type Service, startService } from "../../test/support/service.ts";
 import { anotherIsolate, countOf, expectInvalidGrant, SECOND } from "../../test/support/tokens.ts";
@@ -119,12 +119,11 @@ describe("resource at /authorize", () => {
   });
 
   it("M1: all four redirect hosts of a vendor id work, each bound to its code", async () => {
+    const vendorId = "M0ANOTHERVENDOR";
+    expect((await admin(service, "PATCH", `skills/${ADD_ON_ID}`, { vendorId })).status).toBe(200);
     const uris = ["pitangui.amazon.com", "layla.amazon.com", "alexa.amazon.co.jp", "alexa.amazon.com"].map(
-      (host) => `https://${host}/api/skill/link/${VENDOR_ID}`,
+      (host) => `https://${host}/api/skill/link/${vendorId}`,
     );
-    await env.DB.prepare("UPDATE clients SET redirect_uris = ? WHERE id = ?")
-      .bind(JSON.stringify(uris), ADD_ON_CLIENT)
-      .run();
     for (const [index, uri] of uris.entries()) {
       const consent = await open({ redirect_uri: encodeURIComponent(uri) });
       const back = await visitor.submit(consent, { decision: "allow" });

@@ -11,12 +11,14 @@ import {
   linkAddOn,
   moveAddOn,
   NEW_RESOURCE,
+  OTHER_RESOURCE,
   refreshOfAddOn,
   seedAddOnCode,
   seedOtherAddOn,
   setAddOnScopes,
   WRONG_RESOURCES,
 } from "../../test/support/add-on.ts";
+import { admin } from "../../test/support/admin.ts";
 import { ADD_ON_CLIENT, ADD_ON_ID, ADD_ON_RESOURCE } from "../../test/support/constants.ts";
 import { expectOAuthError } from "../../test/support/responses.ts";
 import { json, SERVICE_CLIENT, SKILL_ID, seedAddOn, seedEveryone, USER_ID } from "../../test/support/seeds.ts";
@@ -172,6 +174,31 @@ describe("a user's token of an add-on", () => {
   it("M1: takes its claims from its scope, as those of other skills", async () => {
     const { access_token } = await linkAddOn(service, { scope: "mcp:tools email" });
     expect(await (await userinfo(service, access_token)).json()).toEqual({ sub: USER_ID, email: "ada@example.com" });
+  });
+
+  it("M1: of a link that another server made has the resource as its audience and user-tier scopes only", async () => {
+    const token = "refresh-token-of-another-server";
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
+    const hex = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const link = { skillId: ADD_ON_ID, user: { id: USER_ID }, refreshTokenSha256: hex };
+    const { body } = await admin(service, "POST", "imports", { items: [{ ...link, scope: "mcp:service" }, link] });
+    expect(body).toMatchObject({ imported: 1, items: [{ code: "scope_unknown" }, { status: "imported" }] });
+    const tokens = await json(await service.request("/token", refreshOfAddOn(token)));
+    expect([tokens.refresh_token, tokens.scope]).toEqual([token, "mcp:tools mcp:resources"]);
+    expect((await introspection(service, tokens.access_token, asService)).aud).toBe(ADD_ON_RESOURCE);
+    const wrong = await service.request("/token", refreshOfAddOn(token, { resource: OTHER_RESOURCE }));
+    await expectOAuthError(wrong, 400, "invalid_target");
+  });
+
+  it("M1: is accepted with the longest resource and the longest scopes", async () => {
+    const resource = `${ADD_ON_RESOURCE}/`.padEnd(500, "x");
+    const scopes = Array.from({ length: 15 }, (_, index) => `scope-${index}-`.padEnd(100, "y"));
+    await moveAddOn(resource);
+    await setAddOnScopes("service mcp:service", ...scopes.map((name) => `user ${name}`));
+    const code = await seedAddOnCode({ resource, scope: scopes.join(" ") });
+    const { access_token } = await json(await service.request("/token", exchangeOfAddOn(code, { resource })));
+    expect(await introspection(service, access_token, asService)).toMatchObject({ active: true, aud: resource });
+    expect((await userinfo(service, access_token)).status).toBe(200);
   });
 
   it("tokens of other skills stay as they are", async () => {
