@@ -101,8 +101,8 @@ pre b{font-weight:600;color:var(--alexa)}
 .talk{display:grid;gap:.6rem}.talk>*{min-width:0;max-width:92%;border-radius:1rem;padding:.6rem .85rem;font-size:.95rem}
 .talk .said{justify-self:end;background:var(--alexa-bg);color:var(--alexa)}.talk .reply{justify-self:start;background:var(--sunk);border:1px solid var(--line);white-space:pre-line}.talk .note,.talk .soft{max-width:100%}.talk .soft{padding:0 .2rem;font-size:.875rem}
 .field{display:grid;gap:.25rem;font-size:.875rem;color:var(--soft)}.field input,.field select{font:inherit;font-size:1rem;color:var(--ink);background:var(--paper);border:1px solid var(--line);border-radius:.6rem;padding:.5rem .7rem;width:100%}
-@media (min-width:900px){main{padding-top:2rem}.nav{width:auto;margin:0 auto;padding:0;order:0;mask-image:none}.nav .overview{display:block}.nav a{font-size:.875rem;padding:.35rem .7rem}.account{margin-left:0;order:3}.split{grid-template-columns:390px minmax(0,1fr);align-items:start;gap:2.5rem}
+@media (min-width:900px){main{padding-top:2rem}.nav .overview{display:block}.split{grid-template-columns:390px minmax(0,1fr);align-items:start;gap:2.5rem}
 .split .phone{position:sticky;top:5rem}.grid.three{grid-template-columns:repeat(3,1fr);align-items:start}.grid.four{grid-template-columns:1fr 1fr}.grid.two{grid-template-columns:1fr 1fr;align-items:start}h1{font-size:1.9rem}.phone h1{font-size:1.5rem}
 .card.flow{grid-template-columns:1fr;align-content:start}.card.flow .logo{grid-row:auto;margin-bottom:.6rem}}
-@media (min-width:1100px){.grid.four{grid-template-columns:repeat(4,1fr)}}
+@media (min-width:1100px){.account{margin-left:0;order:3}.nav{width:auto;margin:0 auto;padding:0;order:0;mask-image:none}.nav a{font-size:.875rem;padding:.35rem .7rem}.grid.four{grid-template-columns:repeat(4,1fr)}}
 `;
