@@ -37,24 +37,24 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   invalid_scope: "The console lists a scope that the skill does not have here. Alexa got the error.",
   invalid_request: "Malformed, see the log.",
   pkce_missing:
-    "The request had no code_challenge, and this client requires PKCE: switch it on in the console, or off for the client. Add-ons always need it; Alexa+ uses it only if the metadata lists S256, so look at what the address of the metadata really returns, then deploy the add-on again.",
+    "The request had no code_challenge, and this client requires PKCE: switch it on in the console, or off for the client. Add-ons always need it; Alexa+ uses it only if the metadata lists S256, so look at what the address of the metadata really returns, then deploy the add-on again. The customer sees that linking failed.",
   // Requests of Alexa+ add-ons
   resource_mismatch:
     "The request named another resource than the skill's. Amazon sends the MCP server's URI from the add-on's manifest: make manifest, protected-resource document and the skill's resource equal, byte for byte, then deploy the add-on again. The customer sees that linking failed.",
   resource_trailing_slash:
     "The resource differs from the skill's by one slash at the end, and Amazon compares byte for byte. Write it the same way in the add-on's manifest, the protected-resource document and the skill's resource, then deploy the add-on again. The customer sees that linking failed.",
   resource_repeated:
-    "resource came twice, which Alexa never does: a query in the console's address, a proxy in front of this server, or a test tool.",
+    "resource came twice, which Alexa never does: a query in the address that Amazon has, a proxy in front of this server, or a test tool. The customer sees that linking failed.",
   resource_unregistered:
-    "The request named a resource (RFC 8707), and this skill has none. Alexa+ names one for MCP add-ons: register the skill with the type add_on and its resource. Otherwise the wrong client id is in use.",
+    "The request named a resource (RFC 8707), and this skill has none. Alexa+ names one for MCP add-ons: register the skill with the type add_on and its resource. Otherwise the wrong client id is in use. The customer sees that linking failed.",
   resource_changed:
-    "The skill's resource was changed while the customer was linking, so what the customer had allowed no longer holds. The customer links again. No action needed if it does not go on.",
+    "The skill's resource was changed while the customer was linking, so what the customer had allowed no longer holds. The customer sees that linking failed, and links again. No action needed if it does not go on.",
   no_user_scope:
-    "Only service-tier scopes were asked for, or the skill has no others: Amazon's rule is that customers never get them. List user-tier scopes (mcp:tools, mcp:resources, your own) in the protected-resource document and here.",
+    "Only service-tier scopes were asked for, or the skill has no others: Amazon's rule is that customers never get them. List user-tier scopes (mcp:tools, mcp:resources, your own) in the protected-resource document and here. The customer sees that linking failed, or, at a refresh, must link again.",
   scope_of_other_tier:
-    "client_credentials asked for a user-tier scope. Amazon's rule is that such tokens have service-tier scopes only (mcp:service): ask for those, or for none. Alexa cannot list the add-on's tools meanwhile.",
+    "client_credentials asked for a user-tier scope. Amazon's rule is that such tokens have service-tier scopes only (mcp:service): ask for those, or for none. Until then Alexa+ cannot list the add-on's tools: for customers it does not work.",
   service_tier_moved:
-    "The add-on has a service client of its own, so its first client gets no service tokens. Give Amazon the service client's id and secret, or remove it with serviceClient: null.",
+    "The add-on has a service client of its own, so its first client gets no service tokens. Give Amazon the service client's id and secret for them, or remove it with serviceClient: null. Until then Alexa+ cannot list the add-on's tools: for customers it does not work.",
   unsupported_response_type: "The console is set to Implicit Grant. It must be Auth Code Grant.",
   client_unknown:
     "No client has this id. Compare the Client ID on the skill's Account Linking page with the skill registered here.",

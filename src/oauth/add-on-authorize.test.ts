@@ -249,6 +249,18 @@ describe("an open consent page of an add-on", () => {
     expect(await rowCounts()).toEqual(before);
   });
 
+  it("M1: no longer works as soon as an operator has changed the resource, and the code of before is dead", async () => {
+    const code = await allow(await open());
+    const consent = await open({ resource: undefined });
+    expect((await admin(service, "PATCH", `skills/${ADD_ON_ID}`, { resource: NEW_RESOURCE })).status).toBe(200);
+    expectRefused(await visitor.submit(consent, { decision: "allow" }), "invalid_target");
+    await expectInvalidGrant(await service.request("/token", exchangeOfAddOn(code)));
+    expectRefused(await open(), "invalid_target");
+    const again = await allow(await open({ resource: encodeURIComponent(NEW_RESOURCE) }));
+    const tokens = await json(await service.request("/token", exchangeOfAddOn(again, { resource: NEW_RESOURCE })));
+    expect(decodeJwt(tokens.access_token).aud).toBe(NEW_RESOURCE);
+  });
+
   it("M1: a page of another isolate for the present resource is accepted where the cached row is older", async () => {
     const stale = anotherIsolate(service);
     await stale.request(`/authorize?${await addOnQuery()}`);

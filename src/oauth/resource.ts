@@ -8,8 +8,8 @@ export type ResourceProblem =
   | "resource_unregistered";
 
 /**
- * What is wrong with the decoded values of `resource` in a request (undefined: not decodable), all its occurrences in
- * order. Undefined when it is absent, empty or the registered one. Empty occurrences count as given when it is repeated.
+ * What is wrong with the values of `resource` in a request, decoded (undefined: not decodable) and in order. Undefined
+ * when it is absent, empty or the registered one. Empty occurrences count as given when it is repeated.
  */
 export function resourceProblem(
   values: readonly (string | undefined)[],
