@@ -4,7 +4,7 @@ import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 /** Who sent a request. `user` is undefined for a service token: Alexa itself, before a customer has linked. */
 export type Caller = { readonly user: string | undefined; readonly scopes: readonly string[] };
 
-const SCOPES = { service: "mcp:service", user: ["mcp:tools", "mcp:resources"] }; // Add your own to `user`.
+const SCOPES = { service: "mcp:service", user: ["mcp:tools", "mcp:resources"] }; // As registered
 /** Methods for service tokens. None of them may return a customer's data. Tokens with a user may call everything. */
 const SERVICE = /^(initialize|ping|server\/discover|(tools|prompts|resources(\/templates)?)\/list|notifications\/.+)$/;
 const KEYS_FAILED = /^ERR_(JOSE_GENERIC|JWKS_TIMEOUT|JWKS_INVALID)$/;
@@ -13,13 +13,13 @@ const KEYS_FAILED = /^ERR_(JOSE_GENERIC|JWKS_TIMEOUT|JWKS_INVALID)$/;
 export function guard(issuer: string, resource: string, serve: (request: Request, from: Caller) => Promise<Response>) {
   const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", issuer), { timeoutDuration: 2000 }); // cached
   const rules = { issuer, audience: resource, typ: "at+jwt", algorithms: ["ES256"], requiredClaims: ["exp", "sub"] };
-  const { pathname: path } = new URL(resource);
+  const { pathname: path, search: query } = new URL(resource);
   const wellKnown = ["", path].map((suffix) => `/.well-known/oauth-protected-resource${suffix}`);
   const metadata = { resource, authorization_servers: [issuer], scopes_supported: SCOPES.user };
   return async (request: Request): Promise<Response> => {
-    const { pathname } = new URL(request.url);
+    const { pathname, search } = new URL(request.url);
     if (wellKnown.includes(pathname)) return Response.json({ ...metadata, bearer_methods_supported: ["header"] });
-    if (pathname !== path) return refuse(404, "not_found");
+    if (pathname !== path || (query && search !== query)) return refuse(404, "not_found");
     const token = /^Bearer +([^\s,]+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
     const claims = await jwtVerify(token, keys, rules).then(({ payload }) => payload, statusOf);
     if (typeof claims === "number") return refuse(claims, claims === 401 ? "invalid_token" : "keys_unavailable");
@@ -52,7 +52,7 @@ async function read(request: Request): Promise<string | undefined> {
 /** Whether a service token may send this message, or each message of this batch. */
 function isForService(body: string): boolean {
   try {
-    return [JSON.parse(body)].flat().every((message) => SERVICE.test(String(message.method)));
+    return [JSON.parse(body)].flat().every(({ method }) => typeof method === "string" && SERVICE.test(method));
   } catch {
     return false; // not JSON, or not a message
   }

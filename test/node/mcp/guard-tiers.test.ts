@@ -40,6 +40,8 @@ describe("a service token", () => {
     ["an allowed method with text after it", { ...PING, method: "ping\ntools/call" }],
     ["a method in capitals", { ...PING, method: "Tools/List" }],
     ["a list as method", { ...PING, method: ["tools/call"] }],
+    ["an allowed method in a list", { ...PING, method: ["ping"] }],
+    ["an allowed method in a batch's list", [PING, { ...PING, method: [["tools/list"]] }]],
     ["an object as method", { ...PING, method: { toString: "ping" } }],
     ["null as method", { ...PING, method: null }],
     ["a message without method", { jsonrpc: "2.0", id: 1, result: {} }],

@@ -54,6 +54,20 @@ describe("protected-resource metadata", () => {
   });
 });
 
+it("M1: a token for one query of a path opens no other query of it", async () => {
+  const resource = "https://mcp.example.com/mcp?tenant=a";
+  const token = await guarded.tokens.userToken(resource, "ada");
+  const statusFor = async (query: string) => {
+    const sent = { url: `${RESOURCE}${query}`, authorization: `Bearer ${token}` };
+    return (await guarded.send(sent, guarded.fresh(resource))).status;
+  };
+  expect(await statusFor("?tenant=a")).toBe(200);
+  for (const query of ["", "?tenant=b", "?tenant=a&tenant=b", "?tenant=ab", "?Tenant=a"]) {
+    expect(await statusFor(query)).toBe(404);
+    expect(guarded.served()).toBeUndefined();
+  }
+});
+
 describe("401", () => {
   const now = () => Math.floor(Date.now() / 1000);
   const good = (claims = {}) => guarded.tokens.userToken(RESOURCE, "ada", claims);
