@@ -109,6 +109,7 @@ function formOf(body: string): Request {
 const PARSERS: readonly (readonly [path: string, name: string, call?: (parse: Parse, text: string) => unknown])[] = [
   ["admin/insight-api.ts", "visible"],
   ["admin/web-address.ts", "addressError", (parse, text) => parse(text, { development: true, deepLinks: true })],
+  ["admin/web-address.ts", "resourceError", (parse, text) => parse(`https://x.invalid/${text}`, true)],
   ["admin/web-address.ts", "ownCallback", (parse, text) => parse(text, [text])],
   ["amazon/lwa.ts", "toAmazonCode"],
   ["amazon/regions.ts", "regionOfEndpoint", (parse, text) => parse(text, [])],
@@ -137,6 +138,7 @@ const PARSERS: readonly (readonly [path: string, name: string, call?: (parse: Pa
   ["oauth/raw-query.ts", "parseRawQuery"],
   ["oauth/raw-query.ts", "rawQueryOf"],
   ["oauth/refresh-tokens.ts", "parseRefreshToken"],
+  ["oauth/scopes.ts", "scopeNames"],
   ["sign-in/accounts.ts", "passwordIdentity"],
   ["sign-in/continue-to.ts", "safeContinueTo"],
   ["sign-in/email.ts", "isEmail"],
@@ -174,6 +176,7 @@ describe("parsers of request text", () => {
     "isDevelopment",
     "isMisplacedTokenRequest",
     "newStableToken",
+    "protectedResource",
     "readText",
     "readableOn",
     "refusedSkill",
