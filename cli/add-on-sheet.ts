@@ -1,4 +1,4 @@
-// What an Alexa+ add-on needs outside this server: Amazon's command line, the manifest, the MCP server's metadata.
+// What an operator does for an Alexa+ add-on outside this server: Amazon's command line, manifest, MCP host's metadata.
 import { call, type Service, type SkillView, skillPath } from "./admin-api.ts";
 
 /** An add-on as the admin API shows it. */
@@ -30,10 +30,12 @@ function indented(text: string): string {
 
 function secretLines(secret: string | undefined): string[] {
   if (secret === undefined) {
-    return ["It asks for the client's secret, which was shown when it was made; rotate-secret makes a new one."];
+    return [
+      "The first command asks for the client secret, which was shown when it was made; rotate-secret makes a new one.",
+    ];
   }
   return [
-    "It asks for the client's secret, or takes it from ALEXA_CLIENT_SECRET. The secret is not shown again:",
+    "The first command asks for the client secret, or takes it from ALEXA_CLIENT_SECRET. The secret is not shown again:",
     "",
     indented(secret),
     "",
@@ -58,14 +60,14 @@ function setUpSheet(skill: AddOnView): string {
     indented(`${linkingCommand(skill)}\nalexa-ai deploy`),
     "",
     ...secretLines(skill.client.secret),
-    "alexa-ai deploy reads this server's metadata, and Amazon keeps it: after a change of scopes, deploy again.",
+    "alexa-ai deploy reads this server's metadata, and Amazon caches it: after a change of scopes, deploy again.",
     ...serviceClientLines(skill),
     "",
     "The endpoint in the add-on's manifest, character for character:",
     "",
     indented(skill.resource),
     "",
-    "The server accepts these redirect URIs. Those that Amazon's command line prints must be among them:",
+    "The server accepts these redirect URIs. The ones that Amazon's command line prints must be among them:",
     "",
     indented(skill.client.redirectUris.join("\n")),
   ].join("\n");
@@ -78,6 +80,7 @@ function documentSheet(resource: string, document: object): string {
     "",
     `The MCP server publishes this document at ${address}`,
     ...(address === hostAddress ? [] : [`and, because Amazon's pages name no path, at ${hostAddress}`]),
+    "examples/mcp/guard.ts serves it. docs/mcp.md shows how to check the MCP server before Amazon does.",
     "",
     indented(JSON.stringify(document, null, 2)),
   ].join("\n");

@@ -35,24 +35,24 @@ Skill (add, set)
                            Its secret comes from LWA_CLIENT_SECRET
   --event-client-id ID     client id of the console's "Send Alexa Events", if it is a different one.
                            Its secret comes from EVENT_CLIENT_SECRET
-  --resource URI           the MCP server of an add_on (required there), exactly as in the add-on's manifest
-  --service-scope NAME     add_on: a scope of Alexa's own tokens, which have no user; repeat for more
-                           (default: mcp:service). The scopes of --scope are for customers' tokens
-  --service-client         add_on: a second client for Alexa's own tokens. Its id may be given with
-  --service-client-id ID   (which includes --service-client); its secret is always made
+  --resource URI           add_on, required: the URI of the MCP server, exactly as in the add-on's manifest
+  --service-scope NAME     add_on: a scope of service tokens, which have no user; repeat for more
+                           (default: mcp:service). --scope names the scopes of customers' tokens
+  --service-client         add_on: make a second client, then the only one that gets service tokens
+  --service-client-id ID   the same, with this client id (default: a new one). Its secret is always made here
   --no-service-client      set only: remove the second client
   --file FILE              read the skill from a JSON file with the fields of POST /api/admin/skills;
                            options override the file
 
 Client secret (rotate-secret)
   --id ID                  skill id
-  --client service         the secret of an add-on's second client (default: of the skill's client)
+  --client service         make it for an add-on's second client (default: for the skill's client)
   --overlap-seconds N      how long the old secret keeps working (default: 604800, seven days)
 
 Output
   --out FILE               file for the ask-cli JSON (add, rotate-secret: default accountLinking.json;
                            account-linking-request: default is the terminal). Add-ons have none: Amazon configures
-                           them with alexa-ai, not with SMAPI
+                           them with alexa-ai, not through SMAPI
   --json                   print the server's response as JSON (add, set, list, rotate-secret)
 
 Secrets are read from the environment only, because shells keep command lines in their history.

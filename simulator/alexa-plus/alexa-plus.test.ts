@@ -86,6 +86,7 @@ describe("the deploy check finds each defect", () => {
     ["any_resource", "token_refuses_other_resource", true],
     ["wrong_audience", "service_token_audience", true],
     ["knows_one_redirect_uri", "redirect_uris", true],
+    ["refuses_openid", "authorize_accepts_scopes", true],
     ["pkce_optional", "authorize_requires_pkce", true],
     ["service_token_opens_data", "mcp_refuses_service_token", true],
     ["garbage_opens_data", "mcp_refuses_invalid_token", true],
@@ -225,13 +226,13 @@ describe("faults of Alexa+ and of the company", () => {
     expect(page).toContain("Link your Acme Notes account");
   });
 
-  it("a refused refresh drops the link and what it showed, and Alexa+ asks to link again", async () => {
+  it("a refused refresh deletes the link and what it showed, and Alexa+ asks to link again", async () => {
     const simulator = await startAddOn();
     await simulator.run("add-on");
     await simulator.faults({ refresh: { refused: true } });
     expect(await simulator.press("refresh")).toContain("The company refused the refresh with invalid_grant");
     const page = await simulator.press("ask", { tool: "list_notes" });
-    expect(page).toContain("dropped the link");
+    expect(page).toContain("deleted the link");
     expect(page).not.toContain("Notes of");
     expect(await simulator.json("GET", "/simulator/links")).toEqual({ items: [] });
   });

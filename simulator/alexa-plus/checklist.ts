@@ -1,4 +1,4 @@
-// Amazon's authentication checklist, as far as it can be tried without a customer.
+// The part of Amazon's authentication checklist that needs no customer.
 import {
   amazonRedirectUri,
   buildAuthorizationRequest,
@@ -66,7 +66,7 @@ async function checkTokenRefusals(
     requestServiceToken(serverFetch(context, { linkId, title, why }), serviceTokenRequest(client, scope, of));
   const tier = await send(
     "Amazon asks for a user’s scope without a user",
-    "A scope of the user’s tier must never be issued for client credentials.",
+    "A user-tier scope must never be issued for client credentials.",
     userScope,
     resource,
   );
@@ -95,7 +95,7 @@ async function checkAuthorization(context: RequestContext, skill: Skill, linkId:
       pkce: change.pkce ?? true,
       resources: [change.resource ?? skill.resource ?? ""],
     });
-    const why = "Nobody signs in here: only the first response counts. A refusal comes back at once.";
+    const why = "No customer signs in here: only the first response counts. An error is returned by redirect at once.";
     const response = await serverFetch(context, { linkId, title, why })(
       new Request(request.url, { redirect: "manual" }),
     ).catch(() => new Response(null, { status: 502 }));
@@ -105,9 +105,11 @@ async function checkAuthorization(context: RequestContext, skill: Skill, linkId:
     return { status: response.status, error };
   };
   const unknown: string[] = [];
+  let refused: string | undefined;
   for (const host of hosts) {
     const { status, error } = await open(`Amazon opens the sign-in page for ${REDIRECT_HOSTS[host]}`, host);
-    if (status >= 400 || error) unknown.push(`${REDIRECT_HOSTS[host]}: ${error ?? status}`);
+    if (status >= 400) unknown.push(`${REDIRECT_HOSTS[host]}: ${status}`);
+    refused ??= error;
   }
   const plain = await open("Amazon opens the sign-in page without PKCE", "pitangui", { pkce: false });
   const other = await open("Amazon opens the sign-in page with another resource", "pitangui", {
@@ -120,6 +122,7 @@ async function checkAuthorization(context: RequestContext, skill: Skill, linkId:
       unknown.length === 0,
       unknown.length ? unknown.join(", ") : `all ${hosts.length} are accepted`,
     ),
+    point("authorize_accepts_scopes", refused === undefined, `${skill.scopes.join(" ")}: ${refused ?? "no error"}`),
     point("authorize_requires_pkce", plain.error !== undefined || plain.status === 400, refusal(plain)),
     point("authorize_refuses_other_resource", other.error !== undefined || other.status === 400, refusal(other)),
   ];
@@ -137,7 +140,7 @@ export function checkAudience(
   return [point(name, ok, `aud is ${JSON.stringify(claims.aud)}`)];
 }
 
-/** A 401 must not have `WWW-Authenticate`; Alexa+ ignores it and links all the same. */
+/** A 401 must not have `WWW-Authenticate`. The simulated Alexa+ ignores the header and links. */
 export function checkNoChallenge({ wwwAuthenticate }: McpResponse): Check {
   const detail = wwwAuthenticate === undefined ? "no WWW-Authenticate" : `WWW-Authenticate: ${wwwAuthenticate}`;
   return {
@@ -208,7 +211,11 @@ const RULES: Record<string, readonly ["must" | "should", string]> = {
   token_refuses_other_resource: ["must", "Amazon, Authentication: the token endpoint validates resource."],
   redirect_uris: [
     "should",
-    "Amazon’s command line prints the redirect URIs to register. These four are seen in public; compare them with yours.",
+    "Amazon’s command line prints the redirect URIs to register. Public projects register these four; compare them with the ones that it prints.",
+  ],
+  authorize_accepts_scopes: [
+    "must",
+    "Amazon, Account Linking: customers are asked for the scopes_supported of the MCP host. The request may also have openid.",
   ],
   authorize_requires_pkce: ["should", "OAuth 2.1 §4.1.1: a request without PKCE is refused."],
   authorize_refuses_other_resource: ["should", "RFC 8707 §2: a resource that is not registered is invalid_target."],
@@ -221,7 +228,7 @@ const RULES: Record<string, readonly ["must" | "should", string]> = {
   mcp_refuses_missing_token: ["must", "Amazon, QuickStart: 401 (or 403) when a tool needs a token."],
   mcp_refuses_service_token: [
     "should",
-    "Amazon, Authentication: the service token opens no user’s data. A tool that needs no user may respond.",
+    "Amazon, Authentication: a service token gives no access to a user’s data. A tool that needs no user may respond.",
   ],
   mcp_refuses_invalid_token: ["must", "Amazon, certification: 401 for expired and invalid tokens."],
   mcp_in_budget: ["should", `Amazon: an MCP round trip takes less than ${MCP_BUDGET_MS} ms.`],

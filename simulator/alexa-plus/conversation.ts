@@ -59,7 +59,7 @@ async function takeTurn(
   }
   if (link && !link.alive) {
     notes.push(
-      "The company refused the refresh with invalid_grant, so Alexa+ dropped the link and everything it had shown.",
+      "The company refused the refresh with invalid_grant, so Alexa+ deleted the link and everything it had shown.",
     );
   }
   notes.push(...notesOn(response));
@@ -68,7 +68,7 @@ async function takeTurn(
     const former = conversationOf(state, account.id).formerResults.get(asking.tool);
     if (former === text) {
       notes.push(
-        "This is what the tool returned before unlinking. That is right only if the same customer linked again: nothing of a formerly linked account may show.",
+        "The tool returned the same before unlinking. That is correct only if the same customer linked again: no data of a previously linked account may be shown.",
       );
     }
     return { tool: asking.tool, outcome: "result", text, notes };
@@ -145,7 +145,7 @@ async function sessionFor(
   return own;
 }
 
-/** What Alexa+ does on the customer's wish to unlink: it forgets the tokens and all that the tools returned. */
+/** Unlinks for the customer: Alexa+ deletes the tokens and everything that the tools returned. */
 export async function unlinkAddOn(context: RequestContext, state: AddOnState, account: AmazonAccount): Promise<void> {
   const link = addOnLink(context, state, account);
   const skill = state.deployment?.skill;
@@ -154,7 +154,7 @@ export async function unlinkAddOn(context: RequestContext, state: AddOnState, ac
   forgetResults(state, account, link);
 }
 
-/** Nothing of a link that ended may show. The next link's results are compared with what was shown. */
+/** Deletes what was shown for a link that ended. It is kept only to compare the next link's results with it. */
 function forgetResults(state: AddOnState, account: AmazonAccount, link: Link): void {
   state.sessions.delete(link.linkId);
   const { turns, formerResults } = conversationOf(state, account.id);

@@ -19,7 +19,7 @@ export async function deployAddOn(
   const { store } = context;
   const id = `dp_${randomText(6)}`;
   state.offeredVersion = offered;
-  // The new deploy reads the address that is true now.
+  // A new deploy reads the current address.
   delete store.faults.addOnMetadata?.outdated;
   if (store.faults.addOnMetadata && Object.keys(store.faults.addOnMetadata).length === 0) {
     delete store.faults.addOnMetadata;

@@ -1,4 +1,4 @@
-// The page of Alexa+: deploys the add-on, talks to it for a customer, links, refreshes and unlinks.
+// The page of Alexa+: deploys the add-on, calls its tools for a customer, links, refreshes and unlinks.
 import type { Hono } from "hono";
 import { startAuthorization } from "../alexa/authorize.ts";
 import { refreshLink } from "../alexa/refresh.ts";
@@ -136,8 +136,8 @@ function NoAddOn({ origin }: { origin: string }) {
     <div class="stack" style="max-width:44rem">
       <h1>Alexa+ and MCP add-ons</h1>
       <p class="soft">
-        An add-on of Alexa+ is an MCP server of the company. This page deploys it as Amazon does, checks every rule on
-        the way, and links an account when a tool needs a customer.
+        An Alexa+ add-on is an MCP server of the company. This page deploys it as Amazon does, checks Amazon’s rules one
+        by one, and links an account when a tool needs a customer.
       </p>
       <div class="card stack">
         <h2>No add-on is configured yet</h2>
@@ -227,7 +227,7 @@ function Talk({ c, state, attempts, link }: TalkProps) {
         <div class={`note ${link.alive ? "ok" : "bad"}`}>
           {link.alive
             ? `Linked for ${currentAccount(c).name}. ${asked ? "Ask again: the tool is now called with the user token." : ""}`
-            : "The company refused the refresh with invalid_grant. Ask again: Alexa+ drops the link and asks to link again."}
+            : "The company refused the refresh with invalid_grant. Ask again: Alexa+ deletes the link and asks to link again."}
         </div>
       )}
       <ToolForms tools={state.tools} action={`${PAGE}/ask`} plain={asked && !link} />
@@ -288,7 +288,7 @@ function LinkCard({ c, state, attempts }: Omit<TalkProps, "link">) {
       <ActionButton action={`${PAGE}/push`} label="Send it to the Alexa app" look="plain" />
       <ActionButton action={`${PAGE}/app`} label={`Open the ${company.name} app`} look="plain" />
       <p class="small soft">
-        With Login with Amazon the customer signs in with Amazon on the same page, where the company offers it.
+        If the company offers Login with Amazon, the customer can sign in with Amazon on the same page.
       </p>
     </div>
   );

@@ -26,7 +26,7 @@ export async function fetchServiceToken(
   const fetch = serverFetch(context, {
     linkId,
     title: "Alexa+ gets a service token",
-    why: "Client credentials with HTTP Basic: a token without a user, to start a session and to list the tools. It lives an hour at most, has no refresh token and opens no customer’s data.",
+    why: "Client credentials with HTTP Basic: a token without a user, to start a session and to list the tools. It is valid for an hour at most, has no refresh token and gives no access to customers’ data.",
   });
   const client = serviceClientOf(state, skill);
   const outcome = await requestServiceToken(fetch, serviceTokenRequest(client, SERVICE_SCOPE, state.addOn.resource));

@@ -1,4 +1,4 @@
-// Scenarios of Alexa+: the deploy check, the customer's way from a refused tool to its result, and relinking.
+// Scenarios of Alexa+: the deploy check, linking after a refused tool call, and relinking.
 import { findAttempt, finishAuthorization, startAuthorization } from "../alexa/authorize.ts";
 import { refreshLink } from "../alexa/refresh.ts";
 import { simplestTool } from "../alexa-plus/checklist.ts";
@@ -56,10 +56,10 @@ export async function runAddOnRelink(run: AddOnRun): Promise<Verdict> {
   const different = again.turn.text !== before;
   const detail = different
     ? "the tool returns other data"
-    : "the tool returns what it returned for the former customer: right only if both have the same data";
+    : "the tool returns the same as for the previous customer: correct only if both have the same data";
   checks.push(again.check, {
     ...should("nothing_of_the_former_link", different, detail),
-    rule: "Amazon, certification: nothing of a formerly linked account shows after relinking.",
+    rule: "Amazon, certification: no data of a previously linked account is shown after relinking.",
   });
   return { checks, linkId: linked.linkId, results: [...(first.results ?? []), again.turn.text] };
 }

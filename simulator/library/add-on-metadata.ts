@@ -127,7 +127,7 @@ const RULES: Record<string, readonly ["must" | "should", string]> = {
   authorization_server: ["must", "Amazon, Account Linking: only the first entry of authorization_servers is used."],
   resource_scopes: [
     "should",
-    "Amazon, Account Linking: customers are asked for these scopes, so they are a user’s only.",
+    "Amazon, Account Linking: customers are asked for these scopes, so all of them are user-tier scopes.",
   ],
   server_document: ["must", "RFC 8414 §3.1: the issuer serves /.well-known/oauth-authorization-server."],
   server_issuer: ["should", "RFC 8414 §3.3: issuer equals the value that led to the document."],

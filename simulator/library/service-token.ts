@@ -59,7 +59,7 @@ function spellRefresh(token: unknown): string {
 const RULES = {
   service_token_issued: "Amazon, Authentication: POST to the token endpoint with HTTP Basic and scope mcp:service.",
   service_token_type: "RFC 6749 §5.1: token_type is Bearer.",
-  service_token_life: "Amazon, Authentication: a service token lives at most 3600 seconds.",
+  service_token_life: "Amazon, Authentication: a service token is valid for at most 3600 seconds.",
   service_token_no_refresh: "Amazon, Authentication: client credentials never return a refresh token.",
   service_token_scope: "Amazon, Authentication: the service token has mcp:service, and no scope of a user.",
 } as const;

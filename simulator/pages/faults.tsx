@@ -203,13 +203,13 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       {
         id: "mcp-refresh-refused",
         label: "The refresh is refused",
-        expect: "Alexa+ drops the link at invalid_grant, forgets what it showed, and asks to link again.",
+        expect: "After invalid_grant, Alexa+ deletes the link and what it showed, and asks to link again.",
         faults: { refresh: { refused: true } },
       },
       {
         id: "mcp-challenge",
         label: "A 401 with WWW-Authenticate",
-        expect: "Against Amazon’s rule. Alexa+ ignores the header; linking works.",
+        expect: "Amazon’s rule is a 401 without it. Alexa+ ignores the header, and linking works.",
         faults: { mcp: { wwwAuthenticate: true } },
       },
       {

@@ -54,7 +54,7 @@ export interface Turn {
   readonly text: string;
   /** The attempts of a refused call: the one that it started, and those in the company's app. The newest is last. */
   readonly attemptIds?: readonly string[];
-  /** What is against a rule of Amazon's although the call went on. */
+  /** Amazon's rules that were broken although the call went on. */
   readonly notes: readonly string[];
 }
 
@@ -106,7 +106,7 @@ export function conversationOf(state: AddOnState, accountId: string): Conversati
   return state.conversations.get(accountId) ?? startConversation(state, accountId);
 }
 
-/** Forgets what was said. With results of the link that ended, the next link's results are compared with them. */
+/** Starts without turns. `formerResults` are those of the link that ended; the next link's results are compared with them. */
 export function startConversation(
   state: AddOnState,
   accountId: string,

@@ -20,6 +20,7 @@ export type AddOnDefect =
   | "any_resource"
   | "wrong_audience"
   | "knows_one_redirect_uri"
+  | "refuses_openid"
   | "pkce_optional"
   | "service_token_opens_data"
   | "garbage_opens_data"
@@ -91,6 +92,9 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
     }
     const challenge = searchParams.get("code_challenge");
     if (!challenge && defect !== "pkce_optional") return back({ error: "invalid_request" });
+    if (defect === "refuses_openid" && searchParams.get("scope")?.includes("openid")) {
+      return back({ error: "invalid_scope" });
+    }
     if (request.method !== "POST") {
       const buttons = ["allow", "deny"].map((each) => `<button name="decision" value="${each}">${each}</button>`);
       return new Response(`<form method="post"><input name="email">${buttons.join("")}</form>`, {

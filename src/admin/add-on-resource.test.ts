@@ -223,7 +223,7 @@ describe("the resource of an add-on", () => {
 });
 
 describe("a changed resource", () => {
-  it("M1: no link ends and no row of a customer is written; the codes of before do not have the new one", async () => {
+  it("M1: no link ends and no row of a customer is written; existing codes do not have the new one", async () => {
     const service = startService();
     await made(service);
     await seedUser();

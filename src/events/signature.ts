@@ -25,7 +25,7 @@ export type SignatureRefusal =
 export type SignatureVerdict =
   | { readonly verdict: "verified" }
   | { readonly verdict: "refused"; readonly reason: SignatureRefusal }
-  /** The certificate or the roots could not be read, or not now: the request may be genuine or not. */
+  /** The certificate or the roots could not be read, so it is unknown whether the request is genuine. */
   | { readonly verdict: "undecided" };
 
 const CERTIFICATE_LIMITS = { timeoutMs: 3000, maxBytes: 64 * 1024 };

@@ -34,7 +34,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   // Refused requests
   client_missing: "The request named no client: the address was opened by hand, or the console's URL has a query.",
   query_too_long: "More than 16 KB: a proxy in front of this server, or a scanner.",
-  invalid_scope: "The console lists a scope that the skill does not have here. Alexa got the error.",
+  invalid_scope:
+    "The request named a scope that the skill does not have here. Alexa takes the scopes from the console, Alexa+ from the add-on's protected-resource document. The customer sees that linking failed.",
   invalid_request: "Malformed, see the log.",
   pkce_missing:
     "The request had no code_challenge, and this client requires PKCE: switch it on in the console, or off for the client. Add-ons always need it; Alexa+ uses it only if the metadata lists S256, so look at what the address of the metadata really returns, then deploy the add-on again. The customer sees that linking failed.",
@@ -48,13 +49,13 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   resource_unregistered:
     "The request named a resource (RFC 8707), and this skill has none. Alexa+ names one for MCP add-ons: register the skill with the type add_on and its resource. Otherwise the wrong client id is in use. The customer sees that linking failed.",
   resource_changed:
-    "The skill's resource was changed while the customer was linking, so what the customer had allowed no longer holds. The customer sees that linking failed, and links again. No action needed if it does not go on.",
+    "The skill's resource was changed while the customer was linking, so the customer's consent was for another resource. The customer sees that linking failed, and can link again. No action needed unless it continues.",
   no_user_scope:
-    "Only service-tier scopes were asked for, or the skill has no others: Amazon's rule is that customers never get them. List user-tier scopes (mcp:tools, mcp:resources, your own) in the protected-resource document and here. The customer sees that linking failed, or, at a refresh, must link again.",
+    "Only service-tier scopes were asked for, or the skill has no others: Amazon's rule is that customers never get them. List user-tier scopes (mcp:tools, mcp:resources, your own) in the protected-resource document and here. The customer sees that linking failed. At a refresh the link stays, and works again once one of its scopes is back in the user tier.",
   scope_of_other_tier:
-    "client_credentials asked for a user-tier scope. Amazon's rule is that such tokens have service-tier scopes only (mcp:service): ask for those, or for none. Until then Alexa+ cannot list the add-on's tools: for customers it does not work.",
+    "client_credentials asked for a user-tier scope. Amazon's rule is that such tokens have service-tier scopes only (mcp:service): ask for those, or for none. Until then Alexa+ cannot list the add-on's tools, and it does not work for customers.",
   service_tier_moved:
-    "The add-on has a service client of its own, so its first client gets no service tokens. Give Amazon the service client's id and secret for them, or remove it with serviceClient: null. Until then Alexa+ cannot list the add-on's tools: for customers it does not work.",
+    "The add-on has a service client of its own, so its first client gets no service tokens. Give Amazon the service client's id and secret for them, or remove it with serviceClient: null. Until then Alexa+ cannot list the add-on's tools, and it does not work for customers.",
   unsupported_response_type: "The console is set to Implicit Grant. It must be Auth Code Grant.",
   client_unknown:
     "No client has this id. Compare the Client ID on the skill's Account Linking page with the skill registered here.",

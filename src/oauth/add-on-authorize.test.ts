@@ -249,7 +249,7 @@ describe("an open consent page of an add-on", () => {
     expect(await rowCounts()).toEqual(before);
   });
 
-  it("M1: no longer works as soon as an operator has changed the resource, and the code of before is dead", async () => {
+  it("M1: no longer works as soon as an operator has changed the resource, and the previous code is never redeemed", async () => {
     const code = await allow(await open());
     const consent = await open({ resource: undefined });
     expect((await admin(service, "PATCH", `skills/${ADD_ON_ID}`, { resource: NEW_RESOURCE })).status).toBe(200);

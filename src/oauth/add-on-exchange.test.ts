@@ -102,7 +102,7 @@ describe("code exchange of an add-on", () => {
   });
 
   it.each(BOTH_SOURCES)(
-    "M1: a code for a former resource is dead, whatever resource is named (binding from %s)",
+    "M1: a code for a previous resource is never redeemed, whatever resource the request has (binding from %s)",
     async (source) => {
       const code = await seedAddOnCode();
       if (source === "KV") await putInKv(service, code);
@@ -137,7 +137,7 @@ describe("code exchange of an add-on", () => {
     expect(claimsOf((await json(right)).access_token).aud).toBe(ADD_ON_RESOURCE);
   });
 
-  it("M1: scopes that are service tier by now get into no user's token, and a code with no others stays unspent", async () => {
+  it("M1: scopes that have moved to the service tier are left out of the user's token; a code with no others stays unspent", async () => {
     const code = await seedAddOnCode();
     const only = await seedAddOnCode({ scope: "mcp:resources" });
     await linkAddOn(service);

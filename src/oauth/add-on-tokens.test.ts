@@ -64,7 +64,7 @@ describe("refresh of an add-on", () => {
     }
   });
 
-  it("M1: any other resource, or a repeated one, is invalid_target, and the link lives on", async () => {
+  it("M1: any other resource, or a repeated one, is invalid_target, and the link stays", async () => {
     const { refresh_token } = await linkAddOn(service);
     for (const resource of WRONG_RESOURCES) {
       const response = await service.request("/token", refreshOfAddOn(refresh_token, { resource }));
@@ -102,7 +102,7 @@ describe("refresh of an add-on", () => {
     }
   });
 
-  it("M1: a scope that moved to the service tier leaves the token; when none is left the link lives on", async () => {
+  it("M1: a scope that moved to the service tier leaves the token; when none is left, the link stays", async () => {
     const { refresh_token } = await linkAddOn(service);
     await setAddOnScopes("service mcp:service", "user mcp:tools", "service mcp:resources");
     service.clock.advance(61 * SECOND);

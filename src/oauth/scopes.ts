@@ -47,8 +47,8 @@ export function userTier({ resource, serviceScopes }: Client, scope: string): st
 }
 
 /**
- * The client by whose tiers the scope of a grant or code has a user-tier name. Undefined when there is none, so no
- * token can be issued; the grant lives on. One D1 read then, because a cached client may not refuse.
+ * The client, if the scope of a grant or code has a name of its user tier. Else it is read from D1, because a cached
+ * client may not refuse. Undefined when the scope has none there either: no token can be issued, and the grant stays.
  */
 export async function clientWithUserTier(rt: Runtime, client: Client, scope: string): Promise<Client | undefined> {
   if (client.resource === null || userTier(client, scope) !== "") return client;

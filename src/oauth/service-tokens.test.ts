@@ -246,7 +246,7 @@ describe("a service token of an add-on", () => {
     expect(await active(own)).toEqual([false, false]);
   });
 
-  it("M1: opens nothing of ours", async () => {
+  it("M1: gives access to none of our APIs", async () => {
     await addServiceClient();
     const bearer = await addOnServiceToken(service, asAddOnService);
     expect((await userinfo(service, bearer)).status).toBe(401);
@@ -270,7 +270,7 @@ describe("a service token of an add-on", () => {
     }
   });
 
-  it("M1: revoking it changes nothing, and links live on", async () => {
+  it("M1: revoking it changes nothing, and links stay", async () => {
     await addServiceClient();
     const { refresh_token } = await linkAddOn(service);
     const bearer = await addOnServiceToken(service, asAddOnService);

@@ -25,7 +25,7 @@ export interface CodeBinding {
 
 /**
  * In SQL: the client of a row of `codes` exists, and the code's resource is the one that its skill has now. A code for
- * a former resource is dead.
+ * another resource cannot be redeemed.
  */
 const RESOURCE_IS_REGISTERED = sql`EXISTS (SELECT 1 FROM clients k LEFT JOIN skills s ON s.id = k.skill_id
   WHERE k.id = codes.client_id AND s.resource IS codes.resource)`;

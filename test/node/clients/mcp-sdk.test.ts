@@ -1,4 +1,8 @@
 // The official MCP SDK's client with OAuth, against the example MCP server and this service: what Alexa+ does.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import {
   Client,
   ClientCredentialsProvider,
@@ -10,7 +14,8 @@ import {
 import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Listening, startExample } from "../../../examples/mcp/node.ts";
-import { DEMO_ADD_ON_CLIENT_ID, registerAddOn } from "../../../scripts/demo-add-on.ts";
+import { call, expectStatus } from "../../../scripts/demo.ts";
+import { DEMO_ADD_ON_CLIENT_ID, DEMO_ADD_ON_ID, registerAddOn } from "../../../scripts/demo-add-on.ts";
 import { ADMIN_TOKEN, type Issuer, OTHER_CUSTOMER, startIssuer } from "./issuer.ts";
 
 /** No server listens there: the customer's browser stops before the redirect. */
@@ -88,6 +93,15 @@ async function link(customer?: typeof OTHER_CUSTOMER): Promise<Alexa> {
   const back = await issuer.approve(await discover(alexa), customer);
   await transportFor(alexa).finishAuth(back.searchParams);
   return alexa;
+}
+
+/** A request of Alexa's client, with HTTP Basic. */
+function post(path: string, fields: Record<string, string>): Promise<Response> {
+  return fetch(`${issuer.origin}${path}`, {
+    method: "POST",
+    headers: { authorization: `Basic ${btoa(`${DEMO_ADD_ON_CLIENT_ID}:${SECRET}`)}` },
+    body: new URLSearchParams(fields),
+  });
 }
 
 async function textOf(client: Client, name: string, args: Record<string, unknown> = {}): Promise<string> {
@@ -220,15 +234,39 @@ describe("another MCP server", () => {
   });
   afterAll(() => other?.close());
 
-  it("M1: refuses the token of this add-on, and Alexa would have to link again", async () => {
+  it("M1: refuses the token of this add-on, which cannot get one for it", async () => {
     const { current } = await link();
     const alexa = new Alexa();
     alexa.current = { access_token: current!.access_token, token_type: "Bearer" };
-    // Its authorization server would not bind a token to it either: no add-on has this resource.
     const url = await discover(alexa, `${other.origin}/mcp`);
+    const expectNoToken = async () => {
+      const response = await fetch(url, { redirect: "manual" });
+      expect(response.headers.get("location")).toContain("error=invalid_target");
+      for (const grant of [
+        { grant_type: "client_credentials" },
+        { grant_type: "refresh_token", refresh_token: current!.refresh_token! },
+      ]) {
+        const refused = await post("/token", { ...grant, resource: `${other.origin}/mcp` });
+        expect([refused.status, await refused.json()]).toEqual([400, { error: "invalid_target" }]);
+      }
+    };
     expect(url.searchParams.get("resource")).toBe(`${other.origin}/mcp`);
-    const response = await fetch(url, { redirect: "manual" });
-    expect(response.headers.get("location")).toContain("error=invalid_target");
+    await expectNoToken();
+
+    const id = "amzn1.ask.skill.other-add-on";
+    const resource = `${other.origin}/mcp`;
+    const body = { id, name: "Other", type: "add_on", vendorId: "M0OTHERVENDOR0", resource, scopes: ["mcp:tools"] };
+    const admin = { service: issuer.origin, adminToken: ADMIN_TOKEN };
+    expectStatus(
+      await call(admin, "POST", "/skills", { ...body, returnUrls: ["https://app.example.com/done"] }),
+      "another add-on",
+      201,
+    );
+    try {
+      await expectNoToken();
+    } finally {
+      expectStatus(await call(admin, "DELETE", `/skills/${id}`), "removing it", 200, 204);
+    }
   });
 
   it("M1: gets the tokens of the next refresh when the registration has moved to it, and the former one none", async () => {
@@ -254,5 +292,57 @@ describe("another MCP server", () => {
     } finally {
       await registerAddOn(addOn(resource));
     }
+  });
+});
+
+describe("the introspection of docs/mcp.md, as it is printed there", () => {
+  const CLIENT = { id: "acme-notes-backend", secret: "obviously-fake-secret-of-the-mcp-server" };
+  type Handler = (request: Request) => Promise<Response>;
+  let folder: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "mcp-introspection-"));
+    const admin = { service: issuer.origin, adminToken: ADMIN_TOKEN };
+    const body = { ...CLIENT, kind: "service", name: "Acme Notes backend", skillIds: [DEMO_ADD_ON_ID] };
+    expectStatus(await call(admin, "POST", "/clients", body), "the backend's client", 201);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function handlerWith(secret: string): Promise<Handler> {
+    const code = /```ts\n([^`]*isLive[\s\S]*?)```/.exec(readFileSync("docs/mcp.md", "utf8"))?.[1];
+    const constants = { ISSUER: issuer.origin, RESOURCE: resource, CLIENT_ID: CLIENT.id, CLIENT_SECRET: secret };
+    const file = join(folder, `${secret}.ts`);
+    writeFileSync(
+      file,
+      `import { guard } from ${JSON.stringify(resolve("examples/mcp/guard.ts"))};
+      const { ISSUER, RESOURCE, CLIENT_ID, CLIENT_SECRET } = ${JSON.stringify(constants)};
+      const yourMcpServer = ({ user }) => ({ handle: async () => new Response(user) });
+      ${code}
+      export { handler };`,
+    );
+    return ((await import(/* @vite-ignore */ pathToFileURL(file).href)) as { handler: Handler }).handler;
+  }
+
+  const ping = (handler: Handler, token: string) =>
+    handler(
+      new Request(resource, {
+        method: "POST",
+        headers: { authorization: `bearer ${token}` },
+        body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+      }),
+    );
+
+  it("lets a token pass until the customer has unlinked, which is 401 without WWW-Authenticate", async () => {
+    const { access_token, refresh_token } = (await link()).current!;
+    const handler = await handlerWith(CLIENT.secret);
+    const before = await ping(handler, access_token);
+    expect([before.status, await before.text()]).toEqual([200, decodeJwt(access_token).sub]);
+    expect((await post("/revoke", { token: refresh_token! })).status).toBe(200);
+    const after = await ping(handler, access_token);
+    expect([after.status, after.headers.get("www-authenticate")]).toEqual([401, null]);
+  });
+
+  it("responds with 503 when introspection fails", async () => {
+    const { access_token } = (await link()).current!;
+    expect((await ping(await handlerWith("obviously-wrong-secret"), access_token)).status).toBe(503);
   });
 });

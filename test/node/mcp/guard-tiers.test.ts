@@ -84,7 +84,7 @@ describe("a user's token", () => {
   });
 });
 
-describe("a token that mixes the tiers opens nothing", () => {
+describe("a token that mixes the tiers is refused", () => {
   it.each<[string, Record<string, unknown>]>([
     ["a user with the service scope", { scope: "mcp:service" }],
     ["a user with scopes of both tiers", { scope: "mcp:tools mcp:service" }],
