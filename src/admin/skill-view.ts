@@ -31,9 +31,8 @@ export async function withClients(db: D1Database, skills: readonly Skill[]): Pro
 
 /** For an add-on with their tiers. For other types, which have one tier, as plain as possible. */
 function scopesView({ type, scopes }: Skill): unknown[] {
-  return scopes.map((scope) => {
-    const { name, tier, descriptions } = scope;
-    if (type === "add_on" || tier === "service") return { name, tier, descriptions };
+  return scopes.map(({ name, tier, descriptions }) => {
+    if (type === "add_on") return { name, tier, descriptions };
     return Object.keys(descriptions).length === 0 ? name : { name, descriptions };
   });
 }
