@@ -95,6 +95,8 @@ describe("refresh of an add-on", () => {
       (await json(await service.request("/token", refreshOfAddOn(refresh_token, { scope })))).scope;
     expect(await scopeOf("mcp:tools")).toBe("mcp:tools");
     expect(await scopeOf("openid mcp:tools offline_access")).toBe("mcp:tools");
+    expect(await scopeOf(" mcp:tools  mcp:tools ")).toBe("mcp:tools");
+    expect(await scopeOf(" ")).toBe("mcp:tools mcp:resources");
     expect(await scopeOf("openid profile email offline_access")).toBe("mcp:tools mcp:resources");
     for (const scope of ["mcp:service", "mcp:tools mcp:service", "mcp:unknown", "OPENID", "openid admin"]) {
       const response = await service.request("/token", refreshOfAddOn(refresh_token, { scope }));

@@ -58,10 +58,8 @@ export async function clientWithUserTier(rt: Runtime, client: Client, scope: str
 
 /** The scope that a refresh asks for, if the grant covers it (RFC 6749 §6); the grant's own when it asks for none. */
 export function narrowScope(client: Client, asked: string | undefined, granted: string): string | undefined {
-  if (asked === undefined) return granted;
   const all = scopeNames(granted);
-  const names = asked.split(" ").filter((name) => name !== "");
-  const wanted = names.filter((name) => all.includes(name) || !isTolerated(client, name));
-  if (names.length > 0 && wanted.length === 0) return granted;
-  return wanted.length > 0 && wanted.every((name) => all.includes(name)) ? wanted.join(" ") : undefined;
+  const wanted = scopeNames(asked ?? "").filter((name) => all.includes(name) || !isTolerated(client, name));
+  if (wanted.length === 0) return granted;
+  return wanted.every((name) => all.includes(name)) ? wanted.join(" ") : undefined;
 }
