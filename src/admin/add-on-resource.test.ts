@@ -128,6 +128,21 @@ describe("the resource of an add-on", () => {
     expect((await admin(service, "GET", ADD_ON_PATH)).body).toMatchObject({ name: "Acme Notes", resource: RESOURCE });
   });
 
+  it("M1: the response says which rule the resource breaks", async () => {
+    const service = startService();
+    for (const [resource, detail] of [
+      [`${RESOURCE}#part`, "resource: must not have a fragment"],
+      ["https://user@mcp.example.com/mcp", "resource: must not name a user"],
+      ["http://mcp.example.com/mcp", "resource: must be https"],
+      ["http://localhost:8789/mcp", "resource: must be https: http on localhost is for development only"],
+      [`${LONGEST}x`, "resource: must have at most 500 characters"],
+      ["https://mcp.example.com/a b", "resource: must have only the characters of a URI"],
+      [5, "resource: must be a string"],
+    ] as const) {
+      expect((await made(service, { resource })).body.detail).toBe(detail);
+    }
+  });
+
   it("M1: http is for loopback hosts in development only", async () => {
     for (const host of ["localhost:8789", "127.0.0.1:8789", "[::1]:8789", "127.0.0.1:80"]) {
       const resource = `http://${host}/mcp`;
