@@ -20,7 +20,7 @@ export function guard(issuer: string, resource: string, serve: (request: Request
     const { pathname, search } = new URL(request.url);
     if (wellKnown.includes(pathname)) return Response.json({ ...metadata, bearer_methods_supported: ["header"] });
     if (pathname !== path || (query && search !== query)) return refuse(404, "not_found");
-    const token = /^Bearer +([^\s,]+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+    const token = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
     const claims = await jwtVerify(token, keys, rules).then(({ payload }) => payload, statusOf);
     if (typeof claims === "number") return refuse(claims, claims === 401 ? "invalid_token" : "keys_unavailable");
     if (request.method !== "POST") return refuse(405, "method_not_allowed"); // no streams and no sessions

@@ -38,13 +38,16 @@ describe("an add-on without defects", () => {
     ]);
   });
 
-  it.each(["event_stream", "sessions", "root_document_only", "two_authorization_servers"] as const)(
-    "may be one with %s",
-    async (variant) => {
-      const simulator = await startAddOn(variant);
-      expect(failedIn(await simulator.run("add-on"))).toEqual([]);
-    },
-  );
+  it.each([
+    "event_stream",
+    "open_event_stream",
+    "sessions",
+    "root_document_only",
+    "two_authorization_servers",
+  ] as const)("may be one with %s", async (variant) => {
+    const simulator = await startAddOn(variant);
+    expect(failedIn(await simulator.run("add-on"))).toEqual([]);
+  });
 
   it("negotiates down to the older protocol version", async () => {
     const simulator = await startAddOn();

@@ -79,7 +79,7 @@ async function takeTurn(
   }
   if (link) {
     context.store.links.delete(linkKey(account.id, skill.skillId, skill.stage));
-    forgetResults(state, account, link);
+    forgetResults(state, account);
   }
   const attempt = await startAuthorization(context, skill, account, false);
   const text = `The MCP server returned ${response.status}, so Alexa+ asks the customer to link ${link ? "again" : "an account"}.`;
@@ -151,12 +151,11 @@ export async function unlinkAddOn(context: RequestContext, state: AddOnState, ac
   const skill = state.deployment?.skill;
   if (!link || !skill) return;
   await disableSkill(context, skill, link);
-  forgetResults(state, account, link);
+  forgetResults(state, account);
 }
 
 /** Deletes what was shown for a link that ended. It is kept only to compare the next link's results with it. */
-function forgetResults(state: AddOnState, account: AmazonAccount, link: Link): void {
-  state.sessions.delete(link.linkId);
+function forgetResults(state: AddOnState, account: AmazonAccount): void {
   const { turns, formerResults } = conversationOf(state, account.id);
   const results = turns.filter(({ outcome }) => outcome === "result").map(({ tool, text }) => [tool, text] as const);
   startConversation(state, account.id, new Map([...formerResults, ...results]));

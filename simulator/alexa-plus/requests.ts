@@ -1,5 +1,6 @@
 // Requests of Alexa+ to the MCP server and for metadata, recorded, with the injected faults.
 import { changeResource } from "../alexa/resource.ts";
+import { endingAtResponse } from "../library/mcp.ts";
 import type { Fetch } from "../library/token.ts";
 import type { RequestContext } from "../state/context.ts";
 import type { Exchange } from "../state/exchange.ts";
@@ -15,7 +16,7 @@ export function mcpFetch(context: RequestContext, what: What): Fetch {
     let exchange: Exchange | undefined;
     const send: Fetch = async (sent) => {
       if (fault.delayMs) await sleep(fault.delayMs);
-      const response = await context.send(sent);
+      const response = await endingAtResponse(context.send)(sent);
       if (!fault.wwwAuthenticate || response.status !== 401) return response;
       if (exchange)
         exchange.note = "The simulator added WWW-Authenticate to this response (fault mcp.wwwAuthenticate).";

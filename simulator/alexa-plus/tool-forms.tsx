@@ -3,31 +3,32 @@ import type { McpTool } from "../library/mcp.ts";
 
 interface Argument {
   readonly name: string;
-  readonly type: string;
+  readonly isText: boolean;
   readonly hint: string;
 }
 
 function requiredArguments({ inputSchema }: McpTool): Argument[] {
   const properties = (inputSchema?.properties ?? {}) as Record<string, { type?: unknown; description?: unknown }>;
-  const required = Array.isArray(inputSchema?.required) ? inputSchema.required.map(String) : [];
-  return required.map((name) => {
-    const { type, description } = properties[name] ?? {};
-    return { name, type: String(type ?? "string"), hint: typeof description === "string" ? description : "" };
-  });
+  const required = Array.isArray(inputSchema?.required) ? (inputSchema.required as unknown[]) : [];
+  return required
+    .filter((name) => typeof name === "string")
+    .map((name) => {
+      const { type = "string", description } = properties[name] ?? {};
+      return { name, isText: type === "string", hint: typeof description === "string" ? description : "" };
+    });
 }
 
 /** Reads the arguments of a tool from a submitted form. */
 export function argumentsOf(tool: McpTool, form: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    requiredArguments(tool).map(({ name, type }) => {
+    requiredArguments(tool).map(({ name, isText }) => {
       const text = String(form[`argument.${name}`] ?? "");
-      return [name, parse(type, text)];
+      return [name, isText ? text : parse(text)];
     }),
   );
 }
 
-function parse(type: string, text: string): unknown {
-  if (type === "string") return text;
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,7 +1,7 @@
 // What Alexa+ reads of an add-on: addresses of metadata, documents, and MCP responses in both forms.
 import { describe, expect, it } from "vitest";
 import { loadJson, readServerDocument, resourceMetadataUrls, serverMetadataUrl } from "./add-on-metadata.ts";
-import { callMcp, initialize } from "./mcp.ts";
+import { callMcp, endingAtResponse, initialize } from "./mcp.ts";
 
 const RESOURCE = "https://mcp.example.com/mcp";
 const ROOT = "https://mcp.example.com/.well-known/oauth-protected-resource";
@@ -78,6 +78,28 @@ describe("MCP responses", () => {
     const { result, problem: found } = await call(respond);
     expect(result).toBeUndefined();
     expect(found).toMatch(problem);
+  });
+
+  it("an event stream that stays open ends at the response: not at another message, and not within it", async () => {
+    const request = new Request(RESOURCE, { method: "POST", body: '{"id":"own"}' });
+    const events = [
+      'data: {"id":"own","method":"ping","params":{"error":1}}\n\n',
+      'data: {"id":"other","result":{}}\r\n\r\n',
+      'data: {"id":"own",',
+      '"result":{}}\n',
+      "\n",
+      "data: never read\n\n",
+    ];
+    const encoder = new TextEncoder();
+    const sent = [...events];
+    const body = new ReadableStream({
+      pull(controller) {
+        const next = sent.shift();
+        if (next) controller.enqueue(encoder.encode(next));
+      },
+    });
+    const open = async () => new Response(body, { headers: { "content-type": "text/event-stream" } });
+    expect(await (await endingAtResponse(open)(request)).text()).toBe(events.slice(0, 5).join(""));
   });
 
   it("a version newer than the offered one is not accepted", async () => {

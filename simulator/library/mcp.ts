@@ -82,22 +82,37 @@ function mcpRequest({ resource, token, session }: McpCall, body: string, signal:
   return new Request(resource, { method: "POST", headers, body, redirect: "manual", signal });
 }
 
+/** The messages in a JSON text; none in any other text. */
+function messagesIn(text: string): object[] {
+  try {
+    return [JSON.parse(text)].flat().filter((each): each is object => typeof each === "object" && each !== null);
+  } catch {
+    return [];
+  }
+}
+
+interface JsonRpcResponse {
+  readonly id: unknown;
+  readonly result?: Record<string, unknown>;
+  readonly error?: { code?: number; message?: string };
+}
+
+/** The response to the request with this id. A request of the server's own may have the same id. */
+function responseTo(id: unknown, texts: readonly string[]): JsonRpcResponse | undefined {
+  return texts
+    .flatMap(messagesIn)
+    .find((each): each is JsonRpcResponse => "id" in each && each.id === id && !("method" in each));
+}
+
 function readMessage(type: string, body: string, id: string): Pick<McpResponse, "result" | "problem"> {
-  const texts = /^text\/event-stream/i.test(type) ? eventsOf(body) : [body];
-  const messages = texts.flatMap((text): unknown[] => {
-    try {
-      return [JSON.parse(text)].flat();
-    } catch {
-      return [];
-    }
-  });
-  const found = messages.find(
-    (each): each is { result?: Record<string, unknown>; error?: { code?: number; message?: string } } =>
-      typeof each === "object" && each !== null && (each as { id?: unknown }).id === id,
-  );
+  const found = responseTo(id, isEventStream(type) ? eventsOf(body) : [body]);
   if (!found) return { problem: `no JSON-RPC response in ${type || "a body without a content type"}` };
   if (found.error) return { problem: `JSON-RPC error ${found.error.code}: ${found.error.message}` };
   return found.result ? { result: found.result } : { problem: "a JSON-RPC response without a result" };
+}
+
+function isEventStream(type: string): boolean {
+  return /^text\/event-stream/i.test(type);
 }
 
 /** The data of each event in an event stream. */
@@ -109,6 +124,26 @@ function eventsOf(body: string): string[] {
       .map((line) => line.slice(5).replace(/^ /, ""))
       .join("\n"),
   );
+}
+
+/** A `fetch` that ends an event stream after the response, since the server may leave it open. */
+export function endingAtResponse(fetch: Fetch): Fetch {
+  return async (request) => {
+    const { id } = await request.clone().json<{ id?: string }>();
+    const response = await fetch(request);
+    if (!response.body || !isEventStream(response.headers.get("content-type") ?? "")) return response;
+    const decoder = new TextDecoder();
+    let begun = "";
+    const untilResponse = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        controller.enqueue(chunk);
+        const events = (begun + decoder.decode(chunk, { stream: true })).split(/\r?\n\r?\n/);
+        begun = events.pop() ?? "";
+        if (responseTo(id, events.flatMap(eventsOf))) controller.terminate();
+      },
+    });
+    return new Response(response.body.pipeThrough(untilResponse), response);
+  };
 }
 
 export interface Initialization {
@@ -146,19 +181,24 @@ export async function initialize(
   };
 }
 
-/** The tools of a `tools/list` result. */
+/** The tools of a `tools/list` result. Entries that are no tools are left out. */
 export function toolsOf(result: Record<string, unknown> | undefined): McpTool[] {
-  const tools = Array.isArray(result?.tools) ? (result.tools as unknown[]) : [];
-  return tools.filter(
-    (tool): tool is McpTool =>
-      typeof tool === "object" && tool !== null && typeof (tool as { name?: unknown }).name === "string",
-  );
+  return Array.isArray(result?.tools) ? (result.tools as unknown[]).filter(isTool) : [];
+}
+
+function isTool(value: unknown): value is McpTool {
+  const { name, title = "", description = "" } = (value ?? {}) as Record<string, unknown>;
+  return [name, title, description].every((text) => typeof text === "string");
 }
 
 /** The text of a `tools/call` result. */
 export function textOf(result: Record<string, unknown>): string {
-  const content = Array.isArray(result.content) ? (result.content as { type?: string; text?: string }[]) : [];
-  const texts = content.map((part) => (part.type === "text" ? part.text : `(${part.type})`));
+  const content = Array.isArray(result.content) ? (result.content as unknown[]) : [];
+  const texts = content.map((part) => {
+    const { type, text } = (part ?? {}) as Record<string, unknown>;
+    if (type === "text" && typeof text === "string") return text;
+    return `(${typeof type === "string" ? type : "not valid"})`;
+  });
   return texts.length > 0 ? texts.join("\n") : JSON.stringify(result.structuredContent ?? {}, null, 2);
 }
 

@@ -13,6 +13,7 @@ export interface About {
 }
 
 const KEPT = 500;
+const LONGEST_BODY = 2_000_000;
 
 /** Records the request of an exchange. */
 export function beginExchange(store: Store, about: About, request: Request, body: string): Exchange {
@@ -60,7 +61,7 @@ export function recordingFetch(store: Store, send: Fetch, about: About, begun?: 
     const start = performance.now();
     try {
       const response = await send(request);
-      const bytes = await response.arrayBuffer();
+      const bytes = await readBytes(response);
       endExchange(exchange, response, new TextDecoder().decode(bytes), performance.now() - start);
       const empty = bytes.byteLength === 0 || [204, 205, 304].includes(response.status);
       return new Response(empty ? null : bytes, { status: response.status, headers: response.headers });
@@ -70,6 +71,18 @@ export function recordingFetch(store: Store, send: Fetch, about: About, begun?: 
       throw error;
     }
   };
+}
+
+/** The body; throws once it is too long. */
+async function readBytes(response: Response): Promise<ArrayBuffer> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength;
+    if (length > LONGEST_BODY) throw new Error(`the response has more than ${LONGEST_BODY} bytes`);
+    chunks.push(chunk);
+  }
+  return new Blob(chunks).arrayBuffer();
 }
 
 /** Records a step that the customer's browser or phone takes: opening a URL. */

@@ -27,6 +27,7 @@ export type AddOnDefect =
   | "no_tools"
   | "chooses_unknown_version"
   | "event_stream"
+  | "open_event_stream"
   | "sessions"
   | "shows_the_former_customer"
   | "no_user_refresh_token";
@@ -164,12 +165,14 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
     if (message.id === undefined) return new Response(null, { status: 202 });
     const reply = (result: unknown, headers: Record<string, string> = {}) => {
       const json = JSON.stringify({ jsonrpc: "2.0", id: message.id, result });
-      if (defect !== "event_stream") {
+      if (defect !== "event_stream" && defect !== "open_event_stream") {
         return new Response(json, { headers: { "content-type": "application/json", ...headers } });
       }
       const other = JSON.stringify({ jsonrpc: "2.0", method: "notifications/message", params: {} });
       const stream = `event: message\ndata: ${other}\n\nevent: message\r\ndata: ${json}\r\n\r\n`;
-      return new Response(stream, { headers: { "content-type": "text/event-stream", ...headers } });
+      const open = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(stream)) });
+      const body = defect === "event_stream" ? stream : open;
+      return new Response(body, { headers: { "content-type": "text/event-stream", ...headers } });
     };
     switch (message.method) {
       case "initialize": {

@@ -1,0 +1,89 @@
+// Whatever an MCP server sends to Alexa+, the page shows it and stays usable.
+import { describe, expect, it } from "vitest";
+import { startAddOn } from "../testing/test-add-on.ts";
+
+type Company = Awaited<ReturnType<typeof startAddOn>>["company"];
+
+/** The MCP server responds to `method` with this body instead. */
+function respond(company: Company, method: string, body: (id: unknown) => BodyInit): void {
+  const send = company.fetch;
+  company.fetch = async (input, init) => {
+    const request = new Request(input, init);
+    const message = await request
+      .clone()
+      .json<{ id: unknown; method: string }>()
+      .catch(() => undefined);
+    if (message?.method !== method) return send(request);
+    return new Response(body(message.id), { headers: { "content-type": "application/json" } });
+  };
+}
+
+// A text of JSON can become neither text nor a number again when it looks like this.
+const NO_TEXT = { isEscaped: true, toString: 1, valueOf: 1 };
+const result = (content: unknown) => (id: unknown) => JSON.stringify({ jsonrpc: "2.0", id, result: content });
+
+describe("the page of Alexa+", () => {
+  it.each<[string, unknown]>([
+    ["no list", NO_TEXT],
+    ["null", [null]],
+    ["a name that is no text", [{ name: NO_TEXT }]],
+    ["a title that is no text", [{ name: "list_notes", title: NO_TEXT }]],
+    ["a description that is no text", [{ name: "list_notes", description: NO_TEXT }]],
+    ["required arguments that are no texts", [{ name: "list_notes", inputSchema: { required: [NO_TEXT, null] } }]],
+    ["arguments of no type", [{ name: "a", inputSchema: { required: ["b"], properties: { b: { type: NO_TEXT } } } }]],
+    ["arguments that are null", [{ name: "a", inputSchema: { required: ["b"], properties: { b: null } } }]],
+    ["script", [{ name: "<img>", title: "<img>", description: '"><img>', inputSchema: { required: ['"><img>'] } }]],
+  ])("shows a list of tools with %s", async (_, tools) => {
+    const simulator = await startAddOn();
+    respond(simulator.company, "tools/list", result({ tools }));
+    await simulator.press("deploy");
+    await simulator.press("ask", { tool: "list_notes" });
+    const page = await simulator.call("/alexa-plus");
+    expect(page.status).toBe(200);
+    expect(await page.text()).not.toContain("<img>");
+  });
+
+  it.each<[string, unknown, string]>([
+    ["null", { content: [null] }, "(not valid)"],
+    ["a text that is none", { content: [{ type: "text", text: NO_TEXT }] }, "(text)"],
+    ["a type that is no text", { content: [{ type: NO_TEXT }] }, "(not valid)"],
+    ["an image", { content: [{ type: "image", data: "" }] }, "(image)"],
+    ["structured content only", { structuredContent: { notes: 1 } }, "{&quot;notes&quot;: 1}"],
+    ["no content", {}, "{}"],
+    ["script", { content: [{ type: "text", text: "<img>" }] }, "&lt;img&gt;"],
+  ])("shows a result of %s", async (_, content, shown) => {
+    const simulator = await startAddOn();
+    await simulator.press("deploy");
+    respond(simulator.company, "tools/call", result(content));
+    await simulator.press("ask", { tool: "list_notes" });
+    const reply = /<p class="reply">([^<]*)<\/p>/.exec(await simulator.html())?.[1];
+    expect(reply?.replace(/\s+/g, " ").replaceAll(/(?<=\{) | (?=\})/g, "")).toBe(shown);
+  });
+
+  it("shows a tool's error as one, and only the newest ten turns", async () => {
+    const simulator = await startAddOn();
+    await simulator.press("deploy");
+    respond(
+      simulator.company,
+      "tools/call",
+      result({ isError: true, content: [{ type: "text", text: "No notebook" }] }),
+    );
+    expect(await simulator.press("ask", { tool: "list_notes" })).toContain("Acme Notes could not do that.");
+    expect(await simulator.page()).toContain("No notebook");
+    for (let i = 0; i < 11; i += 1) await simulator.press("ask", { tool: "list_notes" });
+    expect((await simulator.html()).split('class="said"')).toHaveLength(11);
+  });
+
+  it("stops reading a response that does not end", async () => {
+    const simulator = await startAddOn();
+    await simulator.press("deploy");
+    let sent = 0;
+    const pull = (controller: ReadableStreamDefaultController) => {
+      sent += 1;
+      controller.enqueue(new Uint8Array(500_000));
+    };
+    respond(simulator.company, "tools/call", () => new ReadableStream({ pull }));
+    expect(await simulator.press("ask", { tool: "list_notes" })).toContain("more than 2000000 bytes");
+    expect(sent).toBeLessThan(10);
+  });
+});
