@@ -44,7 +44,8 @@ export const clients: Resource = {
         redirectUris: "At least one for an app, none for a service.",
         scopes: "Default for an app: `links`.",
         skillIds: "The skills whose tokens a service may introspect.",
-        resources: "The audiences that a service may ask for with `resource` (RFC 8707). None is an add-on's.",
+        resources:
+          "The audiences that a service may ask for with `resource` (RFC 8707). An add-on's `resource` is not allowed.",
       },
     },
     Client: {

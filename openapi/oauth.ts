@@ -90,7 +90,7 @@ export const oauth: Resource = {
         id: "authorize",
         summary: "Authorization endpoint (RFC 6749 §4.1.1)",
         description:
-          "Alexa and your app send the customer here. Returns a page: sign-in or consent. An unknown client or redirect URI gets an error page (400). All other errors are sent to the redirect URI. `resource` (RFC 8707) is an add-on's registered one or absent.",
+          "Alexa and your app send the customer here. Returns a page: sign-in or consent. An unknown client or redirect URI gets an error page (400). All other errors are sent to the redirect URI. For an add-on, `resource` (RFC 8707) is the registered one or absent. Other clients send none.",
         security: "none",
         query: z.object({
           client_id: z.string(),
@@ -115,7 +115,7 @@ export const oauth: Resource = {
         id: "token",
         summary: "Token endpoint: exchange a code, refresh, or get a token for the client itself",
         description:
-          "RFC 6749 §4.1.3, §6, §4.4, with PKCE (RFC 7636). The client authenticates with HTTP Basic or with credentials in the body. Responds within four seconds. `resource` (RFC 8707) is an add-on's registered one, or for a service client one of its `resources`; it may be absent.",
+          "RFC 6749 §4.1.3, §6, §4.4, with PKCE (RFC 7636). The client authenticates with HTTP Basic or with credentials in the body. Responds within four seconds. `resource` (RFC 8707) may be absent. For an add-on it is the registered one, for a service client one of its `resources`; other clients send none.",
         security: "client",
         body: {
           shape: tokenForm,
@@ -170,7 +170,7 @@ export const oauth: Resource = {
         id: "introspect",
         summary: "Whether a token is active (RFC 7662)",
         description:
-          "Service clients may ask about the tokens of their skills, Alexa's clients about their own tokens. A token whose audience is a former `resource` of its add-on is not active.",
+          "Service clients may ask about the tokens of their skills, Alexa's clients about their own tokens. A token whose audience is a previous `resource` of its add-on is not active.",
         security: "client",
         body: { shape: tokenToCheck, type: FORM, example: { token: "example.access.token" } },
         responses: {

@@ -118,9 +118,9 @@ const SKILL_TEXTS: FieldTexts = {
   resource:
     "Required for `add_on`, and only there: the URI of its MCP server, which becomes the audience of its tokens. Stored and compared character by character. `null`: none.",
   scopes:
-    "Names, or names with a description per language for the consent page. `tier` is for `add_on`: `service` for tokens without a user, `user` (the default) for customers. An add-on without a scope of the tier `service` gets `mcp:service`.",
+    "Names, or names with a description per language for the consent page. `tier` is for `add_on`: `service` for tokens without a user, `user` (the default) for customers' tokens. An add-on without a scope of the tier `service` gets `mcp:service`.",
   serviceClient:
-    "Only for `add_on`: a second client, which takes the service tier from the first. `{}` gives it a new id; `null`: none.",
+    "Only for `add_on`: a second client, which is then the only one that gets service tokens. `{}` gives it a new id; `null`: none.",
   returnUrls: "Where the customer returns to your app or site. Compared character by character.",
   lwa: "Alexa Client Id and Alexa Client Secret of the developer console. Without them, your app cannot start linking.",
   eventGateway: "The client id and secret of Send Alexa Events. Default: `lwa`.",
@@ -151,7 +151,7 @@ export const skills: Resource = {
       texts: {
         "client.secret": "Only in the response that created it.",
         resource: "The URI of an add-on's MCP server. `null` for other types.",
-        scopes: "With `tier` for an add-on, and as names where there is neither tier nor description.",
+        scopes: "For an add-on, each with its `tier`. A scope with neither tier nor description is a name.",
         serviceClient: "The second client of an add-on. `null`: it has none.",
         "serviceClient.secret": "Only in the response that created it.",
       },

@@ -30,7 +30,7 @@ export function guard(issuer: string, resource: string, serve: (request: Request
     return serve(new Request(request.url, { method: "POST", headers: request.headers, body }), caller);
   };
 }
-// On a 401 Alexa asks the customer to link. It must have no WWW-Authenticate, and unreadable keys are no reason for one.
+// On a 401, Alexa asks the customer to link. It must not have WWW-Authenticate. Unreadable keys are 503 instead.
 const refuse = (status: number, error: string) => Response.json({ error }, { status });
 const statusOf = (error: unknown) => (error instanceof errors.JOSEError && !KEYS_FAILED.test(error.code) ? 401 : 503);
 /** Undefined for a token whose scopes and user do not agree on one tier. */

@@ -30,10 +30,10 @@ export function createExample({ issuer, resource, notes }: Options): (request: R
   });
 }
 
-/** Lists look the same for everyone. What a tool reads or writes belongs to the token's user, and to nobody else. */
+/** Lists are the same for every caller. A tool reads and writes only what belongs to the token's user. */
 function serverFor({ user, scopes }: Caller, notes: Notes): McpServer {
   const server = new McpServer({ name: "acme-notes", version: "1.0.0" });
-  /** The customer, who granted this scope. The guard lets no request without a customer get here. */
+  /** The customer, who granted this scope. The guard has refused tool calls without a customer. */
   const customer = (scope: string): string => {
     if (user === undefined || !scopes.includes(scope)) throw new Error(`This needs a customer who granted ${scope}.`);
     return user;

@@ -105,12 +105,12 @@ describe("the deploy check finds each defect", () => {
     expect(await simulator.json("GET", "/simulator/add-on")).toMatchObject({ deployed });
   });
 
-  it("the customer's part finds a missing refresh token, and data of the former customer", async () => {
+  it("the customer's part finds a missing refresh token, and data of the previous customer", async () => {
     const unrefreshable = await startAddOn("no_user_refresh_token");
     expect(failedIn(await unrefreshable.run("add-on"))).toContain("token_refresh_token");
-    const leaking = await startAddOn("shows_the_former_customer");
+    const leaking = await startAddOn("shows_the_previous_customer");
     const other = { signInAgain: { email: "ben@example.com", password: "unused" } };
-    expect(failedIn(await leaking.run("add-on-relink", other))).toEqual(["nothing_of_the_former_link"]);
+    expect(failedIn(await leaking.run("add-on-relink", other))).toEqual(["nothing_of_the_previous_link"]);
   });
 });
 

@@ -65,8 +65,8 @@ async function takeTurn(
   notes.push(...notesOn(response));
   if (response.result && response.result.isError !== true) {
     const text = textOf(response.result);
-    const former = conversationOf(state, account.id).formerResults.get(asking.tool);
-    if (former === text) {
+    const previous = conversationOf(state, account.id).previousResults.get(asking.tool);
+    if (previous === text) {
       notes.push(
         "The tool returned the same before unlinking. That is correct only if the same customer linked again: no data of a previously linked account may be shown.",
       );
@@ -156,9 +156,9 @@ export async function unlinkAddOn(context: RequestContext, state: AddOnState, ac
 
 /** Deletes what was shown for a link that ended. It is kept only to compare the next link's results with it. */
 function forgetResults(state: AddOnState, account: AmazonAccount): void {
-  const { turns, formerResults } = conversationOf(state, account.id);
+  const { turns, previousResults } = conversationOf(state, account.id);
   const results = turns.filter(({ outcome }) => outcome === "result").map(({ tool, text }) => [tool, text] as const);
-  startConversation(state, account.id, new Map([...formerResults, ...results]));
+  startConversation(state, account.id, new Map([...previousResults, ...results]));
 }
 
 /** What Amazon's checklist says about the token of a customer. */

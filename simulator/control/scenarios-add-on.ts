@@ -58,7 +58,7 @@ export async function runAddOnRelink(run: AddOnRun): Promise<Verdict> {
     ? "the tool returns other data"
     : "the tool returns the same as for the previous customer: correct only if both have the same data";
   checks.push(again.check, {
-    ...should("nothing_of_the_former_link", different, detail),
+    ...should("nothing_of_the_previous_link", different, detail),
     rule: "Amazon, certification: no data of a previously linked account is shown after relinking.",
   });
   return { checks, linkId: linked.linkId, results: [...(first.results ?? []), again.turn.text] };

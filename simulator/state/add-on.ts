@@ -64,7 +64,7 @@ export interface Conversation {
   readonly id: string;
   readonly turns: Turn[];
   /** What each tool returned for the link before this one. */
-  readonly formerResults: ReadonlyMap<string, string>;
+  readonly previousResults: ReadonlyMap<string, string>;
 }
 
 /** What Alexa keeps of the metadata. A change at the company needs another deploy. */
@@ -106,13 +106,13 @@ export function conversationOf(state: AddOnState, accountId: string): Conversati
   return state.conversations.get(accountId) ?? startConversation(state, accountId);
 }
 
-/** Starts without turns. `formerResults` are those of the link that ended; the next link's results are compared with them. */
+/** Starts without turns. `previousResults` are those of the link that ended; the next link's results are compared with them. */
 export function startConversation(
   state: AddOnState,
   accountId: string,
-  formerResults: ReadonlyMap<string, string> = new Map(),
+  previousResults: ReadonlyMap<string, string> = new Map(),
 ): Conversation {
-  const conversation = { id: `cv_${randomText(6)}`, turns: [], formerResults };
+  const conversation = { id: `cv_${randomText(6)}`, turns: [], previousResults };
   state.conversations.set(accountId, conversation);
   return conversation;
 }

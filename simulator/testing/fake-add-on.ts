@@ -29,7 +29,7 @@ export type AddOnDefect =
   | "event_stream"
   | "open_event_stream"
   | "sessions"
-  | "shows_the_former_customer"
+  | "shows_the_previous_customer"
   | "no_user_refresh_token";
 
 export interface FakeAddOnOptions {
@@ -190,7 +190,7 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
           return new Response(null, { status: 404 });
         const allowed = claims?.scope === "mcp:tools" || defect === "service_token_opens_data";
         if (!allowed) return new Response(null, { status: 403 });
-        const of = defect === "shows_the_former_customer" ? firstUser : claims?.sub;
+        const of = defect === "shows_the_previous_customer" ? firstUser : claims?.sub;
         return reply({ content: [{ type: "text", text: `Notes of ${of}` }] });
       }
     }

@@ -216,7 +216,7 @@ async function change(c: AppContext): Promise<Response> {
     case "skill_gone":
       return problem("skill_not_found");
     case "client_exists":
-      return problem("conflict", "serviceClient: its id is taken, or the add-on has just got a service client.");
+      return problem("conflict", "serviceClient: its id is taken, or another request has just added a service client.");
     case "resource_taken":
       return problem("conflict", RESOURCE_TAKEN);
     case "updated":

@@ -76,7 +76,7 @@ describe("linking an add-on from the website", () => {
   });
 
   it.each(["allow", "deny"])(
-    "M1: a page that was shown for a former resource starts nothing (%s)",
+    "M1: a page that was shown for a previous resource starts nothing (%s)",
     async (decision) => {
       const page = await browser.get(PAGE);
       await moveAddOn();
@@ -195,7 +195,7 @@ describe("linking an add-on through the company's app", () => {
     expect(body.redirectTo).toMatch(new RegExp(`[?]error=${error}&.*&source=app$`));
   });
 
-  it("M1: a ticket for a former resource is invalid, in every isolate within a minute, and the app may ask again", async () => {
+  it("M1: a ticket for a previous resource is invalid, in every isolate within a minute, and the app may ask again", async () => {
     for (const resource of [undefined, encodeURIComponent(ADD_ON_RESOURCE)]) {
       await moveAddOn(ADD_ON_RESOURCE);
       service.clock.advance(61 * SECOND);

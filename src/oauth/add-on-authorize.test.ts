@@ -281,7 +281,7 @@ describe("an open consent page of an add-on", () => {
     expect(decodeJwt(tokens.access_token).aud).toBe(NEW_RESOURCE);
   });
 
-  it("M1: a code that a stale isolate still gives for the former resource is not redeemed anywhere", async () => {
+  it("M1: a code that a stale isolate still gives for the previous resource is not redeemed anywhere", async () => {
     const consent = await open({ resource: undefined });
     await moveAddOn();
     const code = await allow(consent);

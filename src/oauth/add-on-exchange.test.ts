@@ -106,7 +106,7 @@ describe("code exchange of an add-on", () => {
     async (source) => {
       const code = await seedAddOnCode();
       if (source === "KV") await putInKv(service, code);
-      // The isolate's client row has the former resource.
+      // The isolate's client row has the previous resource.
       await linkAddOn(service);
       await moveAddOn();
       for (const isolate of [service, anotherIsolate(service)]) {

@@ -78,14 +78,14 @@ describe("refresh of an add-on", () => {
     expect((await service.request("/token", refreshOfAddOn(refresh_token))).status).toBe(200);
   });
 
-  it("M1: after a change every isolate gives the new audience at once, and refuses the former one", async () => {
+  it("M1: after a change every isolate gives the new audience at once, and refuses the previous one", async () => {
     const { refresh_token } = await linkAddOn(service);
     await moveAddOn();
     for (const isolate of [service, anotherIsolate(service)]) {
       const { access_token } = await json(await isolate.request("/token", refreshOfAddOn(refresh_token)));
       expect(claimsOf(access_token).aud).toBe(NEW_RESOURCE);
-      const former = await isolate.request("/token", refreshOfAddOn(refresh_token, { resource: ADD_ON_RESOURCE }));
-      await expectOAuthError(former, 400, "invalid_target");
+      const previous = await isolate.request("/token", refreshOfAddOn(refresh_token, { resource: ADD_ON_RESOURCE }));
+      await expectOAuthError(previous, 400, "invalid_target");
     }
   });
 
@@ -212,7 +212,7 @@ describe("a user's token of an add-on", () => {
   });
 });
 
-it("M1: each request of a former audience costs no more than one of the present one", async () => {
+it("M1: a request with a previous audience costs no more than one with the current audience", async () => {
   const { access_token, refresh_token } = await linkAddOn(service);
   const serviceToken = await addOnServiceToken(service, asAddOnService);
   await service.request("/introspect", asService({ token: access_token }));

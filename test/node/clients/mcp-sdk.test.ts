@@ -269,7 +269,7 @@ describe("another MCP server", () => {
     }
   });
 
-  it("M1: gets the tokens of the next refresh when the registration has moved to it, and the former one none", async () => {
+  it("M1: gets the tokens of the next refresh when the registration has moved to it, and the previous one gets none", async () => {
     const alexa = await link();
     const before = alexa.current!;
     const pending = new Alexa();
@@ -283,12 +283,12 @@ describe("another MCP server", () => {
       expect(decodeJwt(alexa.current?.access_token ?? "")).toMatchObject({ aud: `${other.origin}/mcp` });
       expect(await textOf(client, "list_notes")).toBe("There are no notes.");
       await client.close();
-      const former = await fetch(resource, {
+      const previous = await fetch(resource, {
         method: "POST",
         headers: { authorization: `Bearer ${alexa.current?.access_token}` },
         body: "{}",
       });
-      expect(former.status).toBe(401);
+      expect(previous.status).toBe(401);
     } finally {
       await registerAddOn(addOn(resource));
     }

@@ -142,7 +142,7 @@ describe.each(["Node", "workerd"])("the example on %s", (runtime) => {
     },
   );
 
-  it("shows nothing of the formerly linked customer after another one has linked with the same Alexa", async () => {
+  it("shows nothing of the previously linked customer after another one has linked with the same Alexa", async () => {
     const listsBefore = await rpc(await service(), "tools/list");
     const ada = await user("ada-lovelace");
     await call(ada, "add_note", { text: "Ada's note" });
