@@ -8,11 +8,14 @@ import {
   asAddOn,
   asAddOnService,
   asOtherAddOn,
+  exchangeOfAddOn,
   linkAddOn,
   moveAddOn,
   NEW_RESOURCE,
+  OTHER_ADD_ON_CLIENT,
   OTHER_RESOURCE,
   refreshOfAddOn,
+  seedAddOnCode,
   seedOtherAddOn,
   setAddOnScopes,
 } from "../../test/support/add-on.ts";
@@ -244,6 +247,33 @@ describe("a service token of an add-on", () => {
     expect(await active(own)).toEqual([true, true]);
     await env.DB.prepare("DELETE FROM skills WHERE id = ?").bind(ADD_ON_ID).run();
     expect(await active(own)).toEqual([false, false]);
+  });
+
+  it("M1: is inactive as soon as one of its scopes has left the service tier", async () => {
+    await setAddOnScopes("service mcp:service", "service catalog:read", "user mcp:tools");
+    const both = await addOnServiceToken(service);
+    expect((await introspection(service, both, asService)).scope).toBe("mcp:service catalog:read");
+    await setAddOnScopes("service mcp:service", "user catalog:read", "user mcp:tools");
+    expect(await introspection(service, both, asService)).toEqual({ active: false });
+    await setAddOnScopes("service mcp:service", "user mcp:tools");
+    expect(await introspection(service, both, asService)).toEqual({ active: false });
+  });
+
+  it("M1: of another add-on is inactive for the service client, as the user tokens of that add-on are", async () => {
+    await addServiceClient();
+    const tiers = ["service", "user"].map((tier) => ({ name: `mcp:${tier}`, tier, descriptions: {} }));
+    await env.DB.prepare("UPDATE skills SET scopes = ? WHERE resource = ?")
+      .bind(JSON.stringify(tiers), OTHER_RESOURCE)
+      .run();
+    const ofService = (await json(await token(asOtherAddOn))).access_token;
+    const code = await seedAddOnCode({ clientId: OTHER_ADD_ON_CLIENT, resource: OTHER_RESOURCE, scope: "mcp:user" });
+    const { body } = exchangeOfAddOn(code, { resource: undefined });
+    const fields = Object.fromEntries(new URLSearchParams(String(body)));
+    const ofUser = await json(await service.request("/token", asOtherAddOn(fields)));
+    for (const other of [ofService, ofUser.access_token, ofUser.refresh_token]) {
+      expect((await introspection(service, other, asOtherAddOn)).active).toBe(true);
+      expect(await introspection(service, other, asAddOnService)).toEqual({ active: false });
+    }
   });
 
   it("M1: gives access to none of our APIs", async () => {
