@@ -47,7 +47,7 @@ function serviceClientLines({ serviceClient }: SkillView): string[] {
   const { id, secret = "(shown when it was made; rotate-secret --client service makes a new one)" } = serviceClient;
   return [
     "",
-    "Only the service client gets service tokens (client_credentials):",
+    "Only the service client gets service tokens (client_credentials). Give Amazon its id and secret for them:",
     "",
     indented(`client id: ${id}\nsecret:    ${secret}`),
   ];

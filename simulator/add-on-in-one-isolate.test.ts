@@ -127,7 +127,7 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-/** Every point holds; how long a response took is no matter of this test. */
+/** Every point passes, except that response times are not tested here. */
 function expectAllMet({ checks }: Ran): void {
   expect(checks.filter(({ ok, name }) => !ok && name !== "mcp_in_budget")).toEqual([]);
 }

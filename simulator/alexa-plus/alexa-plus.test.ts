@@ -105,6 +105,12 @@ describe("the deploy check finds each defect", () => {
     expect(await simulator.json("GET", "/simulator/add-on")).toMatchObject({ deployed });
   });
 
+  it("without a listed tool the customer's part does not run", async () => {
+    const simulator = await startAddOn("no_tools");
+    expect(failedIn(await simulator.run("add-on"))).toEqual(["mcp_tools"]);
+    expect(await simulator.json("GET", "/simulator/links")).toEqual({ items: [] });
+  });
+
   it("the customer's part finds a missing refresh token, and data of the previous customer", async () => {
     const unrefreshable = await startAddOn("no_user_refresh_token");
     expect(failedIn(await unrefreshable.run("add-on"))).toContain("token_refresh_token");

@@ -1,4 +1,4 @@
-// The deploy check, point by point: what was found, and the rule behind it.
+// The deploy check, point by point: what was found, and which rule was tested.
 
 import { type Check, firstFailure } from "../library/checks.ts";
 import { Exchanges } from "../pages/exchanges.tsx";
@@ -27,7 +27,7 @@ export function DeployCard({ store, report }: { store: Store; report: DeployRepo
   );
 }
 
-/** Points with their rules: those that do not hold first, the others folded. */
+/** Points with their rules: failed ones first, passed ones folded. */
 export function Points({ title, checks }: { title: string; checks: readonly Check[] }) {
   const unmet = checks.filter(({ ok }) => !ok);
   const met = checks.filter(({ ok }) => ok);

@@ -18,7 +18,7 @@ function respond(company: Company, method: string, body: (id: unknown) => BodyIn
   };
 }
 
-// A text of JSON can become neither text nor a number again when it looks like this.
+// JSON that throws when it is converted to a string or a number.
 const NO_TEXT = { isEscaped: true, toString: 1, valueOf: 1 };
 const result = (content: unknown) => (id: unknown) => JSON.stringify({ jsonrpc: "2.0", id, result: content });
 

@@ -1,4 +1,4 @@
-// What Alexa+ holds to speak with the MCP server: the service token, the sessions, and the list of tools.
+// What Alexa+ keeps for its requests to the MCP server: the service token, the sessions, and the list of tools.
 import { tokenClientOf } from "../alexa/redeem.ts";
 import { type Check, must, should } from "../library/checks.ts";
 import { callMcp, explainMcp, initialize, type McpResponse, type McpSession, toolsOf } from "../library/mcp.ts";

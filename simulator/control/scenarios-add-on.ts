@@ -25,6 +25,8 @@ export async function runAddOn(run: AddOnRun): Promise<Verdict> {
   const deployed = await runAddOnDeploy(run);
   const skill = addOn.deployment?.skill;
   if (!skill || !addOn.report || !passed(addOn.report.deploy)) return deployed;
+  // The checks say why no tool is listed.
+  if (run.options.tool === undefined && addOn.tools.length === 0) return deployed;
   await unlinkAddOn(context, addOn, account);
   const linked = await linkByAsking(run, skill, run.options.signIn);
   const checks = [...deployed.checks, ...linked.checks];

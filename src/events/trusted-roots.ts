@@ -1,5 +1,5 @@
 // The roots that may certify Alexa's host: public keys of the authorities that issue Amazon's own certificates. The
-// build writes them to assets/, so that the Worker does not carry them.
+// build writes them to assets/, so that they are not in the Worker's bundle.
 
 /** A root as a trust anchor (RFC 5280 §6.1.1): its public key is all that a signature needs. */
 export interface TrustedRoot {

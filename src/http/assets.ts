@@ -1,4 +1,4 @@
-// Static files that the build writes to assets/, so that the Worker's bundle does not carry them.
+// Static files that the build writes to assets/, so that they are not in the Worker's bundle.
 import type { Runtime } from "../runtime.ts";
 
 /** What `parse` makes of an asset's text; undefined, with a warning in the log, if the asset cannot be read. */

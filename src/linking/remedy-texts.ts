@@ -1,4 +1,4 @@
-// What an operator can do about each tagged reason. The build writes it to assets/, so that the Worker does not carry it.
+// What an operator can do about each tagged reason. The build writes it to assets/, not to the bundle.
 import type { EnablementFailureReason } from "../amazon/enablement-failures.ts";
 
 /** Advice by failure of the enablement call. */

@@ -1,4 +1,4 @@
-// Service tokens of Alexa+ add-ons: `client_credentials` with one client or two, and what the tokens open.
+// Service tokens of Alexa+ add-ons: `client_credentials` with one client or two, and what the tokens give access to.
 import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";

@@ -1,5 +1,5 @@
-// The style sheet of all pages, in the variables of style.ts. From 30rem on, the sheet becomes a card. The build writes it
-// to assets/, so that the Worker does not carry it.
+// The style sheet of all pages, in the variables of style.ts. From 30rem on, the sheet becomes a card. The build writes
+// it to assets/, so that it is not in the Worker's bundle.
 
 export const PAGE_CSS = `*{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}

@@ -71,8 +71,9 @@ export interface StartedRows {
 }
 
 /**
- * Starts an attempt in one round trip, if the skill exists and has LWA credentials and the resource that it was shown
- * for, the return URL is on its list byte for byte, and the actor holds. A second post of the same form changes nothing and gets the first one's row.
+ * Starts an attempt in one round trip, if the skill exists, has LWA credentials and still has the resource that the page
+ * was shown for, the return URL is on its list byte for byte, and the actor holds. A second post of the same form
+ * changes nothing and gets the first one's row.
  */
 export async function startAttempt(db: D1Database, given: NewAttempt, now: number): Promise<StartedRows> {
   const { start, browser, decision, returnTo, shownFor } = given;
