@@ -56,6 +56,8 @@ async function expectLinked(): Promise<void> {
   const refreshed = await json(await service.request("/token", refreshOfAddOn(tokens?.refresh_token ?? "")));
   expect(decodeJwt(refreshed.access_token).aud).toBe(ADD_ON_RESOURCE);
   expect(await liveGrants(userId)).toHaveLength(1);
+  const scopes = await env.DB.prepare("SELECT scope FROM grants WHERE skill_id = ?").bind(ADD_ON_ID).raw();
+  expect(scopes).toEqual([["mcp:tools mcp:resources"]]);
 }
 
 describe("linking an add-on from the website", () => {
