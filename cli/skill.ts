@@ -31,13 +31,20 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<void
   "account-linking-request": printLinkingRequest,
 };
 
+/** The text without control characters, which a terminal obeys. Names and addresses come from the server. */
+function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n]/gu, "\u{fffd}");
+}
+
 /** Runs one command line and returns the exit code: 0 done, 1 failed, 2 usage error. */
 export async function run(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
-  print: (text: string) => void,
-  complain: (text: string) => void,
+  write: (text: string) => void,
+  writeError: (text: string) => void,
 ): Promise<number> {
+  const print = (text: string) => write(printable(text));
+  const complain = (text: string) => writeError(printable(text));
   let values: Values;
   let positionals: string[];
   try {

@@ -93,6 +93,7 @@ describe("the deploy check finds each defect", () => {
     ["pkce_optional", "authorize_requires_pkce", true],
     ["service_token_opens_data", "mcp_refuses_service_token", true],
     ["garbage_opens_data", "mcp_refuses_invalid_token", true],
+    ["garbage_is_forbidden", "mcp_refuses_invalid_token", true],
     ["no_tools", "mcp_tools", true],
     ["chooses_unknown_version", "mcp_initialize", true],
   ];

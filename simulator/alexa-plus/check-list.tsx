@@ -1,7 +1,7 @@
 // The deploy check, point by point: what was found, and which rule was tested.
 
 import { type Check, firstFailure } from "../library/checks.ts";
-import { Exchanges } from "../pages/exchanges.tsx";
+import { CheckList, Exchanges } from "../pages/exchanges.tsx";
 import type { DeployReport } from "../state/add-on.ts";
 import type { Store } from "../state/store.ts";
 
@@ -40,35 +40,15 @@ export function Points({ title, checks }: { title: string; checks: readonly Chec
           {met.length} of {checks.length}
         </span>
       </div>
-      {unmet.length > 0 && <PointList checks={unmet} />}
+      {unmet.length > 0 && <CheckList checks={unmet} />}
       {met.length > 0 && (
         <details class="fold">
           <summary>
             {met.length} point{met.length === 1 ? "" : "s"} passed
           </summary>
-          <PointList checks={met} />
+          <CheckList checks={met} />
         </details>
       )}
     </div>
-  );
-}
-
-function PointList({ checks }: { checks: readonly Check[] }) {
-  return (
-    <ul class="checks">
-      {checks.map((check) => (
-        <li class={check.ok ? "" : check.level === "must" ? "bad" : "warn"}>
-          <span>
-            {check.detail} <code>{check.name}</code>
-            {check.rule && (
-              <>
-                <br />
-                <span class="soft">{check.rule}</span>
-              </>
-            )}
-          </span>
-        </li>
-      ))}
-    </ul>
   );
 }

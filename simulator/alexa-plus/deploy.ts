@@ -50,11 +50,10 @@ async function readMetadata(context: RequestContext, state: AddOnState, linkId: 
   checks.push(...server.checks);
   const { authorizationUrl, tokenUrl } = server;
   if (!passed(checks) || !authorizationUrl || !tokenUrl) return checks;
-  const scopes = addOn.scopes ?? ["openid", ...host.scopes.filter((scope) => scope !== "openid")];
+  const scopes = addOn.scopes ?? ["openid", ...host.scopes];
   const skill = skillOfAddOn(addOn, { authorizationUrl, tokenUrl, scopes, origin: context.origin });
   state.deployment = { skill, issuer: host.issuer, resourceScopes: host.scopes };
   state.sessions.clear();
-  delete state.serviceToken;
   return checks;
 }
 

@@ -1,4 +1,4 @@
-// Whatever an MCP server sends to Alexa+, the page shows it and stays usable.
+// What an MCP server sends to Alexa+: the page shows whatever it is, and Alexa+ keeps some of it for a while.
 import { describe, expect, it } from "vitest";
 import { startAddOn } from "../testing/test-add-on.ts";
 
@@ -85,5 +85,44 @@ describe("the page of Alexa+", () => {
     respond(simulator.company, "tools/call", () => new ReadableStream({ pull }));
     expect(await simulator.press("ask", { tool: "list_notes" })).toContain("more than 2000000 bytes");
     expect(sent).toBeLessThan(10);
+  });
+
+  it("sends arguments of the type text as text, and others as JSON if they are JSON", async () => {
+    const simulator = await startAddOn();
+    const inputSchema = { required: ["a", "b", "c"], properties: { a: { type: "string" }, b: { type: "number" } } };
+    respond(simulator.company, "tools/list", result({ tools: [{ name: "sum", inputSchema }] }));
+    await simulator.press("deploy");
+    const form = { "argument.a": "1", "argument.b": "2", "argument.c": "3", "argument.other": "4" };
+    await simulator.press("ask", { tool: "sum", ...form });
+    const call = (await simulator.exchanges()).findLast(({ title }) => title.includes("calls the tool sum"));
+    expect(JSON.parse(call?.request.body ?? "")).toMatchObject({ params: { arguments: { a: "1", b: 2, c: "3" } } });
+  });
+});
+
+describe("what Alexa+ holds", () => {
+  it("is a service token until it expires", async () => {
+    const simulator = await startAddOn();
+    await simulator.faults({ mcp: { serviceToken: true } });
+    await simulator.press("deploy");
+    const tokens = () => simulator.company.seen.filter((form) => form.get("scope") === "mcp:service").length;
+    const before = tokens();
+    await simulator.press("ask", { tool: "list_notes" });
+    expect(tokens()).toBe(before);
+    await simulator.json("POST", "/simulator/clock", { advanceSeconds: 3601 });
+    await simulator.press("ask", { tool: "list_notes" });
+    expect(tokens()).toBe(before + 1);
+  });
+
+  it("is a session for the link until the next deploy, which may offer another protocol version", async () => {
+    const simulator = await startAddOn("sessions");
+    await simulator.run("add-on");
+    const versions = async () =>
+      (await simulator.exchanges())
+        .filter(({ title }) => title.includes("calls the tool list_notes with the user token"))
+        .map(({ request }) => request.headers["mcp-protocol-version"]);
+    expect((await versions()).at(-1)).toBe("2025-11-25");
+    await simulator.press("deploy", { version: "2025-03-26" });
+    await simulator.press("ask", { tool: "list_notes" });
+    expect((await versions()).at(-1)).toBe("2025-03-26");
   });
 });

@@ -150,13 +150,20 @@ export function Checks({ checks }: { checks: readonly Check[] }) {
   );
 }
 
-function CheckList({ checks }: { checks: readonly Check[] }) {
+/** Checks with their rules. */
+export function CheckList({ checks }: { checks: readonly Check[] }) {
   return (
     <ul class="checks">
       {checks.map((check) => (
         <li class={check.ok ? "" : check.level === "must" ? "bad" : "warn"}>
           <span>
             {check.detail} <code>{check.name}</code>
+            {check.rule && (
+              <>
+                <br />
+                <span class="soft">{check.rule}</span>
+              </>
+            )}
           </span>
         </li>
       ))}

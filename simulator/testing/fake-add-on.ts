@@ -24,6 +24,7 @@ export type AddOnDefect =
   | "pkce_optional"
   | "service_token_opens_data"
   | "garbage_opens_data"
+  | "garbage_is_forbidden"
   | "no_tools"
   | "chooses_unknown_version"
   | "event_stream"
@@ -161,6 +162,7 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
     const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
     const claims =
       readClaims(bearer) ?? (defect === "garbage_opens_data" && bearer ? { scope: "mcp:tools" } : undefined);
+    if (!claims && bearer && defect === "garbage_is_forbidden") return new Response(null, { status: 403 });
     if (!claims && defect !== "answers_without_token") return new Response(null, { status: 401 });
     if (message.id === undefined) return new Response(null, { status: 202 });
     const reply = (result: unknown, headers: Record<string, string> = {}) => {

@@ -286,6 +286,18 @@ describe("the other commands, for an add-on", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  it.each([[["list"]], [["list", "--json"]], [["set", "--id", ID]], [["\u001b[31m"]]])(
+    "%j prints no control characters, which a terminal obeys",
+    async (args) => {
+      const shown = { ...ADD_ON, name: "\u001b]0;title\u0007\u009b31m\r\u007f", resource: `${RESOURCE}\u001b[2J` };
+      responses["GET /skills?limit=200"] = { items: [shown] };
+      responses["PATCH /skills/ID"] = shown;
+      const { out, errors } = await skill(args);
+      expect(out + errors).toMatch(/Acme|title|Unknown/);
+      expect(out + errors).not.toMatch(/[^\P{Cc}\n]/u);
+    },
+  );
+
   it("list shows the resource of add-ons", async () => {
     const { out } = await skill(["list"]);
     const [head, addOn, other] = out.split("\n");
