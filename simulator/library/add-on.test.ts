@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { loadJson, readServerDocument, resourceMetadataUrls, serverMetadataUrl } from "./add-on-metadata.ts";
 import { callMcp, endingAtResponse, initialize } from "./mcp.ts";
+import { requestServiceToken } from "./service-token.ts";
 
 const RESOURCE = "https://mcp.example.com/mcp";
 const ROOT = "https://mcp.example.com/.well-known/oauth-protected-resource";
@@ -45,6 +46,42 @@ describe("metadata documents", () => {
     expect(authorizationUrl).toBeUndefined();
     const holds = (name: string) => checks.find((check) => check.name === name)?.ok;
     expect([holds("server_endpoints"), holds("server_client_secret_basic")]).toEqual([false, true]);
+  });
+});
+
+it("a document of another issuer is found out, and used", async () => {
+  const json = { issuer: "https://link.example.org", token_endpoint: "https://link.example.com/token" };
+  const { checks } = await readServerDocument(
+    async (url) => ({ url, status: 200, json }),
+    "https://link.example.com",
+    [],
+  );
+  expect(checks.find(({ name }) => name === "server_issuer")).toMatchObject({ ok: false, level: "should" });
+});
+
+describe("a service token", () => {
+  const good = { access_token: "obviously-fake-token", token_type: "Bearer", expires_in: 3600, scope: "mcp:service" };
+  const failed = async (changes: Record<string, unknown>) => {
+    const request = new Request("https://link.example.com/token", { method: "POST" });
+    const { checks } = await requestServiceToken(async () => Response.json({ ...good, ...changes }), request);
+    return checks.filter(({ ok }) => !ok).map(({ name }) => name);
+  };
+
+  it.each<[string, Record<string, unknown>, string[]]>([
+    ["without a scope", { scope: undefined }, []],
+    ["with another scope of its tier", { scope: "mcp:service acme:catalogue" }, []],
+    ["of a second", { expires_in: 1 }, []],
+    ["with a scope of a user", { scope: "mcp:service mcp:tools" }, ["service_token_scope"]],
+    ["without its scope", { scope: "acme:catalogue" }, ["service_token_scope"]],
+    ["with a scope that only begins so", { scope: "mcp:services" }, ["service_token_scope"]],
+    ["of more than an hour", { expires_in: 3601 }, ["service_token_life"]],
+    ["of no time", { expires_in: 0 }, ["service_token_life"]],
+    ["whose time is text", { expires_in: "3600" }, ["service_token_life"]],
+    ["with an empty refresh token", { refresh_token: "" }, ["service_token_no_refresh"]],
+    ["of another type", { token_type: "DPoP" }, ["service_token_type"]],
+    ["that is empty", { access_token: "" }, ["service_token_issued"]],
+  ])("M1: %s", async (_, changes, names) => {
+    expect(await failed(changes)).toEqual(names);
   });
 });
 
