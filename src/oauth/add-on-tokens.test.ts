@@ -97,6 +97,9 @@ describe("refresh of an add-on", () => {
     expect(await scopeOf("openid mcp:tools offline_access")).toBe("mcp:tools");
     expect(await scopeOf(" mcp:tools  mcp:tools ")).toBe("mcp:tools");
     expect(await scopeOf(" ")).toBe("mcp:tools mcp:resources");
+    const withEmail = await linkAddOn(service, { scope: "mcp:tools email" });
+    const narrowed = refreshOfAddOn(withEmail.refresh_token, { scope: "email profile" });
+    expect((await json(await service.request("/token", narrowed))).scope).toBe("email");
     expect(await scopeOf("openid profile email offline_access")).toBe("mcp:tools mcp:resources");
     for (const scope of ["mcp:service", "mcp:tools mcp:service", "mcp:unknown", "OPENID", "openid admin"]) {
       const response = await service.request("/token", refreshOfAddOn(refresh_token, { scope }));
