@@ -1,5 +1,6 @@
 // What an MCP server sends to Alexa+: the page shows whatever it is, and Alexa+ keeps some of it for a while.
 import { describe, expect, it } from "vitest";
+import { maskBody, maskHeaders } from "../state/exchange.ts";
 import { startAddOn } from "../testing/test-add-on.ts";
 
 type Company = Awaited<ReturnType<typeof startAddOn>>["company"];
@@ -124,5 +125,21 @@ describe("what Alexa+ holds", () => {
     await simulator.press("deploy", { version: "2025-03-26" });
     await simulator.press("ask", { tool: "list_notes" });
     expect((await versions()).at(-1)).toBe("2025-03-26");
+  });
+});
+
+describe("what is recorded", () => {
+  it.each(["application/json", "text/plain", null])("has no token of a response whose type is %s", (type) => {
+    const token = "obviously-fake-access-token";
+    for (const body of [{ access_token: token }, [{ refresh_token: token }]]) {
+      const recorded = maskBody(JSON.stringify(body), type);
+      expect(recorded).toContain("obviously-…(27)");
+      expect(recorded).not.toContain(token);
+    }
+  });
+
+  it("shortens the id of an MCP session", () => {
+    const headers = new Headers({ "mcp-session-id": "obviously-fake-session-id" });
+    expect(maskHeaders(headers)).toEqual({ "mcp-session-id": "obviously-…(25)" });
   });
 });

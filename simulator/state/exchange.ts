@@ -74,6 +74,7 @@ export function maskHeaders(headers: Headers): Record<string, string> {
 function maskHeader(name: string, value: string): string {
   if (name === "cookie" || name === "set-cookie") return "(hidden)";
   if (name === "location") return maskUrl(value);
+  if (name === "mcp-session-id") return shorten(value);
   if (name !== "authorization") return value;
   const [scheme = "", credentials = ""] = value.split(" ");
   return scheme.toLowerCase() === "basic"
@@ -83,7 +84,7 @@ function maskHeader(name: string, value: string): string {
 
 export function maskBody(body: string, type: string | null): string {
   if (/x-www-form-urlencoded/i.test(type ?? "")) return maskQuery(body);
-  if (/json/i.test(type ?? "")) {
+  if (/json/i.test(type ?? "") || /^\s*[[{]/.test(body)) {
     try {
       const mask = (name: string, value: unknown) => (typeof value === "string" ? maskPair(name, value) : value);
       return JSON.stringify(JSON.parse(body, mask), null, 2);
