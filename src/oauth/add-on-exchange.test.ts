@@ -121,6 +121,15 @@ describe("code exchange of an add-on", () => {
     },
   );
 
+  it("M1: a copy in KV that names another resource than the code's row gets no token", async () => {
+    const code = await seedAddOnCode();
+    await env.DB.prepare("UPDATE codes SET resource = ?").bind(NEW_RESOURCE).run();
+    await putInKv(service, code);
+    await env.DB.prepare("UPDATE codes SET resource = ?").bind(ADD_ON_RESOURCE).run();
+    await linkAddOn(service);
+    await expectInvalidGrant(await service.request("/token", exchangeOfAddOn(code, { resource: NEW_RESOURCE })));
+  });
+
   it("M1: an isolate that has not seen the change redeems a code for the present resource", async () => {
     await linkAddOn(service);
     await moveAddOn();
