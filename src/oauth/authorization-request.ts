@@ -148,7 +148,7 @@ function checkWithClient(
   if (shownFor !== undefined && shownFor !== client.resource) {
     return refuse("invalid_target", "The resource has changed since the consent page was shown", "resource_changed");
   }
-  const values = (query.get("resource") ?? []).map(({ raw, value }) => (raw === "" ? "" : value));
+  const values = (query.get("resource") ?? []).map(({ value }) => value);
   const wrongResource = resourceProblem(values, client.resource);
   if (wrongResource) return refuse("invalid_target", "resource is not the one of this client", wrongResource);
   const pkceProblem = checkPkce(query, client);

@@ -43,6 +43,11 @@ describe("scopes of add-ons", () => {
     );
   });
 
+  it("a client of another type may have no scopes, and is granted none", () => {
+    const client = { resource: null, scopes: [], serviceScopes: [] } as unknown as Client;
+    expect(grantedScopes(client, [])).toEqual([]);
+  });
+
   it("M1: a refresh never gets more than the grant, and nothing of the service tier", () => {
     fc.assert(
       fc.property(addOn, names, asked, (client, granted, request) => {
