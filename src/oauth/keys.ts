@@ -1,6 +1,5 @@
 // Signing keys: made on first use, published before they sign, rotated while every issued token still verifies.
-import { importJWK, type JWK } from "jose";
-import { sha256 } from "../crypto/hash.ts";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import type { Runtime } from "../runtime.ts";
 import {
   dropSigningKey,
@@ -29,13 +28,9 @@ const publicKeys = new WeakMap<SigningKey, Promise<CryptoKey>>();
 
 /** A fresh ES256 key pair; `kid` is the start of its thumbprint (RFC 7638), short because every token carries it. */
 async function makeSigningKey(): Promise<NewSigningKey> {
-  const curve = { name: "ECDSA", namedCurve: "P-256" };
-  const pair = (await crypto.subtle.generateKey(curve, true, ["sign", "verify"])) as CryptoKeyPair;
-  const { crv, d, kty, x, y } = (await crypto.subtle.exportKey("jwk", pair.privateKey)) as JWK;
-  // A thumbprint covers these members in this order.
-  const publicJwk = { crv, kty, x, y } as JWK;
-  const thumbprint = await sha256(JSON.stringify(publicJwk));
-  return { kid: thumbprint.slice(0, 12), publicJwk, privateJwk: { ...publicJwk, d } as JWK };
+  const pair = await generateKeyPair(SIGNING_ALGORITHM, { extractable: true });
+  const [publicJwk, privateJwk] = await Promise.all([exportJWK(pair.publicKey), exportJWK(pair.privateKey)]);
+  return { kid: (await calculateJwkThumbprint(publicJwk)).slice(0, 12), publicJwk, privateJwk };
 }
 
 function signerAmong(keys: readonly SigningKey[], now: number): SigningKey | undefined {
