@@ -10,9 +10,10 @@ import {
   seedOtherAddOn,
 } from "../../test/support/add-on.ts";
 import { ADD_ON_ID } from "../../test/support/constants.ts";
-import { json, seedAddOn, seedUser } from "../../test/support/seeds.ts";
+import { json, seedAddOn, seedAppAndService, seedUser } from "../../test/support/seeds.ts";
 import type { Service } from "../../test/support/service.ts";
 import { deliver, startWithAlexa } from "../../test/support/skill-events.ts";
+import { linkApp } from "../../test/support/tokens.ts";
 
 const ALEXA_USER = "amzn1.ask.account.TESTUSER";
 const OTHER_ADD_ON = "amzn1.ask.skill.other-add-on";
@@ -45,6 +46,25 @@ it("M1: SkillDisabled revokes the grant of the add-on's token and no other, also
   expect((await deliver(service, { skillId: ADD_ON_ID, accessToken: moved.access_token })).status).toBe(200);
   expect(await refreshes(moved.refresh_token)).toBe(false);
   expect(await refreshes(other.refresh_token)).toBe(true);
+});
+
+it("M1: SkillDisabled with the token of another add-on, of an app or of no user goes by Alexa's user id", async () => {
+  await seedAppAndService();
+  const otherLink = await linkAddOn(service);
+  const tokens = [
+    otherLink.access_token,
+    (await linkApp(service)).access_token,
+    (await json(await service.request("/token", asOtherAddOn({ grant_type: "client_credentials" })))).access_token,
+  ];
+  await env.DB.prepare("UPDATE grants SET skill_id = ? WHERE skill_id = ?").bind(OTHER_ADD_ON, ADD_ON_ID).run();
+  for (const accessToken of tokens) {
+    const mine = await linkAddOn(service);
+    const enabled = { skillId: ADD_ON_ID, name: "SkillEnabled", userId: ALEXA_USER };
+    await deliver(service, { ...enabled, accessToken: mine.access_token });
+    await deliver(service, { skillId: ADD_ON_ID, userId: ALEXA_USER, accessToken });
+    expect(await refreshes(mine.refresh_token)).toBe(false);
+  }
+  expect((await grants()).filter((grant) => String(grant).endsWith("skill_disabled"))).toHaveLength(tokens.length);
 });
 
 it("M1: SkillEnabled and SkillAccountLinked store Alexa's user id with the add-on's grant", async () => {

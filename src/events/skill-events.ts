@@ -10,7 +10,6 @@ import { claimsOfEndedToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { authenticateServiceClient } from "../skill-backend/service-client.ts";
 import {
-  type EventTarget,
   type RecordedEvent,
   recordDisabledEvent,
   recordLinkedEvent,
@@ -121,12 +120,11 @@ async function apply(rt: Runtime, event: Envelope, name: string): Promise<Record
     eventAt: Math.min(event.request.eventCreationTime ?? event.request.timestamp, event.request.timestamp),
   };
   const { user, person } = event.context.System;
-  const named = (token: string | undefined) => grantOfToken(rt, token, skillId);
+  const named = (token: string | undefined) => grantOfToken(rt, token);
   switch (name) {
     case "SkillDisabled": {
       const grantId = (await named(event.request.body?.accessToken)) ?? (await named(user?.accessToken));
-      const byUser: EventTarget = alexaUserId === null ? null : { alexaUserId };
-      return recordDisabledEvent(rt.db, row, grantId === undefined ? byUser : { grantId }, rt.now());
+      return recordDisabledEvent(rt.db, row, grantId, rt.now());
     }
     case "SkillAccountLinked":
     case "SkillEnabled": {
@@ -143,12 +141,12 @@ async function apply(rt: Runtime, event: Envelope, name: string): Promise<Record
 }
 
 /**
- * The grant of an access token that we signed for this skill; the token may have expired. An add-on's token does not
- * name the skill: its audience is the resource of that time, a URI. The statements compare the skill of the grant.
+ * The grant of an access token that we signed; the token may have expired. Its audience is not compared: that of an
+ * add-on's token may be a former resource. The statements compare the skill of the grant.
  */
-async function grantOfToken(rt: Runtime, token: string | undefined, skillId: string): Promise<string | undefined> {
+async function grantOfToken(rt: Runtime, token: string | undefined): Promise<string | undefined> {
   const claims = token === undefined ? undefined : await claimsOfEndedToken(rt, token);
-  return claims?.aud === skillId || claims?.aud.includes("://") ? claims.grant : undefined;
+  return claims?.grant;
 }
 
 function note(rt: Runtime, event: Envelope, name: string, { first, revoked }: RecordedEvent): void {

@@ -3,9 +3,6 @@ import { endGrants } from "../grants/grants.ts";
 import type { LevelShown } from "../grants/link-levels.ts";
 import { batch, type Sql, sql } from "../sql.ts";
 
-/** What a SkillDisabled event revokes: the grant of its token, else the Alexa user's grants; null: none. */
-export type EventTarget = { readonly grantId: string } | { readonly alexaUserId: string } | null;
-
 export interface SkillEvent {
   readonly requestId: string;
   readonly skillId: string;
@@ -29,20 +26,19 @@ export interface RecordedEvent {
 const TIMESTAMP_MS = 1000;
 
 /**
- * Records a SkillDisabled event and revokes its target. By user id only grants older than the event are revoked: a late
- * or repeated event must not end a link made after it.
+ * Records a SkillDisabled event and revokes the grant of its token, if that is one of this skill, else the grants of its
+ * Alexa user. By user id only grants older than the event are revoked: a late or repeated event must not end a link made
+ * after it.
  */
 export function recordDisabledEvent(
   db: D1Database,
   event: SkillEvent,
-  target: EventTarget,
+  grantId: string | undefined,
   now: number,
 ): Promise<RecordedEvent> {
-  if (target === null) return record(db, event, now, []);
-  const which =
-    "grantId" in target
-      ? sql`id = ${target.grantId}`
-      : sql`alexa_user_id = ${target.alexaUserId} AND created_at < ${event.eventAt + TIMESTAMP_MS}`;
+  const ofUser = sql`alexa_user_id = ${event.alexaUserId} AND created_at < ${event.eventAt + TIMESTAMP_MS}`;
+  const isOfSkill = sql`EXISTS (SELECT 1 FROM grants o WHERE o.id = ${grantId} AND o.skill_id = ${event.skillId})`;
+  const which = sql`(id = ${grantId} OR (${ofUser} AND NOT ${isOfSkill}))`;
   return record(db, event, now, endDisabled(sql`skill_id = ${event.skillId} AND ${which}`, now));
 }
 
