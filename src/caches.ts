@@ -1,4 +1,4 @@
-// Client rows, signing keys, the scopes of all skills and the style sheet, cached per isolate. A cached client may allow
+// Client rows, signing keys, the scopes of all skills and style sheets, cached per isolate. A cached client may allow
 // a request, never refuse it.
 import type { Client } from "./storage/clients/clients.ts";
 import type { SigningKey } from "./storage/maintenance/signing-keys.ts";
@@ -19,8 +19,8 @@ export class Caches {
   #skillScopes: Entry<readonly string[]> | undefined;
   /** Keys that may have ended, by `kid`. Only keys on record get here, and a key never changes. */
   readonly recordedKeys = new Map<string, SigningKey>();
-  /** The style sheet of all pages, once loaded. */
-  pageCss: string | undefined;
+  /** CSS of pages and its source for the CSP, by brand colour and additions. Complete ones only. */
+  readonly styles = new Map<string, { readonly css: string; readonly source: string }>();
 
   /** The client's row if it was read within the last minute. */
   client(id: string, now: number): Client | undefined {
@@ -37,7 +37,7 @@ export class Caches {
   }
 
   /** After a client or a skill was written. */
-  forgetClients(): void {
+  forgetRegistrations(): void {
     this.#clients.clear();
     if (this.#skillScopes) this.#skillScopes = { ...this.#skillScopes, loadedAt: Number.NEGATIVE_INFINITY };
   }

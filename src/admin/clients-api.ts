@@ -105,7 +105,7 @@ async function create(c: AppContext): Promise<Response> {
   if (added === "id_taken") {
     return problem("conflict", `The client id ${client.id} is already in use, by a client or a skill.`);
   }
-  rt.caches.forgetClients();
+  rt.caches.forgetRegistrations();
   c.header("location", `/api/admin/clients/${encodeURIComponent(client.id)}`);
   const stored = await readClient(rt.db, client.id);
   return stored ? json(c, clientView(stored, secret), 201) : problem("not_found");
@@ -166,7 +166,7 @@ async function change(c: AppContext): Promise<Response> {
     clientId: client.id,
     details: Object.keys(body).join(", "),
   });
-  rt.caches.forgetClients();
+  rt.caches.forgetRegistrations();
   const stored = await readClient(rt.db, client.id);
   if (!stored) return problem("not_found");
   return updated ? json(c, clientView(stored)) : problem("conflict", RESOURCE_OF_ADD_ON);
@@ -177,7 +177,7 @@ async function remove(c: AppContext): Promise<Response> {
   const client = await clientOfPath(c);
   if (client instanceof Response) return client;
   await deleteClient(rt.db, client.id, rt.now(), { kind: "client_deleted", clientId: client.id });
-  rt.caches.forgetClients();
+  rt.caches.forgetRegistrations();
   return noContent(c);
 }
 
@@ -196,7 +196,7 @@ async function rotate(c: AppContext): Promise<Response> {
     { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
     { kind: "client_secret_rotated", clientId: client.id },
   );
-  rt.caches.forgetClients();
+  rt.caches.forgetRegistrations();
   const stored = await readClient(rt.db, client.id);
   return stored ? json(c, clientView(stored, secret)) : problem("not_found");
 }

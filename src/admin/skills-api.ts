@@ -95,7 +95,7 @@ async function create(c: AppContext): Promise<Response> {
     case "resource_taken":
       return problem("conflict", RESOURCE_TAKEN);
     case "inserted":
-      rt.caches.forgetClients();
+      rt.caches.forgetRegistrations();
       c.header("location", `/api/admin/skills/${encodeURIComponent(body.id)}`);
       return shown(c, body.id, { secret, serviceSecret, status: 201 });
   }
@@ -220,7 +220,7 @@ async function change(c: AppContext): Promise<Response> {
     case "resource_taken":
       return problem("conflict", RESOURCE_TAKEN);
     case "updated":
-      rt.caches.forgetClients();
+      rt.caches.forgetRegistrations();
       return shown(c, skill.id, { serviceSecret });
   }
 }
@@ -235,7 +235,7 @@ async function remove(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const id = c.req.param("id") ?? "";
   if (!(await deleteSkill(rt, id, { kind: "skill_deleted", details: id }))) return problem("skill_not_found");
-  rt.caches.forgetClients();
+  rt.caches.forgetRegistrations();
   return noContent(c);
 }
 
@@ -260,7 +260,7 @@ async function rotate(c: AppContext): Promise<Response> {
   if (!(await rotateClientSecret(rt.db, clientId, rotation, audit))) {
     return ofService ? problem("not_found", NO_SERVICE_CLIENT) : problem("skill_not_found");
   }
-  rt.caches.forgetClients();
+  rt.caches.forgetRegistrations();
   return shown(c, found.skill.id, {
     ...(ofService ? { serviceSecret: secret } : { secret }),
     more: { previousSecretExpiresAt: rfc3339(previousExpiresAt) },

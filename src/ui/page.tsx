@@ -21,9 +21,14 @@ export interface PageOptions {
 
 /** The page's CSS and its source for the CSP. While the style sheet cannot be read, pages are plain but work. */
 async function styleOf(rt: Runtime, more = ""): Promise<{ readonly css: string; readonly source: string }> {
-  rt.caches.pageCss ??= await readAsset(rt, "page.css", String);
-  const css = styleVariables(rt.config.brand.color) + (rt.caches.pageCss ?? "") + more;
-  return { css, source: `'sha256-${createHash("sha256").update(css).digest("base64")}'` };
+  const { color } = rt.config.brand;
+  const cached = rt.caches.styles.get(color + more);
+  if (cached) return cached;
+  const common = await readAsset(rt, "page.css", String);
+  const css = styleVariables(color) + (common ?? "") + more;
+  const style = { css, source: `'sha256-${createHash("sha256").update(css).digest("base64")}'` };
+  if (common !== undefined) rt.caches.styles.set(color + more, style);
+  return style;
 }
 
 /** A page with its security headers. No `form-action`: Chromium would block the redirect to Alexa after a post. */

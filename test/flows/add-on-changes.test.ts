@@ -201,7 +201,7 @@ it("M1: a scope that moves to the service tier leaves open pages, codes and link
   await expectOAuthError(await redeem(one), 400, "invalid_scope");
   expect(await errorOf(pages[1]!)).toBe("invalid_scope");
   await expectOAuthError(await refreshed(tokens, { scope: "mcp:tools" }), 400, "invalid_scope");
-  // The service token of before has no user-tier scope, so it stays what it was.
+  // The earlier service token has no user-tier scope, so it stays what it was.
   expect(await active(ofService)).toBe(true);
   const more = await service.request("/token", asAddOn({ grant_type: "client_credentials" }));
   expect(await scopeOf(Promise.resolve(more))).toBe("mcp:service mcp:tools");
