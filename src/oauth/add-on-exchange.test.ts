@@ -11,33 +11,24 @@ import {
   NEW_RESOURCE,
   OTHER_RESOURCE,
   seedAddOnCode,
-  seedOtherAddOn,
+  seedAddOnsAndBackend,
   setAddOnScopes,
   WRONG_RESOURCES,
+  withRaw,
 } from "../../test/support/add-on.ts";
-import { ADD_ON_CLIENT, ADD_ON_ID, ADD_ON_RESOURCE } from "../../test/support/constants.ts";
+import { ADD_ON_CLIENT, ADD_ON_RESOURCE } from "../../test/support/constants.ts";
 import { expectOAuthError } from "../../test/support/responses.ts";
-import { json, SERVICE_CLIENT, SKILL_ID, seedAddOn, seedEveryone, USER_ID } from "../../test/support/seeds.ts";
+import { json, USER_ID } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { anotherIsolate, BOTH_SOURCES, countOf, expectInvalidGrant, putInKv } from "../../test/support/tokens.ts";
 
 let service: Service;
 beforeEach(async () => {
   service = startService();
-  await seedEveryone();
-  await seedAddOn({ serviceClient: true });
-  await seedOtherAddOn();
-  await env.DB.prepare("UPDATE clients SET skill_ids = ? WHERE id = ?")
-    .bind(JSON.stringify([SKILL_ID, ADD_ON_ID]), SERVICE_CLIENT)
-    .run();
+  await seedAddOnsAndBackend({ serviceClient: true });
 });
 
 const claimsOf = (token: string) => decodeJwt(token) as Record<string, unknown>;
-
-/** A token request whose body has these raw parameters in addition. */
-function raw(init: RequestInit, more: string): RequestInit {
-  return { ...init, body: `${String(init.body)}&${more}` };
-}
 
 describe("code exchange of an add-on", () => {
   it.each([ADD_ON_RESOURCE, "", undefined])(
@@ -81,10 +72,10 @@ describe("code exchange of an add-on", () => {
     const code = await seedAddOnCode();
     const right = encodeURIComponent(ADD_ON_RESOURCE);
     for (const second of [right, "", encodeURIComponent(OTHER_RESOURCE)]) {
-      const init = raw(exchangeOfAddOn(code), `resource=${second}`);
+      const init = withRaw(exchangeOfAddOn(code), `resource=${second}`);
       await expectOAuthError(await service.request("/token", init), 400, "invalid_target");
     }
-    const empty = raw(exchangeOfAddOn(code, { resource: undefined }), "resource=&resource=");
+    const empty = withRaw(exchangeOfAddOn(code, { resource: undefined }), "resource=&resource=");
     await expectOAuthError(await service.request("/token", empty), 400, "invalid_target");
     expect((await service.request("/token", exchangeOfAddOn(code))).status).toBe(200);
   });

@@ -14,14 +14,15 @@ import {
   OTHER_RESOURCE,
   refreshOfAddOn,
   seedAddOnCode,
-  seedOtherAddOn,
+  seedAddOnsAndBackend,
   setAddOnScopes,
   WRONG_RESOURCES,
+  withRaw,
 } from "../../test/support/add-on.ts";
 import { admin } from "../../test/support/admin.ts";
 import { ADD_ON_CLIENT, ADD_ON_ID, ADD_ON_RESOURCE } from "../../test/support/constants.ts";
 import { expectOAuthError } from "../../test/support/responses.ts";
-import { json, SERVICE_CLIENT, SKILL_ID, seedAddOn, seedEveryone, USER_ID } from "../../test/support/seeds.ts";
+import { json, SKILL_ID, USER_ID } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import {
   anotherIsolate,
@@ -38,20 +39,10 @@ import {
 let service: Service;
 beforeEach(async () => {
   service = startService();
-  await seedEveryone();
-  await seedAddOn({ serviceClient: true });
-  await seedOtherAddOn();
-  await env.DB.prepare("UPDATE clients SET skill_ids = ? WHERE id = ?")
-    .bind(JSON.stringify([SKILL_ID, ADD_ON_ID]), SERVICE_CLIENT)
-    .run();
+  await seedAddOnsAndBackend({ serviceClient: true });
 });
 
 const claimsOf = (token: string) => decodeJwt(token) as Record<string, unknown>;
-
-/** A token request whose body has these raw parameters in addition. */
-function raw(init: RequestInit, more: string): RequestInit {
-  return { ...init, body: `${String(init.body)}&${more}` };
-}
 
 describe("refresh of an add-on", () => {
   it("M1: without a resource, with the right one or an empty one, the audience stays", async () => {
@@ -72,7 +63,7 @@ describe("refresh of an add-on", () => {
     }
     const right = encodeURIComponent(ADD_ON_RESOURCE);
     for (const values of [`${right}&resource=${right}`, "&resource="]) {
-      const init = raw(refreshOfAddOn(refresh_token), `resource=${values}`);
+      const init = withRaw(refreshOfAddOn(refresh_token), `resource=${values}`);
       await expectOAuthError(await service.request("/token", init), 400, "invalid_target");
     }
     expect((await service.request("/token", refreshOfAddOn(refresh_token))).status).toBe(200);

@@ -16,7 +16,7 @@ import {
   OTHER_RESOURCE,
   refreshOfAddOn,
   seedAddOnCode,
-  seedOtherAddOn,
+  seedAddOnsAndBackend,
   setAddOnScopes,
 } from "../../test/support/add-on.ts";
 import {
@@ -27,7 +27,7 @@ import {
   ADD_ON_SERVICE_CLIENT,
 } from "../../test/support/constants.ts";
 import { expectOAuthError } from "../../test/support/responses.ts";
-import { basic, json, SERVICE_CLIENT, SKILL_ID, seedAddOn, seedEveryone } from "../../test/support/seeds.ts";
+import { basic, json, SERVICE_CLIENT, SKILL_ID } from "../../test/support/seeds.ts";
 import { ISSUER, type Service, startService } from "../../test/support/service.ts";
 import {
   anotherIsolate,
@@ -42,12 +42,7 @@ import {
 let service: Service;
 beforeEach(async () => {
   service = startService();
-  await seedEveryone();
-  await seedAddOn();
-  await seedOtherAddOn();
-  await env.DB.prepare("UPDATE clients SET skill_ids = ? WHERE id = ?")
-    .bind(JSON.stringify([SKILL_ID, ADD_ON_ID]), SERVICE_CLIENT)
-    .run();
+  await seedAddOnsAndBackend();
 });
 
 const ask = (fields: Readonly<Record<string, string | undefined>> = {}) => ({

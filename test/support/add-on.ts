@@ -9,7 +9,20 @@ import {
   ADD_ON_SERVICE_CLIENT,
   ALEXA_REDIRECT_URIS,
 } from "./constants.ts";
-import { basic, type CodeSeed, challengeOf, form, json, seedCode, seedSkill, type TokenResponse } from "./seeds.ts";
+import {
+  basic,
+  type CodeSeed,
+  challengeOf,
+  form,
+  json,
+  SERVICE_CLIENT,
+  SKILL_ID,
+  seedAddOn,
+  seedCode,
+  seedEveryone,
+  seedSkill,
+  type TokenResponse,
+} from "./seeds.ts";
 import { ISSUER, type Service } from "./service.ts";
 import { VERIFIER } from "./tokens.ts";
 
@@ -93,6 +106,21 @@ export async function setAddOnScopes(...scopes: string[]): Promise<void> {
     descriptions: {},
   }));
   await env.DB.prepare("UPDATE skills SET scopes = ? WHERE id = ?").bind(JSON.stringify(list), ADD_ON_ID).run();
+}
+
+/** Everything that tests of tokens start from: two add-ons and a skill, whose backend may introspect the first add-on. */
+export async function seedAddOnsAndBackend(seed: Parameters<typeof seedAddOn>[0] = {}): Promise<void> {
+  await seedEveryone();
+  await seedAddOn(seed);
+  await seedOtherAddOn();
+  await env.DB.prepare("UPDATE clients SET skill_ids = ? WHERE id = ?")
+    .bind(JSON.stringify([SKILL_ID, ADD_ON_ID]), SERVICE_CLIENT)
+    .run();
+}
+
+/** A token request whose body has these raw parameters in addition. */
+export function withRaw(init: RequestInit, more: string): RequestInit {
+  return { ...init, body: `${String(init.body)}&${more}` };
 }
 
 /** A second add-on, of another skill. */
