@@ -1,10 +1,9 @@
 // A simulator with a configured add-on and a fake MCP server behind it, for the tests of Alexa+.
-import { createSimulator } from "../app.ts";
 import { amazonRedirectUri, REDIRECT_HOSTS, type RedirectHost } from "../library/authorization-request.ts";
 import type { Check } from "../library/checks.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { type AddOnDefect, createFakeAddOn, RESOURCE } from "./fake-add-on.ts";
-import { SIMULATOR, VENDOR } from "./test-simulator.ts";
+import { SIMULATOR, simulatorBeside, VENDOR } from "./test-simulator.ts";
 
 const CLIENT = { clientId: "alexa-notes", clientSecret: "example-notes-secret" };
 const HOSTS = Object.keys(REDIRECT_HOSTS) as RedirectHost[];
@@ -33,16 +32,7 @@ export async function startAddOn(defect?: AddOnDefect, changes: Record<string, u
     amazonRedirectUri(host, VENDOR),
   ]);
   const company = createFakeAddOn({ ...CLIENT, redirectUris }, defect);
-  const simulator = createSimulator();
-  const env = { SERVICE: company as unknown as Fetcher };
-
-  async function call(url: string, init?: RequestInit): Promise<Response> {
-    return simulator.request(url.startsWith("/") ? `${SIMULATOR}${url}` : url, init, env);
-  }
-  async function json<T = Record<string, unknown>>(method: string, url: string, body?: unknown): Promise<T> {
-    const response = await call(url, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
-    return response.json();
-  }
+  const { call, json } = simulatorBeside(company as unknown as Fetcher);
   const configured = await call("/simulator/add-on", { method: "PUT", body: JSON.stringify(addOn(changes)) });
   if (!configured.ok) throw new Error(await configured.text());
   const html = async () => (await call("/alexa-plus")).text();

@@ -31,11 +31,10 @@ export function skill(changes: Record<string, unknown> = {}) {
   };
 }
 
-/** Starts a simulator with a registered skill; `broken` names the defect of the company. */
-export async function startSimulator(changes: Record<string, unknown> = {}, broken?: Breakage) {
-  const company = createFakeCompany({ ...COMPANY, redirectUris: REDIRECT_URIS }, broken);
+/** A simulator whose requests to a company go to `company`. Paths are those of the simulator. */
+export function simulatorBeside(company: Fetcher) {
   const simulator = createSimulator();
-  const env = { SERVICE: company as unknown as Fetcher };
+  const env = { SERVICE: company };
 
   async function call(url: string, init?: RequestInit): Promise<Response> {
     return simulator.request(url.startsWith("/") ? `${SIMULATOR}${url}` : url, init, env);
@@ -44,6 +43,13 @@ export async function startSimulator(changes: Record<string, unknown> = {}, brok
     const response = await call(url, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
     return response.json();
   }
+  return { simulator, env, call, json };
+}
+
+/** Starts a simulator with a registered skill; `broken` names the defect of the company. */
+export async function startSimulator(changes: Record<string, unknown> = {}, broken?: Breakage) {
+  const company = createFakeCompany({ ...COMPANY, redirectUris: REDIRECT_URIS }, broken);
+  const { simulator, env, call, json } = simulatorBeside(company as unknown as Fetcher);
   const linking = createFakeLinking({
     origin: SERVICE,
     skillId: SKILL_ID,

@@ -73,9 +73,9 @@ describe.each(["Node", "workerd"])("the example on %s", (runtime) => {
 
   it.each(VERSIONS)("speaks protocol version %s to a service token", async (protocolVersion) => {
     const clientInfo = { name: "Alexa", version: "1" };
-    const answer = await rpc(await service(), "initialize", { protocolVersion, capabilities: {}, clientInfo });
-    expect(answer.result).toMatchObject({ protocolVersion, serverInfo: { name: "acme-notes" } });
-    expect(answer.headers.has("mcp-session-id")).toBe(false);
+    const response = await rpc(await service(), "initialize", { protocolVersion, capabilities: {}, clientInfo });
+    expect(response.result).toMatchObject({ protocolVersion, serverInfo: { name: "acme-notes" } });
+    expect(response.headers.has("mcp-session-id")).toBe(false);
   });
 
   it("offers its newest version before 2026 for a version that it does not know", async () => {
@@ -120,8 +120,8 @@ describe.each(["Node", "workerd"])("the example on %s", (runtime) => {
     ["text as arguments", "text"],
   ])("stores no note of %s", async (_, args) => {
     const token = await user("careless");
-    const answer = await rpc(token, "tools/call", { name: "add_note", arguments: args });
-    expect(answer.error !== undefined || answer.result.isError === true).toBe(true);
+    const response = await rpc(token, "tools/call", { name: "add_note", arguments: args });
+    expect(response.error !== undefined || response.result.isError === true).toBe(true);
     expect((await call(token, "list_notes")).text).toBe("There are no notes.");
   });
 
@@ -130,8 +130,8 @@ describe.each(["Node", "workerd"])("the example on %s", (runtime) => {
     await call(await user("victim"), "add_note", { text: "private" });
     expect((await call(mallory, "list_notes", { user: "victim", sub: "victim" })).text).toBe("There are no notes.");
     const headers = { "mcp-session-id": "session-of-victim", "last-event-id": "1", cookie: "session=victim" };
-    const answer = await rpc(mallory, "tools/call", { name: "list_notes", arguments: {} }, headers);
-    expect(answer.result.content).toEqual([{ type: "text", text: "There are no notes." }]);
+    const response = await rpc(mallory, "tools/call", { name: "list_notes", arguments: {} }, headers);
+    expect(response.result.content).toEqual([{ type: "text", text: "There are no notes." }]);
   });
 
   it.each(["https://evil.example", "null", "http://mcp.example.com"])(
@@ -164,8 +164,8 @@ describe.each(["Node", "workerd"])("the example on %s", (runtime) => {
   it("keeps simultaneous requests of two customers apart", async () => {
     const names = ["one", "two"];
     const asked = Array.from({ length: 20 }, (_, index) => names[index % 2] ?? "");
-    const answers = await Promise.all(asked.map(async (name) => call(await user(name), "whoami")));
-    expect(answers.map(({ text }) => text)).toEqual(asked);
+    const results = await Promise.all(asked.map(async (name) => call(await user(name), "whoami")));
+    expect(results.map(({ text }) => text)).toEqual(asked);
   });
 });
 
