@@ -12,7 +12,7 @@ export function DeployCard({ store, report }: { store: Store; report: DeployRepo
       <div class="tight">
         <h2>Deploy check</h2>
         <p class="small soft">
-          What <code>alexa-ai deploy</code> and Amazon’s authentication checklist look at, deployed at{" "}
+          What <code>alexa-ai deploy</code> and Amazon’s authentication checklist look at, checked at{" "}
           {new Date(report.at).toISOString().slice(11, 19)} UTC. Amazon caches the metadata: after a change, deploy
           again.
         </p>
