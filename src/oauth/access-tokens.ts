@@ -1,5 +1,5 @@
 // Access tokens: JWTs (RFC 9068). Revocation shows only in introspection and at our own endpoints.
-import { compactVerify, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
+import { compactVerify, decodeJwt, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { randomSecret } from "../crypto/random.ts";
@@ -67,6 +67,19 @@ function keyIdOf(token: string): string | undefined {
   try {
     const header = decodeProtectedHeader(token);
     return header.alg === SIGNING_ALGORITHM && typeof header.kid === "string" ? header.kid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What a token that looks like an access token of ours says, so that its grant can be read together with the keys.
+ * Nothing is verified: use it only to choose what to read.
+ */
+export function unverifiedClaims(token: string): AccessTokenClaims | undefined {
+  if (keyIdOf(token) === undefined) return undefined;
+  try {
+    return claimsSchema.safeParse(decodeJwt(token)).data;
   } catch {
     return undefined;
   }

@@ -18,8 +18,8 @@ export interface PresentedCredentials {
 /** A client that authenticated, or a public one that identified itself. */
 export interface AuthenticatedClient {
   readonly client: Client;
-  /** Rows of the caller's read, when D1 was read and there was one. */
-  readonly alongside?: readonly Record<string, unknown>[];
+  /** The row of `alongside`, null when there is none; undefined when D1 was not read. */
+  readonly row?: Record<string, unknown> | null;
 }
 
 const LONGEST_BASIC = 4096;
@@ -125,7 +125,7 @@ export async function authenticateClient(
   for (const { id, secret } of candidates) {
     const client = loaded.clients.get(id);
     if ((await accepts(client, secret, method, rt.now())) && client) {
-      return { client, ...(alongside ? { alongside: loaded.alongside } : {}) };
+      return { client, ...(alongside ? { row: loaded.row } : {}) };
     }
   }
   return invalidClient(method === "client_secret_basic");
@@ -136,7 +136,7 @@ async function loadClients(
   rt: Runtime,
   ids: readonly string[],
   alongside?: Sql,
-): Promise<{ clients: ReadonlyMap<string, Client>; alongside: readonly Record<string, unknown>[] }> {
+): Promise<{ clients: ReadonlyMap<string, Client>; row: Record<string, unknown> | null }> {
   const reads = ids.map(clientStatement);
   const rows = await readBesideKeys(rt, alongside ? [...reads, alongside] : reads);
   const clients = new Map<string, Client>();
@@ -146,7 +146,7 @@ async function loadClients(
     rt.caches.rememberClient(id, client, rt.now());
     if (client) clients.set(id, client);
   });
-  return { clients, alongside: rows[ids.length] ?? [] };
+  return { clients, row: rows[ids.length]?.[0] ?? null };
 }
 
 /** The client by id: from the isolate's cache, else D1. `fresh` reads D1 in any case. */

@@ -3,11 +3,11 @@ import { Hono } from "hono/tiny";
 import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
-import { type Client, readClient } from "../storage/clients/clients.ts";
+import type { Client } from "../storage/clients/clients.ts";
 import type { AccessTokenClaims } from "./access-tokens.ts";
-import { authenticateClient } from "./client-authentication.ts";
+import { type AuthenticatedClient, authenticateClient } from "./client-authentication.ts";
 import { scopeNames } from "./scopes.ts";
-import { findToken, isRetired } from "./token-lookup.ts";
+import { findToken, isRetired, type PresentedToken, presentedToken, readPresented } from "./token-lookup.ts";
 import { audienceOf } from "./token-response.ts";
 
 export const introspectRoutes = new Hono<AppEnv>().post("/introspect", introspect);
@@ -16,16 +16,17 @@ async function introspect(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await readForm(c.req.raw);
   if ("problem" in body) return oauthError({ status: 400, error: "invalid_request", description: body.problem });
-  const caller = await authenticateClient(rt, c.req.header("authorization") ?? null, body.fields);
+  const token = body.fields.get("token");
+  const presented = token === undefined ? undefined : await presentedToken(rt, token);
+  const caller = await authenticateClient(rt, c.req.header("authorization") ?? null, body.fields, presented?.read);
   if ("error" in caller) return oauthError(caller);
   if (caller.client.kind === "app") {
     return oauthError({ status: 401, error: "invalid_client", description: "Public clients cannot introspect" });
   }
-  const token = body.fields.get("token");
-  if (token === undefined) {
+  if (!presented) {
     return oauthError({ status: 400, error: "invalid_request", description: "token is missing" });
   }
-  return oauthSuccess(await describe(rt, caller.client, token));
+  return oauthSuccess(await describe(rt, caller, presented));
 }
 
 /** Alexa's clients may introspect their own tokens; an add-on's service client and `service` clients their skills'. */
@@ -37,9 +38,8 @@ function mayIntrospect(caller: Client, owner: { readonly clientId: string; reado
     : caller.kind === "service" && caller.skillIds.includes(owner.skillId);
 }
 
-/** Whether an add-on's client could get this token now: the client, its tier, the scopes and the resource still hold. */
-async function serviceTokenHolds(rt: Runtime, caller: Client, claims: AccessTokenClaims): Promise<boolean> {
-  const owner = await readClient(rt.db, claims.client_id);
+/** Whether `owner` could get this token now: the client, its tier, the scopes and the resource still hold. */
+function serviceTokenHolds(caller: Client, owner: Client | undefined, claims: AccessTokenClaims): boolean {
   return (
     owner?.clientCredentials === true &&
     owner.resource === claims.aud &&
@@ -49,16 +49,21 @@ async function serviceTokenHolds(rt: Runtime, caller: Client, claims: AccessToke
 }
 
 /** What the caller may not introspect, and what opens nothing, is exactly `{"active":false}`. */
-async function describe(rt: Runtime, caller: Client, token: string): Promise<Record<string, unknown>> {
+async function describe(
+  rt: Runtime,
+  caller: AuthenticatedClient,
+  presented: PresentedToken,
+): Promise<Record<string, unknown>> {
   const inactive = { active: false };
-  const found = await findToken(rt, token);
+  const { client } = caller;
+  const found = await findToken(rt, presented, await readPresented(rt, presented, caller));
   if (!found) return inactive;
   const active = (claims: AccessTokenClaims) => ({ active: true, token_type: "Bearer", ...claims });
-  if (found.kind === "access" && found.claims.grant === undefined) {
-    return (await serviceTokenHolds(rt, caller, found.claims)) ? active(found.claims) : inactive;
+  if (found.kind === "service") {
+    return serviceTokenHolds(client, found.client, found.claims) ? active(found.claims) : inactive;
   }
   const { grant } = found;
-  if (!grant?.live || !mayIntrospect(caller, grant)) return inactive;
+  if (!grant?.live || !mayIntrospect(client, grant)) return inactive;
   if (found.kind === "access") return found.claims.aud === audienceOf(rt, grant) ? active(found.claims) : inactive;
   if (isRetired(found)) return inactive;
   return {

@@ -1,8 +1,9 @@
 // What a token request costs: storage round trips, and queries that use an index.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { insert } from "../../test/support/rows.ts";
 import { exchange, json, refresh, seedCode, seedEveryone } from "../../test/support/seeds.ts";
-import { type Service, startService } from "../../test/support/service.ts";
+import { type Service, START, startService } from "../../test/support/service.ts";
 import {
   anotherIsolate,
   asAlexa,
@@ -19,8 +20,15 @@ import {
   seedCodeInKv,
   userinfo,
 } from "../../test/support/tokens.ts";
+import { sha256 } from "../crypto/hash.ts";
 
 beforeEach(seedEveryone);
+
+/** A refresh token that another server issued. */
+async function seedImported(): Promise<string> {
+  await insert("grants", { refreshHash: await sha256("of-another-server"), importedAt: START });
+  return "of-another-server";
+}
 
 function expectAtMost(service: Service, most: { readonly kv: number; readonly d1: number }): void {
   const calls = service.meter.calls();
@@ -148,50 +156,112 @@ describe("storage round trips", () => {
     });
   }
 
+  interface ColdRequest {
+    readonly path?: string;
+    readonly prepare: (first: Service) => Promise<RequestInit>;
+    /** Round trips to D1 before the response. */
+    readonly most: number;
+  }
   /** Requests to a cold isolate. Finding out why a code was refused takes one more round trip. */
-  const cold: Record<string, (first: Service) => Promise<RequestInit>> = {
-    "a code exchange from KV": async (first) => exchange(await seedCodeInKv(first)),
-    "a code exchange from D1": async () => exchange(await seedCode()),
-    "an unknown code": async () => exchange(`c0${"u".repeat(43)}`),
-    "a wrong redirect URI": async (first) =>
-      exchange(await seedCodeInKv(first), { redirect_uri: "https://evil.test/" }),
-    "a replayed code": async (first) => {
-      const code = await seedCodeInKv(first);
-      await first.request("/token", exchange(code));
-      first.clock.advance(MINUTE);
-      return exchange(code);
+  const cold: Record<string, ColdRequest> = {
+    "a code exchange from KV": { prepare: async (first) => exchange(await seedCodeInKv(first)), most: 2 },
+    "a code exchange from D1": { prepare: async () => exchange(await seedCode()), most: 2 },
+    "an unknown code": { prepare: async () => exchange(`c0${"u".repeat(43)}`), most: 2 },
+    "a wrong redirect URI": {
+      prepare: async (first) => exchange(await seedCodeInKv(first), { redirect_uri: "https://evil.test/" }),
+      most: 2,
     },
-    "a replayed code with a wrong redirect URI": async (first) => {
-      const code = await seedCodeInKv(first);
-      await first.request("/token", exchange(code));
-      return exchange(code, { redirect_uri: "https://evil.test/" });
+    "a replayed code": {
+      prepare: async (first) => {
+        const code = await seedCodeInKv(first);
+        await first.request("/token", exchange(code));
+        first.clock.advance(MINUTE);
+        return exchange(code);
+      },
+      most: 3,
     },
-    "a public client's exchange": async () => exchangeOfApp(await seedAppCode()),
-    "a stable refresh": async (first) => refresh((await linkAlexa(first)).refresh_token),
-    "a rotating refresh": async (first) => refreshOfApp((await linkApp(first)).refresh_token),
-    "Basic credentials that can be read in two ways": async () => ({
-      ...exchange(await seedCode()),
-      headers: { "content-type": "application/x-www-form-urlencoded", authorization: `Basic ${btoa("a%62:c%64")}` },
-    }),
+    "a replayed code with a wrong redirect URI": {
+      prepare: async (first) => {
+        const code = await seedCodeInKv(first);
+        await first.request("/token", exchange(code));
+        return exchange(code, { redirect_uri: "https://evil.test/" });
+      },
+      most: 3,
+    },
+    "a public client's exchange": { prepare: async () => exchangeOfApp(await seedAppCode()), most: 2 },
+    "a stable refresh": { prepare: async (first) => refresh((await linkAlexa(first)).refresh_token), most: 1 },
+    "a rotating refresh": { prepare: async (first) => refreshOfApp((await linkApp(first)).refresh_token), most: 1 },
+    "a refresh with another server's token": {
+      prepare: async () => refresh(await seedImported()),
+      most: 1,
+    },
+    "client credentials": { prepare: async () => asService({ grant_type: "client_credentials" }), most: 1 },
+    "Basic credentials that can be read in two ways": {
+      prepare: async () => ({
+        ...exchange(await seedCode()),
+        headers: { "content-type": "application/x-www-form-urlencoded", authorization: `Basic ${btoa("a%62:c%64")}` },
+      }),
+      most: 2,
+    },
+    "an introspection of an access token": {
+      path: "/introspect",
+      prepare: async (first) => asService({ token: (await linkAlexa(first)).access_token }),
+      most: 1,
+    },
+    "an introspection of a refresh token": {
+      path: "/introspect",
+      prepare: async (first) => asAlexa({ token: (await linkAlexa(first)).refresh_token }),
+      most: 1,
+    },
+    "an introspection of another server's refresh token": {
+      path: "/introspect",
+      prepare: async () => asAlexa({ token: await seedImported() }),
+      most: 1,
+    },
+    "an introspection of a token without a user": {
+      path: "/introspect",
+      prepare: async (first) => {
+        const { access_token } = await json(
+          await first.request("/token", asService({ grant_type: "client_credentials" })),
+        );
+        return asService({ token: access_token });
+      },
+      most: 1,
+    },
+    "a revocation": {
+      path: "/revoke",
+      prepare: async (first) => asAlexa({ token: (await linkAlexa(first)).refresh_token }),
+      most: 2,
+    },
   };
-  for (const [name, prepare] of Object.entries(cold)) {
-    const most = name.startsWith("a replayed code") ? 3 : 2;
+  for (const [name, { path = "/token", prepare, most }] of Object.entries(cold)) {
     it(`W2: ${name} takes at most ${most} round trips to D1 before the response (cold)`, async () => {
       const first = startService();
       await linkAlexa(first);
       const init = await prepare(first);
       const isolate = anotherIsolate(first);
-      const response = await isolate.requestOnly("/token", init);
+      const response = await isolate.requestOnly(path, init);
       await response.text();
       await isolate.settled();
-      // The reason for a refusal and the use of a rotating token are recorded after the response.
+      // The reason for a refusal and the use of a token are recorded after the response.
       const roundTrips = isolate.meter.roundTrips.filter(
-        ({ sql }) => !/^UPDATE (attempts SET reason|grants SET generation)/.test(sql),
+        ({ sql }) => !/^UPDATE (attempts SET reason|grants SET (generation|last_used_at))/.test(sql),
       );
       expect(roundTrips.filter(({ store }) => store === "DB").length).toBeLessThanOrEqual(most);
       expect(roundTrips.filter(({ store }) => store === "CODES").length).toBeLessThanOrEqual(1);
     });
   }
+
+  it("W2: a refresh with stale signing keys in a warm isolate takes one round trip to D1", async () => {
+    const service = startService();
+    await linkApp(service);
+    service.clock.advance(50 * SECOND);
+    const { refresh_token } = await linkAlexa(service);
+    service.clock.advance(15 * SECOND);
+    service.meter.clear();
+    expect((await service.request("/token", refresh(refresh_token))).status).toBe(200);
+    expectAtMost(service, { kv: 0, d1: 1 });
+  });
 
   it("W2: a warm isolate with stale signing keys reads them in a round trip that it makes anyway", async () => {
     const service = startService();
@@ -217,8 +287,8 @@ describe("storage round trips", () => {
     for (const { prepare } of Object.values(costs)) {
       await collectFrom(async (service) => (await prepare(service))());
     }
-    for (const prepare of Object.values(cold)) {
-      await collectFrom(async (service) => service.request("/token", await prepare(service)));
+    for (const { path = "/token", prepare } of Object.values(cold)) {
+      await collectFrom(async (service) => service.request(path, await prepare(service)));
     }
     await collectFrom(async (service) => {
       const retired = await linkApp(service);

@@ -68,12 +68,11 @@ async function readBinding(
   rt: Runtime,
   code: AuthorizationCode,
   codeHash: string,
-  { alongside }: AuthenticatedClient,
+  { row }: AuthenticatedClient,
 ): Promise<CodeBinding | undefined> {
-  const inKv = alongside ? undefined : await getBinding(rt, code);
-  if (inKv) return inKv;
-  const [row] = alongside ?? (await readBesideKeys(rt, [selectBinding(codeHash)]))[0] ?? [];
-  return row as CodeBinding | undefined;
+  if (row !== undefined) return (row ?? undefined) as CodeBinding | undefined;
+  const inKv = await getBinding(rt, code);
+  return inKv ?? ((await readBesideKeys(rt, [selectBinding(codeHash)]))[0]?.[0] as CodeBinding | undefined);
 }
 
 /** What is wrong with the request for this code. A mismatch does not spend the code. */

@@ -1,9 +1,15 @@
 // Which grant a presented token belongs to, verified: for refreshes, revocation and introspection.
 import { sha256 } from "../crypto/hash.ts";
 import type { Runtime } from "../runtime.ts";
-import { type Grant, readGrant, readImportedGrant } from "../storage/grants/grants.ts";
-import { type AccessTokenClaims, verifyAccessToken } from "./access-tokens.ts";
+import { type Client, clientFromRow, clientStatement } from "../storage/clients/clients.ts";
+import { type Grant, grantFromRow, selectGrant, selectImportedGrant } from "../storage/grants/grants.ts";
+import { readFirst, type Sql } from "../storage/sql.ts";
+import { type AccessTokenClaims, unverifiedClaims, verifyAccessToken } from "./access-tokens.ts";
+import type { AuthenticatedClient } from "./client-authentication.ts";
+import { readBesideKeys } from "./keys.ts";
 import { isGenuine, type PresentedRefreshToken, parseRefreshToken } from "./refresh-tokens.ts";
+
+type Row = Record<string, unknown>;
 
 export interface FoundRefreshToken {
   readonly kind: "refresh";
@@ -14,33 +20,74 @@ export interface FoundRefreshToken {
 
 export type FoundToken =
   | { readonly kind: "access"; readonly claims: AccessTokenClaims; readonly grant: Grant | undefined }
+  /** A token without a user, and the client that it was issued to. */
+  | { readonly kind: "service"; readonly claims: AccessTokenClaims; readonly client: Client | undefined }
   | FoundRefreshToken;
 
-/** The grant of a refresh token that we issued, retired ones included. One D1 read. */
-export async function findOwnRefreshToken(
+/** A token as it was presented, by its form, and the read that finds what it belongs to. Nothing is verified yet. */
+export type PresentedToken = { readonly token: string; readonly read: Sql } & (
+  | { readonly form: "refresh"; readonly refresh: PresentedRefreshToken }
+  /** A JWT, perhaps an access token of ours. Without a user it belongs to a client. */
+  | { readonly form: "access"; readonly ofUser: boolean }
+  /** Anything else: perhaps a refresh token that another server issued. */
+  | { readonly form: "foreign" }
+);
+
+/** A token that should be a refresh token. */
+export async function presentedRefreshToken(rt: Runtime, token: string): Promise<PresentedToken> {
+  const refresh = parseRefreshToken(token);
+  if (refresh) return { token, form: "refresh", refresh, read: selectGrant(refresh.grantId, rt.now()) };
+  return { token, form: "foreign", read: selectImportedGrant(await sha256(token), rt.now()) };
+}
+
+/** A token of any kind. */
+export async function presentedToken(rt: Runtime, token: string): Promise<PresentedToken> {
+  const claims = unverifiedClaims(token);
+  if (!claims) return presentedRefreshToken(rt, token);
+  const { grant, client_id: clientId } = claims;
+  const read = grant === undefined ? clientStatement(clientId) : selectGrant(grant, rt.now());
+  return { token, form: "access", ofUser: grant !== undefined, read };
+}
+
+/**
+ * The row that `presented.read` finds, or null: the one that was read with the caller's client, else in one round trip,
+ * which also reads the signing keys when they are stale.
+ */
+export async function readPresented(
   rt: Runtime,
-  presented: PresentedRefreshToken,
-): Promise<FoundRefreshToken | undefined> {
-  const grant = await readGrant(rt.db, presented.grantId, rt.now());
-  if (!grant || !(await isGenuine(rt, presented, grant))) return undefined;
-  return { kind: "refresh", grant, generation: presented.generation };
+  { read }: PresentedToken,
+  caller: AuthenticatedClient,
+): Promise<Row | null> {
+  return caller.row === undefined ? ((await readBesideKeys(rt, [read]))[0]?.[0] ?? null) : caller.row;
 }
 
-/** The grant of a refresh token that another server issued, whatever its form. One D1 read. */
-export async function findImportedToken(rt: Runtime, token: string): Promise<FoundRefreshToken | undefined> {
-  const grant = await readImportedGrant(rt.db, await sha256(token), rt.now());
-  return grant && { kind: "refresh", grant, generation: null };
+/** What a token belongs to, from the row that was found for it. A D1 read more for one that only looks like ours. */
+export async function findToken(
+  rt: Runtime,
+  presented: PresentedToken,
+  row: Row | null,
+): Promise<FoundToken | undefined> {
+  if (presented.form === "foreign") return row ? importedToken(row) : undefined;
+  if (presented.form === "refresh") {
+    const { generation } = presented.refresh;
+    const grant = row ? grantFromRow(row) : undefined;
+    if (grant && (await isGenuine(rt, presented.refresh, grant))) return { kind: "refresh", grant, generation };
+    return findImportedToken(rt, presented.token);
+  }
+  const claims = await verifyAccessToken(rt, presented.token);
+  if (!claims) return findImportedToken(rt, presented.token);
+  return presented.ofUser
+    ? { kind: "access", claims, grant: row ? grantFromRow(row) : undefined }
+    : { kind: "service", claims, client: row ? clientFromRow(row) : undefined };
 }
 
-/** Finds a token of any kind, ours or imported; else undefined. One D1 read for our own, at most two. */
-export async function findToken(rt: Runtime, token: string): Promise<FoundToken | undefined> {
-  const presented = parseRefreshToken(token);
-  const own = presented && (await findOwnRefreshToken(rt, presented));
-  if (own) return own;
-  const claims = presented ? undefined : await verifyAccessToken(rt, token);
-  if (!claims) return findImportedToken(rt, token);
-  const grant = claims.grant === undefined ? undefined : await readGrant(rt.db, claims.grant, rt.now());
-  return { kind: "access", claims, grant };
+function importedToken(row: Row): FoundRefreshToken {
+  return { kind: "refresh", grant: grantFromRow(row), generation: null };
+}
+
+async function findImportedToken(rt: Runtime, token: string): Promise<FoundRefreshToken | undefined> {
+  const row = await readFirst<Row>(rt.db, selectImportedGrant(await sha256(token), rt.now()));
+  return row ? importedToken(row) : undefined;
 }
 
 /** Whether a rotating token is older than one that was used already. */

@@ -5,11 +5,18 @@ import type { Client } from "../storage/clients/clients.ts";
 import { advanceGeneration, type Grant, noteRetiredToken, revokeGrant, touchGrant } from "../storage/grants/grants.ts";
 import { authenticateClient } from "./client-authentication.ts";
 import { currentSigner } from "./keys.ts";
-import { parseRefreshToken, rotatingToken } from "./refresh-tokens.ts";
+import { rotatingToken } from "./refresh-tokens.ts";
 import { resourceFieldProblem } from "./resource.ts";
 import { clientWithUserTier, narrowScope, userTier } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
-import { type FoundRefreshToken, findImportedToken, findOwnRefreshToken, isRetired } from "./token-lookup.ts";
+import {
+  type FoundRefreshToken,
+  findToken,
+  isRetired,
+  type PresentedToken,
+  presentedRefreshToken,
+  readPresented,
+} from "./token-lookup.ts";
 import { userTokenResponse } from "./token-response.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -22,40 +29,40 @@ export async function refreshGrant(
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
 ): Promise<Response | OAuthError | TokenFailure> {
-  const caller = await authenticateClient(rt, authorization, fields);
+  const token = fields.get("refresh_token");
+  const presented = token === undefined ? undefined : await presentedRefreshToken(rt, token);
+  const caller = await authenticateClient(rt, authorization, fields, presented?.read);
   if ("error" in caller) return caller;
   const { client } = caller;
-  const token = fields.get("refresh_token");
   if (client.kind === "add_on_service") return { reason: "grant_type_not_allowed" };
-  if (token === undefined) return { reason: "parameter_missing", parameter: "refresh_token" };
+  if (!presented) return { reason: "parameter_missing", parameter: "refresh_token" };
+  // Only skills are moved here from other servers, so any other client's token is one of ours.
+  if (presented.form === "foreign" && client.kind !== "alexa") {
+    return refuse(rt, client, presented, { reason: "refresh_token_malformed" });
+  }
+  const row = await readPresented(rt, presented, caller);
   // Before the token is judged: under a wrong MASTER_KEY every rotating token would look forged, and this throws.
   const signer = await currentSigner(rt);
-  const found = await findRefreshToken(rt, client, token);
-  if ("reason" in found) return refuse(rt, client, token, found);
+  const found = await findToken(rt, presented, row);
+  if (found?.kind !== "refresh") {
+    const reason = presented.form === "refresh" ? "refresh_token_unknown" : "refresh_token_malformed";
+    return refuse(rt, client, presented, { reason });
+  }
   const { grant, generation } = found;
   const refusal = checkGrant(grant, client, rt.now()) ?? (await checkRetired(rt, found));
-  if (refusal) return refuse(rt, client, token, refusal);
+  if (refusal) return refuse(rt, client, presented, refusal);
   const wrongResource = resourceFieldProblem(fields, grant.resource);
-  if (wrongResource) return refuse(rt, client, token, { reason: wrongResource });
+  if (wrongResource) return refuse(rt, client, presented, { reason: wrongResource });
   const tiers = await clientWithUserTier(rt, client, grant.scope);
-  if (!tiers) return refuse(rt, client, token, { reason: "no_user_scope" });
+  if (!tiers) return refuse(rt, client, presented, { reason: "no_user_scope" });
   const scope = narrowScope(client, fields.get("scope"), userTier(tiers, grant.scope));
   if (scope === undefined) return { reason: "scope_exceeds_grant" };
-  const next = generation === null ? token : await rotate(rt, grant, generation);
+  const next = generation === null ? presented.token : await rotate(rt, grant, generation);
   if (generation === null || generation === grant.generation) touchLater(rt, grant);
   rt.metrics.count("token_refreshed", client.skillId);
   rt.log.info("token_refreshed", { clientId: client.id, grantId: grant.id, traceId: grant.traceId });
   const { id: grantId, userId, resource } = grant;
   return userTokenResponse(rt, client, { grantId, userId, scope, resource }, next, signer);
-}
-
-async function findRefreshToken(rt: Runtime, client: Client, token: string): Promise<FoundRefreshToken | TokenFailure> {
-  const presented = parseRefreshToken(token);
-  const own = presented && (await findOwnRefreshToken(rt, presented));
-  if (own) return own;
-  // Only skills are moved here from other servers. Their tokens may look like ours.
-  const imported = client.kind === "alexa" ? await findImportedToken(rt, token) : undefined;
-  return imported ?? { reason: presented ? "refresh_token_unknown" : "refresh_token_malformed" };
 }
 
 function checkGrant(grant: Grant, client: Client, now: number): TokenFailure | undefined {
@@ -111,8 +118,8 @@ function later(rt: Runtime, grant: Grant, write: Promise<void>): void {
   );
 }
 
-function refuse(rt: Runtime, client: Client, token: string, failure: TokenFailure): TokenFailure {
-  const grantId = parseRefreshToken(token)?.grantId;
+function refuse(rt: Runtime, client: Client, presented: PresentedToken, failure: TokenFailure): TokenFailure {
+  const grantId = presented.form === "refresh" ? presented.refresh.grantId : undefined;
   rt.log.info("refresh_refused", { clientId: client.id, grantId, reason: failure.reason });
   return failure;
 }

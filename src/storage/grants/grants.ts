@@ -45,27 +45,28 @@ export interface Grant {
   readonly live: boolean;
 }
 
-async function readGrantWhere(db: D1Database, where: Sql, now: number): Promise<Grant | undefined> {
-  const row = await readFirst<Record<string, unknown>>(
-    db,
-    sql`SELECT id, user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope, trace_id AS "traceId",
-          (SELECT resource FROM skills WHERE id = grants.skill_id) AS resource,
-          refresh_hash AS "refreshHash", salt, generation, rotated_at AS "rotatedAt", created_at AS "createdAt", last_used_at AS "lastUsedAt",
-          idle_expires_at AS "idleExpiresAt", revoked_at AS "revokedAt", revoked_reason AS "revokedReason",
-          ${grantIsLive(now)} AS live
-        FROM grants WHERE ${where}`,
-  );
-  return row ? decodeRow<Grant>(row, { flags: ["live"] }) : undefined;
+function selectGrantWhere(where: Sql, now: number): Sql {
+  return sql`SELECT id, user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope, trace_id AS "traceId",
+      (SELECT resource FROM skills WHERE id = grants.skill_id) AS resource,
+      refresh_hash AS "refreshHash", salt, generation, rotated_at AS "rotatedAt", created_at AS "createdAt", last_used_at AS "lastUsedAt",
+      idle_expires_at AS "idleExpiresAt", revoked_at AS "revokedAt", revoked_reason AS "revokedReason",
+      ${grantIsLive(now)} AS live
+    FROM grants WHERE ${where}`;
 }
 
-/** The grant, if there is one. One read. */
-export function readGrant(db: D1Database, grantId: string, now: number): Promise<Grant | undefined> {
-  return readGrantWhere(db, sql`id = ${grantId}`, now);
+/** Reads the grant with this id; decode its row with `grantFromRow`. For a batch. */
+export function selectGrant(grantId: string, now: number): Sql {
+  return selectGrantWhere(sql`id = ${grantId}`, now);
 }
 
-/** The grant whose refresh token another server issued, by that token's SHA-256. One read. */
-export function readImportedGrant(db: D1Database, tokenHash: string, now: number): Promise<Grant | undefined> {
-  return readGrantWhere(db, sql`refresh_hash = ${tokenHash} AND imported_at IS NOT NULL`, now);
+/** Reads the grant whose refresh token another server issued, by that token's SHA-256. For a batch. */
+export function selectImportedGrant(tokenHash: string, now: number): Sql {
+  return selectGrantWhere(sql`refresh_hash = ${tokenHash} AND imported_at IS NOT NULL`, now);
+}
+
+/** A row of `selectGrant` or `selectImportedGrant`. */
+export function grantFromRow(row: Record<string, unknown>): Grant {
+  return decodeRow<Grant>(row, { flags: ["live"] });
 }
 
 /** Notes that a grant was used. Losing this write loses a day of idle time, nothing else. */
