@@ -51,7 +51,7 @@ const config :Workerd.Config = (
     compatibilityDate = "${compatibilityDate()}",
     compatibilityFlags = ["nodejs_compat"],
   ))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (forwardedProtoHeader = "x-forwarded-proto"), service = "main")],
 );
 `,
   );
