@@ -121,15 +121,24 @@ export function createService(
   const app = new Hono<AppEnv>();
   const caches = new Caches();
   let keyring: Promise<Keyring> | undefined;
+  // Without ISSUER only loopback origins are served.
+  const development = config.issuer === undefined || isDevelopment(config.issuer);
 
   async function runtime(env: Env, issuer: string, background: (work: Promise<unknown>) => void): Promise<Runtime> {
     keyring ??= createKeyring(config.masterKey, config.previousMasterKey);
-    const requestId = randomSecret(6);
-    const log = createLog({ requestId });
+    let requestId: string | undefined;
+    // Made when it is first needed: most requests of Alexa's leave no line.
+    const request = {
+      get requestId() {
+        requestId ??= randomSecret(6);
+        return requestId;
+      },
+    };
+    const log = createLog(request);
     return {
       config,
       issuer,
-      development: isDevelopment(issuer),
+      development,
       now,
       clockSkewSeconds: () => Math.round((now() - Date.now()) / 1000),
       keyring: await keyring,
@@ -137,7 +146,9 @@ export function createService(
       codes: env.CODES,
       assets: env.ASSETS,
       caches,
-      requestId,
+      get requestId() {
+        return request.requestId;
+      },
       log,
       metrics: counters.of({ db: env.DB, log, now, background }),
       background,

@@ -1,12 +1,11 @@
 // Conversions between bytes and text.
-import { base64url } from "jose";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** UTF-8 bytes of a string. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(encoder.encode(text));
+  return encoder.encode(text) as Uint8Array<ArrayBuffer>;
 }
 
 /** The string of UTF-8 bytes; undefined if they are not UTF-8. */
@@ -20,13 +19,15 @@ export function utf8Decode(bytes: Uint8Array): string | undefined {
 
 /** base64url without padding. */
 export function toBase64Url(bytes: Uint8Array | ArrayBuffer): string {
-  return base64url.encode(bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
+  const view =
+    bytes instanceof ArrayBuffer ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return view.toString("base64url");
 }
 
 /** Bytes of a base64url string; undefined if it is not valid base64url. */
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
-  return Uint8Array.from(base64url.decode(text));
+  return Buffer.from(text, "base64url");
 }
 
 /** Joins byte arrays. */

@@ -97,9 +97,9 @@ export function createKeyring(current: Uint8Array<ArrayBuffer>, previous?: Uint8
           if (!master || sealed[KEY_ID_LENGTH] !== "." || !bytes || bytes.length <= IV_BYTES) return null;
           try {
             const opened = await crypto.subtle.decrypt(
-              { name: "AES-GCM", iv: bytes.slice(0, IV_BYTES), additionalData: utf8(context) },
+              { name: "AES-GCM", iv: bytes.subarray(0, IV_BYTES), additionalData: utf8(context) },
               await master.key(purpose, "seal"),
-              bytes.slice(IV_BYTES),
+              bytes.subarray(IV_BYTES),
             );
             const plaintext = utf8Decode(new Uint8Array(opened));
             return plaintext === undefined ? null : { plaintext, keyId };

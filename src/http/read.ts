@@ -16,7 +16,13 @@ export async function readBytes(
   message: Request | Response,
   limit: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (Number(message.headers.get("content-length") ?? 0) > limit) return undefined;
+  const declared = message.headers.get("content-length");
+  if (declared !== null && Number(declared) > limit) return undefined;
+  // A request with a length has no more bytes than that. A response may have: its length counts compressed bytes.
+  if (declared !== null && message instanceof Request) {
+    const bytes = new Uint8Array(await message.arrayBuffer());
+    return bytes.byteLength > limit ? undefined : bytes;
+  }
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of message.body ?? []) {

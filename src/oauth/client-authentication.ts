@@ -1,4 +1,5 @@
 // Client authentication (RFC 6749 §2.3): HTTP Basic, encoded or raw, or credentials in the body, never both.
+import { utf8Decode } from "../crypto/encoding.ts";
 import { equalInConstantTime, sha256 } from "../crypto/hash.ts";
 import type { OAuthError } from "../http/oauth-error.ts";
 import type { Runtime } from "../runtime.ts";
@@ -37,17 +38,21 @@ function formDecode(text: string): string | undefined {
   }
 }
 
+/** The text of a base64 value; undefined if it is not base64 of UTF-8. */
+function basicText(encoded: string): string | undefined {
+  try {
+    return utf8Decode(Buffer.from(atob(encoded), "latin1"));
+  } catch {
+    return undefined;
+  }
+}
+
 function basicCandidates(header: string): PresentedCredentials["candidates"] | undefined {
   if (header.length > LONGEST_BASIC) return undefined;
   const encoded = header.slice("basic".length).trim();
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return undefined;
-  let text: string;
-  try {
-    const bytes = Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
+  const text = basicText(encoded);
+  if (text === undefined) return undefined;
   const colon = text.indexOf(":");
   if (colon <= 0) return undefined;
   const raw = { id: text.slice(0, colon), secret: text.slice(colon + 1) };
@@ -98,9 +103,8 @@ async function secretMatches(client: Client | undefined, secret: string | undefi
 }
 
 async function accepts(client: Client | undefined, secret: string | undefined, method: AuthMethod, now: number) {
-  const matches = await secretMatches(client, secret, now);
   if (client?.kind === "app") return method === "none" && secret === undefined;
-  return matches;
+  return secretMatches(client, secret, now);
 }
 
 /**

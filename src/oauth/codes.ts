@@ -59,9 +59,9 @@ async function sealBinding(code: AuthorizationCode, binding: CodeBinding): Promi
 async function openBinding(code: AuthorizationCode, sealed: string): Promise<CodeBinding> {
   const bytes = fromBase64Url(sealed) ?? new Uint8Array();
   const plaintext = await crypto.subtle.decrypt(
-    { name: "AES-GCM", iv: bytes.slice(0, IV_BYTES) },
+    { name: "AES-GCM", iv: bytes.subarray(0, IV_BYTES) },
     await sealingKey(code),
-    bytes.slice(IV_BYTES),
+    bytes.subarray(IV_BYTES),
   );
   return bindingSchema.parse(JSON.parse(utf8Decode(new Uint8Array(plaintext)) ?? ""));
 }

@@ -60,7 +60,6 @@ export async function refreshGrant(
   const next = generation === null ? presented.token : await rotate(rt, grant, generation);
   if (generation === null || generation === grant.generation) touchLater(rt, grant);
   rt.metrics.count("token_refreshed", client.skillId);
-  rt.log.info("token_refreshed", { clientId: client.id, grantId: grant.id, traceId: grant.traceId });
   const { id: grantId, userId, resource } = grant;
   return userTokenResponse(rt, client, { grantId, userId, scope, resource }, next, signer);
 }

@@ -45,6 +45,19 @@ describe("responses", () => {
     ]);
   });
 
+  it("a successful refresh is counted and leaves no line in the log", async () => {
+    const service = startService();
+    const { refresh_token } = await linkAlexa(service);
+    const lines = vi.spyOn(console, "log").mockImplementation(() => {});
+    expect((await service.request("/token", refresh(refresh_token))).status).toBe(200);
+    expect(lines.mock.calls).toEqual([]);
+    await service.request("/token", refresh("rt_x"));
+    expect(lines.mock.calls.length).toBeGreaterThan(0);
+    lines.mockRestore();
+    const { body } = await admin(service, "GET", `metrics?skillId=${SKILL_ID}`);
+    expect((body.totals as { counts: object }).counts).toMatchObject({ token_refreshed: 1 });
+  });
+
   it("W1: wrong paths and methods are JSON errors too", async () => {
     const service = startService();
     for (const endpoint of ["/token", "/revoke", "/introspect"]) {
@@ -195,6 +208,33 @@ describe("bodies", () => {
       400,
       "invalid_request",
     );
+  });
+
+  it("W4: a body counts with what it has, whatever Content-Length says, and in whatever pieces it comes", async () => {
+    const service = startService();
+    const { refresh_token } = await linkAlexa(service);
+    const fields = { grant_type: "refresh_token", refresh_token, client_id: ALEXA_CLIENT, client_secret: ALEXA_SECRET };
+    const body = new URLSearchParams(fields).toString();
+    const send = (content: BodyInit, length?: string) =>
+      service.request("/token", {
+        ...post(content, { "content-type": FORM, ...(length === undefined ? {} : { "content-length": length }) }),
+        ...(content instanceof ReadableStream ? { duplex: "half" } : {}),
+      } as RequestInit);
+    for (const length of [undefined, "0", "10", String(body.length), "16384", "", "x", "-1"]) {
+      expect((await send(body, length)).status, String(length)).toBe(200);
+      const padded = `${body}&padding=${"x".repeat(20_000)}`;
+      await expectOAuthError(await send(padded, length), 400, "invalid_request");
+    }
+    await expectOAuthError(await send(body, "16385"), 400, "invalid_request");
+    const bytes = new TextEncoder().encode(body);
+    const pieces = (size: number) =>
+      new ReadableStream<Uint8Array>({
+        start(controller) {
+          for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size));
+          controller.close();
+        },
+      });
+    for (const size of [1, 7, bytes.length]) expect((await send(pieces(size))).status, String(size)).toBe(200);
   });
 
   it("W4: unknown parameters are ignored, and an empty value counts as missing", async () => {
