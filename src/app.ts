@@ -21,7 +21,7 @@ import { deepLinkRoutes } from "./linking/app-links.ts";
 import { callbackRoutes } from "./linking/callback.ts";
 import { linkPageRoutes } from "./linking/link-page.ts";
 import { authorizeRoutes } from "./oauth/authorize.ts";
-import { introspectRoutes } from "./oauth/introspect.ts";
+import { introspect, introspectRoutes } from "./oauth/introspect.ts";
 import { metadataRoutes } from "./oauth/metadata.ts";
 import {
   isPostedTokenRequest,
@@ -30,7 +30,7 @@ import {
 } from "./oauth/misplaced-token-request.ts";
 import { revokeRoutes } from "./oauth/revoke.ts";
 import { areUrlsSwapped } from "./oauth/swapped-urls.ts";
-import { tokenRoutes } from "./oauth/token.ts";
+import { respondToTokenRequest, tokenRoutes } from "./oauth/token.ts";
 import { userinfoRoutes } from "./oauth/userinfo.ts";
 import { Counters } from "./observability/counters.ts";
 import { createLog } from "./observability/log.ts";
@@ -77,13 +77,31 @@ const OAUTH_PATHS = ["/token", "/revoke", "/introspect", "/userinfo", "/alexa/re
 /** Public clients call these from web pages of any origin. Cookies have no effect there, so none are allowed. */
 const CORS_PATHS = ["/token", "/revoke", "/userinfo"];
 
+const EXPOSED_HEADERS = ["WWW-Authenticate", "Retry-After"];
 const publicClientCors = cors({
   origin: "*",
   allowMethods: ["GET", "POST"],
   allowHeaders: ["Authorization", "Content-Type"],
-  exposeHeaders: ["WWW-Authenticate", "Retry-After"],
+  exposeHeaders: EXPOSED_HEADERS,
   maxAge: 86_400,
 });
+
+const CROSS_ORIGIN_HEADERS = [
+  ["access-control-allow-origin", "*"],
+  ["access-control-expose-headers", EXPOSED_HEADERS.join(",")],
+] as const;
+
+interface DirectEndpoint {
+  readonly path: string;
+  readonly crossOrigin: boolean;
+  readonly respond: (rt: Runtime, request: Request) => Promise<Response>;
+}
+
+/** POST requests that are responded to ahead of the router. Their routes are there for all other addresses. */
+const DIRECT: readonly DirectEndpoint[] = [
+  { path: "/token", crossOrigin: true, respond: respondToTokenRequest },
+  { path: "/introspect", crossOrigin: false, respond: introspect },
+];
 
 /** On every response. */
 const SECURITY_HEADERS = [
@@ -126,15 +144,13 @@ export function createService(
 
   async function runtime(env: Env, issuer: string, background: (work: Promise<unknown>) => void): Promise<Runtime> {
     keyring ??= createKeyring(config.masterKey, config.previousMasterKey);
-    let requestId: string | undefined;
-    // Made when it is first needed: most requests of Alexa's leave no line.
-    const request = {
-      get requestId() {
-        requestId ??= randomSecret(6);
-        return requestId;
-      },
+    // Made when it is first needed: a successful refresh leaves no line.
+    let id: string | undefined;
+    const requestId = () => {
+      id ??= randomSecret(6);
+      return id;
     };
-    const log = createLog(request);
+    const log = createLog(() => ({ requestId: requestId() }));
     return {
       config,
       issuer,
@@ -146,13 +162,25 @@ export function createService(
       codes: env.CODES,
       assets: env.ASSETS,
       caches,
-      get requestId() {
-        return request.requestId;
-      },
+      requestId,
       log,
       metrics: counters.of({ db: env.DB, log, now, background }),
       background,
     };
+  }
+
+  /** What programs call most. At exactly these addresses nothing of the router is needed. */
+  const direct = new Map(DIRECT.map((endpoint) => [`${config.issuer}${endpoint.path}`, endpoint]));
+  async function respondDirectly(
+    { path, respond, crossOrigin }: DirectEndpoint,
+    request: Request,
+    env: Env,
+    background: Runtime["background"],
+  ): Promise<Response> {
+    const rt = await runtime(env, config.issuer ?? "", background);
+    const response = await respond(rt, request).catch((error: Error) => oauthFailure(rt, path, error));
+    if (crossOrigin) for (const [name, value] of CROSS_ORIGIN_HEADERS) response.headers.set(name, value);
+    return secure(response);
   }
 
   app.use("*", async (c, next) => {
@@ -182,6 +210,12 @@ export function createService(
     return here ? notFound(c as AppContext) : wrongMethod(c as AppContext, allow.join(", "));
   });
   app.onError((error, c) => unexpected(error, c as AppContext));
+  const throughRouter = app.fetch;
+  app.fetch = (request, env, context) => {
+    const endpoint = request.method === "POST" ? direct.get(request.url) : undefined;
+    if (!endpoint || !context) return throughRouter(request, env, context);
+    return respondDirectly(endpoint, request, env as Env, (work) => context.waitUntil(work));
+  };
   return {
     app,
     // There is no request whose origin could be used: without ISSUER this is development.
@@ -240,21 +274,32 @@ async function notFound(c: AppContext): Promise<Response> {
   return renderErrorPage(c, { status: 404, title: text.notFoundTitle, message: text.notFoundMessage });
 }
 
+function logUnexpected({ log }: Runtime, path: string, error: Error): void {
+  const fields = { path, error: error.name, message: error.message.slice(0, 300) };
+  if (error instanceof StorageFault) log.warn("storage_fault", fields);
+  else log.alert("unhandled_exception", fields);
+}
+
+/** The error boundary of the OAuth endpoints. */
+function oauthFailure(rt: Runtime, path: string, error: Error): Response {
+  logUnexpected(rt, path, error);
+  return oauthError(
+    error instanceof StorageFault
+      ? { status: 503, error: "temporarily_unavailable" }
+      : { status: 500, error: "server_error" },
+  );
+}
+
 function unexpected(error: Error, c: AppContext): Response | Promise<Response> {
+  const rt = c.var.runtime;
+  if (!rt) return problem("internal");
   const dialect = dialectOf(c.req.path);
+  if (dialect === "oauth") return oauthFailure(rt, c.req.path, error);
+  logUnexpected(rt, c.req.path, error);
   const transient = error instanceof StorageFault;
-  const fields = { path: c.req.path, error: error.name, message: error.message.slice(0, 300) };
-  if (!c.var.runtime) return problem("internal");
-  if (transient) c.var.runtime.log.warn("storage_fault", fields);
-  else c.var.runtime.log.alert("unhandled_exception", fields);
-  if (dialect === "oauth") {
-    return oauthError(
-      transient ? { status: 503, error: "temporarily_unavailable" } : { status: 500, error: "server_error" },
-    );
-  }
   if (dialect === "problem") {
     return problem(transient ? "temporarily_unavailable" : "internal", undefined, {
-      errorId: c.var.runtime.requestId,
+      errorId: rt.requestId(),
     });
   }
   const { text } = messagesFor(c);

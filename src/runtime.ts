@@ -23,7 +23,7 @@ export interface Runtime {
   readonly assets: Fetcher;
   readonly caches: Caches;
   /** Short id of this request, quoted on error pages and in the log. */
-  readonly requestId: string;
+  readonly requestId: () => string;
   readonly log: Log;
   /** Counting costs the request no round trip. */
   readonly metrics: Metrics;

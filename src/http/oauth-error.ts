@@ -27,12 +27,14 @@ const OAUTH_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   pragma: "no-cache",
 };
+/** The same, ready to be copied. */
+const SUCCESS_HEADERS = new Headers(OAUTH_HEADERS);
 
 export const RETRY_AFTER_SECONDS = 2;
 
 /** A successful response. Without `body`, its body is empty. */
 export function oauthSuccess(body?: object): Response {
-  return new Response(body === undefined ? null : JSON.stringify(body), { headers: OAUTH_HEADERS });
+  return new Response(body === undefined ? null : JSON.stringify(body), { headers: SUCCESS_HEADERS });
 }
 
 /** An error response. A 503 has `Retry-After`. */

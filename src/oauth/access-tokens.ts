@@ -1,13 +1,19 @@
 // Access tokens: JWTs (RFC 9068). Revocation shows only in introspection and at our own endpoints.
-import { compactVerify, decodeJwt, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
+import { compactVerify, decodeJwt, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import * as z from "zod/mini";
-import { utf8Decode } from "../crypto/encoding.ts";
+import { toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { randomSecret } from "../crypto/random.ts";
 import { parseJson } from "../http/read.ts";
 import type { Runtime } from "../runtime.ts";
-import { currentSigner, recordedVerificationKey, SIGNING_ALGORITHM, type Signer, verificationKey } from "./keys.ts";
+import {
+  ACCESS_TOKEN_TYPE,
+  currentSigner,
+  recordedVerificationKey,
+  SIGNING_ALGORITHM,
+  type Signer,
+  verificationKey,
+} from "./keys.ts";
 
-const TOKEN_TYPE = "at+jwt";
 /** Longest value that is parsed; ours are shorter, even with the longest scopes and resource. */
 const LONGEST_TOKEN = 4096;
 
@@ -36,28 +42,33 @@ const claimsSchema = z.object({
 });
 export type AccessTokenClaims = z.infer<typeof claimsSchema>;
 
+/** A JWT in compact form (RFC 7515 §7.1), signed with ES256 (RFC 7518 §3.4). */
+async function signJwt({ key, protectedHeader }: Signer, claims: object): Promise<string> {
+  const input = `${protectedHeader}.${toBase64Url(utf8(JSON.stringify(claims)))}`;
+  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, utf8(input));
+  return `${input}.${toBase64Url(signature)}`;
+}
+
 /** A fresh access token of full life, and that life in seconds. No storage call when `signer` is given. */
 export async function mintAccessToken(
   rt: Runtime,
   content: AccessTokenContent,
   signer?: Signer,
 ): Promise<{ token: string; expiresInSeconds: number }> {
-  const { kid, key } = signer ?? (await currentSigner(rt));
   const issuedAt = Math.floor(rt.now() / 1000);
   const expiresInSeconds = Math.min(rt.config.accessTokenTtlSeconds, content.longestLife ?? Number.POSITIVE_INFINITY);
-  const token = await new SignJWT({
+  const token = await signJwt(signer ?? (await currentSigner(rt)), {
     client_id: content.clientId,
     scope: content.scope,
-    ...(content.grantId === undefined ? {} : { grant: content.grantId }),
-  })
-    .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: TOKEN_TYPE, kid })
-    .setIssuer(rt.issuer)
-    .setSubject(content.subject)
-    .setAudience(content.audience)
-    .setIssuedAt(issuedAt)
-    .setExpirationTime(issuedAt + expiresInSeconds)
-    .setJti(randomSecret(12))
-    .sign(key);
+    // JSON leaves it out when it is undefined.
+    grant: content.grantId,
+    iss: rt.issuer,
+    sub: content.subject,
+    aud: content.audience,
+    iat: issuedAt,
+    exp: issuedAt + expiresInSeconds,
+    jti: randomSecret(12),
+  });
   return { token, expiresInSeconds };
 }
 
@@ -96,7 +107,7 @@ export async function verifyAccessToken(rt: Runtime, token: string): Promise<Acc
   try {
     const { payload } = await jwtVerify(token, key, {
       algorithms: [SIGNING_ALGORITHM],
-      typ: TOKEN_TYPE,
+      typ: ACCESS_TOKEN_TYPE,
       issuer: rt.issuer,
       currentDate: new Date(rt.now()),
     });
@@ -118,7 +129,7 @@ export async function claimsOfEndedToken(rt: Runtime, token: string): Promise<Ac
   if (!key) return undefined;
   try {
     const { payload, protectedHeader } = await compactVerify(token, key, { algorithms: [SIGNING_ALGORITHM] });
-    if (protectedHeader.typ !== TOKEN_TYPE) return undefined;
+    if (protectedHeader.typ !== ACCESS_TOKEN_TYPE) return undefined;
     const claims = claimsSchema.safeParse(parseJson(utf8Decode(payload)));
     return claims.success ? claims.data : undefined;
   } catch (error) {

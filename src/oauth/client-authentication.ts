@@ -98,7 +98,7 @@ async function secretMatches(client: Client | undefined, secret: string | undefi
   const presented = await sha256(secret ?? "");
   const current = equalInConstantTime(presented, client?.secretHash ?? NO_SECRET);
   const stillValid = client?.previousSecretExpiresAt != null && now < client.previousSecretExpiresAt;
-  const previous = equalInConstantTime(presented, client?.previousSecretHash ?? NO_SECRET) && stillValid;
+  const previous = stillValid && equalInConstantTime(presented, client.previousSecretHash ?? NO_SECRET);
   return secret !== undefined && (current || previous);
 }
 

@@ -2,7 +2,7 @@
 import { Hono } from "hono/tiny";
 import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
-import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import type { AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import type { AccessTokenClaims } from "./access-tokens.ts";
 import { type AuthenticatedClient, authenticateClient } from "./client-authentication.ts";
@@ -10,15 +10,15 @@ import { scopeNames } from "./scopes.ts";
 import { findToken, isRetired, type PresentedToken, presentedToken, readPresented } from "./token-lookup.ts";
 import { audienceOf } from "./token-response.ts";
 
-export const introspectRoutes = new Hono<AppEnv>().post("/introspect", introspect);
+export const introspectRoutes = new Hono<AppEnv>().post("/introspect", (c) => introspect(c.var.runtime, c.req.raw));
 
-async function introspect(c: AppContext): Promise<Response> {
-  const rt = c.var.runtime;
-  const body = await readForm(c.req.raw);
+/** The response to an introspection request. Throws `StorageFault` for transient failures. */
+export async function introspect(rt: Runtime, request: Request): Promise<Response> {
+  const body = await readForm(request);
   if ("problem" in body) return oauthError({ status: 400, error: "invalid_request", description: body.problem });
   const token = body.fields.get("token");
   const presented = token === undefined ? undefined : await presentedToken(rt, token);
-  const caller = await authenticateClient(rt, c.req.header("authorization") ?? null, body.fields, presented?.read);
+  const caller = await authenticateClient(rt, request.headers.get("authorization"), body.fields, presented?.read);
   if ("error" in caller) return oauthError(caller);
   if (caller.client.kind === "app") {
     return oauthError({ status: 401, error: "invalid_client", description: "Public clients cannot introspect" });

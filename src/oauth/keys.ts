@@ -1,5 +1,6 @@
 // Signing keys: made on first use, published before they sign, rotated while every issued token still verifies.
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import { toBase64Url, utf8 } from "../crypto/encoding.ts";
 import type { Runtime } from "../runtime.ts";
 import {
   dropSigningKey,
@@ -17,13 +18,15 @@ import { openStored } from "../storage/sealed.ts";
 import { batch, type Sql } from "../storage/sql.ts";
 
 export const SIGNING_ALGORITHM = "ES256";
+/** `typ` of the only JWTs that we sign (RFC 9068 §2.1). */
+export const ACCESS_TOKEN_TYPE = "at+jwt";
 /** How long clients may cache our key set. The next key signs after twice this time. */
 export const JWKS_MAX_AGE_SECONDS = 300;
 const PUBLISHED_AHEAD_MS = 2 * JWKS_MAX_AGE_SECONDS * 1000;
 /** How long a key signs before the scheduled handler replaces it. */
 const ROTATION_PERIOD_MS = 90 * 24 * 3600 * 1000;
 
-const privateKeys = new WeakMap<SigningKey, Promise<CryptoKey>>();
+const signers = new WeakMap<SigningKey, Promise<Signer>>();
 const publicKeys = new WeakMap<SigningKey, Promise<CryptoKey>>();
 
 /** A fresh ES256 key pair; `kid` is the start of its thumbprint (RFC 7638), short because every token carries it. */
@@ -64,24 +67,29 @@ async function rememberSigningKeys(rt: Runtime, read: readonly SigningKey[]): Pr
   return keys;
 }
 
-/** A private key that is ready to sign. */
+/** A private key that is ready to sign access tokens, and their protected header, encoded. */
 export interface Signer {
   readonly kid: string;
+  readonly protectedHeader: string;
   readonly key: CryptoKey;
 }
 
 /** The key that signs now, opened. Throws `UnreadableValue` when its master key is gone. */
 export async function currentSigner(rt: Runtime): Promise<Signer> {
-  const signer = signerAmong(await loadSigningKeys(rt), rt.now());
-  if (!signer) throw new Error("no signing key");
-  let key = privateKeys.get(signer);
-  if (!key) {
-    key = openStored(rt, "signing-key", signer.kid, signer.sealedPrivateJwk).then(
-      ({ plaintext }) => importJWK(JSON.parse(plaintext) as JWK, SIGNING_ALGORITHM) as Promise<CryptoKey>,
-    );
-    privateKeys.set(signer, key);
+  const key = signerAmong(await loadSigningKeys(rt), rt.now());
+  if (!key) throw new Error("no signing key");
+  let signer = signers.get(key);
+  if (!signer) {
+    signer = openSigner(rt, key);
+    signers.set(key, signer);
   }
-  return { kid: signer.kid, key: await key };
+  return signer;
+}
+
+async function openSigner(rt: Runtime, { kid, sealedPrivateJwk }: SigningKey): Promise<Signer> {
+  const { plaintext } = await openStored(rt, "signing-key", kid, sealedPrivateJwk);
+  const protectedHeader = toBase64Url(utf8(JSON.stringify({ alg: SIGNING_ALGORITHM, typ: ACCESS_TOKEN_TYPE, kid })));
+  return { kid, protectedHeader, key: (await importJWK(JSON.parse(plaintext) as JWK, SIGNING_ALGORITHM)) as CryptoKey };
 }
 
 function importPublicKey(key: SigningKey): Promise<CryptoKey> {

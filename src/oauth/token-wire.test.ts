@@ -16,7 +16,7 @@ import {
   seedEveryone,
 } from "../../test/support/seeds.ts";
 import { startService } from "../../test/support/service.ts";
-import { asAlexa, linkAlexa } from "../../test/support/tokens.ts";
+import { asAlexa, failing, linkAlexa } from "../../test/support/tokens.ts";
 
 const FORM = "application/x-www-form-urlencoded";
 
@@ -43,6 +43,45 @@ describe("responses", () => {
       "scope",
       "token_type",
     ]);
+  });
+
+  it("POST to /token and /introspect gives the same headers and errors with and without a query", async () => {
+    const service = startService();
+    const { refresh_token, access_token } = await linkAlexa(service);
+    const broken = startService({}, { DB: {} as D1Database });
+    const silent = vi.spyOn(console, "log").mockImplementation(() => {});
+    const requests: [string, () => RequestInit, number][] = [
+      ["/token", () => refresh(refresh_token), 200],
+      ["/token", () => refresh("rt_x"), 400],
+      ["/token", () => asAlexa({ grant_type: "password" }), 400],
+      ["/token", () => post("", { "content-type": "text/plain" }), 400],
+      ["/token", () => post("grant_type=refresh_token&client_id=nobody&refresh_token=x"), 401],
+      ["/introspect", () => asAlexa({ token: access_token }), 200],
+      ["/introspect", () => asAlexa({}), 400],
+      ["/introspect", () => post("token=x&client_id=nobody"), 401],
+    ];
+    const headersOf = (response: Response) =>
+      Object.fromEntries([...response.headers].filter(([name]) => name !== "content-length"));
+    const expectSame = async (from: typeof service, path: string, init: () => RequestInit, status: number) => {
+      const [bare, query] = [await from.request(path, init()), await from.request(`${path}?a=b`, init())];
+      expect([path, bare.status, query.status]).toEqual([path, status, status]);
+      expect(headersOf(bare)).toEqual(headersOf(query));
+      for (const response of [bare, query]) {
+        expectTokenHeaders(response);
+        expect(response.headers.get("referrer-policy")).toBe("no-referrer");
+        expect(response.headers.get("strict-transport-security")).toBe("max-age=31536000");
+        expect(response.headers.get("access-control-allow-origin")).toBe(path === "/token" ? "*" : null);
+      }
+      if (status !== 200) expect(await bare.json()).toEqual(await query.json());
+    };
+    for (const [path, init, status] of requests) await expectSame(service, path, init, status);
+    for (const [path, init] of requests.filter(([, , status]) => status === 200)) {
+      await expectSame(broken, path, init, 500);
+      service.meter.faults.push(failing(({ store }) => store === "DB", "before", "D1_ERROR: down", 10));
+      await expectSame(service, path, init, 503);
+      service.meter.clear();
+    }
+    silent.mockRestore();
   });
 
   it("a successful refresh is counted and leaves no line in the log", async () => {

@@ -3,7 +3,7 @@ import { Hono } from "hono/tiny";
 import { withDeadline } from "../http/deadline.ts";
 import { type OAuthError, oauthError } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
-import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import type { AppEnv, Runtime } from "../runtime.ts";
 import { StorageFault } from "../storage/sql.ts";
 import { presentedCredentials } from "./client-authentication.ts";
 import { grantToClient } from "./token-client-credentials.ts";
@@ -18,12 +18,12 @@ type Refusal = OAuthError | TokenFailure;
 /** With the skill of the client that the request names, whether it has authenticated or not. */
 type Attributed = Refusal & { readonly skillId: string | null };
 
-export const tokenRoutes = new Hono<AppEnv>().post("/token", respondToTokenRequest);
+export const tokenRoutes = new Hono<AppEnv>().post("/token", (c) => respondToTokenRequest(c.var.runtime, c.req.raw));
 
-async function respondToTokenRequest(c: AppContext): Promise<Response> {
-  const rt = c.var.runtime;
+/** The response to a token request: tokens or an error, 503 when storage fails or the deadline passes. */
+export async function respondToTokenRequest(rt: Runtime, request: Request): Promise<Response> {
   const deadline = new AbortController();
-  const work = grant(rt, c, deadline.signal);
+  const work = grant(rt, request, deadline.signal);
   // A storage call that is under way at the deadline may still be committed.
   rt.background(work.catch(() => undefined));
   try {
@@ -38,10 +38,10 @@ async function respondToTokenRequest(c: AppContext): Promise<Response> {
   return oauthError({ status: 503, error: "temporarily_unavailable" });
 }
 
-async function grant(rt: Runtime, c: AppContext, deadline: AbortSignal): Promise<Response | Attributed> {
-  const body = await readForm(c.req.raw);
+async function grant(rt: Runtime, request: Request, deadline: AbortSignal): Promise<Response | Attributed> {
+  const body = await readForm(request);
   if ("problem" in body) return { status: 400, error: "invalid_request", description: body.problem, skillId: null };
-  const authorization = c.req.header("authorization") ?? null;
+  const authorization = request.headers.get("authorization");
   const outcome = await grantByType(rt, authorization, body.fields, deadline);
   return outcome instanceof Response ? outcome : { ...outcome, skillId: skillOf(rt, authorization, body.fields) };
 }

@@ -16,7 +16,7 @@ function counters(writeAfterMs: number | null) {
   let now = HOUR;
   const where = {
     db: env.DB,
-    log: createLog({}),
+    log: createLog(),
     now: () => now,
     background: (job: Promise<unknown>) => void work.push(job),
   };

@@ -9,10 +9,10 @@ export interface Log {
   alert(event: string, fields?: LogFields): void;
 }
 
-/** A log whose lines all carry `bound`. JSON escapes control characters. */
-export function createLog(bound: LogFields): Log {
+/** A log whose lines all carry what `bound` returns. JSON escapes control characters. */
+export function createLog(bound: () => LogFields = () => ({})): Log {
   const write = (level: string, event: string, fields: LogFields = {}) => {
-    const line = JSON.stringify({ level, event, ...bound, ...fields });
+    const line = JSON.stringify({ level, event, ...bound(), ...fields });
     console.log(line);
   };
   return {

@@ -126,7 +126,7 @@ export function renderErrorPage(
         </details>
       ) : null}
       <p class="quote">
-        {text.errorId}: <code>{c.var.runtime.requestId}</code>
+        {text.errorId}: <code>{c.var.runtime.requestId()}</code>
       </p>
     </section>,
   );

@@ -15,7 +15,7 @@ export async function runtimeOf(
 ): Promise<Runtime & { readonly caches: Caches }> {
   const context = createExecutionContext();
   const now = () => service.clock.now;
-  const log = createLog({});
+  const log = createLog();
   const background = (work: Promise<unknown>) => context.waitUntil(work);
   return {
     config: parseConfig({ ISSUER, MASTER_KEY: "A".repeat(43), ADMIN_TOKEN, ...variables }),
@@ -28,7 +28,7 @@ export async function runtimeOf(
     codes: service.env.CODES,
     assets: service.env.ASSETS,
     caches: new Caches(),
-    requestId: "test",
+    requestId: () => "test",
     log,
     metrics: new Counters(null).of({ db: service.env.DB, log, now, background }),
     background,
