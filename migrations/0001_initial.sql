@@ -1,5 +1,8 @@
 -- Times are integers: milliseconds since 1970. Values that a client presents are stored as SHA-256 hashes, values that
 -- must be read back are sealed (AES-256-GCM under a key derived from MASTER_KEY).
+--
+-- Every index entry is a row that D1 writes and bills, also the entry of a text primary key. Tables that every link or
+-- sign-in writes have no rowid, which saves that entry, and only the indexes that docs/storage.md gives a reason for.
 
 -- Registered skills, with the client pairs that we present to Amazon. Redirect URIs are in the skill's client.
 CREATE TABLE skills (
@@ -75,7 +78,7 @@ CREATE TABLE sessions (
   browser_hash TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   ended_at INTEGER                   -- time of signing out, or of somebody else's sign-in in the same browser
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_by_user ON sessions (user_id, browser_hash);
 CREATE INDEX sessions_by_browser ON sessions (browser_hash);
 CREATE INDEX sessions_by_age ON sessions (created_at);
@@ -85,7 +88,7 @@ CREATE TABLE throttles (
   key TEXT PRIMARY KEY,              -- keyed hash of an account, a network, a browser or a pair
   failures REAL NOT NULL,
   updated_at INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX throttles_by_age ON throttles (updated_at);
 
 -- Link attempts, one row each from the first POST on.
@@ -111,25 +114,28 @@ CREATE TABLE attempts (
   redirect_uri TEXT,
   return_to TEXT,
   amazon_code_hash TEXT,
-  amazon_tokens TEXT,                -- sealed, while pending
+  amazon_tokens TEXT CHECK (amazon_tokens IS NULL OR outcome = 'pending'), -- sealed
   amazon_host TEXT,                  -- the host of Alexa's API that reported LINKED
   running_until INTEGER,             -- no other run may start before; NULL: none is running
   run_id TEXT,                       -- of the latest run
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   finished_at INTEGER
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX attempts_by_state ON attempts (state_hash) WHERE state_hash IS NOT NULL;
 CREATE INDEX attempts_by_time ON attempts (created_at DESC, id DESC);
 CREATE INDEX attempts_by_skill ON attempts (skill_id, created_at DESC, id DESC);
-CREATE INDEX attempts_by_outcome ON attempts (outcome, created_at DESC, id DESC);
 CREATE INDEX attempts_by_user ON attempts (user_id);
-CREATE INDEX attempts_by_expiry ON attempts (outcome, expires_at);
+CREATE INDEX attempts_pending ON attempts (outcome, created_at DESC, id DESC) WHERE outcome = 'pending';
+-- Most attempts end as linked: the indexes above find those at once.
+CREATE INDEX attempts_by_outcome ON attempts (outcome, created_at DESC, id DESC)
+  WHERE outcome IN ('cancelled', 'failed', 'abandoned');
+CREATE INDEX attempts_by_skill_and_outcome ON attempts (skill_id, outcome, created_at DESC, id DESC)
+  WHERE outcome IN ('cancelled', 'failed', 'abandoned');
 CREATE INDEX attempts_without_person ON attempts (created_at) WHERE user_id IS NULL AND decision IS NULL;
-CREATE INDEX attempts_by_seal ON attempts (substr(amazon_tokens, 1, 6)) WHERE amazon_tokens IS NOT NULL;
 
 -- Our authorization codes, by hash. A code's binding never changes; KV has a sealed copy. One conditional UPDATE spends
--- the code.
+-- the code. The codes of an attempt are found through its user, as its grants are.
 CREATE TABLE codes (
   code_hash TEXT PRIMARY KEY,
   attempt_id TEXT NOT NULL,
@@ -146,8 +152,7 @@ CREATE TABLE codes (
   spent_at INTEGER,
   claim_id TEXT,
   voided_at INTEGER
-) STRICT;
-CREATE INDEX codes_by_attempt ON codes (attempt_id);
+) STRICT, WITHOUT ROWID;
 CREATE INDEX codes_by_user ON codes (user_id);
 CREATE INDEX codes_by_expiry ON codes (expires_at);
 
@@ -176,10 +181,8 @@ CREATE TABLE grants (
   level_shown INTEGER CHECK (level_shown BETWEEN 1 AND 4), -- 1 to 4: see link-levels.ts
   FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
   FOREIGN KEY (client_id) REFERENCES clients (id) ON DELETE CASCADE
-) STRICT;
-CREATE INDEX grants_by_user ON grants (user_id, skill_id);
-CREATE INDEX grants_by_client ON grants (client_id);
-CREATE INDEX grants_by_attempt ON grants (attempt_id);
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_by_user ON grants (user_id);
 CREATE INDEX grants_by_alexa_user ON grants (alexa_user_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX grants_by_idle ON grants (idle_expires_at);
 CREATE INDEX grants_by_revocation ON grants (revoked_at) WHERE revoked_at IS NOT NULL AND imported_at IS NULL;
@@ -228,7 +231,7 @@ CREATE TABLE signing_keys (
 
 -- Changes, and events that need a look (alerts). Rows are written in the batch of the change.
 CREATE TABLE audit (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
   kind TEXT NOT NULL,
   alert INTEGER NOT NULL DEFAULT 0,
@@ -274,7 +277,7 @@ CREATE TABLE skill_events (
   alexa_user_id TEXT,
   event_at INTEGER,
   received_at INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX skill_events_by_alexa_user ON skill_events (alexa_user_id, skill_id) WHERE alexa_user_id IS NOT NULL;
 CREATE INDEX skill_events_by_time ON skill_events (received_at);
 
@@ -286,7 +289,7 @@ CREATE TABLE sign_in_attempts (
   slot INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 4), -- the set of cookies
   expires_at INTEGER NOT NULL,
   UNIQUE (browser_hash, slot)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX sign_in_attempts_by_expiry ON sign_in_attempts (expires_at);
 
 -- Webhook messages about links that were made or removed. Triggers write them in the transaction of the change, so no

@@ -86,15 +86,24 @@ describe("the list of attempts", () => {
       [{}, "attempts_by_time"],
       [{ skillId: "s" }, "attempts_by_skill"],
       [{ outcome: "failed" }, "attempts_by_outcome"],
-      [{ skillId: "s", outcome: "failed" }, "attempts_by_"],
+      [{ skillId: "s", outcome: "failed" }, "attempts_by_skill_and_outcome"],
+      [{ skillId: "s", outcome: "cancelled" }, "attempts_by_skill_and_outcome"],
+      [{ outcome: "abandoned" }, "attempts_by_outcome"],
+      [{ outcome: "pending" }, "attempts_pending"],
+      [{ skillId: "s", outcome: "pending" }, "attempts_pending"],
+      [{ outcome: "linked" }, "attempts_by_time"],
+      [{ skillId: "s", outcome: "linked" }, "attempts_by_skill"],
     ] as const) {
       const { text, values } = attemptListQuery(filter, after, 51);
       const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${text}`)
         .bind(...values)
         .all<{ detail: string }>();
       const plan = results.map((row) => row.detail).join("; ");
-      expect([filter, plan]).toEqual([filter, expect.stringContaining(`SEARCH attempts USING INDEX ${index}`)]);
+      expect([filter, plan]).toEqual([filter, expect.stringContaining(`SEARCH attempts USING INDEX ${index} (`)]);
       expect(plan).not.toContain("TEMP B-TREE");
+      const firstPage = await queryPlan(attemptListQuery(filter, undefined, 51));
+      expect([filter, firstPage]).toEqual([filter, expect.stringMatching(new RegExp(`USING INDEX ${index}( \\(|$)`))]);
+      expect(firstPage).not.toContain("TEMP B-TREE");
     }
   });
 

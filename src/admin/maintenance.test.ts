@@ -78,7 +78,7 @@ describe("attempts that were not finished", () => {
       attempt("failed-before", { outcome: "failed", reason: "code_expired" }),
       attempt("still-open", { expires_at: START + 1 }),
       attempt("running", { running_until: START + 1 }),
-      attempt("redeemable", { decision: "allow" }),
+      attempt("redeemable", { user_id: "u", decision: "allow" }),
       code("c", "redeemable", START + 1),
     ]);
     const report = await run();

@@ -64,7 +64,7 @@ describe("change of the master key", () => {
       env.DB.prepare(
         "INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, updated_at) VALUES (?, 'event_gateway', 'h', ?, 1, 1)",
       ).bind(grantId, await sealTokens(old, grantTokensContext(grantId, "event_gateway"), tokens)),
-      env.DB.prepare("UPDATE attempts SET amazon_tokens = ? WHERE id = ?").bind(
+      env.DB.prepare("UPDATE attempts SET outcome = 'pending', amazon_tokens = ? WHERE id = ?").bind(
         await sealTokens(old, attemptTokensContext(attemptId), tokens),
         attemptId,
       ),

@@ -44,8 +44,15 @@ export interface Death {
   beside?: number;
 }
 
+export interface Written {
+  readonly sql: string;
+  readonly rows: number;
+}
+
 export interface Meter {
   readonly roundTrips: RoundTrip[];
+  /** The statements that wrote rows, with the count that D1 bills: entries of indexes are rows too. */
+  readonly writes: Written[];
   readonly faults: Fault[];
   death: Death | undefined;
   /** `["CODES.get", "DB.batch"]`: what the budget tests compare. */
@@ -72,14 +79,17 @@ class Faults extends Array<Fault> {
 
 export function createMeter(): Meter {
   const roundTrips: RoundTrip[] = [];
+  const writes: Written[] = [];
   const faults = new Faults();
   return {
     roundTrips,
+    writes,
     faults,
     death: undefined,
     calls: () => roundTrips.map((roundTrip) => `${roundTrip.store}.${roundTrip.call}`),
     clear() {
       roundTrips.length = 0;
+      writes.length = 0;
       faults.length = 0;
     },
   };
@@ -123,15 +133,24 @@ export async function roundTrip<T>(meter: Meter, what: RoundTrip, go: () => Prom
   return result;
 }
 
+function noteWrites(meter: Meter, sql: string, { meta }: D1Result): void {
+  if (meta.rows_written > 0) meter.writes.push({ sql, rows: meta.rows_written });
+}
+
 const inner = new WeakMap<D1PreparedStatement, { real: D1PreparedStatement; sql: string }>();
 
 function meterStatement(meter: Meter, real: D1PreparedStatement, sql: string): D1PreparedStatement {
   const counted = <T>(call: string, go: () => Promise<T>) => roundTrip(meter, { store: "DB", call, sql }, go);
+  const noted = async <T extends D1Result>(running: Promise<T>) => {
+    const result = await running;
+    noteWrites(meter, sql, result);
+    return result;
+  };
   const wrapped = {
     bind: (...values: unknown[]) => meterStatement(meter, real.bind(...values), sql),
     first: (column?: string) => counted("first", () => (column === undefined ? real.first() : real.first(column))),
-    run: () => counted("run", () => real.run()),
-    all: () => counted("all", () => real.all()),
+    run: () => counted("run", () => noted(real.run())),
+    all: () => counted("all", () => noted(real.all())),
     raw: (options?: { columnNames: true }) => counted("raw", () => (options ? real.raw(options) : real.raw())),
   } as unknown as D1PreparedStatement;
   inner.set(wrapped, { real, sql });
@@ -143,8 +162,17 @@ export function meterD1(real: D1Database, meter: Meter): D1Database {
   return {
     prepare: (sql: string) => meterStatement(meter, real.prepare(sql), sql),
     batch: (list: D1PreparedStatement[]) =>
-      roundTrip(meter, { store: "DB", call: "batch", sql: list.map((s) => inner.get(s)?.sql ?? "").join(";\n") }, () =>
-        real.batch(list.map((statement) => inner.get(statement)?.real ?? statement)),
+      roundTrip(
+        meter,
+        { store: "DB", call: "batch", sql: list.map((s) => inner.get(s)?.sql ?? "").join(";\n") },
+        async () => {
+          const results = await real.batch(list.map((statement) => inner.get(statement)?.real ?? statement));
+          results.forEach((result, index) => {
+            const statement = list[index];
+            noteWrites(meter, (statement && inner.get(statement)?.sql) ?? "", result);
+          });
+          return results;
+        },
       ),
     exec: (sql: string) => roundTrip(meter, { store: "DB", call: "exec", sql }, () => real.exec(sql)),
     withSession: () => {

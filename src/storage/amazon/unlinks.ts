@@ -133,7 +133,8 @@ export async function revokeLinks(
  */
 export function queueUnlinksOfAttempts(where: Sql, host: string, now: number): Sql {
   return sql`INSERT INTO pending_unlinks (id, grant_id, user_id, skill_id, host, tokens, sealed_for, next_attempt_at, created_at)
-    SELECT ${RANDOM_ID}, (SELECT g.id FROM grants g WHERE g.attempt_id = attempts.id ORDER BY g.created_at DESC, g.id LIMIT 1) AS newest,
+    SELECT ${RANDOM_ID}, (SELECT g.id FROM grants g WHERE g.user_id = attempts.user_id AND g.attempt_id = attempts.id
+      ORDER BY g.created_at DESC, g.id LIMIT 1) AS newest,
       user_id, skill_id, ${host}, amazon_tokens, 'attempt ' || id, MAX(${now}, COALESCE(running_until, 0)), ${now}
     FROM attempts WHERE amazon_tokens IS NOT NULL AND (${where}) AND (newest IS NOT NULL OR user_id IS NULL)
     ON CONFLICT (grant_id) DO NOTHING`;

@@ -40,9 +40,12 @@ export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise
   const { start, userId, actorHolds, decision, at } = c;
   const denied = decision === "deny";
   const isAllowed = sql`EXISTS (SELECT 1 FROM attempts WHERE id = ${start.attemptId} AND decision = 'allow' AND user_id = ${userId})`;
-  const [, , rows = []] = await batch(
+  const [, , , rows = []] = await batch(
     db,
     [
+      // Another user has signed in to it, or it was abandoned. Apart, as it writes index entries.
+      sql`UPDATE attempts SET user_id = ${userId}, outcome = 'pending'
+          WHERE id = ${start.attemptId} AND decided_at IS NULL AND (user_id IS NOT ${userId} OR outcome <> 'pending') AND ${actorHolds}`,
       sql`INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, reason, steps,
             decision, decided_at, created_at, expires_at, finished_at)
           SELECT ${start.attemptId}, ${start.traceId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${userId}, ${c.browserHash},
@@ -50,7 +53,7 @@ export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise
             ${firstStep(denied ? "consent_denied" : "consent_given", at)},
             ${decision}, ${at}, ${at}, ${at + ATTEMPT_LIFETIME_MS}, ${denied ? at : null}
           WHERE ${actorHolds}
-          ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, outcome = excluded.outcome, reason = excluded.reason,
+          ON CONFLICT (id) DO UPDATE SET ${denied ? sql`outcome = excluded.outcome,` : sql``} reason = excluded.reason,
             decision = excluded.decision, decided_at = excluded.decided_at, finished_at = excluded.finished_at,
             steps = json_insert(steps, '$[#]', json_extract(excluded.steps, '$[0]'))
           WHERE decided_at IS NULL`,

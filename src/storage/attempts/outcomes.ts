@@ -53,6 +53,7 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
   const { attemptId, runId, grantId } = end;
   const ended = sql`EXISTS (SELECT 1 FROM attempts WHERE id = ${attemptId} AND outcome = 'linked' AND run_id = ${runId}
     AND grant_id = ${grantId})`;
+  const ofIt = sql`user_id = ${end.userId} AND attempt_id = ${attemptId}`;
   const results = await batch(
     db,
     [
@@ -65,8 +66,8 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
           ON CONFLICT (grant_id, purpose) DO UPDATE SET host = excluded.host, tokens = excluded.tokens,
             access_expires_at = excluded.access_expires_at, updated_at = excluded.updated_at`,
       sql`UPDATE grants SET alexa_user_id = COALESCE(${end.alexaUserId}, alexa_user_id) WHERE id = ${grantId} AND ${ended}`,
-      ...endGrants(sql`attempt_id = ${attemptId} AND id <> ${grantId} AND ${ended}`, "superseded_attempt", now),
-      voidCodes(sql`attempt_id = ${attemptId} AND ${ended}`, now),
+      ...endGrants(sql`${ofIt} AND id <> ${grantId} AND ${ended}`, "superseded_attempt", now),
+      voidCodes(sql`${ofIt} AND ${ended}`, now),
       // A disabling that Amazon has not done yet would end this link, since Alexa knows one link per skill and account.
       // One of another Amazon account, where both are known, stays queued.
       sql`DELETE FROM pending_unlinks WHERE user_id = ${end.userId} AND skill_id = ${end.skillId}
@@ -114,7 +115,7 @@ export interface FailedEnd {
 export async function endAsFailed(db: D1Database, end: FailedEnd, now: number): Promise<boolean> {
   const { attemptId, outcome, reason, audit } = end;
   const open = sql`id = ${attemptId} AND outcome = 'pending' AND ${end.by}`;
-  const ofIt = sql`attempt_id = ${attemptId} AND EXISTS (SELECT 1 FROM attempts WHERE ${open})`;
+  const ofIt = sql`user_id = (SELECT user_id FROM attempts WHERE ${open}) AND attempt_id = ${attemptId}`;
   const results = await batch(
     db,
     [

@@ -211,8 +211,8 @@ export async function endRun(
 export async function readExpiredAttempts(db: D1Database, now: number, limit: number): Promise<string[]> {
   const rows = await readAll<{ readonly id: string }>(
     db,
-    sql`SELECT id FROM attempts WHERE outcome = 'pending' AND expires_at <= ${now} AND amazon_tokens IS NOT NULL
-          AND (running_until IS NULL OR running_until <= ${now}) ORDER BY expires_at LIMIT ${limit}`,
+    sql`SELECT id FROM attempts WHERE outcome = 'pending' AND created_at <= ${now} AND expires_at <= ${now}
+          AND amazon_tokens IS NOT NULL AND (running_until IS NULL OR running_until <= ${now}) ORDER BY created_at LIMIT ${limit}`,
   );
   return rows.map(({ id }) => id);
 }

@@ -92,10 +92,17 @@ export interface RedeemedCode {
  */
 export async function redeemCode(db: D1Database, r: Redemption): Promise<RedeemedCode | undefined> {
   const claimed = sql`code_hash = ${r.codeHash} AND claim_id = ${r.claimId}`;
-  const { grantId, clientId, redirectUri, codeChallenge, resource } = r.binding;
-  const isChecked = sql`grant_id = ${grantId} AND client_id = ${clientId} AND redirect_uri = ${redirectUri}
+  const { origin, grantId, clientId, redirectUri, codeChallenge, resource } = r.binding;
+  const isChecked = sql`origin = ${origin} AND grant_id = ${grantId} AND client_id = ${clientId} AND redirect_uri = ${redirectUri}
     AND code_challenge IS ${codeChallenge} AND resource IS ${resource}`;
   const step = JSON.stringify({ name: "code_redeemed", at: r.now });
+  // An attempt that we started ends as linked only when the enablement call has succeeded.
+  const ends =
+    origin === "enablement"
+      ? sql``
+      : sql`outcome = IIF(outcome = 'pending', 'linked', outcome),
+            grant_id = COALESCE(grant_id, (SELECT grant_id FROM codes WHERE ${claimed})),
+            finished_at = COALESCE(finished_at, ${r.now}),`;
   const [rows = []] = await batch(
     db,
     [
@@ -110,11 +117,7 @@ export async function redeemCode(db: D1Database, r: Redemption): Promise<Redeeme
             ${r.refresh.hash}, ${r.refresh.salt}, ${r.now}, ${r.now}, ${r.idleExpiresAt}, ${r.expiresAt}
           FROM codes c LEFT JOIN attempts a ON a.id = c.attempt_id
           WHERE c.code_hash = ${r.codeHash} AND c.claim_id = ${r.claimId} ON CONFLICT (id) DO NOTHING`,
-      // An attempt with a state ends as linked only when the enablement call has succeeded.
-      sql`UPDATE attempts SET
-            outcome = IIF(outcome = 'pending' AND state_hash IS NULL, 'linked', outcome),
-            grant_id = IIF(state_hash IS NULL, COALESCE(grant_id, (SELECT grant_id FROM codes WHERE ${claimed})), grant_id),
-            finished_at = IIF(state_hash IS NULL, COALESCE(finished_at, ${r.now}), finished_at),
+      sql`UPDATE attempts SET ${ends}
             steps = json_insert(steps, '$[#]', json(${step}))
           WHERE id = (SELECT attempt_id FROM codes WHERE ${claimed}) AND instr(steps, ${step}) = 0`,
     ],

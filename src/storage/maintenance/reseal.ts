@@ -11,6 +11,8 @@ export interface SealedColumn {
   readonly key: readonly string[];
   readonly column: string;
   readonly purpose: Purpose;
+  /** What the rows with a value have in common, where an index on that finds them. */
+  readonly only?: Sql;
   /** The context of a row's value, from the key's columns. */
   context(key: Readonly<Record<string, string>>): string;
 }
@@ -45,6 +47,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     key: ["id"],
     column: "amazon_tokens",
     purpose: "amazon-tokens",
+    only: sql`outcome = 'pending'`,
     context: ({ id = "" }) => attemptTokensContext(id),
   },
   {
@@ -72,7 +75,7 @@ export type SealedRow = Readonly<Record<string, string>>;
 /** At most `limit` rows whose value was sealed by the master key named `keyId`. */
 export function readSealedRows(
   db: D1Database,
-  { table, key, column }: SealedColumn,
+  { table, key, column, only = sql`TRUE` }: SealedColumn,
   keyId: string,
   limit: number,
 ): Promise<SealedRow[]> {
@@ -80,7 +83,7 @@ export function readSealedRows(
   return readAll(
     db,
     sql`SELECT ${names(key)}, ${name} AS sealed FROM ${sqlName(table)}
-      WHERE substr(${name}, 1, 6) = ${keyId} AND ${name} IS NOT NULL LIMIT ${limit}`,
+      WHERE substr(${name}, 1, 6) = ${keyId} AND ${name} IS NOT NULL AND ${only} LIMIT ${limit}`,
   );
 }
 

@@ -1,0 +1,30 @@
+// The scheduled work finds open attempts by the index of open attempts, never among all.
+import { expect, it } from "vitest";
+import { queryPlan } from "../../../test/support/query-plan.ts";
+import { START, startService } from "../../../test/support/service.ts";
+import { readSealedRows, SEALED_COLUMNS } from "../maintenance/reseal.ts";
+import { SWEEPS, sweepStatements } from "../maintenance/sweeps.ts";
+import { readExpiredAttempts } from "./started.ts";
+
+it("F4: attempts that have expired, and the codes of each", async () => {
+  const abandoned = SWEEPS.find(({ name }) => name === "abandonedAttempts");
+  const [statement] = abandoned ? sweepStatements(abandoned, START, 10) : [];
+  if (!statement) throw new Error("no such sweep");
+  const plan = await queryPlan(statement);
+  expect(plan).toContain("SEARCH a USING INDEX attempts_pending");
+  expect(plan).toContain("SEARCH c USING INDEX codes_by_user");
+  expect(plan).not.toContain("TEMP B-TREE");
+});
+
+it("F4: attempts with Amazon's tokens", async () => {
+  const service = startService();
+  const column = SEALED_COLUMNS.find(({ table }) => table === "attempts");
+  if (!column) throw new Error("no such column");
+  await readExpiredAttempts(service.env.DB, START, 10);
+  await readSealedRows(service.env.DB, column, "key-id", 10);
+  expect(service.meter.roundTrips).toHaveLength(2);
+  for (const { sql: text } of service.meter.roundTrips) {
+    const values = Array.from({ length: text.match(/\?/g)?.length ?? 0 }, () => null);
+    expect(await queryPlan({ text, values })).toMatch(/^SEARCH attempts USING INDEX attempts_pending/);
+  }
+});
