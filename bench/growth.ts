@@ -468,7 +468,7 @@ export async function run(
     options = optionsOf(args);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    complain(`${error.message}\nFor the options: node bench/growth.ts --help`);
+    complain(`${error.message}\nFor the options: npm run bench -- --growth --help`);
     return 2;
   }
   if (options.help) {

@@ -15,7 +15,6 @@ export interface Options {
   /** Milliseconds in front of each storage call; each is one setting. */
   readonly delays: readonly number[];
   readonly quick: boolean;
-  readonly growth: boolean;
   /** Stdout holds one JSON document instead of tables. */
   readonly json: boolean;
   readonly svg: string;
@@ -34,7 +33,7 @@ Compares alexa-link with other OAuth servers on this machine. It needs no networ
   --rounds N           rounds of each measurement, 1 to 100 (default ${DEFAULT_ROUNDS})
   --delays LIST        milliseconds in front of each storage call, 0 to 1000 (default ${DEFAULT_DELAYS.join(",")})
   --quick              one short round, to see that everything works; the figures mean nothing
-  --growth             instead: how time and rows grow with the number of links
+  --growth             instead: how time and rows grow with the number of links; --growth --help for its options
   --json               print one JSON document on stdout instead of tables
   --svg FILE           where the chart is written (default bench/result.svg)
   --help               print this text
@@ -59,7 +58,6 @@ export function parseOptions(args: readonly string[]): Options | "help" {
       values.rounds === undefined ? (values.quick ? 1 : DEFAULT_ROUNDS) : whole(values.rounds, "--rounds", 1, 100),
     delays: delaysIn(values.delays),
     quick: values.quick,
-    growth: values.growth,
     json: values.json,
     svg: fileIn(values.svg),
   };
@@ -76,7 +74,6 @@ function parsed(args: readonly string[]) {
         rounds: { type: "string" },
         delays: { type: "string" },
         quick: { type: "boolean", default: false },
-        growth: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         svg: { type: "string" },
         help: { type: "boolean", default: false },

@@ -1,7 +1,14 @@
-// The command `npm run bench`: its options, and what it makes of wrong ones.
+// The command `npm run bench`: its options, its arithmetic, and one short run, whose times nobody looks at.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { chartOf } from "../../bench/chart.ts";
 import { run } from "../../bench/index.ts";
+import type { Latency } from "../../bench/latency.ts";
 import { parseOptions, UsageError } from "../../bench/options.ts";
+import { goalsOf, type Results, tablesOf } from "../../bench/report.ts";
+import { median, quantile, ratio, spread } from "../../bench/statistics.ts";
 
 async function runWith(...args: string[]) {
   const output: string[] = [];
@@ -48,6 +55,7 @@ describe("options", () => {
     [["--delays", "ten"], '"ten"'],
     [["--svg", "/etc/passwd"], "does not end with .svg"],
     [["--json=yes"], "--json"],
+    [["--growth=yes"], "--growth"],
   ])("%j is refused in one sentence, with exit code 2", async (args, named) => {
     expect(() => parseOptions(args)).toThrow(UsageError);
     const { code, output, errors } = await runWith(...args);
@@ -65,3 +73,90 @@ describe("options", () => {
     }
   });
 });
+
+describe("statistics", () => {
+  it("a median lies between the middle two, whatever the order", () => {
+    expect(median([5])).toBe(5);
+    expect(median([10, 9, 100, 1])).toBe(9.5);
+    expect(quantile([3, 1, 2], 0)).toBe(1);
+    expect(quantile([3, 1, 2], 1)).toBe(3);
+    expect(() => median([])).toThrow(RangeError);
+  });
+
+  it("ratios are taken round by round, so that a slow round of the machine cancels out", () => {
+    expect(ratio([20, 200, 30], [10, 100, 10])).toEqual({ median: 2, min: 2, max: 3 });
+    expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
+  });
+});
+
+describe("report", () => {
+  const latency = (contestant: Latency["contestant"], delay: number, rounds: number[]): Latency => ({
+    workload: "refresh",
+    contestant,
+    delay,
+    rounds,
+    samples: 3,
+  });
+  const results: Results = {
+    latencies: [
+      latency("alexa-link", 40, [41, 42, 43]),
+      latency("cloudflare", 40, [123, 126, 172]),
+      latency("floor-with-crypto", 40, [41, 40, 40]),
+    ],
+    coldStarts: [],
+    startUpCpu: [{ contestant: "alexa-link", time: { median: 26, min: 25, max: 27 } }],
+    ownCpu: [],
+    bundles: [{ contestant: "alexa-link", gzipBytes: 130 * 1024 }],
+    memory: [],
+  };
+
+  it("each goal whose figures were measured is reached or missed", () => {
+    expect(goalsOf(results).map(({ what, figure, reached }) => [what, figure, reached])).toEqual([
+      ["refresh, 40 ms: cloudflare takes", "3.00", false],
+      ["refresh, 40 ms: alexa-link takes", "1.05", true],
+      ["CPU of a start", "26.0 ms", false],
+      ["bundle", "130.0 KB", true],
+    ]);
+    expect(goalsOf({ ...results, latencies: [], startUpCpu: [], bundles: [] })).toEqual([]);
+  });
+
+  it("tables have a dash for what a contestant does not offer, and no row is left out", () => {
+    const [times] = tablesOf({
+      ...results,
+      latencies: [...results.latencies, { ...latency("alexa-link", 40, [9]), workload: "introspection" }],
+    });
+    expect(times?.rows).toEqual([
+      ["refresh", "42.00 (41.00–43.00)", "126.00 (123.00–172.00)", "40.00 (40.00–41.00)"],
+      ["introspection", "9.00", "–", "–"],
+    ]);
+  });
+
+  it("the chart names every contestant with its time; without token requests there is none", () => {
+    const chart = chartOf(results.latencies);
+    for (const text of ["alexa-link", "cloudflare", "42.0 ms", "126.0 ms", "prefers-color-scheme: dark"]) {
+      expect(chart).toContain(text);
+    }
+    expect(chartOf([])).toBeUndefined();
+  });
+});
+
+it("a short run measures and checks every workload of the service, and prints one JSON document", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bench-test-"));
+  try {
+    const svg = join(folder, "made", "chart.svg");
+    const workloads = "authorize,consent,exchange,refresh,rotating-refresh,introspection,app-to-app";
+    const { code, output, errors } = await runWith(
+      ...["--quick", "--json", "--svg", svg, "--delays", "5"],
+      ...["--contestants", "alexa-link,oidc-provider", "--only", workloads],
+    );
+    expect(errors).toContain("round 1 of 1: app-to-app");
+    expect(code).toBe(0);
+    const { latencies } = JSON.parse(output) as Results;
+    const measured = (name: string) => latencies.filter(({ contestant }) => contestant === name).length;
+    expect([measured("alexa-link"), measured("oidc-provider")]).toEqual([7, 6]);
+    expect(latencies.every(({ rounds }) => rounds.length === 1 && rounds[0]! > 0)).toBe(true);
+    expect(readFileSync(svg, "utf8")).toContain("<svg");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 120_000);
