@@ -179,7 +179,10 @@ export async function customerRequests({ sender, database, measure }: Measured, 
   await view("Links of one customer", `/api/admin/users/${userId}/links`);
   await view("Logins of one customer", `/api/admin/users/${userId}/logins`);
   await view("Attempts of one customer", `/api/admin/linkings?userId=${userId}&limit=${LIMIT}`);
-  await view("Attempts of one customer, linked", `/api/admin/linkings?userId=${userId}&outcome=linked&limit=${LIMIT}`);
+  for (const outcome of ["linked", "failed", "pending"]) {
+    const path = `/api/admin/linkings?userId=${userId}&outcome=${outcome}&limit=${LIMIT}`;
+    await view(`Attempts of one customer, ${outcome}`, path);
+  }
 
   await measure(group, "Unlinking", 204, () => alexa.send(`/api/links/${SKILL}`, { method: "DELETE", headers: asApp }));
   await view("Audit of one customer", `/api/admin/audit?userId=${userId}&limit=${LIMIT}`);
@@ -221,7 +224,7 @@ export async function operatorRequests({ measure }: Measured, operator: Visitor)
   await attempts(" of a skill", `&skillId=${SKILL}`);
   for (const outcome of OUTCOMES) await attempts(`, ${outcome}`, `&outcome=${outcome}`);
   for (const outcome of OUTCOMES) await attempts(` of a skill, ${outcome}`, `&skillId=${SKILL}&outcome=${outcome}`);
-  await attempts(" of a skill, an outcome it never had", `&skillId=${SKILLS[2]}&outcome=cancelled`);
+  await attempts(" of a skill that has none, cancelled", `&skillId=${SKILLS[2]}&outcome=cancelled`);
   await get("Refused requests", `/api/admin/refusals?limit=${LIMIT}`);
   await get("Audit", `/api/admin/audit?limit=${LIMIT}`);
   await get("Audit, alerts", `/api/admin/audit?alert=true&limit=${LIMIT}`);
