@@ -382,8 +382,7 @@ export function fill(path: string, links: number, keyId: string, onProgress: (te
       "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA foreign_keys = OFF",
     );
     const options = { deterministic: true };
-    // Ids as ours look: 26 characters, the first one the database's.
-    db.function("id", options, (kind, i) => `0${hash("sha256", `${kind} ${i}`, "hex").slice(0, 25)}`);
+    db.function("id", options, (kind, i) => idOf(hash("sha256", `${kind} ${i}`, "buffer")));
     db.function("secret", options, (kind, i) => hash("sha256", `${kind} ${i}`, "base64url"));
     const triggers = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all();
     for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`);
@@ -395,6 +394,13 @@ export function fill(path: string, links: number, keyId: string, onProgress: (te
   } finally {
     db.close();
   }
+}
+
+/** An id as ours look, so that rows that are new lie between those that are there. */
+function idOf(bytes: Uint8Array): string {
+  let id = "0";
+  for (const byte of bytes.subarray(0, 25)) id += "0123456789abcdefghjkmnpqrstvwxyz"[byte & 31];
+  return id;
 }
 
 function fillTable(
