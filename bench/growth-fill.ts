@@ -178,10 +178,10 @@ const FILLINGS: readonly Filling[] = [
   attemptsThat("cancelled", 0.04, "denied_by_user", "consent_denied"),
   attemptsThat("failed", 0.03, "enablement_rejected", "failed"),
   {
-    // Open now.
+    // Begun within the last hour and not finished: those that will be abandoned.
     table: "attempts",
-    rows: (links) => 12 + ceil(links / LINK_LIFETIME_DAYS / 24),
-    days: 0.01,
+    rows: (links) => 12 + ceil((links * 0.08) / 180 / 24),
+    days: 0.04,
     columns: {
       id: "id('pending', i)",
       trace_id: "id('trace-pending', i)",

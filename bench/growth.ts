@@ -59,7 +59,7 @@ export interface GrownRequest {
   readonly name: string;
   /** One per size, in the order of the sizes. */
   readonly figures: readonly Figures[];
-  /** Most rows at any size, divided by fewest. */
+  /** The most rows at any size, divided by those at the first. */
   readonly readRatio: number;
   readonly writtenRatio: number;
   readonly timeRatio: number | null;
@@ -73,6 +73,8 @@ export interface GrownRequest {
 export interface Plan {
   readonly sql: string;
   readonly steps: readonly string[];
+  /** The most rows that the statement read, one number per size. */
+  readonly rowsRead: readonly number[];
 }
 
 export interface GrowthReport {
@@ -86,11 +88,11 @@ interface Sample {
   readonly recorded: Omit<Figures, "wallMs" | "cpuMs">[];
   readonly wallMs: number[];
   readonly cpuMs: number[];
-  readonly plans: Map<string, readonly string[]>;
+  readonly statements: Map<string, { readonly steps: readonly string[]; readonly rowsRead: number }>;
 }
 
 function emptySample(group: Group, name: string): Sample {
-  return { group, name, recorded: [], wallMs: [], cpuMs: [], plans: new Map() };
+  return { group, name, recorded: [], wallMs: [], cpuMs: [], statements: new Map() };
 }
 
 interface RecordedStatement {
@@ -240,7 +242,10 @@ async function measureFilled(
         rowsWritten: sum(statements, ({ rowsWritten }) => rowsWritten),
         bytes: Buffer.byteLength(page.html),
       });
-      for (const { sql, plan } of statements) sample.plans.set(sql, plan);
+      for (const { sql, plan, rowsRead } of statements) {
+        const before = sample.statements.get(sql)?.rowsRead ?? 0;
+        sample.statements.set(sql, { steps: plan, rowsRead: Math.max(before, rowsRead) });
+      }
       return page;
     };
     const time: Measure = async (group, name, status, send) => {
@@ -260,6 +265,8 @@ async function measureFilled(
     };
     // One round without measuring: caches are filled, and what was due from the beginning is swept.
     await measureAll(plain, async (_, name, status, send) => expectPage(name, await send(), status), 0);
+    // Until its counters are written.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
     for (let round = 1; round <= RECORDED_ROUNDS; round++) {
       onProgress(`counting rows, ${round} of ${RECORDED_ROUNDS}`);
       const recording = senderTo(miniflare, { "x-record": "1" });
@@ -312,29 +319,28 @@ function median(values: readonly number[]): number | null {
     : (sorted[Math.floor(middle)] ?? 0);
 }
 
-/** Most divided by fewest; 1 when all are zero. */
-function ratio(values: readonly number[]): number {
-  const most = Math.max(...values);
-  return most === 0 ? 1 : most / Math.min(...values);
+/** The most at any size divided by what the first size has. One row more than none is a ratio of one. */
+function growth(values: readonly number[]): number {
+  return Math.max(...values) / Math.max(1, values[0] ?? 0);
 }
 
 function grown(name: string, sizes: readonly Map<string, Sample>[]): GrownRequest {
   const samples = sizes.map((size) => size.get(name)!);
   const figures = samples.map(({ recorded, wallMs, cpuMs }): Figures => {
-    const most = (of: (figures: (typeof recorded)[number]) => number) => Math.max(...recorded.map(of));
+    const usual = (of: (figures: (typeof recorded)[number]) => number) => median(recorded.map(of)) ?? 0;
     return {
-      statements: most(({ statements }) => statements),
-      rowsRead: most(({ rowsRead }) => rowsRead),
-      rowsWritten: most(({ rowsWritten }) => rowsWritten),
-      bytes: most(({ bytes }) => bytes),
+      statements: usual(({ statements }) => statements),
+      rowsRead: usual(({ rowsRead }) => rowsRead),
+      rowsWritten: usual(({ rowsWritten }) => rowsWritten),
+      bytes: usual(({ bytes }) => bytes),
       wallMs: median(wallMs),
       cpuMs: median(cpuMs),
     };
   });
-  const readRatio = ratio(figures.map(({ rowsRead }) => rowsRead));
-  const writtenRatio = ratio(figures.map(({ rowsWritten }) => rowsWritten));
+  const readRatio = growth(figures.map(({ rowsRead }) => rowsRead));
+  const writtenRatio = growth(figures.map(({ rowsWritten }) => rowsWritten));
   const times = figures.map(({ cpuMs, wallMs }) => cpuMs ?? wallMs ?? 0);
-  const plans = new Map(samples.flatMap((sample) => [...sample.plans]));
+  const statements = new Map(samples.flatMap((sample) => [...sample.statements]));
   const [first, last] = [times[0] ?? 0, times.at(-1) ?? 0];
   return {
     group: samples[0]!.group,
@@ -344,8 +350,12 @@ function grown(name: string, sizes: readonly Map<string, Sample>[]): GrownReques
     writtenRatio,
     timeRatio: first === 0 ? null : last / first,
     flat: readRatio <= FLAT && writtenRatio <= FLAT,
-    plans: [...plans].map(([sql, steps]) => ({ sql, steps })),
-    scans: [...new Set([...plans.values()].flat().filter(scansWhatGrows))],
+    plans: [...statements].map(([sql, { steps }]) => ({
+      sql,
+      steps,
+      rowsRead: samples.map((sample) => sample.statements.get(sql)?.rowsRead ?? 0),
+    })),
+    scans: [...new Set([...statements.values()].flatMap(({ steps }) => steps).filter(scansWhatGrows))],
   };
 }
 
