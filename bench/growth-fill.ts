@@ -198,7 +198,7 @@ const FILLINGS: readonly Filling[] = [
   {
     // Nobody signed in; kept for a day.
     table: "attempts",
-    rows: (links) => ceil((links * 2) / LINK_LIFETIME_DAYS),
+    rows: (links) => ceil(links / 2 / LINK_LIFETIME_DAYS),
     days: 0.9,
     columns: {
       id: "id('nobody', i)",
