@@ -125,7 +125,7 @@ CREATE TABLE attempts (
 CREATE UNIQUE INDEX attempts_by_state ON attempts (state_hash) WHERE state_hash IS NOT NULL;
 CREATE INDEX attempts_by_time ON attempts (created_at DESC, id DESC);
 CREATE INDEX attempts_by_skill ON attempts (skill_id, created_at DESC, id DESC);
-CREATE INDEX attempts_by_user ON attempts (user_id);
+CREATE INDEX attempts_by_user ON attempts (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX attempts_pending ON attempts (outcome, created_at DESC, id DESC) WHERE outcome = 'pending';
 -- Most attempts end as linked: the indexes above find those at once.
 CREATE INDEX attempts_by_outcome ON attempts (outcome, created_at DESC, id DESC)

@@ -1,9 +1,10 @@
-// The scheduled work finds open attempts by the index of open attempts, never among all.
+// The scheduled work and the operators' lists find attempts by the index made for it, never among all.
 import { expect, it } from "vitest";
 import { queryPlan } from "../../../test/support/query-plan.ts";
 import { START, startService } from "../../../test/support/service.ts";
 import { readSealedRows, SEALED_COLUMNS } from "../maintenance/reseal.ts";
 import { SWEEPS, sweepStatements } from "../maintenance/sweeps.ts";
+import { attemptListQuery } from "./list.ts";
 import { readExpiredAttempts } from "./started.ts";
 
 it("F4: attempts that have expired, and the codes of each", async () => {
@@ -27,4 +28,24 @@ it("F4: attempts with Amazon's tokens", async () => {
     const values = Array.from({ length: text.match(/\?/g)?.length ?? 0 }, () => null);
     expect(await queryPlan({ text, values })).toMatch(/^SEARCH attempts USING INDEX attempts_pending/);
   }
+});
+
+it("F4: attempts of nobody, by their age", async () => {
+  const [statement] = SWEEPS.filter(({ name }) => name === "attemptsWithoutPerson").flatMap((sweep) =>
+    sweepStatements(sweep, START, 10),
+  );
+  if (!statement) throw new Error("no such sweep");
+  expect(await queryPlan(statement)).toContain("USING INDEX attempts_without_person (created_at<?)");
+});
+
+it.each([
+  {},
+  { outcome: "failed" },
+  { outcome: "linked" },
+  { outcome: "pending" },
+  { skillId: "skill" },
+  { skillId: "skill", outcome: "failed" },
+] as const)("F4: one person's attempts are found by the person, whatever else is asked for: %j", async (more) => {
+  const plan = await queryPlan(attemptListQuery({ userId: "user", ...more }, undefined, 10));
+  expect(plan).toMatch(/^SEARCH attempts USING INDEX attempts_by_user \(user_id=\?\)/);
 });
