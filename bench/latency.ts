@@ -27,10 +27,10 @@ export interface Latency {
 function samplesWith(delay: number, quick: boolean): number {
   if (quick) return 2;
   if (delay === 0) return 40;
-  return delay < 20 ? 6 : 4;
+  return delay < 20 ? 5 : 3;
 }
 
-const WARM_UP = 150;
+const WARM_UP = 60;
 
 async function timed({ send, check }: Exercise): Promise<number> {
   const start = performance.now();

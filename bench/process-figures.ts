@@ -2,7 +2,7 @@
 import type { Builds, Modules } from "./builds.ts";
 import type { ContestantName } from "./contestants.ts";
 import { type RunningContestant, startContestant, temporaryFolder } from "./processes.ts";
-import { residentBytes, startWorkerd } from "./workerd.ts";
+import { cpuMicroseconds, residentBytes, startWorkerd } from "./workerd.ts";
 
 /** What a contestant's process runs; undefined: `oidc-provider` is no Worker. */
 export function modulesOf(builds: Builds, name: ContestantName): Modules | undefined {
@@ -13,6 +13,16 @@ export function modulesOf(builds: Builds, name: ContestantName): Modules | undef
 /** One figure a round, by contestant. */
 export type Rounds = ReadonlyMap<ContestantName, readonly number[]>;
 
+export interface ColdStart {
+  readonly contestant: ContestantName;
+  readonly delay: number;
+  /** Milliseconds, one a round. */
+  readonly times: number[];
+}
+
+/** Contestants with storage that outlives a process. */
+const RESTARTED: readonly ContestantName[] = ["alexa-link", "cloudflare", "openauth", "floor-with-crypto"];
+
 /**
  * Milliseconds of the first token request of a fresh process: a refresh of a link that is in storage already. Only
  * contestants with storage can have one.
@@ -20,12 +30,12 @@ export type Rounds = ReadonlyMap<ContestantName, readonly number[]>;
 export async function measureColdStart(
   builds: Builds,
   names: readonly ContestantName[],
-  { rounds, delay }: { readonly rounds: number; readonly delay: number },
+  { rounds, delays }: { readonly rounds: number; readonly delays: readonly number[] },
   progress: (line: string) => void,
-): Promise<Rounds> {
-  const figures = new Map<ContestantName, number[]>();
+): Promise<readonly ColdStart[]> {
+  const figures: ColdStart[] = [];
   const prepared = [];
-  for (const name of names.filter((each) => each !== "oidc-provider")) {
+  for (const name of names.filter((each) => RESTARTED.includes(each))) {
     progress(`cold start: ${name} is set up`);
     const folder = temporaryFolder();
     const contestant = await startContestant(name, modulesOf(builds, name), folder);
@@ -33,24 +43,23 @@ export async function measureColdStart(
     const exercise = await contestant.requests.workloads.refresh!(0);
     await contestant.close();
     prepared.push({ contestant, exercise, folder });
-    figures.set(name, []);
+    figures.push(...delays.map((delay) => ({ contestant: name, delay, times: [] })));
   }
-  for (let round = 0; round < rounds; round++) {
-    progress(`cold start: round ${round + 1} of ${rounds}, ${delay} ms in front of each storage call`);
+  for (let round = 0; round < rounds * delays.length; round++) {
+    const delay = delays[round % delays.length]!;
+    progress(`cold start: round ${round + 1} of ${rounds * delays.length}, ${delay} ms in front of each storage call`);
     for (const { contestant, exercise, folder } of prepared) {
       const fresh = await startContestant(contestant.name, modulesOf(builds, contestant.name), folder);
-      try {
-        contestant.connection.moveTo(fresh.port);
-        // The connection is open then, and the Worker behind the delay has not run.
-        await contestant.delay(delay);
-        const start = performance.now();
-        const answer = await exercise.send();
-        figures.get(contestant.name)!.push(performance.now() - start);
-        exercise.check(answer);
-      } finally {
-        contestant.connection.close();
-        await fresh.close();
-      }
+      contestant.connection.moveTo(fresh.port);
+      // The connection is open then, and the Worker behind the delay has not run.
+      await contestant.delay(delay);
+      const start = performance.now();
+      const answer = await exercise.send();
+      const elapsed = performance.now() - start;
+      exercise.check(answer);
+      figures.find((each) => each.contestant === contestant.name && each.delay === delay)!.times.push(elapsed);
+      contestant.connection.close();
+      await fresh.close();
     }
   }
   return figures;
@@ -84,13 +93,14 @@ async function cpuOfStart(modules: Modules, variables: Record<string, string>): 
   }
 }
 
-/** Resident memory in MB after so many refreshes. */
+/** What a process has used after so many refreshes. */
 export interface Memory {
   readonly contestant: ContestantName;
   readonly requests: number;
+  /** Resident. */
   readonly megabytes: number;
-  /** Requests a second meanwhile, with eight at a time. */
-  readonly perSecond: number;
+  /** CPU time of the process per refresh since the last reading, in microseconds. */
+  readonly cpuMicroseconds: number;
 }
 
 const AT_A_TIME = 8;
@@ -108,7 +118,7 @@ export async function measureMemory(
   let sent = 0;
   for (const count of counts) {
     progress(`memory: ${name} until ${count} refreshes`);
-    const [before, start] = [sent, performance.now()];
+    const [before, start] = [sent, cpuMicroseconds(pid)];
     const worker = async (lane: number) => {
       while (sent < count) {
         sent++;
@@ -117,8 +127,8 @@ export async function measureMemory(
       }
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, (_, lane) => worker(lane)));
-    const perSecond = ((sent - before) / (performance.now() - start)) * 1000;
-    found.push({ contestant: name, requests: count, megabytes: residentBytes(pid) / 2 ** 20, perSecond });
+    const each = (cpuMicroseconds(pid) - start) / (sent - before);
+    found.push({ contestant: name, requests: count, megabytes: residentBytes(pid) / 2 ** 20, cpuMicroseconds: each });
   }
   return found;
 }

@@ -17,7 +17,7 @@ type Progress = (line: string) => void;
 
 const COLD_START_DELAYS = [0, 40];
 const START_ROUNDS = { full: 20, quick: 1 };
-const COLD_ROUNDS = { full: 5, quick: 1 };
+const COLD_ROUNDS = { full: 3, quick: 1 };
 /** Refreshes after which memory is read; the longer run only for this service. */
 const MEMORY = { full: [10_000], ours: [10_000, 100_000], quick: [100] };
 const VARIABLES = { ISSUER, REDIRECT_URI, MASTER_KEY: "A".repeat(43) };
@@ -69,12 +69,8 @@ async function latenciesOf(options: Options, builds: Builds, progress: Progress)
 }
 
 async function coldStartsOf({ contestants }: Options, builds: Builds, rounds: number, progress: Progress) {
-  const found: Results["coldStarts"][number][] = [];
-  for (const delay of COLD_START_DELAYS) {
-    const figures = await measureColdStart(builds, contestants, { rounds, delay }, progress);
-    for (const [contestant, times] of figures) found.push({ contestant, delay, time: spread(times) });
-  }
-  return found;
+  const found = await measureColdStart(builds, contestants, { rounds, delays: COLD_START_DELAYS }, progress);
+  return found.map(({ contestant, delay, times }) => ({ contestant, delay, time: spread(times) }));
 }
 
 async function startUpOf(
@@ -90,16 +86,22 @@ async function startUpOf(
   return [...figures].map(([contestant, times]) => ({ contestant, time: spread(times) }));
 }
 
+/** All contestants at the same time: their memory does not depend on how fast they are. */
 async function memoryOf({ contestants, quick }: Options, builds: Builds, progress: Progress) {
-  const found: Results["memory"][number][] = [];
+  const running: RunningContestant[] = [];
   for (const name of contestants.filter((each) => !each.startsWith("floor"))) {
     const contestant = await startContestant(name, modulesOf(builds, name), temporaryFolder());
     await contestant.requests.setUp();
-    const counts = quick ? MEMORY.quick : name === "alexa-link" ? MEMORY.ours : MEMORY.full;
-    found.push(...(await measureMemory(contestant, counts, progress)));
-    await contestant.close();
+    running.push(contestant);
   }
-  return found;
+  const found = await Promise.all(
+    running.map((contestant) => {
+      const counts = quick ? MEMORY.quick : contestant.name === "alexa-link" ? MEMORY.ours : MEMORY.full;
+      return measureMemory(contestant, counts, progress);
+    }),
+  );
+  await Promise.all(running.map((contestant) => contestant.close()));
+  return found.flat();
 }
 
 /** Writes a file and the folders above it. */
