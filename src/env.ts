@@ -9,7 +9,6 @@ export type Config = ReturnType<typeof parseConfig>;
 export type OidcConfig = NonNullable<Config["oidc"]>;
 /** Where webhook messages go, and what signs them. */
 export type WebhookConfig = NonNullable<Config["webhook"]>;
-export type SignInMethod = Config["signInMethods"][number];
 
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";

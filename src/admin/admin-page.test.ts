@@ -3,10 +3,10 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin, SKILL_BODY } from "../../test/support/admin.ts";
 import { queryPlan } from "../../test/support/query-plan.ts";
+import { recordRefusals } from "../../test/support/refusals.ts";
 import { seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, type Service, START, startService } from "../../test/support/service.ts";
 import { link } from "../../test/support/skill-events.ts";
-import { recordRefusals } from "../storage/attempts/refusals.ts";
 import { selectSignOut } from "../storage/maintenance/operator-sessions.ts";
 
 interface Browser {

@@ -165,7 +165,6 @@ export function newSkillSchema(development: boolean) {
     ),
   });
 }
-export type NewSkillBody = z.output<ReturnType<typeof newSkillSchema>>;
 
 /** Body of `PATCH /api/admin/skills/{id}`. Fields that are left out keep their values. */
 export function skillChangesSchema(development: boolean) {

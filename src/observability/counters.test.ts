@@ -1,9 +1,10 @@
 // Counters: written after the response, summed by hour and day.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { recordRefusals } from "../../test/support/refusals.ts";
 import { ALEXA_CLIENT, APP_CLIENT, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
 import { utf8 } from "../crypto/encoding.ts";
-import { addRefusals, listRefusals, recordRefusals } from "../storage/attempts/refusals.ts";
+import { addRefusals, listRefusals } from "../storage/attempts/refusals.ts";
 import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
 import { Counters } from "./counters.ts";
 import { createLog } from "./log.ts";

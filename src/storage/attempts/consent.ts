@@ -21,8 +21,7 @@ export interface ConsentDecision {
 
 /**
  * `decided`: this user's first decision on the attempt, now or earlier. `actor_gone`: nothing was changed, the user
- * must
- * sign in again.
+ * must sign in again.
  * `decided_by_another`: another user decided this attempt.
  */
 export type ConsentResult =

@@ -1,5 +1,5 @@
 // Counts of authorization requests that were refused with a page, so that operators see why linking fails.
-import { batch, decodeRow, readAll, type Sql, sql } from "../sql.ts";
+import { decodeRow, readAll, type Sql, sql } from "../sql.ts";
 
 export interface Refusal {
   /** As it came in the request; the client may not exist. */
@@ -46,11 +46,6 @@ export function addRefusals(entries: readonly Refusal[]): Sql[] {
         FROM refusals r LEFT JOIN clients c ON c.id = r.client_id)
       WHERE place > IIF(client IS NULL, ${MOST_OF_UNKNOWN_IDS}, ${MOST_PER_CLIENT}))`,
   ];
-}
-
-/** `addRefusals`, run. */
-export async function recordRefusals(db: D1Database, entries: readonly Refusal[]): Promise<void> {
-  if (entries.length > 0) await batch(db, addRefusals(entries), false);
 }
 
 export type RefusalPosition = Omit<Refusal, "count">;

@@ -54,8 +54,7 @@ function abandonAttempts(before: number, limit: number, now: number): Sql[] {
     WHERE id IN (SELECT a.id FROM attempts a WHERE a.outcome = 'pending' AND a.created_at <= ${before} AND a.expires_at <= ${before}
       AND a.amazon_tokens IS NULL AND (a.running_until IS NULL OR a.running_until <= ${now})
       AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.user_id = a.user_id AND c.attempt_id = a.id AND c.spent_at IS NULL
-        AND c.expires_at > ${now})
-      ORDER BY a.created_at LIMIT ${limit})
+        AND c.expires_at > ${now}) ORDER BY a.created_at LIMIT ${limit})
     RETURNING 1 AS gone`,
   ];
 }

@@ -50,12 +50,7 @@ export async function takeSignInAttempt(
   stateHash: string,
   browserHash: string,
 ): Promise<number | undefined> {
-  const [rows = []] = await batch(
-    db,
-    [
-      sql`DELETE FROM sign_in_attempts WHERE state_hash = ${stateHash} AND browser_hash = ${browserHash} RETURNING slot`,
-    ],
-    false,
-  );
+  const taken = sql`DELETE FROM sign_in_attempts WHERE state_hash = ${stateHash} AND browser_hash = ${browserHash} RETURNING slot`;
+  const [rows = []] = await batch(db, [taken], false);
   return rows[0]?.slot as number | undefined;
 }
