@@ -1,17 +1,14 @@
-// What is measured of whole processes: the first token request of a fresh one, CPU of its start, and its memory.
+// What is measured of whole processes: the first token request of a fresh one, and its memory.
 import type { Builds, Modules } from "./builds.ts";
 import type { ContestantName } from "./contestants.ts";
 import { type RunningContestant, startContestant, temporaryFolder } from "./processes.ts";
-import { cpuMicroseconds, residentBytes, startWorkerd } from "./workerd.ts";
+import { cpuMicroseconds, residentBytes } from "./workerd.ts";
 
 /** What a contestant's process runs; undefined: `oidc-provider` is no Worker. */
 export function modulesOf(builds: Builds, name: ContestantName): Modules | undefined {
   if (name === "oidc-provider") return undefined;
   return builds.modules[name === "floor-with-crypto" ? "floor" : name];
 }
-
-/** One figure a round, by contestant. */
-export type Rounds = ReadonlyMap<ContestantName, readonly number[]>;
 
 export interface ColdStart {
   readonly contestant: ContestantName;
@@ -63,34 +60,6 @@ export async function measureColdStart(
     }
   }
   return figures;
-}
-
-const EMPTY: Modules = [{ name: "empty.js", code: "export default { fetch: () => new Response() };" }];
-
-/** Milliseconds of CPU that a fresh workerd uses until it listens, beyond those with an empty Worker. Linux only. */
-export async function measureStartUpCpu(
-  sources: ReadonlyMap<ContestantName, { readonly modules: Modules; readonly variables: Record<string, string> }>,
-  rounds: number,
-  progress: (line: string) => void,
-): Promise<Rounds> {
-  const figures = new Map<ContestantName, number[]>([...sources.keys()].map((name) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    progress(`start-up CPU: round ${round + 1} of ${rounds}`);
-    const empty = await cpuOfStart(EMPTY, {});
-    for (const [name, { modules, variables }] of sources) {
-      figures.get(name)!.push((await cpuOfStart(modules, variables)) - empty);
-    }
-  }
-  return figures;
-}
-
-async function cpuOfStart(modules: Modules, variables: Record<string, string>): Promise<number> {
-  const workerd = await startWorkerd({ modules, variables });
-  try {
-    return workerd.cpuMicroseconds() / 1000;
-  } finally {
-    await workerd.close();
-  }
 }
 
 /** What a process has used after so many refreshes. */

@@ -7,11 +7,13 @@ import { ISSUER } from "./http.ts";
 import { measureLatency } from "./latency.ts";
 import type { Extra, Options } from "./options.ts";
 import { measureOwnCpu } from "./own-cpu.ts";
-import { measureColdStart, measureMemory, measureStartUpCpu, modulesOf } from "./process-figures.ts";
+import { measureColdStart, measureMemory, modulesOf } from "./process-figures.ts";
 import { endEverything, type RunningContestant, startContestant, temporaryFolder } from "./processes.ts";
 import type { Results } from "./report.ts";
 import { REDIRECT_URI } from "./seeds.ts";
+import { measureStartUp, onlyParsed } from "./start-up.ts";
 import { spread } from "./statistics.ts";
+import type { WorkerdSource } from "./workerd.ts";
 
 type Progress = (line: string) => void;
 
@@ -77,13 +79,15 @@ async function startUpOf(
   names: readonly (typeof UPLOADED)[number][],
   builds: Builds,
   rounds: number,
-  progress: Progress,
+  onProgress: Progress,
 ) {
-  const sources = new Map(
-    names.map((name) => [name, { modules: uploadOf(builds, name), variables: VARIABLES }] as const),
-  );
-  const figures = await measureStartUpCpu(sources, rounds, progress);
-  return [...figures].map(([contestant, times]) => ({ contestant, time: spread(times) }));
+  const workers = new Map<string, WorkerdSource>();
+  for (const name of names) {
+    const bundle = { modules: uploadOf(builds, name), variables: VARIABLES };
+    workers.set(name, bundle);
+    if (name === "alexa-link") workers.set(`${name}, only parsed`, onlyParsed(bundle));
+  }
+  return measureStartUp({ workers, rounds, onProgress });
 }
 
 /** All contestants at the same time: their memory does not depend on how fast they are. */

@@ -1,11 +1,15 @@
-// The bundle as `wrangler deploy` makes it: its size, and whether it starts and finds its bindings.
+// The bundle as `wrangler deploy` makes it: its size, what its start costs, and whether it responds.
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { readD1Migrations } from "@cloudflare/vitest-plugin";
 import { convertV4MiniflareOptions, Miniflare, Response } from "miniflare";
+import { builtBundle, canMeasureStartUp, measureStartUp } from "../bench/start-up.ts";
 
 const BUNDLE = "dist/index.js";
 const LIMIT_BYTES = 130 * 1024;
+const START_UP_ROUNDS = 5;
+/** About three times what a start takes on two cores: machines differ. */
+const START_UP_BOUND_MS = 120;
 
 /** Size of the compressed bundle in bytes, and the limit. */
 export function bundleSize(): { bytes: number; limit: number } {
@@ -47,4 +51,24 @@ export async function startBundle(): Promise<void> {
   } finally {
     await miniflare.dispose();
   }
+}
+
+/**
+ * CPU time that the start of the built bundle takes beyond that of an empty Worker, in milliseconds. Undefined where the
+ * system does not show it.
+ */
+export async function startUpMilliseconds(): Promise<number | undefined> {
+  if (!canMeasureStartUp()) return undefined;
+  const workers = new Map([["bundle", builtBundle()]]);
+  return (await measureStartUp({ workers, rounds: START_UP_ROUNDS })).at(-1)!.beyondEmpty.median;
+}
+
+/** Whether a start is fast enough, and the line that says so. A start that was not measured is. */
+export function startUpResult(milliseconds: number | undefined): { readonly ok: boolean; readonly text: string } {
+  if (milliseconds === undefined) {
+    return { ok: true, text: "CPU of the bundle's start is not measured: this system has no /proc." };
+  }
+  const ok = milliseconds <= START_UP_BOUND_MS;
+  const figure = `${milliseconds.toFixed(0)} ms CPU over an empty Worker (bound ${START_UP_BOUND_MS} ms)`;
+  return { ok, text: `${ok ? "✓" : "✗"} bundle starts with ${figure}` };
 }

@@ -1,6 +1,6 @@
-// `npm run check`: format, lint, types, generated files, and the bundle.
+// `npm run check`: format, lint, types, generated files, and the bundle: its start and its size.
 import { spawnSync } from "node:child_process";
-import { bundleSize, startBundle } from "./bundle.ts";
+import { bundleSize, startBundle, startUpMilliseconds, startUpResult } from "./bundle.ts";
 
 function step(name: string, command: string, args: string[]): void {
   const result = spawnSync(command, args, {
@@ -29,7 +29,9 @@ step("types/env.d.ts is up to date", "wrangler", [
 step("bundle builds as for deployment", "wrangler", ["deploy", "--dry-run", "--outdir", "dist"]);
 await startBundle();
 console.log("✓ bundle starts and is healthy");
+const startUp = startUpResult(await startUpMilliseconds());
+console.log(startUp.text);
 const { bytes, limit } = bundleSize();
 const sizes = `bundle has ${(bytes / 1024).toFixed(1)} KB gzip (limit ${limit / 1024} KB)`;
 console.log(`${bytes <= limit ? "✓" : "✗"} ${sizes}`);
-if (bytes > limit) process.exit(1);
+if (bytes > limit || !startUp.ok) process.exit(1);

@@ -8,7 +8,9 @@ import { run } from "../../bench/index.ts";
 import type { Latency } from "../../bench/latency.ts";
 import { parseOptions, UsageError } from "../../bench/options.ts";
 import { goalsOf, type Results, tablesOf } from "../../bench/report.ts";
+import { canMeasureStartUp, measureStartUp, onlyParsed, run as runStartUp } from "../../bench/start-up.ts";
 import { median, quantile, ratio, spread } from "../../bench/statistics.ts";
+import { startUpResult } from "../../scripts/bundle.ts";
 
 async function runWith(...args: string[]) {
   const output: string[] = [];
@@ -104,7 +106,13 @@ describe("report", () => {
       latency("floor-with-crypto", 40, [41, 40, 40]),
     ],
     coldStarts: [],
-    startUpCpu: [{ contestant: "alexa-link", time: { median: 26, min: 25, max: 27 } }],
+    startUpCpu: [
+      {
+        worker: "alexa-link",
+        cpu: { median: 96, min: 90, max: 99 },
+        beyondEmpty: { median: 26, min: 25, max: 27 },
+      },
+    ],
     ownCpu: [],
     bundles: [{ contestant: "alexa-link", gzipBytes: 130 * 1024 }],
     memory: [],
@@ -137,6 +145,82 @@ describe("report", () => {
       expect(chart).toContain(text);
     }
     expect(chartOf([])).toBeUndefined();
+  });
+});
+
+describe("CPU of a start", () => {
+  const EMPTY = { modules: [{ name: "index.js", code: "export default { fetch: () => new Response() };" }] };
+
+  it("the check fails above its bound, and says so when nothing can be measured", () => {
+    expect(startUpResult(38.4)).toEqual({
+      ok: true,
+      text: "✓ bundle starts with 38 ms CPU over an empty Worker (bound 120 ms)",
+    });
+    expect(startUpResult(120).ok).toBe(true);
+    expect(startUpResult(-1).ok).toBe(true);
+    expect(startUpResult(120.6)).toEqual({
+      ok: false,
+      text: "✗ bundle starts with 121 ms CPU over an empty Worker (bound 120 ms)",
+    });
+    expect(startUpResult(Number.NaN).ok).toBe(false);
+    const left = startUpResult(undefined);
+    expect(left.ok).toBe(true);
+    expect(left.text).toMatch(/^[^.]*is not measured[^.]*\.$/);
+  });
+
+  it.runIf(canMeasureStartUp())(
+    "what module scope does is in the figure, unless the module is only parsed",
+    async () => {
+      const code = `let sum = 0; for (let i = 0; i < 2e8; i++) sum += i % 7; export default { fetch: () => new Response(sum) };`;
+      const busy = { modules: [{ name: "busy.js", code }] };
+      const workers = new Map([
+        ["idle", EMPTY],
+        ["busy", busy],
+        ["parsed", onlyParsed(busy)],
+      ]);
+      const progress: string[] = [];
+      const rows = await measureStartUp({ workers, rounds: 2, onProgress: (line) => progress.push(line) });
+      expect(rows.map(({ worker }) => worker)).toEqual(["empty Worker", "idle", "busy", "parsed"]);
+      expect(rows[0]?.beyondEmpty).toEqual({ median: 0, min: 0, max: 0 });
+      const [idle, evaluated, parsed] = rows.slice(1).map(({ beyondEmpty }) => beyondEmpty.median);
+      expect(evaluated).toBeGreaterThan(4 * Math.max(idle!, parsed!));
+      expect(rows.every(({ cpu }) => cpu.min > 0 && cpu.min <= cpu.median && cpu.median <= cpu.max)).toBe(true);
+      expect(progress).toEqual(["start-up CPU: round 1 of 2", "start-up CPU: round 2 of 2"]);
+    },
+  );
+
+  it.runIf(canMeasureStartUp())("a Worker that does not start rejects with workerd's output", async () => {
+    const broken = { modules: [{ name: "broken.js", code: 'throw new Error("of module scope");' }] };
+    await expect(measureStartUp({ workers: new Map([["broken", broken]]), rounds: 1 })).rejects.toThrow(
+      "of module scope",
+    );
+  });
+
+  it.each([
+    [["--unknown"], "--unknown"],
+    [["something"], "something"],
+    [["--rounds"], "--rounds"],
+    [["--rounds", "0"], '"0"'],
+    [["--rounds", "1001"], '"1001"'],
+    [["--rounds", "1e2"], '"1e2"'],
+    [["--rounds", "9".repeat(400)], "--rounds"],
+    [["--json=yes"], "--json"],
+  ])("alone with %j it is refused with exit code 2", async (args, named) => {
+    const [output, errors]: [string[], string[]] = [[], []];
+    const code = await runStartUp(
+      args,
+      (text) => output.push(text),
+      (text) => errors.push(text),
+    );
+    expect(code).toBe(2);
+    expect(output).toEqual([]);
+    expect(errors.join("\n")).toContain(named);
+  });
+
+  it("--help prints all options and measures nothing", async () => {
+    const output: string[] = [];
+    expect(await runStartUp(["--help"], (text) => output.push(text), String)).toBe(0);
+    for (const option of ["--rounds", "--json"]) expect(output.join("\n")).toContain(option);
   });
 });
 
