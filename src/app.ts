@@ -34,7 +34,6 @@ import { respondToTokenRequest, tokenRoutes } from "./oauth/token.ts";
 import { userinfoRoutes } from "./oauth/userinfo.ts";
 import { Counters } from "./observability/counters.ts";
 import { createLog } from "./observability/log.ts";
-
 import type { AppContext, AppEnv, Runtime } from "./runtime.ts";
 import { signInRoutes } from "./sign-in/routes.ts";
 import { acceptGrantRoutes } from "./skill-backend/accept-grant.ts";
@@ -86,21 +85,10 @@ const publicClientCors = cors({
   maxAge: 86_400,
 });
 
-const CROSS_ORIGIN_HEADERS = [
-  ["access-control-allow-origin", "*"],
-  ["access-control-expose-headers", EXPOSED_HEADERS.join(",")],
-] as const;
-
-interface DirectEndpoint {
-  readonly path: string;
-  readonly crossOrigin: boolean;
-  readonly respond: (rt: Runtime, request: Request) => Promise<Response>;
-}
-
 /** POST requests that are responded to ahead of the router. Their routes are there for all other addresses. */
-const DIRECT: readonly DirectEndpoint[] = [
-  { path: "/token", crossOrigin: true, respond: respondToTokenRequest },
-  { path: "/introspect", crossOrigin: false, respond: introspect },
+const DIRECT = [
+  { path: "/token", respond: respondToTokenRequest },
+  { path: "/introspect", respond: introspect },
 ];
 
 /** On every response. */
@@ -172,14 +160,17 @@ export function createService(
   /** What programs call most. At exactly these addresses nothing of the router is needed. */
   const direct = new Map(DIRECT.map((endpoint) => [`${config.issuer}${endpoint.path}`, endpoint]));
   async function respondDirectly(
-    { path, respond, crossOrigin }: DirectEndpoint,
+    { path, respond }: (typeof DIRECT)[number],
     request: Request,
     env: Env,
     background: Runtime["background"],
   ): Promise<Response> {
     const rt = await runtime(env, config.issuer ?? "", background);
     const response = await respond(rt, request).catch((error: Error) => oauthFailure(rt, path, error));
-    if (crossOrigin) for (const [name, value] of CROSS_ORIGIN_HEADERS) response.headers.set(name, value);
+    if (CORS_PATHS.includes(path)) {
+      response.headers.set("access-control-allow-origin", "*");
+      response.headers.set("access-control-expose-headers", EXPOSED_HEADERS.join(","));
+    }
     return secure(response);
   }
 

@@ -1,7 +1,6 @@
 // Access tokens: JWTs (RFC 9068). Revocation shows only in introspection and at our own endpoints.
-import { compactVerify, decodeJwt, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import * as z from "zod/mini";
-import { toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
+import { fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { randomSecret } from "../crypto/random.ts";
 import { parseJson } from "../http/read.ts";
 import type { Runtime } from "../runtime.ts";
@@ -29,6 +28,14 @@ export interface AccessTokenContent {
   readonly longestLife?: number;
 }
 
+/** 64 bytes as base64url, in the one way to write them. */
+const SIGNATURE = /^[A-Za-z0-9_-]{85}[AQgw]$/;
+const ES256 = { name: "ECDSA", hash: "SHA-256" };
+
+/** Exactly the parameters that we sign with: `crit` and what it names are refused like all others. */
+const PARAMETERS = { alg: z.literal(SIGNING_ALGORITHM), typ: z.literal(ACCESS_TOKEN_TYPE), kid: z.string() };
+const headerSchema = z.strictObject(PARAMETERS);
+
 const claimsSchema = z.object({
   iss: z.string(),
   sub: z.string(),
@@ -38,6 +45,8 @@ const claimsSchema = z.object({
   grant: z.optional(z.string()),
   iat: z.number(),
   exp: z.number(),
+  /** Not in ours. */
+  nbf: z.optional(z.number()),
   jti: z.string(),
 });
 export type AccessTokenClaims = z.infer<typeof claimsSchema>;
@@ -45,7 +54,7 @@ export type AccessTokenClaims = z.infer<typeof claimsSchema>;
 /** A JWT in compact form (RFC 7515 §7.1), signed with ES256 (RFC 7518 §3.4). */
 async function signJwt({ key, protectedHeader }: Signer, claims: object): Promise<string> {
   const input = `${protectedHeader}.${toBase64Url(utf8(JSON.stringify(claims)))}`;
-  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, utf8(input));
+  const signature = await crypto.subtle.sign(ES256, key, utf8(input));
   return `${input}.${toBase64Url(signature)}`;
 }
 
@@ -72,51 +81,49 @@ export async function mintAccessToken(
   return { token, expiresInSeconds };
 }
 
-/** The `kid` of a JWT that says it is ours; undefined for anything else. Nothing is verified here. */
-function keyIdOf(token: string): string | undefined {
-  if (token.length > LONGEST_TOKEN) return undefined;
-  try {
-    const header = decodeProtectedHeader(token);
-    return header.alg === SIGNING_ALGORITHM && typeof header.kid === "string" ? header.kid : undefined;
-  } catch {
-    return undefined;
-  }
+/** What a token that looks like an access token of ours says. Nothing is verified: use it to choose what to read. */
+export interface UnverifiedToken {
+  readonly kid: string;
+  readonly claims: AccessTokenClaims;
+  /** What the signature covers, and the signature. */
+  readonly input: Uint8Array<ArrayBuffer>;
+  readonly signature: Uint8Array<ArrayBuffer>;
 }
 
-/**
- * What a token that looks like an access token of ours says, so that its grant can be read together with the keys.
- * Nothing is verified: use it only to choose what to read.
- */
-export function unverifiedClaims(token: string): AccessTokenClaims | undefined {
-  if (keyIdOf(token) === undefined) return undefined;
-  try {
-    return claimsSchema.safeParse(decodeJwt(token)).data;
-  } catch {
-    return undefined;
-  }
+/** The value of a part of a JWT; undefined if it is not base64url of JSON. */
+function jsonOf(part: string): unknown {
+  const bytes = fromBase64Url(part);
+  return bytes && parseJson(utf8Decode(bytes));
 }
+
+/** Reads a JWT that says it is an access token of ours; undefined for anything else, without a storage call. */
+export function readAccessToken(token: string): UnverifiedToken | undefined {
+  if (token.length > LONGEST_TOKEN) return undefined;
+  const [header = "", payload = "", signature = "", ...more] = token.split(".");
+  if (more.length > 0 || !SIGNATURE.test(signature)) return undefined;
+  const kid = headerSchema.safeParse(jsonOf(header)).data?.kid;
+  const claims = claimsSchema.safeParse(jsonOf(payload)).data;
+  if (kid === undefined || !claims) return undefined;
+  return { kid, claims, input: utf8(`${header}.${payload}`), signature: Buffer.from(signature, "base64url") };
+}
+
+const isSignedBy = (key: CryptoKey, { input, signature }: UnverifiedToken) =>
+  crypto.subtle.verify(ES256, key, signature, input);
 
 /**
  * The claims of an access token of ours: signature by a key of ours, ES256 only, type, issuer and time checked.
  * Undefined for anything else. Whether its grant is live is for the caller to check in D1.
  */
-export async function verifyAccessToken(rt: Runtime, token: string): Promise<AccessTokenClaims | undefined> {
-  const kid = keyIdOf(token);
-  const key = kid === undefined ? undefined : await verificationKey(rt, kid);
-  if (!key) return undefined;
-  try {
-    const { payload } = await jwtVerify(token, key, {
-      algorithms: [SIGNING_ALGORITHM],
-      typ: ACCESS_TOKEN_TYPE,
-      issuer: rt.issuer,
-      currentDate: new Date(rt.now()),
-    });
-    const claims = claimsSchema.safeParse(payload);
-    return claims.success ? claims.data : undefined;
-  } catch (error) {
-    if (error instanceof errors.JOSEError) return undefined;
-    throw error;
-  }
+export async function verifyAccessToken(
+  rt: Runtime,
+  token: string | UnverifiedToken,
+): Promise<AccessTokenClaims | undefined> {
+  const read = typeof token === "string" ? readAccessToken(token) : token;
+  const key = read && (await verificationKey(rt, read.kid));
+  if (!key || !(await isSignedBy(key, read))) return undefined;
+  const { iss, nbf = 0, exp } = read.claims;
+  const now = rt.now() / 1000;
+  return iss === rt.issuer && nbf <= now && now < exp ? read.claims : undefined;
 }
 
 /**
@@ -124,16 +131,7 @@ export async function verifyAccessToken(rt: Runtime, token: string): Promise<Acc
  * nothing, it only names a grant, as in skill events that come long after. One D1 read unless its key is cached.
  */
 export async function claimsOfEndedToken(rt: Runtime, token: string): Promise<AccessTokenClaims | undefined> {
-  const kid = keyIdOf(token);
-  const key = kid === undefined ? undefined : await recordedVerificationKey(rt, kid);
-  if (!key) return undefined;
-  try {
-    const { payload, protectedHeader } = await compactVerify(token, key, { algorithms: [SIGNING_ALGORITHM] });
-    if (protectedHeader.typ !== ACCESS_TOKEN_TYPE) return undefined;
-    const claims = claimsSchema.safeParse(parseJson(utf8Decode(payload)));
-    return claims.success ? claims.data : undefined;
-  } catch (error) {
-    if (error instanceof errors.JOSEError) return undefined;
-    throw error;
-  }
+  const read = readAccessToken(token);
+  const key = read && (await recordedVerificationKey(rt, read.kid));
+  return key && (await isSignedBy(key, read)) ? read.claims : undefined;
 }

@@ -53,25 +53,29 @@ async function openBinding(code: AuthorizationCode, sealed: string): Promise<Cod
   return JSON.parse(utf8Decode(new Uint8Array(plaintext)) ?? "") as CodeBinding;
 }
 
-async function keyInKv(code: AuthorizationCode): Promise<string> {
-  return `code:${await sha256(code)}`;
-}
-
 /** Writes the sealed binding to KV. A failure is only logged: redemption then reads the D1 row. */
-export async function putBinding(rt: Runtime, code: AuthorizationCode, binding: CodeBinding): Promise<void> {
+export async function putBinding(
+  rt: Runtime,
+  code: AuthorizationCode,
+  codeHash: string,
+  binding: CodeBinding,
+): Promise<void> {
   try {
-    await rt.codes.put(await keyInKv(code), await sealBinding(code, binding), {
-      expirationTtl: rt.config.codeTtlSeconds,
-    });
+    const sealed = await sealBinding(code, binding);
+    await rt.codes.put(`code:${codeHash}`, sealed, { expirationTtl: rt.config.codeTtlSeconds });
   } catch (error) {
     rt.log.warn("code_not_written_to_kv", { message: String(error).slice(0, 200) });
   }
 }
 
 /** The binding from KV; undefined when it cannot be read in time. The D1 row is read then. */
-export async function getBinding(rt: Runtime, code: AuthorizationCode): Promise<CodeBinding | undefined> {
+export async function getBinding(
+  rt: Runtime,
+  code: AuthorizationCode,
+  codeHash: string,
+): Promise<CodeBinding | undefined> {
   try {
-    const stored = await withDeadline(rt.codes.get(await keyInKv(code)), KV_READ_TIMEOUT_MS, null);
+    const stored = await withDeadline(rt.codes.get(`code:${codeHash}`), KV_READ_TIMEOUT_MS, null);
     return stored === null ? undefined : await openBinding(code, stored);
   } catch (error) {
     rt.log.warn("code_not_read_from_kv", { message: String(error).slice(0, 200) });
@@ -93,9 +97,10 @@ export async function mintEnablementCode(
   const now = rt.now();
   const binding: CodeBinding = { ...order, origin: "enablement", codeChallenge: null };
   const expiresAt = now + rt.config.codeTtlSeconds * 1000;
+  const codeHash = await sha256(code);
   await Promise.all([
-    write(rt.db, insertCode(await sha256(code), binding, now, expiresAt, condition), true),
-    putBinding(rt, code, binding),
+    write(rt.db, insertCode(codeHash, binding, now, expiresAt, condition), true),
+    putBinding(rt, code, codeHash, binding),
   ]);
   return code;
 }

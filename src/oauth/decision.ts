@@ -58,7 +58,7 @@ export async function decide(
       at,
       codeExpiresAt,
     }),
-    order.decision === "allow" ? putBinding(rt, code, binding) : undefined,
+    order.decision === "allow" ? putBinding(rt, code, codeHash, binding) : undefined,
   ]);
   if (result.outcome !== "decided") return result.outcome;
   rt.log.info("consent_decided", {

@@ -37,14 +37,14 @@ interface Exchange {
 }
 
 /**
- * The response to a code exchange: tokens, an authentication error, or a failure. Once `deadline` is aborted no code is
+ * The response to a code exchange: tokens, an authentication error, or a failure. Once `deadline` has passed no code is
  * spent any more. Throws `StorageFault` for transient failures.
  */
 export async function exchangeCode(
   rt: Runtime,
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
-  deadline: AbortSignal,
+  deadline: { readonly passed: boolean },
 ): Promise<Response | OAuthError | TokenFailure> {
   const given = fields.get("code");
   const code = given !== undefined && isAuthorizationCode(given) ? given : undefined;
@@ -71,7 +71,7 @@ async function readBinding(
   { row }: AuthenticatedClient,
 ): Promise<CodeBinding | undefined> {
   if (row !== undefined) return (row ?? undefined) as CodeBinding | undefined;
-  const inKv = await getBinding(rt, code);
+  const inKv = await getBinding(rt, code, codeHash);
   return inKv ?? ((await readBesideKeys(rt, [selectBinding(codeHash)]))[0]?.[0] as CodeBinding | undefined);
 }
 
@@ -106,7 +106,7 @@ async function redeem(
   rt: Runtime,
   exchange: Exchange,
   binding: CodeBinding,
-  deadline: AbortSignal,
+  deadline: { readonly passed: boolean },
 ): Promise<Response | TokenFailure> {
   const { client, codeHash } = exchange;
   const tiers = await clientWithUserTier(rt, client, binding.scope);
@@ -115,7 +115,7 @@ async function redeem(
     client.kind === "app" ? await newRotatingToken(rt, binding.grantId) : await newStableToken(binding.grantId);
   // Before the code is spent: nothing that can fail may come between the claim and the response.
   const signer = await currentSigner(rt);
-  if (deadline.aborted) throw new StorageFault("the deadline passed before the claim");
+  if (deadline.passed) throw new StorageFault("the deadline passed before the claim");
   const now = rt.now();
   const redeemed = await redeemCode(rt.db, {
     codeHash,

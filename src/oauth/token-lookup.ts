@@ -4,7 +4,7 @@ import type { Runtime } from "../runtime.ts";
 import { type Client, clientFromRow, clientStatement } from "../storage/clients/clients.ts";
 import { type Grant, grantFromRow, selectGrant, selectImportedGrant } from "../storage/grants/grants.ts";
 import { readFirst, type Sql } from "../storage/sql.ts";
-import { type AccessTokenClaims, unverifiedClaims, verifyAccessToken } from "./access-tokens.ts";
+import { type AccessTokenClaims, readAccessToken, type UnverifiedToken, verifyAccessToken } from "./access-tokens.ts";
 import type { AuthenticatedClient } from "./client-authentication.ts";
 import { readBesideKeys } from "./keys.ts";
 import { isGenuine, type PresentedRefreshToken, parseRefreshToken } from "./refresh-tokens.ts";
@@ -27,8 +27,8 @@ export type FoundToken =
 /** A token as it was presented, by its form, and the read that finds what it belongs to. Nothing is verified yet. */
 export type PresentedToken = { readonly token: string; readonly read: Sql } & (
   | { readonly form: "refresh"; readonly refresh: PresentedRefreshToken }
-  /** A JWT, perhaps an access token of ours. Without a user it belongs to a client. */
-  | { readonly form: "access"; readonly ofUser: boolean }
+  /** A JWT, perhaps an access token of ours. Without a grant it belongs to a client. */
+  | { readonly form: "access"; readonly access: UnverifiedToken }
   /** Anything else: perhaps a refresh token that another server issued. */
   | { readonly form: "foreign" }
 );
@@ -42,11 +42,11 @@ export async function presentedRefreshToken(rt: Runtime, token: string): Promise
 
 /** A token of any kind. */
 export async function presentedToken(rt: Runtime, token: string): Promise<PresentedToken> {
-  const claims = unverifiedClaims(token);
-  if (!claims) return presentedRefreshToken(rt, token);
-  const { grant, client_id: clientId } = claims;
+  const access = readAccessToken(token);
+  if (!access) return presentedRefreshToken(rt, token);
+  const { grant, client_id: clientId } = access.claims;
   const read = grant === undefined ? clientStatement(clientId) : selectGrant(grant, rt.now());
-  return { token, form: "access", ofUser: grant !== undefined, read };
+  return { token, form: "access", access, read };
 }
 
 /**
@@ -74,9 +74,9 @@ export async function findToken(
     if (grant && (await isGenuine(rt, presented.refresh, grant))) return { kind: "refresh", grant, generation };
     return findImportedToken(rt, presented.token);
   }
-  const claims = await verifyAccessToken(rt, presented.token);
+  const claims = await verifyAccessToken(rt, presented.access);
   if (!claims) return findImportedToken(rt, presented.token);
-  return presented.ofUser
+  return claims.grant !== undefined
     ? { kind: "access", claims, grant: row ? grantFromRow(row) : undefined }
     : { kind: "service", claims, client: row ? clientFromRow(row) : undefined };
 }

@@ -22,14 +22,14 @@ export const tokenRoutes = new Hono<AppEnv>().post("/token", (c) => respondToTok
 
 /** The response to a token request: tokens or an error, 503 when storage fails or the deadline passes. */
 export async function respondToTokenRequest(rt: Runtime, request: Request): Promise<Response> {
-  const deadline = new AbortController();
-  const work = grant(rt, request, deadline.signal);
+  const deadline = { passed: false };
+  const work = grant(rt, request, deadline);
   // A storage call that is under way at the deadline may still be committed.
   rt.background(work.catch(() => undefined));
   try {
     const outcome = await withDeadline(work, DEADLINE_MS, "overdue" as const);
     if (outcome !== "overdue") return respond(rt, outcome);
-    deadline.abort();
+    deadline.passed = true;
     rt.log.alert("token_deadline_passed");
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
@@ -38,7 +38,11 @@ export async function respondToTokenRequest(rt: Runtime, request: Request): Prom
   return oauthError({ status: 503, error: "temporarily_unavailable" });
 }
 
-async function grant(rt: Runtime, request: Request, deadline: AbortSignal): Promise<Response | Attributed> {
+async function grant(
+  rt: Runtime,
+  request: Request,
+  deadline: { readonly passed: boolean },
+): Promise<Response | Attributed> {
   const body = await readForm(request);
   if ("problem" in body) return { status: 400, error: "invalid_request", description: body.problem, skillId: null };
   const authorization = request.headers.get("authorization");
@@ -58,7 +62,7 @@ async function grantByType(
   rt: Runtime,
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
-  deadline: AbortSignal,
+  deadline: { readonly passed: boolean },
 ): Promise<Response | Refusal> {
   switch (fields.get("grant_type")) {
     case undefined:

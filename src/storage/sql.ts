@@ -16,7 +16,8 @@ export interface Sql {
 export function sql(parts: TemplateStringsArray, ...holes: readonly (SqlValue | boolean | undefined | Sql)[]): Sql {
   let text = parts[0] ?? "";
   const values: SqlValue[] = [];
-  holes.forEach((hole, index) => {
+  for (let i = 0; i < holes.length; i++) {
+    const hole = holes[i];
     if (hole !== null && typeof hole === "object") {
       text += hole.text;
       values.push(...hole.values);
@@ -24,8 +25,8 @@ export function sql(parts: TemplateStringsArray, ...holes: readonly (SqlValue | 
       text += "?";
       values.push(typeof hole === "boolean" ? Number(hole) : (hole ?? null));
     }
-    text += parts[index + 1] ?? "";
-  });
+    text += parts[i + 1];
+  }
   return { text, values };
 }
 

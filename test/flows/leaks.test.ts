@@ -51,7 +51,7 @@ describe("KV", () => {
   /** What a thief who knows a code and can write to KV leaves there. */
   async function plant(code: string, changes: Partial<CodeBinding>): Promise<void> {
     const rt = { ...(await runtimeOf(service)), codes: env.CODES };
-    await putBinding(rt, code as AuthorizationCode, { ...(await bindingOf(code)), ...changes });
+    await putBinding(rt, code as AuthorizationCode, await sha256(code), { ...(await bindingOf(code)), ...changes });
   }
 
   it("shows no code, person, client or address, in names or values", async () => {

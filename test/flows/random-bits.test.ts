@@ -210,7 +210,7 @@ describe("random bits", () => {
       },
     } as unknown as KVNamespace;
     const copies = await samples(async () => {
-      await putBinding({ ...rt, codes }, code, binding);
+      await putBinding({ ...rt, codes }, code, "", binding);
       return copy;
     });
     expect(independentBits(copies.map((text) => bitsOf(bytesOf(text).slice(0, 12))))).toBe(96);

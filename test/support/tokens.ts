@@ -54,10 +54,11 @@ export function seedFrom(source: (typeof BOTH_SOURCES)[number], service: Service
 
 /** Copies the binding of a code's row into KV. */
 export async function putInKv(service: Service, code: string): Promise<void> {
-  const binding = await readFirst<CodeBinding>(env.DB, selectBinding(await sha256(code)));
+  const codeHash = await sha256(code);
+  const binding = await readFirst<CodeBinding>(env.DB, selectBinding(codeHash));
   if (!binding) throw new Error("no such code");
   const rt = { ...(await runtimeOf(service)), codes: env.CODES };
-  await putBinding(rt, code as AuthorizationCode, binding);
+  await putBinding(rt, code as AuthorizationCode, codeHash, binding);
 }
 
 /** A code for the app (public, PKCE). */
