@@ -76,7 +76,7 @@ export const clients: Resource = {
         id: "listClients",
         summary: "The registered apps and skill backends",
         security: "admin",
-        query: z.object(pageQuery),
+        query: z.object(pageQuery()),
         responses: {
           200: {
             description: "Ordered by id. Alexa's clients are shown with their skills.",

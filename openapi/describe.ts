@@ -3,6 +3,7 @@ import type { OpenAPIV3_1 } from "openapi-types";
 import * as z from "zod/mini";
 import { skillScope } from "../src/admin/admin-schemas.ts";
 import { PROBLEMS, type ProblemCode } from "../src/http/problem.ts";
+import { type SchemaSource, schemaOf } from "../src/schema-of.ts";
 
 export type Schema = OpenAPIV3_1.SchemaObject;
 export type SchemaOrReference = Schema | OpenAPIV3_1.ReferenceObject;
@@ -13,7 +14,7 @@ export type Security = "user" | "admin" | "service" | "client" | "alexa" | "none
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** A schema, the name of a component, or a page of a list of such components. */
-export type Shape = z.ZodMiniType | { readonly component: string } | { readonly listOf: string };
+export type Shape = SchemaSource<z.ZodMiniType> | { readonly component: string } | { readonly listOf: string };
 
 export interface Content {
   readonly shape: Shape;
@@ -29,7 +30,7 @@ export interface Operation {
   readonly security: Security;
   /** Descriptions of the path parameters, by name. */
   readonly path?: Readonly<Record<string, string>>;
-  readonly query?: z.ZodMiniType;
+  readonly query?: SchemaSource<z.ZodMiniType>;
   readonly body?: Content & { readonly optional?: boolean };
   readonly responses: Readonly<Record<number, { readonly description: string; readonly content?: Content }>>;
   /** In addition to the problems that follow from its security, body and query. */
@@ -77,14 +78,17 @@ const SCHEMES: Readonly<Record<Security, OpenAPIV3_1.SecurityRequirementObject[]
 };
 
 /** JSON Schema of what a schema accepts (`input`) or produces (`output`). */
-export function schemaOf(schema: z.ZodMiniType, io: "input" | "output", texts: FieldTexts = {}): Schema {
+export function jsonSchemaOf(schema: z.ZodMiniType, io: "input" | "output", texts: FieldTexts = {}): Schema {
   const { $schema, ...made } = z.toJSONSchema(schema, {
     io,
     unrepresentable: "any",
     override: ({ zodSchema, jsonSchema }) => {
       // A scope may also be a plain string. The schema does that with a transform, which JSON Schema cannot express.
-      if (zodSchema === skillScope) {
-        jsonSchema.anyOf = [{ type: "string" }, schemaOf(skillScope._zod.def.out, "input") as typeof jsonSchema];
+      if (zodSchema === schemaOf(skillScope)) {
+        jsonSchema.anyOf = [
+          { type: "string" },
+          jsonSchemaOf(schemaOf(skillScope)._zod.def.out, "input") as typeof jsonSchema,
+        ];
       }
       // Every JavaScript integer has these limits.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
@@ -115,8 +119,9 @@ function reference(name: string): OpenAPIV3_1.ReferenceObject {
 }
 
 function shapeSchema(shape: Shape, io: "input" | "output"): SchemaOrReference {
+  if (typeof shape === "function") return jsonSchemaOf(schemaOf(shape), io);
   if ("component" in shape) return reference(shape.component);
-  if (!("listOf" in shape)) return schemaOf(shape, io);
+  if (!("listOf" in shape)) return jsonSchemaOf(shape, io);
   return {
     type: "object",
     properties: {
@@ -169,8 +174,8 @@ function oauthResponses(errors: Readonly<Record<number, readonly string[]>>): Op
 /** Query values arrive as strings. This is the number that the string stands for. */
 const LIMIT: Schema = { type: "integer", minimum: 1, maximum: 200, default: 50 };
 
-function queryParameters(schema: z.ZodMiniType): OpenAPIV3_1.ParameterObject[] {
-  const { properties = {}, required = [] } = schemaOf(schema, "input");
+function queryParameters(schema: SchemaSource<z.ZodMiniType>): OpenAPIV3_1.ParameterObject[] {
+  const { properties = {}, required = [] } = jsonSchemaOf(schemaOf(schema), "input");
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
     name,
     in: "query",

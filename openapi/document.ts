@@ -8,10 +8,10 @@ import {
   type Component,
   type DescribedOperation,
   describeOperation,
+  jsonSchemaOf,
   type Resource,
   type Schema,
   type SharedResponses,
-  schemaOf,
 } from "./describe.ts";
 import { errors } from "./errors.ts";
 import { imports } from "./imports.ts";
@@ -63,7 +63,7 @@ const SECURITY_SCHEMES: Record<string, OpenAPIV3_1.SecuritySchemeObject> = {
 };
 
 function componentSchema({ schema, io, texts, example }: Component): Schema {
-  return { ...schemaOf(schema, io, texts), ...(example === undefined ? {} : { examples: [example] }) };
+  return { ...jsonSchemaOf(schema, io, texts), ...(example === undefined ? {} : { examples: [example] }) };
 }
 
 function mapValues<T, R>(object: Readonly<Record<string, T>>, convert: (value: T, key: string) => R) {

@@ -146,7 +146,7 @@ export const insight: Resource = {
         description:
           "`path` only for token requests. `remedy` names the cause, for an unregistered redirect URI of Amazon's in particular. Invisible characters are written as `\\u{9}`.",
         security: "admin",
-        query: z.object(pageQuery),
+        query: z.object(pageQuery()),
         responses: {
           200: {
             description: "Most recent first.",

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { createApp } from "../src/app.ts";
 import { parseConfig } from "../src/env.ts";
+import { schemaOf } from "../src/schema-of.ts";
 import { ADD_ON_BODY, ADD_ON_PATH, type AdminResponse, admin, SKILL_BODY, SKILL_PATH } from "../test/support/admin.ts";
 import { appUser } from "../test/support/app-user.ts";
 import {
@@ -88,8 +89,9 @@ describe("the document", () => {
 
   it("shows examples that the schemas accept", () => {
     const shapeOf = (content: Content): z.ZodMiniType | undefined => {
-      if (!("component" in content.shape)) return "listOf" in content.shape ? undefined : content.shape;
-      return COMPONENTS[content.shape.component]?.schema;
+      const { shape } = content;
+      if (typeof shape === "function" || !("component" in shape || "listOf" in shape)) return schemaOf(shape);
+      return "component" in shape ? COMPONENTS[shape.component]?.schema : undefined;
     };
     let checked = 0;
     for (const [path, methods] of RESOURCES.flatMap(({ paths }) => Object.entries(paths))) {

@@ -41,7 +41,7 @@ export const skillBackend: Resource = {
         body: {
           shape: z.union([
             z.looseObject({ directive: z.looseObject({ header: z.looseObject({}), payload: z.looseObject({}) }) }),
-            grantRequestSchema,
+            grantRequestSchema(),
           ]),
           example: {
             directive: {

@@ -174,7 +174,7 @@ export const skills: Resource = {
         id: "listSkills",
         summary: "The registered skills",
         security: "admin",
-        query: z.object(pageQuery),
+        query: z.object(pageQuery()),
         responses: {
           200: {
             description: "Ordered by id.",

@@ -1,6 +1,17 @@
 // Configuration, parsed once: a wrong value stops the start, with the variable's name and the rule.
-import * as z from "zod/mini";
-import { commaList, httpsOrLoopbackUrl, integer, isLoopback, readText, text, webhookSecrets } from "./env-values.ts";
+import {
+  BrokenRule,
+  httpsOrLoopbackUrl,
+  integer,
+  isLoopback,
+  list,
+  optional,
+  readText,
+  required,
+  text,
+  webhookSecrets,
+  withDefault,
+} from "./env-values.ts";
 
 export { isLoopback } from "./env-values.ts";
 
@@ -9,6 +20,7 @@ export type Config = ReturnType<typeof parseConfig>;
 export type OidcConfig = NonNullable<Config["oidc"]>;
 /** Where webhook messages go, and what signs them. */
 export type WebhookConfig = NonNullable<Config["webhook"]>;
+export type SignInMethod = Config["signInMethods"][number];
 
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
@@ -16,36 +28,48 @@ export class ConfigurationError extends Error {
 
 const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
 
-const optionalUrl = z.optional(httpsOrLoopbackUrl);
+const optionalUrl = optional(httpsOrLoopbackUrl);
 /** RFC 6749 appendix A.1 and A.2. */
-const credential = z.optional(text((value) => /^[ -~]+$/.test(value), "must be ASCII characters"));
+const credential = optional(text((value) => /^[ -~]+$/.test(value), "must be ASCII characters"));
 const masterKey = text((value) => BASE64URL_32_BYTES.test(value), "must be 32 bytes as base64url (43 characters)");
-const url = (fallback: string) => z._default(httpsOrLoopbackUrl, fallback);
+const url = (fallback: string) => withDefault(httpsOrLoopbackUrl, fallback);
+const SIGN_IN_METHODS = ["password", "oidc", "amazon"] as const;
 const APPLE_RULE = "must list app ids such as ABCDE12345.com.example.app (ten-character team id, dot, bundle id)";
 const ANDROID_RULE =
   "must list package=FINGERPRINT, the fingerprint being the SHA-256 of the signing certificate as 32 hex bytes with colons";
 
-const variables = z.object({
-  ISSUER: z.optional(
-    z.string().check(
-      z.refine(
-        (value) => URL.canParse(value) && new URL(value).origin === value,
-        "must be an origin such as https://link.example.com, without path or trailing slash",
-      ),
-      z.refine((value) => value.startsWith("https://") || isLoopback(value), "must be https outside localhost"),
-    ),
-  ),
-  MASTER_KEY: masterKey,
-  MASTER_KEY_PREVIOUS: z.optional(masterKey),
-  ADMIN_TOKEN: z.optional(
+const origin = text(
+  (value) => URL.canParse(value) && new URL(value).origin === value,
+  "must be an origin such as https://link.example.com, without path or trailing slash",
+);
+const secureOrigin = text(
+  (value) => value.startsWith("https://") || isLoopback(value),
+  "must be https outside localhost",
+);
+const openidScopes = text(
+  (value) => !value.includes(",") && value.split(/\s+/).includes("openid"),
+  "must contain openid, and have white space between its scopes",
+);
+
+function signInMethod(name: string): (typeof SIGN_IN_METHODS)[number] {
+  const method = SIGN_IN_METHODS.find((one) => one === name);
+  if (method === undefined) throw new BrokenRule("must list only password, oidc, amazon");
+  return method;
+}
+
+const VARIABLES = {
+  ISSUER: optional((value) => secureOrigin(origin(value))),
+  MASTER_KEY: required(masterKey),
+  MASTER_KEY_PREVIOUS: optional(masterKey),
+  ADMIN_TOKEN: optional(
     text(
       (value) => /^[!-~]{32,}$/.test(value),
       "must be at least 32 visible ASCII characters, because a header carries it",
     ),
   ),
-  BRAND_NAME: z.optional(text((value) => value.length <= 80, "must have at most 80 characters")),
+  BRAND_NAME: optional(text((value) => value.length <= 80, "must have at most 80 characters")),
   BRAND_LOGO_URL: optionalUrl,
-  BRAND_COLOR: z._default(
+  BRAND_COLOR: withDefault(
     text((value) => /^#[0-9A-Fa-f]{6}$/.test(value), "must be a colour such as #0b5fff"),
     "#0b57d0",
   ),
@@ -54,36 +78,21 @@ const variables = z.object({
   SUPPORT_URL: optionalUrl,
   SIGN_UP_URL: optionalUrl,
   RESET_PASSWORD_URL: optionalUrl,
-  SIGN_IN_METHODS: z._default(
-    z.pipe(
-      commaList,
-      z.array(z.enum(["password", "oidc", "amazon"], "must list only password, oidc, amazon")).check(
-        z.minLength(1, "must name at least one method"),
-        z.refine((list) => new Set(list).size === list.length, "must not repeat a method"),
-      ),
-    ),
+  SIGN_IN_METHODS: withDefault(
+    (value) => {
+      const methods = list(signInMethod, ({ length }) => length > 0, "must name at least one method")(value);
+      if (new Set(methods).size < methods.length) throw new BrokenRule("must not repeat a method");
+      return methods;
+    },
     ["password"],
   ),
   OIDC_ISSUER: optionalUrl,
   OIDC_CLIENT_ID: credential,
   OIDC_CLIENT_SECRET: credential,
-  OIDC_SCOPES: z._default(
-    z.pipe(
-      text(
-        (value) => !value.includes(",") && value.split(/\s+/).includes("openid"),
-        "must contain openid, and have white space between its scopes",
-      ),
-      z.transform((value: string) => value.replace(/\s+/g, " ")),
-    ),
-    "openid email profile",
-  ),
-  OIDC_AUDIENCE: z.optional(z.string()),
-  OIDC_CLIENTS: z.optional(
-    z.pipe(commaList, z.array(z.string()).check(z.minLength(1, "must name at least one client"))),
-  ),
-  OIDC_REQUIRED_SCOPE: z.optional(
-    text((value) => /^[!#-[\]-~]+$/.test(value), "must be one scope, without white space"),
-  ),
+  OIDC_SCOPES: withDefault((value) => openidScopes(value).replace(/\s+/g, " "), "openid email profile"),
+  OIDC_AUDIENCE: optional(String),
+  OIDC_CLIENTS: optional(list(String, ({ length }) => length > 0, "must name at least one client")),
+  OIDC_REQUIRED_SCOPE: optional(text((value) => /^[!#-[\]-~]+$/.test(value), "must be one scope, without white space")),
   AMAZON_SIGN_IN_CLIENT_ID: credential,
   AMAZON_SIGN_IN_CLIENT_SECRET: credential,
   ACCESS_TOKEN_TTL_SECONDS: integer(360, 86_400, 3600),
@@ -91,18 +100,15 @@ const variables = z.object({
   REFRESH_IDLE_DAYS: integer(1, 3650, 400),
   REFRESH_PUBLIC_MAX_DAYS: integer(1, 3650, 180),
   PASSWORD_ITERATIONS: integer(1000, 100_000, 100_000),
-  APPLE_APP_IDS: z._default(
-    z.pipe(commaList, z.array(text((value) => /^[A-Z0-9]+\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(value), APPLE_RULE))),
+  APPLE_APP_IDS: withDefault(
+    list(text((value) => /^[A-Z0-9]+\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(value), APPLE_RULE)),
     [],
   ),
-  ANDROID_APPS: z._default(
-    z.pipe(
-      commaList,
-      z.array(
-        text(
-          (value) => /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*$/.test(value),
-          ANDROID_RULE,
-        ),
+  ANDROID_APPS: withDefault(
+    list(
+      text(
+        (value) => /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*$/.test(value),
+        ANDROID_RULE,
       ),
     ),
     [],
@@ -112,39 +118,32 @@ const variables = z.object({
   AMAZON_PROFILE_URL: url("https://api.amazon.com/user/profile"),
   ALEXA_APP_URL: url("https://alexa.amazon.com/spa/skill-account-linking-consent"),
   ALEXA_API_URL: url("https://api.amazonalexa.com"),
-  ALEXA_API_HOSTS: z._default(
-    z.pipe(
-      commaList,
-      z
-        .array(
-          z.pipe(
-            z.transform((entry: string) =>
-              (entry.includes("://") ? entry : `https://${entry}`).replace(/(?<!\/)\/+$/, ""),
-            ),
-            httpsOrLoopbackUrl,
-          ),
-        )
-        .check(z.length(3, "must name three hosts, in the order NA, EU, FE")),
+  ALEXA_API_HOSTS: withDefault(
+    list(
+      (entry) => httpsOrLoopbackUrl((entry.includes("://") ? entry : `https://${entry}`).replace(/(?<!\/)\/+$/, "")),
+      ({ length }) => length === 3,
+      "must name three hosts, in the order NA, EU, FE",
     ),
     ["https://api.amazonalexa.com", "https://api.eu.amazonalexa.com", "https://api.fe.amazonalexa.com"],
   ),
   ALEXA_CERT_ORIGIN: url("https://s3.amazonaws.com"),
-  ALEXA_CERT_ROOTS: z.optional(
+  ALEXA_CERT_ROOTS: optional(
     text((value) => value.includes("-----BEGIN CERTIFICATE-----"), "must be PEM certificates"),
   ),
-  WEBHOOK_URL: z.optional(httpsOrLoopbackUrl),
-  WEBHOOK_SECRET: z.optional(
+  WEBHOOK_URL: optionalUrl,
+  WEBHOOK_SECRET: optional(
     text(
       (value) => webhookSecrets(value).every(({ length }) => length >= 24 && length <= 64),
       "must be whsec_ and 24 to 64 bytes as base64; while it is changed, two of them with a blank between",
     ),
   ),
-});
+};
 
-type Variables = z.infer<typeof variables>;
+type VariableName = keyof typeof VARIABLES;
+type Variables = { readonly [Name in VariableName]: ReturnType<(typeof VARIABLES)[Name]> };
 
 /** The names of all variables. */
-export const VARIABLE_NAMES = Object.keys(variables.shape);
+export const VARIABLE_NAMES = Object.keys(VARIABLES) as VariableName[];
 
 /** May be http on this machine in development; must be https with a public issuer. */
 const URL_VARIABLES = [
@@ -170,24 +169,27 @@ const METHOD_VARIABLES = [
 
 /** Checks all variables; empty counts as unset. `ConfigurationError` names wrong ones and rules, but no values. */
 export function parseConfig(env: object) {
-  const given: Record<string, string> = {};
-  const refused = new Map<string, string>();
+  const given = new Map<VariableName, string | undefined>();
+  const refused = new Map<VariableName, string>();
   for (const name of VARIABLE_NAMES) {
     const { text, rule } = readText(name, (env as Record<string, unknown>)[name]);
-    if (text !== undefined) given[name] = text;
-    if (rule !== undefined) refused.set(name, rule);
+    if (rule === undefined) given.set(name, text);
+    else refused.set(name, rule);
   }
-  const parsed = variables.safeParse(given);
-  for (const { path, message } of parsed.error?.issues ?? []) {
-    const name = String(path[0]);
-    if (!refused.has(name)) refused.set(name, given[name] === undefined ? "is required" : message);
+  const values: Record<string, unknown> = {};
+  for (const [name, text] of given) {
+    try {
+      values[name] = VARIABLES[name](text);
+    } catch (error) {
+      if (!(error instanceof BrokenRule)) throw error;
+      refused.set(name, error.message);
+    }
   }
+  const variables = values as Variables;
   const problems = [...refused].map(([name, rule]) => `${name} ${rule}`);
-  if (parsed.success && problems.length === 0) problems.push(...crossChecks(parsed.data));
-  if (!parsed.success || problems.length > 0) {
-    throw new ConfigurationError(`Configuration refused: ${problems.join("; ")}`);
-  }
-  return toConfig(parsed.data);
+  if (problems.length === 0) problems.push(...crossChecks(variables));
+  if (problems.length > 0) throw new ConfigurationError(`Configuration refused: ${problems.join("; ")}`);
+  return toConfig(variables);
 }
 
 function* crossChecks(v: Variables): Generator<string> {

@@ -1,6 +1,7 @@
 // Schemas of the skills and clients that operators send. Each error message is a phrase that follows the field's name.
 import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../oauth/bearer.ts";
+import { schemaOf } from "../schema-of.ts";
 import { SKILL_TYPES } from "../storage/skills/skills.ts";
 import { addressError, resourceError } from "./web-address.ts";
 
@@ -17,68 +18,76 @@ const SKILL_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 const required = (name: string) => (issue: { readonly input?: unknown }) =>
   issue.input === undefined ? "is required" : `must be ${name}`;
 
-const shownName = z.string({ error: required("a string") }).check(
-  z.maxLength(100, "must have at most 100 characters"),
-  z.refine((value) => value.trim() !== "", "must not be empty"),
-  z.refine((value) => !/\p{Cc}/u.test(value), "must not have control characters"),
-);
-
-export const skillId = z
-  .string({ error: required("a string") })
-  .check(
-    z.regex(SKILL_ID, "must be a skill id such as amzn1.ask.skill.… (letters, digits, dots, dashes; at most 255)"),
+const shownName = () =>
+  z.string({ error: required("a string") }).check(
+    z.maxLength(100, "must have at most 100 characters"),
+    z.refine((value) => value.trim() !== "", "must not be empty"),
+    z.refine((value) => !/\p{Cc}/u.test(value), "must not have control characters"),
   );
 
-export const clientId = z
-  .string({ error: required("a string") })
-  .check(
-    z.regex(
-      CLIENT_ID,
-      "must start with a letter or digit and have only letters, digits and . _ ~ @ + = - (at most 200)",
-    ),
-  );
+export const skillId = () =>
+  z
+    .string({ error: required("a string") })
+    .check(
+      z.regex(SKILL_ID, "must be a skill id such as amzn1.ask.skill.… (letters, digits, dots, dashes; at most 255)"),
+    );
 
-const clientSecret = z
-  .string({ error: required("a string") })
-  .check(z.regex(/^[\x21-\x7e]{8,500}$/, "must have 8 to 500 visible ASCII characters"));
+export const clientId = () =>
+  z
+    .string({ error: required("a string") })
+    .check(
+      z.regex(
+        CLIENT_ID,
+        "must start with a letter or digit and have only letters, digits and . _ ~ @ + = - (at most 200)",
+      ),
+    );
+
+const clientSecret = () =>
+  z
+    .string({ error: required("a string") })
+    .check(z.regex(/^[\x21-\x7e]{8,500}$/, "must have 8 to 500 visible ASCII characters"));
 
 /** RFC 6749 §3.3 */
-const scopeName = z
-  .string({ error: required("a string") })
-  .check(
-    z.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, 'must be 1 to 100 visible ASCII characters without space, " and \\'),
-  );
-
-const descriptions = z.record(
+const scopeName = () =>
   z
-    .string()
-    .check(z.regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, "must have language tags such as en or de-DE as keys")),
-  z.string().check(z.maxLength(MAX_DESCRIPTION, `must have at most ${MAX_DESCRIPTION} characters`)),
-);
+    .string({ error: required("a string") })
+    .check(
+      z.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, 'must be 1 to 100 visible ASCII characters without space, " and \\'),
+    );
+
+const descriptions = () =>
+  z.record(
+    z
+      .string()
+      .check(z.regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, "must have language tags such as en or de-DE as keys")),
+    z.string().check(z.maxLength(MAX_DESCRIPTION, `must have at most ${MAX_DESCRIPTION} characters`)),
+  );
 
 /** The scope of an Alexa+ add-on's tokens without a user. The name is Amazon's. */
 export const SERVICE_SCOPE = "mcp:service";
 
-export const skillScope = z.pipe(
-  z.transform((value: unknown) => (typeof value === "string" ? { name: value } : value)),
-  z
-    .strictObject(
-      {
-        name: scopeName,
-        tier: z._default(z.enum(["service", "user"], { error: required("service or user") }), "user"),
-        descriptions: z._default(descriptions, {}),
-      },
-      {
-        error: (issue) => (issue.code === "invalid_type" ? "must be a scope or {name, tier, descriptions}" : undefined),
-      },
-    )
-    .check(
-      z.refine(({ name, tier }) => name !== SERVICE_SCOPE || tier === "service", {
-        path: ["tier"],
-        error: `must be service for ${SERVICE_SCOPE}`,
-      }),
-    ),
-);
+export const skillScope = () =>
+  z.pipe(
+    z.transform((value: unknown) => (typeof value === "string" ? { name: value } : value)),
+    z
+      .strictObject(
+        {
+          name: scopeName(),
+          tier: z._default(z.enum(["service", "user"], { error: required("service or user") }), "user"),
+          descriptions: z._default(descriptions(), {}),
+        },
+        {
+          error: (issue) =>
+            issue.code === "invalid_type" ? "must be a scope or {name, tier, descriptions}" : undefined,
+        },
+      )
+      .check(
+        z.refine(({ name, tier }) => name !== SERVICE_SCOPE || tier === "service", {
+          path: ["tier"],
+          error: `must be service for ${SERVICE_SCOPE}`,
+        }),
+      ),
+  );
 
 function distinct(values: readonly string[]): boolean {
   return new Set(values).size === values.length;
@@ -99,18 +108,19 @@ function addresses(rule: { readonly development: boolean; readonly deepLinks?: b
     );
 }
 
-const lwaCredentials = z.strictObject({
-  clientId: z
-    .string({ error: required("a string") })
-    .check(z.regex(/^[\x21-\x7e]{1,100}$/, "must be the Alexa client id, 1 to 100 visible ASCII characters")),
-  clientSecret: z
-    .string({ error: required("a string") })
-    .check(z.regex(/^[\x21-\x7e]{1,500}$/, "must be the Alexa client secret, 1 to 500 visible ASCII characters")),
-});
+const lwaCredentials = () =>
+  z.strictObject({
+    clientId: z
+      .string({ error: required("a string") })
+      .check(z.regex(/^[\x21-\x7e]{1,100}$/, "must be the Alexa client id, 1 to 100 visible ASCII characters")),
+    clientSecret: z
+      .string({ error: required("a string") })
+      .check(z.regex(/^[\x21-\x7e]{1,500}$/, "must be the Alexa client secret, 1 to 500 visible ASCII characters")),
+  });
 
 function skillFields(development: boolean) {
   return {
-    name: shownName,
+    name: shownName(),
     type: z.enum(SKILL_TYPES, { error: required(`one of ${SKILL_TYPES.join(", ")}`) }),
     linking: z.enum(["required", "optional"], { error: required("required or optional") }),
     vendorId: z
@@ -118,34 +128,34 @@ function skillFields(development: boolean) {
       .check(z.regex(/^[A-Za-z0-9]{1,64}$/, "must be the developer account's vendor id: letters and digits")),
     redirectUris: addresses({ development }).check(z.minLength(1, "must not be empty")),
     extraRedirectUris: addresses({ development }),
-    scopes: z.array(skillScope, { error: required("a list") }).check(
+    scopes: z.array(schemaOf(skillScope), { error: required("a list") }).check(
       z.minLength(1, "must name at least one scope: Alexa refuses a configuration without scopes"),
       z.maxLength(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`),
       z.refine((list) => distinct(list.map((scope) => scope.name)), "must not repeat a scope"),
     ),
     returnUrls: addresses({ development, deepLinks: true }),
-    lwa: z.nullable(lwaCredentials),
-    eventGateway: z.nullable(lwaCredentials),
+    lwa: z.nullable(lwaCredentials()),
+    eventGateway: z.nullable(lwaCredentials()),
     resource: z.nullable(
       z.string({ error: required("a string") }).check((context) => {
         const message = resourceError(context.value, development);
         if (message !== undefined) context.issues.push({ code: "custom", message, input: context.value });
       }),
     ),
-    serviceClient: z.nullable(z.strictObject({ id: z.optional(clientId) })),
+    serviceClient: z.nullable(z.strictObject({ id: z.optional(clientId()) })),
     force: z.boolean(),
   };
 }
 
-export const stageSchema = z.enum(["development", "live"], { error: required("development or live") });
+export const stageSchema = () => z.enum(["development", "live"], { error: required("development or live") });
 
 /** Body of `POST /api/admin/skills`. In development, http redirect URIs on loopback hosts are allowed. */
 export function newSkillSchema(development: boolean) {
   const fields = skillFields(development);
   return z.strictObject({
     ...fields,
-    id: skillId,
-    stage: z._default(stageSchema, "development"),
+    id: skillId(),
+    stage: z._default(stageSchema(), "development"),
     linking: z.optional(fields.linking),
     vendorId: z.optional(fields.vendorId),
     redirectUris: z.optional(fields.redirectUris),
@@ -157,8 +167,8 @@ export function newSkillSchema(development: boolean) {
     force: z._default(fields.force, false),
     client: z._default(
       z.strictObject({
-        id: z.optional(clientId),
-        secret: z.optional(clientSecret),
+        id: z.optional(clientId()),
+        secret: z.optional(clientSecret()),
         requirePkce: z.optional(z.boolean()),
       }),
       {},
@@ -171,7 +181,7 @@ export function skillChangesSchema(development: boolean) {
   const fields = skillFields(development);
   return z.strictObject({
     name: z.optional(fields.name),
-    stage: z.optional(stageSchema),
+    stage: z.optional(stageSchema()),
     type: z.optional(fields.type),
     linking: z.optional(fields.linking),
     vendorId: z.optional(z.nullable(fields.vendorId)),
@@ -194,29 +204,30 @@ const MAX_OVERLAP_SECONDS = 90 * 24 * 3600;
 const OVERLAP_RULE = `must be a whole number from 0 to ${MAX_OVERLAP_SECONDS}`;
 
 /** Body of `POST …/rotate-secret`; may be empty. */
-export const rotateSecretSchema = z.strictObject({
-  /** How long the previous secret stays valid. */
-  overlapSeconds: z._default(
-    z.int(OVERLAP_RULE).check(z.minimum(0, OVERLAP_RULE), z.maximum(MAX_OVERLAP_SECONDS, OVERLAP_RULE)),
-    DEFAULT_OVERLAP_SECONDS,
-  ),
-});
+export const rotateSecretSchema = () =>
+  z.strictObject({
+    /** How long the previous secret stays valid. */
+    overlapSeconds: z._default(
+      z.int(OVERLAP_RULE).check(z.minimum(0, OVERLAP_RULE), z.maximum(MAX_OVERLAP_SECONDS, OVERLAP_RULE)),
+      DEFAULT_OVERLAP_SECONDS,
+    ),
+  });
 
 /** Query of a skill's `POST …/rotate-secret`: whose secret. By default that of the client that every skill has. */
-export const rotateSecretQuery = z.strictObject({ client: z.optional(z.literal("service", "must be service")) });
+export const rotateSecretQuery = () => z.strictObject({ client: z.optional(z.literal("service", "must be service")) });
 
 function clientFields(development: boolean) {
   return {
-    name: shownName,
+    name: shownName(),
     redirectUris: addresses({ development }),
     scopes: z
-      .array(scopeName, { error: required("a list") })
+      .array(scopeName(), { error: required("a list") })
       .check(
         z.maxLength(MAX_SCOPES, `must have at most ${MAX_SCOPES} scopes`),
         z.refine(distinct, "must not repeat a scope"),
       ),
     skillIds: z
-      .array(skillId, { error: required("a list") })
+      .array(skillId(), { error: required("a list") })
       .check(z.maxLength(100, "must have at most 100 skill ids"), z.refine(distinct, "must not repeat a skill id")),
     resources: addresses({ development }).check(
       z.maxLength(MAX_RESOURCES, `must have at most ${MAX_RESOURCES} entries`),
@@ -235,7 +246,7 @@ export function newClientSchema(development: boolean) {
   const fields = clientFields(development);
   return z
     .strictObject({
-      id: z.optional(clientId),
+      id: z.optional(clientId()),
       kind: z.enum(["app", "service"], {
         error: required("app or service; an alexa client is created with its skill"),
       }),
@@ -244,7 +255,7 @@ export function newClientSchema(development: boolean) {
       scopes: z.optional(fields.scopes),
       skillIds: z._default(fields.skillIds, []),
       resources: z._default(fields.resources, []),
-      secret: z.optional(clientSecret),
+      secret: z.optional(clientSecret()),
     })
     .check((context) => {
       const body = context.value;

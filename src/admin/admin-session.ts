@@ -10,7 +10,7 @@ import { isOperatorSignedOut, signOperatorOut } from "../storage/maintenance/ope
 
 const LIFETIME_MS = 8 * 3600 * 1000;
 
-const sessionSchema = z.object({ id: z.string() });
+const sessionSchema = () => z.object({ id: z.string() });
 
 /** Binds the cookie to ADMIN_TOKEN: a cookie that was sealed under another token cannot be opened. */
 function context(adminToken: string): Promise<string> {

@@ -111,10 +111,10 @@ async function create(c: AppContext): Promise<Response> {
   return stored ? json(c, clientView(stored, secret), 201) : problem("not_found");
 }
 
-const clientPosition = z.string();
+const clientPosition = () => z.string();
 
 async function list(c: AppContext): Promise<Response> {
-  const query = queryOf(c, z.strictObject(pageQuery));
+  const query = queryOf(c, z.strictObject(pageQuery()));
   if (query instanceof Response) return query;
   const after = positionOf(query.cursor, clientPosition);
   if (after instanceof Response) return after;

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { readAsset } from "../http/assets.ts";
 import { adviceFor, loadRemedies } from "../linking/remedies.ts";
 import type { AppContext } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import { findUsersByEmail } from "../sign-in/accounts.ts";
 import { OUTCOMES } from "../storage/attempts/attempts.ts";
 import { type AttemptFilter, type ListedAttempt, listAttempts } from "../storage/attempts/list.ts";
@@ -109,7 +110,7 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
   const rt = c.var.runtime;
   const email = c.req.query("email")?.trim() || undefined;
   const owners = email === undefined ? [] : await findUsersByEmail(rt, email);
-  const parsed = z.pick(attemptsQuery, { outcome: true, skillId: true, userId: true }).safeParse({
+  const parsed = z.pick(schemaOf(attemptsQuery), { outcome: true, skillId: true, userId: true }).safeParse({
     outcome: c.req.query("outcome"),
     skillId: c.req.query("skillId"),
     userId: email === undefined ? c.req.query("userId") : (owners[0]?.id ?? "unknown"),

@@ -24,33 +24,37 @@ const text = (maximum: number) =>
     .string("must be a string")
     .check(z.minLength(1, "must not be empty"), z.maxLength(maximum, `must have at most ${maximum} characters`));
 
-const item = z.strictObject({
-  skillId,
-  user: z.union(
-    [
-      z.strictObject({ id: text(255) }),
-      z.strictObject({ email: text(500) }),
-      z.strictObject({ oidcSubject: text(255) }),
-    ],
-    "must be one of {id}, {email} and {oidcSubject}",
-  ),
-  /** Hash of the whole token as Alexa sends it. */
-  refreshTokenSha256: z
-    .string("must be a string")
-    .check(z.regex(/^([0-9a-fA-F]{64}|[A-Za-z0-9_-]{43})$/, "must be a SHA-256, as 64 hex or 43 base64url characters")),
-  /** Default: all scopes of the skill. */
-  scope: z.optional(text(2000)),
-  createdAt: z.optional(z.iso.datetime({ offset: true, error: "must be a time such as 2026-10-01T12:00:00Z" })),
-  alexaUserId: z.optional(text(255)),
-});
-type Item = z.output<typeof item>;
+const item = () =>
+  z.strictObject({
+    skillId: skillId(),
+    user: z.union(
+      [
+        z.strictObject({ id: text(255) }),
+        z.strictObject({ email: text(500) }),
+        z.strictObject({ oidcSubject: text(255) }),
+      ],
+      "must be one of {id}, {email} and {oidcSubject}",
+    ),
+    /** Hash of the whole token as Alexa sends it. */
+    refreshTokenSha256: z
+      .string("must be a string")
+      .check(
+        z.regex(/^([0-9a-fA-F]{64}|[A-Za-z0-9_-]{43})$/, "must be a SHA-256, as 64 hex or 43 base64url characters"),
+      ),
+    /** Default: all scopes of the skill. */
+    scope: z.optional(text(2000)),
+    createdAt: z.optional(z.iso.datetime({ offset: true, error: "must be a time such as 2026-10-01T12:00:00Z" })),
+    alexaUserId: z.optional(text(255)),
+  });
+type Item = z.output<ReturnType<typeof item>>;
 
 /** Body of `POST /api/admin/imports`. */
-export const importsSchema = z.strictObject({
-  items: z
-    .array(item, "must be a list")
-    .check(z.minLength(1, "must not be empty"), z.maxLength(MAX_ITEMS, `must have at most ${MAX_ITEMS} items`)),
-});
+export const importsSchema = () =>
+  z.strictObject({
+    items: z
+      .array(item(), "must be a list")
+      .check(z.minLength(1, "must not be empty"), z.maxLength(MAX_ITEMS, `must have at most ${MAX_ITEMS} items`)),
+  });
 
 /** Why an item was refused. The other items of the call are imported. */
 export const IMPORT_REFUSALS = {

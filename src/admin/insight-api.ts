@@ -23,18 +23,20 @@ export function insightApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/metrics", metrics);
 }
 
-const idFilter = z.optional(
-  z.string().check(z.minLength(1, "must not be empty"), z.maxLength(255, "must have at most 255 characters")),
-);
+const idFilter = () =>
+  z.optional(
+    z.string().check(z.minLength(1, "must not be empty"), z.maxLength(255, "must have at most 255 characters")),
+  );
 
-export const attemptsQuery = z.strictObject({
-  ...pageQuery,
-  skillId: idFilter,
-  userId: idFilter,
-  outcome: z.optional(z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`)),
-});
+export const attemptsQuery = () =>
+  z.strictObject({
+    ...pageQuery(),
+    skillId: idFilter(),
+    userId: idFilter(),
+    outcome: z.optional(z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`)),
+  });
 
-const attemptPosition = z.object({ createdAt: z.int(), id: z.string() });
+const attemptPosition = () => z.object({ createdAt: z.int(), id: z.string() });
 
 function attemptView(attempt: ListedAttempt): object {
   return {
@@ -67,12 +69,13 @@ async function attempts(c: AppContext): Promise<Response> {
   );
 }
 
-const refusalPosition = z.object({
-  lastSeenAt: z.int(),
-  clientId: z.string(),
-  reason: z.string(),
-  redirectUri: z.string(),
-});
+const refusalPosition = () =>
+  z.object({
+    lastSeenAt: z.int(),
+    clientId: z.string(),
+    reason: z.string(),
+    redirectUri: z.string(),
+  });
 
 /** Escapes backslashes and everything outside printable ASCII as `\u{…}`, so that operators see every character. */
 export function visible(text: string): string {
@@ -80,7 +83,7 @@ export function visible(text: string): string {
 }
 
 async function refusals(c: AppContext): Promise<Response> {
-  const query = queryOf(c, z.strictObject(pageQuery));
+  const query = queryOf(c, z.strictObject(pageQuery()));
   if (query instanceof Response) return query;
   const after = positionOf(query.cursor, refusalPosition);
   if (after instanceof Response) return after;
@@ -108,12 +111,13 @@ async function refusals(c: AppContext): Promise<Response> {
   );
 }
 
-export const auditQuery = z.strictObject({
-  ...pageQuery,
-  alert: z.optional(z.literal("true", "must be true, or left out for all records")),
-  userId: idFilter,
-  grantId: idFilter,
-});
+export const auditQuery = () =>
+  z.strictObject({
+    ...pageQuery(),
+    alert: z.optional(z.literal("true", "must be true, or left out for all records")),
+    userId: idFilter(),
+    grantId: idFilter(),
+  });
 
 async function audit(c: AppContext): Promise<Response> {
   const query = queryOf(c, auditQuery);
@@ -137,25 +141,27 @@ const MAX_RANGE_MS = { hour: 31 * DAY_MS, day: 800 * DAY_MS };
 const DEFAULT_RANGE_MS = { hour: 2 * DAY_MS, day: 30 * DAY_MS };
 const MAX_ROWS = 20_000;
 
-const time = z.pipe(
-  z
-    .string()
-    .check(
-      z.refine(
-        (value) =>
-          /^\d{4}-\d{2}-\d{2}(T[\d:.]{1,20}(Z|[+-]\d{2}:\d{2}))?$/.test(value) && !Number.isNaN(Date.parse(value)),
-        "must be a time such as 2026-10-01T00:00:00Z, or a date",
+const time = () =>
+  z.pipe(
+    z
+      .string()
+      .check(
+        z.refine(
+          (value) =>
+            /^\d{4}-\d{2}-\d{2}(T[\d:.]{1,20}(Z|[+-]\d{2}:\d{2}))?$/.test(value) && !Number.isNaN(Date.parse(value)),
+          "must be a time such as 2026-10-01T00:00:00Z, or a date",
+        ),
       ),
-    ),
-  z.transform((value) => Date.parse(value)),
-);
+    z.transform((value) => Date.parse(value)),
+  );
 
-export const metricsQuery = z.strictObject({
-  skillId: idFilter,
-  from: z.optional(time),
-  to: z.optional(time),
-  period: z._default(z.enum(["hour", "day"], "must be hour or day"), "day"),
-});
+export const metricsQuery = () =>
+  z.strictObject({
+    skillId: idFilter(),
+    from: z.optional(time()),
+    to: z.optional(time()),
+    period: z._default(z.enum(["hour", "day"], "must be hour or day"), "day"),
+  });
 
 async function metrics(c: AppContext): Promise<Response> {
   const query = queryOf(c, metricsQuery);

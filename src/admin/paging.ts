@@ -1,11 +1,13 @@
 // Paging of lists: `limit` and an opaque `cursor` in the query, `{"items", "nextCursor"?}` in the response.
+
 import * as z from "zod/mini";
 import { fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { problem } from "../http/problem.ts";
+import { type SchemaSource, schemaOf } from "../schema-of.ts";
 
 const LIMIT_RULE = "must be a number from 1 to 200";
 
-export const pageQuery = {
+export const pageQuery = () => ({
   limit: z._default(
     z.pipe(
       z.string().check(
@@ -17,7 +19,7 @@ export const pageQuery = {
     50,
   ),
   cursor: z.optional(z.string().check(z.maxLength(8192, "is not valid for this list"))),
-};
+});
 
 /** Encodes the position of a page's last row as `nextCursor`. */
 function cursorOf(position: unknown): string {
@@ -25,12 +27,15 @@ function cursorOf(position: unknown): string {
 }
 
 /** The position in a cursor; undefined without a cursor; a 400 response if it is not valid for this list. */
-export function positionOf<T>(cursor: string | undefined, schema: z.ZodMiniType<T>): T | undefined | Response {
+export function positionOf<T>(
+  cursor: string | undefined,
+  schema: SchemaSource<z.ZodMiniType<T>>,
+): T | undefined | Response {
   if (cursor === undefined) return undefined;
   const bytes = fromBase64Url(cursor);
   const text = bytes && utf8Decode(bytes);
   try {
-    const parsed = schema.safeParse(JSON.parse(text ?? ""));
+    const parsed = schemaOf(schema).safeParse(JSON.parse(text ?? ""));
     if (parsed.success) return parsed.data;
   } catch {
     // Not JSON: refused below.

@@ -139,7 +139,7 @@ async function shown(
 }
 
 async function list(c: AppContext): Promise<Response> {
-  const query = queryOf(c, z.strictObject(pageQuery));
+  const query = queryOf(c, z.strictObject(pageQuery()));
   if (query instanceof Response) return query;
   const after = positionOf(query.cursor, z.string());
   if (after instanceof Response) return after;

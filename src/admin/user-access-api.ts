@@ -82,7 +82,7 @@ async function endOneLogin(c: AppContext): Promise<Response> {
 }
 
 /** Body of `POST …/sign-out`: empty. */
-export const signOutSchema = z.strictObject({});
+export const signOutSchema = () => z.strictObject({});
 
 async function signOut(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

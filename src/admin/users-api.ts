@@ -27,18 +27,20 @@ const text = (maximum: number) =>
     .check(z.maxLength(maximum, `must have at most ${maximum} characters`));
 
 /** Body of `POST /api/admin/users`. `sign-in/accounts.ts` has further rules. */
-export const newUserSchema = z.strictObject({
-  email: text(500),
-  password: text(2000),
-  name: z._default(z.nullable(text(500)), null),
-});
+export const newUserSchema = () =>
+  z.strictObject({
+    email: text(500),
+    password: text(2000),
+    name: z._default(z.nullable(text(500)), null),
+  });
 
 /** Body of `PATCH /api/admin/users/{id}`. Omitted fields keep their values. A new password ends all logins. */
-export const userChangesSchema = z.strictObject({
-  email: z.optional(text(500)),
-  password: z.optional(text(2000)),
-  name: z.optional(z.nullable(text(500))),
-});
+export const userChangesSchema = () =>
+  z.strictObject({
+    email: z.optional(text(500)),
+    password: z.optional(text(2000)),
+    name: z.optional(z.nullable(text(500))),
+  });
 
 function userView(user: User): object {
   return { id: user.id, email: user.email, name: user.name, createdAt: rfc3339(user.createdAt) };
@@ -72,7 +74,7 @@ async function create(c: AppContext): Promise<Response> {
 }
 
 /** Query of `GET /api/admin/users`. */
-export const findQuery = z.strictObject({ email: text(500).check(z.minLength(1, "must not be empty")) });
+export const findQuery = () => z.strictObject({ email: text(500).check(z.minLength(1, "must not be empty")) });
 
 async function find(c: AppContext): Promise<Response> {
   const query = queryOf(c, findQuery);

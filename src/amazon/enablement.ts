@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { callForJson, type NoResponse, type OutboundResponse } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import type { Stage } from "../storage/attempts/attempts.ts";
 import type { AuthorizationCode } from "../storage/grants/codes.ts";
 import type { EnablementFailureReason } from "./enablement-failures.ts";
@@ -17,7 +18,7 @@ export function regionOf(rt: Runtime, host: string): Region {
   return REGIONS[rt.config.amazon.apiHosts.indexOf(host)] ?? "NA";
 }
 
-const endpointsResponse = z.object({ endpoints: z.array(z.string()).check(z.maxLength(20)) });
+const endpointsResponse = () => z.object({ endpoints: z.array(z.string()).check(z.maxLength(20)) });
 
 /**
  * The hosts to try for this customer, in order. Endpoint discovery names them; hosts that are not configured are
@@ -31,7 +32,8 @@ export async function enablementHosts(rt: Runtime, accessToken: string, remember
     { headers: { authorization: bearer(accessToken), accept: "application/json" } },
     { timeoutMs: DISCOVERY_TIMEOUT_MS },
   );
-  const parsed = response.responded && response.status === 200 ? endpointsResponse.safeParse(response.json) : undefined;
+  const parsed =
+    response.responded && response.status === 200 ? schemaOf(endpointsResponse).safeParse(response.json) : undefined;
   const named = new Set(parsed?.data?.endpoints.map(toHost) ?? []);
   const known = apiHosts.filter((host) => named.has(host));
   if (known.length === 0) {
@@ -78,10 +80,11 @@ export type LinkState =
   /** No usable response: nothing follows from it. */
   | { readonly state: "unknown" };
 
-const enablementResponse = z.object({
-  accountLink: tolerant(z.object({ status: z.string() })),
-  user: tolerant(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })),
-});
+const enablementResponse = () =>
+  z.object({
+    accountLink: tolerant(z.object({ status: z.string() })),
+    user: tolerant(z.object({ id: z.string().check(z.minLength(1), z.maxLength(255)) })),
+  });
 
 /** Enables the skill and links the account, in ten seconds at most. Alexa redeems the code before it responds. */
 export async function requestEnablement(
@@ -123,7 +126,7 @@ function interpretEnablement(response: OutboundResponse | NoResponse, stage: Sta
   if (response.status < 200 || response.status >= 300) {
     return { linked: false, reason: reasonOfStatus(response.status, stage), retryAfter: response.retryAfter };
   }
-  const parsed = enablementResponse.safeParse(response.json);
+  const parsed = schemaOf(enablementResponse).safeParse(response.json);
   if (!parsed.success) return { linked: false, reason: "enablement_malformed" };
   return isLinked(parsed.data)
     ? { linked: true, alexaUserId: parsed.data.user?.id ?? null }
@@ -136,7 +139,7 @@ function messageOf(json: unknown): string | null {
   return parsed.success ? parsed.data.message.slice(0, 200) : null;
 }
 
-function isLinked(response: z.infer<typeof enablementResponse>): boolean {
+function isLinked(response: z.infer<ReturnType<typeof enablementResponse>>): boolean {
   return response.accountLink?.status.toUpperCase() === "LINKED";
 }
 
@@ -194,7 +197,7 @@ export async function readEnablement(
   if (response.responded && response.status === 401) return { state: "not_linked" };
   if (response.responded && response.status === 404) return { state: "not_found" };
   const parsed =
-    response.responded && response.status === 200 ? enablementResponse.safeParse(response.json) : undefined;
+    response.responded && response.status === 200 ? schemaOf(enablementResponse).safeParse(response.json) : undefined;
   if (!parsed?.data?.accountLink) {
     noteFailure(rt, "enablement_status_unknown", host, response);
     return { state: "unknown" };

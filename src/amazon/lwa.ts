@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { callForJson, type OutboundErrorReason } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import type { AmazonTokens } from "../storage/amazon/amazon-tokens.ts";
 import type { LwaCredentials } from "../storage/skills/skills.ts";
 
@@ -31,18 +32,17 @@ const LONGEST_LIFE_SECONDS = 365 * 86_400;
 /** An access token that expires sooner is refreshed before use. */
 export const EXPIRY_MARGIN_MS = 60_000;
 
-const lifetimeSeconds = z.union([
-  z.number().check(z.positive()),
-  z.pipe(z.string().check(z.regex(/^\d{1,9}$/)), z.transform(Number)),
-]);
+const lifetimeSeconds = () =>
+  z.union([z.number().check(z.positive()), z.pipe(z.string().check(z.regex(/^\d{1,9}$/)), z.transform(Number))]);
 // Amazon's tokens have up to 2,048 bytes; the bounds only keep unexpected responses out of storage.
-const token = z.string().check(z.minLength(1), z.maxLength(8192));
-const tokenResponse = z.object({
-  access_token: token,
-  refresh_token: z.optional(token),
-  expires_in: lifetimeSeconds,
-});
-const errorResponse = z.object({ error: z.string().check(z.minLength(1)) });
+const token = () => z.string().check(z.minLength(1), z.maxLength(8192));
+const tokenResponse = () =>
+  z.object({
+    access_token: token(),
+    refresh_token: z.optional(token()),
+    expires_in: lifetimeSeconds(),
+  });
+const errorResponse = () => z.object({ error: z.string().check(z.minLength(1)) });
 
 /** Redeems Amazon's code (RFC 6749 §4.1.3, with the verifier in the body). Takes at most five seconds. */
 export function exchangeAmazonCode(
@@ -133,7 +133,7 @@ function interpret(
   if (response.status >= 500) return { outcome: "unavailable", reason: "server_error", retryAfter };
   if (response.status === 429) return { outcome: "unavailable", reason: "throttled", retryAfter };
   if (response.status === 200) {
-    const parsed = tokenResponse.safeParse(response.json);
+    const parsed = schemaOf(tokenResponse).safeParse(response.json);
     const refreshToken = parsed.data?.refresh_token ?? keptRefreshToken;
     if (!parsed.success || refreshToken === undefined) return { outcome: "unavailable", reason: "malformed" };
     return {
@@ -146,7 +146,7 @@ function interpret(
       },
     };
   }
-  const error = errorResponse.safeParse(response.json);
+  const error = schemaOf(errorResponse).safeParse(response.json);
   if (!error.success) return { outcome: "unavailable", reason: "malformed" };
   return { outcome: "rejected", error: error.data.error.replace(/[^A-Za-z0-9_]/g, "").slice(0, 40) || "unknown" };
 }

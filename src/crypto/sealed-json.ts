@@ -1,5 +1,6 @@
 // Sealed objects that pass through browsers and apps: typed, with an expiry.
 import type * as z from "zod/mini";
+import { type SchemaSource, schemaOf } from "../schema-of.ts";
 import type { Keyring, Purpose } from "./keyring.ts";
 
 export interface OpenedJson<T> {
@@ -24,13 +25,13 @@ export async function openJson<T>(
   purpose: Purpose,
   context: string,
   sealed: string,
-  schema: z.ZodMiniType<T>,
+  schema: SchemaSource<z.ZodMiniType<T>>,
   now: number,
 ): Promise<OpenedJson<T> | "forged" | "expired"> {
   const opened = await keyring.open(purpose, context, sealed);
   if (!opened) return "forged";
   const { e: expiresAt, v } = JSON.parse(opened.plaintext) as { e: number; v: unknown };
   if (now >= expiresAt) return "expired";
-  const parsed = schema.safeParse(v);
+  const parsed = schemaOf(schema).safeParse(v);
   return parsed.success ? { value: parsed.data, keyId: opened.keyId } : "forged";
 }

@@ -1,5 +1,5 @@
 // Certificate chains of Alexa's signatures: leaf first, each signed by the next, up to a trusted root (RFC 5280 §6).
-import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject, X509Certificate } from "node:crypto";
 import {
   BASIC_CONSTRAINTS,
   type CertificateFields,
@@ -9,6 +9,7 @@ import {
   NAME_CONSTRAINTS,
   SUBJECT_ALTERNATIVE_NAME,
 } from "./certificate-fields.ts";
+import { nodeCrypto } from "./node-crypto.ts";
 import type { TrustedRoot } from "./trusted-roots.ts";
 
 /** The name that Alexa's certificates carry. */
@@ -64,7 +65,7 @@ export function anchorsOfPem(pem: string): readonly TrustAnchor[] {
 /** Public roots as trust anchors. */
 export function anchorsOfRoots(roots: readonly TrustedRoot[]): readonly TrustAnchor[] {
   return roots.map(({ spki, validTo }) => ({
-    publicKey: createPublicKey({ key: Buffer.from(spki, "base64"), format: "der", type: "spki" }),
+    publicKey: nodeCrypto().createPublicKey({ key: Buffer.from(spki, "base64"), format: "der", type: "spki" }),
     validTo: Date.parse(validTo),
   }));
 }
@@ -74,7 +75,7 @@ function parsePem(pem: string): X509Certificate[] | undefined {
   try {
     return Array.from(
       pem.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s\\]+?)-----END CERTIFICATE-----/g),
-      ([, body = ""]) => new X509Certificate(Buffer.from(body.replace(/\\n|\s/g, ""), "base64")),
+      ([, body = ""]) => new (nodeCrypto().X509Certificate)(Buffer.from(body.replace(/\\n|\s/g, ""), "base64")),
     );
   } catch {
     return undefined;

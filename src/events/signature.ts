@@ -1,5 +1,4 @@
 // Alexa's signature over a raw request body, checked with a certificate from Amazon's bucket, which is cached.
-import { verify } from "node:crypto";
 import type { Caches } from "../caches.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { readAsset } from "../http/assets.ts";
@@ -14,6 +13,7 @@ import {
   type TrustAnchor,
 } from "./certificate-chain.ts";
 import { certificateUrl } from "./certificate-url.ts";
+import { nodeCrypto } from "./node-crypto.ts";
 
 export type SignatureRefusal =
   | ChainRefusal
@@ -91,7 +91,8 @@ export async function verifyAlexaSignature(
   if (url === undefined) return { verdict: "refused", reason: "certificate_url_refused" };
   const signature = decodeSignature(headers.signature ?? "");
   if (!signature) return { verdict: "refused", reason: "signature_wrong" };
-  const matches = (certificate: SigningCertificate) => verify("RSA-SHA256", body, certificate.publicKey, signature);
+  const matches = (certificate: SigningCertificate) =>
+    nodeCrypto().verify("RSA-SHA256", body, certificate.publicKey, signature);
   const cache = caches.get(rt.caches) ?? { good: new Map(), refused: new Map(), fetches: [] };
   caches.set(rt.caches, cache);
   const cached = cachedCertificate(cache, url, rt.now());

@@ -8,6 +8,7 @@ import { json } from "../http/respond.ts";
 import { tolerant } from "../http/tolerant.ts";
 import { claimsOfEndedToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import { authenticateServiceClient } from "../skill-backend/service-client.ts";
 import {
   type RecordedEvent,
@@ -35,25 +36,26 @@ const EVENT_TOLERANCE_MS = 3600_000;
 const REQUEST_TOLERANCE_MS = 150_000;
 
 const text = (longest: number) => z.string().check(z.minLength(1), z.maxLength(longest));
-const timestamp = z.pipe(z.iso.datetime({ offset: true }), z.transform(Date.parse));
-const envelope = z.object({
-  context: z.object({
-    System: z.object({
-      application: z.object({ applicationId: text(255) }),
-      user: tolerant(z.object({ userId: tolerant(text(255)), accessToken: tolerant(z.string()) })),
-      person: tolerant(z.object({ accessToken: tolerant(z.string()) })),
+const timestamp = () => z.pipe(z.iso.datetime({ offset: true }), z.transform(Date.parse));
+const envelope = () =>
+  z.object({
+    context: z.object({
+      System: z.object({
+        application: z.object({ applicationId: text(255) }),
+        user: tolerant(z.object({ userId: tolerant(text(255)), accessToken: tolerant(z.string()) })),
+        person: tolerant(z.object({ accessToken: tolerant(z.string()) })),
+      }),
     }),
-  }),
-  request: z.object({
-    type: text(200),
-    requestId: text(200),
-    timestamp,
-    /** When it happened, if Alexa sends it: `timestamp` may be that of the delivery. */
-    eventCreationTime: tolerant(timestamp),
-    body: tolerant(z.object({ accessToken: tolerant(z.string()) })),
-  }),
-});
-type Envelope = z.infer<typeof envelope>;
+    request: z.object({
+      type: text(200),
+      requestId: text(200),
+      timestamp: timestamp(),
+      /** When it happened, if Alexa sends it: `timestamp` may be that of the delivery. */
+      eventCreationTime: tolerant(timestamp()),
+      body: tolerant(z.object({ accessToken: tolerant(z.string()) })),
+    }),
+  });
+type Envelope = z.infer<ReturnType<typeof envelope>>;
 
 type Refusal = SignatureRefusal | "body_malformed" | "timestamp_outside_window";
 
@@ -64,7 +66,7 @@ async function takeEvent(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await readBytes(c.req.raw, LARGEST_BODY_BYTES);
   if (!body) return problem("body_too_large");
-  const parsed = envelope.safeParse(parseJson(utf8Decode(body)));
+  const parsed = schemaOf(envelope).safeParse(parseJson(utf8Decode(body)));
   if (!parsed.success) return refuse(rt, "body_malformed");
   const name = nameOf(parsed.data);
   const tolerance = LATE_EVENTS.has(name) ? EVENT_TOLERANCE_MS : REQUEST_TOLERANCE_MS;

@@ -1,7 +1,9 @@
 // Form tokens, sealed for the browser cookie: the only protection of form posts (Chromium may send `Origin: null`).
+
 import type * as z from "zod/mini";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import type { Runtime } from "../runtime.ts";
+import type { SchemaSource } from "../schema-of.ts";
 
 const FORM_LIFETIME_MS = 60 * 60 * 1000;
 
@@ -16,7 +18,7 @@ export async function openForm<T>(
   form: string,
   browserHash: string,
   sealed: string | undefined,
-  schema: z.ZodMiniType<T>,
+  schema: SchemaSource<z.ZodMiniType<T>>,
 ): Promise<{ value: T; keyId: string } | "forged" | "expired"> {
   if (!sealed) return "forged";
   return openJson(rt.keyring, "form", `${form} ${browserHash}`, sealed, schema, rt.now());

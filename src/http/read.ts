@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { concatBytes, utf8Decode } from "../crypto/encoding.ts";
 import type { AppContext } from "../runtime.ts";
+import { type SchemaSource, schemaOf } from "../schema-of.ts";
 import { problem } from "./problem.ts";
 import { shapeMessage } from "./shape-messages.ts";
 
@@ -124,12 +125,12 @@ interface JsonOptions {
  */
 export async function jsonBody<S extends z.ZodMiniType>(
   c: AppContext,
-  schema: S,
+  schema: SchemaSource<S>,
   options: JsonOptions = {},
 ): Promise<z.output<S> | Response> {
   const json = await rawJson(c, options);
   if (json instanceof Response) return json;
-  const parsed = schema.safeParse(json.value);
+  const parsed = schemaOf(schema).safeParse(json.value);
   return parsed.success ? parsed.data : shapeProblem("invalid_body", parsed.error);
 }
 
@@ -147,12 +148,12 @@ export async function rawJson(
 }
 
 /** The query string, parsed with `schema`, or 400 `invalid_query`. No parameter may repeat; empty ones are absent. */
-export function queryOf<S extends z.ZodMiniType>(c: AppContext, schema: S): z.output<S> | Response {
+export function queryOf<S extends z.ZodMiniType>(c: AppContext, schema: SchemaSource<S>): z.output<S> | Response {
   const given: Record<string, string> = {};
   for (const [name, values] of Object.entries(c.req.queries())) {
     if (values.length > 1) return problem("invalid_query", `${name.slice(0, 100)}: must not be repeated`);
     if (values[0]) given[name] = values[0];
   }
-  const parsed = schema.safeParse(given);
+  const parsed = schemaOf(schema).safeParse(given);
   return parsed.success ? parsed.data : shapeProblem("invalid_query", parsed.error);
 }

@@ -27,29 +27,31 @@ const TICKET_LIFETIME_MS = 10 * 60 * 1000;
 const LARGEST_BODY_BYTES = 64 * 1024;
 
 /** Body of both steps: the query alone for the consent screen; with `ticket` and `decision` for the decision. */
-export const authorizationBodySchema = z
-  .strictObject({
-    /** The raw query string that Alexa sent, without `?`. */
-    query: z.string().check(z.minLength(1, "must not be empty"), z.maxLength(16 * 1024, "must have at most 16 KB")),
-    /** From the response of the first step; valid for ten minutes. */
-    ticket: z.optional(z.string().check(z.maxLength(4096, "is not one of ours"))),
-    decision: z.optional(z.enum(["allow", "deny"], "must be allow or deny")),
-  })
-  .check(
-    z.refine(
-      (body) => (body.ticket === undefined) === (body.decision === undefined),
-      "ticket and decision go together",
-    ),
-  );
+export const authorizationBodySchema = () =>
+  z
+    .strictObject({
+      /** The raw query string that Alexa sent, without `?`. */
+      query: z.string().check(z.minLength(1, "must not be empty"), z.maxLength(16 * 1024, "must have at most 16 KB")),
+      /** From the response of the first step; valid for ten minutes. */
+      ticket: z.optional(z.string().check(z.maxLength(4096, "is not one of ours"))),
+      decision: z.optional(z.enum(["allow", "deny"], "must be allow or deny")),
+    })
+    .check(
+      z.refine(
+        (body) => (body.ticket === undefined) === (body.decision === undefined),
+        "ticket and decision go together",
+      ),
+    );
 
-const ticketSchema = z.object({
-  attemptId: z.string(),
-  traceId: z.string(),
-  grantId: z.string(),
-  queryHash: z.string(),
-  /** The add-on's resource that the app's consent screen was shown for. */
-  resource: z.nullable(z.string()),
-});
+const ticketSchema = () =>
+  z.object({
+    attemptId: z.string(),
+    traceId: z.string(),
+    grantId: z.string(),
+    queryHash: z.string(),
+    /** The add-on's resource that the app's consent screen was shown for. */
+    resource: z.nullable(z.string()),
+  });
 
 export const appAuthorizationRoutes = new Hono<AppEnv>().post("/api/authorizations", authorizations);
 
@@ -137,7 +139,7 @@ async function decideWithTicket(
   c: AppContext,
   request: ValidatedAuthorizationRequest,
   user: ApiUser,
-  opened: OpenedJson<z.output<typeof ticketSchema>> | "forged" | "expired",
+  opened: OpenedJson<z.output<ReturnType<typeof ticketSchema>>> | "forged" | "expired",
   body: { readonly query: string; readonly decision: "allow" | "deny" },
 ): Promise<Response> {
   const rt: Runtime = c.var.runtime;

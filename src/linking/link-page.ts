@@ -7,6 +7,7 @@ import { seeOther } from "../http/respond.ts";
 import { type ConsentFlow, openAttempt, showConsent, splitAttempt, takeConsent } from "../oauth/consent-flow.ts";
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import { renderUnusableForm } from "../sign-in/posted-form.ts";
 import { currentSession } from "../sign-in/session.ts";
 import { readSkill, type Skill, scopesOf } from "../storage/skills/skills.ts";
@@ -22,35 +23,37 @@ const LONGEST_QUERY = 8192;
 /** Where the Alexa app may be installed; its URL opens it, or a page that leads to it. */
 const PHONE = /iPhone|iPad|iPod|Android/i;
 
-const viaSchema = z.enum(["alexa_app", "lwa"]);
-type Via = z.infer<typeof viaSchema>;
-const startSchema = z.object({
-  attemptId: z.string(),
-  traceId: z.string(),
-  flow: z.literal("website"),
-  skillId: z.string(),
-  clientId: z.string(),
-});
-const transactionSchema = z.object({
-  start: startSchema,
-  returnTo: z.nullable(z.string()),
-  /** What the page's URL forces. */
-  via: z.optional(viaSchema),
-  /** Path with query of the page, for showing it again. */
-  page: z.string(),
-  /** The add-on's resource that the page was shown for. */
-  resource: z.nullable(z.string()),
-  userId: z.string(),
-});
-type Transaction = z.infer<typeof transactionSchema>;
+const viaSchema = () => z.enum(["alexa_app", "lwa"]);
+type Via = z.infer<ReturnType<typeof viaSchema>>;
+const startSchema = () =>
+  z.object({
+    attemptId: z.string(),
+    traceId: z.string(),
+    flow: z.literal("website"),
+    skillId: z.string(),
+    clientId: z.string(),
+  });
+const transactionSchema = () =>
+  z.object({
+    start: startSchema(),
+    returnTo: z.nullable(z.string()),
+    /** What the page's URL forces. */
+    via: z.optional(viaSchema()),
+    /** Path with query of the page, for showing it again. */
+    page: z.string(),
+    /** The add-on's resource that the page was shown for. */
+    resource: z.nullable(z.string()),
+    userId: z.string(),
+  });
+type Transaction = z.infer<ReturnType<typeof transactionSchema>>;
 
-const FLOW: ConsentFlow<z.infer<typeof startSchema>, Transaction> = {
+const FLOW: ConsentFlow<z.infer<ReturnType<typeof startSchema>>, Transaction> = {
   attemptForm: "link-attempt",
   consentForm: "link-consent",
   startSchema,
   transactionSchema,
   pageOf: ({ page }) => page,
-  decisionOf: (fields) => (viaSchema.safeParse(fields.get("via")).success ? "allow" : undefined),
+  decisionOf: (fields) => (schemaOf(viaSchema).safeParse(fields.get("via")).success ? "allow" : undefined),
   expired: (text) => ({ title: text.linkFailedTitle, message: text.linkExpiredMessage }),
 };
 
@@ -73,7 +76,7 @@ function parseQuery(query: string): LinkQuery | undefined {
     return occurrences[0] === undefined ? null : occurrences[0].value;
   };
   const returnTo = single("return_to");
-  const via = z.nullable(viaSchema).safeParse(single("via"));
+  const via = z.nullable(schemaOf(viaSchema)).safeParse(single("via"));
   if (returnTo === undefined || !via.success) return undefined;
   return { returnTo, via: via.data ?? undefined };
 }
@@ -135,7 +138,7 @@ async function showLinkPage(c: AppContext): Promise<Response> {
   });
 }
 
-function newStart(skill: Skill): z.infer<typeof startSchema> {
+function newStart(skill: Skill): z.infer<ReturnType<typeof startSchema>> {
   return {
     attemptId: randomId(),
     traceId: randomId(),
@@ -178,7 +181,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
       // The skill was changed after the page was shown: the page shows what is wrong now.
       return seeOther(c, page);
     case "started": {
-      const forced = viaSchema.safeParse(c.req.query("via") ?? taken.fields.get("via")).data;
+      const forced = schemaOf(viaSchema).safeParse(c.req.query("via") ?? taken.fields.get("via")).data;
       return goOn(c, started, state, returnTo, forced ?? transaction.via);
     }
   }

@@ -46,7 +46,7 @@ export function codeChallengeOf(verifier: string): Promise<string> {
   return sha256(verifier);
 }
 
-const resultSchema = z.object({ state: z.string(), code: z.string() });
+const resultSchema = () => z.object({ state: z.string(), code: z.string() });
 
 /** Seals Amazon's code for the person who approved, for the redirect; not stored. Valid for five minutes. */
 export function sealResult(rt: Runtime, attemptId: string, state: LinkingState, code: AmazonCode): Promise<string> {

@@ -22,28 +22,30 @@ import { type ConsentFlow, openAttempt, showConsent, splitAttempt, takeConsent }
 import { decide } from "./decision.ts";
 import { rawQueryOf } from "./raw-query.ts";
 
-const startSchema = z.object({
-  attemptId: z.string(),
-  traceId: z.string(),
-  flow: z.enum(["alexa_app", "oauth"]),
-  skillId: z.nullable(z.string()),
-  clientId: z.nullable(z.string()),
-  /** Of the grant that redeeming the code makes. Stays the same when the page is rendered again. */
-  grantId: z.string(),
-  /** Of the query that the attempt began with. */
-  queryHash: z.string(),
-});
+const startSchema = () =>
+  z.object({
+    attemptId: z.string(),
+    traceId: z.string(),
+    flow: z.enum(["alexa_app", "oauth"]),
+    skillId: z.nullable(z.string()),
+    clientId: z.nullable(z.string()),
+    /** Of the grant that redeeming the code makes. Stays the same when the page is rendered again. */
+    grantId: z.string(),
+    /** Of the query that the attempt began with. */
+    queryHash: z.string(),
+  });
 
 /** What travels sealed with the consent form: the request as it was sent, and whom the page was shown to. */
-const transactionSchema = z.object({
-  start: startSchema,
-  query: z.string(),
-  userId: z.string(),
-  /** The add-on's resource that the page was shown for. */
-  resource: z.nullable(z.string()),
-});
+const transactionSchema = () =>
+  z.object({
+    start: startSchema(),
+    query: z.string(),
+    userId: z.string(),
+    /** The add-on's resource that the page was shown for. */
+    resource: z.nullable(z.string()),
+  });
 
-const FLOW: ConsentFlow<z.infer<typeof startSchema>, z.infer<typeof transactionSchema>> = {
+const FLOW: ConsentFlow<z.infer<ReturnType<typeof startSchema>>, z.infer<ReturnType<typeof transactionSchema>>> = {
   attemptForm: "attempt",
   consentForm: "consent",
   startSchema,
@@ -99,7 +101,10 @@ function redirectRefusal(c: AppContext, { target, reason, error, description }: 
   return seeOther(c, errorUri(target, error, description));
 }
 
-function newStart({ client }: ValidatedAuthorizationRequest, queryHash: string): z.infer<typeof startSchema> {
+function newStart(
+  { client }: ValidatedAuthorizationRequest,
+  queryHash: string,
+): z.infer<ReturnType<typeof startSchema>> {
   return {
     attemptId: randomId(),
     traceId: randomId(),

@@ -30,8 +30,8 @@ export interface ConsentFlow<Start extends AttemptStart, Transaction extends Con
   /** Names of its sealed values: one page does not accept the other's. */
   readonly attemptForm: string;
   readonly consentForm: string;
-  readonly startSchema: z.ZodMiniType<Start>;
-  readonly transactionSchema: z.ZodMiniType<Transaction>;
+  readonly startSchema: () => z.ZodMiniType<Start>;
+  readonly transactionSchema: () => z.ZodMiniType<Transaction>;
   /** Path with query of the page, for showing it again. */
   pageOf(transaction: Transaction): string;
   /** A decision that is made by another field than `decision`. */
@@ -52,7 +52,7 @@ export function splitAttempt(query: string): { readonly query: string; readonly 
 /** The attempt that began with a sign-in in this browser; undefined when there is none. */
 export async function openAttempt<Start extends AttemptStart>(
   rt: Runtime,
-  flow: { readonly attemptForm: string; readonly startSchema: z.ZodMiniType<Start> },
+  flow: { readonly attemptForm: string; readonly startSchema: () => z.ZodMiniType<Start> },
   browserHash: string,
   attempt: string | undefined,
 ): Promise<Start | undefined> {

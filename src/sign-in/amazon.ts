@@ -4,16 +4,18 @@ import { exchangeAmazonCode, LWA_TIMEOUT_MS, toAmazonCode } from "../amazon/lwa.
 import { sha256 } from "../crypto/hash.ts";
 import { callForJson } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import { callbackUri, type ExternalAttempt, type ExternalOutcome, type ProviderRequest } from "./external.ts";
 import { labelsOf } from "./labels.ts";
 
 /** All security profiles of one developer get the same user ids from Amazon, so they share one issuer. */
 const ISSUER = "https://www.amazon.com";
 
-const profileSchema = z.object({
-  user_id: z.string().check(z.minLength(1), z.maxLength(255)),
-  name: z.optional(z.unknown()),
-});
+const profileSchema = () =>
+  z.object({
+    user_id: z.string().check(z.minLength(1), z.maxLength(255)),
+    name: z.optional(z.unknown()),
+  });
 
 /** The URL to redirect the browser to; undefined when the method is not configured. */
 export async function amazonAuthorizationUrl(rt: Runtime, request: ProviderRequest): Promise<string | undefined> {
@@ -53,7 +55,7 @@ export async function amazonPerson(
   const headers = { authorization: `Bearer ${exchanged.tokens.accessToken}`, accept: "application/json" };
   const response = await callForJson(rt.config.amazon.profileUrl, { headers }, { timeoutMs: LWA_TIMEOUT_MS });
   if (!response.responded || response.status >= 500 || response.status === 429) return { outcome: "unavailable" };
-  const profile = response.status === 200 ? profileSchema.safeParse(response.json) : undefined;
+  const profile = response.status === 200 ? schemaOf(profileSchema).safeParse(response.json) : undefined;
   if (!profile?.success) return { outcome: "refused", reason: "profile_unreadable" };
   const { user_id: subject, name } = profile.data;
   // Amazon does not say whether it has verified the profile's address, so there is none here.

@@ -7,20 +7,22 @@ import { safeContinueTo } from "./continue-to.ts";
 
 const FORM = "entry";
 
-const attemptSchema = z.object({
-  attemptId: z.string(),
-  traceId: z.string(),
-  flow: z.enum(["alexa_app", "app_to_app", "website", "app_authorize", "oauth"]),
-  skillId: z.nullable(z.string()),
-  clientId: z.nullable(z.string()),
-}) satisfies z.ZodMiniType<AttemptStart>;
+const attemptSchema = () =>
+  z.object({
+    attemptId: z.string(),
+    traceId: z.string(),
+    flow: z.enum(["alexa_app", "app_to_app", "website", "app_authorize", "oauth"]),
+    skillId: z.nullable(z.string()),
+    clientId: z.nullable(z.string()),
+  }) satisfies z.ZodMiniType<AttemptStart>;
 
-export const entrySchema = z.object({
-  continueTo: z.string().check(z.refine((value) => safeContinueTo(value) !== undefined)),
-  skillName: z.nullable(z.string()),
-  attempt: z.nullable(attemptSchema),
-});
-export type Entry = z.infer<typeof entrySchema>;
+export const entrySchema = () =>
+  z.object({
+    continueTo: z.string().check(z.refine((value) => safeContinueTo(value) !== undefined)),
+    skillName: z.nullable(z.string()),
+    attempt: z.nullable(attemptSchema()),
+  });
+export type Entry = z.infer<ReturnType<typeof entrySchema>>;
 
 /** Seals an entry for the browser. Throws when `continueTo` is not a path of this origin (a caller's bug). */
 export function sealEntry(rt: Runtime, browserHash: string, entry: Entry): Promise<string> {

@@ -21,13 +21,14 @@ const ATTEMPT_LIFETIME_MS = 60 * 60 * 1000;
 /** Of one network. The customers of a mobile carrier may share one address. */
 const STARTS = { most: 100, windowMs: 60_000 } as const;
 
-const attemptSchema = z.object({
-  method: z.enum(["oidc", "amazon"]),
-  entry: entrySchema,
-  nonce: z.string(),
-  codeVerifier: z.string(),
-});
-export type ExternalAttempt = z.infer<typeof attemptSchema>;
+const attemptSchema = () =>
+  z.object({
+    method: z.enum(["oidc", "amazon"]),
+    entry: entrySchema(),
+    nonce: z.string(),
+    codeVerifier: z.string(),
+  });
+export type ExternalAttempt = z.infer<ReturnType<typeof attemptSchema>>;
 
 /** The person, as the provider names them. */
 export interface ExternalPerson {

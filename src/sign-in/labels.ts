@@ -35,8 +35,6 @@ function addressIn(claim: unknown): string | null {
 /** Longest claim that is looked at, and longest name, in characters. */
 const LONGEST_CLAIM = 1000;
 const LONGEST_NAME = 100;
-/** Characters that have no shape or change the direction of text; joiners, which some scripts need, are not. */
-const INVISIBLE = /(?![\p{Cc}\u200c\u200d])[\p{C}\p{Default_Ignorable_Code_Point}]/gu;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A name that the person recognises, on one line; null for an internal id or what could be taken for an address. */
@@ -44,7 +42,8 @@ function nameIn(claim: unknown, subject: string): string | null {
   if (typeof claim !== "string") return null;
   const cut = claim.slice(0, LONGEST_CLAIM).toWellFormed().normalize("NFC");
   const text = cut
-    .replace(INVISIBLE, "")
+    // What has no shape or changes the direction of text; joiners, which some scripts need, stay.
+    .replace(/(?![\p{Cc}\u200c\u200d])[\p{C}\p{Default_Ignorable_Code_Point}]/gu, "")
     .replace(/[\p{Cc}\p{Z}]+/gu, " ")
     .trim();
   if (!/[\p{L}\p{N}]/u.test(text) || text === subject || UUID.test(text)) return null;

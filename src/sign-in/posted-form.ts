@@ -1,9 +1,11 @@
 // Forms posted to our pages: reading the body, and the page for a form that cannot be accepted.
+
 import type * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm } from "../http/form-token.ts";
 import { readForm } from "../http/read.ts";
 import type { AppContext } from "../runtime.ts";
+import type { SchemaSource } from "../schema-of.ts";
 import { messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 
@@ -32,7 +34,7 @@ export interface PostedConsent<T> {
 export async function postedConsent<T>(
   c: AppContext,
   form: string,
-  schema: z.ZodMiniType<T>,
+  schema: SchemaSource<z.ZodMiniType<T>>,
 ): Promise<PostedConsent<T> | "forged" | "expired"> {
   const body = await readForm(c.req.raw, LARGEST_FORM_BYTES);
   if (!("fields" in body)) return "forged";

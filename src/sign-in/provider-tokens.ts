@@ -5,6 +5,7 @@ import { randomId } from "../crypto/random.ts";
 import type { OidcConfig } from "../env.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import { createUser, type IdentityKey, readUserOfIdentity, type User, updateUser } from "../storage/users/users.ts";
 import { labelsOf } from "./labels.ts";
 import { verifyProviderToken } from "./provider.ts";
@@ -18,33 +19,34 @@ const ACCESS_TOKEN_TYPE = /^(jwt|(application\/)?at\+jwt)$/i;
 const CLIENT_CLAIMS = ["azp", "client_id", "cid", "appid"] as const;
 const SCOPE_CLAIMS = ["scope", "scp", "permissions"] as const;
 
-const clientId = z.optional(z.string().check(z.minLength(1)));
-const absent = z.optional(z.never());
+const clientId = () => z.optional(z.string().check(z.minLength(1)));
+const absent = () => z.optional(z.never());
 
-const claimsSchema = z.object({
-  sub: z.string().check(z.maxLength(255), z.regex(/^\P{Cc}+$/u)),
-  exp: z.number(),
-  aud: z.union([z.string(), z.array(z.string())]),
-  azp: clientId,
-  client_id: clientId,
-  cid: clientId,
-  appid: clientId,
-  // Id tokens (OpenID Connect Core §2) and logout tokens (Back-Channel Logout §2.4).
-  nonce: absent,
-  at_hash: absent,
-  c_hash: absent,
-  events: absent,
-  // Bound to a key that a plain bearer token does not prove (RFC 7800).
-  cnf: absent,
-  // What Keycloak and Cognito call the kind of a token.
-  typ: z.optional(z.string().check(z.regex(/^(bearer|jwt|at\+jwt)$/i))),
-  token_use: z.optional(z.literal("access")),
-  // What Auth0 and Microsoft call a token of a client that acts for itself.
-  gty: z.optional(z.string().check(z.refine((value) => !/client[-_]credentials/.test(value)))),
-  idtyp: z.optional(z.literal("user")),
-  preferred_username: tolerant(z.string()),
-});
-type Claims = z.infer<typeof claimsSchema>;
+const claimsSchema = () =>
+  z.object({
+    sub: z.string().check(z.maxLength(255), z.regex(/^\P{Cc}+$/u)),
+    exp: z.number(),
+    aud: z.union([z.string(), z.array(z.string())]),
+    azp: clientId(),
+    client_id: clientId(),
+    cid: clientId(),
+    appid: clientId(),
+    // Id tokens (OpenID Connect Core §2) and logout tokens (Back-Channel Logout §2.4).
+    nonce: absent(),
+    at_hash: absent(),
+    c_hash: absent(),
+    events: absent(),
+    // Bound to a key that a plain bearer token does not prove (RFC 7800).
+    cnf: absent(),
+    // What Keycloak and Cognito call the kind of a token.
+    typ: z.optional(z.string().check(z.regex(/^(bearer|jwt|at\+jwt)$/i))),
+    token_use: z.optional(z.literal("access")),
+    // What Auth0 and Microsoft call a token of a client that acts for itself.
+    gty: z.optional(z.string().check(z.refine((value) => !/client[-_]credentials/.test(value)))),
+    idtyp: z.optional(z.literal("user")),
+    preferred_username: tolerant(z.string()),
+  });
+type Claims = z.infer<ReturnType<typeof claimsSchema>>;
 
 /** The entries of a claim that is a list, or text with spaces between its entries; none for any other value. */
 function entriesOf(claim: unknown): readonly unknown[] {
@@ -99,7 +101,7 @@ export async function userOfProviderToken(rt: Runtime, token: string): Promise<P
     clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
   });
   if (verified === "unavailable") return { verdict: "unavailable" };
-  const claims = claimsSchema.safeParse(verified);
+  const claims = schemaOf(claimsSchema).safeParse(verified);
   if (!verified || !claims.success) return { verdict: "refused" };
   const { typ = "JWT" }: { typ?: unknown } = decodeProtectedHeader(token);
   if (typeof typ !== "string" || !ACCESS_TOKEN_TYPE.test(typ)) return { verdict: "refused" };

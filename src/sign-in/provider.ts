@@ -5,6 +5,7 @@ import type { Caches } from "../caches.ts";
 import { callForJson } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import { writeAlertOnce } from "../storage/audit.ts";
 
 /** Asymmetric only: with a symmetric one, anyone who knows the public key could sign. */
@@ -16,21 +17,22 @@ const MAX_AGE_MS = 10 * 60_000;
 const REFETCH_PAUSE_MS = 30_000;
 const REPORT_PAUSE_MS = 60_000;
 
-const url = z.string().check(z.maxLength(2048), z.refine(URL.canParse));
-const discoverySchema = z.object({
-  issuer: z.string(),
-  jwks_uri: url,
-  authorization_endpoint: tolerant(url),
-  token_endpoint: tolerant(url),
-  userinfo_endpoint: tolerant(url),
-  token_endpoint_auth_methods_supported: tolerant(z.array(z.string())),
-  // Not tolerant: the protection that it announces must not be lost to a value of another type.
-  authorization_response_iss_parameter_supported: z.optional(z.union([z.boolean(), z.enum(["true", "false"])])),
-});
-const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).check(z.maxLength(100)) });
+const url = () => z.string().check(z.maxLength(2048), z.refine(URL.canParse));
+const discoverySchema = () =>
+  z.object({
+    issuer: z.string(),
+    jwks_uri: url(),
+    authorization_endpoint: tolerant(url()),
+    token_endpoint: tolerant(url()),
+    userinfo_endpoint: tolerant(url()),
+    token_endpoint_auth_methods_supported: tolerant(z.array(z.string())),
+    // Not tolerant: the protection that it announces must not be lost to a value of another type.
+    authorization_response_iss_parameter_supported: z.optional(z.union([z.boolean(), z.enum(["true", "false"])])),
+  });
+const jwksSchema = () => z.object({ keys: z.array(z.record(z.string(), z.unknown())).check(z.maxLength(100)) });
 
 /** The provider's metadata (OpenID Connect Discovery §3), as far as we use it. */
-export type ProviderMetadata = Readonly<z.infer<typeof discoverySchema>>;
+export type ProviderMetadata = Readonly<z.infer<ReturnType<typeof discoverySchema>>>;
 
 /** Why the metadata cannot be used. All but `provider_unreachable` are wrong settings: trying again does not help. */
 export type ProviderFailure = "provider_unreachable" | "provider_metadata_unusable" | "provider_issuer_differs";
@@ -95,7 +97,7 @@ async function discover(rt: Runtime, issuer: string): Promise<ProviderMetadata |
   if (!response.responded) return report(rt, "provider_unreachable", `${address}: ${response.reason}`);
   const { status } = response;
   if (status >= 500 || status === 429) return report(rt, "provider_unreachable", `${address}: status ${status}`);
-  const parsed = discoverySchema.safeParse(status === 200 ? response.json : undefined);
+  const parsed = schemaOf(discoverySchema).safeParse(status === 200 ? response.json : undefined);
   if (!parsed.success) {
     const found = response.json === undefined ? "no JSON" : "no OpenID metadata";
     return report(rt, "provider_metadata_unusable", `${address}: status ${status}, ${found}`);
@@ -121,7 +123,7 @@ async function providerKeys(rt: Runtime, issuer: string, refetch: boolean): Prom
   const now = rt.now();
   if (!refetch && state.keys && now - state.keys.loadedAt < MAX_AGE_MS) return state.keys.value;
   const metadata = await discover(rt, issuer);
-  const jwks = metadata && jwksSchema.safeParse(await jsonFrom(metadata.jwks_uri));
+  const jwks = metadata && schemaOf(jwksSchema).safeParse(await jsonFrom(metadata.jwks_uri));
   if (jwks?.success) state.keys = { value: jwks.data as unknown as JSONWebKeySet, loadedAt: now };
   else if (metadata) rt.log.warn("provider_keys_failed");
   return state.keys?.value;

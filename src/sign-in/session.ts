@@ -11,16 +11,17 @@ const SIGNED_OUT_SECONDS = 600;
 /** How long a session's cookie is valid, here and in the browser. */
 export const SESSION_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 
-const sessionSchema = z.object({
-  userId: z.string(),
-  sessionId: z.string(),
-  /** The user's session epoch at sign-in. "Sign out everywhere" and a new password increase it. */
-  epoch: z.number(),
-  email: z.nullable(z.string()),
-  name: z.nullable(z.string()),
-  issuedAt: z.number(),
-});
-export type Session = z.infer<typeof sessionSchema>;
+const sessionSchema = () =>
+  z.object({
+    userId: z.string(),
+    sessionId: z.string(),
+    /** The user's session epoch at sign-in. "Sign out everywhere" and a new password increase it. */
+    epoch: z.number(),
+    email: z.nullable(z.string()),
+    name: z.nullable(z.string()),
+    issuedAt: z.number(),
+  });
+export type Session = z.infer<ReturnType<typeof sessionSchema>>;
 
 /** The session of this browser, when its cookie is ours, bound to `browserHash` and in time. Costs no storage. */
 export async function currentSession(c: AppContext, browserHash: string): Promise<Session | undefined> {

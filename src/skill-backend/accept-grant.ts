@@ -13,6 +13,7 @@ import { json } from "../http/respond.ts";
 import { tolerant } from "../http/tolerant.ts";
 import { verifyAccessToken } from "../oauth/access-tokens.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { schemaOf } from "../schema-of.ts";
 import { findTokenGrant, type GrantChoice, noteGrantRefused, type TokenGrant } from "../storage/amazon/held-tokens.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { StorageFault } from "../storage/sql.ts";
@@ -21,47 +22,50 @@ import { authenticateServiceClient } from "./service-client.ts";
 const LARGEST_BODY_BYTES = 64 * 1024;
 const PURPOSE = "event_gateway";
 
-const querySchema = z.object({
-  region: z.optional(
-    z.pipe(
+const querySchema = () =>
+  z.object({
+    region: z.optional(
       z.pipe(
-        z.string(),
-        z.transform((text) => text.toUpperCase()),
+        z.pipe(
+          z.string(),
+          z.transform((text) => text.toUpperCase()),
+        ),
+        z.enum(REGIONS),
       ),
-      z.enum(REGIONS),
     ),
-  ),
-});
+  });
 const DEFAULT_REGION = "NA";
 
-const directive = z.object({
-  directive: z.object({
-    header: z.object({ namespace: z.literal("Alexa.Authorization"), name: z.literal("AcceptGrant") }),
-    payload: z.object({
-      grant: z.object({ type: z.literal("OAuth2.AuthorizationCode"), code: z.string() }),
-      grantee: z.object({ type: z.literal("BearerToken"), token: z.string() }),
+const directive = () =>
+  z.object({
+    directive: z.object({
+      header: z.object({ namespace: z.literal("Alexa.Authorization"), name: z.literal("AcceptGrant") }),
+      payload: z.object({
+        grant: z.object({ type: z.literal("OAuth2.AuthorizationCode"), code: z.string() }),
+        grantee: z.object({ type: z.literal("BearerToken"), token: z.string() }),
+      }),
     }),
-  }),
-});
+  });
 
-const id = z.string().check(z.minLength(1), z.maxLength(255));
+const id = () => z.string().check(z.minLength(1), z.maxLength(255));
 const REQUEST_TYPE = "Alexa.Authorization.Grant";
-const anyRequest = z.object({ request: z.object({ type: z.literal(REQUEST_TYPE) }) });
+const anyRequest = () => z.object({ request: z.object({ type: z.literal(REQUEST_TYPE) }) });
 
 /** A custom skill's request, without a grantee: the account's token names the link, else the account's id does. */
-export const grantRequestSchema = z.object({
-  context: z.object({
-    System: z.object({
-      application: z.object({ applicationId: id }),
-      user: z.optional(z.object({ userId: z.optional(id), accessToken: z.optional(z.string()) })),
-      apiEndpoint: tolerant(z.string()),
+export const grantRequestSchema = () =>
+  z.object({
+    context: z.object({
+      System: z.object({
+        application: z.object({ applicationId: id() }),
+        user: z.optional(z.object({ userId: z.optional(id()), accessToken: z.optional(z.string()) })),
+        apiEndpoint: tolerant(z.string()),
+      }),
     }),
-  }),
-  request: z.object({
-    type: z.literal(REQUEST_TYPE),
-    body: z.object({ grant: z.object({ type: z.literal("OAuth2.AuthorizationCode"), code: z.string() }) }),
-  }),
-});
+    request: z.object({
+      type: z.literal(REQUEST_TYPE),
+      body: z.object({ grant: z.object({ type: z.literal("OAuth2.AuthorizationCode"), code: z.string() }) }),
+    }),
+  });
 
 type Refusal =
   | Exclude<GrantCodeOutcome, "stored">
@@ -109,8 +113,9 @@ async function acceptGrant(c: AppContext): Promise<Response> {
   const body = await readBytes(c.req.raw, LARGEST_BODY_BYTES);
   if (!body) return problem("body_too_large");
   const given = parseJson(utf8Decode(body));
-  const parsed = directive.safeParse(given);
-  if (!parsed.success && anyRequest.safeParse(given).success) return acceptRequest(c, client, given, query.region);
+  const parsed = schemaOf(directive).safeParse(given);
+  if (!parsed.success && schemaOf(anyRequest).safeParse(given).success)
+    return acceptRequest(c, client, given, query.region);
   if (!parsed.success) return json(c, eventOf("directive_malformed"));
   const { grant, grantee } = parsed.data.directive.payload;
   const { skillIds } = client;
@@ -122,7 +127,7 @@ async function acceptGrant(c: AppContext): Promise<Response> {
 
 async function acceptRequest(c: AppContext, client: Client, given: unknown, asked: Region | undefined) {
   const rt = c.var.runtime;
-  const parsed = grantRequestSchema.safeParse(given);
+  const parsed = schemaOf(grantRequestSchema).safeParse(given);
   if (!parsed.success) return shapeProblem("invalid_body", parsed.error);
   const { context, request } = parsed.data;
   const { application, user, apiEndpoint = "" } = context.System;

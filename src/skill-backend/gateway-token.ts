@@ -11,33 +11,35 @@ import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { findTokenGrant, forgetTokens, type GrantChoice } from "../storage/amazon/held-tokens.ts";
 import { authenticateServiceClient } from "./service-client.ts";
 
-const id = z.string().check(z.minLength(1), z.maxLength(255));
+const id = () => z.string().check(z.minLength(1), z.maxLength(255));
 
-const fields = {
+const fields = () => ({
   accessToken: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
-  userId: z.optional(id),
-  skillId: z.optional(id),
-  grantId: z.optional(id),
+  userId: z.optional(id()),
+  skillId: z.optional(id()),
+  grantId: z.optional(id()),
   purpose: z._default(z.enum(["event_gateway", "reciprocal"]), "event_gateway"),
   region: z.optional(z.enum(REGIONS)),
-};
-type Body = z.output<z.ZodMiniObject<typeof fields>>;
-
-const oneOfThree = z.refine<Body>(
-  ({ accessToken, userId, grantId }) => [accessToken, userId, grantId].filter(Boolean).length === 1,
-  { message: "give one of accessToken, userId and grantId" },
-);
-const skillOfUser = z.refine<Body>(({ userId, skillId }) => skillId === undefined || userId !== undefined, {
-  message: "goes with userId only",
-  path: ["skillId"],
 });
+type Body = z.output<z.ZodMiniObject<ReturnType<typeof fields>>>;
+
+const oneOfThree = () =>
+  z.refine<Body>(({ accessToken, userId, grantId }) => [accessToken, userId, grantId].filter(Boolean).length === 1, {
+    message: "give one of accessToken, userId and grantId",
+  });
+const skillOfUser = () =>
+  z.refine<Body>(({ userId, skillId }) => skillId === undefined || userId !== undefined, {
+    message: "goes with userId only",
+    path: ["skillId"],
+  });
 
 /** Names one link: by an access token of ours, by user (and skill), or by grant. `region`: whose gateway is right. */
-export const gatewayTokenBodySchema = z.strictObject(fields).check(oneOfThree, skillOfUser);
+export const gatewayTokenBodySchema = () => z.strictObject(fields()).check(oneOfThree(), skillOfUser());
 /** The same, with the gateway's `payload.code`. */
-export const gatewayRefusalBodySchema = z
-  .strictObject({ ...fields, code: z.optional(z.string().check(z.maxLength(200))) })
-  .check(oneOfThree, skillOfUser);
+export const gatewayRefusalBodySchema = () =>
+  z
+    .strictObject({ ...fields(), code: z.optional(z.string().check(z.maxLength(200))) })
+    .check(oneOfThree(), skillOfUser());
 
 /** The gateways of wrong regions return this code too, so the caller must have asked all of them. */
 const FINAL_CODE = "SKILL_DISABLED_EXCEPTION";

@@ -15,24 +15,25 @@ const PROFILE_TIMEOUT_MS = 3000;
 const PROFILE_FIELDS = ["name", "givenName"] as const;
 type ProfileField = (typeof PROFILE_FIELDS)[number];
 
-const id = z.string().check(z.minLength(1), z.maxLength(255));
-const token = z.optional(z.string().check(z.maxLength(4096)));
+const id = () => z.string().check(z.minLength(1), z.maxLength(255));
+const token = () => z.optional(z.string().check(z.maxLength(4096)));
 
 /** Alexa's request to the skill, unchanged (only `context` is read), and the profile fields to ask Alexa for. */
-export const personalizationBodySchema = z.object({
-  context: z.object({
-    System: z.object({
-      application: z.object({ applicationId: id }),
-      user: z.optional(z.object({ userId: z.optional(id), accessToken: token })),
-      person: z.optional(z.object({ personId: id, accessToken: token })),
-      apiEndpoint: z.optional(z.string().check(z.maxLength(500))),
-      // Sent on in a header.
-      apiAccessToken: z.optional(z.string().check(z.maxLength(4096), z.regex(/^[\x21-\x7e]*$/))),
+export const personalizationBodySchema = () =>
+  z.object({
+    context: z.object({
+      System: z.object({
+        application: z.object({ applicationId: id() }),
+        user: z.optional(z.object({ userId: z.optional(id()), accessToken: token() })),
+        person: z.optional(z.object({ personId: id(), accessToken: token() })),
+        apiEndpoint: z.optional(z.string().check(z.maxLength(500))),
+        // Sent on in a header.
+        apiAccessToken: z.optional(z.string().check(z.maxLength(4096), z.regex(/^[\x21-\x7e]*$/))),
+      }),
     }),
-  }),
-  profile: z.optional(z.array(z.enum(PROFILE_FIELDS)).check(z.maxLength(PROFILE_FIELDS.length))),
-});
-type System = z.output<typeof personalizationBodySchema>["context"]["System"];
+    profile: z.optional(z.array(z.enum(PROFILE_FIELDS)).check(z.maxLength(PROFILE_FIELDS.length))),
+  });
+type System = z.output<ReturnType<typeof personalizationBodySchema>>["context"]["System"];
 
 /** `not_linked`: Alexa has no token. `ended`: its token belongs to no live link; the customer must link again. */
 type LinkState =

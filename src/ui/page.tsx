@@ -1,8 +1,8 @@
 // The frame of every page: brand, language, style, and the headers of HTML responses.
-import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { utf8 } from "../crypto/encoding.ts";
 import { readAsset } from "../http/assets.ts";
 import type { AppContext, Runtime } from "../runtime.ts";
 import { brandName } from "./brand.ts";
@@ -26,7 +26,8 @@ async function styleOf(rt: Runtime, more = ""): Promise<{ readonly css: string; 
   if (cached) return cached;
   const common = await readAsset(rt, "page.css", String);
   const css = styleVariables(color) + (common ?? "") + more;
-  const style = { css, source: `'sha256-${createHash("sha256").update(css).digest("base64")}'` };
+  const hash = Buffer.from(await crypto.subtle.digest("SHA-256", utf8(css))).toString("base64");
+  const style = { css, source: `'sha256-${hash}'` };
   if (common !== undefined) rt.caches.styles.set(color + more, style);
   return style;
 }

@@ -9,7 +9,7 @@ const LONG_FILES: readonly string[] = [
   "src/linking/unlink.test.ts",
   "test/support/fuzz-material.ts",
 ];
-const MOST_LINES = 17_800;
+const MOST_LINES = 17_950;
 
 const without = (found: readonly string[], known: readonly string[]) => found.filter((one) => !known.includes(one));
 
@@ -79,6 +79,7 @@ const LAYERS = [
   "env.ts",
   "env-values.ts",
   "crypto",
+  "schema-of.ts",
 ].map((part) => `src/${part}`);
 
 /** The same for the simulator. */
@@ -183,7 +184,7 @@ it("SQL stands in src/storage only", () => {
 const lineCount = (path: string) => readFileSync(path, "utf8").trimEnd().split("\n").length;
 const LANGUAGES = "src/ui/languages/";
 
-it("no file has more than 350 lines, and what the Worker carries has at most 17,800", () => {
+it("no file has more than 350 lines, and what the Worker carries has at most 17,950", () => {
   const files = globSync("{src,openapi,simulator,cli,scripts,examples,test}/**/*.{ts,tsx}").filter(
     (path) => !path.startsWith(LANGUAGES),
   );

@@ -1,6 +1,7 @@
 // Customers' tokens from Amazon: how they are sealed, and for which context. They never leave the server.
 import * as z from "zod/mini";
 import type { Keyring } from "../../crypto/keyring.ts";
+import { schemaOf } from "../../schema-of.ts";
 import { type Opener, openStored } from "../sealed.ts";
 
 /** A customer's tokens from Amazon. Times are milliseconds since 1970. */
@@ -28,12 +29,13 @@ export function attemptTokensContext(attemptId: string): SealContext {
   return `attempt ${attemptId}`;
 }
 
-const schema = z.object({
-  accessToken: z.string(),
-  refreshToken: z.string(),
-  accessExpiresAt: z.number(),
-  pairHash: z.string(),
-});
+const schema = () =>
+  z.object({
+    accessToken: z.string(),
+    refreshToken: z.string(),
+    accessExpiresAt: z.number(),
+    pairHash: z.string(),
+  });
 
 /** Seals tokens for storage. */
 export function sealTokens(keyring: Keyring, context: SealContext, tokens: AmazonTokens): Promise<string> {
@@ -43,5 +45,5 @@ export function sealTokens(keyring: Keyring, context: SealContext, tokens: Amazo
 /** The tokens. Throws `UnreadableValue` when they were sealed for another context or their master key is gone. */
 export async function openTokens(rt: Opener, context: SealContext, sealed: string): Promise<AmazonTokens> {
   const { plaintext } = await openStored(rt, "amazon-tokens", context, sealed);
-  return schema.parse(JSON.parse(plaintext));
+  return schemaOf(schema).parse(JSON.parse(plaintext));
 }

@@ -1,0 +1,18 @@
+// Schemas are declared as functions that make them: a starting isolate builds none, since that would take longer than
+// all else in its start. Each is built once, when it is first used.
+import type * as z from "zod/mini";
+
+/** A schema, or the function that makes it. */
+export type SchemaSource<Schema extends z.ZodMiniType> = Schema | (() => Schema);
+
+const built = new WeakMap<() => z.ZodMiniType, z.ZodMiniType>();
+
+/** The schema of `source`. A function is called once; later calls here return the same schema. */
+export function schemaOf<Schema extends z.ZodMiniType>(source: SchemaSource<Schema>): Schema {
+  if (typeof source !== "function") return source;
+  const known = built.get(source);
+  if (known) return known as Schema;
+  const schema = source();
+  built.set(source, schema);
+  return schema;
+}
