@@ -8,7 +8,7 @@ import { builtBundle, canMeasureStartUp, measureStartUp } from "../bench/start-u
 const BUNDLE = "dist/index.js";
 const LIMIT_BYTES = 130 * 1024;
 const START_UP_ROUNDS = 5;
-/** About three times what a start takes on two cores: machines differ. */
+/** Nearly three times what was measured (decision 39): machines differ. */
 const START_UP_BOUND_MS = 120;
 
 /** Size of the compressed bundle in bytes, and the limit. */
@@ -18,7 +18,7 @@ export function bundleSize(): { bytes: number; limit: number } {
 
 /**
  * Starts the built bundle in workerd with an empty, migrated database. Throws when it does not report itself as
- * healthy.
+ * healthy, or does not serve its metadata and a page.
  */
 export async function startBundle(): Promise<void> {
   const configuration = readFileSync("wrangler.toml", "utf8");
@@ -45,9 +45,11 @@ export async function startBundle(): Promise<void> {
     for (const { queries } of await readD1Migrations("migrations")) {
       await database.batch(queries.map((query) => database.prepare(query)));
     }
-    const response = await miniflare.dispatchFetch("https://link.example.com/healthz");
-    const text = await response.text();
-    if (response.status !== 200) throw new Error(`/healthz: ${response.status} ${text}`);
+    for (const path of ["/healthz", "/.well-known/oauth-authorization-server", "/sign-in"]) {
+      const response = await miniflare.dispatchFetch(`https://link.example.com${path}`);
+      const text = await response.text();
+      if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text}`);
+    }
   } finally {
     await miniflare.dispose();
   }

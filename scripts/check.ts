@@ -28,7 +28,7 @@ step("types/env.d.ts is up to date", "wrangler", [
 ]);
 step("bundle builds as for deployment", "wrangler", ["deploy", "--dry-run", "--outdir", "dist"]);
 await startBundle();
-console.log("✓ bundle starts and is healthy");
+console.log("✓ bundle starts, is healthy, and serves metadata and a page");
 const startUp = startUpResult(await startUpMilliseconds());
 console.log(startUp.text);
 const { bytes, limit } = bundleSize();
