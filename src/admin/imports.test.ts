@@ -148,6 +148,16 @@ describe("an imported refresh token", () => {
 });
 
 describe("importing", () => {
+  it("accepts a JWT that looks like an access token of ours", async () => {
+    const { access_token: own } = await json(await service.request("/token", exchange(await seedCode())));
+    const token = `${own.slice(0, own.lastIndexOf("."))}.${"A".repeat(86)}`;
+    await importing(await item(token));
+    const described = await introspection(service, token);
+    expect(described).toMatchObject({ active: true, token_type: "refresh_token", sub: ada });
+    expect((await service.request("/revoke", asAlexa({ token }))).status).toBe(200);
+    expect(await introspection(service, token)).toEqual({ active: false });
+  });
+
   it("accepts tokens of another deployment of this server, which look like ours", async () => {
     for (const secret of ["x".repeat(43), "y".repeat(64)]) {
       const token = `rt_${"0".repeat(26)}_${secret}`;
