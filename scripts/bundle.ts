@@ -9,7 +9,7 @@ const BUNDLE = "dist/index.js";
 const LIMIT_BYTES = 130 * 1024;
 const START_UP_ROUNDS = 5;
 /** Nearly three times what was measured (decision 39): machines differ. */
-const START_UP_BOUND_MS = 120;
+const START_UP_BOUND_MS = 150;
 
 /** Size of the compressed bundle in bytes, and the limit. */
 export function bundleSize(): { bytes: number; limit: number } {

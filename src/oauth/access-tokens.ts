@@ -1,5 +1,4 @@
 // Access tokens: JWTs (RFC 9068). Revocation shows only in introspection and at our own endpoints.
-import * as z from "zod/mini";
 import { fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { randomSecret } from "../crypto/random.ts";
 import { parseJson } from "../http/read.ts";
@@ -32,24 +31,37 @@ export interface AccessTokenContent {
 const SIGNATURE = /^[A-Za-z0-9_-]{85}[AQgw]$/;
 const ES256 = { name: "ECDSA", hash: "SHA-256" };
 
-/** Exactly the parameters that we sign with: `crit` and what it names are refused like all others. */
-const PARAMETERS = { alg: z.literal(SIGNING_ALGORITHM), typ: z.literal(ACCESS_TOKEN_TYPE), kid: z.string() };
-const headerSchema = z.strictObject(PARAMETERS);
-
-const claimsSchema = z.object({
-  iss: z.string(),
-  sub: z.string(),
-  aud: z.string(),
-  client_id: z.string(),
-  scope: z.string(),
-  grant: z.optional(z.string()),
-  iat: z.number(),
-  exp: z.number(),
+export interface AccessTokenClaims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: string;
+  readonly client_id: string;
+  readonly scope: string;
+  readonly grant?: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly jti: string;
   /** Not in ours. */
-  nbf: z.optional(z.number()),
-  jti: z.string(),
-});
-export type AccessTokenClaims = z.infer<typeof claimsSchema>;
+  readonly nbf?: number;
+}
+
+/** The `kid` of a header with exactly the parameters that we sign with: `crit` is refused like all others. */
+function keyIdIn(header: unknown): string | undefined {
+  const { alg, typ, kid, ...more } = (header ?? {}) as Record<string, unknown>;
+  if (alg !== SIGNING_ALGORITHM || typ !== ACCESS_TOKEN_TYPE || typeof kid !== "string") return undefined;
+  return Object.keys(more).length === 0 ? kid : undefined;
+}
+
+/** Whether all claims that we use are there, in the right form. */
+function areClaims(value: unknown): value is AccessTokenClaims {
+  const claims = (value ?? {}) as Record<string, unknown>;
+  return (
+    ["iss", "sub", "aud", "client_id", "scope", "jti"].every((name) => typeof claims[name] === "string") &&
+    ["iat", "exp"].every((name) => Number.isFinite(claims[name])) &&
+    (claims.grant === undefined || typeof claims.grant === "string") &&
+    (claims.nbf === undefined || Number.isFinite(claims.nbf))
+  );
+}
 
 /** A JWT in compact form (RFC 7515 §7.1), signed with ES256 (RFC 7518 §3.4). */
 async function signJwt({ key, protectedHeader }: Signer, claims: object): Promise<string> {
@@ -101,9 +113,9 @@ export function readAccessToken(token: string): UnverifiedToken | undefined {
   if (token.length > LONGEST_TOKEN) return undefined;
   const [header = "", payload = "", signature = "", ...more] = token.split(".");
   if (more.length > 0 || !SIGNATURE.test(signature)) return undefined;
-  const kid = headerSchema.safeParse(jsonOf(header)).data?.kid;
-  const claims = claimsSchema.safeParse(jsonOf(payload)).data;
-  if (kid === undefined || !claims) return undefined;
+  const kid = keyIdIn(jsonOf(header));
+  const claims = jsonOf(payload);
+  if (kid === undefined || !areClaims(claims)) return undefined;
   return { kid, claims, input: utf8(`${header}.${payload}`), signature: Buffer.from(signature, "base64url") };
 }
 

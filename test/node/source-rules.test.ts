@@ -184,6 +184,13 @@ it("SQL stands in src/storage only", () => {
 const lineCount = (path: string) => readFileSync(path, "utf8").trimEnd().split("\n").length;
 const LANGUAGES = "src/ui/languages/";
 
+it("no schema is built when the Worker starts", () => {
+  const atStart = sources.filter((path) =>
+    /^(export )?const \w+(: [^=\n]+)? =\s+(z\s*\.|tolerant\()\w*/m.test(readFileSync(path, "utf8")),
+  );
+  expect(atStart).toEqual([]);
+});
+
 it("no file has more than 350 lines, and what the Worker carries has at most 17,950", () => {
   const files = globSync("{src,openapi,simulator,cli,scripts,examples,test}/**/*.{ts,tsx}").filter(
     (path) => !path.startsWith(LANGUAGES),
