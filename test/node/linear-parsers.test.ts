@@ -130,7 +130,7 @@ const PARSERS: readonly (readonly [path: string, name: string, call?: (parse: Pa
   ["linking/reasons.ts", "reasonOfAmazonError"],
   ["linking/state.ts", "toLinkingState"],
   ["oauth/client-authentication.ts", "presentedCredentials", (parse, text) => parse(`Basic ${text}`, new Map())],
-  ["oauth/access-tokens.ts", "unverifiedClaims"],
+  ["oauth/access-tokens.ts", "readAccessToken"],
   ["oauth/codes.ts", "isAuthorizationCode"],
   ["oauth/consent-flow.ts", "splitAttempt"],
   ["oauth/pkce.ts", "isChallenge"],
