@@ -9,6 +9,7 @@ import { build } from "esbuild";
 import { convertV4MiniflareOptions, Response as MfResponse, Miniflare } from "miniflare";
 import { Visitor } from "../test/support/visitor.ts";
 import type { ContestantName } from "./contestants.ts";
+import type { Memory } from "./process-figures.ts";
 import { compatibilityDate, type StartedWorkerd, startWorkerd, type WorkerdSource } from "./workerd.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -17,7 +18,7 @@ const ISSUER = "https://link.example.com";
 const VARIABLES = { ISSUER, MASTER_KEY: "A".repeat(43) };
 const ADMIN_TOKEN = "obviously-fake-admin-token-of-the-benchmark";
 const ROUNDS = 9;
-const REQUESTS_PER_ROUND = 400;
+const REQUESTS_PER_ROUND = 300;
 const WARM_UP_REQUESTS = 2000;
 
 const OWN_CPU_WORKLOADS = [
@@ -293,6 +294,11 @@ class Runner {
     return (this.#workerd.cpuMicroseconds() - before) / requests;
   }
 
+  /** Resident memory in megabytes. */
+  memory(): number {
+    return this.#workerd.residentBytes() / 2 ** 20;
+  }
+
   async close(): Promise<void> {
     this.#agent.destroy();
     await this.#workerd.close();
@@ -365,6 +371,35 @@ export async function measureOwnCpu(onProgress: (line: string) => void, bundle =
     rows.push(...(await measureWorkload(contestantsOf(recorded, replayCode, floorCode, bundle), recorded)));
   }
   return rows;
+}
+
+/**
+ * Memory of the bundle's process after so many refreshes, with storage replayed: what the simulated storage keeps in
+ * the same process does not count. Linux only.
+ */
+export async function measureReplayedMemory(
+  counts: readonly number[],
+  onProgress: (line: string) => void,
+  bundle = BUNDLE,
+): Promise<Memory[]> {
+  const replayCode = await workerCode("replay");
+  const recorded = (await recordAll(replayCode, bundle)).find(({ workload }) => workload === "refresh")!;
+  const [[, ours]] = contestantsOf(recorded, replayCode, "", bundle);
+  const runner = new Runner(await startWorkerd(ours), recorded);
+  const found: Memory[] = [];
+  try {
+    let sent = 0;
+    for (const requests of counts) {
+      onProgress(`memory: alexa-link until ${requests} refreshes, storage replayed`);
+      const each = await runner.measure(requests - sent);
+      sent = requests;
+      const megabytes = runner.memory();
+      found.push({ contestant: "alexa-link, storage replayed", requests, megabytes, cpuMicroseconds: each });
+    }
+    return found;
+  } finally {
+    await runner.close();
+  }
 }
 
 if (process.argv[1] === import.meta.filename) {

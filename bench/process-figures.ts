@@ -64,7 +64,7 @@ export async function measureColdStart(
 
 /** What a process has used after so many refreshes. */
 export interface Memory {
-  readonly contestant: ContestantName;
+  readonly contestant: ContestantName | "alexa-link, storage replayed";
   readonly requests: number;
   /** Resident. */
   readonly megabytes: number;

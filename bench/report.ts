@@ -119,7 +119,7 @@ export function tablesOf({ latencies, coldStarts, startUpCpu, ownCpu, bundles, m
       rows: bundles.map(({ contestant, gzipBytes }) => [contestant, oneDigit(gzipBytes / 1024)]),
     },
     {
-      title: "Memory and CPU of the process after refreshes, with those of the simulated storage",
+      title: "Memory and CPU of the process after refreshes; unless replayed, with those of the simulated storage",
       head: ["contestant", "refreshes", "MB", "CPU a refresh, µs"],
       rows: memory.map(({ contestant, requests, megabytes, cpuMicroseconds }) => [
         contestant,

@@ -6,7 +6,7 @@ import type { ContestantName } from "./contestants.ts";
 import { ISSUER } from "./http.ts";
 import { measureLatency } from "./latency.ts";
 import type { Extra, Options } from "./options.ts";
-import { measureOwnCpu } from "./own-cpu.ts";
+import { measureOwnCpu, measureReplayedMemory } from "./own-cpu.ts";
 import { measureColdStart, measureMemory, modulesOf } from "./process-figures.ts";
 import { endEverything, type RunningContestant, startContestant, temporaryFolder } from "./processes.ts";
 import type { Results } from "./report.ts";
@@ -20,8 +20,8 @@ type Progress = (line: string) => void;
 const COLD_START_DELAYS = [0, 40];
 const START_ROUNDS = { full: 20, quick: 1 };
 const COLD_ROUNDS = { full: 3, quick: 1 };
-/** Refreshes after which memory is read; the longer run only for this service. */
-const MEMORY = { full: [10_000], ours: [10_000, 100_000], quick: [100] };
+/** Refreshes after which memory is read; the longer run is only for this service, with storage replayed. */
+const MEMORY = { simulated: [10_000], replayed: [10_000, 100_000], quick: [100] };
 const VARIABLES = { ISSUER, REDIRECT_URI, MASTER_KEY: "A".repeat(43) };
 
 /** Workers with module scope of their own. */
@@ -98,14 +98,12 @@ async function memoryOf({ contestants, quick }: Options, builds: Builds, progres
     await contestant.requests.setUp();
     running.push(contestant);
   }
-  const found = await Promise.all(
-    running.map((contestant) => {
-      const counts = quick ? MEMORY.quick : contestant.name === "alexa-link" ? MEMORY.ours : MEMORY.full;
-      return measureMemory(contestant, counts, progress);
-    }),
-  );
+  const counts = quick ? MEMORY.quick : MEMORY.simulated;
+  const found = await Promise.all(running.map((contestant) => measureMemory(contestant, counts, progress)));
   await Promise.all(running.map((contestant) => contestant.close()));
-  return found.flat();
+  if (!contestants.includes("alexa-link")) return found.flat();
+  const replayed = await measureReplayedMemory(quick ? MEMORY.quick : MEMORY.replayed, progress, builds.file);
+  return [...found.flat(), ...replayed];
 }
 
 /** Writes a file and the folders above it. */
