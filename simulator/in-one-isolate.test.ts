@@ -194,7 +194,7 @@ describe("sending events to Alexa", () => {
 describe("a speaker with a link of their own", () => {
   const levels = async () => {
     const { results } = await service.env.DB.prepare(
-      "SELECT level_shown AS shown, alexa_user_id AS alexa FROM grants WHERE revoked_at IS NULL ORDER BY rowid",
+      "SELECT level_shown AS shown, alexa_user_id AS alexa FROM grants WHERE revoked_at IS NULL ORDER BY created_at",
     ).all<{ shown: number | null; alexa: string | null }>();
     return results;
   };
