@@ -192,25 +192,29 @@ describe("sending events to Alexa", () => {
 });
 
 describe("a speaker with a link of their own", () => {
-  const levels = async () => {
+  /** The live links, `first` before the others. */
+  const levels = async (first: string) => {
     const { results } = await service.env.DB.prepare(
-      "SELECT level_shown AS shown, alexa_user_id AS alexa FROM grants WHERE revoked_at IS NULL ORDER BY created_at",
-    ).all<{ shown: number | null; alexa: string | null }>();
+      "SELECT level_shown AS shown, alexa_user_id AS alexa FROM grants WHERE revoked_at IS NULL ORDER BY id = ? DESC",
+    )
+      .bind(first)
+      .all<{ shown: number | null; alexa: string | null }>();
     return results;
   };
 
   it("the service learns from events and speech which link is shared, and returns the account of the speaker", async () => {
     await expectAllMet({ scenario: "authorize" });
+    const first = (await service.env.DB.prepare("SELECT id FROM grants").first<string>("id")) ?? "";
     await expectAllMet({ scenario: "authorize", person: "ada" });
     await service.settled();
-    const [shared, own] = await levels();
+    const [shared, own] = await levels(first);
     expect([shared?.shown, own?.shown]).toEqual([2, 1]);
     expect(own?.alexa).toBe(shared?.alexa);
     await expectAllMet({ scenario: "speak", person: "ada" });
     await expectAllMet({ scenario: "speak", person: "grace" });
     await expectAllMet({ scenario: "speak" });
     await service.settled();
-    expect((await levels()).map(({ shown }) => shown)).toEqual([4, 3]);
+    expect((await levels(first)).map(({ shown }) => shown)).toEqual([4, 3]);
   });
 
   it("unknown speakers have no account while only one speaker has linked", async () => {
