@@ -1,14 +1,14 @@
 // What every contestant does for a workload: something that is prepared, then sent and timed, then checked.
 import { createHash } from "node:crypto";
 import { formsOf } from "../test/support/visitor.ts";
-import { type Answer, type Connection, form, ISSUER, type Outgoing } from "./http.ts";
+import { type Connection, form, ISSUER, type Outgoing, type ReceivedResponse } from "./http.ts";
 import { REDIRECT_URI, SCOPES, STATE, VERIFIER } from "./seeds.ts";
 import type { Workload } from "./workloads.ts";
 
 /** One measurement. `send` is timed; `check` throws when the response is not what it must be. */
 export interface Exercise {
-  send(): Promise<Answer>;
-  check(answer: Answer): void;
+  send(): Promise<ReceivedResponse>;
+  check(response: ReceivedResponse): void;
 }
 
 /** Makes the n-th exercise of a workload, without delay and outside the time that is measured. */
@@ -25,7 +25,7 @@ export interface Contestant {
 export class WrongResponse extends Error {
   override readonly name = "WrongResponse";
 
-  constructor(expected: string, { status, headers, body }: Answer) {
+  constructor(expected: string, { status, headers, body }: ReceivedResponse) {
     super(`expected ${expected}, got ${status} ${headers.location ?? ""} ${body.slice(0, 300)}`);
   }
 }
@@ -55,12 +55,12 @@ export class Browser {
   }
 
   /** Opens a page; follows redirects within the server. */
-  open(path: string): Promise<Answer> {
+  open(path: string): Promise<ReceivedResponse> {
     return this.#send(path, {});
   }
 
   /** Submits the first form of a page; follows redirects within the server. */
-  submit(path: string, page: Answer, fields: Readonly<Record<string, string>>): Promise<Answer> {
+  submit(path: string, page: ReceivedResponse, fields: Readonly<Record<string, string>>): Promise<ReceivedResponse> {
     const [first] = formsOf(page.body);
     if (!first) throw new WrongResponse("a page with a form", page);
     return this.#send(first.action || path, form({ ...first.fields, ...fields }));
@@ -69,17 +69,17 @@ export class Browser {
   /** The path of the page that `open` ended at. */
   path = "";
 
-  async #send(path: string, outgoing: Outgoing): Promise<Answer> {
+  async #send(path: string, outgoing: Outgoing): Promise<ReceivedResponse> {
     this.path = path;
     const cookie = [...this.#shared, ...this.#own].map(([name, value]) => `${name}=${value}`).join("; ");
-    const answer = await this.#connection.send(path, {
+    const response = await this.#connection.send(path, {
       ...outgoing,
       headers: { ...outgoing.headers, ...(cookie === "" ? {} : { cookie }) },
     });
-    for (const line of answer.headers["set-cookie"] ?? []) this.#keep(line);
-    const location = String(answer.headers.location ?? "");
+    for (const line of response.headers["set-cookie"] ?? []) this.#keep(line);
+    const location = String(response.headers.location ?? "");
     if (location.startsWith(`${ISSUER}/`)) return this.#send(location.slice(ISSUER.length), {});
-    return location.startsWith("/") ? this.#send(location, {}) : answer;
+    return location.startsWith("/") ? this.#send(location, {}) : response;
   }
 
   #keep(line: string): void {
@@ -110,11 +110,11 @@ export const PKCE = {
 };
 
 /** The code of a redirect back to the client, whose state is checked. */
-export function codeIn(answer: Answer, redirectUri = REDIRECT_URI): string {
-  const location = String(answer.headers.location ?? "");
+export function codeIn(response: ReceivedResponse, redirectUri = REDIRECT_URI): string {
+  const location = String(response.headers.location ?? "");
   const code = location.startsWith(`${redirectUri}?`) ? new URL(location).searchParams.get("code") : null;
   if (code === null || new URL(location).searchParams.get("state") !== STATE) {
-    throw new WrongResponse("a redirect with code and state", answer);
+    throw new WrongResponse("a redirect with code and state", response);
   }
   return code;
 }
@@ -125,28 +125,29 @@ export interface Tokens {
 }
 
 /** The tokens of a token response, whose form is checked. */
-export function tokensIn(answer: Answer): Tokens {
-  const tokens = answer.status === 200 ? (JSON.parse(answer.body) as Record<string, unknown>) : {};
+export function tokensIn(response: ReceivedResponse): Tokens {
+  const tokens = response.status === 200 ? (JSON.parse(response.body) as Record<string, unknown>) : {};
   const complete = typeof tokens.access_token === "string" && typeof tokens.refresh_token === "string";
-  if (!complete || typeof tokens.expires_in !== "number") throw new WrongResponse("tokens", answer);
+  if (!complete || typeof tokens.expires_in !== "number") throw new WrongResponse("tokens", response);
   return tokens as unknown as Tokens;
 }
 
 /** Throws unless a page with a form came. */
-export function checkPage(answer: Answer): void {
-  if (answer.status !== 200 || formsOf(answer.body).length === 0) throw new WrongResponse("a page with a form", answer);
+export function checkPage(response: ReceivedResponse): void {
+  if (response.status !== 200 || formsOf(response.body).length === 0)
+    throw new WrongResponse("a page with a form", response);
 }
 
 /** Throws unless an introspection response says that the token is active. */
-export function checkActive(answer: Answer): void {
-  const { active } = answer.status === 200 ? (JSON.parse(answer.body) as { active?: unknown }) : {};
-  if (active !== true) throw new WrongResponse("an active token", answer);
+export function checkActive(response: ReceivedResponse): void {
+  const { active } = response.status === 200 ? (JSON.parse(response.body) as { active?: unknown }) : {};
+  if (active !== true) throw new WrongResponse("an active token", response);
 }
 
 /** Throws when the status is another one. */
-export function expectStatus(answer: Answer, status: number): Answer {
-  if (answer.status !== status) throw new WrongResponse(`status ${status}`, answer);
-  return answer;
+export function expectStatus(response: ReceivedResponse, status: number): ReceivedResponse {
+  if (response.status !== status) throw new WrongResponse(`status ${status}`, response);
+  return response;
 }
 
 export interface FlowSettings {
@@ -190,11 +191,11 @@ export function codeFlow({ connection, browser, authorize, exchange, refresh }: 
     },
     consent: async (): Promise<Exercise> => {
       const { allow } = await consentPage();
-      return { send: allow, check: (answer) => void codeIn(answer) };
+      return { send: allow, check: (response) => void codeIn(response) };
     },
     exchange: async (): Promise<Exercise> => {
       const request = exchange(await code());
-      return { send: () => connection.send(...request), check: (answer) => void tokensIn(answer) };
+      return { send: () => connection.send(...request), check: (response) => void tokensIn(response) };
     },
     /** Each refresh presents the newest token of its grant. */
     refresh: async (index: number): Promise<Exercise> => {
@@ -202,8 +203,8 @@ export function codeFlow({ connection, browser, authorize, exchange, refresh }: 
       const grant = await grants[index % GRANTS]!;
       return {
         send: () => connection.send(...refresh(grant.token)),
-        check(answer) {
-          grant.token = tokensIn(answer).refresh_token;
+        check(response) {
+          grant.token = tokensIn(response).refresh_token;
         },
       };
     },

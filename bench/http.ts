@@ -4,7 +4,7 @@ import { Agent, request as httpRequest } from "node:http";
 /** All contestants believe to be here, wherever they listen. */
 export const ISSUER = "http://localhost:8787";
 
-export interface Answer {
+export interface ReceivedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
@@ -25,7 +25,7 @@ export class Connection {
   }
 
   /** One request; redirects are not followed. Rejects when there is no response within 30 seconds. */
-  send(path: string, { method = "GET", headers = {}, body }: Outgoing = {}): Promise<Answer> {
+  send(path: string, { method = "GET", headers = {}, body }: Outgoing = {}): Promise<ReceivedResponse> {
     return new Promise((resolve, reject) => {
       const request = httpRequest(
         {

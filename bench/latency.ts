@@ -34,9 +34,9 @@ const WARM_UP = 60;
 
 async function timed({ send, check }: Exercise): Promise<number> {
   const start = performance.now();
-  const answer = await send();
+  const response = await send();
   const elapsed = performance.now() - start;
-  check(answer);
+  check(response);
   return elapsed;
 }
 

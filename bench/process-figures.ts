@@ -51,9 +51,9 @@ export async function measureColdStart(
       // The connection is open then, and the Worker behind the delay has not run.
       await contestant.delay(delay);
       const start = performance.now();
-      const answer = await exercise.send();
+      const response = await exercise.send();
       const elapsed = performance.now() - start;
-      exercise.check(answer);
+      exercise.check(response);
       figures.find((each) => each.contestant === contestant.name && each.delay === delay)!.times.push(elapsed);
       contestant.connection.close();
       await fresh.close();

@@ -130,9 +130,9 @@ export function alexaLink(connection: Connection): Contestant {
             const { state } = JSON.parse(expectStatus(started, 201).body) as { state: string };
             return connection.send("/api/links/complete", json("POST", token, { state, code: amazon.approve() }));
           },
-          check(answer) {
-            const { status } = JSON.parse(expectStatus(answer, 200).body) as { status: unknown };
-            if (status !== "linked") throw new WrongResponse("a link", answer);
+          check(response) {
+            const { status } = JSON.parse(expectStatus(response, 200).body) as { status: unknown };
+            if (status !== "linked") throw new WrongResponse("a link", response);
           },
         };
       },

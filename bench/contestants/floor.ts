@@ -12,7 +12,7 @@ export function floor(connection: Connection): Contestant {
   const post = (workload: string, id: number) => connection.send(`/${workload}/${id}`, form(FIELDS));
   const exercise = (workload: Workload, id: number): Exercise => ({
     send: () => post(workload, id),
-    check: (answer) => void expectStatus(answer, 200),
+    check: (response) => void expectStatus(response, 200),
   });
   const plain = (workload: Workload) => async () => exercise(workload, ++number);
   return {

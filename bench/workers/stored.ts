@@ -1,4 +1,4 @@
-// The bindings DB, CODES and the rate limiters, recorded from real ones, then answered from memory without any I/O.
+// The bindings DB, CODES and the rate limiters, recorded from real ones, then played back from memory without any I/O.
 
 interface Rows {
   readonly results: readonly Record<string, unknown>[];
@@ -26,7 +26,7 @@ export interface Recording {
 
 export type Bindings = Pick<Env, "DB" | "CODES" | "PAGE_LIMIT" | "ADMIN_LIMIT" | "USER_LIMIT">;
 
-/** Answers each statement by its text alone: one workload never reads two rows with the same statement. */
+/** Finds the result of each statement by its text alone: one workload never reads two rows with the same statement. */
 class ReplayedStatement {
   readonly #rows: Rows;
 
