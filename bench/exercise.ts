@@ -162,6 +162,17 @@ export interface FlowSettings {
   readonly refresh: (token: string) => readonly [path: string, request: Outgoing];
 }
 
+/** The token requests of a public client that uses PKCE. */
+export function publicTokenRequests(path: string, clientId: () => string): Pick<FlowSettings, "exchange" | "refresh"> {
+  const request = (fields: Readonly<Record<string, string>>) =>
+    [path, form({ ...fields, client_id: clientId() })] as const;
+  return {
+    exchange: (code) =>
+      request({ grant_type: "authorization_code", code, redirect_uri: REDIRECT_URI, code_verifier: VERIFIER }),
+    refresh: (token) => request({ grant_type: "refresh_token", refresh_token: token }),
+  };
+}
+
 /** Refresh tokens that take turns, as many as this. */
 const GRANTS = 16;
 

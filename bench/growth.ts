@@ -5,11 +5,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
 import { readD1Migrations } from "@cloudflare/vitest-plugin";
 import { transformSync } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare, Response as MiniflareResponse } from "miniflare";
 import type { Page, Sender } from "../test/support/visitor.ts";
+import { optionsIn, runCommand, whole } from "./command-line.ts";
 import { type FilledSize, fill, sizesOf } from "./growth-fill.ts";
 import {
   ADMIN_TOKEN,
@@ -448,46 +448,35 @@ Fills one local database for each number of links and measures every request in 
 
 Progress is printed on stderr. Exit code: 0 all rows are flat, 1 some are not, 2 wrong options.`;
 
-/** The options of a command line. Throws a `TypeError` whose message is for the user. */
+/** The options of a command line. Throws `UsageError`. */
 function optionsOf(args: readonly string[]): GrowthOptions & { readonly json: boolean; readonly help: boolean } {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      links: { type: "string", default: DEFAULT_LINKS.join(",") },
-      rounds: { type: "string", default: String(DEFAULT_ROUNDS) },
-      json: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
+  const values = optionsIn(args, {
+    links: { type: "string", default: DEFAULT_LINKS.join(",") },
+    rounds: { type: "string", default: String(DEFAULT_ROUNDS) },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
   });
-  const whole = (text: string, option: string, least: number, most: number) => {
-    if (/^\d{1,7}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-    throw new TypeError(`${option}: ${JSON.stringify(text)} is no whole number from ${least} to ${most}.`);
-  };
   const links = values.links.split(",").map((text) => whole(text.trim(), "--links", 100, 5_000_000));
   return { links, rounds: whole(values.rounds, "--rounds", 0, 1000), json: values.json, help: values.help };
 }
 
 /** Runs one command line and returns the exit code. */
-export async function run(
+export function run(
   args: readonly string[],
   print: (text: string) => void,
   complain: (text: string) => void,
 ): Promise<number> {
-  let options: ReturnType<typeof optionsOf>;
-  try {
-    options = optionsOf(args);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    complain(`${error.message}\nFor the options: npm run bench -- --growth --help`);
-    return 2;
-  }
-  if (options.help) {
-    print(USAGE);
-    return 0;
-  }
-  const report = await runGrowth(options, complain);
-  print(options.json ? JSON.stringify(report, null, 2) : growthTables(report));
-  return report.requests.every(({ flat }) => flat) ? 0 : 1;
+  const command = async () => {
+    const options = optionsOf(args);
+    if (options.help) {
+      print(USAGE);
+      return 0;
+    }
+    const report = await runGrowth(options, complain);
+    print(options.json ? JSON.stringify(report, null, 2) : growthTables(report));
+    return report.requests.every(({ flat }) => flat) ? 0 : 1;
+  };
+  return runCommand(command, "npm run bench -- --growth --help", complain);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -2,7 +2,8 @@
 import { cpus } from "node:os";
 import { pathToFileURL } from "node:url";
 import { chartOf } from "./chart.ts";
-import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
+import { runCommand } from "./command-line.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
 import { endEverything } from "./processes.ts";
 import { goalsOf, goalsTable, tablesOf, tableText } from "./report.ts";
 import { runBenchmark, writeChart } from "./run.ts";
@@ -18,22 +19,16 @@ export async function run(
     const others = args.filter((option) => option !== "--growth");
     return growth.run(others, print, complain);
   }
-  try {
-    const options = parseOptions(args);
-    if (options === "help") {
-      print(USAGE);
+  return runCommand(
+    async () => {
+      const options = parseOptions(args);
+      if (options === "help") print(USAGE);
+      else await measure(options, print, complain);
       return 0;
-    }
-    await measure(options, print, complain);
-    return 0;
-  } catch (error) {
-    if (error instanceof UsageError) {
-      complain(`${error.message}\nFor the options: npm run bench -- --help`);
-      return 2;
-    }
-    complain(error instanceof Error ? error.message : String(error));
-    return 1;
-  }
+    },
+    "npm run bench -- --help",
+    complain,
+  );
 }
 
 async function measure(options: Options, print: (text: string) => void, complain: (text: string) => void) {

@@ -1,5 +1,5 @@
 // The options of `npm run bench`.
-import { parseArgs } from "node:util";
+import { optionsIn, UsageError, whole } from "./command-line.ts";
 import { CONTESTANTS, type ContestantName } from "./contestants.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
@@ -40,14 +40,20 @@ Compares alexa-link with other OAuth servers on this machine. It needs no networ
 
 Progress is printed on stderr. Exit code: 0 measured, 1 failed, 2 wrong options.`;
 
-/** Wrong options. The message is for the user. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
+const OPTIONS = {
+  only: { type: "string" },
+  contestants: { type: "string" },
+  rounds: { type: "string" },
+  delays: { type: "string" },
+  quick: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  svg: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
 
 /** The options of a command line, or "help". Throws `UsageError`. */
 export function parseOptions(args: readonly string[]): Options | "help" {
-  const values = parsed(args);
+  const values = optionsIn(args, OPTIONS);
   if (values.help) return "help";
   const names = listed(values.only, "--only", [...WORKLOADS, ...EXTRAS]);
   return {
@@ -61,32 +67,6 @@ export function parseOptions(args: readonly string[]): Options | "help" {
     json: values.json,
     svg: fileIn(values.svg),
   };
-}
-
-function parsed(args: readonly string[]) {
-  try {
-    const { values, tokens } = parseArgs({
-      args: [...args],
-      tokens: true,
-      options: {
-        only: { type: "string" },
-        contestants: { type: "string" },
-        rounds: { type: "string" },
-        delays: { type: "string" },
-        quick: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        svg: { type: "string" },
-        help: { type: "boolean", default: false },
-      },
-    });
-    const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
-    const repeated = given.find((name, index) => given.indexOf(name) !== index);
-    if (repeated !== undefined) throw new UsageError(`--${repeated} is given twice.`);
-    return values;
-  } catch (error) {
-    if (error instanceof UsageError || !(error instanceof TypeError)) throw error;
-    throw new UsageError(error.message);
-  }
 }
 
 /** The names of a comma-separated list, each checked. */
@@ -110,12 +90,6 @@ function contestantsIn(text: string | undefined): readonly ContestantName[] | un
 function delaysIn(text: string | undefined): readonly number[] {
   if (text === undefined) return DEFAULT_DELAYS;
   return [...new Set(text.split(",").map((part) => whole(part.trim(), "--delays", 0, 1000)))];
-}
-
-function whole(text: string, option: string, least: number, most: number): number {
-  const number = Number(text);
-  if (/^\d{1,6}$/.test(text) && number >= least && number <= most) return number;
-  throw new UsageError(`${option}: ${JSON.stringify(text)} is no whole number from ${least} to ${most}.`);
 }
 
 function fileIn(text = "bench/result.svg"): string {

@@ -10,6 +10,7 @@ import { convertV4MiniflareOptions, Response as MfResponse, Miniflare } from "mi
 import { Visitor } from "../test/support/visitor.ts";
 import type { ContestantName } from "./contestants.ts";
 import type { Memory } from "./process-figures.ts";
+import { ratio, type Spread, spread } from "./statistics.ts";
 import { compatibilityDate, type StartedWorkerd, startWorkerd, type WorkerdSource } from "./workerd.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -34,10 +35,8 @@ type OwnCpuContestant = Extract<ContestantName, "alexa-link" | "floor" | "floor-
 export interface OwnCpuRow {
   readonly workload: OwnCpuWorkload;
   readonly contestant: OwnCpuContestant;
-  /** CPU time per request in microseconds: the median of the rounds, and the lowest and highest. */
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
+  /** CPU time per request in microseconds. */
+  readonly cpu: Spread;
   /** Median of the rounds' ratios to the floor with the cryptography. */
   readonly ratio: number;
 }
@@ -305,12 +304,6 @@ class Runner {
   }
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 /** What each contestant of a workload runs. */
 function contestantsOf(recorded: Recorded, replayCode: string, floorCode: string, bundle: string) {
   const { workload, recording: RECORDING, response } = recorded;
@@ -347,10 +340,8 @@ async function measureWorkload(sources: ReturnType<typeof contestantsOf>, record
     return runners.map(({ contestant, rounds }) => ({
       workload,
       contestant,
-      median: median(rounds),
-      lowest: Math.min(...rounds),
-      highest: Math.max(...rounds),
-      ratio: median(rounds.map((value, round) => value / floor[round]!)),
+      cpu: spread(rounds),
+      ratio: ratio(rounds, floor).median,
     }));
   } finally {
     await Promise.all(runners.map(({ runner }) => runner.close()));
@@ -405,11 +396,10 @@ export async function measureReplayedMemory(
 if (process.argv[1] === import.meta.filename) {
   const built = spawnSync("wrangler", ["deploy", "--dry-run", "--outdir", "dist"], { encoding: "utf8" });
   if (built.status !== 0) throw new Error(built.stdout + built.stderr);
-  for (const row of await measureOwnCpu((line) => console.error(line))) {
-    const { workload, contestant, median: middle, lowest, highest, ratio } = row;
-    const spread = `${lowest.toFixed(0)}–${highest.toFixed(0)}`;
+  for (const { workload, contestant, cpu, ratio: times } of await measureOwnCpu((line) => console.error(line))) {
+    const range = `${cpu.min.toFixed(0)}–${cpu.max.toFixed(0)}`;
     console.log(
-      `${workload.padEnd(18)}${contestant.padEnd(20)}${middle.toFixed(0).padStart(5)} µs  ${spread.padEnd(10)} ${ratio.toFixed(2)} ×`,
+      `${workload.padEnd(18)}${contestant.padEnd(20)}${cpu.median.toFixed(0).padStart(5)} µs  ${range.padEnd(10)} ${times.toFixed(2)} ×`,
     );
   }
 }

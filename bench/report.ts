@@ -106,10 +106,10 @@ export function tablesOf({ latencies, coldStarts, startUpCpu, ownCpu, bundles, m
     {
       title: "Own CPU of a request with storage replayed, microseconds",
       head: ["workload", "contestant", "median (lowest–highest)", `times ${FLOOR}`],
-      rows: ownCpu.map(({ workload, contestant, median, lowest, highest, ratio: times }) => [
+      rows: ownCpu.map(({ workload, contestant, cpu, ratio: times }) => [
         workload,
         contestant,
-        withSpread({ median, min: lowest, max: highest }, (value) => value.toFixed(0)),
+        withSpread(cpu, (value) => value.toFixed(0)),
         twoDigits(times),
       ]),
     },

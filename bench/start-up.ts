@@ -1,7 +1,7 @@
 // CPU of a start: what a fresh workerd uses until it listens, and how much of it is for parsing the bundle.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { optionsIn, runCommand, whole } from "./command-line.ts";
 import { type Spread, spread } from "./statistics.ts";
 import { startWorkerd, type WorkerdSource } from "./workerd.ts";
 
@@ -93,57 +93,40 @@ Builds the bundle and measures the CPU time until a fresh workerd listens, besid
 
 Progress is printed on stderr. Exit code: 0 measured, 1 failed, 2 wrong options.`;
 
-/** The options of a command line. Throws a `TypeError` whose message is for the user. */
-function optionsOf(args: readonly string[]) {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: String(DEFAULT_ROUNDS) },
-      json: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  const rounds = Number(values.rounds);
-  if (/^\d{1,4}$/.test(values.rounds) && rounds >= 1 && rounds <= 1000) return { ...values, rounds };
-  throw new TypeError(`--rounds: ${JSON.stringify(values.rounds)} is no whole number from 1 to 1000.`);
-}
-
 /** Runs one command line and returns the exit code. */
-export async function run(
+export function run(
   args: readonly string[],
   print: (text: string) => void,
   complain: (text: string) => void,
 ): Promise<number> {
-  let options: ReturnType<typeof optionsOf>;
-  try {
-    options = optionsOf(args);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    complain(`${error.message}\nFor the options: node bench/start-up.ts --help`);
-    return 2;
-  }
-  if (options.help) {
-    print(USAGE);
+  const command = async () => {
+    const options = optionsIn(args, {
+      rounds: { type: "string", default: String(DEFAULT_ROUNDS) },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    });
+    const rounds = whole(options.rounds, "--rounds", 1, 1000);
+    if (options.help) {
+      print(USAGE);
+      return 0;
+    }
+    if (!canMeasureStartUp()) throw new Error("CPU of a start cannot be measured: this system has no /proc.");
+    build();
+    const rows = await measureStartUp({ rounds, onProgress: complain });
+    if (options.json) print(JSON.stringify(rows, null, 2));
+    else for (const row of rows) print(line(row));
     return 0;
-  }
-  const problem = canMeasureStartUp() ? buildFailure() : "CPU of a start cannot be measured: this system has no /proc.";
-  if (problem !== undefined) {
-    complain(problem);
-    return 1;
-  }
-  const rows = await measureStartUp({ rounds: options.rounds, onProgress: complain });
-  if (options.json) print(JSON.stringify(rows, null, 2));
-  else for (const row of rows) print(line(row));
-  return 0;
+  };
+  return runCommand(command, "node bench/start-up.ts --help", complain);
 }
 
-/** Builds the bundle in dist/. Returns the output of a build that failed. */
-function buildFailure(): string | undefined {
+/** Builds the bundle in dist/. Throws with the output of a build that failed. */
+function build(): void {
   const { status, stdout, stderr, error } = spawnSync("wrangler", ["deploy", "--dry-run", "--outdir", "dist"], {
     encoding: "utf8",
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "error", NO_COLOR: "1" },
   });
-  return status === 0 ? undefined : `The bundle does not build.\n${stdout}${stderr}${error ?? ""}`;
+  if (status !== 0) throw new Error(`The bundle does not build.\n${stdout}${stderr}${error ?? ""}`);
 }
 
 function line({ worker, beyondEmpty, cpu }: StartUp): string {

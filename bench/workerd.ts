@@ -58,7 +58,12 @@ const config :Workerd.Config = (
   const child = spawn(WORKERD, ["serve", "--control-fd=3", join(folder, "config.capnp")], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
-  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  // A process that ends by a signal does not come to `close`.
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve())).finally(() =>
+    process.off("exit", end),
+  );
   const output = text(child.stderr!);
   child.stdout!.resume();
   const port = await new Promise<number | undefined>((resolve) => {
@@ -79,7 +84,7 @@ const config :Workerd.Config = (
     cpuMicroseconds: () => cpuMicroseconds(pid),
     residentBytes: () => residentBytes(pid),
     async close() {
-      child.kill("SIGKILL");
+      end();
       await exited;
     },
   };

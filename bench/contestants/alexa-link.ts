@@ -7,11 +7,12 @@ import {
   codeFlow,
   expectStatus,
   PKCE,
+  publicTokenRequests,
   tokensIn,
   WrongResponse,
 } from "../exercise.ts";
 import { basic, type Connection, form, type Outgoing } from "../http.ts";
-import { ADMIN_TOKEN, CLIENT_SECRET, REDIRECT_URI, SCOPES, VERIFIER } from "../seeds.ts";
+import { ADMIN_TOKEN, CLIENT_SECRET, REDIRECT_URI, SCOPES } from "../seeds.ts";
 import { startAmazon } from "../simulated-amazon.ts";
 
 const SKILL_ID = "amzn1.ask.skill.0000-benchmark";
@@ -74,17 +75,7 @@ export function alexaLink(connection: Connection): Contestant {
   const app = codeFlow({
     ...common,
     authorize: () => `/authorize?${authorizationRequest("app", { ...PKCE, scope: "links profile" })}`,
-    exchange: (code) => [
-      "/token",
-      form({
-        grant_type: "authorization_code",
-        code,
-        redirect_uri: REDIRECT_URI,
-        client_id: "app",
-        code_verifier: VERIFIER,
-      }),
-    ],
-    refresh: (token) => ["/token", form({ grant_type: "refresh_token", refresh_token: token, client_id: "app" })],
+    ...publicTokenRequests("/token", () => "app"),
   });
   let accessToken: Promise<string> | undefined;
   let appToken: Promise<string> | undefined;

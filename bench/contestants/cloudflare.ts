@@ -1,8 +1,8 @@
 // `@cloudflare/workers-oauth-provider`. Its refresh tokens always rotate, so both refresh workloads are the same there,
 // with a confidential and with a public client.
-import { authorizationRequest, Browser, type Contestant, codeFlow, PKCE } from "../exercise.ts";
+import { authorizationRequest, Browser, type Contestant, codeFlow, PKCE, publicTokenRequests } from "../exercise.ts";
 import { basic, type Connection, form } from "../http.ts";
-import { REDIRECT_URI, VERIFIER } from "../seeds.ts";
+import { REDIRECT_URI } from "../seeds.ts";
 
 const TOKEN = "/oauth/token";
 
@@ -24,21 +24,10 @@ export function cloudflare(connection: Connection): Contestant {
     exchange: (code) => [TOKEN, form({ grant_type: "authorization_code", code, redirect_uri: REDIRECT_URI }, secret())],
     refresh: (token) => [TOKEN, form({ grant_type: "refresh_token", refresh_token: token }, secret())],
   });
-  const client = () => ({ client_id: registered.publicClientId });
   const app = codeFlow({
     ...common,
     authorize: () => `/authorize?${authorizationRequest(registered.publicClientId, PKCE)}`,
-    exchange: (code) => [
-      TOKEN,
-      form({
-        grant_type: "authorization_code",
-        code,
-        redirect_uri: REDIRECT_URI,
-        code_verifier: VERIFIER,
-        ...client(),
-      }),
-    ],
-    refresh: (token) => [TOKEN, form({ grant_type: "refresh_token", refresh_token: token, ...client() })],
+    ...publicTokenRequests(TOKEN, () => registered.publicClientId),
   });
   return {
     async setUp() {

@@ -7,9 +7,10 @@ import {
   codeFlow,
   type FlowSettings,
   PKCE,
+  publicTokenRequests,
 } from "../exercise.ts";
 import { basic, type Connection, form, type Outgoing } from "../http.ts";
-import { CLIENT_SECRET, REDIRECT_URI, RESOURCE, VERIFIER } from "../seeds.ts";
+import { CLIENT_SECRET, REDIRECT_URI, RESOURCE } from "../seeds.ts";
 
 const SECRET = basic("alexa", CLIENT_SECRET);
 
@@ -36,15 +37,7 @@ export function oidcProvider(connection: Connection): Contestant {
     connection,
     browser: () => browser,
     authorize: authorize("app", PKCE),
-    exchange: (code) =>
-      request({
-        grant_type: "authorization_code",
-        code,
-        redirect_uri: REDIRECT_URI,
-        client_id: "app",
-        code_verifier: VERIFIER,
-      }),
-    refresh: (token) => request({ grant_type: "refresh_token", refresh_token: token, client_id: "app" }),
+    ...publicTokenRequests("/token", () => "app"),
   });
   let accessToken: Promise<string> | undefined;
   return {

@@ -1,7 +1,6 @@
 // `@openauthjs/openauth`. It has public clients and rotating refresh tokens only.
-import { authorizationRequest, Browser, type Contestant, codeFlow, PKCE } from "../exercise.ts";
-import { type Connection, form } from "../http.ts";
-import { REDIRECT_URI, VERIFIER } from "../seeds.ts";
+import { authorizationRequest, Browser, type Contestant, codeFlow, PKCE, publicTokenRequests } from "../exercise.ts";
+import type { Connection } from "../http.ts";
 
 export function openauth(connection: Connection): Contestant {
   let browser: Browser;
@@ -9,17 +8,7 @@ export function openauth(connection: Connection): Contestant {
     connection,
     browser: () => browser,
     authorize: () => `/authorize?${authorizationRequest("alexa", PKCE)}`,
-    exchange: (code) => [
-      "/token",
-      form({
-        grant_type: "authorization_code",
-        code,
-        redirect_uri: REDIRECT_URI,
-        client_id: "alexa",
-        code_verifier: VERIFIER,
-      }),
-    ],
-    refresh: (token) => ["/token", form({ grant_type: "refresh_token", refresh_token: token, client_id: "alexa" })],
+    ...publicTokenRequests("/token", () => "alexa"),
   });
   return {
     async setUp() {

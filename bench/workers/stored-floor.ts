@@ -1,7 +1,7 @@
 // The floor: the storage calls that this service makes for each workload, with the simplest statements, and with
 // `CRYPTOGRAPHY` also its cryptography. No parsing, no checks, no counters.
 import { withDelay } from "./delay.ts";
-import { cryptographyOf } from "./floor-cryptography.ts";
+import { prepare, type Work } from "./floor-cryptography.ts";
 
 interface Bindings {
   readonly DB: D1Database;
@@ -30,6 +30,28 @@ const STORAGE: Readonly<Record<string, Storage>> = {
 };
 
 const CONTENT = "y".repeat(400);
+
+/** The form of this service's responses. */
+const TOKENS = JSON.stringify({
+  access_token: `${btoa(JSON.stringify({ alg: "ES256", typ: "at+jwt", kid: "k".repeat(12) }))}.${btoa(JSON.stringify({ iss: CONTENT }))}`,
+  token_type: "Bearer",
+  expires_in: 3600,
+  refresh_token: `rt_${"r".repeat(26)}_${"s".repeat(43)}`,
+});
+const BODIES: Readonly<Record<string, string>> = {
+  exchange: TOKENS,
+  refresh: TOKENS,
+  "rotating-refresh": TOKENS,
+  introspection: JSON.stringify({ active: true }),
+};
+const works = new Map<string, Promise<Work>>();
+
+/** Does the cryptography of a workload. The body to respond with. */
+async function cryptographyOf(workload: string): Promise<string> {
+  const work = works.get(workload) ?? prepare(workload, BODIES[workload] ?? "{}");
+  works.set(workload, work);
+  return (await work)();
+}
 
 function insert(db: D1Database, id: string): D1PreparedStatement {
   return db.prepare("INSERT OR REPLACE INTO rows (id, content) VALUES (?, ?)").bind(id, CONTENT);

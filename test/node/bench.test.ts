@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { chartOf } from "../../bench/chart.ts";
+import { UsageError } from "../../bench/command-line.ts";
 import { run } from "../../bench/index.ts";
 import type { Latency } from "../../bench/latency.ts";
-import { parseOptions, UsageError } from "../../bench/options.ts";
+import { parseOptions } from "../../bench/options.ts";
 import { goalsOf, type Results, tablesOf } from "../../bench/report.ts";
 import { canMeasureStartUp, measureStartUp, onlyParsed, run as runStartUp } from "../../bench/start-up.ts";
 import { median, quantile, ratio, spread } from "../../bench/statistics.ts";
@@ -73,6 +74,24 @@ describe("options", () => {
     for (const option of ["--only", "--contestants", "--rounds", "--delays", "--growth", "--json", "--svg"]) {
       expect(output).toContain(option);
     }
+  });
+
+  it.each([
+    [["--unknown"], "--unknown"],
+    [["--links"], "--links"],
+    [["--links", "99"], '"99"'],
+    [["--links", "1000,"], '""'],
+    [["--links", "5000001"], '"5000001"'],
+    [["--links", "1e5"], '"1e5"'],
+    [["--links", "1000", "--links", "2000"], "--links is given twice"],
+    [["--rounds", "1001"], '"1001"'],
+    [["--only", "refresh"], "--only"],
+  ])("--growth with %j is refused with exit code 2", async (args, named) => {
+    const { code, output, errors } = await runWith("--growth", ...args);
+    expect(code).toBe(2);
+    expect(output).toBe("");
+    expect(errors).toContain(named);
+    expect(errors).toContain("--growth --help");
   });
 });
 
@@ -205,6 +224,7 @@ describe("CPU of a start", () => {
     [["--rounds", "1e2"], '"1e2"'],
     [["--rounds", "9".repeat(400)], "--rounds"],
     [["--json=yes"], "--json"],
+    [["--rounds", "2", "--rounds", "3"], "--rounds is given twice"],
   ])("alone with %j it is refused with exit code 2", async (args, named) => {
     const [output, errors]: [string[], string[]] = [[], []];
     const code = await runStartUp(
