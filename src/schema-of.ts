@@ -1,5 +1,5 @@
-// Schemas are declared as functions that make them: a starting isolate builds none, since that would take longer than
-// all else in its start. Each is built once, when it is first used.
+// Schemas are declared as functions. A starting isolate builds none: that would take longer than everything else at its
+// start. Each schema is built once, when it is first used.
 import type * as z from "zod/mini";
 
 /** A schema, or the function that makes it. */

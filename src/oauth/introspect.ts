@@ -56,7 +56,7 @@ async function describe(
 ): Promise<Record<string, unknown>> {
   const inactive = { active: false };
   const { client } = caller;
-  const found = await findToken(rt, presented, await readPresented(rt, presented, caller));
+  const found = await findToken(rt, presented, await readPresented(rt, presented, caller), caller);
   if (!found) return inactive;
   const active = (claims: AccessTokenClaims) => ({ active: true, token_type: "Bearer", ...claims });
   if (found.kind === "service") {

@@ -21,7 +21,7 @@ async function revoke(c: AppContext): Promise<Response> {
   if (!presented) {
     return oauthError({ status: 400, error: "invalid_request", description: "token is missing" });
   }
-  const found = await findToken(rt, presented, await readPresented(rt, presented, caller));
+  const found = await findToken(rt, presented, await readPresented(rt, presented, caller), caller);
   const grant = found?.kind === "service" ? undefined : found?.grant;
   // An unknown token, or another client's, is no error (RFC 7009 §2.2): the response does not show what exists.
   if (grant?.clientId === caller.client.id) {

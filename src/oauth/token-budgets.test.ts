@@ -52,6 +52,8 @@ function expectAtMost(service: Service, most: Most): void {
 describe("storage round trips", () => {
   interface Cost extends Most {
     readonly prepare: (service: Service) => Promise<() => Promise<Response>>;
+    /** 200 if it is left out. */
+    readonly status?: number;
   }
   const costs: Record<string, Cost> = {
     "W2: a code exchange takes one read of KV and one batch": {
@@ -101,6 +103,23 @@ describe("storage round trips", () => {
       d1: 2,
       statements: 2,
     },
+    "a public client's token that was never issued takes one read": {
+      prepare: async (service) => {
+        const { refresh_token } = await linkApp(service);
+        return () => service.request("/token", refreshOfApp(refresh_token.replace(/.{43}$/, "A".repeat(43))));
+      },
+      status: 400,
+      kv: 0,
+      d1: 1,
+      statements: 1,
+    },
+    "a public client's token of another form takes none": {
+      prepare: async (service) => () => service.request("/token", refreshOfApp("of-another-server")),
+      status: 400,
+      kv: 0,
+      d1: 0,
+      statements: 0,
+    },
     "client credentials take none": {
       prepare: async (service) => () => service.request("/token", asService({ grant_type: "client_credentials" })),
       kv: 0,
@@ -148,13 +167,13 @@ describe("storage round trips", () => {
     await service.request("/token", asService({ grant_type: "client_credentials" }));
   }
 
-  for (const [name, { prepare, ...most }] of Object.entries(costs)) {
+  for (const [name, { prepare, status = 200, ...most }] of Object.entries(costs)) {
     it(`${name} (warm)`, async () => {
       const service = startService();
       await warm(service);
       const request = await prepare(service);
       service.meter.clear();
-      expect((await request()).status).toBe(200);
+      expect((await request()).status).toBe(status);
       expectAtMost(service, most);
     });
   }

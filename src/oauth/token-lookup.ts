@@ -49,33 +49,43 @@ export async function presentedToken(rt: Runtime, token: string): Promise<Presen
   return { token, form: "access", access, read };
 }
 
+/** Whether the client's tokens may come from another server: only skills are moved here, so an app's are ours. */
+function mayBeImported({ client }: AuthenticatedClient): boolean {
+  return client.kind !== "app";
+}
+
 /**
  * The row that `presented.read` finds, or null: the one that was read with the caller's client, else in one round trip,
  * which also reads the signing keys when they are stale.
  */
 export async function readPresented(
   rt: Runtime,
-  { read }: PresentedToken,
+  { form, read }: PresentedToken,
   caller: AuthenticatedClient,
 ): Promise<Row | null> {
+  if (form === "foreign" && !mayBeImported(caller)) return null;
   return caller.row === undefined ? ((await readBesideKeys(rt, [read]))[0]?.[0] ?? null) : caller.row;
 }
 
-/** What a token belongs to, from the row that was found for it. A D1 read more for one that only looks like ours. */
+/**
+ * What a token belongs to, from the row that was found for it. A D1 read more for one that only looks like ours, if the
+ * caller's tokens may come from another server.
+ */
 export async function findToken(
   rt: Runtime,
   presented: PresentedToken,
   row: Row | null,
+  caller: AuthenticatedClient,
 ): Promise<FoundToken | undefined> {
   if (presented.form === "foreign") return row ? importedToken(row) : undefined;
   if (presented.form === "refresh") {
     const { generation } = presented.refresh;
     const grant = row ? grantFromRow(row) : undefined;
     if (grant && (await isGenuine(rt, presented.refresh, grant))) return { kind: "refresh", grant, generation };
-    return findImportedToken(rt, presented.token);
+    return mayBeImported(caller) ? findImportedToken(rt, presented.token) : undefined;
   }
   const claims = await verifyAccessToken(rt, presented.access);
-  if (!claims) return findImportedToken(rt, presented.token);
+  if (!claims) return mayBeImported(caller) ? findImportedToken(rt, presented.token) : undefined;
   return claims.grant !== undefined
     ? { kind: "access", claims, grant: row ? grantFromRow(row) : undefined }
     : { kind: "service", claims, client: row ? clientFromRow(row) : undefined };

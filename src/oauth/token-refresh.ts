@@ -36,14 +36,10 @@ export async function refreshGrant(
   const { client } = caller;
   if (client.kind === "add_on_service") return { reason: "grant_type_not_allowed" };
   if (!presented) return { reason: "parameter_missing", parameter: "refresh_token" };
-  // Only skills are moved here from other servers, so any other client's token is one of ours.
-  if (presented.form === "foreign" && client.kind !== "alexa") {
-    return refuse(rt, client, presented, { reason: "refresh_token_malformed" });
-  }
   const row = await readPresented(rt, presented, caller);
   // Before the token is judged: under a wrong MASTER_KEY every rotating token would look forged, and this throws.
   const signer = await currentSigner(rt);
-  const found = await findToken(rt, presented, row);
+  const found = await findToken(rt, presented, row, caller);
   if (found?.kind !== "refresh") {
     const reason = presented.form === "refresh" ? "refresh_token_unknown" : "refresh_token_malformed";
     return refuse(rt, client, presented, { reason });
