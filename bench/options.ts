@@ -20,7 +20,7 @@ export interface Options {
   readonly svg: string;
 }
 
-const DEFAULT_ROUNDS = 4;
+const DEFAULT_ROUNDS = 3;
 const DEFAULT_DELAYS = [0, 10, 40];
 
 export const USAGE = `npm run bench -- [options]

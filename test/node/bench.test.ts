@@ -26,7 +26,7 @@ async function runWith(...args: string[]) {
 
 describe("options", () => {
   it("everything is measured unless options name less", () => {
-    expect(parseOptions([])).toMatchObject({ rounds: 4, delays: [0, 10, 40], quick: false, json: false });
+    expect(parseOptions([])).toMatchObject({ rounds: 3, delays: [0, 10, 40], quick: false, json: false });
     expect(parseOptions(["--quick"])).toMatchObject({ rounds: 1, quick: true });
     expect(parseOptions(["--quick", "--rounds", "3"])).toMatchObject({ rounds: 3 });
     expect(
