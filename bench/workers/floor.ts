@@ -56,7 +56,7 @@ export default {
   async fetch(request, env) {
     prepared ??= start(env);
     const { bindings, calls, response, work } = await prepared;
-    await request.text();
+    await request.arrayBuffer();
     for (const call of calls) await repeat(bindings, call);
     const body = await work();
     return new Response(body === "" ? null : body, {

@@ -74,7 +74,7 @@ export default withDelay<Bindings>(async (request, env, context) => {
     ]);
     return new Response(null, { status: 204 });
   }
-  await request.text();
+  await request.arrayBuffer();
   await STORAGE[workload]?.(env, id);
   // As this service does after its response: the first use of a rotating token is noted.
   if (workload === "rotating-refresh") context.waitUntil(update(env.DB, "grant").run());

@@ -50,7 +50,8 @@ function expectAtMost(service: Service, most: Most): void {
 }
 
 describe("storage round trips", () => {
-  interface Cost extends Most {
+  interface Cost {
+    readonly most: Most;
     readonly prepare: (service: Service) => Promise<() => Promise<Response>>;
     /** 200 if it is left out. */
     readonly status?: number;
@@ -61,27 +62,21 @@ describe("storage round trips", () => {
         const code = await seedCodeInKv(service);
         return () => service.request("/token", exchange(code));
       },
-      kv: 1,
-      d1: 1,
-      statements: 3,
+      most: { kv: 1, d1: 1, statements: 3 },
     },
     "W2: an exchange of a code that KV does not have takes one more read": {
       prepare: async (service) => {
         const code = await seedCode();
         return () => service.request("/token", exchange(code));
       },
-      kv: 1,
-      d1: 2,
-      statements: 4,
+      most: { kv: 1, d1: 2, statements: 4 },
     },
     "a stable refresh takes one read": {
       prepare: async (service) => {
         const { refresh_token } = await linkAlexa(service);
         return () => service.request("/token", refresh(refresh_token));
       },
-      kv: 0,
-      d1: 1,
-      statements: 1,
+      most: { kv: 0, d1: 1, statements: 1 },
     },
     "a stable refresh on another day takes one read and one write": {
       prepare: async (service) => {
@@ -90,18 +85,14 @@ describe("storage round trips", () => {
         await warm(service);
         return () => service.request("/token", refresh(refresh_token));
       },
-      kv: 0,
-      d1: 2,
-      statements: 2,
+      most: { kv: 0, d1: 2, statements: 2 },
     },
     "a rotating refresh takes one read and one write": {
       prepare: async (service) => {
         const { refresh_token } = await linkApp(service);
         return () => service.request("/token", refreshOfApp(refresh_token));
       },
-      kv: 0,
-      d1: 2,
-      statements: 2,
+      most: { kv: 0, d1: 2, statements: 2 },
     },
     "a public client's token that was never issued takes one read": {
       prepare: async (service) => {
@@ -109,55 +100,41 @@ describe("storage round trips", () => {
         return () => service.request("/token", refreshOfApp(refresh_token.replace(/.{43}$/, "A".repeat(43))));
       },
       status: 400,
-      kv: 0,
-      d1: 1,
-      statements: 1,
+      most: { kv: 0, d1: 1, statements: 1 },
     },
     "a public client's token of another form takes none": {
       prepare: async (service) => () => service.request("/token", refreshOfApp("of-another-server")),
       status: 400,
-      kv: 0,
-      d1: 0,
-      statements: 0,
+      most: { kv: 0, d1: 0, statements: 0 },
     },
     "client credentials take none": {
       prepare: async (service) => () => service.request("/token", asService({ grant_type: "client_credentials" })),
-      kv: 0,
-      d1: 0,
-      statements: 0,
+      most: { kv: 0, d1: 0, statements: 0 },
     },
     "an introspection of an access token takes one read": {
       prepare: async (service) => {
         const { access_token } = await linkAlexa(service);
         return () => service.request("/introspect", asService({ token: access_token }));
       },
-      kv: 0,
-      d1: 1,
-      statements: 1,
+      most: { kv: 0, d1: 1, statements: 1 },
     },
     "an introspection of a refresh token takes one read": {
       prepare: async (service) => {
         const { refresh_token } = await linkAlexa(service);
         return () => service.request("/introspect", asAlexa({ token: refresh_token }));
       },
-      kv: 0,
-      d1: 1,
-      statements: 1,
+      most: { kv: 0, d1: 1, statements: 1 },
     },
     "userinfo takes one read": {
       prepare: async (service) => {
         const { access_token } = await linkAlexa(service);
         return () => userinfo(service, access_token);
       },
-      kv: 0,
-      d1: 1,
-      statements: 1,
+      most: { kv: 0, d1: 1, statements: 1 },
     },
     "the key set takes none": {
       prepare: async (service) => () => service.request("/.well-known/jwks.json"),
-      kv: 0,
-      d1: 0,
-      statements: 0,
+      most: { kv: 0, d1: 0, statements: 0 },
     },
   };
 
@@ -167,7 +144,7 @@ describe("storage round trips", () => {
     await service.request("/token", asService({ grant_type: "client_credentials" }));
   }
 
-  for (const [name, { prepare, status = 200, ...most }] of Object.entries(costs)) {
+  for (const [name, { prepare, status = 200, most }] of Object.entries(costs)) {
     it(`${name} (warm)`, async () => {
       const service = startService();
       await warm(service);
