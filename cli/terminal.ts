@@ -1,0 +1,78 @@
+// What a command may do with the person at the terminal: print, complain, show progress, ask.
+import { createInterface } from "node:readline/promises";
+import { text as readText } from "node:stream/consumers";
+import * as prompts from "@clack/prompts";
+
+/** A message for the person at the terminal; no stack trace. The exit code is 1. */
+export class CommandError extends Error {
+  override readonly name: string = "CommandError";
+}
+
+/** A command line that cannot be understood, or a task that could not be started. The exit code is 2. */
+export class UsageError extends CommandError {
+  override readonly name = "UsageError";
+}
+
+export interface Terminal {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** A person is there to be asked: standard input and standard error are terminals. */
+  readonly interactive: boolean;
+  /** Writes to standard output: what the command was asked for. */
+  print(text: string): void;
+  /** Writes to standard error: progress, warnings, errors. */
+  note(text: string): void;
+  /** Asks for one line, and shows what is typed. Throws `UsageError` if nobody is there. */
+  ask(question: string): Promise<string>;
+  /** Asks for a secret, and hides what is typed. Throws `UsageError` if nobody is there. */
+  askSecret(question: string): Promise<string>;
+  /** All of standard input. */
+  input(): Promise<string>;
+}
+
+/** The text without control characters, which a terminal obeys. Names and addresses come from servers. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n]/gu, "\u{fffd}");
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  const interactive = Boolean(process.stdin.isTTY && process.stderr.isTTY);
+  const needPerson = (question: string) => {
+    if (!interactive) throw new UsageError(`${question} cannot be asked: this is no terminal.`);
+  };
+  return {
+    environment: process.env,
+    interactive,
+    print: (text) => void process.stdout.write(`${printable(text)}\n`),
+    note: (text) => void process.stderr.write(`${printable(text)}\n`),
+    async ask(question) {
+      needPerson(question);
+      const lines = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return (await lines.question(`${question}: `)).trim();
+      } finally {
+        lines.close();
+      }
+    },
+    async askSecret(question) {
+      needPerson(question);
+      const answer = await prompts.password({ message: question, output: process.stderr });
+      if (prompts.isCancel(answer)) throw new UsageError("Cancelled.");
+      return answer.trim();
+    },
+    input: () => readText(process.stdin),
+  };
+}
+
+/**
+ * A secret: from the environment variable `name`, else from a prompt. Secrets are never options, because shells keep
+ * command lines in their history and other users of the machine can read them.
+ */
+export async function secretFrom(terminal: Terminal, name: string, what: string): Promise<string> {
+  const given = terminal.environment[name]?.trim();
+  if (given) return given;
+  if (!terminal.interactive) throw new UsageError(`Set the environment variable ${name} to ${what}.`);
+  const typed = await terminal.askSecret(`${what} (${name})`);
+  if (typed === "") throw new UsageError(`${what} is missing.`);
+  return typed;
+}

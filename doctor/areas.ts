@@ -1,0 +1,5 @@
+// The parts of an examination, in the order in which they run.
+import type { Area } from "./examination.ts";
+
+/** Every area. */
+export const AREAS: readonly Area[] = [];
