@@ -1,12 +1,20 @@
 // The command-line program: its commands, and how it ends.
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { doctorCommand } from "./commands/doctor.ts";
-import { CommandError, type Terminal, UsageError } from "./terminal.ts";
+import { prepare, withExamples } from "./options.ts";
+import { Cancelled, CommandError, type Terminal, UsageError } from "./terminal.ts";
 
-/** Every command, in the order of `--help`. */
-const COMMANDS: readonly ((terminal: Terminal) => Command)[] = [doctorCommand];
+type MakeCommand = (terminal: Terminal) => Command;
 
-/** What a command sets `process.exitCode` to is not used: it throws, or it returns its exit code here. */
+/** Every command, in the groups and the order of `--help`. */
+const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
+  ["On this machine:", []],
+  ["A server, yours or any other:", [doctorCommand]],
+  ["A server of this project:", []],
+];
+
+/** Ends the program with this exit code, and prints nothing more. */
 export class ExitCode extends Error {
   readonly code: number;
   constructor(code: number) {
@@ -15,30 +23,41 @@ export class ExitCode extends Error {
   }
 }
 
+function version(): string {
+  return (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version;
+}
+
+/** The whole program; `run` runs one command line of it. */
+export function programFor(terminal: Terminal): Command {
+  const program = new Command("alexa-link")
+    .description("Account linking for Alexa: run it, set it up, check it, operate it.")
+    .version(version(), "--version", "print the version");
+  for (const [heading, commands] of COMMANDS) {
+    for (const command of commands) program.addCommand(command(terminal).helpGroup(heading));
+  }
+  withExamples(program, terminal, ["doctor --help", "doctor https://link.example.com"]);
+  prepare(program, terminal);
+  return program;
+}
+
 /**
- * Runs one command line and returns the exit code: 0 done, 1 failed, 2 usage error or could not run. `args` is without
- * the program's name.
+ * Runs one command line and returns the exit code: 0 done, 1 failed, 2 usage error or could not run, 130 cancelled by
+ * the person. `args` is without the program's name.
  */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const program = new Command("alexa-link").description("Account linking for Alexa: run it, set it up, check it.");
-  for (const command of COMMANDS) program.addCommand(command(terminal));
-  prepare(program, terminal);
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await programFor(terminal).parseAsync([...args], { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof ExitCode) return error.code;
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (!(error instanceof CommandError)) throw error;
-    terminal.note(error.message);
-    return error instanceof UsageError ? 2 : 1;
+    if (error instanceof CommandError) {
+      terminal.note(error.message);
+      return error instanceof Cancelled ? 130 : error instanceof UsageError ? 2 : 1;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    if (terminal.environment.DEBUG) terminal.note(error instanceof Error ? (error.stack ?? message) : message);
+    else terminal.note(`Unexpected error: ${message.replace(/\.$/, "")}. Run again with DEBUG=1 for the details.`);
+    return 1;
   }
-}
-
-function prepare(command: Command, terminal: Terminal): void {
-  command.exitOverride().configureOutput({
-    writeOut: (text) => terminal.print(text.trimEnd()),
-    writeErr: (text) => terminal.note(text.trimEnd()),
-  });
-  for (const child of command.commands) prepare(child, terminal);
 }

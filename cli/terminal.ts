@@ -13,6 +13,11 @@ export class UsageError extends CommandError {
   override readonly name = "UsageError";
 }
 
+/** The person pressed Ctrl-C or Ctrl-D at a question. The exit code is 130. */
+export class Cancelled extends CommandError {
+  override readonly name = "Cancelled";
+}
+
 export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A person is there to be asked: standard input and standard error are terminals. */
@@ -48,16 +53,18 @@ export function processTerminal(): Terminal {
     async ask(question) {
       needPerson(question);
       const lines = createInterface({ input: process.stdin, output: process.stderr });
+      const closed = new Promise<never>((_, reject) => lines.on("close", () => reject(new Cancelled("\nCancelled."))));
       try {
-        return (await lines.question(`${question}: `)).trim();
+        return (await Promise.race([lines.question(`${printable(question)}: `), closed])).trim();
       } finally {
         lines.close();
+        closed.catch(() => undefined);
       }
     },
     async askSecret(question) {
       needPerson(question);
-      const answer = await prompts.password({ message: question, output: process.stderr });
-      if (prompts.isCancel(answer)) throw new UsageError("Cancelled.");
+      const answer = await prompts.password({ message: printable(question), output: process.stderr });
+      if (prompts.isCancel(answer)) throw new Cancelled("Cancelled.");
       return answer.trim();
     },
     input: () => readText(process.stdin),
@@ -75,4 +82,15 @@ export async function secretFrom(terminal: Terminal, name: string, what: string)
   const typed = await terminal.askSecret(`${what} (${name})`);
   if (typed === "") throw new UsageError(`${what} is missing.`);
   return typed;
+}
+
+/**
+ * Asks before something is ended or deleted. `yes` is the option `--yes`, which answers the question. Where nobody can
+ * be asked it is a usage error not to give it.
+ */
+export async function confirm(terminal: Terminal, question: string, yes: boolean | undefined): Promise<void> {
+  if (yes) return;
+  if (!terminal.interactive) throw new UsageError(`${question} Give --yes to answer this: nobody can be asked here.`);
+  const answer = await terminal.ask(`${question} (y/N)`);
+  if (!/^y(es)?$/i.test(answer)) throw new CommandError("Nothing was changed.");
 }
