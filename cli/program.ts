@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { doctorCommand } from "./commands/doctor.ts";
+import { ExitCode } from "./exit-code.ts";
 import { prepare, withExamples } from "./options.ts";
 import { Cancelled, CommandError, type Terminal, UsageError } from "./terminal.ts";
 
@@ -13,15 +14,6 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeComm
   ["A server, yours or any other:", [doctorCommand]],
   ["A server of this project:", []],
 ];
-
-/** Ends the program with this exit code, and prints nothing more. */
-export class ExitCode extends Error {
-  readonly code: number;
-  constructor(code: number) {
-    super(`exit code ${code}`);
-    this.code = code;
-  }
-}
 
 function version(): string {
   return (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version;

@@ -11,6 +11,8 @@ export interface Target {
   readonly tokenUrl: string;
   /** The parsed metadata document, if there is one. */
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Where the metadata was found: an address of RFC 8414, or else that of OpenID Connect. */
+  readonly metadataUrl?: string;
   /** Without one, checks that need a registered client are skipped. */
   readonly client?: TokenClient;
   /** Alexa's redirect URIs; the first is used where any will do. */
@@ -20,6 +22,8 @@ export interface Target {
   readonly pkce: boolean;
   /** The MCP server of an add-on. */
   readonly resource?: string;
+  /** The domain list of the skill, as far as it is known: hosts that its pages may load from. */
+  readonly domains?: readonly string[];
 }
 
 /** What came of an authorization request that a customer decided. */
@@ -27,7 +31,12 @@ export type Decided =
   /** The URL to which the server redirected: the redirect URI of the request with parameters. */
   | { readonly arrived: true; readonly url: string }
   /** Where the customer stopped instead, in plain words. */
-  | { readonly arrived: false; readonly why: string };
+  | {
+      readonly arrived: false;
+      readonly why: string;
+      /** Whether a password was given before. */
+      readonly signInTried?: boolean;
+    };
 
 /** The customer: a program that fills in forms, a person in a browser window, or a person who pastes an address. */
 export interface Customer {

@@ -1,8 +1,66 @@
 // `alexa-link doctor`: checks a running account-linking server as Alexa would see it.
 import { Command } from "commander";
-import type { Terminal } from "../terminal.ts";
+import { createCustomer } from "../../doctor/customer.ts";
+import type { Customer, Target } from "../../doctor/examination.ts";
+import { examine } from "../../doctor/examine.ts";
+import { documentOf } from "../doctor/document.ts";
+import { type DoctorOptions, withDoctorOptions } from "../doctor/options.ts";
+import { checkWritable, writeReports } from "../doctor/outputs.ts";
+import { catalogue, table } from "../doctor/table.ts";
+import { findTarget } from "../doctor/target.ts";
+import { ExitCode } from "../exit-code.ts";
+import { withExamples } from "../options.ts";
+import { secretFrom, type Terminal, UsageError } from "../terminal.ts";
 
 /** The command. */
-export function doctorCommand(_terminal: Terminal): Command {
-  return new Command("doctor").description("check an account-linking server as Alexa would see it").argument("[url]");
+export function doctorCommand(terminal: Terminal): Command {
+  const command = withDoctorOptions(
+    new Command("doctor").description("check an account-linking server as Alexa would see it"),
+  ).action((url: string | undefined, options: DoctorOptions) => doctor(terminal, url, options));
+  return withExamples(command, terminal, [
+    "doctor https://link.example.com",
+    "CLIENT_SECRET=… doctor https://link.example.com --client-id alexa-acme --vendor-id M2EXAMPLEVENDOR",
+    "CLIENT_SECRET=… PASSWORD=… doctor https://link.example.com --client-id alexa-acme --vendor-id M2EXAMPLEVENDOR --user me@example.com --html report.html",
+    "doctor --authorize-url https://example.com/oauth/authorize --token-url https://example.com/oauth/token --only token_json",
+  ]);
+}
+
+async function doctor(terminal: Terminal, url: string | undefined, options: DoctorOptions): Promise<void> {
+  if (options.list) return terminal.print(catalogue());
+  const startedAt = new Date();
+  checkWritable(options);
+  const target = await findTarget(terminal, url, options);
+  const { customer, why } = await customerFor(terminal, target, options);
+  const examined = await examine({
+    target,
+    fetch: (request) => fetch(request),
+    ...(customer && { customer }),
+    ...(why !== undefined && { whyNoCustomer: why }),
+    timeoutMs: options.timeout * 1000,
+    ...(options.only && { only: options.only }),
+    progress: (text) => terminal.interactive && terminal.note(`… ${text}`),
+  });
+  const document = documentOf(target, startedAt, examined.results);
+  writeReports(document, options);
+  if (options.json) terminal.print(JSON.stringify(document, null, 2));
+  else terminal.print(table(document));
+  const { count, why: whyRemaining } = examined.remaining;
+  if (count > 0) {
+    const client = target.client?.clientId;
+    terminal.note(`${count} links that the doctor made with client ${client} remain at the server: ${whyRemaining}.`);
+  }
+  if (examined.stopped !== undefined) throw new UsageError(`Signing in was impossible: ${examined.stopped}.`);
+  if (document.summary.fail > 0) throw new ExitCode(1);
+}
+
+/** Who signs in, or why nobody does. */
+async function customerFor(
+  terminal: Terminal,
+  target: Target,
+  options: DoctorOptions,
+): Promise<{ customer?: Customer; why?: string }> {
+  if (!target.client) return {};
+  if (options.user === undefined) return { why: "needs a customer who signs in: give --user, or run it in a terminal" };
+  const password = await secretFrom(terminal, "PASSWORD", `the password of ${options.user}`);
+  return { customer: createCustomer({ fetch: (request) => fetch(request), user: options.user, password }) };
 }

@@ -1,0 +1,196 @@
+// Runs an examination: the areas in order, then the end of the grants that it made.
+import { buildAuthorizationRequest } from "../simulator/library/authorization-request.ts";
+import { readAuthorizationResponse } from "../simulator/library/authorization-response.ts";
+import { firstFailure, passed } from "../simulator/library/checks.ts";
+import { encodeParameters, toBase64 } from "../simulator/library/encoding.ts";
+import type { Fetch } from "../simulator/library/token.ts";
+import { AREAS } from "./areas.ts";
+import type { Area, Customer, Decided, Examination, Obtained, ObtainOptions, Probes, Target } from "./examination.ts";
+import { limitedFetch } from "./limited-fetch.ts";
+import { Report, type Result } from "./report.ts";
+
+export interface ExaminationSetup {
+  readonly target: Target;
+  /** Must not follow redirects of requests that say `redirect: "manual"`. */
+  readonly fetch: Fetch;
+  readonly customer?: Customer;
+  /** Why there is no customer, for the results of the checks that need one. */
+  readonly whyNoCustomer?: string;
+  readonly probes?: Probes;
+  readonly timeoutMs?: number;
+  readonly progress?: (text: string) => void;
+  /** Ids of the checks whose results are wanted. Default: all. Areas with none of them do not run. */
+  readonly only?: readonly string[];
+  /** Default: all areas. */
+  readonly areas?: readonly Area[];
+}
+
+export interface Examined {
+  /** One result for each check, in the order of the catalogue. */
+  readonly results: readonly Result[];
+  /** How many grants the server still has, and why they were not revoked. */
+  readonly remaining: { readonly count: number; readonly why: string };
+  /** Where the customer stopped, if no authorization request ever came back to Alexa's redirect URI. */
+  readonly stopped?: string;
+}
+
+/** How many codes a person is asked for who pastes addresses. */
+const MOST_PASTED = 2;
+const TOO_MANY = "needs more codes than a person can paste";
+
+/** Runs the areas. Never throws because of what the server does. */
+export async function examine(setup: ExaminationSetup): Promise<Examined> {
+  const only = setup.only && new Set(setup.only);
+  const wanted = (id: string) => only?.has(id) ?? true;
+  const areas = (setup.areas ?? AREAS).filter((area) => area.checks.some(({ id }) => wanted(id)));
+  const report = new Report();
+  const fetch = limitedFetch(setup.fetch, setup.timeoutMs ?? 10_000);
+  const codes = new Codes(setup);
+  const kept = new Set<string>();
+  const examination: Examination = {
+    target: setup.target,
+    fetch,
+    report,
+    ...(setup.customer && { customer: setup.customer }),
+    probes: setup.probes ?? {},
+    timeoutMs: setup.timeoutMs ?? 10_000,
+    progress: setup.progress ?? (() => {}),
+    obtainCode: (options) => codes.obtain(options),
+    keep: (refreshToken) => void kept.add(refreshToken),
+  };
+  for (const area of areas) await runArea(area, examination);
+  const remaining = await revokeAll(examination, [...kept]);
+  const results = report.results();
+  return {
+    results: areas.flatMap((area) =>
+      area.checks.filter(({ id }) => wanted(id)).flatMap(({ id }) => results.find((result) => result.id === id) ?? []),
+    ),
+    remaining,
+    ...(codes.stopped !== undefined && { stopped: codes.stopped }),
+  };
+}
+
+/** Runs one area. If it throws, what it has not reported is skipped; that is a defect of the area. */
+async function runArea(area: Area, examination: Examination): Promise<void> {
+  examination.progress(area.name);
+  let why = "not reached";
+  try {
+    await area.run(examination);
+  } catch (error) {
+    why = `internal: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  for (const check of area.checks) {
+    if (examination.report.outcomeOf(check) === undefined) examination.report.skip(check, why);
+  }
+}
+
+/** Gets codes from the customer, and remembers if that is impossible. */
+class Codes {
+  readonly #setup: ExaminationSetup;
+  /** The redirect URI that is used where any will do: the first one that the server accepts. */
+  #redirectUri: string | undefined;
+  #asked = 0;
+  #first: Promise<void> | undefined;
+  /** Where the customer stopped at the first attempt, after which nothing else is tried. */
+  stopped: string | undefined;
+
+  constructor(setup: ExaminationSetup) {
+    this.#setup = setup;
+  }
+
+  async obtain(options: ObtainOptions = {}): Promise<Obtained | { readonly why: string }> {
+    const { target, customer, whyNoCustomer } = this.#setup;
+    if (!target.client) return { why: "needs a client id and its secret" };
+    if (!customer) return { why: whyNoCustomer ?? "needs a customer who signs in" };
+    if (!customer.tireless && this.#asked >= MOST_PASTED) return { why: TOO_MANY };
+    this.#asked++;
+    try {
+      this.#first ??= customer.tireless ? this.#signInOnce() : Promise.resolve();
+      await this.#first;
+      if (this.stopped !== undefined) return { why: this.stopped };
+      return await this.#ask(customer, options);
+    } catch (error) {
+      return { why: String(error instanceof Error ? error.message : error) };
+    }
+  }
+
+  /**
+   * The first authorization request. It settles whether the customer can sign in, so that a wrong password is tried
+   * once only, and which redirect URI the server accepts.
+   */
+  async #signInOnce(): Promise<void> {
+    const { target, customer } = this.#setup;
+    for (const redirectUri of target.redirectUris) {
+      const decided = await customer?.decide(await this.#build({ redirectUri }), "allow");
+      if (!decided) return;
+      if (decided.arrived) {
+        this.#redirectUri = redirectUri;
+        this.stopped = undefined;
+        return;
+      }
+      this.stopped ??= decided.why;
+      if (decided.signInTried) return;
+    }
+  }
+
+  async #ask(customer: Customer, options: ObtainOptions): Promise<Obtained | { readonly why: string }> {
+    const request = await this.#build(options);
+    const decided: Decided = await customer.decide(request, "allow");
+    if (!decided.arrived) return { why: decided.why };
+    const { code, error, checks } = readAuthorizationResponse(request, decided.url);
+    if (error !== undefined) return { why: `the server redirected with error=${error}` };
+    if (code === undefined || !passed(checks)) {
+      return { why: firstFailure(checks)?.detail ?? "the redirect has no code" };
+    }
+    const { redirectUri, codeVerifier } = request;
+    const grant = { code, redirectUri, codeVerifier, resource: options.resource };
+    return { request, url: decided.url, grant };
+  }
+
+  #build(options: ObtainOptions) {
+    const { target } = this.#setup;
+    const resource = options.resource;
+    return buildAuthorizationRequest({
+      authorizationUrl: target.authorizationUrl,
+      clientId: target.client?.clientId ?? "",
+      redirectUri: options.redirectUri ?? this.#redirectUri ?? target.redirectUris[0] ?? "",
+      scopes: target.scopes,
+      pkce: options.pkce ?? target.pkce,
+      ...(resource !== undefined && { resources: [resource] }),
+      ...(options.stateLength !== undefined && { stateLength: options.stateLength }),
+    });
+  }
+}
+
+/** Revokes the grants of these refresh tokens (RFC 7009). */
+async function revokeAll(examination: Examination, tokens: readonly string[]): Promise<Examined["remaining"]> {
+  if (tokens.length === 0) return { count: 0, why: "" };
+  const endpoint = examination.target.metadata?.revocation_endpoint;
+  if (typeof endpoint !== "string") return { count: tokens.length, why: "the server names no revocation endpoint" };
+  examination.progress("revoking the grants that were made");
+  const outcomes = await Promise.all(tokens.map((token) => revoke(examination, endpoint, token)));
+  const failures = outcomes.filter((why) => why !== undefined);
+  return { count: failures.length, why: failures[0] ?? "" };
+}
+
+/** Returns why the grant remains, or undefined. */
+async function revoke({ target, fetch }: Examination, endpoint: string, token: string): Promise<string | undefined> {
+  const { clientId = "", clientSecret = "", accessTokenScheme } = target.client ?? {};
+  const basic = accessTokenScheme !== "REQUEST_BODY_CREDENTIALS";
+  const headers = new Headers({ "content-type": "application/x-www-form-urlencoded;charset=UTF-8" });
+  if (basic) {
+    headers.set("authorization", `Basic ${toBase64(new TextEncoder().encode(`${clientId}:${clientSecret}`))}`);
+  }
+  const body = encodeParameters({
+    token,
+    token_type_hint: "refresh_token",
+    ...(!basic && { client_id: clientId, client_secret: clientSecret }),
+  });
+  try {
+    const response = await fetch(new Request(endpoint, { method: "POST", headers, body, redirect: "manual" }));
+    await response.body?.cancel();
+    return response.status === 200 ? undefined : `the revocation endpoint responded with ${response.status}`;
+  } catch (error) {
+    return `the revocation endpoint did not respond: ${error instanceof Error ? error.message : error}`;
+  }
+}
