@@ -62,19 +62,49 @@ export interface ObtainOptions {
 
 /** What Node can do and a Worker cannot. Absent in the simulator. */
 export interface Probes {
-  /** Looks at name, port, TLS versions and certificate chain of an https origin. */
+  /** Looks at name, port, TLS versions and certificate chain of an https origin. Never throws. */
   readonly connection?: (origin: string) => Promise<ConnectionFacts>;
+  /** Sends a request with exactly its own headers, as a Java client does; `fetch` adds those of browsers. */
+  readonly plainFetch?: Fetch;
+  /** Reads the admin API of the target. */
+  readonly administration?: Administration;
 }
 
+/** A certificate of a chain. Times are milliseconds since 1970. */
+export interface CertificateFacts {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly validFrom: number;
+  readonly validTo: number;
+}
+
+/** What is wrong with a chain beside dates and names, which the checks judge themselves. */
+export type ChainFault = "self_signed" | "incomplete" | "untrusted";
+
 export interface ConnectionFacts {
+  /** When the probe looked, in milliseconds since 1970. */
+  readonly at: number;
+  /** Empty if the name does not resolve. */
   readonly addresses: readonly string[];
-  readonly protocol?: string;
-  /** From the server's certificate to the root, by subject and issuer. */
-  readonly chain: readonly { readonly subject: string; readonly issuer: string; readonly validTo: string }[];
-  /** Why the chain is not trusted; undefined if it is. */
-  readonly untrusted?: string;
-  /** Why there was no connection at all. */
+  /** Why no TCP connection or no TLS handshake was possible; undefined if both were. */
   readonly unreachable?: string;
+  /** The TLS versions that the server accepts, of `TLSv1` to `TLSv1.3`. */
+  readonly versions: readonly string[];
+  /** From the server's certificate towards the root. */
+  readonly chain: readonly CertificateFacts[];
+  readonly fault?: { readonly kind: ChainFault; readonly reason: string };
+  /** Why the certificate is not for this host; undefined if it is. */
+  readonly wrongName?: string;
+  /** What the same host returns at port 80: nothing, or a status with the address of a redirect. */
+  readonly insecure?: { readonly status: number; readonly location?: string };
+}
+
+/** The admin API of the server under examination. */
+export interface Administration {
+  /** `GET` of a path such as `/api/admin/skills`, with the admin token. `json` is undefined if the body is none. */
+  get(path: string): Promise<{ readonly status: number; readonly json?: Record<string, unknown> }>;
+  /** How Amazon's stored configuration of a skill differs from ours; absent without a developer's token. */
+  readonly driftOf?: (skillId: string) => Promise<readonly string[]>;
 }
 
 export interface Examination {
