@@ -11,6 +11,7 @@ import { addAlexaPages } from "./alexa/pages.tsx";
 import { addAlexaPlusPages } from "./alexa-plus/pages.tsx";
 import { addConsentPages } from "./amazon/consent-pages.tsx";
 import { serveLwaToken, serveProfile } from "./amazon/lwa-token.ts";
+import { serveAccountLinkingClient, serveManifest, serveSkillStatus } from "./amazon/smapi.ts";
 import { addCompanyApp } from "./company/app-pages.tsx";
 import { addCompanyWebsite } from "./company/website.tsx";
 import { addControlRoutes } from "./control/routes.ts";
@@ -46,6 +47,10 @@ export function createSimulator(): Hono<SimulatorEnv> {
     );
   }
   for (const region of ["", "/na", "/eu", "/fe"]) app.post(`${region}/v3/events`, (c) => serveEventGateway(c));
+  const stage = "/v1/skills/:skillId/stages/:stage";
+  app.on(["GET", "PUT"], `${stage}/accountLinkingClient`, (c) => serveAccountLinkingClient(c));
+  app.on(["GET", "PUT"], `${stage}/manifest`, (c) => serveManifest(c));
+  app.get("/v1/skills/:skillId/status", (c) => serveSkillStatus(c));
   app.get("/echo.api/:file", async (c) => {
     const variant = /^echo-api-cert-(\w+)\.pem$/.exec(c.req.param("file"))?.[1];
     const chains: Record<string, string> = (await certificatesOf(c.var.store)).chains;

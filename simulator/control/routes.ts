@@ -14,7 +14,9 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
   app.put("/simulator/skill", async (c) => {
     const parsed = await readBody(c, skillSchema);
     if (parsed instanceof Response) return parsed;
-    c.var.store.skills.set(skillKey(parsed.skillId, parsed.stage), parsed);
+    const key = skillKey(parsed.skillId, parsed.stage);
+    c.var.store.skills.set(key, parsed);
+    c.var.store.manifests.delete(key);
     return c.json(maskSkill(parsed));
   });
   app.get("/simulator/skill", (c) => c.json({ items: [...c.var.store.skills.values()].map(maskSkill) }));
@@ -52,6 +54,7 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
     resetStore(c.var.store);
     if (parsed.skills) {
       c.var.store.skills.clear();
+      c.var.store.manifests.clear();
       delete c.var.store.addOn;
     }
     return c.body(null, 204);

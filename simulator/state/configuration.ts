@@ -1,5 +1,6 @@
 // What can be configured: skills, with the values of the Alexa developer console, and Amazon accounts.
 import * as z from "zod";
+import { moreLinkingSchema } from "./smapi-schema.ts";
 
 const webUrl = z.url({ protocol: /^https?$/ });
 const credentials = z.strictObject({ clientId: z.string().min(1).max(100), clientSecret: z.string().min(1) });
@@ -60,6 +61,8 @@ export const skillSchema = z.strictObject({
   reciprocalUrl: webUrl.optional(),
   /** Where the skill's backend asks who is speaking, with HTTP Basic; if omitted, speech is not simulated. */
   personalization: credentials.extend({ url: webUrl }).optional(),
+  /** What SMAPI stores beside the fields above, and Alexa's simulation does not use. */
+  accountLinking: moreLinkingSchema.optional(),
   company: companySchema,
 });
 /** A skill, or the account linking of an add-on, which has a resource: the URI of its MCP server. */

@@ -16,7 +16,7 @@ const responseObject = z.strictObject({
   /** How long `slow` (default 3,000) and `timeout` (default 15,000) wait, in milliseconds. */
   delayMs: z.int().min(0).max(60_000).optional(),
   /** Applies to these methods only. */
-  methods: z.array(z.enum(["GET", "POST", "DELETE"])).optional(),
+  methods: z.array(z.enum(["GET", "POST", "PUT", "DELETE"])).optional(),
   /** How many requests it applies to; if omitted, all of them. */
   times,
 });
@@ -186,6 +186,15 @@ export const faultsSchema = z.strictObject({
       times,
     })
     .optional(),
+  /** The Skill Management API: a faulty response of one resource, or a manifest that Amazon refuses later. */
+  smapi: z
+    .strictObject({
+      accountLinking: responseFault.optional(),
+      manifest: responseFault.optional(),
+      status: responseFault.optional(),
+      manifestFails: z.boolean().optional(),
+    })
+    .optional(),
   acceptGrant: z
     .strictObject({
       badCode: z.boolean().optional(),
@@ -212,14 +221,27 @@ export function useEnablementFault(
   method: string,
 ): ResponseFault | undefined {
   const regions = faults.enablement;
-  if (!regions) return undefined;
-  for (const name of [region, "all"] as const) {
-    const fault = regions[name];
-    if (!fault || (fault.methods && !fault.methods.some((each) => each === method))) continue;
-    if (countDown(fault)) delete regions[name];
-    return fault;
-  }
-  return undefined;
+  return regions && (useMember(regions, region, method) ?? useMember(regions, "all", method));
+}
+
+/** The fault of one resource of SMAPI for a method, counted down like the others. */
+export function useSmapiFault(
+  faults: Faults,
+  resource: "accountLinking" | "manifest" | "status",
+  method: string,
+): ResponseFault | undefined {
+  return faults.smapi && useMember(faults.smapi, resource, method);
+}
+
+function useMember<Name extends string>(
+  among: { [name in Name]?: ResponseFault | undefined },
+  name: Name,
+  method: string,
+): ResponseFault | undefined {
+  const fault = among[name];
+  if (!fault || (fault.methods && !fault.methods.some((each) => each === method))) return undefined;
+  if (countDown(fault)) delete among[name];
+  return fault;
 }
 
 function countDown(fault: unknown): boolean {

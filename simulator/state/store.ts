@@ -6,6 +6,7 @@ import { ADD_ON_STAGE, type AddOnState, createAddOnState } from "./add-on.ts";
 import { type AmazonAccount, BUILT_IN_ACCOUNTS, type Skill, type SkillStage, skillKey } from "./configuration.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Faults } from "./faults.ts";
+import type { Manifest } from "./smapi-schema.ts";
 
 /**
  * Where an attempt started: in the Alexa app with a web page, in the Alexa app with the company's app, or at the
@@ -103,8 +104,16 @@ export interface Certificates {
   readonly signingKey: CryptoKey;
 }
 
+/** A skill's manifest at SMAPI, and an update that is in progress: `seen` once its status was asked for. */
+export interface StoredManifest {
+  manifest: Manifest;
+  pending?: { readonly manifest: Manifest; seen: boolean };
+}
+
 export interface Store {
   readonly skills: Map<string, Skill>;
+  /** By `skillKey`; one that is missing follows from the skill. */
+  readonly manifests: Map<string, StoredManifest>;
   /** The MCP add-on of Alexa+. */
   addOn?: AddOnState;
   readonly accounts: Map<string, AmazonAccount>;
@@ -129,6 +138,7 @@ export interface Store {
 export function createStore(): Store {
   return {
     skills: new Map(),
+    manifests: new Map(),
     accounts: new Map(BUILT_IN_ACCOUNTS.map((account) => [account.id, account])),
     currentAccountId: "nora",
     attempts: new Map(),

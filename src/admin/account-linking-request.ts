@@ -18,6 +18,14 @@ export function linkingOf(skill: Pick<Skill, "type" | "linking">): Linking {
   return linkingIsRequired(skill.type) ? "required" : (skill.linking ?? "optional");
 }
 
+/**
+ * Whether Alexa may ask for consent to link by voice. Amazon offers it to custom skills whose customers sign in with
+ * Login with Amazon; it takes effect only when the skill asks for it.
+ */
+function voiceForward({ signInMethods }: Config): "ENABLED" | "DISABLED" {
+  return signInMethods.every((method) => method === "amazon") ? "ENABLED" : "DISABLED";
+}
+
 /** Hosts, besides ours, that the customer's browser loads from or is redirected to during sign-in. */
 function domains(config: Config, issuer: string): string[] {
   const addresses = [
@@ -63,6 +71,7 @@ export function accountLinkingRequest(
       redirectUrls: [`${issuer}/link/callback`, `${issuer}/app/callback`],
       ...(skill.type === "baby_activity" ? { reciprocalAccessTokenUrl: `${issuer}/alexa/reciprocal` } : {}),
       skipOnEnablement: linkingOf(skill) === "optional",
+      ...(skill.type === "custom" ? { voiceForwardAccountLinking: voiceForward(config) } : {}),
       ...(client.requirePkce ? { pkceConfiguration: { status: "ENABLED", codeChallengeMethod: "S256" } } : {}),
     },
   };

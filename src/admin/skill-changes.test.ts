@@ -223,4 +223,28 @@ describe("what to enter at Amazon", () => {
     expect(await skipped({ type: "music", linking: "optional" })).toEqual([200, "optional", true]);
     expect(await skipped({ type: "video" })).toEqual([200, "required", false]);
   });
+
+  it("a refused linking says which skill types may have it", async () => {
+    const refused = await admin(startService(), "POST", "skills", { ...SKILL_BODY, linking: "optional" });
+    expect(refused.body.detail).toMatch(/^linking: must be required for smart_home: .* only custom and music skills/);
+  });
+
+  it("a custom skill may ask for linking by voice if all customers sign in with Amazon", async () => {
+    const voice = async (type: string, methods: string) => {
+      const service = startService({
+        SIGN_IN_METHODS: methods,
+        AMAZON_SIGN_IN_CLIENT_ID: "amzn1.application-oa2-client.example",
+        AMAZON_SIGN_IN_CLIENT_SECRET: "example-secret",
+      });
+      await admin(service, "POST", "skills", { ...SKILL_BODY, type });
+      const response = await admin(service, "GET", `${SKILL_PATH}/account-linking-request`);
+      await admin(service, "DELETE", SKILL_PATH);
+      return (response.body.accountLinkingRequest as Record<string, unknown>).voiceForwardAccountLinking;
+    };
+    expect(await voice("custom", "amazon")).toBe("ENABLED");
+    expect(await voice("custom", "password,amazon")).toBe("DISABLED");
+    expect(await voice("custom", "password")).toBe("DISABLED");
+    expect(await voice("smart_home", "amazon")).toBeUndefined();
+    expect(await voice("music", "amazon")).toBeUndefined();
+  });
 });

@@ -65,7 +65,10 @@ export function refusedSkill(
   const misplaced = addOnOnly(skill, given);
   if (misplaced.length > 0) return problem("invalid_body", misplaced.join(". "));
   if (given.linking === "optional" && linkingIsRequired(skill.type)) {
-    return problem("invalid_body", `linking: must be required for ${skill.type}`);
+    return problem(
+      "invalid_body",
+      `linking: must be required for ${skill.type}: Amazon lets customers enable only custom and music skills without linking`,
+    );
   }
   const missing = skill.vendorId === null && !given.force ? missingAmazonRedirectUris(given.listedUris) : [];
   if (missing.length > 0) {
