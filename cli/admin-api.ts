@@ -1,10 +1,6 @@
 // Client of the admin API of a running server.
 import { existsSync, readFileSync } from "node:fs";
-
-/** A message for the person at the terminal; no stack trace. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
-}
+import { CommandError, secretFrom, type Terminal, UsageError } from "./terminal.ts";
 
 export interface SkillView {
   readonly id: string;
@@ -65,20 +61,31 @@ function localAdminToken(): string | undefined {
 }
 
 /**
- * The server's origin from `--url`, and its admin token from the environment variable `ADMIN_TOKEN`. For a loopback
- * address the token may also come from .dev.vars.
+ * The server's origin from `--url`, else from `ALEXA_LINK_URL`, else this machine; and its admin token from the
+ * environment variable `ADMIN_TOKEN`, for a loopback address also from .dev.vars, else from a prompt.
  */
-export function serviceFrom(url: string, environment: NodeJS.ProcessEnv): Service {
+export async function serviceFrom(options: { readonly url?: string }, terminal: Terminal): Promise<Service> {
+  const { ALEXA_LINK_URL, PORT, ADMIN_TOKEN } = terminal.environment;
+  const [url, name] =
+    options.url !== undefined
+      ? [options.url, "--url"]
+      : ALEXA_LINK_URL
+        ? [ALEXA_LINK_URL, "ALEXA_LINK_URL"]
+        : [`http://localhost:${PORT || 8787}`, "PORT"];
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || (parsed.protocol !== "https:" && parsed.protocol !== "http:")) {
-    throw new CommandError(`--url must be the server's address, such as https://link.example.com, not ${url}`);
+    throw new CommandError(`${name} must be the server's address, such as https://link.example.com, not ${url}`);
   }
   if (parsed.protocol === "http:" && !isLoopback(parsed)) {
-    throw new CommandError("--url must be https: http would send the admin token unencrypted");
+    throw new CommandError(`${name} must be https: http would send the admin token unencrypted`);
   }
-  const adminToken = environment.ADMIN_TOKEN || (isLoopback(parsed) ? localAdminToken() : undefined);
-  if (!adminToken) throw new CommandError("Set the environment variable ADMIN_TOKEN to the server's admin token.");
-  return { origin: parsed.origin, adminToken };
+  const { origin } = parsed;
+  const known = ADMIN_TOKEN?.trim() || (isLoopback(parsed) ? localAdminToken() : undefined);
+  if (known) return { origin, adminToken: known };
+  if (!terminal.interactive) {
+    throw new CommandError("Set the environment variable ADMIN_TOKEN to the server's admin token.");
+  }
+  return { origin, adminToken: await secretFrom(terminal, "ADMIN_TOKEN", `the admin token of ${origin}`) };
 }
 
 /** Calls the admin API. An error response becomes a `CommandError` with the problem document's detail. */
@@ -116,7 +123,55 @@ export async function call<T>(service: Service, method: string, path: string, bo
   throw new CommandError(`${service.origin} returned ${response.status}: ${reason}`);
 }
 
+/** One part of a path. Ids that would change the path are refused. */
+export function segment(id: string): string {
+  if (id === "" || id === "." || id === "..") throw new UsageError(`${JSON.stringify(id)} is not an id.`);
+  return encodeURIComponent(id);
+}
+
 /** The path of a skill. */
 export function skillPath(id: string): string {
-  return `/skills/${encodeURIComponent(id)}`;
+  return `/skills/${segment(id)}`;
+}
+
+interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string;
+}
+
+export type Query = Readonly<Record<string, string | undefined>>;
+
+function withQuery(path: string, query: Query): string {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
+}
+
+/** Calls a GET with a query; members that are undefined are left out. */
+export function read<T>(service: Service, path: string, query: Query = {}): Promise<T> {
+  return call<T>(service, "GET", withQuery(path, query));
+}
+
+/**
+ * All items of a list, page by page, or the first `limit`. A list that takes several pages says on standard error how
+ * far it is.
+ */
+export async function readAll<T>(
+  service: Service,
+  path: string,
+  terminal: Pick<Terminal, "note">,
+  { query = {}, limit = Number.POSITIVE_INFINITY }: { readonly query?: Query; readonly limit?: number } = {},
+): Promise<readonly T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const pageSize = String(Math.min(200, limit - items.length));
+    const page: Page<T> = await read(service, path, { ...query, limit: pageSize, cursor });
+    items.push(...page.items);
+    if (page.nextCursor === cursor && cursor !== undefined) {
+      throw new CommandError(`${service.origin} returned the same page of ${path} twice.`);
+    }
+    cursor = page.nextCursor;
+    if (cursor !== undefined && items.length < limit) terminal.note(`${items.length} read …`);
+  } while (cursor !== undefined && items.length < limit);
+  return items;
 }

@@ -1,5 +1,7 @@
 // The values to copy into the Alexa developer console, in the order of its Account Linking page.
 import type { LinkingRequest, SkillView } from "./admin-api.ts";
+import { commandLine } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
 
 const SCHEMES: Readonly<Record<string, string>> = {
   HTTP_BASIC: "HTTP Basic (Recommended)",
@@ -12,7 +14,12 @@ function field(name: string, ...values: readonly string[]): string {
 }
 
 /** `secret` is known only right after it was made: the server stores its hash and cannot show it again. */
-export function consoleSheet(skill: SkillView, request: LinkingRequest, secret: string | undefined): string {
+export function consoleSheet(
+  skill: SkillView,
+  request: LinkingRequest,
+  secret: string | undefined,
+  terminal: Pick<Terminal, "environment">,
+): string {
   const r = request.accountLinkingRequest;
   const platforms = r.authorizationUrlsByPlatform ?? [];
   return [
@@ -40,7 +47,7 @@ export function consoleSheet(skill: SkillView, request: LinkingRequest, secret: 
       ? []
       : [
           "  Then register the Alexa Client Id and Secret that the page shows:",
-          `  LWA_CLIENT_SECRET=… npm run skill -- set --id ${skill.id} --lwa-client-id …`,
+          `  LWA_CLIENT_SECRET=… ${commandLine(terminal, `skill set --id ${skill.id} --lwa-client-id …`)}`,
         ]),
     "",
     '  The server accepts these redirect URIs. Every entry of the console\'s "Alexa Redirect URLs" must be among them:',

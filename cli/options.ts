@@ -97,7 +97,9 @@ function optionsWithin(group: Command): string {
     }
   }
   if (options.size === 0) return "";
+  const help = group.createHelp();
+  help.prepareContext({ helpWidth: group.configureOutput().getOutHelpWidth?.() ?? 80 });
   const width = Math.max(...[...options.keys()].map(({ length }) => length));
-  const lines = [...options].map(([term, description]) => `  ${term.padEnd(width)}  ${description}`);
+  const lines = [...options].map(([term, description]) => help.formatItem(term, width, description, help));
   return `\nOptions of these commands:\n${lines.join("\n")}`;
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { doctorCommand } from "./commands/doctor.ts";
+import { skillCommand } from "./commands/skill.ts";
 import { ExitCode } from "./exit-code.ts";
 import { prepare, withExamples } from "./options.ts";
 import { Cancelled, CommandError, type Terminal, UsageError } from "./terminal.ts";
@@ -12,7 +13,7 @@ type MakeCommand = (terminal: Terminal) => Command;
 const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
   ["On this machine:", []],
   ["A server, yours or any other:", [doctorCommand]],
-  ["A server of this project:", []],
+  ["A server of this project:", [skillCommand]],
 ];
 
 function version(): string {
@@ -27,7 +28,7 @@ export function programFor(terminal: Terminal): Command {
   for (const [heading, commands] of COMMANDS) {
     for (const command of commands) program.addCommand(command(terminal).helpGroup(heading));
   }
-  withExamples(program, terminal, ["doctor --help", "doctor https://link.example.com"]);
+  withExamples(program, terminal, ["doctor --help", "doctor https://link.example.com", "skill list --json"]);
   prepare(program, terminal);
   return program;
 }

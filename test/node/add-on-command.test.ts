@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { metadataAddress } from "../../cli/add-on-sheet.ts";
-import { run } from "../../cli/skill.ts";
+import { run } from "../../cli/program.ts";
+import { testTerminal } from "./terminal.ts";
 
 const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const ID = "amzn1.ask.skill.0000-notes";
@@ -90,15 +91,9 @@ beforeEach(() => {
 });
 
 async function skill(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
-  const out: string[] = [];
-  const errors: string[] = [];
-  const code = await run(
-    [...args, "--url", origin],
-    { ADMIN_TOKEN, ...environment },
-    (text) => out.push(text),
-    (text) => errors.push(text),
-  );
-  return { code, out: out.join("\n"), errors: errors.join("\n") };
+  const terminal = testTerminal({ environment: { ADMIN_TOKEN, ...environment } });
+  const code = await run(["skill", ...args, "--url", origin], terminal);
+  return { code, out: terminal.out(), errors: terminal.errors() };
 }
 
 const ADDITION = ["add", "--type", "add_on", "--id", ID, "--name", "Acme Notes", "--vendor-id", "M2EXAMPLEVENDOR"];

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createTestHarness } from "wrangler";
-import { run } from "../../cli/skill.ts";
+import { run } from "../../cli/program.ts";
+import { testTerminal } from "./terminal.ts";
 
 const ADMIN_TOKEN = "test-admin-token-0000000000000000000000";
 const SKILL_ID = "amzn1.ask.skill.0000-command";
@@ -36,15 +37,9 @@ beforeEach(() => {
 });
 
 async function skill(args: string[], environment: NodeJS.ProcessEnv = {}) {
-  const out: string[] = [];
-  const errors: string[] = [];
-  const code = await run(
-    [...args, ...(args.includes("--url") ? [] : ["--url", origin])],
-    { ADMIN_TOKEN, ...environment },
-    (text) => out.push(text),
-    (text) => errors.push(text),
-  );
-  return { code, out: out.join("\n"), errors: errors.join("\n") };
+  const terminal = testTerminal({ environment: { ADMIN_TOKEN, ...environment } });
+  const code = await run(["skill", ...args, ...(args.includes("--url") ? [] : ["--url", origin])], terminal);
+  return { code, out: terminal.out(), errors: terminal.errors() };
 }
 
 function addition(more: string[] = []): string[] {
@@ -156,6 +151,72 @@ describe("npm run skill", () => {
     expect(rotated.out).toContain(after);
   });
 
+  it("show prints what to enter at Amazon, without a secret; the id is an argument or an option", async () => {
+    await skill(addition());
+    const id = `${SKILL_ID}-${counter}`;
+    const { clientSecret } = readJson(join(folder, "accountLinking.json")).accountLinkingRequest!;
+    const shown = await skill(["show", id]);
+    expect([shown.code, shown.errors]).toEqual([0, ""]);
+    expect(shown.out).toContain(`${origin}/authorize`);
+    expect(shown.out).not.toContain(clientSecret);
+    const json = await skill(["show", "--id", id, "--json"]);
+    expect(JSON.parse(json.out)).toMatchObject({ id, vendorId: "M2EXAMPLEVENDOR" });
+    expect((await skill(["show", id, "--id", id])).code).toBe(2);
+  });
+
+  it("remove deletes a skill only after yes", async () => {
+    await skill(addition());
+    const id = `${SKILL_ID}-${counter}`;
+    const unasked = await skill(["remove", id]);
+    expect([unasked.code, unasked.errors]).toEqual([2, expect.stringContaining("--yes")]);
+    const no = testTerminal({ environment: { ADMIN_TOKEN }, answers: ["n"] });
+    expect(await run(["skill", "remove", id, "--url", origin], no)).toBe(1);
+    expect(no.questions[0]).toContain(`Delete Acme Home (${id})`);
+    expect((await skill(["show", id])).code).toBe(0);
+    const removed = await skill(["remove", "--id", id, "--yes", "--json"]);
+    expect([removed.code, JSON.parse(removed.out)]).toEqual([0, { id, removed: true }]);
+    const gone = await skill(["show", id]);
+    expect([gone.code, gone.errors]).toEqual([1, expect.stringContaining("404")]);
+  });
+
+  it.each(["..", ".", ""])("an id that would lead to another address, %j, is refused", async (id) => {
+    for (const args of [
+      ["show", id],
+      ["remove", id, "--yes"],
+    ])
+      expect((await skill(args)).code).toBe(2);
+  });
+
+  it("a person is asked for the admin token and for Amazon's secret, and neither is shown", async () => {
+    await skill(addition());
+    const args = [
+      "skill",
+      "set",
+      "--id",
+      `${SKILL_ID}-${counter}`,
+      "--lwa-client-id",
+      "amzn1.application-oa2-client.x",
+    ];
+    const folderBefore = process.cwd();
+    process.chdir(folder);
+    const terminal = testTerminal({ answers: [ADMIN_TOKEN, "typed-example-secret"] });
+    const code = await run([...args, "--url", origin], terminal);
+    process.chdir(folderBefore);
+    expect([code, terminal.errors()]).toEqual([0, ""]);
+    expect(terminal.out()).not.toMatch(/test-admin-token|typed-example-secret/);
+  });
+
+  it("the address may come from ALEXA_LINK_URL, and its mistake is named as such", async () => {
+    const listed = testTerminal({ environment: { ADMIN_TOKEN, ALEXA_LINK_URL: origin } });
+    expect(await run(["skill", "list", "--json"], listed)).toBe(0);
+    expect(JSON.parse(listed.out())).toBeInstanceOf(Array);
+    const wrong = testTerminal({ environment: { ADMIN_TOKEN, ALEXA_LINK_URL: "http://link.example.com" } });
+    expect([await run(["skill", "list"], wrong), wrong.errors()]).toEqual([
+      1,
+      expect.stringContaining("ALEXA_LINK_URL must"),
+    ]);
+  });
+
   it("account-linking-request prints plain JSON; CLIENT_SECRET fills in the secret", async () => {
     await skill(addition());
     const args = ["account-linking-request", "--id", `${SKILL_ID}-${counter}`];
@@ -232,7 +293,7 @@ describe("npm run skill", () => {
   });
 
   it("prints what is wrong in one line, with the field that the server named", async () => {
-    const wrong = await skill(addition(["--vendor-id", "not a vendor"]));
+    const wrong = await skill(addition().map((arg) => (arg === "M2EXAMPLEVENDOR" ? "not a vendor" : arg)));
     expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining("vendorId")]);
     await skill(addition());
     const again = await skill(addition());
@@ -255,7 +316,7 @@ describe("npm run skill", () => {
   it("--help prints usage; unknown commands and options exit with code 2", async () => {
     const help = await skill(["--help"]);
     expect([help.code, help.out]).toEqual([0, expect.stringContaining("account-linking-request")]);
-    for (const args of [[], ["remove"], ["list", "extra"], ["list", "--colour"], ["constructor"]]) {
+    for (const args of [[], ["remove"], ["show"], ["add"], ["list", "extra"], ["list", "--colour"], ["constructor"]]) {
       expect([args, (await skill(args)).code]).toEqual([args, 2]);
     }
   });
