@@ -5,6 +5,7 @@ import { firstFailure, passed } from "../simulator/library/checks.ts";
 import { encodeParameters, toBase64 } from "../simulator/library/encoding.ts";
 import type { Fetch } from "../simulator/library/token.ts";
 import { AREAS } from "./areas.ts";
+import { brokenConnection, connection } from "./checks/connection.ts";
 import type { Area, Customer, Decided, Examination, Obtained, ObtainOptions, Probes, Target } from "./examination.ts";
 import { limitedFetch } from "./limited-fetch.ts";
 import { Report, type Result } from "./report.ts";
@@ -42,9 +43,12 @@ const TOO_MANY = "needs more codes than a person can paste";
 export async function examine(setup: ExaminationSetup): Promise<Examined> {
   const only = setup.only && new Set(setup.only);
   const wanted = (id: string) => only?.has(id) ?? true;
-  const areas = (setup.areas ?? AREAS).filter((area) => area.checks.some(({ id }) => wanted(id)));
+  // Where nothing can be sent, no other area has to wait for a time limit to find that out.
+  const runs = (area: Area) => area === connection || area.checks.some(({ id }) => wanted(id));
+  const areas = (setup.areas ?? AREAS).filter(runs);
   const report = new Report();
-  const fetch = limitedFetch(setup.fetch, setup.timeoutMs ?? 10_000);
+  const timeoutMs = setup.timeoutMs ?? 10_000;
+  const fetch = limitedFetch(setup.fetch, timeoutMs);
   const codes = new Codes(setup);
   const kept = new Set<string>();
   const examination: Examination = {
@@ -52,8 +56,11 @@ export async function examine(setup: ExaminationSetup): Promise<Examined> {
     fetch,
     report,
     ...(setup.customer && { customer: setup.customer }),
-    probes: setup.probes ?? {},
-    timeoutMs: setup.timeoutMs ?? 10_000,
+    probes: {
+      ...setup.probes,
+      ...(setup.probes?.plainFetch && { plainFetch: limitedFetch(setup.probes.plainFetch, timeoutMs) }),
+    },
+    timeoutMs,
     progress: setup.progress ?? (() => {}),
     obtainCode: (options) => codes.obtain(options),
     keep: (refreshToken) => void kept.add(refreshToken),
@@ -73,9 +80,10 @@ export async function examine(setup: ExaminationSetup): Promise<Examined> {
 /** Runs one area. If it throws, what it has not reported is skipped; that is a defect of the area. */
 async function runArea(area: Area, examination: Examination): Promise<void> {
   examination.progress(area.name);
-  let why = "not reached";
+  const broken = brokenConnection(examination.report);
+  let why = broken ?? "not reached";
   try {
-    await area.run(examination);
+    if (broken === undefined) await area.run(examination);
   } catch (error) {
     why = `internal: ${error instanceof Error ? error.message : String(error)}`;
   }

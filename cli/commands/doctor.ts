@@ -6,6 +6,8 @@ import { examine } from "../../doctor/examine.ts";
 import { documentOf } from "../doctor/document.ts";
 import { type DoctorOptions, withDoctorOptions } from "../doctor/options.ts";
 import { checkWritable, writeReports } from "../doctor/outputs.ts";
+import { plainFetch } from "../doctor/plain-fetch.ts";
+import { probeConnection } from "../doctor/probes.ts";
 import { catalogue, table } from "../doctor/table.ts";
 import { findTarget } from "../doctor/target.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -36,6 +38,7 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
     fetch: (request) => fetch(request),
     ...(customer && { customer }),
     ...(why !== undefined && { whyNoCustomer: why }),
+    probes: { connection: (origin) => probeConnection(origin, { timeoutMs: options.timeout * 1000 }), plainFetch },
     timeoutMs: options.timeout * 1000,
     ...(options.only && { only: options.only }),
     progress: (text) => terminal.interactive && terminal.note(`… ${text}`),

@@ -30,6 +30,11 @@ export function causeOf(error: unknown): string | undefined {
   return code;
 }
 
+/** Whether the server responds, but with a certificate that cannot be trusted. */
+export function isCertificateFault(error: unknown): boolean {
+  return /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/.test(causeOf(error) ?? "");
+}
+
 /** One sentence with the address, the code and what it means. */
 export function whyOutOfReach(address: string, error: unknown): string {
   const { origin } = new URL(address);

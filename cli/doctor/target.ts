@@ -4,7 +4,7 @@ import { limitedFetch } from "../../doctor/limited-fetch.ts";
 import { endpointIn, type Metadata, type NoMetadata, readMetadata, schemeIn } from "../../doctor/metadata.ts";
 import { secretFrom, type Terminal, UsageError } from "../terminal.ts";
 import { type DoctorOptions, redirectUrisOf } from "./options.ts";
-import { whyOutOfReach } from "./out-of-reach.ts";
+import { isCertificateFault, whyOutOfReach } from "./out-of-reach.ts";
 
 const NO_ADDRESS =
   "Give the server's address: its origin, if it has metadata (RFC 8414), else --authorize-url and --token-url.";
@@ -20,8 +20,10 @@ export async function findTarget(terminal: Terminal, url: string | undefined, op
   const clientSecret = clientId && (await secretFrom(terminal, "CLIENT_SECRET", `the secret of client ${clientId}`));
   const found = await metadataOf(url, options);
   const document = found && "document" in found ? found.document : undefined;
-  const authorizationUrl = authorizeUrl ?? (document && endpointIn(document, "authorization_endpoint"));
-  const tokenEndpoint = tokenUrl ?? (document && endpointIn(document, "token_endpoint"));
+  // Behind a certificate that cannot be trusted nothing is read; the checks of the connection say what is wrong.
+  const unread = found && "untrusted" in found ? url : undefined;
+  const authorizationUrl = authorizeUrl ?? (document ? endpointIn(document, "authorization_endpoint") : unread);
+  const tokenEndpoint = tokenUrl ?? (document ? endpointIn(document, "token_endpoint") : unread);
   if (authorizationUrl === undefined || tokenEndpoint === undefined) {
     const why = found && "why" in found ? found.why : "the metadata does not name both endpoints";
     throw new UsageError(`No metadata for ${url}: ${why}. Give --authorize-url and --token-url.`);
@@ -43,19 +45,25 @@ export async function findTarget(terminal: Terminal, url: string | undefined, op
   };
 }
 
+interface Untrusted {
+  readonly untrusted: true;
+  readonly why: string;
+}
+
 /** Reads the metadata, and makes sure that the server responds at all. */
 async function metadataOf(
   url: string | undefined,
   { authorizeUrl, tokenUrl, timeout }: DoctorOptions,
-): Promise<Metadata | NoMetadata | undefined> {
+): Promise<Metadata | NoMetadata | Untrusted | undefined> {
   const send = limitedFetch((request) => fetch(request), timeout * 1000);
   const origins = [authorizeUrl, tokenUrl].filter((each) => each !== undefined).map((each) => new URL(each).origin);
-  let metadata: Metadata | NoMetadata | undefined;
+  let metadata: Metadata | NoMetadata | Untrusted | undefined;
   for (const address of new Set([...(url === undefined ? [] : [url]), ...origins])) {
     try {
       if (address === url) metadata = await readMetadata(send, address);
       else await send(new Request(address, { method: "HEAD", redirect: "manual" }));
     } catch (error) {
+      if (isCertificateFault(error)) return { untrusted: true, why: whyOutOfReach(address, error) };
       throw new UsageError(whyOutOfReach(address, error));
     }
   }

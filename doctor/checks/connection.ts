@@ -139,25 +139,34 @@ const DAY_MS = 86_400_000;
 export const connection: Area = {
   name: "connection",
   checks: CHECKS,
-  async run({ target, report, probes, progress }: Examination) {
-    for (const url of urlsOf(target)) {
-      if (isLoopback(url)) {
-        for (const check of CHECKS) report.skip(check, `${url.host} is this machine; not for Alexa`);
-        continue;
-      }
-      report.expect(HTTPS, url.protocol === "https:", `${url.host} by https`, `${url.origin} is not https`);
-      report.expect(PORT, portOf(url) === "443", `${url.host} at port 443`, `${url.origin} uses port ${portOf(url)}`);
-      if (url.protocol !== "https:" || !probes.connection) {
-        const why =
-          url.protocol === "https:" ? "this program cannot look at connections" : `${url.origin} is not https`;
-        for (const check of [NAME, PUBLIC, ...TLS_CHECKS]) report.skip(check, why);
-        continue;
-      }
-      progress(`Connecting to ${url.host}`);
-      judge(report, url, await probes.connection(url.origin));
+  async run(examination: Examination) {
+    for (const url of urlsOf(examination.target)) {
+      await lookAt(url, examination);
     }
   },
 };
+
+async function lookAt(url: URL, { report, probes, progress }: Examination): Promise<void> {
+  const { host, origin } = url;
+  const secure = url.protocol === "https:";
+  const local = isLoopback(url);
+  const skip = (checks: readonly Check[], why: string) => {
+    for (const check of checks) report.skip(check, why);
+  };
+  if (local) {
+    // What Alexa would not reach anyway is not judged.
+    skip([PORT, PUBLIC, INSECURE, ...(secure ? [] : CHECKS)], `${host} is this machine, which Alexa cannot reach`);
+    if (!secure) return;
+  }
+  report.expect(HTTPS, secure, `${host} by https`, `${origin} is not https`);
+  if (!local) report.expect(PORT, portOf(url) === "443", `${host} at port 443`, `${origin} uses port ${portOf(url)}`);
+  if (!secure || !probes.connection) {
+    skip([NAME, PUBLIC, ...TLS_CHECKS], secure ? "this program cannot look at connections" : `${origin} is not https`);
+    return;
+  }
+  progress(`connecting to ${host}`);
+  judge(report, url, await probes.connection(origin));
+}
 
 /** Why no request should be sent: the connection would fail, or it cannot be trusted. Undefined if all is well. */
 export function brokenConnection(report: Report): string | undefined {
@@ -181,7 +190,8 @@ export function isLoopback({ hostname }: URL): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\./.test(hostname);
 }
 
-function judge(report: Report, { host, hostname }: URL, facts: ConnectionFacts): void {
+function judge(report: Report, url: URL, facts: ConnectionFacts): void {
+  const { host, hostname } = url;
   const { addresses, chain, versions, unreachable } = facts;
   if (addresses.length === 0) {
     report.problem(NAME, `${hostname} does not resolve${unreachable === undefined ? "" : `: ${unreachable}`}`);
@@ -190,7 +200,8 @@ function judge(report: Report, { host, hostname }: URL, facts: ConnectionFacts):
   }
   report.pass(NAME, `${hostname} is ${addresses.join(", ")}`);
   const internal = addresses.filter(isSpecialAddress);
-  report.expect(PUBLIC, internal.length === 0, hostname, `${hostname} leads to ${internal.join(", ")}`);
+  const local = isLoopback(url);
+  if (!local) report.expect(PUBLIC, internal.length === 0, hostname, `${hostname} leads to ${internal.join(", ")}`);
   const modern = versions.filter((version) => /^TLSv1\.[23]$/.test(version));
   if (unreachable !== undefined || modern.length === 0) {
     const old = versions.length > 0 && `${host} accepts only ${versions.join(", ")}`;
@@ -201,7 +212,7 @@ function judge(report: Report, { host, hostname }: URL, facts: ConnectionFacts):
   report.pass(HANDSHAKE, `${host} accepts ${versions.join(", ")}`);
   report.expect(TLS_1_2, modern.includes("TLSv1.2"), host, `${host} accepts only TLS 1.3`);
   judgeCertificate(report, host, facts);
-  judgeInsecure(report, host, facts.insecure);
+  if (!local) judgeInsecure(report, host, facts.insecure);
   if (chain.length === 0) for (const check of [CHAIN, TRUSTED]) report.problem(check, `${host} sent no certificate`);
 }
 

@@ -4,6 +4,8 @@ import { connect, createServer } from "node:net";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import { plainFetch } from "../../cli/doctor/plain-fetch.ts";
 import { type ConnectionOptions, probeConnection } from "../../cli/doctor/probes.ts";
+import { run } from "../../cli/program.ts";
+import type { Terminal } from "../../cli/terminal.ts";
 import { brokenConnection, connection, isSpecialAddress } from "../../doctor/checks/connection.ts";
 import type { Target } from "../../doctor/examination.ts";
 import { examinationOf, examine, findings, TARGET, withOutcome } from "./doctor-support.ts";
@@ -173,7 +175,7 @@ it("a server that accepts and then is silent is given up after the time limit", 
   expect(facts.unreachable).toBe("no connection within 0.2 s");
 });
 
-it.each(["http://127.0.0.1:8787", "http://localhost:8787", "https://[::1]:8443"])(
+it.each(["http://127.0.0.1:8787", "http://localhost:8787", "http://[::1]:8787"])(
   "%s is this machine: noted, not failed",
   async (origin) => {
     const target = { issuer: origin, authorizationUrl: `${origin}/authorize`, tokenUrl: `${origin}/token` };
@@ -239,4 +241,28 @@ it("a response that never ends is given up", async () => {
   });
   running.push(server);
   await expect(plainFetch(new Request(`http://127.0.0.1:${server.port}/`))).rejects.toThrow(/more than 5000000 bytes/);
+});
+
+it("a certificate that cannot be trusted is a finding, not an outage, and nothing is sent", async () => {
+  const paths: string[] = [];
+  const server = await listen(await authority.chain({ alone: true, host: "localhost" }), (request, response) => {
+    paths.push(request.url ?? "");
+    response.end();
+  });
+  running.push(server);
+  const printed: string[] = [];
+  const terminal = {
+    environment: { CLIENT_SECRET: "obviously-fake-secret" },
+    interactive: false,
+    print: (text: string) => void printed.push(text),
+    note: () => {},
+  } as unknown as Terminal;
+  const origin = `https://localhost:${server.port}`;
+  const args = ["doctor", origin, "--client-id", "alexa", "--vendor-id", "M0EXAMPLE00001", "--json"];
+  expect(await run(args, terminal)).toBe(1);
+  const { checks, summary } = JSON.parse(printed.join("\n"));
+  const failed = checks.filter(({ outcome }: { outcome: string }) => outcome === "fail");
+  expect(failed.map(({ id }: { id: string }) => id)).toEqual(["certificate_trusted"]);
+  expect(summary).toMatchObject({ fail: 1, warn: 0 });
+  expect(paths).toEqual([]);
 });
