@@ -1,27 +1,245 @@
-// The customer as a program: signs in and decides on plain pages.
+// The customer as a program: opens the authorization request, signs in over as many pages as it takes, decides.
 import type { AuthorizationRequest } from "../simulator/library/authorization-request.ts";
-import { createBrowser } from "../simulator/library/browser.ts";
+import {
+  type Action,
+  createBrowser,
+  initialValues,
+  type Visit,
+  type VisitedPage,
+} from "../simulator/library/browser.ts";
+import { isLoopback } from "../simulator/library/cookies.ts";
+import type { Button, Form } from "../simulator/library/html.ts";
 import type { Fetch } from "../simulator/library/token.ts";
 import type { Customer, Decided } from "./examination.ts";
+import {
+  buttonMeaning,
+  choosesProvider,
+  type FieldNames,
+  leadsToPassword,
+  meaningOf,
+  passwordFieldOf,
+  unknownFieldsOf,
+  userFieldOf,
+} from "./guesses.ts";
 
-export interface CustomerOptions {
+/** An in-app browser of a phone, as the Alexa app shows it. */
+export const PHONE_HEADERS = {
+  "user-agent":
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+  "accept-language": "en-US,en;q=0.9",
+  "upgrade-insecure-requests": "1",
+} as const;
+
+export interface CustomerOptions extends FieldNames {
+  /** Must not follow redirects of requests that say `redirect: "manual"`. */
   readonly fetch: Fetch;
   readonly user: string;
   readonly password: string;
+  /** The button that gives consent, if it cannot be guessed. */
+  readonly allowButton?: { readonly name: string; readonly value: string };
+  /** All redirect URIs of Alexa: a visit ends there, and none of them is opened. */
+  readonly redirectUris: readonly string[];
 }
 
+type Decision = "allow" | "deny";
+
 /** A customer who signs in with a name and a password, and stays signed in. */
-export function createCustomer({ fetch, user, password }: CustomerOptions): Customer {
-  const browser = createBrowser(fetch);
+export function createCustomer(options: CustomerOptions): Customer {
+  const browser = createBrowser(options.fetch);
+  const seen: VisitedPage[] = [];
+  const passwordHosts = new Set<string>();
+  let queue: Promise<unknown> = Promise.resolve();
+
+  async function visit(request: AuthorizationRequest, decision: Decision): Promise<Decided> {
+    const stops = [...options.redirectUris, request.redirectUri];
+    const steps = new VisitSteps(options, decision, (host) => passwordHosts.add(host));
+    const visit = await browser.browse(request.url, {
+      headers: PHONE_HEADERS,
+      until: (url) => stops.some((uri) => isAt(url, uri)),
+      act: (page) => steps.act(page),
+    });
+    for (const page of visit.pages) if (!seen.some(({ url }) => pathOf(url) === pathOf(page.url))) seen.push(page);
+    return decidedBy(visit, request, steps.gavePassword);
+  }
+
   return {
     tireless: true,
-    async decide(request: AuthorizationRequest, decision: "allow" | "deny"): Promise<Decided> {
-      const visit = await browser.visit(request.url, {
-        fields: { email: user, username: user, password },
-        decision,
-        until: (url) => url.startsWith(request.redirectUri),
-      });
-      return visit.arrived ? { arrived: true, url: visit.url } : { arrived: false, why: visit.why };
+    pages: () => seen,
+    passwordHosts: () => [...passwordHosts],
+    // One visit after another, as one person has one browser.
+    decide(request, decision) {
+      const next = queue.then(() => visit(request, decision));
+      queue = next.catch(() => undefined);
+      return next;
     },
   };
+}
+
+/** Whether a URL is a redirect URI, whatever its query and fragment. */
+export function isAt(url: string, redirectUri: string): boolean {
+  if (!url.startsWith(redirectUri)) return false;
+  return ["", "?", "#", "&"].includes(url.charAt(redirectUri.length));
+}
+
+/** The URL without query and fragment, which may hold secrets. */
+export function pathOf(url: string): string {
+  return url.split(/[?#]/)[0] ?? url;
+}
+
+function decidedBy(visit: Visit, request: AuthorizationRequest, gavePassword: boolean): Decided {
+  const signInTried = gavePassword;
+  if (!visit.arrived) {
+    const last = visit.pages.at(-1);
+    const where = last ? ` (at the page "${last.title.slice(0, 80)}", ${pathOf(last.url)}, status ${last.status})` : "";
+    return { arrived: false, why: `${visit.why}${where}`, signInTried };
+  }
+  if (isAt(visit.url, request.redirectUri)) return { arrived: true, url: visit.url };
+  return {
+    arrived: false,
+    why: `the server redirected to ${pathOf(visit.url)} instead of the request's redirect URI`,
+    signInTried,
+  };
+}
+
+/** One visit: what was done already, so that nothing is done in a circle. */
+class VisitSteps {
+  readonly #options: CustomerOptions;
+  readonly #decision: Decision;
+  readonly #gave: (host: string) => void;
+  readonly #done = new Map<string, number>();
+  gavePassword = false;
+
+  constructor(options: CustomerOptions, decision: Decision, gave: (host: string) => void) {
+    this.#options = options;
+    this.#decision = decision;
+    this.#gave = gave;
+  }
+
+  act(page: VisitedPage): Action {
+    if (page.status >= 500) return { stop: "the server failed" };
+    const action = this.#signIn(page) ?? this.#decide(page) ?? this.#goOn(page);
+    if (!action) return { stop: whyStuck(page) };
+    const key = `${pathOf(page.url)} ${"submit" in action ? `${pathOf(action.submit.action)} ${action.button?.text}` : JSON.stringify(action)}`;
+    const times = (this.#done.get(key) ?? 0) + 1;
+    this.#done.set(key, times);
+    if (times > 2) return { stop: `the same page came back again and again${alertOf(page)}` };
+    return action;
+  }
+
+  /** Fills in the name, the password, or both. */
+  #signIn(page: VisitedPage): Action | undefined {
+    const { user, password } = this.#options;
+    const withPassword = page.forms.find((form) => passwordFieldOf(form, this.#options));
+    const form = withPassword ?? page.forms.find((each) => userFieldOf(each, this.#options));
+    if (!form) return undefined;
+    const passwordField = passwordFieldOf(form, this.#options);
+    const userField = userFieldOf(form, this.#options);
+    if (passwordField && this.gavePassword) {
+      return { stop: `the sign-in page came back after the password was sent. Is it the right one?${alertOf(page)}` };
+    }
+    const unknown = unknownFieldsOf(form, [passwordField, userField]);
+    if (unknown.length > 0)
+      return {
+        stop: `the page asks for ${unknown.map(({ name }) => name).join(", ")}, which the doctor does not know`,
+      };
+    const typed = new Map<string, string>();
+    if (userField) typed.set(userField.name, user);
+    if (passwordField) typed.set(passwordField.name, password);
+    const button = this.#signInButton(form);
+    const target = new URL(button?.action ?? form.action);
+    if (passwordField) {
+      if (target.protocol !== "https:" && !isLoopback(target)) {
+        return { stop: `the password was not sent, because the sign-in page sends it to ${target.origin} without TLS` };
+      }
+      this.gavePassword = true;
+      this.#gave(target.host);
+    }
+    return submit(form, button, typed);
+  }
+
+  /** On a page that signs in and asks at once, the button that decides; else the button that goes on. */
+  #signInButton(form: Form): Button | undefined {
+    const meanings = form.buttons.map(buttonMeaning);
+    const pick = (meaning: string) => form.buttons[meanings.indexOf(meaning as (typeof meanings)[number])];
+    const decides = meanings.includes("allow") && meanings.includes("deny");
+    if (decides && this.#decision === "deny") return pick("deny");
+    return this.#given(form) ?? pick("allow") ?? pick("go_on") ?? pick("unknown");
+  }
+
+  #given(form: Form): Button | undefined {
+    const { allowButton } = this.#options;
+    if (!allowButton || this.#decision === "deny") return undefined;
+    return form.buttons.find(
+      ({ name, value, text }) => name === allowButton.name && [value, text].includes(allowButton.value),
+    );
+  }
+
+  /** Presses the button, or follows the link, of the decision. */
+  #decide(page: VisitedPage): Action | undefined {
+    if (this.#decision === "allow") {
+      return (
+        press(page, (button, form) => this.#given(form) === button) ??
+        press(page, (button) => buttonMeaning(button) === "allow")
+      );
+    }
+    const denial = press(page, (button) => buttonMeaning(button) === "deny");
+    if (denial) return denial;
+    const link = page.links.find(({ text, url }) => meaningOf([text]) === "deny" && /^https?:/.test(url));
+    return link && { open: link.url };
+  }
+
+  /** A page that goes on by itself, a chooser of sign-in methods, or one with a single way on. */
+  #goOn(page: VisitedPage): Action | undefined {
+    if (page.refresh !== undefined) return { open: page.refresh };
+    const sole = page.forms.length === 1 ? page.forms[0] : undefined;
+    if (sole && page.script.match(/\bsubmit\b/) && sole.fields.every(({ type }) => type === "hidden")) {
+      return submit(sole, sole.buttons[0]);
+    }
+    const own = (button: Button) => !choosesProvider(`${button.text} ${button.value} ${button.name}`);
+    return (
+      press(page, (button) => own(button) && leadsToPassword(`${button.value} ${button.text}`)) ??
+      press(page, (button) => own(button) && buttonMeaning(button) === "go_on") ??
+      this.#link(page) ??
+      press(page, (button) => own(button) && buttonMeaning(button) === "unknown")
+    );
+  }
+
+  #link({ links, status }: VisitedPage): Action | undefined {
+    const link = links.find(({ text, url }) => /^https?:/.test(url) && leadsToPassword(text));
+    return link && status < 400 ? { open: link.url } : undefined;
+  }
+}
+
+/** Presses the first button for which `wanted` is true. */
+function press(page: VisitedPage, wanted: (button: Button, form: Form) => boolean): Action | undefined {
+  for (const form of page.forms) {
+    const button = form.buttons.find((each) => wanted(each, form));
+    if (button) return submit(form, button);
+  }
+  return undefined;
+}
+
+/** Submits a form with what was typed; boxes that must be ticked are ticked. */
+function submit(form: Form, button: Button | undefined, typed: ReadonlyMap<string, string> = new Map()): Action {
+  const ticked = form.fields.filter(
+    (field) => field.type === "checkbox" && field.required && field.value === undefined,
+  );
+  const values = [
+    ...initialValues(form).filter(([name]) => !typed.has(name)),
+    ...typed,
+    ...ticked.map(({ name }) => [name, "on"] as const),
+  ];
+  return { submit: form, values, ...(button && { button }) };
+}
+
+function alertOf({ alert }: VisitedPage): string {
+  return alert === undefined ? "" : ` The page says: "${alert}"`;
+}
+
+function whyStuck(page: VisitedPage): string {
+  if (page.status >= 400) return `the server refused${alertOf(page)}`;
+  if (page.forms.length === 0 && page.script !== "") {
+    return "the page needs JavaScript, so sign in by hand: run the doctor in a terminal without --user";
+  }
+  return "nothing on the page was recognized: --user-field, --password-field and --allow-button name what to use";
 }

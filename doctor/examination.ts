@@ -43,6 +43,27 @@ export interface Customer {
   /** Whether it can decide as often as the checks want. A person who pastes addresses cannot. */
   readonly tireless: boolean;
   decide(request: AuthorizationRequest, decision: "allow" | "deny"): Promise<Decided>;
+  /** The pages that it saw, each once. */
+  pages?(): readonly SeenPage[];
+  /** The hosts that received the customer's password. */
+  passwordHosts?(): readonly string[];
+  /** What a real browser noticed. */
+  observations?(): readonly Observation[];
+}
+
+/** A page that the customer saw. */
+export interface SeenPage {
+  readonly url: string;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly html: string;
+}
+
+/** Something that happened in a real browser, in plain words; `url` is the page's, without its query. */
+export interface Observation {
+  readonly kind: "popup" | "dialog" | "foreign_host" | "script_error" | "overflow" | "download" | "blocked";
+  readonly url: string;
+  readonly what: string;
 }
 
 /** One code, and the request that it came from. */

@@ -65,5 +65,15 @@ async function customerFor(
   if (!target.client) return {};
   if (options.user === undefined) return { why: "needs a customer who signs in: give --user, or run it in a terminal" };
   const password = await secretFrom(terminal, "PASSWORD", `the password of ${options.user}`);
-  return { customer: createCustomer({ fetch: (request) => fetch(request), user: options.user, password }) };
+  const { userField, passwordField, allowButton, user } = options;
+  const customer = createCustomer({
+    fetch: (request) => fetch(request),
+    user,
+    password,
+    redirectUris: target.redirectUris,
+    ...(userField !== undefined && { userField }),
+    ...(passwordField !== undefined && { passwordField }),
+    ...(allowButton && { allowButton }),
+  });
+  return { customer };
 }
