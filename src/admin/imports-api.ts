@@ -24,6 +24,17 @@ const text = (maximum: number) =>
     .string("must be a string")
     .check(z.minLength(1, "must not be empty"), z.maxLength(maximum, `must have at most ${maximum} characters`));
 
+const hash = () =>
+  z
+    .string("must be a string")
+    .check(z.regex(/^([0-9a-fA-F]{64}|[A-Za-z0-9_-]{43})$/, "must be a SHA-256, as 64 hex or 43 base64url characters"));
+
+/** A list of items to import. */
+export const importItems = <T extends z.ZodMiniType>(one: T) =>
+  z
+    .array(one, "must be a list")
+    .check(z.minLength(1, "must not be empty"), z.maxLength(MAX_ITEMS, `must have at most ${MAX_ITEMS} items`));
+
 const item = () =>
   z.strictObject({
     skillId: skillId(),
@@ -36,11 +47,12 @@ const item = () =>
       "must be one of {id}, {email} and {oidcSubject}",
     ),
     /** Hash of the whole token as Alexa sends it. */
-    refreshTokenSha256: z
-      .string("must be a string")
-      .check(
-        z.regex(/^([0-9a-fA-F]{64}|[A-Za-z0-9_-]{43})$/, "must be a SHA-256, as 64 hex or 43 base64url characters"),
-      ),
+    refreshTokenSha256: z.optional(hash()),
+    /** Of another server like this one: the link's id there, and the hash of its token's secret. */
+    grantId: z.optional(
+      z.string("must be a string").check(z.regex(/^[0-9a-z]{26}$/, "must be the id of a link of another alexa-link")),
+    ),
+    refreshSecretSha256: z.optional(hash()),
     /** Default: all scopes of the skill. */
     scope: z.optional(text(2000)),
     createdAt: z.optional(z.iso.datetime({ offset: true, error: "must be a time such as 2026-10-01T12:00:00Z" })),
@@ -49,15 +61,11 @@ const item = () =>
 type Item = z.output<ReturnType<typeof item>>;
 
 /** Body of `POST /api/admin/imports`. */
-export const importsSchema = () =>
-  z.strictObject({
-    items: z
-      .array(item(), "must be a list")
-      .check(z.minLength(1, "must not be empty"), z.maxLength(MAX_ITEMS, `must have at most ${MAX_ITEMS} items`)),
-  });
+export const importsSchema = () => z.strictObject({ items: importItems(item()) });
 
 /** Why an item was refused. The other items of the call are imported. */
 export const IMPORT_REFUSALS = {
+  token_missing: "Give either refreshTokenSha256, or grantId and refreshSecretSha256.",
   skill_not_found: "No such skill.",
   scope_unknown: "The skill does not have all of these scopes.",
   created_in_future: "createdAt is in the future.",
@@ -79,7 +87,7 @@ async function importAll(c: AppContext): Promise<Response> {
   const skills = await skillsOf(rt, body.items);
   const checked = body.items.map((one) => check(rt, one, skills.get(one.skillId)));
   const results: (Refusal | { readonly outcome: "imported" | "exists" | "ended"; readonly grantId: string })[] = [];
-  const unresolved: { readonly position: number; readonly link: Omit<ImportedLink, "id"> }[] = [];
+  const unresolved: { readonly position: number; readonly link: UnnamedLink }[] = [];
   const candidates = checked.flatMap((one, position) => (typeof one === "string" ? [] : [{ ...one, position }]));
   const people = await resolvePeople(rt.db, peopleOf(candidates), rt.config.oidc?.issuer, rt.now());
   checked.forEach((one, position) => {
@@ -92,7 +100,10 @@ async function importAll(c: AppContext): Promise<Response> {
     else unresolved.push({ position, link: linkOf(rt, one, skill, scope, userId) });
   });
   const links = await Promise.all(
-    unresolved.map(async ({ position, link }) => ({ position, link: { ...link, id: await grantIdOf(link) } })),
+    unresolved.map(async ({ position, link }) => ({
+      position,
+      link: { ...link, id: link.id ?? (await importedGrantId(link.tokenHash)) },
+    })),
   );
   const outcomes = await importLinks(
     rt.db,
@@ -124,6 +135,8 @@ async function skillsOf(rt: Runtime, items: readonly Item[]): Promise<Map<string
 }
 
 function check(rt: Runtime, one: Item, skill: Skill | undefined): Checked {
+  if ((one.refreshTokenSha256 === undefined) === (one.refreshSecretSha256 === undefined)) return "token_missing";
+  if ((one.grantId === undefined) !== (one.refreshSecretSha256 === undefined)) return "token_missing";
   if (!skill) return "skill_not_found";
   const known = scopesOf(skill, "user").map(({ name }) => name);
   const scopes = one.scope === undefined ? known : one.scope.split(" ").filter((name) => name !== "");
@@ -146,13 +159,16 @@ function peopleOf(candidates: readonly { readonly item: Item }[]): ImportedPerso
 }
 
 /** Derives the grant id from the token, so that importing a token again finds its grant, live or revoked. */
-async function grantIdOf(link: Omit<ImportedLink, "id">): Promise<string> {
-  return idOf(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(`imported link ${link.tokenHash}`))));
+export async function importedGrantId(tokenHash: string): Promise<string> {
+  return idOf(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(`imported link ${tokenHash}`))));
 }
 
-function linkOf(rt: Runtime, one: Item, skill: Skill, scope: string, userId: string): Omit<ImportedLink, "id"> {
-  const given = one.refreshTokenSha256;
+type UnnamedLink = Omit<ImportedLink, "id"> & { readonly id: string | undefined };
+
+function linkOf(rt: Runtime, one: Item, skill: Skill, scope: string, userId: string): UnnamedLink {
+  const given = one.refreshTokenSha256 ?? one.refreshSecretSha256 ?? "";
   return {
+    id: one.grantId,
     userId,
     clientId: skill.clientId,
     skillId: skill.id,

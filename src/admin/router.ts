@@ -10,6 +10,8 @@ import { deliverSoon } from "../webhooks/webhooks.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { adminPages } from "./admin-page.tsx";
 import { clientsApi } from "./clients-api.ts";
+import { exportsApi } from "./exports-api.ts";
+import { importPeopleApi } from "./import-people-api.ts";
 import { importsApi } from "./imports-api.ts";
 import { insightApi } from "./insight-api.ts";
 import { maintenanceApi } from "./maintenance-api.ts";
@@ -32,6 +34,8 @@ clientsApi(operationsRoutes);
 usersApi(operationsRoutes);
 userAccessApi(operationsRoutes);
 importsApi(operationsRoutes);
+importPeopleApi(operationsRoutes);
+exportsApi(operationsRoutes);
 insightApi(operationsRoutes);
 maintenanceApi(operationsRoutes);
 

@@ -1,5 +1,6 @@
 // Certificate chains of Alexa's signatures: leaf first, each signed by the next, up to a trusted root (RFC 5280 §6).
 import type { KeyObject, X509Certificate } from "node:crypto";
+import { nodeCrypto } from "../crypto/node-crypto.ts";
 import {
   BASIC_CONSTRAINTS,
   type CertificateFields,
@@ -9,7 +10,6 @@ import {
   NAME_CONSTRAINTS,
   SUBJECT_ALTERNATIVE_NAME,
 } from "./certificate-fields.ts";
-import { nodeCrypto } from "./node-crypto.ts";
 import type { TrustedRoot } from "./trusted-roots.ts";
 
 /** The name that Alexa's certificates carry. */

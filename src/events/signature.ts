@@ -1,6 +1,7 @@
 // Alexa's signature over a raw request body, checked with a certificate from Amazon's bucket, which is cached.
 import type { Caches } from "../caches.ts";
 import { utf8Decode } from "../crypto/encoding.ts";
+import { nodeCrypto } from "../crypto/node-crypto.ts";
 import { readAsset } from "../http/assets.ts";
 import { fetchOut, OutboundError } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
@@ -13,7 +14,6 @@ import {
   type TrustAnchor,
 } from "./certificate-chain.ts";
 import { certificateUrl } from "./certificate-url.ts";
-import { nodeCrypto } from "./node-crypto.ts";
 
 export type SignatureRefusal =
   | ChainRefusal

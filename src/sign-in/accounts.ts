@@ -42,7 +42,7 @@ export interface AccountChange {
 }
 
 /** What is wrong with the values of an account, before anything is stored; undefined when they are acceptable. */
-function checkAccount(given: AccountChange): AccountRefusal | undefined {
+export function checkAccount(given: AccountChange): AccountRefusal | undefined {
   if (given.email !== undefined && !isEmail(normalizeEmail(given.email))) return { refused: "email_invalid" };
   if (given.name !== undefined && given.name !== null && !isName(given.name)) return { refused: "name_invalid" };
   if (given.password === undefined) return undefined;

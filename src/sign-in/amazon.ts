@@ -9,7 +9,7 @@ import { callbackUri, type ExternalAttempt, type ExternalOutcome, type ProviderR
 import { labelsOf } from "./labels.ts";
 
 /** All security profiles of one developer get the same user ids from Amazon, so they share one issuer. */
-const ISSUER = "https://www.amazon.com";
+export const AMAZON_ISSUER = "https://www.amazon.com";
 
 const profileSchema = () =>
   z.object({
@@ -61,6 +61,6 @@ export async function amazonPerson(
   // Amazon does not say whether it has verified the profile's address, so there is none here.
   return {
     outcome: "person",
-    person: { key: { method: "amazon", issuer: ISSUER, subject }, ...labelsOf({ name }, subject) },
+    person: { key: { method: "amazon", issuer: AMAZON_ISSUER, subject }, ...labelsOf({ name }, subject) },
   };
 }

@@ -1,13 +1,17 @@
-// Password hashes: PBKDF2-SHA-512, stored with algorithm, iteration count and salt, and sealed.
+// Password hashes: PBKDF2-SHA-512, stored with algorithm, iteration count and salt, and sealed. Imported accounts have
+// another system's hash until their owners sign in.
 import { fromBase64Url, toBase64Url, utf8 } from "../crypto/encoding.ts";
 import { equalInConstantTime } from "../crypto/hash.ts";
 import { sealedUnder } from "../crypto/keyring.ts";
 import type { Runtime } from "../runtime.ts";
 import { openStored } from "../storage/sealed.ts";
+import { type HashRefusal, matchesForeignHash, readForeignHash } from "./foreign-hashes.ts";
 
 const ALGORITHM = "pbkdf2-sha512";
 const SALT_BYTES = 16;
 const HASH_BITS = 512;
+/** Workers refuse more, in production only. */
+const MAX_ITERATIONS = 100_000;
 const MIN_CHARACTERS = 10;
 const MAX_BYTES = 1024;
 
@@ -38,6 +42,33 @@ export async function hashPassword(rt: Runtime, subject: string, password: strin
   return rt.keyring.seal("password-hash", subject, [ALGORITHM, iterations, toBase64Url(salt), hash].join("$"));
 }
 
+interface OwnHash {
+  readonly iterations: number;
+  readonly salt: Uint8Array<ArrayBuffer>;
+  readonly expected: string;
+}
+
+/** A hash that this server, or another one like it, made; undefined for any other text. */
+function readOwnHash(text: string): OwnHash | undefined {
+  const [, count = "", salt64 = "", expected = ""] =
+    /^pbkdf2-sha512\$(\d{1,6})\$([A-Za-z0-9_-]{22})\$([A-Za-z0-9_-]{86})$/.exec(text) ?? [];
+  const iterations = Number(count);
+  const salt = fromBase64Url(salt64);
+  return salt && iterations > 0 && iterations <= MAX_ITERATIONS ? { iterations, salt, expected } : undefined;
+}
+
+/** Why a hash that another server exported cannot be imported; undefined when it can. */
+export function importRefusal(hash: string): HashRefusal | undefined {
+  if (readOwnHash(hash)) return undefined;
+  const foreign = readForeignHash(hash);
+  return "refused" in foreign ? foreign : undefined;
+}
+
+/** Another server's hash, which `importRefusal` accepts, sealed for the identity `subject`. */
+export function sealImportedHash(rt: Runtime, subject: string, hash: string): Promise<string> {
+  return rt.keyring.seal("password-hash", subject, hash);
+}
+
 /** A hash, sealed again for another identity. Throws `UnreadableValue`. */
 export async function moveHash(rt: Runtime, from: string, to: string, sealed: string): Promise<string> {
   const { plaintext } = await openStored(rt, "password-hash", from, sealed);
@@ -46,8 +77,8 @@ export async function moveHash(rt: Runtime, from: string, to: string, sealed: st
 
 /**
  * Whether `password` matches the hash `sealed`. Without a hash, or with one of fewer iterations, the missing work is
- * done as well, so that the time does not reveal which accounts exist. `stale`: right, and should be hashed again. Throws
- * `UnreadableValue`.
+ * done as well, so that the time does not reveal which accounts exist. Another system's hash may take longer, never less
+ * time. `stale`: right, and should be hashed again. Throws `UnreadableValue`.
  */
 export async function verifyPassword(
   rt: Runtime,
@@ -57,17 +88,18 @@ export async function verifyPassword(
 ): Promise<"right" | "stale" | "wrong"> {
   const target = rt.config.passwordIterations;
   const opened = sealed === null ? null : await openStored(rt, "password-hash", subject, sealed);
-  const [algorithm = "", count = "", salt = "", expected = ""] = opened?.plaintext.split("$") ?? [];
-  const iterations = Number(count);
-  const saltBytes = fromBase64Url(salt);
+  const own = opened ? readOwnHash(opened.plaintext) : undefined;
   // Oversized input cannot match. It is replaced so that the work stays bounded and the same.
   const presented = checkPassword(password) === "too_long" ? "" : password;
-  if (algorithm !== ALGORITHM || !saltBytes || !(iterations > 0)) {
+  if (!own) {
+    const foreign = opened && presented === password ? readForeignHash(opened.plaintext) : undefined;
+    if (foreign && "kind" in foreign && (await matchesForeignHash(presented, foreign))) return "stale";
     await pbkdf2(presented, new Uint8Array(SALT_BYTES), target);
     return "wrong";
   }
-  const matches = equalInConstantTime(await pbkdf2(presented, saltBytes, iterations), expected);
-  if (iterations < target) await pbkdf2(presented, saltBytes, target - iterations);
+  const { iterations, salt, expected } = own;
+  const matches = equalInConstantTime(await pbkdf2(presented, salt, iterations), expected);
+  if (iterations < target) await pbkdf2(presented, salt, target - iterations);
   if (!matches || presented !== password) return "wrong";
   return iterations !== target || sealedUnder(sealed ?? "") !== rt.keyring.keyId ? "stale" : "right";
 }

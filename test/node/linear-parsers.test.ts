@@ -144,8 +144,10 @@ const PARSERS: readonly (readonly [path: string, name: string, call?: (parse: Pa
   ["sign-in/continue-to.ts", "safeContinueTo"],
   ["sign-in/email.ts", "isEmail"],
   ["sign-in/email.ts", "normalizeEmail"],
+  ["sign-in/foreign-hashes.ts", "readForeignHash"],
   ["sign-in/labels.ts", "isPhoneNumber"],
   ["sign-in/password-hash.ts", "checkPassword"],
+  ["sign-in/password-hash.ts", "importRefusal"],
   ["ui/messages.ts", "wantedLanguages"],
 ];
 
@@ -174,8 +176,10 @@ describe("parsers of request text", () => {
     "codeChallengeOf",
     "contrast",
     "equalInConstantTime",
+    "importedGrantId",
     "isDevelopment",
     "isMisplacedTokenRequest",
+    "matchesForeignHash",
     "newStableToken",
     "protectedResource",
     "readText",

@@ -46,7 +46,7 @@ export interface ImportedLink {
   readonly clientId: string;
   readonly skillId: string;
   readonly scope: string;
-  /** SHA-256 of the whole token, base64url. */
+  /** SHA-256 of the whole token, or of its secret if another server like this one issued it; base64url. */
   readonly tokenHash: string;
   readonly createdAt: number;
   readonly alexaUserId: string | null;

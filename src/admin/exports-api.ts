@@ -1,0 +1,94 @@
+// /api/admin/exports: everything that another server needs to take over the accounts and links of this one.
+import type { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { queryOf } from "../http/read.ts";
+import { json } from "../http/respond.ts";
+import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { type ExportedGrant, type ExportedPerson, readGrants, readPeople } from "../storage/maintenance/exports.ts";
+import { openStored } from "../storage/sealed.ts";
+import { importedGrantId } from "./imports-api.ts";
+import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+
+/** Mounts `/api/admin/exports`. The admin guard must run before it. */
+export function exportsApi(app: Hono<AppEnv>): void {
+  app.get("/api/admin/exports/users", people);
+  app.get("/api/admin/exports/links", links);
+}
+
+/** Query of `GET /api/admin/exports/users`. */
+export const exportPeopleQuery = () =>
+  z.strictObject({ ...pageQuery(), passwordHashes: z.optional(z.literal("true", "must be true, or left out")) });
+
+/** Query of `GET /api/admin/exports/links`. */
+export const exportLinksQuery = () => z.strictObject(pageQuery());
+
+const personPosition = () => z.tuple([z.string(), z.string(), z.string()]);
+
+async function people(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const query = queryOf(c, exportPeopleQuery);
+  if (query instanceof Response) return query;
+  const position = positionOf<[string, string, string]>(query.cursor, personPosition);
+  if (position instanceof Response) return position;
+  const rows = await readPeople(rt.db, position, query.limit, query.passwordHashes === "true", rt.now());
+  const page = pageOf(
+    rows,
+    query.limit,
+    (row) => row,
+    ({ method, issuer, subject }) => [method, issuer, subject],
+  );
+  return json(c, {
+    ...page,
+    items: await Promise.all((page.items as ExportedPerson[]).map((row) => personView(rt, row))),
+  });
+}
+
+/** The form in which `POST /api/admin/imports/users` takes it. */
+async function personView(rt: Runtime, row: ExportedPerson): Promise<object> {
+  const { method, subject, passwordHash } = row;
+  return {
+    id: row.userId,
+    ...(row.email === null ? {} : { email: row.email }),
+    ...(row.name === null ? {} : { name: row.name }),
+    createdAt: rfc3339(row.createdAt),
+    ...(method === "oidc" ? { oidcIssuer: row.issuer, oidcSubject: subject } : {}),
+    ...(method === "amazon" ? { amazonSubject: subject } : {}),
+    ...(method === "password" ? { email: subject } : {}),
+    ...(passwordHash === null
+      ? {}
+      : { passwordHash: (await openStored(rt, "password-hash", subject, passwordHash)).plaintext }),
+  };
+}
+
+async function links(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const query = queryOf(c, exportLinksQuery);
+  if (query instanceof Response) return query;
+  const after = positionOf(query.cursor, z.string);
+  if (after instanceof Response) return after;
+  const rows = await readGrants(rt.db, after ?? "", query.limit, rt.now());
+  const page = pageOf(
+    rows,
+    query.limit,
+    (row) => row,
+    ({ grantId }) => grantId,
+  );
+  const found = (page.items as ExportedGrant[]).filter(({ isLink }) => isLink === 1);
+  return json(c, { ...page, items: await Promise.all(found.map(linkView)) });
+}
+
+async function linkView(row: ExportedGrant): Promise<object> {
+  const hash = row.refreshHash ?? "";
+  // An imported token has no id inside, so its link's id was made of it.
+  const isWhole = row.isImported === 1 && row.grantId === (await importedGrantId(hash));
+  return {
+    skillId: row.skillId,
+    clientId: row.clientId,
+    userId: row.userId,
+    scope: row.scope,
+    createdAt: rfc3339(row.createdAt),
+    lastUsedAt: rfc3339(row.lastUsedAt),
+    ...(row.alexaUserId === null ? {} : { alexaUserId: row.alexaUserId }),
+    ...(isWhole ? { refreshTokenSha256: hash } : { grantId: row.grantId, refreshSecretSha256: hash }),
+  };
+}

@@ -1,0 +1,70 @@
+// Accounts and links for another server: pages of rows in the order of their primary keys.
+import { grantIsLive } from "../grants/grants.ts";
+import { batch, readAll, sql } from "../sql.ts";
+
+/** The identity of an account, with the account. */
+export interface ExportedPerson {
+  readonly userId: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly createdAt: number;
+  readonly method: "password" | "oidc" | "amazon";
+  readonly issuer: string;
+  readonly subject: string;
+  /** Sealed. */
+  readonly passwordHash: string | null;
+}
+
+/** The last row of a page. */
+export type PersonPosition = readonly [method: string, issuer: string, subject: string];
+
+/**
+ * At most `limit` + 1 identities after a position. An audit row says that hashes were asked for. One round trip.
+ */
+export async function readPeople(
+  db: D1Database,
+  after: PersonPosition | undefined,
+  limit: number,
+  withHashes: boolean,
+  now: number,
+): Promise<ExportedPerson[]> {
+  const [method, issuer, subject] = after ?? ["", "", ""];
+  const people = sql`SELECT i.user_id AS "userId", u.email, u.name, u.created_at AS "createdAt", i.method, i.issuer, i.subject,
+      ${withHashes ? sql`i.password_hash` : sql`NULL`} AS "passwordHash"
+    FROM identities i JOIN users u ON u.id = i.user_id
+    WHERE (i.method, i.issuer, i.subject) > (${method}, ${issuer}, ${subject})
+    ORDER BY i.method, i.issuer, i.subject LIMIT ${limit + 1}`;
+  if (!withHashes) return readAll<ExportedPerson>(db, people);
+  const audit = sql`INSERT INTO audit (at, kind, alert, details)
+    VALUES (${now}, 'password_hashes_exported', TRUE, ${`at most ${limit} accounts`})`;
+  const [, rows = []] = await batch(db, [audit, people], false);
+  return rows as unknown as ExportedPerson[];
+}
+
+export interface ExportedGrant {
+  readonly grantId: string;
+  readonly userId: string;
+  readonly clientId: string;
+  readonly skillId: string | null;
+  readonly scope: string;
+  readonly refreshHash: string | null;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+  readonly alexaUserId: string | null;
+  /** 1: another server issued the token, or the link came from another server like this one. */
+  readonly isImported: number;
+  /** 1: Alexa's, and live. */
+  readonly isLink: number;
+}
+
+/** At most `limit` + 1 grants after an id, with those that are no links, so that a page reads few rows. One read. */
+export function readGrants(db: D1Database, after: string, limit: number, now: number): Promise<ExportedGrant[]> {
+  return readAll<ExportedGrant>(
+    db,
+    sql`SELECT id AS "grantId", user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope,
+        refresh_hash AS "refreshHash", created_at AS "createdAt", last_used_at AS "lastUsedAt", alexa_user_id AS "alexaUserId",
+        imported_at IS NOT NULL AS "isImported",
+        (skill_id IS NOT NULL AND refresh_hash IS NOT NULL AND ${grantIsLive(now)}) AS "isLink"
+      FROM grants WHERE id > ${after} ORDER BY id LIMIT ${limit + 1}`,
+  );
+}
