@@ -88,6 +88,8 @@ export async function serviceFrom(options: { readonly url?: string }, terminal: 
   return { origin, adminToken: await secretFrom(terminal, "ADMIN_TOKEN", `the admin token of ${origin}`) };
 }
 
+const TIMEOUT_MS = 60_000;
+
 /** Calls the admin API. An error response becomes a `CommandError` with the problem document's detail. */
 export async function call<T>(service: Service, method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
@@ -95,6 +97,7 @@ export async function call<T>(service: Service, method: string, path: string, bo
     response = await fetch(`${service.origin}/api/admin${path}`, {
       method,
       redirect: "manual",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: {
         authorization: `Bearer ${service.adminToken}`,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -102,6 +105,11 @@ export async function call<T>(service: Service, method: string, path: string, bo
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch (error) {
+    if (error instanceof Error && error.name === "TimeoutError") {
+      throw new CommandError(
+        `${service.origin} did not respond within ${TIMEOUT_MS / 1000} seconds. What was asked may have been done.`,
+      );
+    }
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
     throw new CommandError(
       `Cannot reach ${service.origin}${cause}. Check that the server is running, or pass its address with --url.`,

@@ -1,8 +1,13 @@
 // The command-line program: its commands, and how it ends.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { clientCommand } from "./commands/client.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { attemptsCommand, auditCommand, metricsCommand, refusalsCommand } from "./commands/insight.ts";
+import { keysCommand, maintenanceCommand } from "./commands/keys.ts";
+import { linksCommand } from "./commands/links.ts";
 import { skillCommand } from "./commands/skill.ts";
+import { userCommand } from "./commands/user.ts";
 import { ExitCode } from "./exit-code.ts";
 import { prepare, withExamples } from "./options.ts";
 import { Cancelled, CommandError, type Terminal, UsageError } from "./terminal.ts";
@@ -13,7 +18,11 @@ type MakeCommand = (terminal: Terminal) => Command;
 const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
   ["On this machine:", []],
   ["A server, yours or any other:", [doctorCommand]],
-  ["A server of this project:", [skillCommand]],
+  [
+    "A server of this project:",
+    [skillCommand, clientCommand, userCommand, linksCommand, keysCommand, maintenanceCommand],
+  ],
+  ["What happened there:", [attemptsCommand, refusalsCommand, auditCommand, metricsCommand]],
 ];
 
 function version(): string {

@@ -1,0 +1,183 @@
+// `alexa-link attempts`, `refusals`, `audit` and `metrics`: what happened at a server.
+import { type Command, Option } from "commander";
+import { read, readAll } from "../admin-api.ts";
+import { type AdminOptions, type AdminRun, adminAction, adminCommand, wholeNumber } from "../admin-command.ts";
+import { type MetricsReport, metricsCsv, metricsTable } from "../metrics-output.ts";
+import { withExamples } from "../options.ts";
+import { table } from "../table.ts";
+import { type Terminal, UsageError } from "../terminal.ts";
+
+interface ListOptions extends AdminOptions {
+  readonly limit?: number;
+  readonly all?: boolean;
+  readonly skillId?: string;
+  readonly userId?: string;
+  readonly outcome?: string;
+  readonly alerts?: boolean;
+  readonly linkId?: string;
+}
+
+const LIMIT = 50;
+
+function listCommand(name: string, description: string): Command {
+  return adminCommand(name, description)
+    .option("--limit <N>", `how many, newest first (default: ${LIMIT})`, wholeNumber(1))
+    .option("--all", "all that the server has kept");
+}
+
+/** All items, or as many as the options say. */
+function items<T>(run: AdminRun<ListOptions>, path: string, query = {}): Promise<readonly T[]> {
+  const { limit, all } = run.options;
+  if (limit !== undefined && all) throw new UsageError("--limit and --all exclude each other.");
+  return readAll<T>(run.service, path, run.terminal, { query, ...(all ? {} : { limit: limit ?? LIMIT }) });
+}
+
+interface Attempt {
+  readonly id: string;
+  readonly flow: string;
+  readonly skillId: string | null;
+  readonly userId: string | null;
+  readonly outcome: string;
+  readonly reason: string | null;
+  readonly remedy?: string;
+  readonly steps: readonly { readonly name: string }[];
+  readonly createdAt: string;
+}
+
+/** The command `attempts`. */
+export function attemptsCommand(terminal: Terminal): Command {
+  const command = listCommand("attempts", "list link attempts, and why they failed")
+    .alias("linkings")
+    .option("--skill-id <ID>", "of this skill")
+    .option("--user-id <ID>", "of this user")
+    .option("--outcome <OUTCOME>", "pending, linked, cancelled, failed or abandoned");
+  return withExamples(command, terminal, ["attempts --outcome failed", "attempts --all --json"]).action(
+    adminAction<ListOptions>(terminal, async (run) => {
+      const { skillId, userId, outcome } = run.options;
+      const attempts = await items<Attempt>(run, "/linkings", { skillId, userId, outcome });
+      run.show(attempts, () =>
+        attempts.length === 0
+          ? "No link attempt."
+          : table(
+              ["STARTED", "FLOW", "SKILL", "USER", "OUTCOME", "REASON", "LAST STEP", "REMEDY"],
+              attempts.map((attempt) => [
+                attempt.createdAt,
+                attempt.flow,
+                attempt.skillId,
+                attempt.userId,
+                attempt.outcome,
+                attempt.reason,
+                attempt.steps.at(-1)?.name,
+                attempt.remedy,
+              ]),
+            ),
+      );
+    }),
+  );
+}
+
+interface Refusal {
+  readonly clientId: string;
+  readonly reason: string;
+  readonly redirectUri: string;
+  readonly path?: string;
+  readonly remedy?: string;
+  readonly count: number;
+  readonly lastSeenAt: string;
+}
+
+/** The command `refusals`. */
+export function refusalsCommand(terminal: Terminal): Command {
+  const command = listCommand("refusals", "list refused authorization requests, and token requests to a wrong address");
+  return withExamples(command, terminal, ["refusals", "refusals --json"]).action(
+    adminAction<ListOptions>(terminal, async (run) => {
+      const refusals = await items<Refusal>(run, "/refusals");
+      run.show(refusals, () =>
+        refusals.length === 0
+          ? "Nothing was refused."
+          : table(
+              ["LAST SEEN", "COUNT", "CLIENT", "REASON", "REDIRECT URI OR PATH", "REMEDY"],
+              refusals.map((refusal) => [
+                refusal.lastSeenAt,
+                refusal.count,
+                refusal.clientId,
+                refusal.reason,
+                refusal.path ?? refusal.redirectUri,
+                refusal.remedy,
+              ]),
+            ),
+      );
+    }),
+  );
+}
+
+interface AuditRecord {
+  readonly at: string;
+  readonly kind: string;
+  readonly alert: boolean;
+  readonly userId: string | null;
+  readonly clientId: string | null;
+  readonly grantId: string | null;
+  readonly details: string | null;
+}
+
+/** The command `audit`. */
+export function auditCommand(terminal: Terminal): Command {
+  const command = listCommand("audit", "list changes and alerts")
+    .option("--alerts", "alerts only")
+    .option("--user-id <ID>", "about this user")
+    .option("--link-id <ID>", "about this link");
+  return withExamples(command, terminal, ["audit --alerts", "audit --user-id 01exampleuser --json"]).action(
+    adminAction<ListOptions>(terminal, async (run) => {
+      const { alerts, userId, linkId } = run.options;
+      const query = { alert: alerts ? "true" : undefined, userId, grantId: linkId };
+      const records = await items<AuditRecord>(run, "/audit", query);
+      run.show(records, () =>
+        records.length === 0
+          ? "No record."
+          : table(
+              ["AT", "ALERT", "KIND", "USER", "CLIENT", "LINK", "DETAILS"],
+              records.map((record) => [
+                record.at,
+                record.alert ? "alert" : "",
+                record.kind,
+                record.userId,
+                record.clientId,
+                record.grantId,
+                record.details,
+              ]),
+            ),
+      );
+    }),
+  );
+}
+
+interface MetricsOptions extends AdminOptions {
+  readonly skillId?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly period?: string;
+  readonly format?: "table" | "json" | "csv";
+}
+
+/** The command `metrics`. */
+export function metricsCommand(terminal: Terminal): Command {
+  const command = adminCommand("metrics", "show how many link attempts were started and completed")
+    .option("--skill-id <ID>", "of this skill")
+    .option("--from <TIME>", "from this time or date, such as 2026-10-01 (default: 30 days, or two days by the hour)")
+    .option("--to <TIME>", "up to this time or date (default: now)")
+    .addOption(new Option("--period <PERIOD>", "one row for each hour or day (default: day)").choices(["hour", "day"]))
+    .addOption(new Option("--format <FORMAT>", "table (default), json or csv").choices(["table", "json", "csv"]));
+  return withExamples(command, terminal, [
+    "metrics",
+    "metrics --period hour --from 2026-10-01 --to 2026-10-02 --format csv",
+  ]).action(
+    adminAction<MetricsOptions>(terminal, async ({ service, options }) => {
+      const { skillId, from, to, period, json, format = json ? "json" : "table" } = options;
+      if (json && format !== "json") throw new UsageError("--json and --format exclude each other.");
+      const report = await read<MetricsReport>(service, "/metrics", { skillId, from, to, period });
+      const print = { table: metricsTable, csv: metricsCsv, json: (one: object) => JSON.stringify(one, null, 2) };
+      terminal.print(print[format](report));
+    }),
+  );
+}
