@@ -20,6 +20,8 @@ CREATE TABLE skills (
   lwa_client_secret TEXT,            -- sealed
   event_client_id TEXT,
   event_client_secret TEXT,          -- sealed
+  relay TEXT,                        -- JSON: {"tokenUrl", "userinfoUrl", "clientId", "person": {"claim", "as"}}
+  relay_client_secret TEXT,          -- sealed
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;

@@ -7,7 +7,7 @@ import {
   skillChangesSchema,
 } from "../src/admin/admin-schemas.ts";
 import { pageQuery } from "../src/admin/paging.ts";
-import { SKILL_TYPES } from "../src/storage/skills/skills.ts";
+import { PERSON_KINDS, SKILL_TYPES } from "../src/storage/skills/skills.ts";
 import type { FieldTexts, Resource } from "./describe.ts";
 import { EXAMPLE_SKILL_ID, EXAMPLE_TIME, stage, strings, time } from "./shapes.ts";
 
@@ -36,6 +36,14 @@ export const skillResponse = z.strictObject({
   returnUrls: strings,
   lwa: pair,
   eventGateway: pair,
+  relay: z.nullable(
+    z.strictObject({
+      tokenUrl: z.string(),
+      userinfoUrl: z.nullable(z.string()),
+      clientId: z.nullable(z.string()),
+      person: z.strictObject({ claim: z.string(), as: z.enum(PERSON_KINDS) }),
+    }),
+  ),
   client: z.strictObject({
     id: z.string(),
     secret: z.optional(z.string()),
@@ -91,6 +99,7 @@ const skillExample = {
   returnUrls: ["https://app.example.com/alexa/done"],
   lwa: { clientId: "amzn1.application-oa2-client.example" },
   eventGateway: null,
+  relay: null,
   client: {
     id: "alexa-acme-home",
     requirePkce: false,
@@ -124,6 +133,14 @@ const SKILL_TEXTS: FieldTexts = {
   returnUrls: "Where the customer returns to your app or site. Compared character by character.",
   lwa: "Alexa Client Id and Alexa Client Secret of the developer console. Without them, your app cannot start linking.",
   eventGateway: "The client id and secret of Send Alexa Events. Default: `lwa`.",
+  relay:
+    "The old server's token URL, to which a refresh token that is unknown here is presented once. If it accepts the token, the link moves here. `null`: none.",
+  "relay.tokenUrl": "Its token URL, `https`. Redirects are not followed.",
+  "relay.userinfoUrl": "Its userinfo URL, if the token response does not name the person.",
+  "relay.clientId": "Our client there, with `clientSecret`. Left out: Alexa's own credentials are passed on.",
+  "relay.person.claim": "The claim that names the person. Default: `sub`.",
+  "relay.person.as":
+    "What the claim holds: `oidcSubject`, a subject of `OIDC_ISSUER`; `email`, which must be verified; `id`, of an account here.",
   force: "Accepts fewer than Amazon's redirect URIs.",
   "client.requirePkce": "Refuses authorization requests without PKCE. Always on for `add_on`.",
 };

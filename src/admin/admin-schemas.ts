@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { LINKS_SCOPE } from "../oauth/bearer.ts";
 import { schemaOf } from "../schema-of.ts";
 import { SKILL_TYPES } from "../storage/skills/skills.ts";
+import { relaySchema } from "./relay-settings.ts";
 import { addressError, resourceError } from "./web-address.ts";
 
 const MAX_SCOPES = 15;
@@ -136,6 +137,7 @@ function skillFields(development: boolean) {
     returnUrls: addresses({ development, deepLinks: true }),
     lwa: z.nullable(lwaCredentials()),
     eventGateway: z.nullable(lwaCredentials()),
+    relay: z.nullable(relaySchema(development)),
     resource: z.nullable(
       z.string({ error: required("a string") }).check((context) => {
         const message = resourceError(context.value, development);
@@ -162,6 +164,7 @@ export function newSkillSchema(development: boolean) {
     extraRedirectUris: z._default(fields.extraRedirectUris, []),
     lwa: z.optional(fields.lwa),
     eventGateway: z.optional(fields.eventGateway),
+    relay: z.optional(fields.relay),
     resource: z.optional(fields.resource),
     serviceClient: z.optional(fields.serviceClient),
     force: z._default(fields.force, false),
@@ -191,6 +194,7 @@ export function skillChangesSchema(development: boolean) {
     returnUrls: z.optional(fields.returnUrls),
     lwa: z.optional(fields.lwa),
     eventGateway: z.optional(fields.eventGateway),
+    relay: z.optional(fields.relay),
     resource: z.optional(fields.resource),
     serviceClient: z.optional(fields.serviceClient),
     force: z._default(fields.force, false),

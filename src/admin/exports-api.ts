@@ -4,9 +4,9 @@ import * as z from "zod/mini";
 import { queryOf } from "../http/read.ts";
 import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import { importedGrantId } from "../storage/grants/imports.ts";
 import { type ExportedGrant, type ExportedPerson, readGrants, readPeople } from "../storage/maintenance/exports.ts";
 import { openStored } from "../storage/sealed.ts";
-import { importedGrantId } from "./imports-api.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/exports`. The admin guard must run before it. */

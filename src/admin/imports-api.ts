@@ -1,13 +1,19 @@
 // POST /api/admin/imports: moves links from another account linking server here, so that no customer links again.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { toBase64Url, utf8 } from "../crypto/encoding.ts";
-import { idOf, randomId } from "../crypto/random.ts";
+import { toBase64Url } from "../crypto/encoding.ts";
+import { randomId } from "../crypto/random.ts";
 import { jsonBody } from "../http/read.ts";
 import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { normalizeEmail } from "../sign-in/email.ts";
-import { type ImportedLink, type ImportedPerson, importLinks, resolvePeople } from "../storage/grants/imports.ts";
+import {
+  type ImportedLink,
+  type ImportedPerson,
+  importedGrantId,
+  importLinks,
+  resolvePeople,
+} from "../storage/grants/imports.ts";
 import { readSkills, type Skill, scopesOf } from "../storage/skills/skills.ts";
 import { skillId } from "./admin-schemas.ts";
 
@@ -156,11 +162,6 @@ function peopleOf(candidates: readonly { readonly item: Item }[]): ImportedPerso
     newUserIds.set(user.oidcSubject, newUserId);
     return { oidcSubject: user.oidcSubject, newUserId };
   });
-}
-
-/** Derives the grant id from the token, so that importing a token again finds its grant, live or revoked. */
-export async function importedGrantId(tokenHash: string): Promise<string> {
-  return idOf(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(`imported link ${tokenHash}`))));
 }
 
 type UnnamedLink = Omit<ImportedLink, "id"> & { readonly id: string | undefined };

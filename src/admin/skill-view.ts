@@ -4,6 +4,7 @@ import type { Client } from "../storage/clients/clients.ts";
 import { type Skill, scopesOf } from "../storage/skills/skills.ts";
 import { linkingOf } from "./account-linking-request.ts";
 import { rfc3339 } from "./paging.ts";
+import { relayView } from "./relay-settings.ts";
 
 /** A skill with the clients that Alexa uses for it. */
 export interface SkillWithClients {
@@ -59,6 +60,7 @@ export function skillView({ skill, client, serviceClient }: SkillWithClients, se
     returnUrls: skill.returnUrls,
     lwa: skill.lwa && { clientId: skill.lwa.clientId },
     eventGateway: skill.eventGateway && { clientId: skill.eventGateway.clientId },
+    relay: relayView(skill),
     client: {
       id: client.id,
       requirePkce: client.requirePkce,

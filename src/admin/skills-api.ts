@@ -14,6 +14,7 @@ import { listSkills, readSkill, type Skill } from "../storage/skills/skills.ts";
 import { accountLinkingRequest } from "./account-linking-request.ts";
 import { newSkillSchema, rotateSecretQuery, rotateSecretSchema, skillChangesSchema } from "./admin-schemas.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { relayToStore } from "./relay-settings.ts";
 import { isFlashBriefing, refusedSkill, scopesToStore } from "./skill-rules.ts";
 import { type NewSecrets, protectedResource, type SkillWithClients, skillView, withClients } from "./skill-view.ts";
 import { amazonRedirectUris } from "./web-address.ts";
@@ -73,6 +74,8 @@ async function create(c: AppContext): Promise<Response> {
   const hasServiceClient = Boolean(body.serviceClient);
   const refused = refusedSkill(rt.issuer, content, redirectUris, { ...body, listedUris, hasServiceClient });
   if (refused) return refused;
+  const relay = relayToStore(rt, body.relay);
+  if (relay instanceof Response) return relay;
 
   const { secret = randomSecret(), requirePkce = false } = body.client;
   const client: NewClient = {
@@ -87,7 +90,9 @@ async function create(c: AppContext): Promise<Response> {
       : await newClient(content, "add_on_service", body.serviceClient?.id, serviceSecret);
   const isRepeated = serviceClient?.id === client.id || serviceClient?.id === body.id;
   const audit = { kind: "skill_created", clientId: client.id, details: body.id };
-  switch (isRepeated ? "client_exists" : await insertSkill(rt, content, body, client, audit, serviceClient)) {
+  switch (
+    isRepeated ? "client_exists" : await insertSkill(rt, content, { ...body, relay }, client, audit, serviceClient)
+  ) {
     case "skill_exists":
       return problem("conflict", `${body.id} is already registered.`);
     case "client_exists":
@@ -192,6 +197,8 @@ async function change(c: AppContext): Promise<Response> {
     force: body.force || !addressesChanged,
   });
   if (refused) return refused;
+  const relay = relayToStore(rt, body.relay);
+  if (relay instanceof Response) return relay;
 
   const { serviceClientId } = skill;
   const asked = body.serviceClient;
@@ -212,7 +219,7 @@ async function change(c: AppContext): Promise<Response> {
   const requirePkce = content.type === "add_on" || (body.client.requirePkce ?? client.requirePkce);
   const changed = Object.keys(raw.value as object).join(", ");
   const audit = { kind: "skill_changed", clientId: client.id, details: `${skill.id}: ${changed}`.slice(0, 300) };
-  switch (await updateSkill(rt, content, body, { redirectUris, requirePkce }, serviceClient, audit)) {
+  switch (await updateSkill(rt, content, { ...body, relay }, { redirectUris, requirePkce }, serviceClient, audit)) {
     case "skill_gone":
       return problem("skill_not_found");
     case "client_exists":

@@ -100,6 +100,25 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   grant_expired: "The link reached the maximum age of a public client. The customer links again.",
   refresh_token_unknown: "A refresh token that was never issued here, or whose link was deleted.",
   refresh_token_retired: "An old refresh token came after its successor had been used.",
+  // The relay
+  relay_refused: "The old server has ended this link as well. The customer links again.",
+  relay_overdue:
+    "The old server takes longer than Alexa waits. The link moves all the same; Alexa's next request finds it.",
+  relay_limit_reached:
+    "The old server is asked once a minute for each token, and the last time failed. The link is not lost.",
+  relay_unreachable:
+    "The old server did not respond, or with a redirect or too much. Keep it running, and check relay.tokenUrl. No link is lost.",
+  relay_server_error: "The old server responded with 5xx or 429. Alexa asks again; no link is lost.",
+  relay_client_rejected:
+    "The old server does not accept the client. Set relay.clientId and relay.clientSecret to what it knows. No link is lost.",
+  relay_response_unusable:
+    "The old server did not respond as a token endpoint (the log has the status). Check relay.tokenUrl and relay.userinfoUrl.",
+  relay_person_missing:
+    "The old server names nobody in the claim. Correct relay.person.claim, or set relay.userinfoUrl. No link is lost.",
+  relay_person_unverified:
+    "The old server does not say email_verified: true with the address. Let it, or name people by another claim.",
+  relay_person_unknown:
+    "No account here, or several, belong to the person whom the old server names. Create the account; Alexa asks again.",
   // Attempts from the app or website
   amazon_denied: "The customer declined at Amazon. No action needed.",
   amazon_error_invalid_request:

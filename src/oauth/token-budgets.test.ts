@@ -24,10 +24,13 @@ import { sha256 } from "../crypto/hash.ts";
 
 beforeEach(seedEveryone);
 
+let imported = 0;
+
 /** A refresh token that another server issued. */
 async function seedImported(): Promise<string> {
-  await insert("grants", { refreshHash: await sha256("of-another-server"), importedAt: START });
-  return "of-another-server";
+  const token = `of-another-server-${++imported}`;
+  await insert("grants", { id: token, refreshHash: await sha256(token), importedAt: START }).run();
+  return token;
 }
 
 /** How many statements the calls to D1 had; a batch may have several. */
@@ -211,6 +214,10 @@ describe("storage round trips", () => {
     "a refresh with another server's token": {
       prepare: async () => refresh(await seedImported()),
       most: 1,
+    },
+    "a token of Alexa's that nobody knows, if the skill has no relay": {
+      prepare: async () => refresh("of-nobody"),
+      most: 2,
     },
     "client credentials": { prepare: async () => asService({ grant_type: "client_credentials" }), most: 1 },
     "Basic credentials that can be read in two ways": {

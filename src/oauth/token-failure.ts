@@ -11,6 +11,9 @@ export type TokenFailure =
   | { readonly reason: "parameter_missing"; readonly parameter: string }
   | { readonly reason: "scope_exceeds_grant" | "scope_unknown" | "scope_of_other_tier" | "no_user_scope" }
   | { readonly reason: "resource_invalid" | ResourceProblem }
+  | { readonly reason: "relay_refused" | "relay_overdue" | "relay_limit_reached" | "relay_unreachable" }
+  | { readonly reason: "relay_server_error" | "relay_client_rejected" | "relay_response_unusable" }
+  | { readonly reason: "relay_person_missing" | "relay_person_unverified" | "relay_person_unknown" }
   | { readonly reason: "grant_type_unsupported" | "grant_type_not_allowed" | "service_tier_moved" };
 
 /** The error response. `invalid_grant` never says more: the reason goes to the log and the attempt's row. */
@@ -35,6 +38,7 @@ export function tokenFailureError(failure: TokenFailure): OAuthError {
     case "grant_revoked":
     case "grant_idle":
     case "grant_expired":
+    case "relay_refused":
       return { status: 400, error: "invalid_grant" };
     case "parameter_missing":
       return { status: 400, error: "invalid_request", description: `${failure.parameter} is missing` };
@@ -49,6 +53,18 @@ export function tokenFailureError(failure: TokenFailure): OAuthError {
     case "resource_repeated":
     case "resource_unregistered":
       return { status: 400, error: "invalid_target" };
+    case "relay_overdue":
+      return { status: 503, error: "temporarily_unavailable" };
+    case "relay_limit_reached":
+    case "relay_unreachable":
+    case "relay_server_error":
+    case "relay_client_rejected":
+    case "relay_response_unusable":
+    case "relay_person_missing":
+    case "relay_person_unverified":
+    case "relay_person_unknown":
+      // The old server is not asked again within the minute.
+      return { status: 503, error: "temporarily_unavailable", headers: { "retry-after": "60" } };
     case "grant_type_unsupported":
       return { status: 400, error: "unsupported_grant_type" };
     case "grant_type_not_allowed":

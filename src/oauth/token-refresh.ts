@@ -6,6 +6,7 @@ import { advanceGeneration, type Grant, noteRetiredToken, revokeGrant, touchGran
 import { authenticateClient } from "./client-authentication.ts";
 import { currentSigner } from "./keys.ts";
 import { rotatingToken } from "./refresh-tokens.ts";
+import { relayToken } from "./relay.ts";
 import { resourceFieldProblem } from "./resource.ts";
 import { clientWithUserTier, narrowScope, userTier } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
@@ -39,7 +40,12 @@ export async function refreshGrant(
   const row = await readPresented(rt, presented, caller);
   // Before the token is judged: under a wrong MASTER_KEY every rotating token would look forged, and this throws.
   const signer = await currentSigner(rt);
-  const found = await findToken(rt, presented, row, caller);
+  let found = await findToken(rt, presented, row, caller);
+  if (!found) {
+    const relayed = await relayToken(rt, client, presented.token, { authorization, fields });
+    if (relayed && "reason" in relayed) return refuse(rt, client, presented, relayed);
+    found = relayed;
+  }
   if (found?.kind !== "refresh") {
     const reason = presented.form === "refresh" ? "refresh_token_unknown" : "refresh_token_malformed";
     return refuse(rt, client, presented, { reason });

@@ -28,6 +28,8 @@ export type MetricName =
   /** A code made for an enablement call was redeemed: an app-to-app completion. */
   | "code_redeemed_enablement"
   | "token_refreshed"
+  /** A link of another server moved here by its refresh token. */
+  | "token_relayed"
   | "service_token_issued"
   | "grant_revoked"
   | "unlinked"

@@ -25,6 +25,8 @@ export interface Tables {
     lwaClientSecret?: Text;
     eventClientId?: Text;
     eventClientSecret?: Text;
+    relay?: object | null;
+    relayClientSecret?: Text;
     createdAt: number;
     updatedAt: number;
   };

@@ -1,4 +1,6 @@
 // Links that another account-linking server made: grants with the hash of the refresh token that Alexa already holds.
+import { utf8 } from "../../crypto/encoding.ts";
+import { idOf } from "../../crypto/random.ts";
 import { batch, sql } from "../sql.ts";
 
 /** The owner of a link: one of our accounts, or a person of the identity provider, even before any sign-in. */
@@ -52,6 +54,11 @@ export interface ImportedLink {
   readonly alexaUserId: string | null;
 }
 
+/** The id of the grant for a token of another server, which finds it again, live or revoked. */
+export async function importedGrantId(tokenHash: string): Promise<string> {
+  return idOf(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(`imported link ${tokenHash}`))));
+}
+
 /**
  * `imported`: inserted now. `exists`: inserted earlier, for the same account and skill. `ended`: the same, but it has
  * been revoked. `token_taken`: inserted earlier, for another account or skill. `gone`: the account or the skill was
@@ -78,6 +85,7 @@ export async function importLinks(
   links: readonly ImportedLink[],
   now: number,
   idleExpiresAt: number,
+  auditKind: "grant_imported" | "grant_relayed" = "grant_imported",
 ): Promise<ImportOutcome[]> {
   if (links.length === 0) return [];
   // A token that is given twice is imported for the first of its links.
@@ -90,7 +98,7 @@ export async function importLinks(
     db,
     [
       sql`INSERT INTO audit (at, kind, user_id, client_id, grant_id)
-          SELECT ${now}, 'grant_imported', value ->> 'userId', value ->> 'clientId', value ->> 'id' FROM ${given} WHERE ${isNew}`,
+          SELECT ${now}, ${auditKind}, value ->> 'userId', value ->> 'clientId', value ->> 'id' FROM ${given} WHERE ${isNew}`,
       sql`INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, refresh_hash, created_at, last_used_at,
             idle_expires_at, alexa_user_id, imported_at)
           SELECT value ->> 'id', value ->> 'userId', value ->> 'clientId', value ->> 'skillId', value ->> 'scope', 'alexa_app',

@@ -1,7 +1,7 @@
 // Columns that hold sealed values, and the statements that replace values sealed by a previous master key.
 import type { Purpose } from "../../crypto/keyring.ts";
 import { attemptTokensContext, grantTokensContext, type TokenPurpose } from "../amazon/amazon-tokens.ts";
-import { EVENT_GATEWAY, LWA, secretSealContext } from "../skills/skills.ts";
+import { EVENT_GATEWAY, LWA, RELAY, secretSealContext } from "../skills/skills.ts";
 import { all, batch, readAll, type Sql, sql, sqlName } from "../sql.ts";
 
 /** A column of sealed values, and what its values are bound to. */
@@ -28,6 +28,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   },
   secretOfSkill("lwa_client_secret", LWA),
   secretOfSkill("event_client_secret", EVENT_GATEWAY),
+  secretOfSkill("relay_client_secret", RELAY),
   {
     table: "identities",
     key: ["method", "issuer", "subject"],

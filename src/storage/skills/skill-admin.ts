@@ -7,6 +7,8 @@ import {
   EVENT_GATEWAY,
   LWA,
   type LwaCredentials,
+  RELAY,
+  type Relay,
   type SealedLwaCredentials,
   type Skill,
   secretSealContext,
@@ -15,14 +17,18 @@ import {
 /** A skill as an operator writes it; its credentials travel beside it. */
 export type SkillContent = Omit<
   Skill,
-  "lwa" | "eventGateway" | "clientId" | "serviceClientId" | "createdAt" | "updatedAt"
+  "lwa" | "eventGateway" | "relay" | "clientId" | "serviceClientId" | "createdAt" | "updatedAt"
 >;
 
 /** Credentials in clear, sealed on the way in. undefined: stays as it is; null: removed. */
 export interface CredentialChanges {
   readonly lwa?: LwaCredentials | null | undefined;
   readonly eventGateway?: LwaCredentials | null | undefined;
+  readonly relay?: RelaySettings | null | undefined;
 }
+
+/** A relay as an operator writes it: with a secret of its own or with Alexa's. */
+export type RelaySettings = Omit<Relay, "clientId"> & { readonly credentials: LwaCredentials | null };
 
 /** What an operator may set of a skill's client. */
 export interface ClientSettings {
@@ -48,6 +54,19 @@ async function sealed(
     clientId: given.clientId,
     sealedClientSecret: await rt.keyring.seal("lwa-client-secret", context, given.clientSecret),
   };
+}
+
+/** The columns of a relay. */
+async function sealedRelay(
+  rt: Stored,
+  skillId: string,
+  given: RelaySettings | null | undefined,
+): Promise<{ relay: string | null; secret: string | null }> {
+  if (!given) return { relay: null, secret: null };
+  const { credentials, ...settings } = given;
+  const pair = await sealed(rt, skillId, RELAY, credentials);
+  const relay: Relay = { ...settings, clientId: pair?.clientId ?? null };
+  return { relay: JSON.stringify(relay), secret: pair?.sealedClientSecret ?? null };
 }
 
 export type InsertedSkill = "inserted" | "skill_exists" | "client_exists" | "resource_taken";
@@ -76,15 +95,16 @@ export async function insertSkill(
   const now = rt.now();
   const lwa = await sealed(rt, skill.id, LWA, secrets.lwa);
   const event = await sealed(rt, skill.id, EVENT_GATEWAY, secrets.eventGateway);
+  const { relay, secret: relaySecret } = await sealedRelay(rt, skill.id, secrets.relay);
   const clientIds = sql`(${client.id}, ${serviceClient?.id ?? client.id})`;
   const results = await batch(
     rt.db,
     [
       sql`INSERT INTO skills (id, stage, type, name, linking, vendor_id, resource, scopes, return_urls, extra_redirect_uris, lwa_client_id,
-          lwa_client_secret, event_client_id, event_client_secret, created_at, updated_at)
+          lwa_client_secret, event_client_id, event_client_secret, relay, relay_client_secret, created_at, updated_at)
         SELECT ${skill.id}, ${skill.stage}, ${skill.type}, ${skill.name}, ${skill.linking}, ${skill.vendorId}, ${skill.resource}, ${JSON.stringify(skill.scopes)},
           ${JSON.stringify(skill.returnUrls)}, ${JSON.stringify(skill.extraRedirectUris)}, ${lwa?.clientId}, ${lwa?.sealedClientSecret},
-          ${event?.clientId}, ${event?.sealedClientSecret}, ${now}, ${now}
+          ${event?.clientId}, ${event?.sealedClientSecret}, ${relay}, ${relaySecret}, ${now}, ${now}
         WHERE NOT EXISTS (SELECT 1 FROM clients WHERE id = ${skill.id} OR id IN ${clientIds})
           AND NOT EXISTS (SELECT 1 FROM skills WHERE id IN ${clientIds}) AND ${resourceIsFree(skill)}
         ON CONFLICT DO NOTHING RETURNING id`,
@@ -136,6 +156,9 @@ export async function updateSkill(
     secrets.eventGateway === undefined
       ? sql``
       : sql`, event_client_id = ${event?.clientId}, event_client_secret = ${event?.sealedClientSecret}`;
+  const { relay, secret: relaySecret } = await sealedRelay(rt, skill.id, secrets.relay);
+  const relayColumns =
+    secrets.relay === undefined ? sql`` : sql`, relay = ${relay}, relay_client_secret = ${relaySecret}`;
   const isSecondClient = sql`skill_id = ${skill.id} AND kind = 'add_on_service'`;
   const mayAdd = add
     ? sql`NOT EXISTS (SELECT 1 FROM clients WHERE id = ${add.id} OR ${isSecondClient})
@@ -146,7 +169,7 @@ export async function updateSkill(
     [
       sql`UPDATE skills SET stage = ${skill.stage}, type = ${skill.type}, name = ${skill.name}, linking = ${skill.linking},
           vendor_id = ${skill.vendorId}, resource = ${skill.resource}, scopes = ${JSON.stringify(skill.scopes)}, return_urls = ${JSON.stringify(skill.returnUrls)},
-          extra_redirect_uris = ${JSON.stringify(skill.extraRedirectUris)}, updated_at = ${now}${lwaColumns}${eventColumns}
+          extra_redirect_uris = ${JSON.stringify(skill.extraRedirectUris)}, updated_at = ${now}${lwaColumns}${eventColumns}${relayColumns}
         WHERE id = ${skill.id} AND ${resourceIsFree(skill)} AND ${mayAdd} RETURNING id`,
       // Each of these runs only if the statement before it changed a row.
       sql`UPDATE clients SET name = ${skill.name}, redirect_uris = ${JSON.stringify(client.redirectUris)},

@@ -41,6 +41,19 @@ export interface SealedLwaCredentials {
   readonly sealedClientSecret: string;
 }
 
+/** Which person of ours a claim of the old server names: a subject of the identity provider, an address or an id. */
+export const PERSON_KINDS = ["oidcSubject", "email", "id"] as const;
+
+/** The server that issued refresh tokens which this one does not know, and whom its responses name. */
+export interface Relay {
+  readonly tokenUrl: string;
+  /** Where the claims are; null: in the token response. */
+  readonly userinfoUrl: string | null;
+  /** Id of our client there; null: Alexa's own credentials serve. */
+  readonly clientId: string | null;
+  readonly person: { readonly claim: string; readonly as: (typeof PERSON_KINDS)[number] };
+}
+
 export interface Skill {
   readonly id: string;
   /** The stage that link attempts started by us enable, unless the start call names another. */
@@ -59,6 +72,8 @@ export interface Skill {
   readonly lwa: SealedLwaCredentials | null;
   /** For AcceptGrant; null: `lwa` serves for both. */
   readonly eventGateway: SealedLwaCredentials | null;
+  /** Where unknown refresh tokens are presented; null: nowhere. */
+  readonly relay: (Relay & { readonly sealedClientSecret: string | null }) | null;
   /** Id of the OAuth client with which Alexa calls us for this skill. Redirect URIs are kept there. */
   readonly clientId: string;
   /** Id of an add-on's second client, for service tokens; null: it has none. */
@@ -79,7 +94,8 @@ const SELECT_SKILL = sql`SELECT s.id, s.stage, s.type, s.name, s.linking, s.vend
     IIF(s.lwa_client_secret IS NULL, NULL,
       json_object('clientId', s.lwa_client_id, 'sealedClientSecret', s.lwa_client_secret)) AS lwa,
     IIF(s.event_client_secret IS NULL, NULL,
-      json_object('clientId', s.event_client_id, 'sealedClientSecret', s.event_client_secret)) AS "eventGateway"
+      json_object('clientId', s.event_client_id, 'sealedClientSecret', s.event_client_secret)) AS "eventGateway",
+    json_set(s.relay, '$.sealedClientSecret', s.relay_client_secret) AS relay
   FROM skills s JOIN clients c ON c.skill_id = s.id AND c.kind = 'alexa'`;
 
 /** Reads one skill, for a batch. */
@@ -89,7 +105,7 @@ export function skillStatement(id: string): Sql {
 
 /** A row that `skillStatement` read. Throws when a JSON column does not hold JSON. */
 export function skillFromRow(row: Record<string, unknown>): Skill {
-  return decodeRow<Skill>(row, { json: ["scopes", "returnUrls", "extraRedirectUris", "lwa", "eventGateway"] });
+  return decodeRow<Skill>(row, { json: ["scopes", "returnUrls", "extraRedirectUris", "lwa", "eventGateway", "relay"] });
 }
 
 /** The skill, or undefined. One read. */
@@ -135,6 +151,7 @@ export async function readSkills(db: D1Database, ids: readonly string[]): Promis
 
 export const LWA = "lwa";
 export const EVENT_GATEWAY = "event";
+export const RELAY = "relay";
 
 /** What a sealed client secret is bound to besides its purpose. */
 export function secretSealContext(skillId: string, use: string): string {
@@ -155,4 +172,11 @@ export async function lwaCredentials(rt: Opener, skill: Skill): Promise<LwaCrede
 /** What we call LWA with for AcceptGrant: the pair of its own, else `lwa`. Throws `UnreadableValue`. */
 export async function eventGatewayCredentials(rt: Opener, skill: Skill): Promise<LwaCredentials | undefined> {
   return skill.eventGateway ? unseal(rt, skill, EVENT_GATEWAY, skill.eventGateway) : lwaCredentials(rt, skill);
+}
+
+/** What we call the old server with; undefined: Alexa's own credentials serve. Throws `UnreadableValue`. */
+export async function relayCredentials(rt: Opener, skill: Skill): Promise<LwaCredentials | undefined> {
+  const { clientId = null, sealedClientSecret = null } = skill.relay ?? {};
+  if (clientId === null || sealedClientSecret === null) return undefined;
+  return unseal(rt, skill, RELAY, { clientId, sealedClientSecret });
 }

@@ -2,7 +2,7 @@
 import { queueUnlinksOfGrants, SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
 import { auditRow } from "../audit.ts";
 import { endGrants } from "../grants/grants.ts";
-import { batch, sql } from "../sql.ts";
+import { batch, type Sql, sql } from "../sql.ts";
 
 /** How many rows of each kind an erasure concerned. */
 export interface ErasureReport {
@@ -21,6 +21,12 @@ export interface ErasureReport {
   };
   /** Skills that the scheduled work still disables at Amazon; then Amazon's tokens are deleted too. */
   readonly pendingAtAmazon: number;
+}
+
+/** What remains of the links that another server made: ids, so that its relay does not bring the person back. */
+function keepErasedImports(grants: Sql, now: number): Sql {
+  return sql`INSERT INTO audit (at, kind, grant_id)
+    SELECT ${now}, 'imported_link_erased', id FROM grants WHERE id IN (${grants}) AND imported_at IS NOT NULL`;
 }
 
 /**
@@ -51,6 +57,7 @@ export async function eraseUser(db: D1Database, userId: string, now: number): Pr
       sql`UPDATE attempts SET user_id = NULL, browser_hash = NULL, session_id = NULL, grant_id = NULL
           WHERE user_id = ${userId} RETURNING 1`,
       sql`DELETE FROM codes WHERE user_id = ${userId}`,
+      keepErasedImports(grants, now),
       // Foreign keys delete the identities, sessions and grants, and with the grants Amazon's tokens.
       sql`DELETE FROM users WHERE id = ${userId}`,
     ],
