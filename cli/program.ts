@@ -1,5 +1,4 @@
 // The command-line program: its commands, and how it ends.
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { clientCommand } from "./commands/client.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -11,6 +10,7 @@ import { userCommand } from "./commands/user.ts";
 import { ExitCode } from "./exit-code.ts";
 import { prepare, withExamples } from "./options.ts";
 import { Cancelled, CommandError, type Terminal, UsageError } from "./terminal.ts";
+import { version } from "./version.ts";
 
 type MakeCommand = (terminal: Terminal) => Command;
 
@@ -24,10 +24,6 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeComm
   ],
   ["What happened there:", [attemptsCommand, refusalsCommand, auditCommand, metricsCommand]],
 ];
-
-function version(): string {
-  return (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version;
-}
 
 /** The whole program; `run` runs one command line of it. */
 export function programFor(terminal: Terminal): Command {

@@ -22,6 +22,8 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A person is there to be asked: standard input and standard error are terminals. */
   readonly interactive: boolean;
+  /** Standard output as a screen; undefined if it is a file or a pipe. */
+  readonly screen?: Screen;
   /** Writes to standard output: what the command was asked for. */
   print(text: string): void;
   /** Writes to standard error: progress, warnings, errors. */
@@ -32,6 +34,15 @@ export interface Terminal {
   askSecret(question: string): Promise<string>;
   /** All of standard input. */
   input(): Promise<string>;
+}
+
+export interface Screen {
+  /** In characters. */
+  readonly width: number;
+  /** Whether colours are wanted: not with NO_COLOR, not on a dumb terminal. */
+  readonly colours: boolean;
+  /** Writes text that may have escape sequences. Whatever came from a server must be made `printable` before. */
+  paint(text: string): void;
 }
 
 /** The text without control characters, which a terminal obeys. Names and addresses come from servers. */
@@ -45,9 +56,16 @@ export function processTerminal(): Terminal {
   const needPerson = (question: string) => {
     if (!interactive) throw new UsageError(`${question} cannot be asked: this is no terminal.`);
   };
+  const { NO_COLOR, TERM } = process.env;
+  const screen = process.stdout.isTTY && {
+    width: process.stdout.columns || 80,
+    colours: !NO_COLOR && TERM !== "dumb",
+    paint: (text: string) => void process.stdout.write(`${text}\n`),
+  };
   return {
     environment: process.env,
     interactive,
+    ...(screen && { screen }),
     print: (text) => void process.stdout.write(`${printable(text)}\n`),
     note: (text) => void process.stderr.write(`${printable(text)}\n`),
     async ask(question) {

@@ -8,7 +8,7 @@ import { type DoctorOptions, withDoctorOptions } from "../doctor/options.ts";
 import { checkWritable, writeReports } from "../doctor/outputs.ts";
 import { plainFetch } from "../doctor/plain-fetch.ts";
 import { probeConnection } from "../doctor/probes.ts";
-import { catalogue, table } from "../doctor/table.ts";
+import { catalogue, printTable } from "../doctor/table.ts";
 import { findTarget } from "../doctor/target.ts";
 import { ExitCode } from "../exit-code.ts";
 import { withExamples } from "../options.ts";
@@ -23,7 +23,7 @@ export function doctorCommand(terminal: Terminal): Command {
     "doctor https://link.example.com",
     "CLIENT_SECRET=… doctor https://link.example.com --client-id alexa-acme --vendor-id M2EXAMPLEVENDOR",
     "CLIENT_SECRET=… PASSWORD=… doctor https://link.example.com --client-id alexa-acme --vendor-id M2EXAMPLEVENDOR --user me@example.com --html report.html",
-    "doctor --authorize-url https://example.com/oauth/authorize --token-url https://example.com/oauth/token --only token_json",
+    "doctor --authorize-url https://example.com/oauth/authorize --token-url https://example.com/oauth/token --json",
   ]);
 }
 
@@ -46,7 +46,7 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
   const document = documentOf(target, startedAt, examined.results);
   writeReports(document, options);
   if (options.json) terminal.print(JSON.stringify(document, null, 2));
-  else terminal.print(table(document));
+  else printTable(terminal, document);
   const { count, why: whyRemaining } = examined.remaining;
   if (count > 0) {
     const client = target.client?.clientId;
