@@ -1,8 +1,9 @@
 // The parts of an examination, in the order in which they run.
 import { associationFiles } from "./checks/association-files.ts";
 import { connection } from "./checks/connection.ts";
+import { mcp } from "./checks/mcp.ts";
 import { reachability } from "./checks/reachability.ts";
 import type { Area } from "./examination.ts";
 
 /** Every area. */
-export const AREAS: readonly Area[] = [connection, reachability, associationFiles];
+export const AREAS: readonly Area[] = [connection, reachability, associationFiles, mcp];

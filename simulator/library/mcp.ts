@@ -129,7 +129,7 @@ function eventsOf(body: string): string[] {
 /** A `fetch` that ends an event stream after the response, since the server may leave it open. */
 export function endingAtResponse(fetch: Fetch): Fetch {
   return async (request) => {
-    const { id } = await request.clone().json<{ id?: string }>();
+    const { id } = (await request.clone().json()) as { id?: string };
     const response = await fetch(request);
     if (!response.body || !isEventStream(response.headers.get("content-type") ?? "")) return response;
     const decoder = new TextDecoder();

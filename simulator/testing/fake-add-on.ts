@@ -31,7 +31,22 @@ export type AddOnDefect =
   | "open_event_stream"
   | "sessions"
   | "shows_the_previous_customer"
-  | "no_user_refresh_token";
+  | "no_user_refresh_token"
+  | "www_authenticate"
+  | "no_s256"
+  | "resource_document_redirects"
+  | "html_errors"
+  | "any_resource_for_service"
+  | "any_audience"
+  | "any_resource_at_authorize"
+  | "any_resource_for_codes"
+  | "service_token_for_issuer"
+  | "refresh_loses_resource"
+  | "service_scope_for_customer"
+  | "customer_refused"
+  | "token_in_query"
+  | "notification_refused"
+  | "newest_version_only";
 
 export interface FakeAddOnOptions {
   readonly clientId: string;
@@ -69,7 +84,7 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
       issuer: ISSUER,
       authorization_endpoint: "https://link.example.com/authorize",
       token_endpoint: "https://link.example.com/token",
-      code_challenge_methods_supported: ["S256"],
+      code_challenge_methods_supported: defect === "no_s256" ? ["plain"] : ["S256"],
       grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"].slice(
         0,
         defect === "no_client_credentials" ? 2 : 3,
@@ -90,7 +105,7 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
       redirect(`${redirectUri}?${encodeParameters({ ...response, state: searchParams.get("state") ?? "" })}`);
     const resources = searchParams.getAll("resource");
     if (resources.length > 1 || (resources[0] ?? RESOURCE) !== RESOURCE) {
-      if (defect !== "any_resource") return back({ error: "invalid_target" });
+      if (defect !== "any_resource" && defect !== "any_resource_at_authorize") return back({ error: "invalid_target" });
     }
     const challenge = searchParams.get("code_challenge");
     if (!challenge && defect !== "pkce_optional") return back({ error: "invalid_request" });
@@ -113,16 +128,24 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
   async function token(request: Request): Promise<Response> {
     const form = new URLSearchParams(await readText(request));
     seen.push(form);
-    const refuse = (error: string, status = 400) => Response.json({ error }, { status });
+    const refuse = (error: string, status = 400) =>
+      defect === "html_errors" ? new Response(`<h1>${error}</h1>`, { status }) : Response.json({ error }, { status });
     if (request.headers.get("authorization") !== `Basic ${btoa(`${options.clientId}:${options.clientSecret}`)}`) {
       return refuse("invalid_client", 401);
     }
-    if ((form.get("resource") ?? RESOURCE) !== RESOURCE && defect !== "any_resource") return refuse("invalid_target");
-    switch (form.get("grant_type")) {
+    const resource = form.get("resource") ?? RESOURCE;
+    const grantType = form.get("grant_type");
+    const serves =
+      defect === "any_resource" ||
+      (grantType === "client_credentials" && (defect === "any_resource_for_service" || defect === "any_audience")) ||
+      (grantType === "authorization_code" && defect === "any_resource_for_codes");
+    if (resource !== RESOURCE && !serves) return refuse("invalid_target");
+    switch (grantType) {
       case "client_credentials": {
         const scope = form.get("scope") ?? "mcp:service";
         if (scope !== "mcp:service" && defect !== "user_scope_for_service") return refuse("invalid_scope");
-        return issue({ sub: options.clientId, scope }, defect === "service_token_with_refresh");
+        const aud = defect === "service_token_for_issuer" ? ISSUER : defect === "any_resource" ? RESOURCE : resource;
+        return issue({ sub: options.clientId, scope }, defect === "service_token_with_refresh", aud);
       }
       case "authorization_code": {
         const code = codes.get(form.get("code") ?? "");
@@ -130,19 +153,21 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
         const proven = code?.challenge === (await challengeOf(form.get("code_verifier") ?? ""));
         if (!code || !proven || code.redirectUri !== form.get("redirect_uri")) return refuse("invalid_grant");
         firstUser ??= code.user;
-        return issue({ sub: code.user, scope: "mcp:tools" }, defect !== "no_user_refresh_token");
+        const scope = defect === "service_scope_for_customer" ? "mcp:tools mcp:service" : "mcp:tools";
+        return issue({ sub: code.user, scope }, defect !== "no_user_refresh_token");
       }
       case "refresh_token": {
         const user = refreshTokens.get(form.get("refresh_token") ?? "");
-        return user === undefined ? refuse("invalid_grant") : issue({ sub: user, scope: "mcp:tools" }, true);
+        const aud = defect === "refresh_loses_resource" ? ISSUER : RESOURCE;
+        return user === undefined ? refuse("invalid_grant") : issue({ sub: user, scope: "mcp:tools" }, true, aud);
       }
       default:
         return refuse("unsupported_grant_type");
     }
   }
 
-  function issue(claims: { sub: string; scope: string }, withRefresh: boolean): Response {
-    const aud = defect === "wrong_audience" ? ISSUER : RESOURCE;
+  function issue(claims: { sub: string; scope: string }, withRefresh: boolean, audience = RESOURCE): Response {
+    const aud = defect === "wrong_audience" ? ISSUER : audience;
     const payload = JSON.stringify({ ...claims, aud, jti: ++sequence });
     const accessToken = `e30.${toBase64Url(new TextEncoder().encode(payload))}.fake`;
     const refreshToken = `rt_fake${++sequence}`;
@@ -159,12 +184,18 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
 
   async function mcp(request: Request): Promise<Response> {
     const message = (await request.json()) as { id?: string; method: string; params?: Record<string, unknown> };
-    const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
-    const claims =
-      readClaims(bearer) ?? (defect === "garbage_opens_data" && bearer ? { scope: "mcp:tools" } : undefined);
+    const inQuery = defect === "token_in_query" ? new URL(request.url).searchParams.get("access_token") : null;
+    const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? inQuery ?? undefined;
+    const read = readClaims(bearer);
+    const foreign = read && ![RESOURCE, ISSUER].includes(read.aud ?? "") && defect !== "any_audience";
+    const claims = foreign ? undefined : (read ?? (defect === "garbage_opens_data" && bearer ? GARBAGE : undefined));
     if (!claims && bearer && defect === "garbage_is_forbidden") return new Response(null, { status: 403 });
-    if (!claims && defect !== "answers_without_token") return new Response(null, { status: 401 });
-    if (message.id === undefined) return new Response(null, { status: 202 });
+    if (!claims && defect !== "answers_without_token") {
+      const headers = defect === "www_authenticate" ? { "www-authenticate": "Bearer" } : {};
+      return new Response(null, { status: 401, headers });
+    }
+    if (defect === "customer_refused" && claims?.sub !== options.clientId) return new Response(null, { status: 401 });
+    if (message.id === undefined) return new Response(null, { status: defect === "notification_refused" ? 400 : 202 });
     const reply = (result: unknown, headers: Record<string, string> = {}) => {
       const json = JSON.stringify({ jsonrpc: "2.0", id: message.id, result });
       if (defect !== "event_stream" && defect !== "open_event_stream") {
@@ -179,7 +210,12 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
     switch (message.method) {
       case "initialize": {
         const offered = String(message.params?.protocolVersion);
-        const protocolVersion = defect === "chooses_unknown_version" ? "2024-11-05" : offered;
+        const protocolVersion =
+          defect === "chooses_unknown_version"
+            ? "2024-11-05"
+            : defect === "newest_version_only"
+              ? "2025-11-25"
+              : offered;
         const session = { "mcp-session-id": `session-of-${claims?.sub ?? "nobody"}` };
         const serverInfo = { name: "fake", version: "1.0.0" };
         return reply({ protocolVersion, capabilities: {}, serverInfo }, defect === "sessions" ? session : {});
@@ -206,6 +242,8 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
       const { pathname, origin } = new URL(request.url);
       const inserted = pathname === "/.well-known/oauth-protected-resource/mcp" && defect !== "root_document_only";
       if (origin === new URL(RESOURCE).origin) {
+        if (defect === "resource_document_redirects" && pathname !== "/mcp")
+          return redirect("https://www.example.com/");
         if (inserted || pathname === "/.well-known/oauth-protected-resource") return resourceDocument();
         return pathname === "/mcp" ? mcp(request) : new Response("not found", { status: 404 });
       }
@@ -216,10 +254,18 @@ export function createFakeAddOn(options: FakeAddOnOptions, defect?: AddOnDefect)
   };
 }
 
-function readClaims(token: string | undefined): { sub?: string; scope: string } | undefined {
+const GARBAGE: Claims = { scope: "mcp:tools" };
+
+interface Claims {
+  readonly sub?: string;
+  readonly aud?: string;
+  readonly scope: string;
+}
+
+function readClaims(token: string | undefined): Claims | undefined {
   const payload = token?.split(".")[1];
   if (!payload) return undefined;
-  return JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { sub: string; scope: string };
+  return JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as Claims;
 }
 
 function redirect(location: string): Response {
