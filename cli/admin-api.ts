@@ -15,6 +15,7 @@ export interface SkillView {
   /** An add-on's second client. */
   readonly serviceClient?: { readonly id: string; readonly secret?: string } | null;
   readonly lwa: { readonly clientId: string } | null;
+  readonly eventGateway?: { readonly clientId: string } | null;
   readonly returnUrls: readonly string[];
   readonly previousSecretExpiresAt?: string;
   readonly client: {
@@ -22,19 +23,21 @@ export interface SkillView {
     readonly secret?: string;
     readonly redirectUris: readonly string[];
     readonly requirePkce: boolean;
+    readonly previousSecretExpiresAt?: string;
   };
 }
 
 /** Response of `GET …/account-linking-request`. */
 export interface LinkingRequest {
   readonly accountLinkingRequest: {
+    readonly type: "AUTH_CODE";
     readonly authorizationUrl: string;
     readonly authorizationUrlsByPlatform?: readonly {
-      readonly platformType: string;
+      readonly platformType: "iOS" | "Android";
       readonly platformAuthorizationUrl: string;
     }[];
     readonly accessTokenUrl: string;
-    readonly accessTokenScheme: string;
+    readonly accessTokenScheme: "HTTP_BASIC" | "REQUEST_BODY_CREDENTIALS";
     readonly clientId: string;
     readonly clientSecret: string;
     readonly scopes: readonly string[];
@@ -42,7 +45,9 @@ export interface LinkingRequest {
     readonly defaultTokenExpirationInSeconds: number;
     readonly redirectUrls: readonly string[];
     readonly reciprocalAccessTokenUrl?: string;
-    readonly pkceConfiguration?: { readonly status: string };
+    readonly skipOnEnablement: boolean;
+    readonly voiceForwardAccountLinking?: "ENABLED" | "DISABLED";
+    readonly pkceConfiguration?: { readonly status: string; readonly codeChallengeMethod: string };
   };
 }
 

@@ -1,7 +1,17 @@
 // The skill that the options of `skill add` and `skill set` describe.
 import { readFileSync } from "node:fs";
 import type { AdminOptions } from "./admin-command.ts";
-import { CommandError, secretFrom, type Terminal } from "./terminal.ts";
+import { CommandError, secretFrom, type Terminal, UsageError } from "./terminal.ts";
+
+export const ID_REQUIRED = "--id is required: the skill's id, amzn1.ask.skill.…";
+
+/** The id of the skill that a command is about: its argument or its option `--id`. */
+export function skillIdOf({ id: option }: { readonly id?: string }, argument: string | undefined): string {
+  if (argument !== undefined && option !== undefined) throw new UsageError("Give the skill's id once.");
+  const id = argument ?? option;
+  if (id === undefined) throw new UsageError(ID_REQUIRED);
+  return id;
+}
 
 /** The options of the skill commands. */
 export interface SkillOptions extends AdminOptions {

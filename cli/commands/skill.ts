@@ -4,7 +4,7 @@ import { isAddOn, linkingCommand } from "../add-on-sheet.ts";
 import { call, readAll, type SkillView, skillPath } from "../admin-api.ts";
 import { type AdminRun, adminAction, adminCommand, groupCommand } from "../admin-command.ts";
 import { asGiven, collect, commandLine, withExamples } from "../options.ts";
-import { bodyFrom, type SkillOptions, scopesOf } from "../skill-body.ts";
+import { bodyFrom, ID_REQUIRED, type SkillOptions, scopesOf, skillIdOf } from "../skill-body.ts";
 import {
   askLine,
   linkingRequestOf,
@@ -15,13 +15,14 @@ import {
   writePrivately,
 } from "../skill-output.ts";
 import { CommandError, confirm, type Terminal, UsageError } from "../terminal.ts";
+import { diffCommand, pushCommand } from "./skill-amazon.ts";
 
 type Run = AdminRun<SkillOptions>;
 
 /** The command. */
 export function skillCommand(terminal: Terminal): Command {
   const action = (run: (run: Run, id?: string) => Promise<void>) => adminAction<SkillOptions>(terminal, run);
-  const group = groupCommand("skill", "register skills, and print what Amazon must know", [
+  const group = groupCommand("skill", "register skills, and tell Amazon about them", [
     withExamples(
       withOut(skillOptions(adminCommand("add", "register a skill and print what to enter at Amazon"))),
       terminal,
@@ -86,6 +87,8 @@ export function skillCommand(terminal: Terminal): Command {
       terminal,
       ["skill protected-resource amzn1.ask.skill.5678"],
     ).action(action(protectedResource)),
+    pushCommand(terminal),
+    diffCommand(terminal),
   ]);
   return withExamples(group, terminal, ["skill add --help", "skill list"]);
 }
@@ -163,15 +166,6 @@ function skillOptions(command: Command): Command {
     );
 }
 
-const ID_REQUIRED = "--id is required: the skill's id, amzn1.ask.skill.…";
-
-function idOf({ options }: Run, argument: string | undefined): string {
-  if (argument !== undefined && options.id !== undefined) throw new UsageError("Give the skill's id once.");
-  const id = argument ?? options.id;
-  if (id === undefined) throw new UsageError(ID_REQUIRED);
-  return id;
-}
-
 async function add(run: Run): Promise<void> {
   const { service, options, terminal } = run;
   const body = await bodyFrom(options, terminal);
@@ -186,7 +180,7 @@ async function add(run: Run): Promise<void> {
 }
 
 async function show(run: Run, argument?: string): Promise<void> {
-  const skill = await call<SkillView>(run.service, "GET", skillPath(idOf(run, argument)));
+  const skill = await call<SkillView>(run.service, "GET", skillPath(skillIdOf(run.options, argument)));
   await printSheet(run, skill, `${skill.name} (${skill.id}), ${skill.type}, ${skill.stage}`);
 }
 
@@ -196,7 +190,7 @@ async function set(run: Run, argument?: string): Promise<void> {
     throw new CommandError("A client id cannot be changed. Use --client-id with add.");
   const { id: fileId, ...body } = await bodyFrom(options, terminal);
   const named = argument ?? options.id ?? fileId;
-  const id = typeof named === "string" ? named : idOf(run, argument);
+  const id = typeof named === "string" ? named : skillIdOf(run.options, argument);
   if (!options.scope !== !options.serviceScope) body.scopes = await withOtherTier(run, id);
   const skill = await call<SkillView>(service, "PATCH", skillPath(id), body);
   await printSheet(run, skill, `Changed ${skill.name} (${skill.id}).`);
@@ -218,7 +212,7 @@ async function list({ service, terminal, show: print }: Run): Promise<void> {
 
 async function remove(run: Run, argument?: string): Promise<void> {
   const { service, options, terminal } = run;
-  const path = skillPath(idOf(run, argument));
+  const path = skillPath(skillIdOf(run.options, argument));
   const { id, name } = await call<SkillView>(service, "GET", path);
   const question = `Delete ${name} (${id}) at ${service.origin}, its clients and every customer's link with it?`;
   await confirm(terminal, question, options.yes);
@@ -228,7 +222,7 @@ async function remove(run: Run, argument?: string): Promise<void> {
 
 async function rotateSecret(run: Run, argument?: string): Promise<void> {
   const { service, options } = run;
-  const id = idOf(run, argument);
+  const id = skillIdOf(run.options, argument);
   if (options.client !== undefined && options.client !== "service") {
     throw new CommandError("--client must be service; without it the secret of the skill's client is changed.");
   }
@@ -244,7 +238,7 @@ async function rotateSecret(run: Run, argument?: string): Promise<void> {
 
 async function printLinkingRequest(run: Run, argument?: string): Promise<void> {
   const { service, options, terminal } = run;
-  const id = idOf(run, argument);
+  const id = skillIdOf(run.options, argument);
   const skill = await call<SkillView>(service, "GET", skillPath(id));
   if (isAddOn(skill)) {
     throw new CommandError(`${id} is an add-on, which SMAPI does not configure. Run: ${linkingCommand(skill)}`);
@@ -261,6 +255,6 @@ async function printLinkingRequest(run: Run, argument?: string): Promise<void> {
 }
 
 async function protectedResource(run: Run, argument?: string): Promise<void> {
-  const path = `${skillPath(idOf(run, argument))}/protected-resource`;
+  const path = `${skillPath(skillIdOf(run.options, argument))}/protected-resource`;
   run.terminal.print(JSON.stringify(await call<object>(run.service, "GET", path), null, 2));
 }
