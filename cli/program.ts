@@ -5,6 +5,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { attemptsCommand, auditCommand, metricsCommand, refusalsCommand } from "./commands/insight.ts";
 import { keysCommand, maintenanceCommand } from "./commands/keys.ts";
 import { linksCommand } from "./commands/links.ts";
+import { setupCommand } from "./commands/setup.ts";
 import { skillCommand } from "./commands/skill.ts";
 import { userCommand } from "./commands/user.ts";
 import { ExitCode } from "./exit-code.ts";
@@ -20,7 +21,7 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeComm
   ["A server, yours or any other:", [doctorCommand]],
   [
     "A server of this project:",
-    [skillCommand, clientCommand, userCommand, linksCommand, keysCommand, maintenanceCommand],
+    [setupCommand, skillCommand, clientCommand, userCommand, linksCommand, keysCommand, maintenanceCommand],
   ],
   ["What happened there:", [attemptsCommand, refusalsCommand, auditCommand, metricsCommand]],
 ];
