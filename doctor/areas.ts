@@ -2,8 +2,9 @@
 import { associationFiles } from "./checks/association-files.ts";
 import { connection } from "./checks/connection.ts";
 import { mcp } from "./checks/mcp.ts";
+import { pages } from "./checks/pages.ts";
 import { reachability } from "./checks/reachability.ts";
 import type { Area } from "./examination.ts";
 
 /** Every area. */
-export const AREAS: readonly Area[] = [connection, reachability, associationFiles, mcp];
+export const AREAS: readonly Area[] = [connection, reachability, associationFiles, mcp, pages];

@@ -10,7 +10,7 @@ import {
 import { isLoopback } from "../simulator/library/cookies.ts";
 import type { Button, Form } from "../simulator/library/html.ts";
 import type { Fetch } from "../simulator/library/token.ts";
-import type { Customer, Decided } from "./examination.ts";
+import type { Customer, Decided, SeenPage } from "./examination.ts";
 import {
   buttonMeaning,
   choosesProvider,
@@ -46,7 +46,7 @@ type Decision = "allow" | "deny";
 /** A customer who signs in with a name and a password, and stays signed in. */
 export function createCustomer(options: CustomerOptions): Customer {
   const browser = createBrowser(options.fetch);
-  const seen: VisitedPage[] = [];
+  const seen: SeenPage[] = [];
   const passwordHosts = new Set<string>();
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -58,7 +58,12 @@ export function createCustomer(options: CustomerOptions): Customer {
       until: (url) => stops.some((uri) => isAt(url, uri)),
       act: (page) => steps.act(page),
     });
-    for (const page of visit.pages) if (!seen.some(({ url }) => pathOf(url) === pathOf(page.url))) seen.push(page);
+    for (const page of visit.pages) {
+      const last = visit.arrived && page === visit.pages.at(-1);
+      const known = seen.findIndex(({ url }) => pathOf(url) === pathOf(page.url));
+      if (known < 0) seen.push({ ...page, last });
+      else if (last) seen[known] = { ...page, last };
+    }
     return decidedBy(visit, request, steps.gavePassword);
   }
 

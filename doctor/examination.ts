@@ -57,6 +57,8 @@ export interface SeenPage {
   readonly status: number;
   readonly headers: Headers;
   readonly html: string;
+  /** From here the server redirected to Alexa. */
+  readonly last?: boolean;
 }
 
 /** Something that happened in a real browser, in plain words; `url` is the page's, without its query. */

@@ -67,7 +67,7 @@ export class Report {
     else this.problem(check, bad, finding);
   }
 
-  outcomeOf(check: Check): Outcome | undefined {
+  outcomeOf(check: Pick<Check, "id">): Outcome | undefined {
     return this.#results.get(check.id)?.outcome;
   }
 

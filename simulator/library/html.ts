@@ -172,3 +172,53 @@ function initialValue(element: HTMLElement, type: string): string | undefined {
   if (type !== "checkbox" && type !== "radio") return attribute(element, "value");
   return element.hasAttribute("checked") ? (element.getAttribute("value") ?? "on") : undefined;
 }
+
+/** What a page loads, opens and demands, for the checks of pages. */
+export interface Markup {
+  readonly title: string;
+  /** The content of `<meta name="viewport">`. */
+  readonly viewport: string;
+  readonly script: string;
+  /** All `on…` attributes. */
+  readonly events: string;
+  /** Addresses of scripts, styles, pictures and frames. */
+  readonly loads: readonly string[];
+  readonly actions: readonly string[];
+  /** Whether a form opens a new window. */
+  readonly newWindow: boolean;
+  /** Content-Security-Policies in the markup. */
+  readonly policies: readonly string[];
+}
+
+/** Reads what the checks of pages look at. */
+export function readMarkup(html: string, url: string): Markup {
+  const root = parse(html, { blockTextElements: { script: true, style: true } });
+  const { title, forms } = readPage(html, url);
+  const metas = root.querySelectorAll("meta");
+  const contentOf = (name: string) =>
+    metas
+      .filter((meta) =>
+        [attribute(meta, "name"), attribute(meta, "http-equiv")].some((each) => each.toLowerCase() === name),
+      )
+      .map((meta) => attribute(meta, "content"));
+  const loads = root
+    .querySelectorAll("script[src], link[href], img[src], iframe[src], frame[src]")
+    .filter((element) => element.rawTagName !== "link" || /stylesheet|icon|preload/i.test(attribute(element, "rel")))
+    .map((element) => attribute(element, "src") || attribute(element, "href"));
+  const events = root
+    .querySelectorAll("*")
+    .flatMap((element) => Object.entries(element.attributes).filter(([name]) => /^on/i.test(name)));
+  return {
+    title,
+    viewport: contentOf("viewport").join(", "),
+    script: root
+      .querySelectorAll("script")
+      .map((element) => element.rawText)
+      .join("\n"),
+    events: events.map(([, code]) => code).join("\n"),
+    loads: loads.map((address) => resolveLocation(address, url)),
+    actions: forms.flatMap(({ action, buttons }) => [action, ...buttons.flatMap((button) => button.action ?? [])]),
+    newWindow: root.querySelector("form[target=_blank]") !== null,
+    policies: contentOf("content-security-policy"),
+  };
+}
