@@ -64,6 +64,15 @@ export function wholeNumber(minimum: number): (text: string) => number {
   };
 }
 
+/** Parser of a port number. */
+export function portNumber(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError("It must be a port number, 1 to 65535.");
+  }
+  return port;
+}
+
 /** A body without the members that are undefined. Throws if nothing is left of it. */
 export function changesFrom<T extends object>(body: T, options: string): Partial<T> {
   const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as Partial<T>;

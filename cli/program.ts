@@ -5,6 +5,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { attemptsCommand, auditCommand, metricsCommand, refusalsCommand } from "./commands/insight.ts";
 import { keysCommand, maintenanceCommand } from "./commands/keys.ts";
 import { linksCommand } from "./commands/links.ts";
+import { devCommand, simulatorCommand } from "./commands/on-this-machine.ts";
 import { setupCommand } from "./commands/setup.ts";
 import { skillCommand } from "./commands/skill.ts";
 import { userCommand } from "./commands/user.ts";
@@ -17,7 +18,7 @@ type MakeCommand = (terminal: Terminal) => Command;
 
 /** Every command, in the groups and the order of `--help`. */
 const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
-  ["On this machine:", []],
+  ["On this machine:", [devCommand, simulatorCommand]],
   ["A server, yours or any other:", [doctorCommand]],
   [
     "A server of this project:",

@@ -1,7 +1,7 @@
 // The simulator as one Hono app: Amazon's addresses, the pages, and the JSON API that drives it.
 //
 // Imports go down this list and never up:
-// testing, index.ts, app.ts, control, alexa-plus, company, alexa, amazon, pages, state, library
+// testing, index.ts, node.ts, app.ts, control, alexa-plus, company, alexa, amazon, pages, state, library
 import { Hono } from "hono";
 import { serveDiscovery } from "./alexa/discovery.ts";
 import { serveEnablement } from "./alexa/enablement.ts";

@@ -85,6 +85,7 @@ const LAYERS = [
 /** The same for the simulator. */
 const SIMULATOR_LAYERS = [
   "index.ts",
+  "node.ts",
   "app.ts",
   "control",
   "alexa-plus",
