@@ -1,4 +1,5 @@
 // The parts of an examination, in the order in which they run.
+import { administration } from "./checks/administration.ts";
 import { associationFiles } from "./checks/association-files.ts";
 import { connection } from "./checks/connection.ts";
 import { mcp } from "./checks/mcp.ts";
@@ -7,4 +8,4 @@ import { reachability } from "./checks/reachability.ts";
 import type { Area } from "./examination.ts";
 
 /** Every area. */
-export const AREAS: readonly Area[] = [connection, reachability, associationFiles, mcp, pages];
+export const AREAS: readonly Area[] = [connection, administration, reachability, associationFiles, mcp, pages];

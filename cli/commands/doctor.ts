@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { createCustomer } from "../../doctor/customer.ts";
 import type { Customer, Target } from "../../doctor/examination.ts";
 import { examine } from "../../doctor/examine.ts";
+import { administrationOf } from "../doctor/administration.ts";
 import { documentOf } from "../doctor/document.ts";
 import { type DoctorOptions, withDoctorOptions } from "../doctor/options.ts";
 import { checkWritable, writeReports } from "../doctor/outputs.ts";
@@ -31,6 +32,8 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
   if (options.list) return terminal.print(catalogue());
   const startedAt = new Date();
   checkWritable(options);
+  const timeoutMs = options.timeout * 1000;
+  const administration = options.admin && (await administrationOf(url, terminal, timeoutMs));
   const target = await findTarget(terminal, url, options);
   const { customer, why } = await customerFor(terminal, target, options);
   const examined = await examine({
@@ -38,8 +41,12 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
     fetch: (request) => fetch(request),
     ...(customer && { customer }),
     ...(why !== undefined && { whyNoCustomer: why }),
-    probes: { connection: (origin) => probeConnection(origin, { timeoutMs: options.timeout * 1000 }), plainFetch },
-    timeoutMs: options.timeout * 1000,
+    probes: {
+      connection: (origin) => probeConnection(origin, { timeoutMs }),
+      plainFetch,
+      ...(administration && { administration }),
+    },
+    timeoutMs,
     ...(options.only && { only: options.only }),
     progress: (text) => terminal.interactive && terminal.note(`… ${text}`),
   });
