@@ -1,6 +1,7 @@
 // The skill that the options of `skill add` and `skill set` describe.
 import { readFileSync } from "node:fs";
 import type { AdminOptions } from "./admin-command.ts";
+import { type RelayOptions, relayFrom } from "./skill-relay.ts";
 import { CommandError, secretFrom, type Terminal, UsageError } from "./terminal.ts";
 
 export const ID_REQUIRED = "--id is required: the skill's id, amzn1.ask.skill.…";
@@ -14,7 +15,7 @@ export function skillIdOf({ id: option }: { readonly id?: string }, argument: st
 }
 
 /** The options of the skill commands. */
-export interface SkillOptions extends AdminOptions {
+export interface SkillOptions extends AdminOptions, RelayOptions {
   readonly id?: string;
   readonly stage?: string;
   readonly name?: string;
@@ -95,6 +96,7 @@ export async function bodyFrom(values: SkillOptions, terminal: Terminal): Promis
   setField("extraRedirectUris", values.extraRedirectUri);
   setField("lwa", await pairOf(values.lwaClientId, "LWA_CLIENT_SECRET", terminal));
   setField("eventGateway", await pairOf(values.eventClientId, "EVENT_CLIENT_SECRET", terminal));
+  setField("relay", await relayFrom(values, (clientId, secretName) => pairOf(clientId, secretName, terminal)));
   const secret = terminal.environment.CLIENT_SECRET;
   const client = {
     ...(body.client as object | undefined),

@@ -14,6 +14,7 @@ import {
   withSecret,
   writePrivately,
 } from "../skill-output.ts";
+import { relayOptions } from "../skill-relay.ts";
 import { CommandError, confirm, type Terminal, UsageError } from "../terminal.ts";
 import { diffCommand, pushCommand } from "./skill-amazon.ts";
 
@@ -50,6 +51,8 @@ export function skillCommand(terminal: Terminal): Command {
       [
         "skill set --id amzn1.ask.skill.1234 --stage live",
         "LWA_CLIENT_SECRET=… skill set --id amzn1.ask.skill.1234 --lwa-client-id amzn1.application-oa2-client.…",
+        "skill set --id amzn1.ask.skill.1234 --relay-token-url https://old.example.com/token --relay-person email \\\n" +
+          "      --relay-claim email",
       ],
     ).action(action(set)),
     withExamples(
@@ -110,7 +113,7 @@ function skillOptions(command: Command): Command {
   // Commander would take --no-x for the opposite of --x, and the last of them would count.
   const noServiceClient = new Option("--no-service-client", "set only: remove the second client");
   noServiceClient.negate = false;
-  return command
+  command
     .option("--id <ID>", "skill id: amzn1.ask.skill.…")
     .option("--name <NAME>", "the name that customers see")
     .option("--stage <STAGE>", "development (default) or live: the stage that linking from your app or website enables")
@@ -164,6 +167,7 @@ function skillOptions(command: Command): Command {
       "--file <FILE>",
       "read the skill from a JSON file with the fields of POST /api/admin/skills; options override the file",
     );
+  return relayOptions(command);
 }
 
 async function add(run: Run): Promise<void> {

@@ -43,6 +43,7 @@ const SKILL = {
   returnUrls: [],
   lwa: null,
   eventGateway: null,
+  relay: null,
   client: {},
   serviceClient: null,
   force: true,

@@ -176,7 +176,6 @@ describe("parsers of request text", () => {
     "codeChallengeOf",
     "contrast",
     "equalInConstantTime",
-    "importedGrantId",
     "isDevelopment",
     "isMisplacedTokenRequest",
     "matchesForeignHash",

@@ -320,4 +320,29 @@ describe("npm run skill", () => {
       expect([args, (await skill(args)).code]).toEqual([args, 2]);
     }
   });
+
+  it("sets the relay, with its secret from the environment only, and switches it off", async () => {
+    await skill(addition());
+    const id = ["--id", `${SKILL_ID}-${counter}`];
+    const relay = ["--relay-token-url", "https://old.example.com/token", "--relay-claim", "email"];
+    const pair = ["--relay-userinfo-url", "https://old.example.com/me", "--relay-client-id", "old-client"];
+    const kind = ["--relay-person", "email"];
+    const secret = { RELAY_CLIENT_SECRET: "obviously-fake-old-secret" };
+    const made = await skill(["set", ...id, ...relay, ...pair, ...kind, "--json"], secret);
+    expect(made.errors).toBe("");
+    expect((JSON.parse(made.out) as { relay: unknown }).relay).toEqual({
+      tokenUrl: "https://old.example.com/token",
+      userinfoUrl: "https://old.example.com/me",
+      clientId: "old-client",
+      person: { claim: "email", as: "email" },
+    });
+    expect(made.out).not.toContain(secret.RELAY_CLIENT_SECRET);
+    expect((await skill(["set", ...id, ...relay, ...pair, ...kind])).errors).toContain("RELAY_CLIENT_SECRET");
+    expect((await skill(["set", ...id, ...relay])).errors).toContain("--relay-person: oidc_subject, email, id");
+    expect((await skill(["set", ...id, ...relay, "--relay-person", "constructor"])).code).toBe(1);
+    expect((await skill(["set", ...id, ...kind])).errors).toContain("--relay-token-url");
+    expect((await skill(["set", ...id, ...relay, ...kind, "--no-relay"])).errors).toContain("exclude each other");
+    const off = await skill(["set", ...id, "--no-relay", "--json"]);
+    expect((JSON.parse(off.out) as { relay: unknown }).relay).toBeNull();
+  });
 });
