@@ -45,9 +45,9 @@ async function push(run: AdminRun<AmazonOptions & PushOptions>, argument?: strin
   const { terminal, service, options, show } = run;
   const skillId = skillIdOf(options, argument);
   const pushed = await pushSkill(terminal, service, () => smapiFrom(terminal, options.smapiUrl), skillId, options);
-  const { comparison, ...rest } = pushed;
+  const { comparison, text, ...rest } = pushed;
   show({ ...rest, ...comparison }, () => {
-    if (pushed.dryRun) return "Nothing was written: this was a dry run.";
+    if (pushed.dryRun) return `${text}\n\nNothing was written: this was a dry run.`;
     const what = pushed.written.includes("manifest") ? "account linking and the manifest" : "account linking";
     const diff = commandLine(terminal, `skill diff ${skillId}`);
     return `Wrote ${what} of ${skillId} to Amazon's development stage. To read it back: ${diff}`;

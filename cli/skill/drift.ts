@@ -1,5 +1,4 @@
 // Compares what this server wants Amazon to have with what Amazon has.
-import { isDeepStrictEqual } from "node:util";
 import type { LinkingRequest, SkillView } from "../admin-api.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -80,7 +79,7 @@ export function driftOf(ours: Wanted, amazons: Json | undefined): Comparison {
   const isShown = (field: string) => amazons[field] != null || !NOT_IN_RESPONSE.includes(field);
   const drift = Object.entries(FIELDS).flatMap(([field, formOf]): Drift[] => {
     const [wanted, present] = [formOf((ours as unknown as Json)[field]), formOf(amazons[field])];
-    if (!isShown(field) || isDeepStrictEqual(wanted, present)) return [];
+    if (!isShown(field) || JSON.stringify(wanted) === JSON.stringify(present)) return [];
     return [{ field, ours: wanted, amazon: present }];
   });
   return { drift, notShown: NOT_IN_RESPONSE.filter((field) => field === "clientSecret" || !isShown(field)) };

@@ -27,6 +27,8 @@ export interface Pushed {
   readonly dryRun: boolean;
   /** What differed before. */
   readonly comparison: Comparison;
+  /** The same for a person. */
+  readonly text: string;
   readonly written: readonly ("accountLinking" | "manifest")[];
 }
 
@@ -37,7 +39,7 @@ interface Push {
   readonly sides: BothSides;
 }
 
-/** Shows what differs, on standard error, and writes it to the development stage. */
+/** Shows what differs, on standard error, and writes it to the development stage. A dry run does neither. */
 export async function pushSkill(
   terminal: Terminal,
   service: Service,
@@ -51,10 +53,12 @@ export async function pushSkill(
   const ours = await ourSide(service, skillId);
   const smapi = await smapiOf();
   const sides = await compareSkill(ours, smapi, { stage: STAGE, events: options.events === true });
-  terminal.note(comparisonText(sides, service.origin, STAGE));
+  const text = comparisonText(sides, service.origin, STAGE);
+  const dryRun = options.dryRun === true;
+  if (!dryRun) terminal.note(text);
   const manifest = newManifest(sides);
-  const pushed = { skillId, stage: STAGE, comparison: sides.comparison, dryRun: options.dryRun === true } as const;
-  if (options.dryRun) return { ...pushed, written: [] };
+  const pushed = { skillId, stage: STAGE, comparison: sides.comparison, text, dryRun } as const;
+  if (dryRun) return { ...pushed, written: [] };
 
   await sendLinking({ terminal, service, options, sides }, smapi);
   if (!manifest) return { ...pushed, written: ["accountLinking"] };
