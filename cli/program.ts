@@ -5,6 +5,8 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { attemptsCommand, auditCommand, metricsCommand, refusalsCommand } from "./commands/insight.ts";
 import { keysCommand, maintenanceCommand } from "./commands/keys.ts";
 import { linksCommand } from "./commands/links.ts";
+import { moveInCommand } from "./commands/move-in.ts";
+import { moveOutCommand } from "./commands/move-out.ts";
 import { devCommand, simulatorCommand } from "./commands/on-this-machine.ts";
 import { setupCommand } from "./commands/setup.ts";
 import { skillCommand } from "./commands/skill.ts";
@@ -22,7 +24,10 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeComm
   ["A server, yours or any other:", [doctorCommand]],
   [
     "A server of this project:",
-    [setupCommand, skillCommand, clientCommand, userCommand, linksCommand, keysCommand, maintenanceCommand],
+    [
+      ...[setupCommand, skillCommand, clientCommand, userCommand, linksCommand, moveInCommand, moveOutCommand],
+      ...[keysCommand, maintenanceCommand],
+    ],
   ],
   ["What happened there:", [attemptsCommand, refusalsCommand, auditCommand, metricsCommand]],
 ];

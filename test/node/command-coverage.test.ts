@@ -46,6 +46,7 @@ const SKILL = {
   relay: null,
   client: {},
   serviceClient: null,
+  relay: null,
   force: true,
 };
 const CLIENT = ["--name", "Acme", "--redirect-uri", "u", "--scope", "s", "--skill-id", "i", "--resource", "r"];
@@ -94,7 +95,10 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 /** Operations without a command line above, and why. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   "DELETE /api/admin/users/{id}": "POST …/erase does the same, and returns what was done",
-  "POST /api/admin/imports": "reads files of links, so it has tests of its own",
+  "POST /api/admin/imports": "move-in reads files of links, so it has tests of its own",
+  "POST /api/admin/imports/users": "move-in, in the same way",
+  "GET /api/admin/exports/users": "move-out writes files, so it has tests of its own",
+  "GET /api/admin/exports/links": "move-out, in the same way",
 };
 
 /** Fields that are given in another way: a secret comes from the environment, a page from the list's own paging. */
