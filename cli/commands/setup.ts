@@ -93,7 +93,7 @@ export function setupCommand(terminal: Terminal, world: World = thisMachine(term
 
 const SECRETS = `Secrets come from the environment or are asked for: OIDC_CLIENT_SECRET, AMAZON_SIGN_IN_CLIENT_SECRET,
 LWA_CLIENT_SECRET (the Alexa Client Secret), and MASTER_KEY and ADMIN_TOKEN, which are made if they are not given.
-CLOUDFLARE_API_TOKEN is used instead of a login.`;
+CLOUDFLARE_API_TOKEN is used instead of a login. With SMAPI_ACCESS_TOKEN the skill is set up at Amazon too.`;
 
 function givenBy(options: Record<string, string | boolean | number | undefined>): Given {
   const answers: Answers = {};

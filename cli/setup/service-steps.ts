@@ -12,8 +12,24 @@ export function serviceSteps(run: Run): Step[] {
   return [
     ["Health", "A new domain gets its DNS record and certificate within minutes.", healthy],
     ...(hasSkill ? ([["Skill", "The service must know the skill and its client.", registered]] as const) : []),
+    ...(hasSkill && hasDeveloperToken(run) ? ([["Amazon", "It must know this service.", pushed]] as const) : []),
     ...(run.settings.doctor ? ([["Doctor", "It checks the service as Alexa sees it.", checked]] as const) : []),
   ];
+}
+
+/** With it, setup writes to Amazon what a person would enter in the console. */
+function hasDeveloperToken({ world }: Run): boolean {
+  return Boolean(world.terminal.environment.SMAPI_ACCESS_TOKEN?.trim());
+}
+
+async function pushed(run: Run): Promise<string> {
+  const { notes, answers, world } = run;
+  const id = answers.skillId ?? "";
+  const secret = notes.CLIENT_SECRET ?? world.terminal.environment.CLIENT_SECRET?.trim();
+  if (!secret) return "left out, because the client's secret is not here. skill push --rotate-secret makes a new one";
+  const terminal = terminalWith(run, { CLIENT_SECRET: secret });
+  await skill(run, terminal, ["push", ...given("url", originOf(run)), ...given("id", id), "--events", "--yes"]);
+  return "the development stage has the configuration, and events go to this service";
 }
 
 const BETWEEN_TRIES = 3;
@@ -99,7 +115,7 @@ async function registered(run: Run): Promise<string> {
       ...given("lwa-client-id", answers.lwaClientId),
       ...given("out", relative(process.cwd(), join(run.world.folder, "accountLinking.json"))),
     ]);
-    return `${id} is registered. Enter the values above at Amazon`;
+    return `${id} is registered`;
   }
   const pairIsNew = answers.lwaClientSecret !== undefined && answers.lwaClientId !== found.lwa?.clientId;
   const vendorIsNew = answers.vendorId !== undefined && answers.vendorId !== found.vendorId;
@@ -151,7 +167,8 @@ export function remaining(run: Run): string {
   }
   if (!answers.skillId) lines.push("- Register the skill when you have it: run setup again with --skill-id.");
   else {
-    lines.push("- Enter the values of the skill at Amazon, enable the skill in the Alexa app, and sign in.");
+    if (!hasDeveloperToken(run)) lines.push("- Enter the values of the skill above at Amazon.");
+    lines.push("- Enable the skill in the Alexa app, and sign in.");
     lines.push(`- Then check it with a customer who signs in: npm run doctor -- ${originOf(run)} --help`);
   }
   return lines.join("\n");
