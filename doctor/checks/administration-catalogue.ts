@@ -38,7 +38,7 @@ export const ADMIN = {
     "warn",
     "A skill is registered",
     "Alexa's authorization requests get an error page, because no client has its id.",
-    "Register the skill: npm run skill -- add.",
+    "Register the skill: alexa-link skill add.",
     "docs/deploy.md of this project",
   ),
   hosts: check(
@@ -46,7 +46,7 @@ export const ADMIN = {
     "fail",
     "Each skill has Alexa's redirect URIs of all hosts",
     "Customers whose Amazon account belongs to the missing region see an error page.",
-    "Set the skill's vendorId, which registers all of Amazon's hosts: npm run skill -- set --id ID --vendor-id ID.",
+    "Set the skill's vendorId, which registers all of Amazon's hosts: alexa-link skill set --id ID --vendor-id ID.",
     "Amazon, Requirements for Account Linking (redirect URLs)",
   ),
   overlap: check(
@@ -70,7 +70,7 @@ export const ADMIN = {
     "fail",
     "A signing key is in use",
     "No access token can be issued.",
-    "Run npm run keys -- rotate, and check that the database is complete: GET /healthz.",
+    "Run alexa-link keys rotate, and check that the database is complete: GET /healthz.",
     OPERATIONS,
   ),
   keyAge: check(
@@ -78,7 +78,7 @@ export const ADMIN = {
     "warn",
     "The signing key is not older than the rotation period",
     "Keys are rotated every 90 days by the scheduled work. It probably does not run, so expired rows, unlinks and webhooks wait too.",
-    "Check the cron trigger of the Worker under Settings, Triggers, and run npm run maintenance.",
+    "Check the cron trigger of the Worker under Settings, Triggers, and run alexa-link maintenance.",
     OPERATIONS,
   ),
   unlinks: check(
@@ -102,7 +102,7 @@ export const ADMIN = {
     "warn",
     "There were no alerts in the last day",
     "Something happened that an operator should look at.",
-    `Read them with npm run audit -- --alerts. ${DOCTOR}`,
+    `Read them with alexa-link audit --alerts. ${DOCTOR}`,
     OPERATIONS,
   ),
   refusals: check(
@@ -110,7 +110,7 @@ export const ADMIN = {
     "warn",
     "No request was refused in the last day",
     "Customers saw an error page.",
-    `Read them with npm run refusals. ${DOCTOR}`,
+    `Read them with alexa-link refusals. ${DOCTOR}`,
     "docs/troubleshooting.md of this project",
   ),
   attempts: check(
@@ -118,7 +118,7 @@ export const ADMIN = {
     "warn",
     "No link attempt failed in the last day",
     "Customers tried to link and could not.",
-    `Read them with npm run attempts -- --outcome failed. ${DOCTOR}`,
+    `Read them with alexa-link attempts --outcome failed. ${DOCTOR}`,
     "docs/troubleshooting.md of this project",
   ),
   acceptGrant: check(
@@ -134,7 +134,7 @@ export const ADMIN = {
     "fail",
     "Amazon's configuration of each skill is what this server expects",
     "Alexa uses other addresses, another client or other scopes than this server accepts, so linking fails or lacks something.",
-    "Look at the differences with npm run skill -- diff, and write ours with npm run skill -- push.",
+    "Look at the differences with alexa-link skill diff, and write ours with alexa-link skill push.",
     "Amazon, Account Linking Management REST API Reference",
   ),
   password: check(

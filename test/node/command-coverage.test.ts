@@ -46,7 +46,6 @@ const SKILL = {
   relay: null,
   client: {},
   serviceClient: null,
-  relay: null,
   force: true,
 };
 const CLIENT = ["--name", "Acme", "--redirect-uri", "u", "--scope", "s", "--skill-id", "i", "--resource", "r"];
