@@ -150,5 +150,7 @@ export interface Examination {
 export interface Area {
   readonly name: string;
   readonly checks: readonly Check[];
+  /** Sends token requests, so it does not run if the token URL refuses Alexa's client altogether. */
+  readonly sendsTokenRequests?: true;
   run(examination: Examination): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { encodeParameters, toBase64 } from "../simulator/library/encoding.ts";
 import type { Fetch } from "../simulator/library/token.ts";
 import { AREAS } from "./areas.ts";
 import { brokenConnection, connection } from "./checks/connection.ts";
+import { refusedTokenUrl } from "./checks/reachability.ts";
 import type { Area, Customer, Decided, Examination, Obtained, ObtainOptions, Probes, Target } from "./examination.ts";
 import { limitedFetch } from "./limited-fetch.ts";
 import { Report, type Result } from "./report.ts";
@@ -80,7 +81,8 @@ export async function examine(setup: ExaminationSetup): Promise<Examined> {
 /** Runs one area. If it throws, what it has not reported is skipped; that is a defect of the area. */
 async function runArea(area: Area, examination: Examination): Promise<void> {
   examination.progress(area.name);
-  const broken = brokenConnection(examination.report);
+  const { report } = examination;
+  const broken = brokenConnection(report) ?? (area.sendsTokenRequests && refusedTokenUrl(report));
   let why = broken ?? "not reached";
   try {
     if (broken === undefined) await area.run(examination);
@@ -88,7 +90,7 @@ async function runArea(area: Area, examination: Examination): Promise<void> {
     why = `internal: ${error instanceof Error ? error.message : String(error)}`;
   }
   for (const check of area.checks) {
-    if (examination.report.outcomeOf(check) === undefined) examination.report.skip(check, why);
+    if (report.outcomeOf(check) === undefined) report.skip(check, why);
   }
 }
 

@@ -20,6 +20,7 @@ const MCP_CHECKS: readonly Check[] = [METADATA, SERVICE_TOKEN, TOKENS, SERVER].f
 export const mcp: Area = {
   name: "MCP server",
   checks: MCP_CHECKS,
+  sendsTokenRequests: true,
   async run(examination: Examination) {
     const { report, target, progress } = examination;
     const { resource } = target;

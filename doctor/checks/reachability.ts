@@ -83,6 +83,7 @@ const BROWSER = {
   accept: "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
 };
 const AT_ONCE = 20;
+const TOKEN_URL = "token URL";
 
 interface Seen {
   readonly what: string;
@@ -105,13 +106,24 @@ export const reachability: Area = {
     const addresses = addressesOf(examination);
     const clean: boolean[] = [];
     for (const { what, request } of addresses) clean.push(await judge(examination, send, what, request));
-    if (addresses.every(({ what }) => what === "token URL")) {
+    if (addresses.every(({ what }) => what === TOKEN_URL)) {
       report.skip(METADATA_REDIRECT, "the server has no metadata");
     }
     if (clean.at(-1)) await sendMany(examination, send);
     else report.skip(BURST, "one request is not served");
   },
 };
+
+/** Why token requests are in vain, or undefined: what is wrong with the token URL has been reported already. */
+export function refusedTokenUrl(report: Report): string | undefined {
+  const refusals = [RESPONDS, CHALLENGE, SAME, COOKIES, TOKEN_REDIRECT].map(({ id }) => id);
+  const found = report
+    .results()
+    .find(
+      ({ id, outcome, detail }) => outcome === "fail" && refusals.includes(id) && detail.includes(`${TOKEN_URL}: `),
+    );
+  return found && `no token request is sent, because the check ${found.id} failed`;
+}
 
 interface Address {
   readonly what: string;
@@ -128,7 +140,7 @@ function addressesOf({ target }: Examination): Address[] {
       ? [{ what: String(what), request: () => new Request(url, { redirect: "manual", headers: { accept: "*/*" } }) }]
       : [],
   );
-  return [...documents, { what: "token URL", request: () => refusedTokenRequest(target.tokenUrl) }];
+  return [...documents, { what: TOKEN_URL, request: () => refusedTokenRequest(target.tokenUrl) }];
 }
 
 /** A token request that every server refuses, without a secret. */
@@ -171,7 +183,7 @@ async function judge(
   make: () => Request,
 ): Promise<boolean> {
   progress(`asking the ${what} as Alexa does`);
-  const redirects = what === "token URL" ? TOKEN_REDIRECT : METADATA_REDIRECT;
+  const redirects = what === TOKEN_URL ? TOKEN_REDIRECT : METADATA_REDIRECT;
   const java = await look(send, what, make(), { "user-agent": USER_AGENT });
   if (java.status === 0) {
     const browser = await look(send, what, make(), BROWSER);
@@ -220,7 +232,7 @@ async function sendMany({ target, report, progress }: Examination, send: Fetch):
   const { client } = target;
   const make = () => (client ? refreshRequest(client, "none") : refusedTokenRequest(target.tokenUrl));
   const agent = { "user-agent": USER_AGENT };
-  const seen = await Promise.all(Array.from({ length: AT_ONCE }, () => look(send, "token URL", make(), agent)));
+  const seen = await Promise.all(Array.from({ length: AT_ONCE }, () => look(send, TOKEN_URL, make(), agent)));
   const limited = seen.filter(({ status, challenge }) => status === 429 || challenge);
   const lost = seen.filter(({ status }) => status === 0 || status >= 500);
   if (limited.length > 0) {

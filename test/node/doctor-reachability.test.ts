@@ -1,8 +1,10 @@
 // Firewalls and servers that refuse Alexa's client, each with one mistake; and association files.
 import { describe, expect, it } from "vitest";
 import { associationFiles } from "../../doctor/checks/association-files.ts";
+import { mcp } from "../../doctor/checks/mcp.ts";
 import { reachability } from "../../doctor/checks/reachability.ts";
 import type { Examination } from "../../doctor/examination.ts";
+import { examine as run } from "../../doctor/examine.ts";
 import { USER_AGENT } from "../../simulator/library/token.ts";
 import { examinationOf, examine, findings, TARGET, withOutcome } from "./doctor-support.ts";
 
@@ -165,6 +167,18 @@ describe("reachability", () => {
     expect(found).toEqual([]);
     expect(seen.every(isToken)).toBe(true);
     expect(results.get("metadata_does_not_redirect")?.outcome).toBe("skipped");
+  });
+
+  it("a token URL that refuses Alexa is one finding: nothing else is asked of it", async () => {
+    const { fetch, seen } = server((request) =>
+      isToken(request) && isJava(request) ? page(403, "Just a moment...") : undefined,
+    );
+    const { results } = await run({ target, fetch, areas: [reachability, mcp] });
+    const found = results.filter(({ outcome }) => outcome === "fail");
+    expect(found.map(({ id }) => id)).toEqual(["no_bot_challenge"]);
+    expect(seen.filter(isToken)).toHaveLength(1);
+    const skipped = results.find(({ id }) => id === "mcp_service_token_issued");
+    expect(skipped).toMatchObject({ outcome: "skipped", detail: expect.stringContaining("no_bot_challenge failed") });
   });
 
   it("the secret is sent with the many requests only, never in those that compare", async () => {
