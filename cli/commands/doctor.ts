@@ -1,7 +1,5 @@
 // `alexa-link doctor`: checks a running account-linking server as Alexa would see it.
 import { Command } from "commander";
-import { createCustomer } from "../../doctor/customer.ts";
-import type { Customer, Target } from "../../doctor/examination.ts";
 import { examine } from "../../doctor/examine.ts";
 import { administrationOf } from "../doctor/administration.ts";
 import { documentOf } from "../doctor/document.ts";
@@ -11,9 +9,10 @@ import { plainFetch } from "../doctor/plain-fetch.ts";
 import { probeConnection } from "../doctor/probes.ts";
 import { catalogue, printTable } from "../doctor/table.ts";
 import { findTarget } from "../doctor/target.ts";
+import { whoSignsIn } from "../doctor/who-signs-in.ts";
 import { ExitCode } from "../exit-code.ts";
 import { withExamples } from "../options.ts";
-import { secretFrom, type Terminal, UsageError } from "../terminal.ts";
+import { type Terminal, UsageError } from "../terminal.ts";
 
 /** The command. */
 export function doctorCommand(terminal: Terminal): Command {
@@ -35,7 +34,7 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
   const timeoutMs = options.timeout * 1000;
   const administration = options.admin && (await administrationOf(url, terminal, timeoutMs));
   const target = await findTarget(terminal, url, options);
-  const { customer, why } = await customerFor(terminal, target, options);
+  const { customer, why, close } = await whoSignsIn(terminal, target, options);
   const examined = await examine({
     target,
     fetch: (request) => fetch(request),
@@ -49,7 +48,7 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
     timeoutMs,
     ...(options.only && { only: options.only }),
     progress: (text) => terminal.interactive && terminal.note(`… ${text}`),
-  });
+  }).finally(close);
   const document = documentOf(target, startedAt, examined.results);
   writeReports(document, options);
   if (options.json) terminal.print(JSON.stringify(document, null, 2));
@@ -59,28 +58,10 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
     const client = target.client?.clientId;
     terminal.note(`${count} links that the doctor made with client ${client} remain at the server: ${whyRemaining}.`);
   }
+  const { host } = new URL(target.authorizationUrl);
+  const elsewhere = customer?.passwordHosts?.().filter((each) => each !== host) ?? [];
+  if (elsewhere.length > 0)
+    terminal.note(`The password was given to ${elsewhere.join(", ")}, where the server signs in.`);
   if (examined.stopped !== undefined) throw new UsageError(`Signing in was impossible: ${examined.stopped}.`);
   if (document.summary.fail > 0) throw new ExitCode(1);
-}
-
-/** Who signs in, or why nobody does. */
-async function customerFor(
-  terminal: Terminal,
-  target: Target,
-  options: DoctorOptions,
-): Promise<{ customer?: Customer; why?: string }> {
-  if (!target.client) return {};
-  if (options.user === undefined) return { why: "needs a customer who signs in: give --user, or run it in a terminal" };
-  const password = await secretFrom(terminal, "PASSWORD", `the password of ${options.user}`);
-  const { userField, passwordField, allowButton, user } = options;
-  const customer = createCustomer({
-    fetch: (request) => fetch(request),
-    user,
-    password,
-    redirectUris: target.redirectUris,
-    ...(userField !== undefined && { userField }),
-    ...(passwordField !== undefined && { passwordField }),
-    ...(allowButton && { allowButton }),
-  });
-  return { customer };
 }
