@@ -80,7 +80,7 @@ describe("moving out", () => {
     }
   });
 
-  it("S3: hashes of passwords are given on request only, and the audit log says so", async () => {
+  it("hashes of passwords are given on request only, and the audit log says so", async () => {
     const [person] = await all("users?passwordHashes=true");
     expect(person?.passwordHash).toMatch(/^pbkdf2-sha512\$1000\$[\w-]{22}\$[\w-]{86}$/);
     const { body } = await admin(service, "GET", "audit?alert=true");

@@ -174,7 +174,7 @@ describe("importing accounts", () => {
     expect(service.meter.calls()).toEqual(["DB.batch"]);
   });
 
-  it("S10: a lost response is repeated, and nobody is created twice", async () => {
+  it("a lost response is repeated, and nobody is created twice", async () => {
     service.meter.faults.push({
       when: ({ sql }) => sql.includes("INSERT INTO users"),
       throws: "after",

@@ -90,7 +90,7 @@ const subOf = (payload: string | undefined) =>
   (JSON.parse(Buffer.from(payload ?? "", "base64url").toString()) as { sub: string }).sub;
 
 describe("move-in", () => {
-  it("O2: imports people, then links; Alexa's tokens work; no token and no hash is in the report", async () => {
+  it("imports people, then links; Alexa's tokens work; no token and no hash is in the report", async () => {
     const users = write(
       "users.csv",
       `id,email,name,passwordHash\nold-1,one@example.com,"One, ""the"" first",${BCRYPT}\n`,

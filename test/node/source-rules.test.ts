@@ -192,7 +192,7 @@ it("no schema is built when the Worker starts", () => {
   expect(atStart).toEqual([]);
 });
 
-it("no file has more than 350 lines, and what the Worker carries has at most 17,950", () => {
+it("no file has more than 350 lines, and what the Worker carries has at most 19,200", () => {
   const files = globSync("{src,openapi,simulator,cli,scripts,examples,test}/**/*.{ts,tsx}").filter(
     (path) => !path.startsWith(LANGUAGES),
   );
