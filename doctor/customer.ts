@@ -64,7 +64,7 @@ export function createCustomer(options: CustomerOptions): Customer {
       if (known < 0) seen.push({ ...page, last });
       else if (last) seen[known] = { ...page, last };
     }
-    return decidedBy(visit, request, steps.gavePassword);
+    return decidedBy(visit, request, steps.gavePassword, decision === "deny" && !steps.denied);
   }
 
   return {
@@ -91,14 +91,15 @@ export function pathOf(url: string): string {
   return url.split(/[?#]/)[0] ?? url;
 }
 
-function decidedBy(visit: Visit, request: AuthorizationRequest, gavePassword: boolean): Decided {
+function decidedBy(visit: Visit, request: AuthorizationRequest, gavePassword: boolean, undecided: boolean): Decided {
   const signInTried = gavePassword;
   if (!visit.arrived) {
     const last = visit.pages.at(-1);
     const where = last ? ` (at the page "${last.title.slice(0, 80)}", ${pathOf(last.url)}, status ${last.status})` : "";
-    return { arrived: false, why: `${visit.why}${where}`, signInTried };
+    return { arrived: false, why: `${visit.why}${where}`, signInTried, undecided };
   }
-  if (isAt(visit.url, request.redirectUri)) return { arrived: true, url: visit.url };
+  if (isAt(visit.url, request.redirectUri))
+    return { arrived: true, url: visit.url, ...(visit.redirect && { redirect: visit.redirect }) };
   return {
     arrived: false,
     why: `the server redirected to ${pathOf(visit.url)} instead of the request's redirect URI`,
@@ -113,6 +114,8 @@ class VisitSteps {
   readonly #gave: (host: string) => void;
   readonly #done = new Map<string, number>();
   gavePassword = false;
+  /** Whether a way to refuse was found. */
+  denied = false;
 
   constructor(options: CustomerOptions, decision: Decision, gave: (host: string) => void) {
     this.#options = options;
@@ -167,7 +170,10 @@ class VisitSteps {
     const meanings = form.buttons.map(buttonMeaning);
     const pick = (meaning: string) => form.buttons[meanings.indexOf(meaning as (typeof meanings)[number])];
     const decides = meanings.includes("allow") && meanings.includes("deny");
-    if (decides && this.#decision === "deny") return pick("deny");
+    if (decides && this.#decision === "deny") {
+      this.denied = true;
+      return pick("deny");
+    }
     return this.#given(form) ?? pick("allow") ?? pick("go_on") ?? pick("unknown");
   }
 
@@ -187,10 +193,10 @@ class VisitSteps {
         press(page, (button) => buttonMeaning(button) === "allow")
       );
     }
-    const denial = press(page, (button) => buttonMeaning(button) === "deny");
-    if (denial) return denial;
     const link = page.links.find(({ text, url }) => meaningOf([text]) === "deny" && /^https?:/.test(url));
-    return link && { open: link.url };
+    const denial = press(page, (button) => buttonMeaning(button) === "deny") ?? (link && { open: link.url });
+    if (denial) this.denied = true;
+    return denial;
   }
 
   /** A page that goes on by itself, a chooser of sign-in methods, or one with a single way on. */

@@ -1,5 +1,6 @@
 // One examination of a server: what is known about it, and what the checks may do.
 import type { AuthorizationRequest } from "../simulator/library/authorization-request.ts";
+import type { RedirectMade } from "../simulator/library/browser.ts";
 import type { CodeGrant, Fetch, TokenClient } from "../simulator/library/token.ts";
 import type { Check, Report } from "./report.ts";
 
@@ -22,6 +23,10 @@ export interface Target {
   readonly pkce: boolean;
   /** The MCP server of an add-on. */
   readonly resource?: string;
+  /** Whether `client.accessTokenScheme` is known to be that of the skill, and not a guess. */
+  readonly schemeKnown?: boolean;
+  /** How long Alexa waits for a token response, in milliseconds. Default: 4,500. */
+  readonly tokenLimitMs?: number;
   /** The domain list of the skill, as far as it is known: hosts that its pages may load from. */
   readonly domains?: readonly string[];
 }
@@ -29,13 +34,15 @@ export interface Target {
 /** What came of an authorization request that a customer decided. */
 export type Decided =
   /** The URL to which the server redirected: the redirect URI of the request with parameters. */
-  | { readonly arrived: true; readonly url: string }
+  | { readonly arrived: true; readonly url: string; readonly redirect?: RedirectMade }
   /** Where the customer stopped instead, in plain words. */
   | {
       readonly arrived: false;
       readonly why: string;
       /** Whether a password was given before. */
       readonly signInTried?: boolean;
+      /** True if no way to decide was found, so that the server is not to blame for what followed. */
+      readonly undecided?: boolean;
     };
 
 /** The customer: a program that fills in forms, a person in a browser window, or a person who pastes an address. */
@@ -73,11 +80,14 @@ export interface Obtained {
   readonly request: AuthorizationRequest;
   readonly url: string;
   readonly grant: CodeGrant;
+  readonly redirect?: RedirectMade;
 }
 
 export interface ObtainOptions {
   readonly redirectUri?: string;
   readonly stateLength?: number;
+  /** The value of `state`, instead of one like Alexa's. */
+  readonly state?: string;
   /** Default: as the target says. */
   readonly pkce?: boolean;
   readonly resource?: string;

@@ -71,7 +71,7 @@ describe("the simulator beside the real service", () => {
     expect(await run({ scenario: "refresh", count: 20 })).toMatchObject({ ok: true });
   });
 
-  it("V8: the service passes every conformance check", async () => {
+  it("V8: the service passes every conformance check", { timeout: 60_000 }, async () => {
     const { checks } = await run({ scenario: "conformance" });
     expect(checks.filter((check) => !check.ok)).toEqual([]);
     expect(checks.length).toBeGreaterThan(50);

@@ -1,12 +1,11 @@
-// Scenarios on Alexa's side: linking from the Alexa app, refreshing, events, disabling, conformance.
-import { findAttempt, finishAuthorization, redirectUriOf, startAuthorization } from "../alexa/authorize.ts";
+// Scenarios on Alexa's side: linking from the Alexa app, refreshing, events, disabling.
+import { findAttempt, finishAuthorization, startAuthorization } from "../alexa/authorize.ts";
 import { type EventFault, type EventName, sendEvent } from "../alexa/events.ts";
 import { disableSkill } from "../alexa/link.ts";
 import { tokenClientOf } from "../alexa/redeem.ts";
 import { refreshLink } from "../alexa/refresh.ts";
 import { speak } from "../alexa/speech.ts";
 import { type Check, must, should } from "../library/checks.ts";
-import { checkConformance } from "../library/conformance.ts";
 import { refreshTokens } from "../library/token.ts";
 import type { Skill } from "../state/configuration.ts";
 import type { RequestContext } from "../state/context.ts";
@@ -144,24 +143,4 @@ export async function runDisable(run: ScenarioRun): Promise<Verdict> {
     await checkRevoked(context, skill, link),
   ];
   return { linkId: link.linkId, checks };
-}
-
-export async function runConformance(run: ScenarioRun): Promise<Verdict> {
-  const { context, skill, options, browser } = run;
-  const redirectUris = (["pitangui", "layla", "japan"] as const).map((host) => redirectUriOf(context, skill, host));
-  const checks = await checkConformance({
-    fetch: context.send,
-    authorizationUrl: skill.authorizationUrl,
-    client: tokenClientOf(skill),
-    scopes: skill.scopes,
-    pkce: skill.pkce,
-    redirectUris,
-    ...(context.store.faults.tokenClient?.limitMs && { limitMs: context.store.faults.tokenClient.limitMs }),
-    decide: async (request, decision) => {
-      const until = (url: string) => url.split("?")[0] === request.redirectUri.split("?")[0];
-      const visit = await browser.visit(request.url, { fields: options.signIn, decision, until });
-      return visit.arrived ? visit.url : undefined;
-    },
-  });
-  return { checks };
 }

@@ -40,6 +40,8 @@ export interface AuthorizationRequestOptions {
   readonly resources?: readonly string[];
   /** Length of `state` in characters. */
   readonly stateLength?: number;
+  /** The value of `state`, instead of one like Alexa's. */
+  readonly state?: string;
 }
 
 export interface AuthorizationRequest {
@@ -54,7 +56,7 @@ export interface AuthorizationRequest {
 
 /** Builds an authorization request (RFC 6749 §4.1.1), with PKCE if the skill uses it. */
 export async function buildAuthorizationRequest(options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
-  const state = buildState(options.stateLength);
+  const state = options.state ?? buildState(options.stateLength);
   const pkce = options.pkce ? await makePkcePair() : undefined;
   const parameters = encodeParameters({
     client_id: options.clientId,

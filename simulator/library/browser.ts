@@ -33,8 +33,19 @@ export interface PlainVisitor extends Pick<Visitor, "until"> {
   readonly decision: "allow" | "deny";
 }
 
+/** How the last redirect was made: its status, and whether it was the response to a form. */
+export interface RedirectMade {
+  readonly status: number;
+  readonly afterForm: boolean;
+}
+
 export type Visit =
-  | { readonly arrived: true; readonly url: string; readonly pages: readonly VisitedPage[] }
+  | {
+      readonly arrived: true;
+      readonly url: string;
+      readonly pages: readonly VisitedPage[];
+      readonly redirect?: RedirectMade;
+    }
   | { readonly arrived: false; readonly why: string; readonly pages: readonly VisitedPage[] };
 
 const MOST_STEPS = 30;
@@ -60,12 +71,13 @@ export function createBrowser(fetch: Fetch) {
   }
 
   /** Opens a URL, then acts page by page until the visit ends. */
-  async function browse(url: string, { act, until, headers = {} }: Visitor): Promise<Visit> {
+  async function _browse(url: string, { act, until, headers = {} }: Visitor): Promise<Visit> {
     const pages: VisitedPage[] = [];
     let step: Step = { address: url, init: {} };
+    let redirect: RedirectMade | undefined;
     for (let count = 0; count < MOST_STEPS; count++) {
       const { address, init } = step;
-      if (until(address)) return { arrived: true, url: address, pages };
+      if (until(address)) return { arrived: true, url: address, pages, ...(redirect && { redirect }) };
       if (!/^https?:/i.test(address) || !URL.canParse(address)) {
         return { arrived: false, why: `it led to ${address.split(/[?#]/)[0]?.slice(0, 80)}`, pages };
       }
@@ -73,6 +85,7 @@ export function createBrowser(fetch: Fetch) {
       const location = response.headers.get("location");
       if (response.status >= 300 && response.status < 400 && location) {
         await response.body?.cancel();
+        redirect = { status: response.status, afterForm: init.method === "POST" };
         step = { address: resolveLocation(location, address), init: response.status > 303 ? init : {} };
         continue;
       }
@@ -90,13 +103,13 @@ export function createBrowser(fetch: Fetch) {
 
   /** Opens a URL as a plain visitor. */
   function visit(url: string, visitor: PlainVisitor): Promise<Visit> {
-    return browse(url, { until: visitor.until, act: (page, pages) => actPlainly(page, pages, visitor) });
+    return _browse(url, { until: visitor.until, act: (page, pages) => actPlainly(page, pages, visitor) });
   }
 
   /** Forgets all cookies, as another customer's browser has none. */
   const forgetCookies = () => jar.clear();
 
-  return { request, browse, visit, forgetCookies };
+  return { request, browse: _browse, visit, forgetCookies };
 }
 
 /** The fields that a browser submits without anything typed. */

@@ -5,8 +5,6 @@ export * from "./authorization-request.ts";
 export * from "./authorization-response.ts";
 export * from "./browser.ts";
 export * from "./checks.ts";
-export * from "./conformance.ts";
-export type * from "./conformance-target.ts";
 export * from "./mcp.ts";
 export * from "./pkce.ts";
 export * from "./service-token.ts";

@@ -84,7 +84,8 @@ function tokenRequest(client: TokenClient, grant: Record<string, string | undefi
   return new Request(client.tokenUrl, { method: "POST", headers, body, redirect: "manual" });
 }
 
-function basicCredentials(client: TokenClient): string {
+/** The value of `Authorization` for HTTP Basic. */
+export function basicCredentials(client: TokenClient): string {
   const spell = client.basicEncoding === "form" ? encodeURIComponent : (text: string) => text;
   const pair = `${spell(client.clientId)}:${spell(client.clientSecret)}`;
   return `Basic ${toBase64(new TextEncoder().encode(pair))}`;

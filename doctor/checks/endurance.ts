@@ -1,0 +1,106 @@
+// What only shows after many requests: time, server errors, and whether the first link still lives.
+import { TOKEN_LIMIT_MS } from "../../simulator/library/token.ts";
+import type { Area, Examination } from "../examination.ts";
+import { firstLink } from "../link.ts";
+import type { Check } from "../report.ts";
+import { FAQ, REQUIREMENTS } from "../sources.ts";
+import { describeCall, refresh, tokenLog } from "../token-call.ts";
+
+const LASTS: Check = {
+  id: "first_link_lasts",
+  title: "The first link still works after all the others",
+  severity: "warn",
+  effect: "Your server keeps a limited number of links for one customer or client, and ends the oldest without notice.",
+  remedy: "Do not limit the number of grants, or let those end first that have not been used for months.",
+  source: REQUIREMENTS,
+};
+
+const TIME: Check = {
+  id: "token_in_time",
+  title: "The token URL responds within Alexa's limit of 4.5 s",
+  severity: "fail",
+  effect: "Alexa gives up. Links fail, or die at a refresh, whenever your server is as slow as it was now.",
+  remedy:
+    "Find what takes the time: cold starts, a slow password hash for the client secret, calls to another server, a database far away.",
+  source: FAQ,
+};
+
+const USUAL: Check = {
+  id: "token_usually_fast",
+  title: "The token URL usually responds within a second",
+  severity: "warn",
+  effect: "Little is left of Alexa's 4.5 s when your server is busy. Then customers cannot link.",
+  remedy: "Aim at 300 ms. Keep the server warm, and the database close to it.",
+  source: FAQ,
+};
+
+const ERRORS: Check = {
+  id: "no_server_errors",
+  title: "No token request causes a server error",
+  severity: "warn",
+  effect: "A wrong or simultaneous request ends in an unhandled error. Alexa may repeat it, and your log fills up.",
+  remedy: "Find the exception in your server's log, and respond with an error of RFC 6749 instead.",
+  source: "RFC 6749 §5.2",
+};
+
+/** Milliseconds. */
+const USUAL_MS = 1000;
+
+export const endurance: Area = {
+  name: "endurance",
+  checks: [LASTS, TIME, USUAL, ERRORS],
+  async run(examination) {
+    await checkFirstLink(examination);
+    judgeTime(examination);
+    judgeServerErrors(examination);
+  },
+};
+
+async function checkFirstLink(examination: Examination): Promise<void> {
+  const { report, customer } = examination;
+  const { tries, why } = await firstLink(examination);
+  const last = tries.at(-1);
+  const token = last?.call.refreshToken;
+  if (why !== undefined || !last) return report.skip(LASTS, why ?? "there is no link");
+  if (token === undefined) return report.skip(LASTS, "the server issues no refresh token");
+  if (!customer?.tireless) return report.skip(LASTS, "there was one link only");
+  for (const id of ["links_side_by_side", "refresh_status"]) {
+    if (report.outcomeOf({ id }) === "fail") return report.skip(LASTS, `${id} failed`);
+  }
+  const call = await refresh(examination, last.manner.client, token, "the first link");
+  report.expect(
+    LASTS,
+    call.granted,
+    "the first link refreshes",
+    `after all checks the first link returns ${describeCall(call)}`,
+  );
+}
+
+function judgeTime(examination: Examination): void {
+  const { report, target } = examination;
+  const limit = target.tokenLimitMs ?? TOKEN_LIMIT_MS;
+  const millis = [...tokenLog(examination).millis].sort((a, b) => a - b);
+  if (millis.length === 0) {
+    for (const check of [TIME, USUAL]) report.skip(check, "no token request was sent");
+    return;
+  }
+  const median = millis[Math.floor((millis.length - 1) / 2)] ?? 0;
+  const worst = millis.at(-1) ?? 0;
+  const said = `${millis.length} responses: median ${median} ms, slowest ${worst} ms`;
+  report.expect(TIME, worst <= limit, said, said);
+  if (worst > limit) {
+    report.skip(USUAL, "the limit is exceeded already");
+    return;
+  }
+  report.expect(USUAL, median <= USUAL_MS, said, said);
+}
+
+function judgeServerErrors(examination: Examination): void {
+  const { millis, serverErrors } = tokenLog(examination);
+  if (millis.length === 0) {
+    examination.report.skip(ERRORS, "no token request was sent");
+    return;
+  }
+  const said = [...new Set(serverErrors)].join("; ");
+  examination.report.expect(ERRORS, serverErrors.length === 0, `none in ${millis.length} requests`, said);
+}

@@ -1,0 +1,143 @@
+// Requests to the token URL, and what came back: facts only. The checks judge them, each one thing.
+import { encodeParameters } from "../simulator/library/encoding.ts";
+import {
+  type CodeGrant,
+  codeExchangeRequest,
+  readJsonObject,
+  refreshRequest,
+  type TokenClient,
+  USER_AGENT,
+} from "../simulator/library/token.ts";
+import type { Examination } from "./examination.ts";
+
+export interface TokenCall {
+  /** HTTP status; 0 if there was no response. */
+  readonly status: number;
+  readonly headers: Headers;
+  /** The body as a JSON object, with or without a byte order mark. */
+  readonly json?: Record<string, unknown>;
+  /** What is wrong with the body as JSON in UTF-8; undefined if nothing is. */
+  readonly problem?: string;
+  /** The OAuth error code. */
+  readonly error?: string;
+  /** Whether the response has a success status and an access token, however malformed the rest may be. */
+  readonly granted: boolean;
+  readonly accessToken?: string;
+  readonly refreshToken?: string;
+  readonly millis: number;
+  /** Why there was no response. */
+  readonly failure?: string;
+}
+
+/** What all token requests of one examination have in common. */
+interface Log {
+  /** Milliseconds of each request that was not one of many at once. */
+  readonly millis: number[];
+  /** Status and request of each server error. */
+  readonly serverErrors: string[];
+}
+
+const logs = new WeakMap<Examination, Log>();
+
+/** The log of an examination's token requests. */
+export function tokenLog(examination: Examination): Log {
+  const log = logs.get(examination) ?? { millis: [], serverErrors: [] };
+  logs.set(examination, log);
+  return log;
+}
+
+/**
+ * Sends a request to the token URL. Never throws. `what` names it in the list of server errors. Requests of a crowd are
+ * not timed: a server may serve twenty at once more slowly than one.
+ */
+export async function callToken(
+  examination: Examination,
+  request: Request,
+  what: string,
+  crowd = false,
+): Promise<TokenCall> {
+  const log = tokenLog(examination);
+  const start = performance.now();
+  const millis = () => Math.round(performance.now() - start);
+  let call: TokenCall;
+  try {
+    const response = await examination.fetch(request);
+    const body = new Uint8Array(await response.arrayBuffer());
+    call = { ...readResponse(response, body), millis: millis() };
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    call = { status: 0, headers: new Headers(), granted: false, millis: millis(), failure };
+  }
+  if (!crowd) log.millis.push(call.millis);
+  if (call.status >= 500) log.serverErrors.push(`${call.status} for ${what}`);
+  return call;
+}
+
+function readResponse({ status, headers }: Response, body: Uint8Array): Omit<TokenCall, "millis"> {
+  const { json: strict, problem } = readJsonObject(body);
+  const json = strict ?? readJsonObject(new TextEncoder().encode(new TextDecoder().decode(body))).json;
+  const text = (name: string) => (typeof json?.[name] === "string" && json[name] !== "" ? json[name] : undefined);
+  const accessToken = text("access_token");
+  const refreshToken = text("refresh_token");
+  const error = text("error");
+  return {
+    status,
+    headers,
+    granted: status >= 200 && status < 300 && accessToken !== undefined,
+    ...(json && { json }),
+    ...(problem !== undefined && { problem }),
+    ...(error !== undefined && { error }),
+    ...(accessToken !== undefined && { accessToken }),
+    ...(refreshToken !== undefined && { refreshToken }),
+  };
+}
+
+/** Redeems a code. The grant's refresh token is remembered, so that it can be revoked at the end. */
+export async function exchange(
+  examination: Examination,
+  client: TokenClient,
+  grant: CodeGrant,
+  what = "a code",
+  crowd = false,
+): Promise<TokenCall> {
+  const call = await callToken(examination, codeExchangeRequest(client, grant), what, crowd);
+  if (call.granted && call.refreshToken !== undefined) examination.keep(call.refreshToken);
+  return call;
+}
+
+/** Refreshes. */
+export async function refresh(
+  examination: Examination,
+  client: TokenClient,
+  refreshToken: string,
+  what = "a refresh token",
+  crowd = false,
+): Promise<TokenCall> {
+  const call = await callToken(examination, refreshRequest(client, refreshToken), what, crowd);
+  if (call.granted && call.refreshToken !== undefined) examination.keep(call.refreshToken);
+  return call;
+}
+
+/** A form sent to an endpoint of the server as Alexa sends forms, with these headers and fields and no others. */
+export function formRequest(
+  url: string,
+  fields: Record<string, string | undefined>,
+  headers: Record<string, string> = {},
+): Request {
+  const type = "application/x-www-form-urlencoded;charset=UTF-8";
+  return new Request(url, {
+    method: "POST",
+    redirect: "manual",
+    headers: { "content-type": type, "user-agent": USER_AGENT, ...headers },
+    body: encodeParameters(fields),
+  });
+}
+
+/** The response in a few words, for the detail of a result. Error codes of the server are cut and quoted. */
+export function describeCall(call: TokenCall): string {
+  if (call.failure !== undefined) return call.failure;
+  if (call.granted) return `${call.status} with an access token`;
+  if (call.error !== undefined) return `${call.status} ${call.error.slice(0, 60)}`;
+  if (call.status >= 300 && call.status < 400) return `${call.status}, a redirect`;
+  return call.json ? `${call.status} without an error code` : `${call.status} without a JSON object`;
+}
