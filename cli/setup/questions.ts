@@ -163,6 +163,10 @@ export function judged(given: Answers): Answers {
   for (const [name, question] of QUESTIONS) {
     const value = given[name];
     if (value === undefined) continue;
+    if (value === "" && question.optional) {
+      answers[name] = "";
+      continue;
+    }
     const result = rules.judge(question.rule, value);
     if ("value" in result) answers[name] = result.value;
     else problems.push(`${question.variable ?? `--${question.name}`} ${result.problem}.`);

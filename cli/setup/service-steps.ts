@@ -115,6 +115,7 @@ async function registered(run: Run): Promise<string> {
       ...given("lwa-client-id", answers.lwaClientId),
       ...given("out", relative(process.cwd(), join(run.world.folder, "accountLinking.json"))),
     ]);
+    keepPair(run);
     return `${id} is registered`;
   }
   const pairIsNew = answers.lwaClientSecret !== undefined && answers.lwaClientId !== found.lwa?.clientId;
@@ -127,7 +128,13 @@ async function registered(run: Run): Promise<string> {
     ...(vendorIsNew ? given("vendor-id", answers.vendorId) : []),
     ...(pairIsNew ? given("lwa-client-id", answers.lwaClientId) : []),
   ]);
+  keepPair(run);
   return `${id} is changed`;
+}
+
+/** The service has Amazon's pair now. The next run needs neither half of it, unless it is given anew. */
+function keepPair(run: Run): void {
+  if (run.answers.lwaClientId) keep(run, { answers: { ...run.notes.answers, lwaClientId: "" } });
 }
 
 /** One argument, so that a value that begins with a dash is no option. */

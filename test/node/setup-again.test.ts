@@ -85,6 +85,15 @@ describe("a second run", () => {
     expect(clone.service.skills[SKILL_ID]).toMatchObject({ vendorId: "M2EXAMPLE", name: "Acme" });
   });
 
+  it("needs no secret again that the service has", async () => {
+    const clone = cloneOf();
+    const pair = ["--lwa-client-id", "amzn1.application-oa2-client.example"];
+    expect((await run(clone, pair, { ...ENVIRONMENT, LWA_CLIENT_SECRET: "fake-alexa-secret-1" })).end).toBe(0);
+    const again = await setup(clone, []);
+    expect([again.end, again.message]).toEqual([0, ""]);
+    expect(clone.service.skills[SKILL_ID]).toMatchObject({ lwa: { clientSecret: "fake-alexa-secret-1" } });
+  });
+
   it("adds Amazon's pair to a skill that was registered without it", async () => {
     const clone = cloneOf();
     await run(clone);
