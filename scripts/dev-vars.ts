@@ -7,7 +7,7 @@ const HEADING =
   "# Local secrets and settings, created by `npm run dev`. You may edit them; .dev.vars.example lists every variable.\n";
 
 /** The secrets of the demo. The service itself reads only the first two. */
-const SECRETS = [
+export const SECRETS = [
   "MASTER_KEY",
   "ADMIN_TOKEN",
   "DEMO_ALEXA_CLIENT_SECRET",

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { type Child, portIsTaken, start, stop, untilReady } from "./children.ts";
 import { DEMO_SKILL_ID, DEMO_USER, registerDemo, simulatedAmazon } from "./demo.ts";
-import { ensureDevVars } from "./dev-vars.ts";
+import { startProblem, unknownVariables, variablesOf } from "./dev-problems.ts";
+import { ensureDevVars, SECRETS } from "./dev-vars.ts";
 import { fail, portFrom } from "./ports.ts";
 
 const USAGE = `npm run dev
@@ -69,6 +70,11 @@ async function main(): Promise<void> {
 
   const { values, made } = ensureDevVars();
   if (made.length > 0) console.log(`Created local secrets in .dev.vars: ${made.join(", ")}`);
+  const warnings = [
+    ...unknownVariables(values.keys(), ".dev.vars", SECRETS),
+    ...unknownVariables(variablesOf("wrangler.toml"), "wrangler.toml"),
+  ];
+  for (const warning of warnings) console.warn(`Warning: ${warning}`);
   console.log("Applying local migrations …");
   migrate();
 
@@ -133,7 +139,7 @@ async function main(): Promise<void> {
     });
   } catch (error) {
     if (stopping) return;
-    console.error(error instanceof Error ? error.message : error);
+    console.error(error instanceof Error ? startProblem(error.message, made.includes("MASTER_KEY")) : error);
     return stopAll(1);
   }
   // wrangler dev does not run cron triggers by itself.

@@ -18,7 +18,7 @@ import { addControlRoutes } from "./control/routes.ts";
 import { addRunRoute } from "./control/run.ts";
 import { addFaultPages } from "./pages/faults.tsx";
 import { addOverviewPages } from "./pages/overview.tsx";
-import type { SimulatorEnv } from "./state/context.ts";
+import { type SimulatorEnv, Unreachable } from "./state/context.ts";
 import { createStore } from "./state/store.ts";
 
 /** A simulator with a memory of its own. Addresses are told apart by path, so any of Amazon's hosts may lead here. */
@@ -56,6 +56,10 @@ export function createSimulator(): Hono<SimulatorEnv> {
     const chains: Record<string, string> = (await certificatesOf(c.var.store)).chains;
     const pem = chains[variant ?? ""];
     return pem ? c.body(pem, 200, { "content-type": "application/x-pem-file" }) : c.notFound();
+  });
+  app.onError((error, c) => {
+    if (error instanceof Unreachable) return c.text(error.message, 502);
+    throw error;
   });
   app.notFound((c) => c.json({ message: `The simulator has nothing at ${new URL(c.req.url).pathname}` }, 404));
   return app;

@@ -1,6 +1,6 @@
 // The JSON API: clear errors, masked secrets, reset.
 import { describe, expect, it } from "vitest";
-import { SERVICE, skill, startSimulator } from "../testing/test-simulator.ts";
+import { SERVICE, simulatorBeside, skill, startSimulator } from "../testing/test-simulator.ts";
 
 describe("configuration", () => {
   it("reads skills back without secrets", async () => {
@@ -108,4 +108,29 @@ describe("pages", () => {
     await simulator.post("/faults", { preset: "" });
     expect(await simulator.json("GET", "/simulator/faults")).toEqual({});
   });
+});
+
+describe("a server under test that is down", () => {
+  const down = { fetch: () => Promise.reject(new Error("Network connection lost.")) } as unknown as Fetcher;
+
+  it.each(["authorize", "app-to-app", "company-app"])(
+    "%s: the verdict says in one sentence what to start",
+    async (scenario) => {
+      const { call, json } = simulatorBeside(down);
+      await call("/simulator/skill", { method: "PUT", body: JSON.stringify(skill()) });
+      const { ok, checks } = await json<{ ok: boolean; checks: object[] }>("POST", "/simulator/run", { scenario });
+      expect([ok, checks]).toEqual([
+        false,
+        [
+          {
+            name: "server_responds",
+            ok: false,
+            detail:
+              "https://link.example.com cannot be reached (Network connection lost). Start the server under test, or correct its address.",
+            level: "must",
+          },
+        ],
+      ]);
+    },
+  );
 });

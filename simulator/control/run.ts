@@ -2,7 +2,7 @@
 import type { Hono } from "hono";
 import * as z from "zod";
 import { passed } from "../library/checks.ts";
-import { contextOf, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
+import { contextOf, type SimulatorContext, type SimulatorEnv, Unreachable } from "../state/context.ts";
 import { findSkill, firstSkill } from "../state/store.ts";
 import { runConformance } from "./conformance.ts";
 import { readBody, refuse } from "./routes.ts";
@@ -66,11 +66,22 @@ async function runScenario(app: Hono<SimulatorEnv>, c: SimulatorContext): Promis
   };
   if (isOfAddOn(scenario)) {
     if (!store.addOn) return refuse(c, ["scenario: no add-on is configured; PUT /simulator/add-on first"]);
-    return verdict(await ADD_ON_SCENARIOS[scenario]({ c, context, addOn: store.addOn, account, options, browser }));
+    const { addOn } = store;
+    return verdict(await reached(() => ADD_ON_SCENARIOS[scenario]({ c, context, addOn, account, options, browser })));
   }
   const skill = options.skillId ? findSkill(store, options.skillId, options.stage ?? "development") : firstSkill(store);
   if (!skill) return refuse(c, ["skillId: no such skill is registered"]);
-  return verdict(await SCENARIOS[scenario]({ c, context, skill, account, options, browser }));
+  return verdict(await reached(() => SCENARIOS[scenario]({ c, context, skill, account, options, browser })));
+}
+
+/** What a scenario found; a server that is down is a finding of its own. */
+async function reached(scenario: () => Promise<Verdict>): Promise<Verdict> {
+  try {
+    return await scenario();
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    return { checks: [{ name: "server_responds", ok: false, detail: error.message, level: "must" }] };
+  }
 }
 
 function isOfAddOn(scenario: (typeof SCENARIO_NAMES)[number]): scenario is keyof typeof ADD_ON_SCENARIOS {

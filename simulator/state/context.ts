@@ -25,10 +25,30 @@ export interface RequestContext {
   readonly origin: string;
 }
 
+/** There was no connection to the company's server, so it could not respond. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+  constructor(url: string, error: Error) {
+    const reason = error.cause instanceof Error ? error.cause.message : error.message;
+    super(
+      `${new URL(url).origin} cannot be reached (${reason.replace(/\.$/, "")}). Start the server under test, or correct its address.`,
+    );
+  }
+}
+
 export function contextOf(c: SimulatorContext): RequestContext {
   return {
     store: c.var.store,
-    send: (request) => (c.env?.SERVICE ?? globalThis).fetch(request),
+    async send(request) {
+      const { url } = request;
+      try {
+        return await (c.env?.SERVICE ?? globalThis).fetch(request);
+      } catch (error) {
+        // Node and workerd throw different errors without a connection. A time limit has a name of its own.
+        if (!(error instanceof Error) || ["TimeoutError", "AbortError"].includes(error.name)) throw error;
+        throw new Unreachable(url, error);
+      }
+    },
     origin: new URL(c.req.url).origin,
   };
 }
