@@ -4,7 +4,7 @@ import { readAuthorizationResponse } from "../simulator/library/authorization-re
 import { encodeParameters, toBase64 } from "../simulator/library/encoding.ts";
 import type { Fetch } from "../simulator/library/token.ts";
 import { AREAS } from "./areas.ts";
-import { brokenConnection, connection } from "./checks/connection.ts";
+import { addressesOf, brokenConnection, connection } from "./checks/connection.ts";
 import { refusedTokenUrl } from "./checks/reachability.ts";
 import type { Area, Customer, Decided, Examination, Obtained, ObtainOptions, Probes, Target } from "./examination.ts";
 import { limitedFetch } from "./limited-fetch.ts";
@@ -80,8 +80,8 @@ export async function examine(setup: ExaminationSetup): Promise<Examined> {
 /** Runs one area. If it throws, what it has not reported is skipped; that is a defect of the area. */
 async function runArea(area: Area, examination: Examination): Promise<void> {
   examination.progress(area.name);
-  const { report } = examination;
-  const broken = brokenConnection(report) ?? (area.sendsTokenRequests && refusedTokenUrl(report));
+  const { report, target } = examination;
+  const broken = brokenConnection(report, addressesOf(target)) ?? (area.sendsTokenRequests && refusedTokenUrl(report));
   let why = broken ?? "not reached";
   try {
     if (broken === undefined) await area.run(examination);

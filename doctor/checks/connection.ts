@@ -132,6 +132,8 @@ const INSECURE: Check = {
 
 const TLS_CHECKS = [HANDSHAKE, TLS_1_2, CHAIN, TRUSTED, DATES, HOST, DAYS, ISSUER, INSECURE];
 const CHECKS = [HTTPS, PORT, NAME, PUBLIC, ...TLS_CHECKS];
+/** Nothing is sent if one of these fails: secrets and tokens are not for everybody on the way. */
+const DECISIVE = [HTTPS, NAME, HANDSHAKE, CHAIN, TRUSTED, DATES, HOST];
 const FEWEST_DAYS = 14;
 const DAY_MS = 86_400_000;
 
@@ -168,14 +170,32 @@ async function lookAt(url: URL, { report, probes, progress }: Examination): Prom
   judge(report, url, await probes.connection(origin));
 }
 
-/** Why no request should be sent: the connection would fail, or it cannot be trusted. Undefined if all is well. */
-export function brokenConnection(report: Report): string | undefined {
-  const failed = [NAME, HANDSHAKE, CHAIN, TRUSTED, DATES, HOST].find((check) => report.outcomeOf(check) === "fail");
+/**
+ * Why no request should be sent to these addresses: the connection would fail, or others could read or forge it.
+ * Undefined if all is well.
+ */
+export function brokenConnection(report: Report, addresses: readonly string[]): string | undefined {
+  const urls = addresses.filter((address) => URL.canParse(address)).map((address) => new URL(address));
+  const names = urls.flatMap(({ host, hostname, origin }) => [host, hostname, origin]);
+  const failed = report.results().find(({ id, outcome, detail }) => {
+    if (outcome !== "fail" || !DECISIVE.some((check) => check.id === id)) return false;
+    // Each part of the detail begins with the host, or the origin, that it is about.
+    return detail
+      .split("; ")
+      .some((part) =>
+        names.some((name) => part === name || (/^[: ]/.test(part.slice(name.length)) && part.startsWith(name))),
+      );
+  });
   return failed && `no request is sent, because the check ${failed.id} failed`;
 }
 
-function urlsOf({ issuer, authorizationUrl, tokenUrl, resource }: Target): URL[] {
-  const origins = [issuer, authorizationUrl, tokenUrl, resource].flatMap((url) =>
+/** What the server under examination is reached by, its MCP server aside. */
+export function addressesOf({ issuer, authorizationUrl, tokenUrl }: Target): string[] {
+  return [issuer, authorizationUrl, tokenUrl].filter((each) => each !== undefined);
+}
+
+function urlsOf(target: Target): URL[] {
+  const origins = [...addressesOf(target), target.resource].flatMap((url) =>
     url !== undefined && URL.canParse(url) ? [new URL(url).origin] : [],
   );
   return [...new Set(origins)].map((origin) => new URL(origin));

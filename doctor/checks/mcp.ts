@@ -7,6 +7,7 @@ import {
 } from "../../simulator/library/add-on-metadata.ts";
 import type { Area, Examination } from "../examination.ts";
 import type { Check } from "../report.ts";
+import { brokenConnection } from "./connection.ts";
 import { METADATA, SERVICE_TOKEN, TOKENS } from "./mcp-catalogue.ts";
 import { checkMcpServer } from "./mcp-server.ts";
 import { SERVER } from "./mcp-server-catalogue.ts";
@@ -24,8 +25,9 @@ export const mcp: Area = {
   async run(examination: Examination) {
     const { report, target, progress } = examination;
     const { resource } = target;
-    if (resource === undefined) {
-      for (const check of MCP_CHECKS) report.skip(check, "no MCP server was named (--mcp)");
+    const why = resource === undefined ? "no MCP server was named (--mcp)" : brokenConnection(report, [resource]);
+    if (resource === undefined || why !== undefined) {
+      for (const check of MCP_CHECKS) report.skip(check, why ?? "");
       return;
     }
     progress(`reading the metadata of ${resource}`);

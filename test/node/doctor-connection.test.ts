@@ -70,7 +70,7 @@ it("O1: a server with a public address, TLS 1.2 and a whole chain passes everyth
     `${HOST}: ${HOST} < Test Intermediate (Test Authority) < Test Root (Test Authority)`,
   );
   expect(results.get("tls_handshake")?.detail).toContain("TLSv1.2, TLSv1.3");
-  expect(brokenConnection(report)).toBeUndefined();
+  expect(brokenConnection(report, [`https://${HOST}/token`])).toBeUndefined();
 });
 
 it.each<[string, () => Promise<Bent>, RegExp]>([
@@ -129,7 +129,9 @@ it.each(["self-signed", "expired", "wrong name"])("no secret is sent over a conn
     kind
   ];
   const { report } = await look({ tls: await authority.chain(bent) });
-  expect(brokenConnection(report)).toMatch(/^no request is sent, because the check certificate_/);
+  expect(brokenConnection(report, [`https://${HOST}/token`])).toMatch(
+    /^no request is sent, because the check certificate_/,
+  );
 });
 
 it("a redirect from http to https passes, one to another http address does not", async () => {
@@ -189,6 +191,14 @@ it("each host that Alexa calls is looked at, the MCP server's too", async () => 
   const { results } = await look({ target: { resource: "https://mcp.example.com/mcp" } });
   expect(results.get("certificate_name")).toMatchObject({ outcome: "fail" });
   expect(results.get("certificate_name")?.detail).toContain("mcp.example.com");
+});
+
+it("a broken connection to the MCP server stops only what needs that one, and http is not used for secrets", async () => {
+  const { report } = await look({ target: { resource: "https://mcp.example.com/mcp" } });
+  expect(brokenConnection(report, ["https://mcp.example.com/mcp"])).toContain("certificate_name");
+  expect(brokenConnection(report, [`https://${HOST}/token`, "https://example.com/"])).toBeUndefined();
+  const plain = await look({ target: { tokenUrl: `http://${HOST}/token` } });
+  expect(brokenConnection(plain.report, [`http://${HOST}/token`])).toContain("https failed");
 });
 
 it.each([
