@@ -59,6 +59,7 @@ const HEADER: Check = {
 
 export const clientAuthentication: Area = {
   name: "client authentication",
+  sendsTokenRequests: true,
   checks: [BASIC, BODY, SECRET, ERROR, HEADER],
   async run(examination) {
     const { report } = examination;

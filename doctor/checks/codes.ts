@@ -68,6 +68,7 @@ const CROWD = 20;
 
 export const codes: Area = {
   name: "codes",
+  sendsTokenRequests: true,
   checks: [ONCE, RACE, REDIRECT, CLIENT, SPENDS, LATER],
   async run(examination) {
     const { report } = examination;

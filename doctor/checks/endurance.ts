@@ -48,6 +48,7 @@ const USUAL_MS = 1000;
 
 export const endurance: Area = {
   name: "endurance",
+  sendsTokenRequests: true,
   checks: [LASTS, TIME, USUAL, ERRORS],
   async run(examination) {
     await checkFirstLink(examination);

@@ -52,6 +52,7 @@ const PLAIN: Check = {
 
 export const pkce: Area = {
   name: "PKCE",
+  sendsTokenRequests: true,
   checks: [WORKS, VERIFIER, DOWNGRADE, PLAIN],
   async run(examination) {
     const { report, target } = examination;

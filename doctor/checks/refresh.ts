@@ -119,6 +119,7 @@ const CROWD = 20;
 
 export const refreshing: Area = {
   name: "refreshing",
+  sendsTokenRequests: true,
   checks: [SIDE, STATUS, EXPIRES, FORM, AGAIN, FRESH, LOST, CROWD_CHECK, ALIVE, OLD, FORMS, ...REFRESH_SECURITY],
   async run(examination) {
     const { report } = examination;

@@ -38,6 +38,7 @@ const SECRET: Check = {
 
 export const revocation: Area = {
   name: "revocation",
+  sendsTokenRequests: true,
   checks: [SECRET, WORKS, UNKNOWN],
   async run(examination) {
     const { report, target } = examination;

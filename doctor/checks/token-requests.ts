@@ -30,6 +30,7 @@ const MALFORMED: Check = {
 
 export const tokenRequests: Area = {
   name: "wrong token requests",
+  sendsTokenRequests: true,
   checks: [UNKNOWN, MALFORMED],
   async run(examination) {
     const { report } = examination;

@@ -127,6 +127,7 @@ const DAY = 86_400;
 
 export const tokenResponse: Area = {
   name: "the token response",
+  sendsTokenRequests: true,
   checks: [STATUS, TYPE, JSON_BODY, ACCESS, REFRESH, BEARER, EXPIRES, LIFE, MILLISECONDS, NO_STORE, SIZE],
   async run(examination) {
     const { report } = examination;
