@@ -164,6 +164,17 @@ describe("the usual run", () => {
   });
 });
 
+it("with a developer token, Amazon gets the configuration, and the token is not shown", async () => {
+  const environment = { SMAPI_ACCESS_TOKEN: "Atza-fake-developer-token" };
+  const { end, terminal } = await setup(cloneOf(), [...PASSWORD, ...SKILL, "--dry-run"], { environment });
+  expect(end).toBe(0);
+  expect(terminal.out()).toContain("npm run skill -- push --url=https://link.example.com");
+  expect(terminal.out()).toMatch(/push .* --events --yes$/m);
+  expect(terminal.out() + terminal.errors()).not.toContain(environment.SMAPI_ACCESS_TOKEN);
+  const without = await setup(cloneOf(), [...PASSWORD, ...SKILL, "--dry-run"]);
+  expect(without.terminal.out()).not.toContain("skill -- push");
+});
+
 describe("secrets", () => {
   it("are in no argument, in no output and not in wrangler.toml", async () => {
     const clone = cloneOf();
