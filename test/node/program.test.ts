@@ -1,6 +1,8 @@
 // The command-line program: help, usage errors, unexpected errors, pipes and signals.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { collect, commandLine, prepare, withExamples } from "../../cli/options.ts";
@@ -153,5 +155,19 @@ describe("the process", () => {
       errors += chunk;
     });
     expect([(await once(child, "close"))[0], errors]).toEqual([0, ""]);
+  });
+
+  it("ends with 130 on Ctrl-C, also while it waits for a server", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const child = spawn(process.execPath, ["cli/alexa-link.ts", "keys", "list", "--url", `http://127.0.0.1:${port}`], {
+      env: { ...process.env, ADMIN_TOKEN: "test-admin-token-0000000000000000000000" },
+    });
+    await once(server, "request");
+    child.kill("SIGINT");
+    expect((await once(child, "close"))[0]).toBe(130);
+    server.closeAllConnections();
+    server.close();
   });
 });
