@@ -59,7 +59,6 @@ function webAddress(text: string): string {
     throw new InvalidArgumentError("It must be an absolute URL such as https://link.example.com.");
   const url = new URL(text);
   if (!/^https?:$/.test(url.protocol)) throw new InvalidArgumentError("It must begin with https://.");
-  if (url.username !== "" || url.password !== "") throw new InvalidArgumentError("It must not contain a password.");
   return text;
 }
 
@@ -91,7 +90,11 @@ function knownIds(text: string): string[] {
   const ids = text.split(",").map((id) => id.trim());
   for (const id of ids) {
     if (all.includes(id)) continue;
-    const near = all.filter((other) => isNear(id, other)).slice(0, 5);
+    const distance = (other: string) => editDistance(id.slice(0, 80), other);
+    const near = all
+      .filter((other) => isNear(id, other))
+      .sort((a, b) => distance(a) - distance(b))
+      .slice(0, 5);
     const hint = near.length > 0 ? `Did you mean ${near.join(", ")}?` : "--list lists all checks.";
     throw new InvalidArgumentError(`There is no check ${JSON.stringify(id)}. ${hint}`);
   }

@@ -13,6 +13,10 @@ const NO_ADDRESS =
 export async function findTarget(terminal: Terminal, url: string | undefined, options: DoctorOptions): Promise<Target> {
   const { authorizeUrl, tokenUrl, clientId } = options;
   if (url === undefined && (authorizeUrl === undefined || tokenUrl === undefined)) throw new UsageError(NO_ADDRESS);
+  for (const address of [url, authorizeUrl, tokenUrl, options.mcp]) {
+    if (address === undefined || !/^https?:\/\/[^/?#]*@/i.test(address)) continue;
+    throw new UsageError("An address must not contain a name or a password.");
+  }
   const redirectUris = redirectUrisOf(options);
   if (clientId !== undefined && redirectUris.length === 0) {
     throw new UsageError("With --client-id give --vendor-id or --redirect-uri: where the server sends Alexa's codes.");
