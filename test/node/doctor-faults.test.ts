@@ -1,6 +1,7 @@
 // The doctor against small servers with one deliberate defect each: it names exactly that one.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { AREAS } from "../../doctor/areas.ts";
+import { looksLikeMilliseconds } from "../../doctor/checks/token-response.ts";
 import { isAt } from "../../doctor/customer.ts";
 import type { Customer, Target } from "../../doctor/examination.ts";
 import { examine } from "../../doctor/examine.ts";
@@ -105,6 +106,29 @@ describe("a correct server", () => {
     expect(results.map(({ id }) => id)).toEqual(IDS);
     expect(results.filter(({ outcome }) => outcome === "pass").length).toBeGreaterThan(50);
     expect(remaining.count).toBe(0);
+  });
+});
+
+describe("a customer who cannot decide often", () => {
+  it.each([
+    ["a person who pastes two addresses", "pastes", 20],
+    ["nobody", false, 1],
+  ] as const)("%s: what was not reached is skipped, with a reason", async (_, customer, passed) => {
+    const { results } = await doctor({ customer });
+    expect(findings(results)).toEqual([]);
+    expect(results.filter(({ outcome }) => outcome === "pass").length).toBeGreaterThan(passed);
+    expect(results.filter(({ outcome, detail }) => outcome === "skipped" && detail === "")).toEqual([]);
+  });
+
+  it.each([
+    [3_600_000, true],
+    [86_400_000, true],
+    [3600, false],
+    [2_592_000, false],
+    [7_776_000, false],
+    [31_536_000, false],
+  ])("T5: expires_in %i looks like milliseconds: %s", (seconds, expected) => {
+    expect(looksLikeMilliseconds(seconds)).toBe(expected);
   });
 });
 
