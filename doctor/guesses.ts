@@ -8,7 +8,7 @@ const GO_ON =
 const DENY =
   /\b(deny|cancel|no|decline|reject|refuse|abort|disagree|disallow|don[’']?t|not)\b|ablehnen|abbrechen|verweigern|\bnein\b|nicht|refuser|annuler|\bnon\b|rechazar|cancelar|denegar|rifiuta|annulla|nega\b|拒否|拒絶|キャンセル|いいえ/i;
 const ASIDE =
-  /sign.?out|log.?out|switch|another|different|forg[eo]t|reset|register|sign.?up|create|back\b|help|language|resend|abmelden|vergessen|registrieren|oublié|inscri|olvid|registr|dimenticat|passkey|\bqr\b/i;
+  /\bnot (you|me)\b|nicht (du|sie|ihr)\b|sign.?out|log.?out|switch|another|different|forg[eo]t|reset|register|sign.?up|create|back\b|help|language|resend|abmelden|vergessen|registrieren|oublié|inscri|olvid|registr|dimenticat|passkey|\bqr\b/i;
 const WITH_PASSWORD =
   /pass.?word|passwort|mot de passe|contraseña|パスワード|e.?mail|user.?name|sign.?in|log.?in|anmelden/i;
 const PROVIDERS = /google|facebook|apple|microsoft|github|twitter|amazon|linkedin|paypal|sso\b|passkey|webauthn/i;
@@ -28,9 +28,13 @@ export function meaningOf(texts: readonly string[]): Meaning {
   return "unknown";
 }
 
-/** The meaning of a button. */
+/** Values that programs use, in any language of the page. */
+const VALUES: readonly string[] = ["allow", "deny", "accept", "decline", "reject", "cancel", "yes", "no"];
+
+/** The meaning of a button. A value that only programs see says more than its text. */
 export function buttonMeaning({ text, value, name }: Button): Meaning {
-  return meaningOf([text, value, name]);
+  const plain = value !== text && VALUES.includes(value.toLowerCase());
+  return meaningOf(plain ? [value] : [text, value, name]);
 }
 
 /** Whether a button or link chooses another identity provider than the server's own password. */

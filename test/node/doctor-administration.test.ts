@@ -245,6 +245,15 @@ describe("a server of this project", () => {
     });
   });
 
+  it("a server that has issued no token yet has no key, which is no failure", async () => {
+    const { results } = await look({ api: { "/api/admin/keys": { items: [] } } });
+    expect(results.get("admin_signing_keys")).toMatchObject({
+      outcome: "skipped",
+      detail: expect.stringContaining("none yet"),
+    });
+    expect(results.get("admin_signing_key_age")).toMatchObject({ outcome: "skipped" });
+  });
+
   it("responses of any shape end nothing", async () => {
     const odd = [null, [], "text", { items: "no" }, { items: [null, 1, { client: 5, lwa: "x", redirectUris: {} }] }];
     for (const value of odd) {

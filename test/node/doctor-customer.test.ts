@@ -180,6 +180,12 @@ describe("deciding", () => {
       "1",
       "2",
     ],
+    [
+      "values beside one that changes the account",
+      "<button name=d value=switch>Not you?</button><button name=d value=deny>いま</button><button name=d value=allow>リンク</button>",
+      "allow",
+      "deny",
+    ],
   ];
   it.each(buttons)("recognizes both buttons by %s", async (_, html, allow, deny) => {
     const routes = { "GET /authorize": () => consent(html), "POST /consent": pressed("d") };
