@@ -37,8 +37,8 @@ export function attemptRequest(
 
 /**
  * Opens an authorization request without cookies and looks at the first response. Only if that neither redirects to
- * Alexa nor is an error, a tireless customer goes on. A redirect to a registered redirect URI counts as a refusal, if
- * the request has another one.
+ * Alexa nor is an error, a customer who can repeat goes on. A redirect to a registered redirect URI counts as a
+ * refusal, if the request has another one.
  */
 export async function follow(examination: Examination, request: AuthorizationRequest): Promise<Attempt> {
   const { customer, fetch, target } = examination;
@@ -57,7 +57,7 @@ export async function follow(examination: Examination, request: AuthorizationReq
     return { arrived: false, unknown: true, status: 0, why: error instanceof Error ? error.message : String(error) };
   }
   if (status >= 400) return { arrived: false, unknown: false, status, why: `a page with status ${status}` };
-  if (!customer?.tireless) return { arrived: false, unknown: true, status, why: "a page that asks for a sign-in" };
+  if (!customer?.canRepeat) return { arrived: false, unknown: true, status, why: "a page that asks for a sign-in" };
   const decided = await customer.decide(request, "allow");
   if (decided.arrived) return { arrived: true, url: decided.url };
   return { arrived: false, unknown: false, status, why: decided.why };

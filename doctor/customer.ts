@@ -68,7 +68,7 @@ export function createCustomer(options: CustomerOptions): Customer {
   }
 
   return {
-    tireless: true,
+    canRepeat: true,
     pages: () => seen,
     passwordHosts: () => [...passwordHosts],
     // One visit after another, as one person has one browser.

@@ -48,7 +48,7 @@ export type Decided =
 /** The customer: a program that fills in forms, a person in a browser window, or a person who pastes an address. */
 export interface Customer {
   /** Whether it can decide as often as the checks want. A person who pastes addresses cannot. */
-  readonly tireless: boolean;
+  readonly canRepeat: boolean;
   decide(request: AuthorizationRequest, decision: "allow" | "deny"): Promise<Decided>;
   /** The pages that it saw, each once. */
   pages?(): readonly SeenPage[];

@@ -111,10 +111,10 @@ class Codes {
     const { target, customer, whyNoCustomer } = this.#setup;
     if (!target.client) return { why: "needs a client id and its secret" };
     if (!customer) return { why: whyNoCustomer ?? "needs a customer who signs in" };
-    if (!customer.tireless && this.#asked >= MOST_PASTED) return { why: TOO_MANY };
+    if (!customer.canRepeat && this.#asked >= MOST_PASTED) return { why: TOO_MANY };
     this.#asked++;
     try {
-      this.#first ??= customer.tireless ? this.#signInOnce() : Promise.resolve();
+      this.#first ??= customer.canRepeat ? this.#signInOnce() : Promise.resolve();
       await this.#first;
       if (this.stopped !== undefined) return { why: this.stopped };
       return await this.#ask(customer, options);

@@ -62,7 +62,7 @@ export async function openWindow(options: WindowOptions): Promise<WindowCustomer
   await watched.prepare();
   let queue: Promise<unknown> = Promise.resolve();
   return {
-    tireless: true,
+    canRepeat: true,
     pages: () => watched.pages,
     observations: () => watched.observations,
     decide(request, decision) {

@@ -6,7 +6,7 @@ import type { Terminal } from "../terminal.ts";
 /** A person at the terminal. */
 export function pastingCustomer(terminal: Terminal): Customer {
   return {
-    tireless: false,
+    canRepeat: false,
     async decide({ url, redirectUri }, decision): Promise<Decided> {
       const what = decision === "allow" ? "sign in and allow the link" : "refuse the link";
       terminal.note(`Open this address in a browser, and ${what}:\n\n${url}\n`);

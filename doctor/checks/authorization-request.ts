@@ -91,7 +91,7 @@ async function checkStrays(examination: Examination, notLinked: string | undefin
   if (get >= 400 || get === 0) report.skip(HEAD, `GET returns ${get} as well`);
   else report.expect(HEAD, head > 0 && head < 400, `HEAD returns ${head}`, `HEAD returns ${head}, GET returns ${get}`);
   if (notLinked !== undefined) return report.skip(STRAYS, notLinked);
-  if (!customer?.tireless) return report.skip(STRAYS, "needs more sign-ins than a person can be asked for");
+  if (!customer?.canRepeat) return report.skip(STRAYS, "needs more sign-ins than a person can be asked for");
   const decided = await customer.decide(request, "allow");
   const code = decided.arrived ? readAuthorizationResponse(request, decided.url).code : undefined;
   const bad = decided.arrived ? "no code came back" : decided.why;
@@ -137,7 +137,7 @@ async function checkDenial(examination: Examination, redirects: [AuthorizationRe
   const { report, customer } = examination;
   const manner = await workingManner(examination);
   if ("why" in manner) return report.skip(DENIAL, manner.why);
-  if (!customer?.tireless) return report.skip(DENIAL, "needs one more sign-in, at which the person refuses");
+  if (!customer?.canRepeat) return report.skip(DENIAL, "needs one more sign-in, at which the person refuses");
   const request = await attemptRequest(examination);
   const decided = await customer.decide(request, "deny");
   if (!decided.arrived) {

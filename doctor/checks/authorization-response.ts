@@ -162,7 +162,7 @@ async function judgeStates(examination: Examination): Promise<void> {
     }
     const code = await examination.obtainCode(options);
     if ("why" in code) {
-      if (examination.customer?.tireless) report.problem(check, `with a state of ${what}: ${code.why}`);
+      if (examination.customer?.canRepeat) report.problem(check, `with a state of ${what}: ${code.why}`);
       else report.skip(check, code.why);
       continue;
     }

@@ -64,7 +64,7 @@ async function checkFirstLink(examination: Examination): Promise<void> {
   const token = last?.call.refreshToken;
   if (why !== undefined || !last) return report.skip(LASTS, why ?? "there is no link");
   if (token === undefined) return report.skip(LASTS, "the server issues no refresh token");
-  if (!customer?.tireless) return report.skip(LASTS, "there was one link only");
+  if (!customer?.canRepeat) return report.skip(LASTS, "there was one link only");
   for (const id of ["links_side_by_side", "refresh_status"]) {
     if (report.outcomeOf({ id }) === "fail") return report.skip(LASTS, `${id} failed`);
   }

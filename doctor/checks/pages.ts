@@ -42,7 +42,7 @@ async function run(examination: Examination): Promise<void> {
   const rest = PAGE_CHECKS.filter((check) => check !== BRAND);
   if (!target.client) return skipAll(report, rest, "needs a client id");
   // Other areas have led the customer to the pages already, unless they do not run.
-  if (customer?.tireless && customer.pages?.().length === 0) await examination.obtainCode();
+  if (customer?.canRepeat && customer.pages?.().length === 0) await examination.obtainCode();
   const phone = await open(examination, PHONE_HEADERS);
   const opened = phone.page ? phone : await open(examination, DESKTOP_HEADERS);
   const { page } = opened;

@@ -92,7 +92,7 @@ async function checkRegions(examination: Examination): Promise<void> {
   for (const redirectUri of target.redirectUris) {
     const code = await newCode(examination, { redirectUri });
     if ("why" in code) {
-      if (!customer?.tireless) {
+      if (!customer?.canRepeat) {
         report.skip(REGIONS, code.why);
         continue;
       }

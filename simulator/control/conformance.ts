@@ -40,7 +40,7 @@ async function targetOf({ context, skill }: ScenarioRun): Promise<Target> {
 
 function customerOf({ browser, options }: ScenarioRun, redirectUris: readonly string[]): Customer {
   return {
-    tireless: true,
+    canRepeat: true,
     async decide(request, decision) {
       const until = (url: string) => [request.redirectUri, ...redirectUris].some((uri) => isAt(url, uri));
       const visit = await browser.visit(request.url, { fields: options.signIn, decision, until });

@@ -31,7 +31,7 @@ const TARGET: Target = {
 function customer(accepts: (redirectUri: string) => boolean, signInTried = false) {
   const asked: string[] = [];
   const made: Customer = {
-    tireless: true,
+    canRepeat: true,
     async decide({ redirectUri, encodedState }) {
       asked.push(redirectUri);
       if (!accepts(redirectUri)) return { arrived: false, why: "it stopped at a page", signInTried };
@@ -104,7 +104,7 @@ describe("codes", () => {
   it("a person who pastes addresses is asked twice", async () => {
     const { made, asked } = customer(() => true);
     const results: unknown[] = [];
-    const pasting = { ...made, tireless: false };
+    const pasting = { ...made, canRepeat: false };
     await examine({ target: TARGET, fetch: noFetch, customer: pasting, areas: [obtain(3, results)] });
     expect(asked).toHaveLength(2);
     expect(results[2]).toEqual({ why: "needs more codes than a person can paste" });
@@ -115,7 +115,7 @@ describe("codes", () => {
     const { client: _, ...stranger } = TARGET;
     await examine({ target: stranger, fetch: noFetch, areas: [obtain(1, results)] });
     await examine({ target: TARGET, fetch: noFetch, whyNoCustomer: "nobody is there", areas: [obtain(1, results)] });
-    const broken: Customer = { tireless: true, decide: () => Promise.reject(new Error("no browser")) };
+    const broken: Customer = { canRepeat: true, decide: () => Promise.reject(new Error("no browser")) };
     await examine({ target: TARGET, fetch: noFetch, customer: broken, areas: [obtain(1, results)] });
     expect(results).toEqual([
       { why: "needs a client id and its secret" },

@@ -63,7 +63,7 @@ async function doctor({ broken, options, client, target, customer }: Setup) {
       ...target,
     },
     fetch,
-    ...(customer !== false && { customer: { ...customerOf(fetch), tireless: customer !== "pastes" } }),
+    ...(customer !== false && { customer: { ...customerOf(fetch), canRepeat: customer !== "pastes" } }),
   });
   return { results, remaining };
 }
@@ -71,7 +71,7 @@ async function doctor({ broken, options, client, target, customer }: Setup) {
 function customerOf(fetch: Fetch): Customer {
   const browser = createBrowser(fetch);
   return {
-    tireless: true,
+    canRepeat: true,
     async decide(request, decision) {
       const until = (url: string) => [request.redirectUri, ...URIS].some((uri) => isAt(url, uri));
       const visit = await browser.visit(request.url, {

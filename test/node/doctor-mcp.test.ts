@@ -23,7 +23,7 @@ const TARGET: Target = {
 async function look(defect?: AddOnDefect, target: Partial<Target> = {}) {
   const company = createFakeAddOn({ ...CLIENT, redirectUris: [REDIRECT_URI] }, defect);
   const customer: Customer = {
-    tireless: true,
+    canRepeat: true,
     async decide({ url }) {
       const body = new URLSearchParams({ email: "ann@example.com", decision: "allow" });
       const response = await company.fetch(new Request(url, { method: "POST", body }));
