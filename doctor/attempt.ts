@@ -60,5 +60,5 @@ export async function follow(examination: Examination, request: AuthorizationReq
   if (!customer?.canRepeat) return { arrived: false, unknown: true, status, why: "a page that asks for a sign-in" };
   const decided = await customer.decide(request, "allow");
   if (decided.arrived) return { arrived: true, url: decided.url };
-  return { arrived: false, unknown: false, status, why: decided.why };
+  return { arrived: false, unknown: decided.undecided === true, status, why: decided.why };
 }

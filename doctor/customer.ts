@@ -8,7 +8,7 @@ import {
   type VisitedPage,
 } from "../simulator/library/browser.ts";
 import { isLoopback } from "../simulator/library/cookies.ts";
-import type { Button, Form } from "../simulator/library/html.ts";
+import { type Button, type Form, readPage } from "../simulator/library/html.ts";
 import type { Fetch } from "../simulator/library/token.ts";
 import type { Customer, Decided, SeenPage } from "./examination.ts";
 import {
@@ -16,6 +16,7 @@ import {
   choosesProvider,
   type FieldNames,
   leadsToPassword,
+  type Meaning,
   meaningOf,
   passwordFieldOf,
   unknownFieldsOf,
@@ -60,11 +61,11 @@ export function createCustomer(options: CustomerOptions): Customer {
     });
     for (const page of visit.pages) {
       const last = visit.arrived && page === visit.pages.at(-1);
-      const known = seen.findIndex(({ url }) => pathOf(url) === pathOf(page.url));
+      const known = seen.findIndex((each) => isSamePage(each, page));
       if (known < 0) seen.push({ ...page, last });
       else if (last) seen[known] = { ...page, last };
     }
-    return decidedBy(visit, request, steps.gavePassword, decision === "deny" && !steps.denied);
+    return decidedBy(visit, request, steps.gavePassword, decision === "deny" ? !steps.denied : steps.lost);
   }
 
   return {
@@ -84,6 +85,13 @@ export function createCustomer(options: CustomerOptions): Customer {
 export function isAt(url: string, redirectUri: string): boolean {
   if (!url.startsWith(redirectUri)) return false;
   return ["", "?", "#", "&"].includes(url.charAt(redirectUri.length));
+}
+
+/** Whether two pages are the same page, perhaps with other content. */
+export function isSamePage(one: SeenPage, other: SeenPage): boolean {
+  return (
+    pathOf(one.url) === pathOf(other.url) && readPage(one.html, one.url).title === readPage(other.html, other.url).title
+  );
 }
 
 /** The URL without query and fragment, which may hold secrets. */
@@ -114,6 +122,10 @@ class VisitSteps {
   readonly #gave: (host: string) => void;
   readonly #done = new Map<string, number>();
   gavePassword = false;
+  /** Whether a button or link was used that gives consent. */
+  allowed = false;
+  /** Whether it stopped at a page of the server that it did not understand. */
+  lost = false;
   /** Whether a way to refuse was found. */
   denied = false;
 
@@ -126,7 +138,10 @@ class VisitSteps {
   act(page: VisitedPage): Action {
     if (page.status >= 500) return { stop: "the server failed" };
     const action = this.#signIn(page) ?? this.#decide(page) ?? this.#goOn(page);
-    if (!action) return { stop: whyStuck(page) };
+    if (!action) {
+      this.lost = !this.allowed && page.status < 400;
+      return { stop: this.allowed || this.denied ? "the server did not redirect to Alexa" : whyStuck(page) };
+    }
     const key = `${pathOf(page.url)} ${"submit" in action ? `${pathOf(action.submit.action)} ${action.button?.text}` : JSON.stringify(action)}`;
     const times = (this.#done.get(key) ?? 0) + 1;
     this.#done.set(key, times);
@@ -188,13 +203,14 @@ class VisitSteps {
   /** Presses the button, or follows the link, of the decision. */
   #decide(page: VisitedPage): Action | undefined {
     if (this.#decision === "allow") {
-      return (
+      const consent =
         press(page, (button, form) => this.#given(form) === button) ??
-        press(page, (button) => buttonMeaning(button) === "allow")
-      );
+        press(page, (button) => buttonMeaning(button) === "allow") ??
+        follow(page, "allow");
+      if (consent) this.allowed = true;
+      return consent;
     }
-    const link = page.links.find(({ text, url }) => meaningOf([text]) === "deny" && /^https?:/.test(url));
-    const denial = press(page, (button) => buttonMeaning(button) === "deny") ?? (link && { open: link.url });
+    const denial = press(page, (button) => buttonMeaning(button) === "deny") ?? follow(page, "deny");
     if (denial) this.denied = true;
     return denial;
   }
@@ -211,7 +227,8 @@ class VisitSteps {
       press(page, (button) => own(button) && leadsToPassword(`${button.value} ${button.text}`)) ??
       press(page, (button) => own(button) && buttonMeaning(button) === "go_on") ??
       this.#link(page) ??
-      press(page, (button) => own(button) && buttonMeaning(button) === "unknown")
+      press(page, (button) => own(button) && buttonMeaning(button) === "unknown") ??
+      (page.status < 400 ? follow(page, "go_on") : undefined)
     );
   }
 
@@ -228,6 +245,12 @@ function press(page: VisitedPage, wanted: (button: Button, form: Form) => boolea
     if (button) return submit(form, button);
   }
   return undefined;
+}
+
+/** Follows the first link that means this. */
+function follow({ links }: VisitedPage, meaning: Meaning): Action | undefined {
+  const link = links.find(({ text, url }) => meaningOf([text]) === meaning && /^https?:/.test(url));
+  return link && { open: link.url };
 }
 
 /** Submits a form with what was typed; boxes that must be ticked are ticked. */

@@ -64,6 +64,8 @@ export interface SeenPage {
   readonly status: number;
   readonly headers: Headers;
   readonly html: string;
+  /** Where the server redirected to after a form of this page was sent. */
+  readonly ledTo?: readonly string[];
   /** From here the server redirected to Alexa. */
   readonly last?: boolean;
 }
@@ -152,6 +154,8 @@ export interface Examination {
   readonly progress: (text: string) => void;
   /** A new code, or why there is none. Never throws. */
   obtainCode(options?: ObtainOptions): Promise<Obtained | { readonly why: string }>;
+  /** Whether no code came because the customer did not find the way, so that the server is not to blame. */
+  lost(): boolean;
   /** Remembers a refresh token, so that its grant is revoked at the end. */
   keep(refreshToken: string): void;
 }
@@ -162,5 +166,7 @@ export interface Area {
   readonly checks: readonly Check[];
   /** Sends token requests, so it does not run if the token URL refuses Alexa's client altogether. */
   readonly sendsTokenRequests?: true;
+  /** It sends so many that it does not run if each of them is late. */
+  readonly sendsMany?: true;
   run(examination: Examination): Promise<void>;
 }

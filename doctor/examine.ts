@@ -1,14 +1,16 @@
 // Runs an examination: the areas in order, then the end of the grants that it made.
 import { buildAuthorizationRequest } from "../simulator/library/authorization-request.ts";
 import { readAuthorizationResponse } from "../simulator/library/authorization-response.ts";
-import { encodeParameters, toBase64 } from "../simulator/library/encoding.ts";
 import type { Fetch } from "../simulator/library/token.ts";
 import { AREAS } from "./areas.ts";
 import { addressesOf, brokenConnection, connection } from "./checks/connection.ts";
 import { refusedTokenUrl } from "./checks/reachability.ts";
 import type { Area, Customer, Decided, Examination, Obtained, ObtainOptions, Probes, Target } from "./examination.ts";
 import { limitedFetch } from "./limited-fetch.ts";
+import { dialectsOf } from "./link.ts";
+import { credentialsOf } from "./mistakes.ts";
 import { Report, type Result } from "./report.ts";
+import { formRequest, tooSlow } from "./token-call.ts";
 
 export interface ExaminationSetup {
   readonly target: Target;
@@ -62,6 +64,7 @@ export async function examine(setup: ExaminationSetup): Promise<Examined> {
     },
     timeoutMs,
     progress: setup.progress ?? (() => {}),
+    lost: () => codes.lost,
     obtainCode: (options) => codes.obtain(options),
     keep: (refreshToken) => void kept.add(refreshToken),
   };
@@ -81,7 +84,10 @@ export async function examine(setup: ExaminationSetup): Promise<Examined> {
 async function runArea(area: Area, examination: Examination): Promise<void> {
   examination.progress(area.name);
   const { report, target } = examination;
-  const broken = brokenConnection(report, addressesOf(target)) ?? (area.sendsTokenRequests && refusedTokenUrl(report));
+  const broken =
+    brokenConnection(report, addressesOf(target)) ??
+    ((area.sendsTokenRequests && refusedTokenUrl(report)) || undefined) ??
+    ((area.sendsMany && tooSlow(examination)) || undefined);
   let why = broken ?? "not reached";
   try {
     if (broken === undefined) await area.run(examination);
@@ -102,6 +108,7 @@ class Codes {
   #first: Promise<void> | undefined;
   /** Where the customer stopped at the first attempt, after which nothing else is tried. */
   stopped: string | undefined;
+  lost = false;
 
   constructor(setup: ExaminationSetup) {
     this.#setup = setup;
@@ -135,9 +142,11 @@ class Codes {
       if (decided.arrived) {
         this.#redirectUri = redirectUri;
         this.stopped = undefined;
+        this.lost = false;
         return;
       }
       this.stopped ??= decided.why;
+      this.lost = decided.undecided === true;
       if (decided.signInTried) return;
     }
   }
@@ -187,24 +196,23 @@ async function revokeAll(examination: Examination, tokens: readonly string[]): P
   return { count: failures.length, why: failures[0] ?? "" };
 }
 
-/** Returns why the grant remains, or undefined. */
+/** Returns why the grant remains, or undefined. Tries the other form of credentials if the first is refused. */
 async function revoke({ target, fetch }: Examination, endpoint: string, token: string): Promise<string | undefined> {
-  const { clientId = "", clientSecret = "", accessTokenScheme } = target.client ?? {};
-  const basic = accessTokenScheme !== "REQUEST_BODY_CREDENTIALS";
-  const headers = new Headers({ "content-type": "application/x-www-form-urlencoded;charset=UTF-8" });
-  if (basic) {
-    headers.set("authorization", `Basic ${toBase64(new TextEncoder().encode(`${clientId}:${clientSecret}`))}`);
+  if (!target.client) return "there is no client";
+  const forms = dialectsOf({ ...target.client, idBesideBasic: false });
+  if (target.client.accessTokenScheme === "REQUEST_BODY_CREDENTIALS") forms.reverse();
+  let why: string | undefined;
+  for (const client of forms) {
+    const { headers, fields } = credentialsOf(client);
+    try {
+      const request = formRequest(endpoint, { token, token_type_hint: "refresh_token", ...fields }, headers);
+      const response = await fetch(request);
+      await response.body?.cancel();
+      if (response.status === 200) return undefined;
+      why ??= `the revocation endpoint responded with ${response.status}`;
+    } catch (error) {
+      why ??= `the revocation endpoint did not respond: ${error instanceof Error ? error.message : error}`;
+    }
   }
-  const body = encodeParameters({
-    token,
-    token_type_hint: "refresh_token",
-    ...(!basic && { client_id: clientId, client_secret: clientSecret }),
-  });
-  try {
-    const response = await fetch(new Request(endpoint, { method: "POST", headers, body, redirect: "manual" }));
-    await response.body?.cancel();
-    return response.status === 200 ? undefined : `the revocation endpoint responded with ${response.status}`;
-  } catch (error) {
-    return `the revocation endpoint did not respond: ${error instanceof Error ? error.message : error}`;
-  }
+  return why;
 }

@@ -61,12 +61,13 @@ function mannersOf({ target }: Examination): Manner[] {
   if (!client) return [];
   const clients = [client, ...dialectsOf(client).filter((each) => each.accessTokenScheme !== client.accessTokenScheme)];
   if (needsEncoding(client)) clients.push({ ...client, accessTokenScheme: "HTTP_BASIC", basicEncoding: "form" });
+  clients.push({ ...client, accessTokenScheme: "HTTP_BASIC", idBesideBasic: false });
   const manners = clients.map((each) => ({ client: each, pkce }));
   return pkce ? [...manners, { client, pkce: false }] : manners;
 }
 
 /** The client with each of the two forms of authentication. */
-export function dialectsOf(client: TokenClient): readonly [basic: TokenClient, body: TokenClient] {
+export function dialectsOf(client: TokenClient): [basic: TokenClient, body: TokenClient] {
   const { basicEncoding: _, ...rest } = client;
   return [
     { ...rest, accessTokenScheme: "HTTP_BASIC" },

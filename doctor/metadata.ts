@@ -11,6 +11,8 @@ export interface Metadata {
 export interface NoMetadata {
   readonly why: string;
   readonly tried: readonly string[];
+  /** Whether a firewall may be the reason. */
+  readonly refused: boolean;
 }
 
 /**
@@ -33,13 +35,15 @@ export function metadataUrls(issuer: string): string[] {
 export async function readMetadata(fetch: Fetch, issuer: string): Promise<Metadata | NoMetadata> {
   const tried = metadataUrls(issuer);
   const reasons: string[] = [];
+  let refused = false;
   for (const url of tried) {
     const response = await fetch(new Request(url, { headers: { accept: "application/json" }, redirect: "manual" }));
     const { json, problem } = readJsonObject(new Uint8Array(await response.arrayBuffer()));
     if (response.status === 200 && json) return { url, document: json };
+    refused ||= [401, 403, 429, 503].includes(response.status);
     reasons.push(`${url} returned ${response.status}${response.status === 200 ? `, ${problem}` : ""}`);
   }
-  return { why: reasons.join("; "), tried };
+  return { why: reasons.join("; "), tried, refused };
 }
 
 /** An address in the metadata: an absolute http or https URL, or undefined. */

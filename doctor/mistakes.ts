@@ -26,11 +26,14 @@ export interface Mistaken {
 /** The credentials of a client as Alexa sends them: headers and form fields. */
 export function credentialsOf(client: TokenClient): {
   headers: Record<string, string>;
-  fields: Record<string, string>;
+  fields: Record<string, string | undefined>;
 } {
   const { clientId, clientSecret } = client;
   if (client.accessTokenScheme === "HTTP_BASIC")
-    return { headers: { authorization: basicCredentials(client) }, fields: { client_id: clientId } };
+    return {
+      headers: { authorization: basicCredentials(client) },
+      fields: { client_id: client.idBesideBasic === false ? undefined : clientId },
+    };
   return { headers: {}, fields: { client_id: clientId, client_secret: clientSecret } };
 }
 

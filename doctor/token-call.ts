@@ -5,6 +5,7 @@ import {
   codeExchangeRequest,
   readJsonObject,
   refreshRequest,
+  TOKEN_LIMIT_MS,
   type TokenClient,
   USER_AGENT,
 } from "../simulator/library/token.ts";
@@ -44,6 +45,14 @@ export function tokenLog(examination: Examination): Log {
   const log = logs.get(examination) ?? { millis: [], serverErrors: [] };
   logs.set(examination, log);
   return log;
+}
+
+/** Why no further token requests are worth sending: every response was late, and each takes that long. */
+export function tooSlow(examination: Examination): string | undefined {
+  const limit = examination.target.tokenLimitMs ?? TOKEN_LIMIT_MS;
+  const { millis } = tokenLog(examination);
+  const late = millis.length > 0 && millis.every((each) => each > limit);
+  return late ? "not tried, because the token URL responds too late (token_in_time)" : undefined;
 }
 
 /**

@@ -1,7 +1,9 @@
 // Finds the server under examination: from its metadata, or from the two addresses that the person gave.
+import { PHONE_HEADERS } from "../../doctor/customer.ts";
 import type { Target } from "../../doctor/examination.ts";
 import { limitedFetch } from "../../doctor/limited-fetch.ts";
 import { endpointIn, type Metadata, type NoMetadata, readMetadata, schemeIn } from "../../doctor/metadata.ts";
+import type { Fetch } from "../../simulator/library/token.ts";
 import { secretFrom, type Terminal, UsageError } from "../terminal.ts";
 import { type DoctorOptions, redirectUrisOf } from "./options.ts";
 import { isCertificateFault, whyOutOfReach } from "./out-of-reach.ts";
@@ -49,6 +51,14 @@ export async function findTarget(terminal: Terminal, url: string | undefined, op
   };
 }
 
+/** A server that refuses programs may show its metadata to browsers. Then the checks can say that it refuses Alexa. */
+async function metadataAsBrowser(send: Fetch, address: string, found: Metadata | NoMetadata) {
+  if ("document" in found || !found.refused) return found;
+  const asBrowser: Fetch = (request) => send(new Request(request, { headers: PHONE_HEADERS }));
+  const again = await readMetadata(asBrowser, address);
+  return "document" in again ? again : found;
+}
+
 interface Untrusted {
   readonly untrusted: true;
   readonly why: string;
@@ -64,7 +74,7 @@ async function metadataOf(
   let metadata: Metadata | NoMetadata | Untrusted | undefined;
   for (const address of new Set([...(url === undefined ? [] : [url]), ...origins])) {
     try {
-      if (address === url) metadata = await readMetadata(send, address);
+      if (address === url) metadata = await metadataAsBrowser(send, address, await readMetadata(send, address));
       else await send(new Request(address, { method: "HEAD", redirect: "manual" }));
     } catch (error) {
       if (isCertificateFault(error)) return { untrusted: true, why: whyOutOfReach(address, error) };

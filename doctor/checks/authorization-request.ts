@@ -124,6 +124,8 @@ async function checkErrors(examination: Examination, redirects: [AuthorizationRe
       const said = error === undefined ? `${what} is ignored` : `${what} comes back as error=${error.slice(0, 60)}`;
       if (error !== undefined || mayBeIgnored) report.pass(ERRORS, said);
       else report.problem(ERRORS, `${said}: the server issues a code`);
+    } else if (attempt.status >= 400 && report.outcomeOf({ id: "no_bot_challenge" }) === "fail") {
+      report.skip(ERRORS, "programs get a page for browsers (no_bot_challenge)");
     } else judgeNoRedirect(examination, what, attempt);
   }
 }
@@ -157,6 +159,10 @@ async function checkDenial(examination: Examination, redirects: [AuthorizationRe
 }
 
 function judgeState({ report }: Examination, redirects: readonly [AuthorizationRequest, string][]): void {
+  if (report.outcomeOf({ id: "response_code" }) === "fail") {
+    report.skip(STATE, "no code came back either");
+    return;
+  }
   for (const [request, url] of redirects) {
     const found = readAuthorizationResponse(request, url).checks.find(({ name }) => name === "response_state");
     // In a wrong encoding it is still there; `response_state` judges that.

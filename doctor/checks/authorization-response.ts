@@ -106,7 +106,8 @@ export const authorizationResponse: Area = {
     const { report } = examination;
     const { obtained, why } = await firstLink(examination);
     if (!obtained) {
-      if (examination.customer && examination.target.client) report.problem(CODE, why ?? "no code came back");
+      const blame = examination.customer && examination.target.client && !examination.lost();
+      if (blame) report.problem(CODE, why ?? "no code came back");
       for (const check of this.checks) if (check !== CODE) report.skip(check, `no code came back: ${why}`);
       if (report.outcomeOf(CODE) === undefined) report.skip(CODE, why ?? "not tried");
       return;

@@ -18,6 +18,17 @@ const BASIC: Check = {
   source: `${SCHEMAS}; RFC 6749 §2.3.1`,
 };
 
+const ID: Check = {
+  id: "client_id_beside_basic",
+  title: "HTTP Basic works with client_id in the body beside it",
+  severity: "fail",
+  effect:
+    "Alexa sends client_id in the body also with HTTP Basic. Its requests are refused: the customer agreed at your page, and then sees “We were unable to link”.",
+  remedy:
+    "Accept client_id in the body if it is that of the Authorization header (it is no second form of authentication). If the library cannot be told to, register the client for client_secret_post, and set the skill to “Credentials in request body”.",
+  source: `${SCHEMAS}; RFC 6749 §2.3.1 and §3.2.1`,
+};
+
 const BODY: Check = {
   id: "body_authentication",
   title: "The token URL accepts the credentials in the body",
@@ -60,7 +71,8 @@ const HEADER: Check = {
 export const clientAuthentication: Area = {
   name: "client authentication",
   sendsTokenRequests: true,
-  checks: [BASIC, BODY, SECRET, ERROR, HEADER],
+  sendsMany: true,
+  checks: [BASIC, ID, BODY, SECRET, ERROR, HEADER],
   async run(examination) {
     const { report } = examination;
     const manner = await workingManner(examination);
@@ -86,6 +98,7 @@ async function checkForms(examination: Examination): Promise<void> {
   const { client } = target;
   if (!client) return;
   const [basic, body] = dialectsOf(client);
+  let refusal: TokenCall | undefined;
   for (const [check, form, dialect] of [
     [BASIC, "client_secret_basic", basic],
     [BODY, "client_secret_post", body],
@@ -97,15 +110,37 @@ async function checkForms(examination: Examination): Promise<void> {
     }
     const call = await redeemWith(examination, dialect);
     if ("why" in call) report.skip(check, call.why);
-    else if (call.granted) report.pass(check, "a code was redeemed");
-    else {
+    else if (call.granted) {
+      report.pass(check, "a code was redeemed");
+      if (check === BASIC) report.pass(ID, "a code was redeemed");
+    } else if (check === BASIC && (await worksBare(examination, basic))) {
+      report.pass(BASIC, "a code was redeemed, without client_id in the body");
+      refusal = call;
+    } else {
       report.problem(check, `a code is refused: ${describeCall(call)}`, {
         ...(configured &&
           target.schemeKnown && { outcome: "fail", effect: "Alexa cannot redeem codes. Nobody can link." }),
       });
     }
   }
-  if (needsEncoding(client) && report.outcomeOf(BASIC) === "pass") await checkEncoding(examination, basic);
+  if (refusal) judgeIdBesideBasic(examination, refusal);
+  else if (report.outcomeOf(ID) === undefined) report.skip(ID, "HTTP Basic does not work, or was not tried");
+  if (needsEncoding(client) && report.outcomeOf(ID) === "pass") await checkEncoding(examination, basic);
+}
+
+async function worksBare(examination: Examination, basic: TokenClient): Promise<boolean> {
+  const call = await redeemWith(examination, { ...basic, idBesideBasic: false });
+  return "granted" in call && call.granted;
+}
+
+function judgeIdBesideBasic({ report }: Examination, refusal: TokenCall): void {
+  const other = report.outcomeOf(BODY) === "pass";
+  report.problem(ID, `a code with client_id in the body is refused: ${describeCall(refusal)}; without it, it works`, {
+    ...(other && {
+      outcome: "warn",
+      effect: "Linking works only if the skill is set to “Credentials in request body”.",
+    }),
+  });
 }
 
 /** Redeems a new code with this form of credentials, unless the first link did so already. */
@@ -117,7 +152,8 @@ async function redeemWith(
   const done = tries.find(
     ({ manner }) =>
       manner.client.accessTokenScheme === client.accessTokenScheme &&
-      manner.client.basicEncoding === client.basicEncoding,
+      manner.client.basicEncoding === client.basicEncoding &&
+      manner.client.idBesideBasic === client.idBesideBasic,
   );
   if (done?.call.granted) return done.call;
   const code = await newCode(examination);

@@ -1,9 +1,9 @@
 // Codes: used twice, at once, late, with the wrong redirect URI, and by another client.
 import type { Area, Examination } from "../examination.ts";
-import { firstLink, newCode, workingManner } from "../link.ts";
+import { firstLink, newCode, newLink, workingManner } from "../link.ts";
 import { MADE_UP_CLIENT, MADE_UP_SECRET, type Mistake, type Mistaken, makeMistakes } from "../mistakes.ts";
 import type { Check } from "../report.ts";
-import { describeCall, exchange } from "../token-call.ts";
+import { describeCall, exchange, refresh } from "../token-call.ts";
 
 const ONCE: Check = {
   id: "code_works_once",
@@ -69,6 +69,7 @@ const CROWD = 20;
 export const codes: Area = {
   name: "codes",
   sendsTokenRequests: true,
+  sendsMany: true,
   checks: [ONCE, RACE, REDIRECT, CLIENT, SPENDS, LATER],
   async run(examination) {
     const { report } = examination;
@@ -77,19 +78,40 @@ export const codes: Area = {
       for (const check of this.checks) report.skip(check, manner.why);
       return;
     }
-    const early = await newCode(examination);
-    const start = performance.now();
+    await checkLater(examination);
     await checkReuse(examination);
     await checkRace(examination);
     const unauthenticated = await checkBinding(examination);
     judgeSpending(examination, unauthenticated);
-    if ("why" in early) return report.skip(LATER, early.why);
-    const call = await exchange(examination, manner.client, early.grant, "a code that waited");
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    const good = `redeemed after ${seconds} s and several other codes; how long a code lives at most was not tried`;
-    report.expect(LATER, call.granted, good, `after ${seconds} s and several other codes: ${describeCall(call)}`);
   },
 };
+
+/** Comes before any code is used twice, which may end a customer's other codes (RFC 6749 §4.1.2). */
+async function checkLater(examination: Examination): Promise<void> {
+  const { report } = examination;
+  const early = await newCode(examination);
+  if ("why" in early) return report.skip(LATER, early.why);
+  const start = performance.now();
+  for (let count = 0; count < 2; count++) {
+    const other = await newCode(examination);
+    if ("why" in other) return report.skip(LATER, other.why);
+    await exchange(examination, other.manner.client, other.grant);
+  }
+  const call = await exchange(examination, early.manner.client, early.grant, "a code that waited");
+  const after = `after ${((performance.now() - start) / 1000).toFixed(1)} s and two other codes`;
+  if (!call.granted && (await linkEndsAtNextLink(examination))) {
+    return report.skip(LATER, "a second link of the same customer ends the first (links_side_by_side)");
+  }
+  const good = `redeemed ${after}; how long a code lives at most was not tried`;
+  report.expect(LATER, call.granted, good, `${after}: ${describeCall(call)}`);
+}
+
+async function linkEndsAtNextLink(examination: Examination): Promise<boolean> {
+  const link = await newLink(examination);
+  if ("why" in link || link.call.refreshToken === undefined) return false;
+  await newLink(examination);
+  return !(await refresh(examination, link.manner.client, link.call.refreshToken)).granted;
+}
 
 async function checkReuse(examination: Examination): Promise<void> {
   const { report } = examination;

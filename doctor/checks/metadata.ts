@@ -87,6 +87,7 @@ async function checkServed({ report, fetch }: Examination, url: string | undefin
   if (url === undefined) return report.pass(SERVED, "there is a document");
   const response = await fetch(new Request(url, { redirect: "manual" })).catch(() => undefined);
   await response?.body?.cancel();
+  if (response?.status === 403) return report.skip(SERVED, "programs are refused (no_bot_challenge)");
   const type = response?.headers.get("content-type") ?? "no content type";
   const json = /^application\/json\b/i.test(type);
   report.expect(SERVED, json, url, `${url} has the content type ${type.slice(0, 100)}`);

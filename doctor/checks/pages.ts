@@ -3,7 +3,7 @@ import { buildAuthorizationRequest } from "../../simulator/library/authorization
 import { createBrowser } from "../../simulator/library/browser.ts";
 import { isLoopback } from "../../simulator/library/cookies.ts";
 import { readMarkup } from "../../simulator/library/html.ts";
-import { isAt, PHONE_HEADERS, pathOf } from "../customer.ts";
+import { isAt, isSamePage, PHONE_HEADERS, pathOf } from "../customer.ts";
 import type { Area, Examination, SeenPage, Target } from "../examination.ts";
 import type { Check, Report } from "../report.ts";
 import { policiesOf, refusedHosts } from "./form-action.ts";
@@ -54,7 +54,7 @@ async function run(examination: Examination): Promise<void> {
   }
   report.pass(OPENS, pathOf(page.url));
   checkInApp(examination, phone, page);
-  const seen = [page, ...(customer?.pages?.() ?? []).filter(({ url }) => pathOf(url) !== pathOf(page.url))];
+  const seen = [page, ...(customer?.pages?.() ?? []).filter((each) => !isSamePage(each, page))];
   const judged = seen.filter((each) => each.status < 400 && isHtml(each));
   checkPhone(examination, judged);
   checkPopups(examination, judged);
@@ -157,7 +157,7 @@ function checkPopups({ report, customer }: Examination, judged: readonly SeenPag
   for (const page of judged) {
     const { script, events, newWindow } = readMarkup(page.html, page.url);
     const found = CALLS.exec(`${script}\n${events}`);
-    const what = found ? `calls ${found[1]}()` : newWindow && "opens a new window for a form";
+    const what = found ? `calls ${found[1]}()` : newWindow && "opens a new window for a form or a link";
     report.expect(POPUPS, !what, pathOf(page.url), `${pathOf(page.url)} ${what}`);
   }
   for (const { kind, url, what } of customer?.observations?.() ?? []) {
@@ -165,12 +165,16 @@ function checkPopups({ report, customer }: Examination, judged: readonly SeenPag
   }
 }
 
-/** Judges the pages from which the server redirected to Alexa, since other forms may stay at their host. */
+/** Judges the pages by where their forms led: to Alexa, or to another host of the server. */
 function checkFormAction({ report, target, customer }: Examination): void {
-  const last = (customer?.pages?.() ?? []).filter((page) => page.last);
-  if (last.length === 0) report.skip(FORM_ACTION, "needs a customer who reaches the page that leads to Alexa");
-  for (const page of last) {
-    const refused = refusedHosts(policiesOf(page), page.url, target.redirectUris);
+  const seen = customer?.pages?.() ?? [];
+  if (!seen.some((page) => page.last)) {
+    report.skip(FORM_ACTION, "needs a customer who reaches the page that leads to Alexa");
+    return;
+  }
+  for (const page of seen) {
+    const aims = [...(page.ledTo ?? []), ...(page.last ? target.redirectUris : [])];
+    const refused = refusedHosts(policiesOf(page), page.url, aims);
     report.expect(
       FORM_ACTION,
       refused.length === 0,

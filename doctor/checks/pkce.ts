@@ -53,6 +53,7 @@ const PLAIN: Check = {
 export const pkce: Area = {
   name: "PKCE",
   sendsTokenRequests: true,
+  sendsMany: true,
   checks: [WORKS, VERIFIER, DOWNGRADE, PLAIN],
   async run(examination) {
     const { report, target } = examination;

@@ -7,7 +7,7 @@ import type { Area, Examination } from "../examination.ts";
 import { newCode, workingManner } from "../link.ts";
 import type { Check } from "../report.ts";
 import { REQUIREMENTS } from "../sources.ts";
-import { describeCall, exchange } from "../token-call.ts";
+import { describeCall, exchange, tooSlow } from "../token-call.ts";
 
 const LEAK =
   "Whoever sends a customer a link to your authorization URL receives the customer's code, and with it the account. Amazon's review may reject the skill.";
@@ -97,6 +97,10 @@ async function checkRegions(examination: Examination): Promise<void> {
         continue;
       }
       noteRegion(examination, redirectUri, code.why);
+      continue;
+    }
+    if (tooSlow(examination) !== undefined) {
+      good.push(`${new URL(redirectUri).host} (the code was not redeemed)`);
       continue;
     }
     const call = await exchange(examination, manner.client, code.grant);

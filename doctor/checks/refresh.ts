@@ -90,7 +90,7 @@ const CROWD_CHECK: Check = {
 
 const ALIVE: Check = {
   id: "refresh_tokens_alive",
-  title: "Each refresh token of simultaneous refreshes works",
+  title: "The refresh token of the first of simultaneous refreshes works",
   severity: "fail",
   effect: `Of several refresh tokens that you handed out, one is dead. If Alexa keeps that one: ${UNLINKED}`,
   remedy: "Never invalidate a refresh token that was just issued. Give the same successor to simultaneous requests.",
@@ -120,6 +120,7 @@ const CROWD = 20;
 export const refreshing: Area = {
   name: "refreshing",
   sendsTokenRequests: true,
+  sendsMany: true,
   checks: [SIDE, STATUS, EXPIRES, FORM, AGAIN, FRESH, LOST, CROWD_CHECK, ALIVE, OLD, FORMS, ...REFRESH_SECURITY],
   async run(examination) {
     const { report } = examination;
@@ -238,21 +239,23 @@ async function checkCrowd(examination: Examination): Promise<void> {
   const { client } = link.manner;
   const token = link.call.refreshToken ?? "";
   const send = (each: string) => refresh(examination, client, each, "simultaneous refreshes", true);
-  const calls = await Promise.all(Array.from({ length: CROWD }, () => send(token)));
+  const calls: TokenCall[] = [];
+  await Promise.all(Array.from({ length: CROWD }, () => send(token).then((call) => calls.push(call))));
   const good = calls.filter((call) => call.granted);
   const refused = calls.find((call) => !call.granted);
   const said = `${good.length} of ${CROWD} simultaneous refreshes succeeded`;
   report.expect(CROWD_CHECK, !refused, said, `${said}; others: ${refused && describeCall(refused)}`);
   if (refused) return report.skip(ALIVE, "simultaneous refreshes fail already");
-  const issued = [...new Set(good.map((call) => call.refreshToken ?? token))];
-  const dead = (await Promise.all(issued.map(send))).filter((call) => !call.granted).length;
-  const alive = `${issued.length - dead} of ${issued.length} issued refresh tokens work`;
-  report.expect(ALIVE, dead === 0, alive, alive);
+  // Only one: a server may end the others as soon as one of them is used.
+  const first = await send(calls[0]?.refreshToken ?? token);
+  const issued = new Set(good.map((call) => call.refreshToken ?? token)).size;
+  const alive = `${issued} refresh tokens were issued at once; the first of them returns ${describeCall(first)}`;
+  report.expect(ALIVE, first.granted, alive, alive);
 }
 
 async function checkForms(examination: Examination): Promise<void> {
   const { report } = examination;
-  const forms = ["basic_authentication", "body_authentication"].map((id) => report.outcomeOf({ id }) === "pass");
+  const forms = ["client_id_beside_basic", "body_authentication"].map((id) => report.outcomeOf({ id }) === "pass");
   const link = await newLink(examination);
   if ("why" in link) return report.skip(FORMS, link.why);
   const { client } = link.manner;

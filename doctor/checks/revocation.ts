@@ -39,6 +39,7 @@ const SECRET: Check = {
 export const revocation: Area = {
   name: "revocation",
   sendsTokenRequests: true,
+  sendsMany: true,
   checks: [SECRET, WORKS, UNKNOWN],
   async run(examination) {
     const { report, target } = examination;

@@ -31,6 +31,7 @@ const MALFORMED: Check = {
 export const tokenRequests: Area = {
   name: "wrong token requests",
   sendsTokenRequests: true,
+  sendsMany: true,
   checks: [UNKNOWN, MALFORMED],
   async run(examination) {
     const { report } = examination;

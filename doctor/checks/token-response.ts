@@ -4,7 +4,7 @@ import type { Area, Examination } from "../examination.ts";
 import { firstLink } from "../link.ts";
 import type { Check, Finding } from "../report.ts";
 import { CODE_GRANT, FAQ } from "../sources.ts";
-import { describeCall, type TokenCall } from "../token-call.ts";
+import { describeCall, type TokenCall, tooSlow } from "../token-call.ts";
 
 const UNABLE = "Alexa gets no tokens. The customer agreed at your page, and then sees “We were unable to link”.";
 const DIES = "The link works until the first access token expires. Then the customer has to link again.";
@@ -145,9 +145,14 @@ export const tokenResponse: Area = {
   },
 };
 
-function judgeStatus({ report }: Examination, call: TokenCall): void {
+function judgeStatus(examination: Examination, call: TokenCall): void {
+  const { report } = examination;
   const success = call.status >= 200 && call.status < 300;
   const refusal = REFUSALS.find((id) => report.outcomeOf({ id }) === "fail");
+  if (call.failure !== undefined && tooSlow(examination) !== undefined) {
+    report.skip(STATUS, `${call.failure} (token_in_time)`);
+    return;
+  }
   if (!success && refusal !== undefined) {
     report.skip(STATUS, `Alexa's client is not served (${refusal})`);
     return;

@@ -8,6 +8,8 @@ export interface VisitedPage extends Page {
   readonly status: number;
   readonly headers: Headers;
   readonly html: string;
+  /** Where the server redirected to after a form of this page was sent. */
+  readonly ledTo: string[];
 }
 
 /** What the visitor does on a page. */
@@ -75,6 +77,7 @@ export function createBrowser(fetch: Fetch) {
     const pages: VisitedPage[] = [];
     let step: Step = { address: url, init: {} };
     let redirect: RedirectMade | undefined;
+    let formSent = false;
     for (let count = 0; count < MOST_STEPS; count++) {
       const { address, init } = step;
       if (until(address)) return { arrived: true, url: address, pages, ...(redirect && { redirect }) };
@@ -85,17 +88,20 @@ export function createBrowser(fetch: Fetch) {
       const location = response.headers.get("location");
       if (response.status >= 300 && response.status < 400 && location) {
         await response.body?.cancel();
+        const target = resolveLocation(location, address);
+        if (formSent) pages.at(-1)?.ledTo.push(target);
         redirect = { status: response.status, afterForm: init.method === "POST" };
-        step = { address: resolveLocation(location, address), init: response.status > 303 ? init : {} };
+        step = { address: target, init: response.status > 303 ? init : {} };
         continue;
       }
       const html = await response.text();
       const refresh = refreshTarget(response.headers.get("refresh") ?? "", address);
       const read = { ...(refresh !== undefined && { refresh }), ...readPage(html, address) };
-      const page = { ...read, url: address, status: response.status, headers: response.headers, html };
+      const page = { ...read, url: address, status: response.status, headers: response.headers, html, ledTo: [] };
       pages.push(page);
       const action = act(page, pages);
       if ("stop" in action) return { arrived: false, why: action.stop, pages };
+      formSent = "submit" in action;
       step = "open" in action ? { address: action.open, init: {} } : submission(page, action);
     }
     return { arrived: false, why: `still not done after ${MOST_STEPS} steps`, pages };

@@ -184,7 +184,7 @@ export interface Markup {
   /** Addresses of scripts, styles, pictures and frames. */
   readonly loads: readonly string[];
   readonly actions: readonly string[];
-  /** Whether a form opens a new window. */
+  /** Whether a form or a link opens a new window. */
   readonly newWindow: boolean;
   /** Content-Security-Policies in the markup. */
   readonly policies: readonly string[];
@@ -218,7 +218,7 @@ export function readMarkup(html: string, url: string): Markup {
     events: events.map(([, code]) => code).join("\n"),
     loads: loads.map((address) => resolveLocation(address, url)),
     actions: forms.flatMap(({ action, buttons }) => [action, ...buttons.flatMap((button) => button.action ?? [])]),
-    newWindow: root.querySelector("form[target=_blank]") !== null,
+    newWindow: root.querySelector("form[target=_blank], a[target=_blank]") !== null,
     policies: contentOf("content-security-policy"),
   };
 }

@@ -21,6 +21,8 @@ export interface TokenClient {
   readonly accessTokenScheme: AccessTokenScheme;
   /** `form`: id and secret are form-encoded before base64, as in RFC 6749 §2.3.1; `raw`: they are not. */
   readonly basicEncoding?: "raw" | "form";
+  /** Whether `client_id` is in the body beside HTTP Basic, as Alexa sends it (default). */
+  readonly idBesideBasic?: boolean;
 }
 
 export interface Tokens {
@@ -73,7 +75,7 @@ function tokenRequest(client: TokenClient, grant: Record<string, string | undefi
   const basic = client.accessTokenScheme === "HTTP_BASIC";
   const body = encodeParameters({
     ...grant,
-    client_id: client.clientId,
+    client_id: basic && client.idBesideBasic === false ? undefined : client.clientId,
     client_secret: basic ? undefined : client.clientSecret,
   });
   const headers = new Headers({

@@ -30,6 +30,7 @@ export function examinationOf(given: Partial<Examination> = {}): Examination {
     timeoutMs: 2000,
     progress: () => {},
     obtainCode: async () => ({ why: "no customer" }),
+    lost: () => false,
     keep: () => {},
     ...given,
   };

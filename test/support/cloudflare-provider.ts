@@ -6,6 +6,14 @@ interface Bindings {
   readonly PERSON: string;
   readonly PASSWORD: string;
   readonly REDIRECT_URIS: string;
+  /** What the library is told about the client and about earlier grants. */
+  readonly SETTINGS: Settings;
+}
+
+interface Settings {
+  readonly tokenEndpointAuthMethod: string;
+  /** Whether a second link ends the first. */
+  readonly revokeExistingGrants?: boolean;
 }
 
 let built: OAuthAuthorizationServer<Bindings> | undefined;
@@ -36,11 +44,13 @@ async function authorize(
 ): Promise<Response> {
   const oauth = server.getOAuthApi(env);
   const signedIn = request.headers.get("cookie")?.includes("person=ada") ?? false;
-  if (request.method === "GET") {
+  if (request.method === "GET" || request.method === "HEAD") {
     let asked: Awaited<ReturnType<typeof oauth.parseAuthRequest>>;
     try {
       asked = await oauth.parseAuthRequest(request);
     } catch (error) {
+      const { redirectTo } = error as { redirectTo?: string };
+      if (redirectTo !== undefined) return Response.redirect(redirectTo, 302);
       return html("Not a valid request", `<p>${String(error).replace(/[<&]/g, "")}</p>`, 400);
     }
     if (!signedIn) return html("Sign in", SIGN_IN);
@@ -54,7 +64,10 @@ async function authorize(
     const headers = { location: request.url, "set-cookie": "person=ada; Path=/; HttpOnly; SameSite=Lax" };
     return new Response(null, { status: 303, headers });
   }
-  if (form.get("decision") !== "allow") return new Response("Denied", { status: 403 });
+  if (form.get("decision") !== "allow") {
+    const { headers } = await oauth.denyConsent(request, String(form.get("handle")));
+    return new Response(null, { status: 302, headers });
+  }
   const approved = await oauth.approveConsent(request, String(form.get("handle")));
   const { redirectTo } = await oauth.completeAuthorization({
     request: approved.request,
@@ -62,8 +75,9 @@ async function authorize(
     metadata: {},
     scope: approved.request.scope,
     props: {},
-    // A second link must not end the first. Its default is true.
-    revokeExistingGrants: false,
+    ...(env.SETTINGS.revokeExistingGrants !== undefined && {
+      revokeExistingGrants: env.SETTINGS.revokeExistingGrants,
+    }),
   });
   approved.headers.set("location", redirectTo);
   return new Response(null, { status: 302, headers: approved.headers });
@@ -73,7 +87,7 @@ async function register(env: Bindings, server: OAuthAuthorizationServer<Bindings
   const { clientId, clientSecret } = await server.getOAuthApi(env).createClient({
     redirectUris: env.REDIRECT_URIS.split(","),
     clientName: "Alexa",
-    tokenEndpointAuthMethod: "client_secret_basic",
+    tokenEndpointAuthMethod: env.SETTINGS.tokenEndpointAuthMethod,
   });
   return Response.json({ id: clientId, secret: clientSecret });
 }

@@ -8,8 +8,14 @@ export interface CloudflareServer extends ForeignServer {
   readonly client: { readonly id: string; readonly secret: string };
 }
 
+export interface CloudflareSettings {
+  /** Default: that of the library, `client_secret_basic`. */
+  readonly tokenEndpointAuthMethod?: "client_secret_basic" | "client_secret_post";
+  readonly revokeExistingGrants?: boolean;
+}
+
 /** Builds and starts it. */
-export async function startCloudflareProvider(): Promise<CloudflareServer> {
+export async function startCloudflareProvider(settings: CloudflareSettings = {}): Promise<CloudflareServer> {
   const { outputFiles } = await build({
     entryPoints: ["test/support/cloudflare-provider.ts"],
     bundle: true,
@@ -30,7 +36,12 @@ export async function startCloudflareProvider(): Promise<CloudflareServer> {
           compatibilityDate: "2026-10-01",
           compatibilityFlags: ["nodejs_compat"],
           kvNamespaces: ["OAUTH_KV"],
-          bindings: { PERSON: PERSON.name, PASSWORD: PERSON.password, REDIRECT_URIS: REDIRECT_URIS.join(",") },
+          bindings: {
+            PERSON: PERSON.name,
+            PASSWORD: PERSON.password,
+            REDIRECT_URIS: REDIRECT_URIS.join(","),
+            SETTINGS: { tokenEndpointAuthMethod: "client_secret_basic", ...settings },
+          },
         },
       ],
     } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
