@@ -210,6 +210,8 @@ class WatchedPage {
     const hint = setTimeout(() => note(`Still waiting for you in the browser window: ${what}.`), HINT_MS);
     let limit: ReturnType<typeof setTimeout> | undefined;
     try {
+      // Events of the page before, which may still arrive, find an empty page then.
+      await this.#client.Page.navigate({ url: "about:blank" }).catch(() => undefined);
       return await new Promise<Decided>((resolve) => {
         this.#settle = resolve;
         limit = setTimeout(
