@@ -1,5 +1,6 @@
 // What an operator does for an Alexa+ add-on outside this server: Amazon's command line, manifest, MCP host's metadata.
 import { call, type Service, type SkillView, skillPath } from "./admin-api.ts";
+import { jsonText } from "./terminal.ts";
 
 /** An add-on as the admin API shows it. */
 export interface AddOnView extends SkillView {
@@ -82,7 +83,7 @@ function documentSheet(resource: string, document: object): string {
     ...(address === hostAddress ? [] : [`and, because Amazon's pages name no path, at ${hostAddress}`]),
     "examples/mcp/guard.ts serves it. docs/mcp.md shows how to check the MCP server before Amazon does.",
     "",
-    indented(JSON.stringify(document, null, 2)),
+    indented(jsonText(document)),
   ].join("\n");
 }
 

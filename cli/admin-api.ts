@@ -79,18 +79,26 @@ export async function serviceFrom(options: { readonly url?: string }, terminal: 
         : [`http://localhost:${PORT || 8787}`, "PORT"];
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || (parsed.protocol !== "https:" && parsed.protocol !== "http:")) {
-    throw new CommandError(`${name} must be the server's address, such as https://link.example.com, not ${url}`);
+    throw new UsageError(`${name} must be the server's address, such as https://link.example.com`);
+  }
+  // https://link.example.com@evil.example is evil.example's.
+  if (parsed.username !== "" || parsed.password !== "") {
+    throw new UsageError(`${name} must not contain a name or a password: the admin token is sent to ${parsed.host}`);
   }
   if (parsed.protocol === "http:" && !isLoopback(parsed)) {
-    throw new CommandError(`${name} must be https: http would send the admin token unencrypted`);
+    throw new UsageError(`${name} must be https: http would send the admin token unencrypted`);
   }
   const { origin } = parsed;
   const known = ADMIN_TOKEN?.trim() || (isLoopback(parsed) ? localAdminToken() : undefined);
-  if (known) return { origin, adminToken: known };
-  if (!terminal.interactive) {
-    throw new CommandError("Set the environment variable ADMIN_TOKEN to the server's admin token.");
+  if (!known && !terminal.interactive) {
+    throw new UsageError("Set the environment variable ADMIN_TOKEN to the server's admin token.");
   }
-  return { origin, adminToken: await secretFrom(terminal, "ADMIN_TOKEN", `the admin token of ${origin}`) };
+  const adminToken = known ?? (await secretFrom(terminal, "ADMIN_TOKEN", `the admin token of ${origin}`));
+  // `fetch` would refuse it with a message that quotes it.
+  if (!/^[\x21-\x7e]{1,8192}$/.test(adminToken)) {
+    throw new UsageError("ADMIN_TOKEN is not an admin token: it has spaces or other characters, or is too long.");
+  }
+  return { origin, adminToken };
 }
 
 const TIMEOUT_MS = 60_000;
@@ -98,6 +106,7 @@ const TIMEOUT_MS = 60_000;
 /** Calls the admin API. An error response becomes a `CommandError` with the problem document's detail. */
 export async function call<T>(service: Service, method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
+  let text: string;
   try {
     response = await fetch(`${service.origin}/api/admin${path}`, {
       method,
@@ -109,6 +118,7 @@ export async function call<T>(service: Service, method: string, path: string, bo
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+    text = await response.text();
   } catch (error) {
     if (error instanceof Error && error.name === "TimeoutError") {
       throw new CommandError(
@@ -120,14 +130,13 @@ export async function call<T>(service: Service, method: string, path: string, bo
       `Cannot reach ${service.origin}${cause}. Check that the server is running, or pass its address with --url.`,
     );
   }
-  const text = await response.text();
   let content: unknown;
   try {
     content = text === "" ? {} : JSON.parse(text);
   } catch {
     content = undefined;
   }
-  if (response.ok && content !== undefined) return content as T;
+  if (response.ok && typeof content === "object" && content !== null) return content as T;
   const { title, detail, code } = (content ?? {}) as { title?: string; detail?: string; code?: string };
   const reason =
     code === undefined

@@ -1,7 +1,7 @@
 // What the commands that call the admin API have in common: their options, and how they print.
 import { Command, InvalidArgumentError } from "commander";
 import { type Service, serviceFrom } from "./admin-api.ts";
-import { type Terminal, UsageError } from "./terminal.ts";
+import { jsonText, type Terminal, UsageError } from "./terminal.ts";
 
 export interface AdminOptions {
   readonly url?: string;
@@ -47,8 +47,7 @@ export function adminAction<Options extends AdminOptions = AdminOptions>(
     // Commander calls an action with the arguments, the options, and the command.
     const options = args.at(-2) as Options;
     const service = await serviceFrom(options, terminal);
-    const show = (value: unknown, text: () => string) =>
-      terminal.print(options.json ? JSON.stringify(value, null, 2) : text());
+    const show = (value: unknown, text: () => string) => terminal.print(options.json ? jsonText(value) : text());
     await run({ service, options, terminal, show }, ...(args.slice(0, -2) as (string | undefined)[]));
   };
 }

@@ -55,7 +55,7 @@ function serviceClientOf(values: SkillOptions): { id?: string } | null | undefin
   const id = values.serviceClientId;
   const wanted = values.serviceClient || id !== undefined;
   if (!values.noServiceClient) return wanted ? (id === undefined ? {} : { id }) : undefined;
-  if (wanted) throw new CommandError("--service-client and --no-service-client exclude each other.");
+  if (wanted) throw new UsageError("--service-client and --no-service-client exclude each other.");
   return null;
 }
 
@@ -63,20 +63,29 @@ function serviceClientOf(values: SkillOptions): { id?: string } | null | undefin
 async function pairOf(clientId: string | undefined, secretName: string, terminal: Terminal) {
   if (clientId === undefined) return undefined;
   if (!terminal.environment[secretName] && !terminal.interactive) {
-    throw new CommandError(`Set the environment variable ${secretName} to the secret of ${clientId}.`);
+    throw new UsageError(`Set the environment variable ${secretName} to the secret of ${clientId}.`);
   }
   return { clientId, clientSecret: await secretFrom(terminal, secretName, `the secret of ${clientId}`) };
 }
 
 function readBody(file: string): Record<string, unknown> {
+  let text: string;
   try {
-    const parsed: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed))
-      return parsed as Record<string, unknown>;
+    text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new CommandError(`Cannot read ${file} as JSON: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code}.`);
   }
-  throw new CommandError(`${file} must contain one JSON object`);
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    // The error quotes the file, which may hold a secret.
+    throw new CommandError(`Cannot read ${file} as JSON.`);
+  }
+  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+    throw new CommandError(`${file} must contain one JSON object`);
+  }
+  return content as Record<string, unknown>;
 }
 
 /** The request body from `--file` and the options. Fields that neither of them sets are left out. */

@@ -6,6 +6,7 @@ import type { AdminRun } from "./admin-command.ts";
 import { consoleSheet } from "./console-sheet.ts";
 import type { SkillOptions } from "./skill-body.ts";
 import { table } from "./table.ts";
+import { jsonText } from "./terminal.ts";
 
 /** The SMAPI body of a skill, with a placeholder for the secret. */
 export function linkingRequestOf(service: Service, skillId: string): Promise<LinkingRequest> {
@@ -39,7 +40,7 @@ export function askLine(skillId: string, file: string): string {
 /** Prints what to enter at Amazon below `heading`, without secrets. */
 export async function printSheet(run: AdminRun<SkillOptions>, skill: SkillView, heading: string): Promise<void> {
   const { service, options, terminal } = run;
-  if (options.json) return terminal.print(JSON.stringify(skill, null, 2));
+  if (options.json) return terminal.print(jsonText(skill));
   if (isAddOn(skill)) return printAddOnSheet(service, skill, heading, terminal.print);
   const request = await linkingRequestOf(service, skill.id);
   terminal.print(`${heading}\n\n${consoleSheet(skill, request, undefined, terminal)}`);
@@ -59,7 +60,7 @@ export async function printSecretSheet(
     `${done} ${skill.name} (${skill.id}) at ${service.origin}.`,
     ...(skill.previousSecretExpiresAt ? [`The previous secret works until ${skill.previousSecretExpiresAt}.`] : []),
   ].join("\n");
-  const json = JSON.stringify(skill, null, 2);
+  const json = jsonText(skill);
   if (isAddOn(skill)) {
     return options.json ? terminal.print(json) : printAddOnSheet(service, skill, heading, terminal.print);
   }

@@ -1,6 +1,6 @@
 // The options of `skill add` and `skill set` about the relay: the server from which links move here by themselves.
 import { type Command, Option } from "commander";
-import { CommandError } from "./terminal.ts";
+import { UsageError } from "./terminal.ts";
 
 export interface RelayOptions {
   readonly relayTokenUrl?: string;
@@ -45,13 +45,13 @@ export async function relayFrom(
   const { relayTokenUrl, relayUserinfoUrl, relayClientId, relayClaim, relayPerson, noRelay } = values;
   if (relayTokenUrl === undefined) {
     const others = [relayUserinfoUrl, relayClientId, relayClaim, relayPerson];
-    if (others.some((one) => one !== undefined)) throw new CommandError("The relay needs --relay-token-url.");
+    if (others.some((one) => one !== undefined)) throw new UsageError("The relay needs --relay-token-url.");
     return noRelay ? null : undefined;
   }
-  if (noRelay) throw new CommandError("--relay-token-url and --no-relay exclude each other.");
+  if (noRelay) throw new UsageError("--relay-token-url and --no-relay exclude each other.");
   const as = Object.hasOwn(PEOPLE, relayPerson ?? "") ? PEOPLE[relayPerson ?? ""] : undefined;
   if (as === undefined) {
-    throw new CommandError(`--relay-token-url needs --relay-person: ${Object.keys(PEOPLE).join(", ")}.`);
+    throw new UsageError(`--relay-token-url needs --relay-person: ${Object.keys(PEOPLE).join(", ")}.`);
   }
   return {
     tokenUrl: relayTokenUrl,

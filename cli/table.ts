@@ -1,9 +1,13 @@
 // Tables for people. Nothing is shortened: what is printed may be copied into the next command.
 
+/** What a server sent must not look like a line of its own. */
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ");
+}
+
 /** Columns that are as wide as their longest cell; the first row is the heading. */
 export function table(heading: readonly string[], rows: readonly (readonly (string | number | null | undefined)[])[]) {
-  // A cell is one line.
-  const text = (cell: string | number | null | undefined) => String(cell ?? "").replace(/\s+/g, " ");
+  const text = (cell: string | number | null | undefined) => oneLine(String(cell ?? ""));
   const lines = [heading, ...rows.map((row) => row.map(text))];
   const widths = heading.map((_, column) =>
     lines.reduce((most, line) => Math.max(most, (line[column] ?? "").length), 0),
@@ -27,7 +31,7 @@ export function sheet(
   return shown
     .flatMap(([name, value]) => {
       const values = value === null ? ["–"] : typeof value === "object" ? value : [String(value)];
-      const [first = "–", ...others] = values;
+      const [first = "–", ...others] = values.map(oneLine);
       return [`${`${name}:`.padEnd(width)}${first}`, ...others.map((other) => " ".repeat(width) + other)];
     })
     .join("\n");

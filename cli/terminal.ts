@@ -1,7 +1,6 @@
 // What a command may do with the person at the terminal: print, complain, show progress, ask.
-import { createInterface } from "node:readline/promises";
 import { text as readText } from "node:stream/consumers";
-import * as prompts from "@clack/prompts";
+import { Questions } from "./questions.ts";
 
 /** A message for the person at the terminal; no stack trace. The exit code is 1. */
 export class CommandError extends Error {
@@ -45,16 +44,31 @@ export interface Screen {
   paint(text: string): void;
 }
 
-/** The text without control characters, which a terminal obeys. Names and addresses come from servers. */
+/**
+ * The text without what a terminal obeys: control characters, and those that change the direction of the text around
+ * them, so that it reads as another. Names and addresses come from servers.
+ */
 export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n]/gu, "\u{fffd}");
+  return text.replace(COMMANDING, "\u{fffd}");
+}
+
+const COMMANDING = /[^\P{Cc}\n]|[\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
+
+/** The value as JSON that is `printable` and complete: characters that a terminal obeys are escaped. */
+export function jsonText(value: unknown): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value, null, 2).replace(COMMANDING, escaped);
 }
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const interactive = Boolean(process.stdin.isTTY && process.stderr.isTTY);
-  const needPerson = (question: string) => {
+  const questions = new Questions(process.stdin, process.stderr);
+  const answerTo = async (question: string, hidden: boolean) => {
     if (!interactive) throw new UsageError(`${question} cannot be asked: this is no terminal.`);
+    const answer = await questions.ask(`${printable(question)}: `, hidden);
+    if (answer === undefined) throw new Cancelled("\nCancelled.");
+    return answer.trim();
   };
   const { NO_COLOR, TERM } = process.env;
   const screen = process.stdout.isTTY && {
@@ -68,23 +82,8 @@ export function processTerminal(): Terminal {
     ...(screen && { screen }),
     print: (text) => void process.stdout.write(`${printable(text)}\n`),
     note: (text) => void process.stderr.write(`${printable(text)}\n`),
-    async ask(question) {
-      needPerson(question);
-      const lines = createInterface({ input: process.stdin, output: process.stderr });
-      const closed = new Promise<never>((_, reject) => lines.on("close", () => reject(new Cancelled("\nCancelled."))));
-      try {
-        return (await Promise.race([lines.question(`${printable(question)}: `), closed])).trim();
-      } finally {
-        lines.close();
-        closed.catch(() => undefined);
-      }
-    },
-    async askSecret(question) {
-      needPerson(question);
-      const answer = await prompts.password({ message: printable(question), output: process.stderr });
-      if (prompts.isCancel(answer)) throw new Cancelled("Cancelled.");
-      return answer.trim();
-    },
+    ask: (question) => answerTo(question, false),
+    askSecret: (question) => answerTo(question, true),
     input: () => readText(process.stdin),
   };
 }

@@ -12,7 +12,7 @@ import { findTarget } from "../doctor/target.ts";
 import { whoSignsIn } from "../doctor/who-signs-in.ts";
 import { ExitCode } from "../exit-code.ts";
 import { withExamples } from "../options.ts";
-import { type Terminal, UsageError } from "../terminal.ts";
+import { jsonText, type Terminal, UsageError } from "../terminal.ts";
 
 /** The command. */
 export function doctorCommand(terminal: Terminal): Command {
@@ -51,7 +51,7 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
   }).finally(close);
   const document = documentOf(target, startedAt, examined.results);
   writeReports(document, options);
-  if (options.json) terminal.print(JSON.stringify(document, null, 2));
+  if (options.json) terminal.print(jsonText(document));
   else printTable(terminal, document);
   const { count, why: whyRemaining } = examined.remaining;
   if (count > 0) {

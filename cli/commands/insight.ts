@@ -5,7 +5,7 @@ import { type AdminOptions, type AdminRun, adminAction, adminCommand, wholeNumbe
 import { type MetricsReport, metricsCsv, metricsTable } from "../metrics-output.ts";
 import { withExamples } from "../options.ts";
 import { table } from "../table.ts";
-import { type Terminal, UsageError } from "../terminal.ts";
+import { jsonText, type Terminal, UsageError } from "../terminal.ts";
 
 interface ListOptions extends AdminOptions {
   readonly limit?: number;
@@ -176,7 +176,7 @@ export function metricsCommand(terminal: Terminal): Command {
       const { skillId, from, to, period, json, format = json ? "json" : "table" } = options;
       if (json && format !== "json") throw new UsageError("--json and --format exclude each other.");
       const report = await read<MetricsReport>(service, "/metrics", { skillId, from, to, period });
-      const print = { table: metricsTable, csv: metricsCsv, json: (one: object) => JSON.stringify(one, null, 2) };
+      const print = { table: metricsTable, csv: metricsCsv, json: jsonText };
       terminal.print(print[format](report));
     }),
   );

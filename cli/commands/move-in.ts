@@ -5,11 +5,11 @@ import { serviceFrom } from "../admin-api.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Caller } from "../move/import-call.ts";
 import { type Counts, Importer } from "../move/importer.ts";
-import { columnsFrom, FIELDS, itemOf, type Kind } from "../move/items.ts";
+import { columnsFrom, FIELDS, isKnownColumn, itemOf, type Kind } from "../move/items.ts";
 import { formatOf, readLines } from "../move/lines.ts";
 import { fingerprint, Report } from "../move/report.ts";
 import { collect, withExamples } from "../options.ts";
-import { Cancelled, CommandError, printable, type Terminal, UsageError } from "../terminal.ts";
+import { Cancelled, CommandError, jsonText, printable, type Terminal, UsageError } from "../terminal.ts";
 
 interface Options {
   readonly url?: string;
@@ -101,11 +101,12 @@ async function moveIn(terminal: Terminal, file: string | undefined, options: Opt
     wait: (ms) => sleep(ms, undefined, { signal: cancel.signal }),
   };
   const importer = new Importer(caller, report);
+  const isKnown = (column: string) => isKnownColumn(columns, column);
   let skipped = 0;
   let read = 0;
   try {
     for (const { file: name, kind } of inputs) {
-      for await (const { line, values, problem } of readLines(name, formatOf(name, options.format))) {
+      for await (const { line, values, problem } of readLines(name, formatOf(name, options.format), isKnown)) {
         if (cancel.signal.aborted) throw new Cancelled("");
         const item = values ? itemOf(values, kind, { columns, skillId: options.skillId }) : { problem: problem ?? "" };
         if (++read % PROGRESS_LINES === 0) terminal.note(`${read} lines read …`);
@@ -136,7 +137,7 @@ async function moveIn(terminal: Terminal, file: string | undefined, options: Opt
     unreadable: importer.unreadable,
     report: reportFile ?? null,
   };
-  terminal.print(options.json ? JSON.stringify(summary, null, 2) : textOf(summary));
+  terminal.print(options.json ? jsonText(summary) : textOf(summary));
   if (importer.users.refused + importer.links.refused + importer.unreadable > 0) {
     if (reportFile !== undefined)
       terminal.note(`Refused lines are in ${reportFile}, with "status":"refused" and the reason.`);
@@ -162,8 +163,9 @@ async function check(
   options: Options,
 ): Promise<void> {
   const counts = { users: 0, links: 0, unreadable: 0 };
+  const isKnown = (column: string) => isKnownColumn(columns, column);
   for (const { file, kind } of inputs) {
-    for await (const { line, values, problem } of readLines(file, formatOf(file, options.format))) {
+    for await (const { line, values, problem } of readLines(file, formatOf(file, options.format), isKnown)) {
       const item = values ? itemOf(values, kind, { columns, skillId: options.skillId }) : { problem: problem ?? "" };
       if (item.problem !== undefined) {
         counts.unreadable++;
@@ -174,6 +176,6 @@ async function check(
     }
   }
   const text = `${counts.users} people and ${counts.links} links can be sent; ${counts.unreadable} lines cannot. Nothing was sent.`;
-  terminal.print(options.json ? JSON.stringify(counts, null, 2) : text);
+  terminal.print(options.json ? jsonText(counts) : text);
   if (counts.unreadable > 0) throw new CommandError(`${counts.unreadable} lines cannot be used.`);
 }

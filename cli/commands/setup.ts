@@ -6,7 +6,7 @@ import { type Answers, type Name, QUESTIONS } from "../setup/questions.ts";
 import * as rules from "../setup/rules.ts";
 import { type Given, setUp } from "../setup/setup.ts";
 import { thisMachine, type World } from "../setup/world.ts";
-import type { Terminal } from "../terminal.ts";
+import { jsonText, type Terminal } from "../terminal.ts";
 import { doctorCommand } from "./doctor.ts";
 import { skillCommand } from "./skill.ts";
 
@@ -79,7 +79,7 @@ export function setupCommand(terminal: Terminal, world: World = thisMachine(term
     .action(async (options: Record<string, string | boolean | number | undefined>) => {
       const shown = options.json ? { ...terminal, print: terminal.note } : terminal;
       const result = await setUp({ ...world, terminal: shown }, givenBy(options));
-      if (options.json) terminal.print(JSON.stringify(result, null, 2));
+      if (options.json) terminal.print(jsonText(result));
       if (!result.healthy) throw new ExitCode(1);
     });
   command.addHelpText("after", `\n${SECRETS}`);

@@ -15,7 +15,7 @@ import {
   writePrivately,
 } from "../skill-output.ts";
 import { relayOptions } from "../skill-relay.ts";
-import { CommandError, confirm, type Terminal, UsageError } from "../terminal.ts";
+import { CommandError, confirm, jsonText, type Terminal, UsageError } from "../terminal.ts";
 import { diffCommand, pushCommand } from "./skill-amazon.ts";
 
 type Run = AdminRun<SkillOptions>;
@@ -176,9 +176,9 @@ async function add(run: Run): Promise<void> {
   const id = options.id ?? body.id;
   if (id === undefined) throw new UsageError(ID_REQUIRED);
   if (body.type === "add_on" && body.resource === undefined) {
-    throw new CommandError("--resource is required for an add-on: its MCP server, such as https://mcp.example.com/mcp");
+    throw new UsageError("--resource is required for an add-on: its MCP server, such as https://mcp.example.com/mcp");
   }
-  if (options.noServiceClient) throw new CommandError("--no-service-client is for set.");
+  if (options.noServiceClient) throw new UsageError("--no-service-client is for set.");
   const skill = await call<SkillView>(service, "POST", "/skills", { scopes: [], returnUrls: [], ...body, id });
   await printSecretSheet(run, skill, "Registered");
 }
@@ -190,8 +190,7 @@ async function show(run: Run, argument?: string): Promise<void> {
 
 async function set(run: Run, argument?: string): Promise<void> {
   const { service, options, terminal } = run;
-  if (options.clientId !== undefined)
-    throw new CommandError("A client id cannot be changed. Use --client-id with add.");
+  if (options.clientId !== undefined) throw new UsageError("A client id cannot be changed. Use --client-id with add.");
   const { id: fileId, ...body } = await bodyFrom(options, terminal);
   const named = argument ?? options.id ?? fileId;
   const id = typeof named === "string" ? named : skillIdOf(run.options, argument);
@@ -228,12 +227,12 @@ async function rotateSecret(run: Run, argument?: string): Promise<void> {
   const { service, options } = run;
   const id = skillIdOf(run.options, argument);
   if (options.client !== undefined && options.client !== "service") {
-    throw new CommandError("--client must be service; without it the secret of the skill's client is changed.");
+    throw new UsageError("--client must be service; without it the secret of the skill's client is changed.");
   }
   const query = options.client === undefined ? "" : "?client=service";
   const overlap = options.overlapSeconds;
   if (overlap !== undefined && !/^\d{1,8}$/.test(overlap)) {
-    throw new CommandError("--overlap-seconds must be a whole number.");
+    throw new UsageError("--overlap-seconds must be a whole number.");
   }
   const body = overlap === undefined ? {} : { overlapSeconds: Number(overlap) };
   const skill = await call<SkillView>(service, "POST", `${skillPath(id)}/rotate-secret${query}`, body);
@@ -249,9 +248,9 @@ async function printLinkingRequest(run: Run, argument?: string): Promise<void> {
   }
   const secret = terminal.environment.CLIENT_SECRET || undefined;
   const request = withSecret(await linkingRequestOf(service, id), secret);
-  if (options.out === undefined) return terminal.print(JSON.stringify(request, null, 2));
+  if (options.out === undefined) return terminal.print(jsonText(request));
   writePrivately(options.out, request);
-  if (options.json) return terminal.print(JSON.stringify({ file: options.out }, null, 2));
+  if (options.json) return terminal.print(jsonText({ file: options.out }));
   const missing = secret
     ? ""
     : "\nIt has a placeholder for the client secret: put the secret in, or set CLIENT_SECRET and run this again.";
@@ -260,5 +259,5 @@ async function printLinkingRequest(run: Run, argument?: string): Promise<void> {
 
 async function protectedResource(run: Run, argument?: string): Promise<void> {
   const path = `${skillPath(skillIdOf(run.options, argument))}/protected-resource`;
-  run.terminal.print(JSON.stringify(await call<object>(run.service, "GET", path), null, 2));
+  run.terminal.print(jsonText(await call<object>(run.service, "GET", path)));
 }

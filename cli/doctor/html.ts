@@ -45,10 +45,10 @@ footer { margin-top: 2rem; color: var(--soft); font-size: .9rem; }
   main { max-width: none; padding: 0; } h2 { break-after: avoid; } }
 `;
 
-/** Text for HTML, in an element or in an attribute with double quotes. Control characters are replaced. */
+/** Text for HTML, in an element or in an attribute with double quotes. Control characters, and those that change the text's direction, are replaced. */
 function text(value: string): string {
   return value
-    .replace(/[^\P{Cc}\n\t]/gu, "\u{fffd}")
+    .replace(/[^\P{Cc}\n\t]|[\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu, "\u{fffd}")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")

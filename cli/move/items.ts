@@ -83,6 +83,11 @@ export function columnsFrom(map: readonly string[] = []): ReadonlyMap<string, Fi
   return columns;
 }
 
+/** Whether a column has a meaning, by its own name or by `--map`. */
+export function isKnownColumn(columns: ReadonlyMap<string, Field | undefined>, name: string): boolean {
+  return columns.has(name) || Object.hasOwn(FIELDS, name);
+}
+
 /** A time in the form that the server takes; what databases write without a zone is UTC. Undefined for any other text. */
 function timeOf(text: string): string | undefined {
   const [, date, time = "00:00:00", zone = "Z"] =

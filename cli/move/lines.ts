@@ -25,9 +25,12 @@ export function formatOf(file: string, given: string | undefined): Format {
   throw new UsageError(`${file}: give --format csv or --format jsonl, because the name does not say which it is.`);
 }
 
-/** The lines of a file, or of standard input if it is `-`. A problem of one line does not end the reading. */
-export function readLines(file: string, format: Format): AsyncGenerator<Line> {
-  return format === "csv" ? readCsv(file) : readJsonLines(file);
+/**
+ * The lines of a file, or of standard input if it is `-`. A problem of one line does not end the reading. `isKnown`
+ * says which names of columns have a meaning.
+ */
+export function readLines(file: string, format: Format, isKnown: (name: string) => boolean): AsyncGenerator<Line> {
+  return format === "csv" ? readCsv(file, isKnown) : readJsonLines(file);
 }
 
 function open(file: string) {
@@ -50,7 +53,7 @@ interface CsvRecord {
   readonly info: { readonly lines: number };
 }
 
-async function* readCsv(file: string): AsyncGenerator<Line> {
+async function* readCsv(file: string, isKnown: (name: string) => boolean): AsyncGenerator<Line> {
   const source = open(file);
   const parser = source.pipe(
     parse({ bom: true, info: true, relax_column_count: true, skip_empty_lines: true, max_record_size: LONGEST }),
@@ -60,7 +63,7 @@ async function* readCsv(file: string): AsyncGenerator<Line> {
   try {
     for await (const { record, info } of parser as AsyncIterable<CsvRecord>) {
       if (!names) {
-        names = headerOf(file, record);
+        names = headerOf(file, record, isKnown);
         continue;
       }
       if (record.length !== names.length) {
@@ -79,8 +82,12 @@ async function* readCsv(file: string): AsyncGenerator<Line> {
   }
 }
 
-function headerOf(file: string, record: readonly string[]): readonly string[] {
+function headerOf(file: string, record: readonly string[], isKnown: (name: string) => boolean): readonly string[] {
   const names = record.map((name) => name.trim());
+  if (!names.some(isKnown)) {
+    // It is not quoted: in a file without a header it holds somebody's token.
+    throw new UsageError(`${file}: the first line must name the columns, and has no name that is known. Use --map.`);
+  }
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) throw new UsageError(`${file}: the column ${JSON.stringify(repeated)} is given twice.`);
   return names;

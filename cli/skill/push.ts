@@ -119,6 +119,7 @@ async function knownSecret({ terminal, service, sides }: Push): Promise<string> 
   const response = await fetch(url, {
     method: "POST",
     redirect: "manual",
+    signal: AbortSignal.timeout(30_000),
     body: new URLSearchParams({ token: "none", client_id: id, client_secret: secret }),
   }).catch(() => undefined);
   if (response?.status === 200) return secret;

@@ -200,7 +200,7 @@ describe("npm run skill -- add --type add_on", () => {
     ["with both", addition("--service-client", "--no-service-client"), "exclude each other"],
   ])("%s it sends nothing", async (_, args, message) => {
     const { code, errors } = await skill(args);
-    expect([code, errors, received]).toEqual([1, expect.stringContaining(message), []]);
+    expect([code, errors, received]).toEqual([2, expect.stringContaining(message), []]);
   });
 
   it.each([
@@ -269,7 +269,7 @@ describe("the other commands, for an add-on", () => {
 
   it.each(["", "Service", "alexa"])("rotate-secret --client %j is refused before anything is sent", async (client) => {
     const { code, errors } = await skill(["rotate-secret", "--id", ID, `--client=${client}`]);
-    expect([code, errors, received]).toEqual([1, expect.stringContaining("--client must be service"), []]);
+    expect([code, errors, received]).toEqual([2, expect.stringContaining("--client must be service"), []]);
   });
 
   it("account-linking-request is refused and names Amazon's command; nothing is written", async () => {

@@ -215,11 +215,13 @@ describe("move-in", () => {
     ["a field that does not exist", ["users.csv", "--map", "a=password"], "passwordHash"],
     ["a column mapped twice", ["users.csv", "--map", "a=id", "--map", "a=email"], "twice"],
     ["a column given twice", ["twice.csv"], '"email" is given twice'],
+    ["a file without a header", ["bare.csv"], "bare.csv: the first line must name the columns"],
     ["a report that is an input", ["users.csv", "--report", "users.csv"], "--report"],
     ["the same file twice", ["users.csv", "--users", "users.csv"], "twice"],
   ])("%s is a usage error", async (_, args, named) => {
     write("users.csv", "email\nusage@example.com\n");
     write("data.txt", "email\n");
+    write("bare.csv", "bare@example.com,obviously-fake-token\n");
     write("twice.csv", "email, email\na@example.com,b@example.com\n");
     const { code, errors } = await command([
       "move-in",
@@ -227,6 +229,7 @@ describe("move-in", () => {
     ]);
     expect(code).toBe(2);
     expect(errors).toContain(named);
+    expect(errors).not.toContain("obviously-fake-token");
   });
 
   it("an unclosed quote is named with its line", async () => {

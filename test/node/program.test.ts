@@ -1,13 +1,17 @@
 // The command-line program: help, usage errors, unexpected errors, pipes and signals.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Command } from "commander";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { collect, commandLine, prepare, withExamples } from "../../cli/options.ts";
 import { programFor, run } from "../../cli/program.ts";
-import { CommandError, confirm, UsageError } from "../../cli/terminal.ts";
+import { sheet, table } from "../../cli/table.ts";
+import { CommandError, confirm, jsonText, printable, UsageError } from "../../cli/terminal.ts";
 import { testTerminal } from "./terminal.ts";
 
 /** Every command with its path, groups included. */
@@ -93,6 +97,26 @@ describe("the program", () => {
   });
 });
 
+describe("texts from servers", () => {
+  const hostile = "a\u001b[31m\u009b2J\u0007\r\u007f\u202e\u2066b";
+
+  it("have nothing that a terminal obeys when they are printed", () => {
+    expect(printable(hostile)).toMatch(/^a\ufffd\[31m\ufffd2J\ufffd{5}b$/);
+    expect(printable("Ünï\ncode \u200f שלום")).toBe("Ünï\ncode \u200f שלום");
+  });
+
+  it("are complete as JSON, which has nothing that a terminal obeys either", () => {
+    const text = jsonText({ name: hostile });
+    expect(printable(text)).toBe(text);
+    expect(JSON.parse(text)).toEqual({ name: hostile });
+  });
+
+  it("take one line in a table and in a list of fields", () => {
+    expect(table(["NAME"], [["one\ntwo"]]).split("\n")).toHaveLength(2);
+    expect(sheet({ name: "one\ntwo", scopes: ["a\nb", "c"] }).split("\n")).toHaveLength(3);
+  });
+});
+
 describe("options", () => {
   it("takes an option once, and one that may be repeated as often as it comes", async () => {
     const { options } = await tryCommand(["--name", "a", "--scope", "b", "--scope=c"]);
@@ -110,6 +134,30 @@ describe("options", () => {
     const { options, errors } = await tryCommand(args);
     expect([options, errors]).toEqual([undefined, expect.stringContaining(message)]);
     expect(errors).toContain("--help");
+  });
+});
+
+describe("an error message", () => {
+  const tokens = ["fake-token-with-ellipsis-0000000000…", "fake-token-of-two-lines\nX-Other: 1", "f".repeat(9000)];
+
+  it.each(tokens)("does not repeat an admin token that no header can carry: %j", async (token) => {
+    const terminal = testTerminal({ environment: { ADMIN_TOKEN: token } });
+    expect(await run(["keys", "list"], terminal)).toBe(2);
+    expect(terminal.errors()).toContain("ADMIN_TOKEN is not an admin token");
+    expect(terminal.errors()).not.toContain(token.slice(0, 20));
+  });
+
+  it("does not quote a file that is not JSON, because it may hold a secret", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "program-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "broken.json");
+    writeFileSync(file, "obviously-fake-secret");
+    const terminal = testTerminal({ environment: { ADMIN_TOKEN: "test-admin-token-0000000000000000000000" } });
+    const start = ["skill", "set", "amzn1.ask.skill.1", "--url", "https://link.example.com", "--file"];
+    expect(await run([...start, file], terminal)).toBe(1);
+    expect(await run([...start, join(folder, "none.json")], terminal)).toBe(2);
+    expect(terminal.errors()).toMatch(/broken\.json as JSON\.\n.*none\.json cannot be read: ENOENT\.$/);
+    expect(terminal.errors()).not.toContain("obviously");
   });
 });
 

@@ -127,7 +127,7 @@ describe("npm run skill", () => {
     await skill(addition());
     const id = ["--id", `${SKILL_ID}-${counter}`];
     const refused = await skill(["set", ...id, "--lwa-client-id", "amzn1.application-oa2-client.example"]);
-    expect([refused.code, refused.errors]).toEqual([1, expect.stringContaining("LWA_CLIENT_SECRET")]);
+    expect([refused.code, refused.errors]).toEqual([2, expect.stringContaining("LWA_CLIENT_SECRET")]);
     const changed = await skill(["set", ...id, "--lwa-client-id", "amzn1.application-oa2-client.example"], {
       LWA_CLIENT_SECRET: "example-secret",
     });
@@ -212,7 +212,7 @@ describe("npm run skill", () => {
     expect(JSON.parse(listed.out())).toBeInstanceOf(Array);
     const wrong = testTerminal({ environment: { ADMIN_TOKEN, ALEXA_LINK_URL: "http://link.example.com" } });
     expect([await run(["skill", "list"], wrong), wrong.errors()]).toEqual([
-      1,
+      2,
       expect.stringContaining("ALEXA_LINK_URL must"),
     ]);
   });
@@ -304,13 +304,14 @@ describe("npm run skill", () => {
   });
 
   it("does not send the admin token unencrypted to another machine, and refuses to run without one", async () => {
-    for (const url of ["http://link.example.com", "ftp://link.example.com", "link.example.com"]) {
+    const disguised = "https://link.example.com@evil.example";
+    for (const url of ["http://link.example.com", "ftp://link.example.com", "link.example.com", disguised]) {
       const response = await skill(["list", "--url", url]);
-      expect([url, response.code]).toEqual([url, 1]);
-      expect(response.errors).toContain("--url must be");
+      expect([url, response.code]).toEqual([url, 2]);
+      expect(response.errors).toContain("--url must ");
     }
     const none = await skill(["list", "--url", "https://link.example.com"], { ADMIN_TOKEN: "" });
-    expect([none.code, none.errors]).toEqual([1, expect.stringContaining("ADMIN_TOKEN")]);
+    expect([none.code, none.errors]).toEqual([2, expect.stringContaining("ADMIN_TOKEN")]);
   });
 
   it("--help prints usage; unknown commands and options exit with code 2", async () => {
@@ -339,7 +340,7 @@ describe("npm run skill", () => {
     expect(made.out).not.toContain(secret.RELAY_CLIENT_SECRET);
     expect((await skill(["set", ...id, ...relay, ...pair, ...kind])).errors).toContain("RELAY_CLIENT_SECRET");
     expect((await skill(["set", ...id, ...relay])).errors).toContain("--relay-person: oidc_subject, email, id");
-    expect((await skill(["set", ...id, ...relay, "--relay-person", "constructor"])).code).toBe(1);
+    expect((await skill(["set", ...id, ...relay, "--relay-person", "constructor"])).code).toBe(2);
     expect((await skill(["set", ...id, ...kind])).errors).toContain("--relay-token-url");
     expect((await skill(["set", ...id, ...relay, ...kind, "--no-relay"])).errors).toContain("exclude each other");
     const off = await skill(["set", ...id, "--no-relay", "--json"]);
