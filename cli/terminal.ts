@@ -65,7 +65,7 @@ export function processTerminal(): Terminal {
   const interactive = Boolean(process.stdin.isTTY && process.stderr.isTTY);
   const questions = new Questions(process.stdin, process.stderr);
   const answerTo = async (question: string, hidden: boolean) => {
-    if (!interactive) throw new UsageError(`${question} cannot be asked: this is no terminal.`);
+    if (!interactive) throw new UsageError(`${question} cannot be asked, because there is no terminal.`);
     const answer = await questions.ask(`${printable(question)}: `, hidden);
     if (answer === undefined) throw new Cancelled("\nCancelled.");
     return answer.trim();
@@ -102,12 +102,12 @@ export async function secretFrom(terminal: Terminal, name: string, what: string)
 }
 
 /**
- * Asks before something is ended or deleted. `yes` is the option `--yes`, which answers the question. Where nobody can
+ * Asks before something is ended or deleted. `yes` is the option `--yes`, which skips the question. Where nobody can
  * be asked it is a usage error not to give it.
  */
 export async function confirm(terminal: Terminal, question: string, yes: boolean | undefined): Promise<void> {
   if (yes) return;
-  if (!terminal.interactive) throw new UsageError(`${question} Give --yes to answer this: nobody can be asked here.`);
+  if (!terminal.interactive) throw new UsageError(`${question} There is no terminal to ask in: add --yes to confirm.`);
   const answer = await terminal.ask(`${question} (y/N)`);
   if (!/^y(es)?$/i.test(answer)) throw new CommandError("Nothing was changed.");
 }

@@ -175,7 +175,7 @@ async function check(
       if (item.link) counts.links++;
     }
   }
-  const text = `${counts.users} people and ${counts.links} links can be sent; ${counts.unreadable} lines cannot. Nothing was sent.`;
+  const text = `People that can be sent: ${counts.users}\nLinks that can be sent: ${counts.links}\nLines that cannot be used: ${counts.unreadable}\nNothing was sent.`;
   terminal.print(options.json ? jsonText(counts) : text);
-  if (counts.unreadable > 0) throw new CommandError(`${counts.unreadable} lines cannot be used.`);
+  if (counts.unreadable > 0) throw new CommandError("Correct the lines that cannot be used, or leave them out.");
 }

@@ -74,8 +74,8 @@ async function moveOut({ service, options, terminal, show }: AdminRun<Options>):
   }
   show(counts, () =>
     [
-      ...(users === undefined ? [] : [`Wrote ${counts.users} people to ${users}.`]),
-      ...(links === undefined ? [] : [`Wrote ${counts.links} links to ${links}.`]),
+      ...(users === undefined ? [] : [`People written to ${users}: ${counts.users}`]),
+      ...(links === undefined ? [] : [`Links written to ${links}: ${counts.links}`]),
       "Only you can read the files. Delete them when the other server has them.",
     ].join("\n"),
   );

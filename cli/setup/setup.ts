@@ -97,7 +97,7 @@ export async function setUp(world: World, given: Given): Promise<Result> {
 }
 
 function lacking(names: readonly string[]): UsageError {
-  return new UsageError(`Nobody is here to be asked. Give ${names.join(", ")}. Nothing was made.`);
+  return new UsageError(`There is no terminal to ask in. Give ${names.join(", ")}. Nothing was made.`);
 }
 
 /** All answers: asked for and confirmed, given, or in a dry run placeholders. */

@@ -23,7 +23,7 @@ export function testTerminal({ environment = {}, answers, input = "" }: Options 
   const errors: string[] = [];
   const questions: string[] = [];
   const answer = async (question: string) => {
-    if (!answers) throw new UsageError(`${question} cannot be asked: this is no terminal.`);
+    if (!answers) throw new UsageError(`${question} cannot be asked, because there is no terminal.`);
     questions.push(question);
     const given = answers[questions.length - 1];
     if (given === undefined) throw new Error(`The test has no answer to: ${question}`);
