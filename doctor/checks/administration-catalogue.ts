@@ -52,8 +52,8 @@ export const ADMIN = {
   overlap: check(
     "secret_overlap",
     "warn",
-    "No previous client secret is about to end",
-    "When it ends, Alexa's token requests with the previous secret get invalid_client, and every link stops working.",
+    "No previous client secret is about to expire",
+    "When it expires, Alexa's token requests with the previous secret get invalid_client, and every link stops working.",
     "Make sure that Amazon's console has the new secret, and that one test account can refresh.",
     "docs/admin-api.md of this project",
   ),
@@ -86,7 +86,7 @@ export const ADMIN = {
     "warn",
     "No unlink at Amazon was given up in the last day",
     "The Alexa app still shows the skill as linked although the customer has unlinked it.",
-    "Look at the reason in the audit, then tell the customer to disable the skill in the Alexa app.",
+    "Look at the reason in the audit log, then tell the customer to disable the skill in the Alexa app.",
     OPERATIONS,
   ),
   webhooks: check(
@@ -94,7 +94,7 @@ export const ADMIN = {
     "warn",
     "No webhook was given up in the last day",
     "Your own systems have not learned of a link or an unlink.",
-    "Check that WEBHOOK_URL responds with a 2xx within the time limit, then read the events from the audit.",
+    "Check that WEBHOOK_URL responds with a 2xx within the time limit, then read the events from the audit log.",
     OPERATIONS,
   ),
   alerts: check(
@@ -133,7 +133,7 @@ export const ADMIN = {
     "amazon_configuration",
     "fail",
     "Amazon's configuration of each skill is what this server expects",
-    "Alexa uses other addresses, another client or other scopes than this server accepts, so linking fails or lacks something.",
+    "Alexa uses other addresses, another client or other scopes than this server accepts, so linking or a feature that needs it fails.",
     "Look at the differences with alexa-link skill diff, and write ours with alexa-link skill push.",
     "Amazon, Account Linking Management REST API Reference",
   ),

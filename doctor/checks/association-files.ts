@@ -14,7 +14,7 @@ const APPLE_SERVED: Check = {
   severity: "warn",
   effect: IN_BROWSER,
   remedy:
-    "Serve /.well-known/apple-app-site-association by https with status 200 and Content-Type: application/json, without a redirect. The name has no extension.",
+    "Serve /.well-known/apple-app-site-association over https with status 200 and Content-Type: application/json, without a redirect. The name has no extension.",
   source: APPLE,
 };
 
@@ -45,7 +45,7 @@ const ANDROID_SERVED: Check = {
   severity: "warn",
   effect: IN_BROWSER,
   remedy:
-    "Serve /.well-known/assetlinks.json by https with status 200 and Content-Type: application/json, without a redirect.",
+    "Serve /.well-known/assetlinks.json over https with status 200 and Content-Type: application/json, without a redirect.",
   source: ANDROID,
 };
 

@@ -12,7 +12,7 @@ import { REQUIREMENTS } from "../sources.ts";
 
 const STRAYS: Check = {
   id: "stray_openings_harmless",
-  title: "Opening the authorization URL has no effect of its own",
+  title: "Opening the authorization URL changes nothing",
   severity: "fail",
   effect:
     "Link previews, prefetches and Amazon's servers may open the URL before the customer does. That uses the request up, and the customer cannot link: it “works on the PC, not on the phone”.",
@@ -25,7 +25,7 @@ const HEAD: Check = {
   title: "The authorization URL responds to HEAD",
   severity: "warn",
   effect:
-    "Previews and monitors, perhaps Amazon's console too, ask by HEAD whether the URL exists, and take it for broken.",
+    "Previews and monitors, and perhaps Amazon's console, send HEAD to see whether the URL works, and conclude that it does not.",
   remedy: "Respond to HEAD as to GET, without a body.",
   source: "RFC 9110 §9.1 and §9.3.2",
 };
@@ -34,7 +34,7 @@ const DENIAL: Check = {
   id: "denial_returns_to_alexa",
   title: "A customer who refuses comes back to Alexa",
   severity: "fail",
-  effect: "The customer is stuck at your page inside the Alexa app, and has to close it.",
+  effect: "The customer is stuck on your page inside the Alexa app, and has to close it.",
   remedy: "Redirect to the redirect_uri with error=access_denied and state.",
   source: `${REQUIREMENTS}; RFC 6749 §4.1.2.1`,
 };
@@ -43,7 +43,7 @@ const ERRORS: Check = {
   id: "errors_return_to_alexa",
   title: "Errors of an otherwise good request come back to Alexa",
   severity: "warn",
-  effect: "A wrong setting in the Alexa console ends at your error page. Neither Alexa nor its log names the reason.",
+  effect: "A wrong setting in the Alexa console ends on your error page. Neither Alexa nor its log names the reason.",
   remedy:
     "If client and redirect_uri are right, redirect with error (unsupported_response_type, invalid_scope, invalid_request) and state.",
   source: "RFC 6749 §4.1.2.1",

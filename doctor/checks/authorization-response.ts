@@ -12,7 +12,7 @@ const CODE: Check = {
   id: "response_code",
   title: "The customer comes back to Alexa with a code",
   severity: "fail",
-  effect: "Linking ends at your pages, or in the Alexa app with “We were unable to link”. Alexa never asks for tokens.",
+  effect: "Linking ends on your pages, or in the Alexa app with “We were unable to link”. Alexa never asks for tokens.",
   remedy:
     "After the customer agreed, redirect to the redirect_uri of the request, with code and state in the query (after ?, not after #).",
   source: `${REQUIREMENTS}; RFC 6749 §4.1.2`,
@@ -41,8 +41,7 @@ const BYTES: Check = {
   id: "response_state_bytes",
   title: "state comes back byte for byte, in the encoding in which it was sent",
   severity: "warn",
-  effect:
-    "Works as long as Amazon's next page decodes state as your encoder meant it. Links of other clients may break.",
+  effect: "Linking works as long as Amazon's page decodes state as you encoded it. Links of other clients may break.",
   remedy: "Copy the percent-encoded text of state from the query of the request, instead of decoding and encoding it.",
   source: REQUIREMENTS,
 };
@@ -71,7 +70,7 @@ const ANY: Check = {
   title: "state may contain spaces, percent signs, & and #",
   severity: "warn",
   effect:
-    "Alexa's present states are base64, so links work today. A state with other characters would come back changed, or cut.",
+    "Alexa's present states are base64, so links work today. A state with other characters would come back changed or truncated.",
   remedy: "Percent-encode state exactly once when you build the redirect, and never decode it twice.",
   source: "RFC 6749 §4.1.2 and appendix A.5",
 };

@@ -23,7 +23,7 @@ const ID: Check = {
   title: "HTTP Basic works with client_id in the body beside it",
   severity: "fail",
   effect:
-    "Alexa sends client_id in the body also with HTTP Basic. Its requests are refused: the customer agreed at your page, and then sees “We were unable to link”.",
+    "Alexa sends client_id in the body also with HTTP Basic. Its requests are refused: the customer agreed on your page, and then sees “We were unable to link”.",
   remedy:
     "Accept client_id in the body if it is that of the Authorization header (it is no second form of authentication). If the library cannot be told to, register the client for client_secret_post, and set the skill to “Credentials in request body”.",
   source: `${SCHEMAS}; RFC 6749 §2.3.1 and §3.2.1`,
@@ -43,7 +43,7 @@ const SECRET: Check = {
   id: "code_needs_the_secret",
   title: "A code is worth nothing without the client's secret",
   severity: "fail",
-  effect: "Whoever finds a code in a log, a history or a Referer header gets the customer's tokens.",
+  effect: "Anyone who finds a code in a log, a history or a Referer header gets the customer's tokens.",
   remedy:
     "Authenticate the client at the token URL before you look at the code, and refuse it without the right secret.",
   source: "RFC 6749 §3.2.1 and §4.1.3",
@@ -54,7 +54,7 @@ const ERROR: Check = {
   title: "A wrong secret is refused with invalid_client",
   severity: "warn",
   effect:
-    "If the secret in the Alexa console is wrong, nothing names the cause: not your log, not your status codes. Days are lost.",
+    "If the secret in the Alexa console is wrong, nothing names the cause: not your log, not your status codes. It costs days.",
   remedy: 'Respond with 401 and {"error":"invalid_client"}.',
   source: "RFC 6749 §5.2",
 };

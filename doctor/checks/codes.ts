@@ -9,7 +9,7 @@ const ONCE: Check = {
   id: "code_works_once",
   title: "A code works once",
   severity: "fail",
-  effect: "Whoever finds a used code in a log or a history gets tokens of their own for the customer's account.",
+  effect: "Anyone who finds a used code in a log or a history gets tokens of their own for the customer's account.",
   remedy:
     "Mark the code as used in the same database statement that reads it, and refuse it with invalid_grant from then on.",
   source: "RFC 6749 §4.1.2",
@@ -17,7 +17,7 @@ const ONCE: Check = {
 
 const RACE: Check = {
   id: "code_won_once_in_parallel",
-  title: "Of 20 simultaneous exchanges of a code one succeeds",
+  title: "Of 20 simultaneous exchanges of a code, exactly one succeeds",
   severity: "fail",
   effect: "An attacker who sends a stolen code at the same moment as Alexa gets tokens as well, and nobody notices.",
   remedy:
@@ -49,7 +49,7 @@ const SPENDS: Check = {
   severity: "warn",
   effect:
     "Anyone who sees a code can make it useless without knowing a secret, and a wrong first try cannot be repeated.",
-  remedy: "Authenticate the client first. Touch the code only for a client that proved who it is.",
+  remedy: "Authenticate the client first. Use the code only for a client that has authenticated.",
   source: "RFC 6749 §4.1.3 (order of the checks)",
 };
 
@@ -60,7 +60,7 @@ const LATER: Check = {
   effect:
     "If two people link at the same time, or one of them twice, the first code is refused: “We were unable to link”.",
   remedy:
-    "Keep each code for up to ten minutes (five are plenty), however many others the same customer or client has.",
+    "Keep each code for up to ten minutes (five are enough), however many others the same customer or client has.",
   source: "RFC 6749 §4.1.2",
 };
 

@@ -12,7 +12,7 @@ const NAME: Check = {
   title: "The host name resolves",
   severity: "fail",
   effect: UNREACHABLE,
-  remedy: "Add an A, AAAA or CNAME record for the host to your public DNS zone, and wait until it has spread.",
+  remedy: "Add an A, AAAA or CNAME record for the host to your public DNS zone, and wait until DNS servers know it.",
   source: REQUIREMENTS,
 };
 
@@ -39,7 +39,7 @@ const HTTPS: Check = {
   title: "The URL uses https",
   severity: "fail",
   effect: "Amazon refuses http URLs. Secrets, codes and tokens would be sent unencrypted.",
-  remedy: "Serve the URL by https, with a certificate of a public authority.",
+  remedy: "Serve the URL over https, with a certificate from a public authority.",
   source: `${REQUIREMENTS}; RFC 6749 §3.1.2.1 and §3.2`,
 };
 
@@ -79,7 +79,7 @@ const TRUSTED: Check = {
   severity: "fail",
   effect: REFUSED,
   remedy:
-    "Use a certificate of an authority on Mozilla's list of included certificates, to which Amazon refers. Self-signed certificates and private authorities never work.",
+    "Use a certificate from an authority on Mozilla's list of included certificates, to which Amazon refers. Self-signed certificates and private authorities never work.",
   source: REQUIREMENTS,
 };
 
@@ -88,7 +88,8 @@ const DATES: Check = {
   title: "The certificate is valid today",
   severity: "fail",
   effect: `${REFUSED} Links that exist stop working as well, because Alexa cannot refresh.`,
-  remedy: "Renew the certificate, load it into the server, and let renewal run by itself before the last two weeks.",
+  remedy:
+    "Renew the certificate, install it on the server, and let it renew automatically at least two weeks before it expires.",
   source: "RFC 5280 §4.1.2.5",
 };
 
@@ -106,7 +107,7 @@ const DAYS: Check = {
   title: "The certificate is valid for two weeks or longer",
   severity: "warn",
   effect: "When it expires, new links fail and existing links can no longer be refreshed.",
-  remedy: "Renew it now, and find out why automatic renewal has not run: it usually does so 30 days before the end.",
+  remedy: "Renew it now, and find out why automatic renewal has not run: it usually does so 30 days before expiry.",
   source: "RFC 5280 §4.1.2.5",
 };
 
@@ -115,7 +116,7 @@ const ISSUER: Check = {
   title: "The certificate is not from Let's Encrypt",
   severity: "warn",
   effect:
-    "Amazon's pages say that certificates of Let's Encrypt cannot be used. In practice many skills work with them, and a few new ones failed. It is not known whether Amazon enforces the rule.",
+    "Amazon's pages say that certificates from Let's Encrypt cannot be used. In practice many skills work with them, and a few new ones failed. It is not known whether Amazon enforces the rule.",
   remedy:
     "If linking fails without another cause, or stops on the day of a renewal, use another authority. At Cloudflare, an advanced certificate lets you choose it.",
   source: `${REQUIREMENTS}; Amazon, Account Linking for Smart Home and Other Domains`,
@@ -123,9 +124,9 @@ const ISSUER: Check = {
 
 const INSECURE: Check = {
   id: "http_is_redirected",
-  title: "The authorization URL is not served by http",
+  title: "The authorization URL is not served over http",
   severity: "warn",
-  effect: "A customer who arrives by http signs in without encryption, where others in the network can read along.",
+  effect: "A customer who arrives over http signs in without encryption, where others on the network can read it.",
   remedy: "Redirect http to https at the same host, or close port 80.",
   source: "RFC 6749 §3.1; RFC 9325 §3.2 (BCP 195)",
 };
@@ -160,7 +161,7 @@ async function lookAt(url: URL, { report, probes, progress }: Examination): Prom
     skip([PORT, PUBLIC, INSECURE, ...(secure ? [] : CHECKS)], `${host} is this machine, which Alexa cannot reach`);
     if (!secure) return;
   }
-  report.expect(HTTPS, secure, `${host} by https`, `${origin} is not https`);
+  report.expect(HTTPS, secure, `${host} over https`, `${origin} is not https`);
   if (!local) report.expect(PORT, portOf(url) === "443", `${host} at port 443`, `${origin} uses port ${portOf(url)}`);
   if (!secure || !probes.connection) {
     skip([NAME, PUBLIC, ...TLS_CHECKS], secure ? "this program cannot look at connections" : `${origin} is not https`);

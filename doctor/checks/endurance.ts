@@ -11,7 +11,7 @@ const LASTS: Check = {
   title: "The first link still works after all the others",
   severity: "warn",
   effect: "Your server keeps a limited number of links for one customer or client, and ends the oldest without notice.",
-  remedy: "Do not limit the number of grants, or let those end first that have not been used for months.",
+  remedy: "Do not limit the number of grants, or end those first that have not been used for months.",
   source: REQUIREMENTS,
 };
 
@@ -19,7 +19,7 @@ const TIME: Check = {
   id: "token_in_time",
   title: "The token URL responds within Alexa's limit of 4.5 s",
   severity: "fail",
-  effect: "Alexa gives up. Links fail, or die at a refresh, whenever your server is as slow as it was now.",
+  effect: "Alexa gives up. Linking fails, or links end at a refresh, whenever your server is as slow as it was now.",
   remedy:
     "Find what takes the time: cold starts, a slow password hash for the client secret, calls to another server, a database far away.",
   source: FAQ,
@@ -30,7 +30,7 @@ const USUAL: Check = {
   title: "The token URL usually responds within a second",
   severity: "warn",
   effect: "Little is left of Alexa's 4.5 s when your server is busy. Then customers cannot link.",
-  remedy: "Aim at 300 ms. Keep the server warm, and the database close to it.",
+  remedy: "Aim for 300 ms. Keep the server warm, and the database close to it.",
   source: FAQ,
 };
 

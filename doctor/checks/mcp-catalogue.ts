@@ -149,7 +149,7 @@ export const SERVICE_TOKEN = {
     "service_token_no_refresh",
     "fail",
     "A service token comes without a refresh token",
-    "Certification fails: a refresh token without a customer is a credential that nobody ends.",
+    "Certification fails: a refresh token without a customer is a credential that is never revoked.",
     "Return no refresh_token for client_credentials.",
     `${AUTHENTICATION}; RFC 6749 §4.4.3`,
   ),

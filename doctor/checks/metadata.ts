@@ -44,9 +44,9 @@ const S256: Check = {
 
 const METHODS: Check = {
   id: "metadata_authentication",
-  title: "The metadata lists a form of client authentication that Alexa has",
+  title: "The metadata lists a form of client authentication that Alexa uses",
   severity: "warn",
-  effect: "Alexa sends the client's secret by HTTP Basic or in the body, and can do nothing else.",
+  effect: "Alexa sends the client's secret by HTTP Basic or in the body, and knows no other form.",
   remedy:
     'Publish "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"], if both work.',
   source: "RFC 8414 §2; Amazon, Account Linking Schemas (accessTokenScheme)",

@@ -26,7 +26,7 @@ export const PHONE: Check = {
   id: "page_fits_phone",
   title: "The page fits a phone",
   severity: "warn",
-  effect: "The page appears in tiny letters or must be moved sideways. Customers give up.",
+  effect: "The page appears in tiny letters or must be scrolled sideways. Customers give up.",
   remedy:
     'Add <meta name="viewport" content="width=device-width, initial-scale=1">, and let nothing be wider than the screen.',
   source: REQUIREMENTS,
@@ -56,25 +56,24 @@ export const FOREIGN: Check = {
   id: "page_foreign_hosts",
   title: "The page loads only from hosts in the skill's domain list",
   severity: "warn",
-  effect:
-    "The Alexa app blocks what comes from other hosts: styles, scripts or pictures are missing, or sign-in stops.",
+  effect: "The Alexa app blocks content from other hosts: styles, scripts or pictures are missing, or sign-in stops.",
   remedy: "Add the hosts to the domain list in the console (at most 15), or serve the files from your own host.",
   source: "Amazon, Account Linking Schemas (domains)",
 };
 
 export const SECURE: Check = {
   id: "page_https_only",
-  title: "The page loads and sends everything by https",
+  title: "The page loads and sends everything over https",
   severity: "fail",
   effect:
-    "Browsers block scripts and styles by http, and warn before they send a form by http. Passwords could be read.",
+    "Browsers block scripts and styles over http, and warn before they send a form over http. Passwords could be read.",
   remedy: "Use https, or addresses without a scheme and host, for forms and for everything that the page loads.",
   source: "W3C Mixed Content; RFC 9700 §2.6",
 };
 
 export const COOKIES: Check = {
   id: "page_cookies",
-  title: "The page's cookies survive the way to Alexa and back",
+  title: "The browser keeps and sends the page's cookies",
   severity: "warn",
   effect: "Browsers drop the cookie, or do not send it after sign-in at another host. The customer has to start again.",
   remedy: "Set cookies with Secure, HttpOnly, Path=/ and SameSite=Lax.",

@@ -9,7 +9,7 @@ import { REQUIREMENTS } from "../sources.ts";
 import { describeCall, exchange } from "../token-call.ts";
 
 const INTERCEPTED =
-  "Whoever intercepts a code, for instance in an app on the phone, can redeem it. PKCE protects nobody.";
+  "Anyone who intercepts a code, for instance in an app on the phone, can redeem it. PKCE gives no protection.";
 
 const WORKS: Check = {
   id: "pkce_works",
@@ -45,7 +45,7 @@ const PLAIN: Check = {
   id: "pkce_plain_refused",
   title: "The PKCE method plain is refused",
   severity: "warn",
-  effect: "Alexa uses S256, so links work. With plain the verifier is readable in the customer's address bar.",
+  effect: "Alexa uses S256, so links work. With plain, the verifier can be read in the customer's address bar.",
   remedy: "Accept S256 only. Respond to other methods with error=invalid_request.",
   source: "RFC 9700 §2.1.1; RFC 7636 §7.2",
 };

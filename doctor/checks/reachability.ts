@@ -67,7 +67,7 @@ const METADATA_REDIRECT: Check = {
 
 const BURST: Check = {
   id: "many_requests_quickly",
-  title: "20 token requests within a moment are served",
+  title: "20 token requests in quick succession are served",
   severity: "fail",
   effect:
     "All of Alexa's calls come from few addresses. A limit for each address refuses customers as soon as there are many of them, or after an outage, when all of them refresh.",

@@ -10,13 +10,13 @@ import { REQUIREMENTS } from "../sources.ts";
 import { describeCall, exchange, tooSlow } from "../token-call.ts";
 
 const LEAK =
-  "Whoever sends a customer a link to your authorization URL receives the customer's code, and with it the account. Amazon's review may reject the skill.";
+  "Anyone who sends a customer a link to your authorization URL receives the customer's code, and with it the account. Amazon's review may reject the skill.";
 const EXACT =
   "Compare redirect_uri, as a whole string, with the registered URIs: no parsing, no prefixes, no patterns.";
 
 const REGIONS: Check = {
   id: "links_in_every_region",
-  title: "Customers of every region link",
+  title: "Customers of every region can link",
   severity: "fail",
   effect:
     "Alexa chooses the redirect URI by the customer's region: pitangui (America), layla (Europe), alexa.amazon.co.jp (Japan, Australia). Customers of the missing region cannot link.",

@@ -10,7 +10,7 @@ const SECRET: Check = {
   id: "refresh_needs_the_secret",
   title: "A refresh token is worth nothing without the client's secret",
   severity: "fail",
-  effect: "Whoever finds a refresh token has access to the customer's account for ever.",
+  effect: "Anyone who finds a refresh token has permanent access to the customer's account.",
   remedy: "Authenticate the client for grant_type=refresh_token exactly as for codes.",
   source: "RFC 6749 §6; RFC 9700 §4.14",
 };

@@ -10,13 +10,14 @@ import { readLife } from "./token-response.ts";
 
 const DIES =
   "When the first access token expires, Alexa gets no new one. The customer hears that the account must be linked again.";
-const UNLINKED = "Now and then a link dies for good, and the customer has to disable, enable and link the skill again.";
+const UNLINKED =
+  "From time to time a link ends for good, and the customer has to disable, enable and link the skill again.";
 
 const SIDE: Check = {
   id: "links_side_by_side",
   title: "A second link leaves the first one alone",
   severity: "fail",
-  effect: "When a second person of the household links, or a phone and a speaker do, the first link stops working.",
+  effect: "When a second person in the household links, or the customer links again, the first link stops working.",
   remedy: "Do not revoke older grants of the same customer and client. All Alexa customers share one client id.",
   source: REQUIREMENTS,
 };
@@ -32,7 +33,7 @@ const STATUS: Check = {
 
 const EXPIRES: Check = {
   id: "refresh_expires_in",
-  title: "The refresh response has expires_in, and at least 360 s",
+  title: "expires_in of the refresh response is at least 360 s",
   severity: "fail",
   effect: "The link works for one more hour. Alexa does not learn when the second token expires, and stops refreshing.",
   remedy: "Send expires_in, as a number of seconds, with each token response.",
@@ -44,7 +45,7 @@ const FORM: Check = {
   title: "The refresh response has the form of the first token response",
   severity: "fail",
   effect: DIES,
-  remedy: "Build both responses by the same code: application/json, access_token, token_type Bearer, expires_in.",
+  remedy: "Build both responses with the same code: application/json, access_token, token_type Bearer, expires_in.",
   source: "RFC 6749 §6 and §5.1",
 };
 
@@ -52,7 +53,8 @@ const AGAIN: Check = {
   id: "refresh_has_refresh_token",
   title: "The refresh response has a refresh_token",
   severity: "warn",
-  effect: "Alexa asks for a pair of tokens. Whether it keeps the old refresh token if none comes is not published.",
+  effect:
+    "Alexa asks for a pair of tokens. It is not published whether it keeps the old refresh token if the response has none.",
   remedy: "Send refresh_token with each response: a new one, or the same again.",
   source: "Amazon, Use Access Tokens in Your Code",
 };
@@ -62,9 +64,9 @@ const FRESH: Check = {
   title: "Each refresh gives another access token",
   severity: "fail",
   effect:
-    "Alexa refreshes because its token is about to expire, and gets the same one again, with what remains of its life.",
+    "Alexa refreshes because its token is about to expire, and gets the same one again, with what remains of its lifetime.",
   remedy:
-    "Issue a new access token with its full life for each refresh, and let earlier ones live until their own end.",
+    "Issue a new access token with its full life for each refresh, and let earlier ones remain valid until they expire.",
   source: FAQ,
 };
 
@@ -72,9 +74,9 @@ const LOST: Check = {
   id: "refresh_survives_a_lost_response",
   title: "A refresh whose response was lost can be repeated",
   severity: "fail",
-  effect: `Your server takes the repeated refresh token for stolen. ${UNLINKED} After an outage it happens to many at once.`,
+  effect: `Your server treats the repeated refresh token as stolen. ${UNLINKED} After an outage it happens to many at once.`,
   remedy:
-    "For Alexa's client switch rotation of refresh tokens off. If you must rotate, keep the previous token valid until the next one was used.",
+    "Switch off rotation of refresh tokens for Alexa's client. If you must rotate, keep the previous token valid until the next one was used.",
   source: REQUIREMENTS,
 };
 
@@ -92,7 +94,7 @@ const ALIVE: Check = {
   id: "refresh_tokens_alive",
   title: "The refresh token of the first of simultaneous refreshes works",
   severity: "fail",
-  effect: `Of several refresh tokens that you handed out, one is dead. If Alexa keeps that one: ${UNLINKED}`,
+  effect: `Of several refresh tokens that you handed out, one does not work. If Alexa keeps that one: ${UNLINKED}`,
   remedy: "Never invalidate a refresh token that was just issued. Give the same successor to simultaneous requests.",
   source: REQUIREMENTS,
 };
@@ -110,8 +112,8 @@ const FORMS: Check = {
   id: "refresh_in_both_forms",
   title: "A refresh works with each form of credentials with which codes work",
   severity: "warn",
-  effect: "Linking works in both settings of the Alexa console, but in one of them links die after an hour.",
-  remedy: "Authenticate the client by the same code for all grant types.",
+  effect: "Linking works in both settings of the Alexa console, but in one of them links end after an hour.",
+  remedy: "Authenticate the client with the same code for all grant types.",
   source: "RFC 6749 §2.3.1 and §6",
 };
 

@@ -7,7 +7,7 @@ import { credentialsOf, MADE_UP_SECRET } from "../mistakes.ts";
 import type { Check } from "../report.ts";
 import { describeCall, formRequest, refresh } from "../token-call.ts";
 
-const EFFECT = "Alexa does not revoke tokens, so links work. A customer who unlinks at your side keeps a living link.";
+const EFFECT = "Alexa does not revoke tokens, so links work. A customer who unlinks at your side stays linked.";
 
 const WORKS: Check = {
   id: "revocation_works",
@@ -31,7 +31,7 @@ const SECRET: Check = {
   id: "revocation_needs_the_secret",
   title: "Revocation needs the client's secret",
   severity: "warn",
-  effect: "Whoever finds a token, even an expired one in a log, can end the customer's link.",
+  effect: "Anyone who finds a token, even an expired one in a log, can end the customer's link.",
   remedy: "Authenticate confidential clients at the revocation endpoint as at the token URL.",
   source: "RFC 7009 §2.1",
 };
@@ -81,7 +81,7 @@ async function checkSecret(
   const status = await revoke(examination, endpoint, wrong, token);
   const after = await refresh(examination, client, token, "a token that was not revoked");
   const said = `with a wrong secret the revocation returns ${status}; a refresh then returns ${describeCall(after)}`;
-  report.expect(SECRET, after.granted, `a wrong secret returns ${status}, and the link lives`, said);
+  report.expect(SECRET, after.granted, `a wrong secret returns ${status}, and the link still works`, said);
 }
 
 async function checkRevocation(examination: Examination, endpoint: string): Promise<void> {

@@ -12,7 +12,7 @@ const UNKNOWN: Check = {
   title: "Unknown codes and refresh tokens are refused with invalid_grant",
   severity: "warn",
   effect:
-    "Alexa cannot tell a link that has ended from a server that is down for a moment: it asks for ever, or gives up too early.",
+    "Alexa cannot tell a link that has ended from a server that is down for a moment: it asks again and again, or gives up too early.",
   remedy:
     'Respond with 400 and {"error":"invalid_grant"} if a code or refresh token is unknown, expired or revoked, and only then.',
   source: "RFC 6749 §5.2",
@@ -20,7 +20,7 @@ const UNKNOWN: Check = {
 
 const MALFORMED: Check = {
   id: "malformed_requests",
-  title: "Malformed token requests get an error of the 400s in JSON",
+  title: "Malformed token requests get a 4xx error in JSON",
   severity: "warn",
   effect: "Alexa sends none of these. Tools, scanners and other clients do, and learn nothing from your response.",
   remedy:

@@ -6,7 +6,7 @@ import type { Check, Finding } from "../report.ts";
 import { CODE_GRANT, FAQ } from "../sources.ts";
 import { describeCall, type TokenCall, tooSlow } from "../token-call.ts";
 
-const UNABLE = "Alexa gets no tokens. The customer agreed at your page, and then sees “We were unable to link”.";
+const UNABLE = "Alexa gets no tokens. The customer agreed on your page, and then sees “We were unable to link”.";
 const DIES = "The link works until the first access token expires. Then the customer has to link again.";
 
 const STATUS: Check = {
@@ -97,7 +97,7 @@ const MILLISECONDS: Check = {
 
 const NO_STORE: Check = {
   id: "token_no_store",
-  title: "The token response must not be cached",
+  title: "The token response forbids caching",
   severity: "warn",
   effect: "A cache between Alexa and your server may keep tokens, or hand one customer's tokens to another.",
   remedy: "Send Cache-Control: no-store (and Pragma: no-cache) with every response of the token URL.",
