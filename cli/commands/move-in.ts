@@ -84,7 +84,7 @@ async function moveIn(terminal: Terminal, file: string | undefined, options: Opt
   for (const input of inputs) formatOf(input.file, options.format);
   const files = inputs.filter((input) => input.file !== "-").map((input) => input.file);
   const hashes = Object.fromEntries(
-    await Promise.all(files.map(async (name) => [name, await fingerprint(name)] as const)),
+    await Promise.all(inputs.map(async ({ file: name }) => [name, await fingerprint(name)] as const)),
   );
   if (options.dryRun) return check(terminal, inputs, columns, options);
   const service = await serviceFrom(options, terminal);

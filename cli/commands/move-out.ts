@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from "
 import type { Command } from "commander";
 import { read, type Service } from "../admin-api.ts";
 import { type AdminOptions, type AdminRun, adminAction, adminCommand } from "../admin-command.ts";
+import { FROM_CUSTOMERS } from "../move/items.ts";
 import { type Format, formatOf } from "../move/lines.ts";
 import { withExamples } from "../options.ts";
 import { CommandError, type Terminal, UsageError } from "../terminal.ts";
@@ -129,7 +130,8 @@ async function write(
 
 function csvLine(item: Row, columns: readonly string[]): string {
   const cells = columns.map((name) => {
-    const text = item[name] ?? "";
+    const value = item[name] ?? "";
+    const text = FROM_CUSTOMERS.includes(name) && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
     return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   });
   return `${cells.join(",")}\n`;

@@ -64,6 +64,9 @@ const LINK_FIELDS = [
 /** What says that a line is about a link, and that it makes a person too. */
 const OF_LINKS: readonly Field[] = ["refreshToken", "refreshTokenSha256", "refreshSecretSha256"];
 const OF_PEOPLE: readonly Field[] = ["passwordHash", "name", "id", "amazonSubject"];
+/** What customers choose themselves: in a CSV of move-out it has an apostrophe if a spreadsheet would run it. */
+export const FROM_CUSTOMERS: readonly string[] = ["email", "name"] satisfies Field[];
+const SHOWN_AS_TEXT = /^'(?=[=+\-@\t\r])/;
 const LONGEST: Readonly<Record<string, number>> = { passwordHash: 1000, scope: 2000, refreshToken: 16_384 };
 
 /** The columns that `--map COLUMN=FIELD` renames; a column without a field is ignored. */
@@ -113,9 +116,10 @@ export function itemOf(
       return { problem: `the column ${JSON.stringify(column.slice(0, 100))} is unknown: use --map` };
     }
     const name = field as Field;
-    if (typeof value !== "string" && typeof value !== "number") return { problem: `${name} must be a text` };
+    // A larger number would be read as one of its neighbours, which may be somebody else's id.
+    if (typeof value !== "string" && !Number.isSafeInteger(value)) return { problem: `${name} must be a text` };
     if (fields[name] !== undefined) return { problem: `${name} is given by two columns` };
-    const text = String(value);
+    const text = FROM_CUSTOMERS.includes(name) ? String(value).replace(SHOWN_AS_TEXT, "") : String(value);
     const longest = LONGEST[name] ?? 255;
     if (text.length > longest) return { problem: `${name} has more than ${longest} characters` };
     fields[name] = text;

@@ -1,6 +1,6 @@
 // The report of a run, one JSON line for each line of the input, by which a later run goes on where this one ended.
-import { createHash } from "node:crypto";
-import { appendFileSync, createReadStream, existsSync, writeFileSync } from "node:fs";
+import { createHash, randomUUID } from "node:crypto";
+import { appendFileSync, createReadStream, existsSync, statSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { UsageError } from "../terminal.ts";
 
@@ -23,10 +23,13 @@ interface Header {
   readonly inputs: Readonly<Record<string, string>>;
 }
 
-/** SHA-256 of a whole file, which says whether it is the one of before. */
+/** SHA-256 of a whole file, which says whether it is the one of before. Standard input never is. */
 export async function fingerprint(file: string): Promise<string> {
+  if (file === "-") return randomUUID();
   const hash = createHash("sha256");
   try {
+    // A pipe cannot be read a second time.
+    if (!statSync(file).isFile()) throw new Error("it is no regular file; use - for standard input");
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   } catch (error) {
     throw new UsageError(`${file} cannot be read: ${(error as Error).message}.`);
@@ -61,6 +64,9 @@ export class Report {
   async #load(file: string, header: string): Promise<boolean> {
     let first = true;
     for await (const text of createInterface({ input: createReadStream(file) })) {
+      if (first && !text.startsWith('{"server":')) {
+        throw new UsageError(`${file} exists and is no report of move-in. Give another file with --report.`);
+      }
       if (first && text !== header) return false;
       if (!first) this.#take(text);
       first = false;

@@ -90,6 +90,8 @@ describe("a skill's relay", () => {
     ["an empty claim", person({ claim: "" })],
     ["a claim that is no text", person({ claim: 1 })],
     ["a claim that holds a token", person({ claim: "access_token" })],
+    ["a claim that all customers share", person({ claim: "tenant" })],
+    ["a claim that each token has anew", person({ claim: "jti" })],
     ["an oversized claim", person({ claim: "a".repeat(101) })],
     ["an unknown field", { ...RELAY, secret: "a" }],
     ["an unknown field of the person", person({ issuer: "a" })],

@@ -6,8 +6,11 @@ import type { RelaySettings } from "../storage/skills/skill-admin.ts";
 import { PERSON_KINDS, type Skill } from "../storage/skills/skills.ts";
 import { addressError } from "./web-address.ts";
 
-/** Claims that hold tokens name nobody. */
-const PERSON_CLAIM = /^(?!(?:access|refresh|id)_token$)[\x21-\x7e]{1,100}$/;
+/** Claims about the token, its client or its tenant name nobody: with them, customers would share an account. */
+const NO_PERSON =
+  "access_token refresh_token id_token token_type expires_in scope scp iss aud azp appid client_id tid tenant exp iat nbf jti sid nonce acr amr auth_time email_verified".split(
+    " ",
+  );
 
 const required = (name: string) => (issue: { readonly input?: unknown }) =>
   issue.input === undefined ? "is required" : `must be ${name}`;
@@ -32,9 +35,10 @@ export function relaySchema(development: boolean) {
       clientSecret: z.optional(credential()),
       person: z.strictObject({
         claim: z._default(
-          z
-            .string("must be a string")
-            .check(z.regex(PERSON_CLAIM, "must be the name of a claim, in 1 to 100 visible ASCII characters")),
+          z.string("must be a string").check(
+            z.regex(/^[\x21-\x7e]{1,100}$/, "must be the name of a claim, in 1 to 100 visible ASCII characters"),
+            z.refine((claim) => !NO_PERSON.includes(claim), "must be a claim whose value only one person has"),
+          ),
           "sub",
         ),
         as: z.enum(PERSON_KINDS, { error: required(`one of ${PERSON_KINDS.join(", ")}`) }),

@@ -119,6 +119,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     "The old server does not say email_verified: true with the address. Let it, or name people by another claim.",
   relay_person_unknown:
     "No account here, or several, belong to the person whom the old server names. Create the account; Alexa asks again.",
+  relay_person_shared:
+    "The person whom the old server names has 100 links with this skill. If customers share the claim, correct relay.person.claim and erase that account; else import the other links.",
   // Attempts from the app or website
   amazon_denied: "The customer declined at Amazon. No action needed.",
   amazon_error_invalid_request:

@@ -11,7 +11,7 @@ import {
   relayToOldServer,
   startOldServer,
 } from "../../test/support/old-server.ts";
-import { refresh, seedEveryone, USER_ID } from "../../test/support/seeds.ts";
+import { basic, json, refresh, seedEveryone, USER_ID } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { countOf, MINUTE } from "../../test/support/tokens.ts";
 
@@ -110,6 +110,55 @@ describe("whom the old server names", () => {
     await relayTo();
     old.links.set(TOKEN, { sub: "ada" });
     expect((await refreshed()).status).toBe(200);
+  });
+
+  it("is no person whom a hundred links share: the claim may name a company", async () => {
+    await relayTo();
+    await refreshed();
+    await env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
+       INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, created_at, last_used_at, idle_expires_at)
+       SELECT 'more-' || i, user_id, client_id, skill_id, scope, flow, created_at, last_used_at, idle_expires_at FROM grants, n`,
+    ).run();
+    for (const name of ["second", "third"]) old.links.set(name, { sub: name === "second" ? "ada" : "bob" });
+    expect(await refreshed(refresh("second"))).toMatchObject({ status: 503, retryAfter: "60" });
+    expect(JSON.stringify((await admin(service, "GET", "metrics")).body)).toContain("token_error_relay_person_shared");
+    expect((await refreshed(refresh("third"))).status).toBe(200);
+    await env.DB.prepare("UPDATE grants SET revoked_at = 1, revoked_reason = 'user' WHERE id = 'more-1'").run();
+    service.clock.advance(MINUTE);
+    expect((await refreshed(refresh("second"))).status).toBe(200);
+  });
+
+  it("gets no scope of an add-on's service tier", async () => {
+    const id = "amzn1.ask.skill.0000-add-on";
+    const secret = "obviously-fake-add-on-secret";
+    const skill = {
+      id,
+      name: "Shop",
+      type: "add_on",
+      vendorId: "M2EXAMPLE",
+      resource: "https://mcp.example.com",
+      scopes: [
+        { name: "catalogue", tier: "service" },
+        { name: "orders", tier: "user" },
+      ],
+      returnUrls: [],
+      client: { id: "add-on", secret },
+      relay: { tokenUrl: OLD_TOKEN_URL, person: { as: "oidcSubject" } },
+    };
+    const made = await admin(service, "POST", "skills", skill);
+    expect(made.status, JSON.stringify(made.body)).toBe(201);
+    old.authorization = null;
+    old.claimsIn = "response";
+    for (const scope of ["catalogue orders", "catalogue"]) {
+      const token = `token of ${scope}`;
+      old.links.set(token, { sub: "ada", scope });
+      const init = refresh(token, { client_id: "add-on" });
+      const headers = { ...init.headers, authorization: basic("add-on", secret) };
+      const tokens = await json(await service.request("/token", { ...init, headers }));
+      expect(tokens, scope).toMatchObject({ scope: "orders" });
+    }
+    expect(await rows("SELECT DISTINCT scope FROM grants")).toEqual([{ scope: "orders" }]);
   });
 
   it("is nobody when two accounts have the address", async () => {

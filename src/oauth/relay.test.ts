@@ -24,6 +24,7 @@ import {
 } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { asAlexa, countOf, linkAlexa, MINUTE, SECOND, userinfo } from "../../test/support/tokens.ts";
+import { sha256 } from "../crypto/hash.ts";
 
 const TOKEN = "old|refresh token & = % of any form";
 const IDENTITY_PROVIDER = "https://id.example.com";
@@ -284,6 +285,34 @@ describe("links that have ended", () => {
     expect(await refreshed()).toMatchObject({ status: 400, error: "invalid_grant" });
     expect(old.requests).toHaveLength(1);
     expect(await countOf("identities")).toBe(0);
+  });
+
+  it("a revoked link is not fetched again when its row is older than unused links may be", async () => {
+    service = startService({ OIDC_ISSUER: IDENTITY_PROVIDER, REFRESH_IDLE_DAYS: "30" });
+    await relayTo();
+    await refreshed();
+    await service.request("/revoke", asAlexa({ token: TOKEN }));
+    service.clock.advance(61 * 24 * 60 * MINUTE);
+    expect((await admin(service, "POST", "maintenance")).status).toBe(200);
+    expect(await refreshed()).toMatchObject({ status: 400, error: "invalid_grant" });
+    expect(old.requests).toHaveLength(1);
+  });
+
+  it("an erased person does not come back with a link that came from another server like this one", async () => {
+    await relayTo();
+    const [grantId, secret] = ["0123456789abcdefghijklmnop", "s".repeat(43)];
+    const link = { skillId: SKILL_ID, user: { oidcSubject: "ada" }, grantId };
+    const imported = await admin(service, "POST", "imports", {
+      items: [{ ...link, refreshSecretSha256: await sha256(secret) }],
+    });
+    expect(imported.body).toMatchObject({ imported: 1 });
+    const token = `rt_${grantId}_${secret}`;
+    old.links.set(token, { sub: "ada" });
+    expect((await refreshed(refresh(token))).status).toBe(200);
+    const [person] = await rows<{ user_id: string }>("SELECT user_id FROM grants");
+    await admin(service, "DELETE", `users/${person?.user_id}`);
+    expect(await refreshed(refresh(token))).toMatchObject({ status: 400, error: "invalid_grant" });
+    expect(old.requests).toEqual([]);
   });
 
   it("the token of one client is not presented for another that presents it here", async () => {

@@ -7,15 +7,21 @@ import { counterKey } from "../http/rate-limit.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { grantFromRow } from "../storage/grants/grants.ts";
-import { type ImportedLink, importedGrantId, importLinks, resolvePeople } from "../storage/grants/imports.ts";
-import { readSkill, relayCredentials, type Skill } from "../storage/skills/skills.ts";
+import {
+  type ImportedLink,
+  type ImportOutcome,
+  importedGrantId,
+  importLinks,
+  resolvePeople,
+} from "../storage/grants/imports.ts";
+import { readSkill, relayCredentials, type Skill, scopesOf } from "../storage/skills/skills.ts";
 import { StorageFault } from "../storage/sql.ts";
 import { claimRelay, noteRelayRefused, readRelayed } from "../storage/users/relay-claims.ts";
 import type { CounterKey } from "../storage/users/throttles.ts";
 import { type NamedPerson, OLD_SERVER_LIMITS, type RefreshRequest, refreshAtOldServer } from "./old-server.ts";
 import { scopeNames } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
-import type { FoundRefreshToken } from "./token-lookup.ts";
+import type { FoundRefreshToken, PresentedToken } from "./token-lookup.ts";
 
 const DAY_MS = 24 * 3_600_000;
 /** How long Alexa's request waits. The call goes on after it, and Alexa's next request finds the grant. */
@@ -25,34 +31,43 @@ const POLL_MS = 400;
 const UNDER_WAY_MS = 2 * OLD_SERVER_LIMITS.timeoutMs + 2_000;
 /** Unknown tokens of one client in a minute. Only somebody with the client's secret presents any. */
 const MOST_OF_CLIENT = 6_000;
+/** Links of one person with one skill. More are a claim that many people share, such as a tenant. */
+const MOST_OF_PERSON = 100;
 /** Pauses before the grant is written again: an old server that rotates does not accept the token a second time. */
 const WRITE_AGAIN_MS = [200, 2_000, 8_000];
 
 /** Reasons that stop every link from moving until an operator acts. */
-const WRONG_SETTINGS: readonly string[] = ["relay_client_rejected", "relay_response_unusable", "relay_person_missing"];
+const WRONG_SETTINGS: readonly string[] = [
+  "relay_client_rejected",
+  "relay_response_unusable",
+  "relay_person_missing",
+  "relay_person_shared",
+];
 
 /** The grant of a token that is unknown here, or why there is none; undefined when the client's skill has no relay. */
 export async function relayToken(
   rt: Runtime,
   client: Client,
-  token: string,
+  presented: PresentedToken,
   request: RefreshRequest,
 ): Promise<FoundRefreshToken | TokenFailure | undefined> {
   if (client.kind !== "alexa" || client.skillId === null) return undefined;
   const skill = await readSkill(rt.db, client.skillId);
   if (!skill?.relay) return undefined;
-  const tokenHash = await sha256(token);
+  const tokenHash = await sha256(presented.token);
   const id = await importedGrantId(tokenHash);
   const key = await counterKey(rt, "relay", client.id, tokenHash);
   const keys = { token: key, client: await counterKey(rt, "relay", client.id) };
-  const claim = await claimRelay(rt.db, keys, id, rt.now());
+  // A link that came from another server like this one has the id in its token.
+  const ids = presented.form === "refresh" ? [id, presented.refresh.grantId] : [id];
+  const claim = await claimRelay(rt.db, keys, ids, rt.now());
   if (claim.erased) return undefined;
   if (claim.token === "refused") return { reason: "relay_refused" };
+  if (claim.ofClient > MOST_OF_CLIENT) return { reason: "relay_limit_reached" };
   if (claim.token === "taken") {
     const isUnderWay = rt.now() - claim.since < UNDER_WAY_MS;
     return isUnderWay ? relayedByAnother(rt, key, tokenHash) : { reason: "relay_limit_reached" };
   }
-  if (claim.ofClient > MOST_OF_CLIENT) return { reason: "relay_limit_reached" };
   const work = moveLink(rt, { ...skill, relay: skill.relay }, client, { id, tokenHash, key }, request);
   rt.background(
     work.catch((error: unknown) => rt.log.warn("relay_broke_off", { message: String(error).slice(0, 200) })),
@@ -98,10 +113,11 @@ async function moveLink(
     return { reason: "relay_refused" };
   }
   if (result.outcome === "failed") return failed(rt, skill, result.reason, result.detail);
-  const scope = scopeOfGrant(client, result.scope);
+  const scope = scopeOfGrant(skill, result.scope);
   const link = { id, tokenHash, clientId: client.id, skillId: skill.id, scope, createdAt: rt.now(), alexaUserId: null };
   const made = await makeGrant(rt, result.person, link);
   if (made === "unknown") return failed(rt, skill, "relay_person_unknown", skill.relay.person.as);
+  if (made === "gone") return failed(rt, skill, "relay_person_shared", skill.relay.person.claim);
   const { row } = await readRelayed(rt.db, key, tokenHash, rt.now());
   if (!row) return failed(rt, skill, "relay_person_unknown", "deleted");
   if (made === "imported") rt.metrics.count("token_relayed", skill.id);
@@ -121,17 +137,21 @@ function failed(
 }
 
 /** What the old server granted, as far as the skill has these scopes; all of the skill's if it says nothing we know. */
-function scopeOfGrant(client: Client, granted: string | undefined): string {
-  const known = scopeNames(granted ?? "").filter((name) => client.scopes.includes(name));
-  return (known.length > 0 ? known : client.scopes).join(" ");
+function scopeOfGrant(skill: Skill, granted: string | undefined): string {
+  const ofUsers = scopesOf(skill, "user").map(({ name }) => name);
+  const known = scopeNames(granted ?? "").filter((name) => ofUsers.includes(name));
+  return (known.length > 0 ? known : ofUsers).join(" ");
 }
 
-/** Makes the grant as an import does, again after a fault. `unknown`: not exactly one person has this name. */
+/**
+ * Makes the grant as an import does, again after a fault. `unknown`: not exactly one person has this name. `gone`: the
+ * person has too many links already, or has just been deleted.
+ */
 async function makeGrant(
   rt: Runtime,
   person: NamedPerson,
   link: Omit<ImportedLink, "userId">,
-): Promise<"imported" | "other" | "unknown"> {
+): Promise<ImportOutcome["outcome"] | "unknown"> {
   const newUserId = randomId();
   const imported = "id" in person ? { userId: person.id } : "email" in person ? person : { ...person, newUserId };
   for (let tries = 0; ; tries++) {
@@ -140,8 +160,9 @@ async function makeGrant(
       const [userId, ...others] = ids;
       if (userId === undefined || others.length > 0) return "unknown";
       const idleExpiresAt = rt.now() + rt.config.refreshIdleDays * DAY_MS;
-      const [done] = await importLinks(rt.db, [{ ...link, userId }], rt.now(), idleExpiresAt, "grant_relayed");
-      return done?.outcome === "imported" ? "imported" : "other";
+      const relayed = { mostOfPerson: MOST_OF_PERSON };
+      const [done] = await importLinks(rt.db, [{ ...link, userId }], rt.now(), idleExpiresAt, relayed);
+      return done?.outcome ?? "gone";
     } catch (error) {
       const pause = WRITE_AGAIN_MS[tries];
       if (!(error instanceof StorageFault) || pause === undefined) throw error;

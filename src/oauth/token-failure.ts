@@ -14,6 +14,7 @@ export type TokenFailure =
   | { readonly reason: "relay_refused" | "relay_overdue" | "relay_limit_reached" | "relay_unreachable" }
   | { readonly reason: "relay_server_error" | "relay_client_rejected" | "relay_response_unusable" }
   | { readonly reason: "relay_person_missing" | "relay_person_unverified" | "relay_person_unknown" }
+  | { readonly reason: "relay_person_shared" }
   | { readonly reason: "grant_type_unsupported" | "grant_type_not_allowed" | "service_tier_moved" };
 
 /** The error response. `invalid_grant` never says more: the reason goes to the log and the attempt's row. */
@@ -63,6 +64,7 @@ export function tokenFailureError(failure: TokenFailure): OAuthError {
     case "relay_person_missing":
     case "relay_person_unverified":
     case "relay_person_unknown":
+    case "relay_person_shared":
       // The old server is not asked again within the minute.
       return { status: 503, error: "temporarily_unavailable", headers: { "retry-after": "60" } };
     case "grant_type_unsupported":

@@ -42,7 +42,7 @@ export async function refreshGrant(
   const signer = await currentSigner(rt);
   let found = await findToken(rt, presented, row, caller);
   if (!found) {
-    const relayed = await relayToken(rt, client, presented.token, { authorization, fields });
+    const relayed = await relayToken(rt, client, presented, { authorization, fields });
     if (relayed && "reason" in relayed) return refuse(rt, client, presented, relayed);
     found = relayed;
   }

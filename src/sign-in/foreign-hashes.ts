@@ -35,10 +35,13 @@ export interface HashRefusal {
 
 /** Workers refuse more iterations of WebCrypto's PBKDF2, in production only. */
 const WEBCRYPTO_ITERATIONS = 100_000;
+/** All iterations are done again for each digest's length of the result. */
+const MOST_PBKDF2_WORK = 1_300_000;
+const DIGEST_BYTES = { "SHA-1": 20, "SHA-256": 32, "SHA-512": 64 } as const;
 /** JavaScript does more, for the digest of Django's and Werkzeug's default. */
 const MOST_ITERATIONS = {
   "SHA-1": WEBCRYPTO_ITERATIONS,
-  "SHA-256": 1_300_000,
+  "SHA-256": MOST_PBKDF2_WORK,
   "SHA-512": WEBCRYPTO_ITERATIONS,
 } as const;
 
@@ -88,6 +91,9 @@ function pbkdf2Hash(digest: string, count: string, salt: Bytes | undefined, expe
   if (!name || !salt || !expected || !(iterations >= 1)) return undefined;
   const most = MOST_ITERATIONS[name];
   if (iterations > most) return tooCostly(`PBKDF2 with ${iterations} iterations of ${name}`, `${most}`);
+  if (iterations * Math.ceil(expected.length / DIGEST_BYTES[name]) > MOST_PBKDF2_WORK) {
+    return tooCostly(`PBKDF2 of ${expected.length} bytes`, `${MOST_PBKDF2_WORK} iterations for all digests together`);
+  }
   return { kind: "pbkdf2", digest: name, iterations, salt, expected } as const;
 }
 
@@ -114,7 +120,10 @@ function scryptHash(n: number, r: string, p: string, salt: Bytes | undefined, ex
   if (!salt || !expected || !(n >= 2) || !Number.isInteger(Math.log2(n)) || !(blocks >= 1 && lanes >= 1)) {
     return undefined;
   }
+  // RFC 7914 §2: N is less than 2^(128 * r / 8).
+  if (Math.log2(n) >= 16 * blocks) return undefined;
   if ((n * blocks) / 8 > MOST_MEMORY_KIB) return tooCostly(`scrypt with N=${n} and r=${r}`, "64 MiB (128 * N * r)");
+  if ((lanes * blocks) / 8 > MOST_MEMORY_KIB) return tooCostly(`scrypt with r=${r} and p=${p}`, "64 MiB (128 * r * p)");
   if (n * blocks * lanes > MOST_SCRYPT_WORK) {
     return tooCostly(`scrypt with N=${n}, r=${r} and p=${p}`, `${MOST_SCRYPT_WORK} for N * r * p`);
   }

@@ -1,4 +1,5 @@
 // How `alexa-link move-in` behaves when the server refuses, is busy, or is not there, and when a person stops it.
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -166,6 +167,22 @@ it("Ctrl-C ends the wait for a server that is busy", async () => {
     return { status: 503, headers: { "retry-after": "60" } };
   };
   expect((await moveIn(people(2))).code).toBe(130);
+});
+
+it("does not take standard input for that of an earlier run", async () => {
+  const report = join(folder, "report.jsonl");
+  await moveIn(people(2));
+  const command = [process.execPath, "cli/alexa-link.ts", "move-in", "-", "--format", "jsonl", "--report", report];
+  const environment = { ...process.env, ADMIN_TOKEN: "test-admin-token-0000000000000000000000" };
+  for (const name of ["first", "second"]) {
+    const child = spawn(command[0]!, [...command.slice(1), "--url", origin, "--json"], { env: environment });
+    child.stdin.end(JSON.stringify({ id: name, email: `${name}@example.com` }));
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+  }
+  expect(calls.slice(1).map(({ items }) => items)).toEqual([
+    [{ id: "first", email: "first@example.com" }],
+    [{ id: "second", email: "second@example.com" }],
+  ]);
 });
 
 it("does not begin a report of another server's run again as its own", async () => {

@@ -174,7 +174,8 @@ describe("move-in", () => {
           ].join("\n"),
         ),
         Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d, 0x0a]),
-        Buffer.from('{"email":"also-fine@example.com","createdAt":"2024-05-01 10:00:00"}'),
+        Buffer.from('{"email":"also-fine@example.com","createdAt":"2024-05-01 10:00:00"}\n'),
+        Buffer.from('{"id":9007199254740993,"email":"number@example.com"}'),
       ]),
     );
     const { code, errors } = await command(["move-in", file]);
@@ -182,7 +183,7 @@ describe("move-in", () => {
     const byLine = new Map(reportOf(file).map((one) => [one.line, one]));
     expect(byLine.get(1)).toMatchObject({ status: "imported" });
     expect(byLine.get(13)).toMatchObject({ status: "imported" });
-    for (const line of [2, 3, 4, 5, 6, 8, 9, 11, 12]) {
+    for (const line of [2, 3, 4, 5, 6, 8, 9, 11, 12, 14]) {
       expect(byLine.get(line), `line ${line}`).toMatchObject({ status: "refused", code: "line_invalid" });
       expect(errors).toContain(`line ${line}: `);
     }
@@ -217,6 +218,8 @@ describe("move-in", () => {
     ["a column given twice", ["twice.csv"], '"email" is given twice'],
     ["a file without a header", ["bare.csv"], "bare.csv: the first line must name the columns"],
     ["a report that is an input", ["users.csv", "--report", "users.csv"], "--report"],
+    ["a report that is some other file", ["users.csv", "--report", "data.txt"], "no report of move-in"],
+    ["a folder", [".", "--format", "csv"], "no regular file"],
     ["the same file twice", ["users.csv", "--users", "users.csv"], "twice"],
   ])("%s is a usage error", async (_, args, named) => {
     write("users.csv", "email\nusage@example.com\n");
@@ -230,6 +233,7 @@ describe("move-in", () => {
     expect(code).toBe(2);
     expect(errors).toContain(named);
     expect(errors).not.toContain("obviously-fake-token");
+    expect(readFileSync(join(folder, "data.txt"), "utf8")).toBe("email\n");
   });
 
   it("an unclosed quote is named with its line", async () => {
@@ -258,8 +262,14 @@ describe("move-out", () => {
     const out = await command(["move-out", "--users", users, "--links", links, "--with-password-hashes"]);
     expect([out.code, out.errors]).toEqual([0, ""]);
     for (const file of [users, links]) expect(statSync(file).mode & 0o777).toBe(0o600);
+    // A spreadsheet must not take the name for a formula.
+    expect(readFileSync(users, "utf8")).toContain(extension === "csv" ? `"'=1+1, ""quoted""` : '"=1+1, ');
     expect(readFileSync(users, "utf8")).toContain(BCRYPT);
     const moved = await command(["move-in", "--users", users, "--links", links, "--json"], origins[1]);
+    const there = await fetch(`${origins[1]}/api/admin/users?email=out-${extension}@example.com`, {
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    });
+    expect(await there.json()).toMatchObject({ items: [{ name: '=1+1, "quoted"\u00e4' }] });
     expect([moved.code, moved.errors]).toEqual([0, ""]);
     expect(subOf((await refresh(`token-out-${extension}`, origins[1])).sub)).toBe(`out-${extension}`);
     expect((await command(["move-out", "--users", users])).code).toBe(2);

@@ -62,7 +62,7 @@ export async function importedGrantId(tokenHash: string): Promise<string> {
 /**
  * `imported`: inserted now. `exists`: inserted earlier, for the same account and skill. `ended`: the same, but it has
  * been revoked. `token_taken`: inserted earlier, for another account or skill. `gone`: the account or the skill was
- * deleted meanwhile.
+ * deleted meanwhile, or the person has as many links of the skill as a relay makes.
  */
 export type ImportOutcome =
   | { readonly outcome: "imported" | "exists" | "ended"; readonly grantId: string }
@@ -78,14 +78,14 @@ interface ImportedRow {
 
 /**
  * Inserts the grants that do not exist yet, with one audit row each, in one batch. Outcomes in the order of the links.
- * A batch that is repeated after a lost connection may return `exists` for what it inserted itself.
+ * A relay leaves out people who have `mostOfPerson` links of the skill. A batch that is repeated after a lost connection may return `exists` for what it inserted itself.
  */
 export async function importLinks(
   db: D1Database,
   links: readonly ImportedLink[],
   now: number,
   idleExpiresAt: number,
-  auditKind: "grant_imported" | "grant_relayed" = "grant_imported",
+  relayed?: { readonly mostOfPerson: number },
 ): Promise<ImportOutcome[]> {
   if (links.length === 0) return [];
   // A token that is given twice is imported for the first of its links.
@@ -93,12 +93,13 @@ export async function importLinks(
   const given = sql`json_each(${JSON.stringify(firsts)})`;
   const isNew = sql`EXISTS (SELECT 1 FROM users WHERE id = value ->> 'userId')
     AND EXISTS (SELECT 1 FROM clients WHERE id = value ->> 'clientId')
-    AND NOT EXISTS (SELECT 1 FROM grants WHERE id = value ->> 'id')`;
+    AND NOT EXISTS (SELECT 1 FROM grants WHERE id = value ->> 'id')
+    ${relayed ? sql`AND (SELECT COUNT(*) FROM grants WHERE user_id = value ->> 'userId' AND client_id = value ->> 'clientId' AND revoked_at IS NULL) < ${relayed.mostOfPerson}` : sql``}`;
   const [, inserted = [], rows = []] = await batch(
     db,
     [
       sql`INSERT INTO audit (at, kind, user_id, client_id, grant_id)
-          SELECT ${now}, ${auditKind}, value ->> 'userId', value ->> 'clientId', value ->> 'id' FROM ${given} WHERE ${isNew}`,
+          SELECT ${now}, ${relayed ? "grant_relayed" : "grant_imported"}, value ->> 'userId', value ->> 'clientId', value ->> 'id' FROM ${given} WHERE ${isNew}`,
       sql`INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, refresh_hash, created_at, last_used_at,
             idle_expires_at, alexa_user_id, imported_at)
           SELECT value ->> 'id', value ->> 'userId', value ->> 'clientId', value ->> 'skillId', value ->> 'scope', 'alexa_app',

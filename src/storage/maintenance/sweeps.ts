@@ -97,7 +97,11 @@ export const SWEEPS: readonly Sweep[] = [
     statements: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NOT NULL`),
   },
   { name: "endedIdleLinks", keptMs: 0, statements: revokeIdleLinks },
-  { name: "idleGrants", keptMs: KEPT_MS.endedGrants, statements: deletion("grants", "id", "idle_expires_at") },
+  {
+    name: "idleGrants",
+    keptMs: KEPT_MS.endedGrants,
+    statements: deletion("grants", "id", "idle_expires_at", sql`imported_at IS NULL`),
+  },
   {
     name: "expiredGrants",
     keptMs: KEPT_MS.endedGrants,

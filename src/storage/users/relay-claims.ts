@@ -19,11 +19,13 @@ export interface RelayClaim {
   readonly erased: boolean;
 }
 
-/** Claims the call for one token. One batch; not repeatable, because a second run finds the claim of the first. */
+/**
+ * Claims the call for one token, whose link has or had one of the ids here. One batch; not repeatable, because a second run finds the claim of the first.
+ */
 export async function claimRelay(
   db: D1Database,
   keys: { readonly token: CounterKey; readonly client: CounterKey },
-  grantId: string,
+  grantIds: readonly string[],
   now: number,
 ): Promise<RelayClaim> {
   const [[ofToken] = [], [ofClient] = [], [found] = []] = await batch(
@@ -31,7 +33,7 @@ export async function claimRelay(
     [
       count(keys.token, RELAY_WINDOW_MS, now),
       count(keys.client, RELAY_WINDOW_MS, now),
-      sql`SELECT EXISTS (SELECT 1 FROM audit WHERE grant_id = ${grantId} AND kind = 'imported_link_erased') AS erased`,
+      sql`SELECT EXISTS (SELECT 1 FROM audit WHERE grant_id IN (SELECT value FROM json_each(${JSON.stringify(grantIds)})) AND kind = 'imported_link_erased') AS erased`,
     ],
     false,
   );
