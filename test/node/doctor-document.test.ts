@@ -1,0 +1,31 @@
+// docs/doctor.md against the catalogue and the results of the tests.
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { AREAS } from "../../doctor/areas.ts";
+import { FAULTS } from "../../simulator/testing/fake-company-faults.ts";
+import { EXPECTATIONS, type Expectation } from "./doctor-servers/expectations.ts";
+import { MINI_FAULTS } from "./doctor-servers/mini-parts.ts";
+import { catalogueTables, resultsTable } from "./doctor-servers/tables.ts";
+
+const page = readFileSync("docs/doctor.md", "utf8");
+const ids = AREAS.flatMap(({ checks }) => checks.map(({ id }) => id));
+
+it("V8: every check is in the document, with its title, outcome and reason", () => {
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(page).toContain(catalogueTables());
+});
+
+it("V8: the document shows what the tests find at servers of others", () => {
+  expect(page).toContain(resultsTable());
+  const found = Object.values<Expectation>(EXPECTATIONS).flatMap(({ fail, warn, sometimes = [] }) => [
+    ...fail,
+    ...warn,
+    ...sometimes,
+  ]);
+  expect(found.filter((id) => !ids.includes(id))).toEqual([]);
+});
+
+it("V8: the document says how many small servers with one defect there are", () => {
+  const count = Object.keys(FAULTS).length + Object.keys(MINI_FAULTS).length;
+  expect(page).toContain(`${count} small servers with one defect each`);
+});
