@@ -46,7 +46,7 @@ type Run = AdminRun<Options>;
 export function clientCommand(terminal: Terminal): Command {
   const action = (run: (run: Run, id: string) => Promise<void>) =>
     adminAction<Options>(terminal, (one, id = "") => run(one, id));
-  return groupCommand("client", "register your apps and the backends of your skills", [
+  const group = groupCommand("client", "register your apps and the backends of your skills", [
     withExamples(
       clientOptions(
         adminCommand("add", "register an app (public, with PKCE) or a service (a skill's backend, with a secret)")
@@ -94,6 +94,7 @@ export function clientCommand(terminal: Terminal): Command {
       ["client rotate-secret acme-backend --overlap-seconds 86400"],
     ).action(action(rotateSecret)),
   ]);
+  return withExamples(group, terminal, ["client list", "client show acme-backend"]);
 }
 
 function clientOptions(command: Command): Command {

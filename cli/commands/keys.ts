@@ -21,7 +21,7 @@ interface KeyOptions extends AdminOptions {
 
 /** The command `keys`. */
 export function keysCommand(terminal: Terminal): Command {
-  return groupCommand("keys", "see and rotate the keys that sign access tokens", [
+  const group = groupCommand("keys", "see and rotate the keys that sign access tokens", [
     withExamples(adminCommand("list", "list the signing keys"), terminal, ["keys list"]).action(
       adminAction(terminal, listKeys),
     ),
@@ -33,6 +33,7 @@ export function keysCommand(terminal: Terminal): Command {
       ["keys rotate", "keys rotate --compromised 01examplekey"],
     ).action(adminAction<KeyOptions>(terminal, rotateKeys)),
   ]);
+  return withExamples(group, terminal, ["keys list", "keys rotate"]);
 }
 
 function keyTable(keys: readonly Key[]): string {

@@ -30,7 +30,7 @@ export function linksCommand(terminal: Terminal): Command {
     adminAction<Options>(terminal, (one, user = "", link = undefined) => run(one, user, link));
   const ofUser = (name: string, description: string) =>
     adminCommand(name, description).argument("<user>", "the user's id or e-mail address");
-  return groupCommand("links", "see and end a person's links", [
+  const group = groupCommand("links", "see and end a person's links", [
     withExamples(ofUser("list", "list a person's links with skills and logins in your apps"), terminal, [
       "links list ada@example.com",
     ]).action(action(list)),
@@ -46,6 +46,7 @@ export function linksCommand(terminal: Terminal): Command {
       ["links remove ada@example.com 01examplelink", "links remove ada@example.com --all"],
     ).action(action(remove)),
   ]);
+  return withExamples(group, terminal, ["links list ada@example.com", "links remove ada@example.com --all"]);
 }
 
 async function list({ service, show: print }: Run, idOrEmail: string): Promise<void> {

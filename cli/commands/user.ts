@@ -34,7 +34,7 @@ export function userCommand(terminal: Terminal): Command {
     adminAction<Options>(terminal, (one, user = "") => run(one, user));
   const ofUser = (name: string, description: string) =>
     adminCommand(name, description).argument("<user>", "the user's id or e-mail address");
-  return groupCommand("user", "manage accounts and their logins", [
+  const group = groupCommand("user", "manage accounts and their logins", [
     withExamples(
       adminCommand("add", "create an account that signs in with a password")
         .requiredOption("--email <ADDRESS>", "the e-mail address, with which the person signs in")
@@ -79,6 +79,10 @@ export function userCommand(terminal: Terminal): Command {
       terminal,
       ["user sign-out ada@example.com", "user sign-out ada@example.com --login 01examplelogin"],
     ).action(action(signOut)),
+  ]);
+  return withExamples(group, terminal, [
+    'user add --email ada@example.com --name "Ada Example"',
+    "user show ada@example.com",
   ]);
 }
 

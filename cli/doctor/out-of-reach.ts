@@ -39,7 +39,9 @@ export function isCertificateFault(error: unknown): boolean {
 export function whyOutOfReach(address: string, error: unknown): string {
   const { origin } = new URL(address);
   const code = causeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  // Node says "fetch failed", and why in the cause.
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = inner instanceof Error ? inner.message : String(inner);
   if (code === undefined) return `${origin} is out of reach: ${message}.`;
   const meaning = MEANINGS[code] ?? (/^(ERR_SSL|EPROTO)/.test(code) ? "it does not speak TLS here." : `${message}.`);
   return `${origin} is out of reach (${code}): ${meaning}`;

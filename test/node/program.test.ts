@@ -78,6 +78,15 @@ describe("the program", () => {
     }
   });
 
+  it("the help of every command and group has examples of that command", async () => {
+    for (const { path } of commandsWithin(programFor(testTerminal()))) {
+      const terminal = testTerminal();
+      await run([...path, "--help"], terminal);
+      const [, examples = ""] = terminal.out().split("\nExamples:\n");
+      expect(examples, path.join(" ")).toMatch(new RegExp(`^  (\\S+=\\S* )*alexa-link ${path.join(" ")}`));
+    }
+  });
+
   it("an error that nobody foresaw is one sentence; DEBUG shows its stack", async () => {
     const failing = (environment: Record<string, string>) => {
       const terminal = testTerminal({ environment });
