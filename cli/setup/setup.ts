@@ -6,7 +6,7 @@ import { UsageError } from "../terminal.ts";
 import { CLOUDFLARE_STEPS } from "./cloudflare-steps.ts";
 import { refuseLostKey } from "./databases.ts";
 import { accountOf, loggedIn, secretsOf } from "./login.ts";
-import { readNotes } from "./notes.ts";
+import { notesFile, readNotes } from "./notes.ts";
 import { type Answers, asked, completed, confirmed, judged, missing, QUESTIONS } from "./questions.ts";
 import * as rules from "./rules.ts";
 import { keep, type Run, readToml, type Settings, take } from "./run.ts";
@@ -55,7 +55,8 @@ export async function setUp(world: World, given: Given): Promise<Result> {
     ...judged({ ...notes.answers, ...fromEnvironment(world), ...given.answers }),
   };
   if (settings.skipSkill) answers.skillId = "";
-  checkKeys(world);
+  checkKeys(terminal.environment, "");
+  checkKeys({ ...notes }, ` in ${notesFile(settings.environment)}`);
   const mayAsk = terminal.interactive && !settings.dryRun;
   const notSecret = missing(answers).filter((name) => name.startsWith("--"));
   if (!mayAsk && !settings.dryRun && notSecret.length > 0) throw lacking(notSecret);
@@ -156,13 +157,13 @@ function workerOf(toml: string, deployment: Deployment | undefined, environment:
 
 const KEYS = { MASTER_KEY: rules.masterKey, ADMIN_TOKEN: rules.adminToken } as const;
 
-/** Keys that the environment gives are judged before anything is made. */
-function checkKeys({ terminal: { environment } }: World): void {
+/** Keys that the environment or the notes give are judged before anything is made. */
+function checkKeys(given: Readonly<Record<string, unknown>>, where: string): void {
   for (const [name, rule] of Object.entries(KEYS)) {
-    const value = environment[name];
-    if (!value) continue;
-    const result = rules.judge(rule, value);
-    if ("problem" in result) throw new UsageError(`${name} ${result.problem}.`);
+    const value = given[name];
+    if (value === undefined || value === "") continue;
+    const result = rules.judge(rule, String(value));
+    if ("problem" in result) throw new UsageError(`${name}${where} ${result.problem}.`);
   }
 }
 

@@ -1,5 +1,5 @@
 // `npm run setup` against a stand-in for wrangler: what is asked, what is made, and where secrets go.
-import { statSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
@@ -209,6 +209,18 @@ describe("secrets", () => {
       MASTER_KEY: given.MASTER_KEY,
       ADMIN_TOKEN: given.ADMIN_TOKEN,
     });
+  });
+
+  it.each([
+    ["shortened", "A".repeat(42)],
+    ["not a text", 1],
+  ])("are refused if the file's key was edited: %s", async (_, key) => {
+    const clone = cloneOf();
+    writeFileSync(join(clone.folder, ".setup.json"), JSON.stringify({ MASTER_KEY: key }));
+    const { end, message } = await setup(clone, [...OIDC, "--skip-skill"], { environment: SECRETS });
+    const problem = "MASTER_KEY in .setup.json must be 32 bytes as base64url (43 characters).";
+    expect([end, message]).toEqual([2, problem]);
+    expect(clone.state.calls).toEqual([]);
   });
 
   it("are never options", async () => {
