@@ -13,7 +13,7 @@ export type Attempt =
   | { readonly arrived: true; readonly url: string }
   | {
       readonly arrived: false;
-      /** The server asked for a sign-in that nobody did, so that its decision is unknown. */
+      /** The server asked for a sign-in that did not happen, so its decision is unknown. */
       readonly unknown: boolean;
       /** Status of the last response; 0 without one. */
       readonly status: number;

@@ -62,7 +62,7 @@ const exportedLink = z.strictObject({
 
 export const imports: Resource = {
   tag: "Operators: imports and exports",
-  description: "With ADMIN_TOKEN: moving over from another account linking server, and to another one.",
+  description: "With ADMIN_TOKEN: moving from another account linking server, and to another one.",
   components: {
     ExportedUser: {
       schema: exportedPerson,
@@ -78,7 +78,7 @@ export const imports: Resource = {
       schema: exportedLink,
       io: "output",
       texts: {
-        refreshTokenSha256: "Of a token that came from another server: SHA-256 of all of it, base64url.",
+        refreshTokenSha256: "SHA-256 of the whole token, if it came from another server; base64url.",
         grantId: "Alexa's token is `rt_<grantId>_<secret>`.",
         refreshSecretSha256: "SHA-256 of the secret, base64url.",
       },

@@ -47,7 +47,7 @@ Environment:
 /** The command. */
 export function moveInCommand(terminal: Terminal): Command {
   const command = new Command("move-in")
-    .description("import people and links of another server, so that nobody links again")
+    .description("import people and links from another server, so that customers need not link again")
     .argument("[file]", "CSV or JSON lines with people, links or both; - is standard input")
     .option("--users <FILE>", "a file with people only, which is read first")
     .option("--links <FILE>", "a file with links only, which is read last")

@@ -50,7 +50,7 @@ export async function startCommand(terminal: Terminal, args: readonly string[]):
 /** The command. Tests give it another machine. */
 export function setupCommand(terminal: Terminal, world: World = thisMachine(terminal, startCommand)): Command {
   const command = new Command("setup").description(
-    "set up and deploy the service: asks what only you know, makes what is missing, can be run again",
+    "set up and deploy the service: asks for what only you know, creates what is missing, can be run again",
   );
   for (const [name, help] of Object.entries(HELP)) {
     command.option(`--${QUESTIONS.get(name as Name)!.name} <VALUE>`, help);

@@ -215,7 +215,8 @@ class WatchedPage {
       return await new Promise<Decided>((resolve) => {
         this.#settle = resolve;
         limit = setTimeout(
-          () => resolve({ arrived: false, why: `nobody decided in the browser window within ${limitMs / 1000} s` }),
+          () =>
+            resolve({ arrived: false, why: `no decision was made in the browser window within ${limitMs / 1000} s` }),
           limitMs,
         );
         this.#client.Page.navigate({ url }).then(

@@ -7,10 +7,10 @@ import { deploymentOf } from "./wrangler-file.ts";
 
 export const CLOUDFLARE_STEPS: readonly Step[] = [
   ["Settings", "wrangler.toml describes the deployment; commit it.", settings],
-  ["Database", "D1 holds the people, the links and the signing keys.", database],
-  ["Namespace", "KV holds copies of the codes, which Alexa redeems from anywhere.", namespace],
+  ["Database", "D1 holds the accounts, the links and the signing keys.", database],
+  ["Namespace", "KV holds copies of the codes, so that Alexa can redeem them from any region.", namespace],
   ["Secrets", "They are stored at Cloudflare only, and wrangler reads them from its standard input.", secrets],
-  ["Tables", "The migrations make the tables in D1, or change them after an update.", tables],
+  ["Tables", "The migrations create the tables in D1, or change them after an update.", tables],
   ["Deployment", "It uploads the code, and gives the domain its DNS record and certificate.", deployment],
 ];
 
@@ -63,7 +63,7 @@ async function database(run: Run): Promise<string> {
     (run.dryRun ? `<id of ${name}>` : (await databases(run))?.find(isIt)?.uuid);
   if (id === undefined) throw new CommandError(`The database ${name} is not in the list yet. Wait a minute.`);
   editToml(run, { databaseId: id });
-  return `${name} is made`;
+  return `${name} is created`;
 }
 
 interface Namespace {
@@ -88,7 +88,7 @@ async function namespace(run: Run): Promise<string> {
     (run.dryRun ? `<id of ${title}>` : (await lookUp<Namespace[]>(run, list)).find((one) => one.title === title)?.id);
   if (id === undefined) throw new CommandError(`The namespace ${title} is not in the list yet. Wait a minute.`);
   editToml(run, { namespaceId: id });
-  return `${title} is made`;
+  return `${title} is created`;
 }
 
 async function secrets(run: Run): Promise<string> {
@@ -117,7 +117,7 @@ async function deployment(run: Run): Promise<string> {
   const attached = world.terminal.interactive;
   if (!attached && !dryRun && !settings.takeOverDomain && (await isOthers(run, domain))) {
     throw new UsageError(
-      `${domain} has DNS records already, and nothing there responds as this service. Deploying would replace them. If nothing else needs them, add --take-over-domain.`,
+      `${domain} has DNS records already, and nothing there responds as this service. Deploying would replace them. If they are not needed, add --take-over-domain.`,
     );
   }
   // At a terminal wrangler itself asks before it replaces DNS records or takes the domain from another Worker.

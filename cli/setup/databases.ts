@@ -33,7 +33,7 @@ export async function refuseLostKey(run: Run): Promise<void> {
     [
       `The database ${name} has tables already, and the Worker ${run.worker} has no MASTER_KEY. What the earlier key`,
       "sealed in it (passwords, signing keys, Amazon's tokens) opens with that key only. Set the environment variable",
-      "MASTER_KEY to it. Or begin anew: choose another name with --name, or delete the database with",
+      "MASTER_KEY to it. Or start again: choose another name with --name, or delete the database with",
       `${shown(["d1", "delete", name])}.`,
     ].join("\n"),
   );

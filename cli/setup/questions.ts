@@ -221,9 +221,9 @@ async function askedOnce(terminal: Terminal, question: Question, answers: Answer
 
 /** Said before the question, because the word does not show it. */
 const PASSWORD_MEANS = [
-  "Choose password only for a demo, for reviewers or for few customers. With it, this service keeps the passwords, you",
-  "make each account yourself (npm run alexa-link -- user add), nobody can sign up or reset a password without you, and",
-  "the Worker needs Cloudflare's Workers Paid plan, because hashing a password takes more CPU than the free plan allows.",
+  "Choose password only for a demo, for reviewers or for a small installation. With it, this service stores the passwords",
+  "(hashed), you create each account yourself (npm run alexa-link -- user add), customers cannot sign up or reset a",
+  "password, and the Worker needs Cloudflare's Workers Paid plan, because hashing takes more CPU than the free plan allows.",
 ].join("\n");
 
 /** The values that will be used, for the review. Secrets are named, not shown. */

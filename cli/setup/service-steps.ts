@@ -12,7 +12,7 @@ export function serviceSteps(run: Run): Step[] {
   return [
     ["Health", "A new domain gets its DNS record and certificate within minutes.", healthy],
     ...(hasSkill ? ([["Skill", "The service must know the skill and its client.", registered]] as const) : []),
-    ...(hasSkill && hasDeveloperToken(run) ? ([["Amazon", "It must know this service.", pushed]] as const) : []),
+    ...(hasSkill && hasDeveloperToken(run) ? ([["Amazon", "Amazon must know this service.", pushed]] as const) : []),
     ...(run.settings.doctor ? ([["Doctor", "It checks the service as Alexa sees it.", checked]] as const) : []),
   ];
 }
@@ -132,7 +132,7 @@ async function registered(run: Run): Promise<string> {
   return `${id} is changed`;
 }
 
-/** The service has Amazon's pair now. The next run needs neither half of it, unless it is given anew. */
+/** The service has Amazon's pair now. The next run needs neither half of it, unless it is given again. */
 function keepPair(run: Run): void {
   if (run.answers.lwaClientId) keep(run, { answers: { ...run.notes.answers, lwaClientId: "" } });
 }
@@ -160,8 +160,8 @@ export function remaining(run: Run): string {
   const lines = [`${originOf(run)} is live.`];
   if (notes.MASTER_KEY ?? notes.ADMIN_TOKEN) {
     lines.push(
-      `- Copy the keys in ${file} to your secret store now, then delete the file. Nobody can read MASTER_KEY again: without`,
-      "  it a restored database opens nothing, and the key cannot be changed.",
+      `- Copy the keys in ${file} to your secret store now, then delete the file. MASTER_KEY cannot be read again, and`,
+      "  without it a restored database cannot be opened.",
     );
   }
   lines.push("- Commit wrangler.toml. It has the names and ids of this deployment, and no secret.");
@@ -170,7 +170,7 @@ export function remaining(run: Run): string {
   } else if (answers.signIn === "amazon") {
     lines.push(`- Register ${originOf(run)}/sign-in/amazon/callback at your Login with Amazon profile.`);
   } else {
-    lines.push("- Make an account to try it with: npm run alexa-link -- user add --help");
+    lines.push("- Create an account to try it with: npm run alexa-link -- user add --help");
   }
   if (!answers.skillId) lines.push("- Register the skill when you have it: run setup again with --skill-id.");
   else {

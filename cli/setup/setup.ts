@@ -115,6 +115,9 @@ async function collected(run: Run, mayAsk: boolean): Promise<Answers> {
     return answers;
   }
   const without = missing(answers, have);
+  if (settings.dryRun && answers.skillId === undefined) {
+    world.terminal.print("Without --skill-id, the step that registers the skill is left out.");
+  }
   if (without.includes("--domain")) answers.brand ??= "<brand>";
   if (without.length === 0) return completed(answers);
   if (!settings.dryRun) throw lacking(without);

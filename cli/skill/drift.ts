@@ -136,7 +136,7 @@ export function eventDriftOf(needs: EventNeeds, manifest: Json): Drift[] {
   ];
 }
 
-/** Events for somebody else that the manifest sends to another address, which a new address would take from there. */
+/** Other events that the manifest sends to another address, and that a new address would redirect. */
 export function othersEvents(needs: EventNeeds, manifest: Json): { uri: string; names: string[] } | undefined {
   const events = objectOf(manifest.events);
   const { uri } = objectOf(events.endpoint);

@@ -15,7 +15,7 @@ export interface PushOptions {
   /** Makes a new client secret, instead of sending the one of `CLIENT_SECRET` or of a prompt. */
   readonly rotateSecret?: boolean;
   readonly dryRun?: boolean;
-  /** Answers the questions before a new secret is made. */
+  /** Skips the question before a new secret is made. */
   readonly yes?: boolean;
   /** Where a new secret is kept until Amazon has it. */
   readonly out?: string;

@@ -122,7 +122,7 @@ function noteRegion({ report }: Examination, redirectUri: string, why: string): 
   });
 }
 
-/** URIs of somebody else that contain Alexa's. */
+/** Other parties' URIs that contain Alexa's. */
 function foreignUris(redirectUri: string): string[] {
   const { host } = new URL(redirectUri);
   return [

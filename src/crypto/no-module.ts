@@ -1,2 +1,2 @@
-// In place of the module that a library imports for a function that we never call. See `[alias]` in wrangler.toml.
+// Replaces a module that a library imports for a function that we never call. See `[alias]` in wrangler.toml.
 export default {};

@@ -24,12 +24,12 @@ import type { TokenFailure } from "./token-failure.ts";
 import type { FoundRefreshToken, PresentedToken } from "./token-lookup.ts";
 
 const DAY_MS = 24 * 3_600_000;
-/** How long Alexa's request waits. The call goes on after it, and Alexa's next request finds the grant. */
+/** How long Alexa's request waits. The call continues after that, and Alexa's next request finds the grant. */
 const WAIT_MS = 2_800;
 const POLL_MS = 400;
-/** How long a call that another request has begun may be under way. */
+/** How long a call that another request started may take. */
 const UNDER_WAY_MS = 2 * OLD_SERVER_LIMITS.timeoutMs + 2_000;
-/** Unknown tokens of one client in a minute. Only somebody with the client's secret presents any. */
+/** Unknown tokens of one client in a minute. Only a caller with the client's secret can present any. */
 const MOST_OF_CLIENT = 6_000;
 /** Links of one person with one skill. More are a claim that many people share, such as a tenant. */
 const MOST_OF_PERSON = 100;

@@ -1,4 +1,4 @@
-// Password hashes that other systems made. Each is verified until its owner's first sign-in, which replaces it by ours.
+// Password hashes from other systems. Each is verified until its owner's first sign-in, which replaces it with ours.
 import { argon2i, argon2id } from "@noble/hashes/argon2.js";
 import { pbkdf2 } from "@noble/hashes/pbkdf2.js";
 import { sha256 } from "@noble/hashes/sha2.js";

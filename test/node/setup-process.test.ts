@@ -77,6 +77,7 @@ it("a dry run prints its commands to standard output, and ends with 0", () => {
   const clone = cloneWithWrangler();
   const { status, stdout, stderr } = clone.run(["--dry-run"]);
   expect([status, stdout]).toEqual([0, expect.stringContaining("npx wrangler d1 create alexa-link")]);
+  expect(stdout).toContain("Without --skill-id, the step that registers the skill is left out.");
   expect(stderr).not.toMatch(/^\s+at /m);
   expect(clone.state().calls.map(({ args }) => args.join(" "))).toEqual([
     "whoami --json",
