@@ -1,5 +1,5 @@
-// docs/doctor.md against the catalogue and the results of the tests.
-import { readFileSync } from "node:fs";
+// docs/doctor.md against the catalogue and the results of the tests. With UPDATE=1 the list of checks is written anew.
+import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { AREAS } from "../../doctor/areas.ts";
 import { FAULTS } from "../../simulator/testing/fake-company-faults.ts";
@@ -7,7 +7,13 @@ import { EXPECTATIONS, type Expectation } from "./doctor-servers/expectations.ts
 import { MINI_FAULTS } from "./doctor-servers/mini-parts.ts";
 import { catalogueTables, resultsTable } from "./doctor-servers/tables.ts";
 
-const page = readFileSync("docs/doctor.md", "utf8");
+const PATH = "docs/doctor.md";
+const HEADING = "## All checks\n\n";
+if (process.env.UPDATE) {
+  const [before] = readFileSync(PATH, "utf8").split(HEADING);
+  writeFileSync(PATH, `${before}${HEADING}${catalogueTables()}\n`);
+}
+const page = readFileSync(PATH, "utf8");
 const ids = AREAS.flatMap(({ checks }) => checks.map(({ id }) => id));
 
 it("V8: every check is in the document, with its title, outcome and reason", () => {
