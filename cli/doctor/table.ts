@@ -39,7 +39,7 @@ export function printTable(terminal: Terminal, document: DoctorDocument): void {
   const bold = (text: string) => (screen?.colours ? `\u001b[1m${text}\u001b[0m` : text);
   const lines = byArea(document.checks).flatMap(([name, checks]) => [
     bold(printable(name)),
-    ...checks.flatMap(({ id, outcome, detail, effect, remedy, source }) => {
+    ...(allSkipped(checks) ?? checks).flatMap(({ id, outcome, detail, effect, remedy, source }) => {
       const word = colour(outcome, WORDS[outcome].padEnd(WIDEST_WORD));
       const indent = 4 + WIDEST_WORD;
       const advice = outcome === "fail" || outcome === "warn" ? { Effect: effect, Remedy: remedy, Source: source } : {};
@@ -55,6 +55,13 @@ export function printTable(terminal: Terminal, document: DoctorDocument): void {
   const text = [...lines, bold(summaryLine(document))].join("\n");
   if (screen) screen.paint(text);
   else terminal.print(text);
+}
+
+/** One line for an area whose checks were all skipped for the same reason; undefined for any other. */
+function allSkipped(checks: DoctorDocument["checks"]): DoctorDocument["checks"] | undefined {
+  const [first] = checks;
+  const same = checks.every(({ outcome, detail }) => outcome === "skipped" && detail === first?.detail);
+  return first && checks.length > 1 && same ? [{ ...first, id: `${checks.length} checks` }] : undefined;
 }
 
 /** A paragraph whose first line begins with `start`, which is `indent` characters wide, and whose others are indented. */

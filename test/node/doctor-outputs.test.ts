@@ -74,6 +74,19 @@ describe("the table", () => {
     expect(Math.max(...text.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(100);
   });
 
+  it("says in one line that a whole area was skipped for the same reason", () => {
+    const terminal = testTerminal();
+    const skipped = ["five", "six"].map((id) => ({
+      ...result(id, "skipped"),
+      detail: "no MCP server was named",
+      effect: "",
+      remedy: "",
+    }));
+    printTable(terminal, { ...DOCUMENT, checks: skipped });
+    expect(terminal.out()).toContain("skipped  2 checks: no MCP server was named");
+    expect(terminal.out()).not.toContain("six");
+  });
+
   it.each([
     [true, 80],
     [false, 50],
