@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { version } from "../version.ts";
 import type { DoctorDocument } from "./document.ts";
-import { byArea, summaryLine } from "./table.ts";
+import { allSkipped, byArea, summaryLine } from "./table.ts";
 
 const WORDS = { pass: "passed", warn: "warning", fail: "failed", skipped: "skipped" } as const;
 
@@ -37,6 +37,7 @@ dl { margin: .5rem 0 0; padding: .6rem .8rem; background: var(--tint); border-ra
   grid-template-columns: max-content 1fr; gap: .25rem .8rem; }
 dt { font-weight: 600; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+summary, details p { color: var(--soft); overflow-wrap: anywhere; }
 footer { margin-top: 2rem; color: var(--soft); font-size: .9rem; }
 @media (max-width: 36rem) { ul.checks > li { grid-template-columns: 1fr; } dl { grid-template-columns: 1fr; gap: 0; }
   dd + dt { margin-top: .4rem; } }
@@ -61,6 +62,12 @@ function row({ id, title, outcome, detail, effect, remedy, source }: DoctorDocum
       ? `<dl><dt>Effect</dt><dd>${text(effect)}</dd><dt>Remedy</dt><dd>${text(remedy)}</dd><dt>Source</dt><dd>${text(source)}</dd></dl>`
       : "";
   return `<li class="${outcome}"><p class="word">${WORDS[outcome]}</p><div class="what"><h3>${text(title)}</h3><p>${text(detail)}</p><code>${text(id)}</code>${advice}</div></li>`;
+}
+
+/** An area whose checks were all skipped for the same reason. */
+function skippedArea(checks: DoctorDocument["checks"]): string {
+  const ids = checks.map(({ id }) => `<code>${text(id)}</code>`).join(", ");
+  return `<details><summary>${checks.length} checks skipped: ${text(checks[0]?.detail ?? "")}</summary><p>${ids}</p></details>`;
 }
 
 /** The page. */
@@ -91,7 +98,7 @@ export function htmlReport(document: DoctorDocument): string {
     `<p class="facts">Checked as Alexa sees it, on <time datetime="${text(startedAt)}">${text(readable(startedAt))}</time>, with alexa-link ${text(version())}.</p>`,
     `<ul class="summary">${counts.join("")}</ul>`,
     problems.length > 0 ? `<h2>What to do</h2>\n${list(problems)}` : "<h2>Nothing to do</h2><p>No check failed.</p>",
-    ...others.map(([name, rows]) => `<h2>${text(name)}</h2>\n${list(rows)}`),
+    ...others.map(([name, rows]) => `<h2>${text(name)}</h2>\n${allSkipped(rows) ? skippedArea(rows) : list(rows)}`),
     "<footer><p>“failed”: Alexa could not link, would lose the link, or a security rule is broken. “warning”: it works today, but is risky. “skipped”: the server does not offer it, or the check could not be reached.</p></footer>",
     "</main>",
     "</html>",

@@ -41,7 +41,7 @@ export function whyOutOfReach(address: string, error: unknown): string {
   const code = causeOf(error);
   // Node says "fetch failed", and why in the cause.
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const message = inner instanceof Error ? inner.message : String(inner);
+  const message = (inner instanceof Error ? inner.message : String(inner)) || "no connection";
   if (code === undefined) return `${origin} is out of reach: ${message}.`;
   const meaning = MEANINGS[code] ?? (/^(ERR_SSL|EPROTO)/.test(code) ? "it does not speak TLS here." : `${message}.`);
   return `${origin} is out of reach (${code}): ${meaning}`;

@@ -58,7 +58,7 @@ export function printTable(terminal: Terminal, document: DoctorDocument): void {
 }
 
 /** One line for an area whose checks were all skipped for the same reason; undefined for any other. */
-function allSkipped(checks: DoctorDocument["checks"]): DoctorDocument["checks"] | undefined {
+export function allSkipped(checks: DoctorDocument["checks"]): DoctorDocument["checks"] | undefined {
   const [first] = checks;
   const same = checks.every(({ outcome, detail }) => outcome === "skipped" && detail === first?.detail);
   return first && checks.length > 1 && same ? [{ ...first, id: `${checks.length} checks` }] : undefined;

@@ -104,7 +104,7 @@ describe("a server out of reach", () => {
     ["CERT_HAS_EXPIRED", /has expired/, true],
     ["DEPTH_ZERO_SELF_SIGNED_CERT", /self-signed/, true],
     ["ERR_SSL_WRONG_VERSION_NUMBER", /does not speak TLS/, false],
-    ["ESOMETHING", /fetch failed/, false],
+    ["ESOMETHING", /: no connection\.$/, false],
   ])("%s is explained", (code, meaning, untrusted) => {
     const error = new TypeError("fetch failed", { cause: new AggregateError([Object.assign(new Error(), { code })]) });
     expect(causeOf(error)).toBe(code);

@@ -85,6 +85,9 @@ describe("the table", () => {
     printTable(terminal, { ...DOCUMENT, checks: skipped });
     expect(terminal.out()).toContain("skipped  2 checks: no MCP server was named");
     expect(terminal.out()).not.toContain("six");
+    const page = htmlReport({ ...DOCUMENT, checks: skipped });
+    expect(page).toContain("<summary>2 checks skipped: no MCP server was named</summary>");
+    expect(page).toContain("<code>six</code>");
   });
 
   it.each([
