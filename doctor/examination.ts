@@ -156,8 +156,8 @@ export interface Examination {
   obtainCode(options?: ObtainOptions): Promise<Obtained | { readonly why: string }>;
   /** Whether no code came because the customer did not find the way, so that the server is not to blame. */
   lost(): boolean;
-  /** Remembers a refresh token, so that its grant is revoked at the end. */
-  keep(refreshToken: string): void;
+  /** Remembers a token, so that its grant is revoked at the end. */
+  keep(token: string): void;
 }
 
 /** A part of the examination. Areas run one after another; each notes a result for each of its checks. */

@@ -66,7 +66,7 @@ export async function examine(setup: ExaminationSetup): Promise<Examined> {
     progress: setup.progress ?? (() => {}),
     lost: () => codes.lost,
     obtainCode: (options) => codes.obtain(options),
-    keep: (refreshToken) => void kept.add(refreshToken),
+    keep: (token) => void kept.add(token),
   };
   for (const area of areas) await runArea(area, examination);
   const remaining = await revokeAll(examination, [...kept]);
@@ -185,7 +185,7 @@ class Codes {
   }
 }
 
-/** Revokes the grants of these refresh tokens (RFC 7009). */
+/** Revokes the grants of these tokens (RFC 7009). Several may belong to one grant. */
 async function revokeAll(examination: Examination, tokens: readonly string[]): Promise<Examined["remaining"]> {
   if (tokens.length === 0) return { count: 0, why: "" };
   const endpoint = examination.target.metadata?.revocation_endpoint;

@@ -101,7 +101,7 @@ function readResponse({ status, headers }: Response, body: Uint8Array): Omit<Tok
   };
 }
 
-/** Redeems a code. The grant's refresh token is remembered, so that it can be revoked at the end. */
+/** Redeems a code. The grant's token is remembered, so that the grant can be revoked at the end. */
 export async function exchange(
   examination: Examination,
   client: TokenClient,
@@ -110,7 +110,8 @@ export async function exchange(
   crowd = false,
 ): Promise<TokenCall> {
   const call = await callToken(examination, codeExchangeRequest(client, grant), what, crowd);
-  if (call.granted && call.refreshToken !== undefined) examination.keep(call.refreshToken);
+  const token = call.refreshToken ?? call.accessToken;
+  if (call.granted && token !== undefined) examination.keep(token);
   return call;
 }
 
@@ -142,11 +143,19 @@ export function formRequest(
   });
 }
 
-/** The response in a few words, for the detail of a result. Error codes of the server are cut and quoted. */
+/** The server's own explanation of an error. Long words are left out, because they may be codes, tokens or secrets. */
+function explanationOf({ json }: TokenCall): string {
+  const text = json?.error_description;
+  if (typeof text !== "string" || text.trim() === "") return "";
+  const short = text.trim().slice(0, 160);
+  return ` ("${short.replace(/[^\s"]{20,}/g, "…").replaceAll('"', "'")}")`;
+}
+
+/** The response in a few words, for the detail of a result. What the server says is cut. */
 export function describeCall(call: TokenCall): string {
   if (call.failure !== undefined) return call.failure;
   if (call.granted) return `${call.status} with an access token`;
-  if (call.error !== undefined) return `${call.status} ${call.error.slice(0, 60)}`;
+  if (call.error !== undefined) return `${call.status} ${call.error.slice(0, 60)}${explanationOf(call)}`;
   if (call.status >= 300 && call.status < 400) return `${call.status}, a redirect`;
   return call.json ? `${call.status} without an error code` : `${call.status} without a JSON object`;
 }

@@ -56,7 +56,8 @@ async function doctor(terminal: Terminal, url: string | undefined, options: Doct
   const { count, why: whyRemaining } = examined.remaining;
   if (count > 0) {
     const client = target.client?.clientId;
-    terminal.note(`${count} links that the doctor made with client ${client} remain at the server: ${whyRemaining}.`);
+    const links = count === 1 ? "A link" : `Up to ${count} links`;
+    terminal.note(`${links} that the doctor made with client ${client} may remain at the server: ${whyRemaining}.`);
   }
   const { host } = new URL(target.authorizationUrl);
   const elsewhere = customer?.passwordHosts?.().filter((each) => each !== host) ?? [];

@@ -89,6 +89,8 @@ class WatchedPage {
   readonly #headers = new Map<string, { status: number; headers: Headers }>();
   #pressed: Pressed | undefined;
   #url = "";
+  /** Whether the window shows a page of this decision. Until then, late events belong to the decision before. */
+  #navigated = false;
   #settle: (decided: Decided) => void = () => {};
   #decision = "";
   #redirectUri = "";
@@ -127,7 +129,9 @@ class WatchedPage {
       if (!this.observations.some(same)) this.observations.push({ kind, url, what });
     };
     Page.frameNavigated(({ frame }) => {
-      if (frame.parentId === undefined) this.#url = frame.url;
+      if (frame.parentId !== undefined) return;
+      this.#url = frame.url;
+      this.#navigated = true;
     });
     Page.windowOpen(() => note("popup", "opened a window"));
     Page.javascriptDialogOpening(({ type }) => {
@@ -165,11 +169,13 @@ class WatchedPage {
   /** A page has loaded: keeps it, and presses what the person pressed at the same place before. */
   async #loaded(): Promise<void> {
     const { Runtime } = this.#client;
+    if (!this.#navigated) return;
     const { result } = await Runtime.evaluate({
       expression:
         "({ url: location.href, html: document.documentElement.outerHTML, wide: document.documentElement.scrollWidth })",
       returnByValue: true,
     });
+    if (!this.#navigated) return;
     const { url, html, wide } = result.value as { url: string; html: string; wide: number };
     if (!/^https?:/.test(url) || [this.#redirectUri, ...this.#options.redirectUris].some((uri) => isAt(url, uri)))
       return;
@@ -205,13 +211,12 @@ class WatchedPage {
     this.#decision = decision;
     this.#redirectUri = redirectUri;
     this.#pressed = undefined;
+    this.#navigated = false;
     const what = decision === "allow" ? "sign in if you are asked, and allow the link" : "refuse the link";
     if (!this.#known.has(decision)) note(`In the browser window: ${what}.`);
     const hint = setTimeout(() => note(`Still waiting for you in the browser window: ${what}.`), HINT_MS);
     let limit: ReturnType<typeof setTimeout> | undefined;
     try {
-      // Events of the page before, which may still arrive, find an empty page then.
-      await this.#client.Page.navigate({ url: "about:blank" }).catch(() => undefined);
       return await new Promise<Decided>((resolve) => {
         this.#settle = resolve;
         limit = setTimeout(
