@@ -11,7 +11,8 @@ export interface LinkingCompany {
   /** Sends a request to Amazon, which is the simulator. */
   readonly amazon: Fetch;
   readonly amazonOrigin: string;
-  readonly mintCode: (redirectUri: string) => string;
+  /** `parameters` of the authorization request, with its PKCE challenge. */
+  readonly mintCode: (redirectUri: string, parameters?: URLSearchParams) => string;
 }
 
 interface Started {
@@ -129,7 +130,10 @@ export function createFakeLinking(company: LinkingCompany) {
         ticket: "t",
       });
     const state = rawParameter(query, "state");
-    const response = decision === "allow" ? `code=${company.mintCode(redirectUri)}` : "error=access_denied";
+    const response =
+      decision === "allow"
+        ? `code=${company.mintCode(redirectUri, new URLSearchParams(query))}`
+        : "error=access_denied";
     return Response.json({ redirectTo: `${redirectUri}?${response}&state=${state}&source=app` });
   }
 

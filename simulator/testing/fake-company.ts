@@ -38,7 +38,7 @@ export function createFakeCompany(options: FakeCompanyOptions, broken?: Breakage
 
   return {
     /** Issues a code for the enablement call. */
-    mintCode: (redirectUri: string) => pages.mintCode(redirectUri),
+    mintCode: pages.mintCode,
     async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
       const request = new Request(input, init);
       const { pathname } = new URL(request.url);
