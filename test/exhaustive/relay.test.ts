@@ -10,7 +10,7 @@ import { anotherIsolate, countOf, MINUTE } from "../support/tokens.ts";
 const LINKS = 10_000;
 /** Two links for each person. */
 const PEOPLE = LINKS / 2;
-const AT_ONCE = 200;
+const AT_ONCE = 1_000;
 const VARIABLES = { OIDC_ISSUER: "https://id.example.com" };
 
 afterEach(() => vi.restoreAllMocks());
