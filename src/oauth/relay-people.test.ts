@@ -9,23 +9,18 @@ import {
   type OldServer,
   outcomeOf,
   relayToOldServer,
-  startOldServer,
+  startBesideOldServer,
+  OLD_TOKEN as TOKEN,
 } from "../../test/support/old-server.ts";
-import { basic, json, refresh, seedEveryone, USER_ID } from "../../test/support/seeds.ts";
-import { type Service, startService } from "../../test/support/service.ts";
+import { basic, json, refresh, USER_ID } from "../../test/support/seeds.ts";
+import type { Service } from "../../test/support/service.ts";
 import { countOf, MINUTE } from "../../test/support/tokens.ts";
-
-const TOKEN = "old|refresh token & = % of any form";
-const IDENTITY_PROVIDER = "https://id.example.com";
 
 let service: Service;
 let old: OldServer;
 
 beforeEach(async () => {
-  service = startService({ OIDC_ISSUER: IDENTITY_PROVIDER });
-  await seedEveryone();
-  old = startOldServer();
-  old.links.set(TOKEN, { sub: "ada" });
+  ({ service, old } = await startBesideOldServer());
 });
 afterEach(() => vi.restoreAllMocks());
 

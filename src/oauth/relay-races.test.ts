@@ -1,22 +1,23 @@
 // The relay under races, slow responses and faults: every link moves once, and none is lost.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { rows } from "../../test/support/app-user.ts";
-import { type OldServer, outcomeOf, relayToOldServer, startOldServer } from "../../test/support/old-server.ts";
-import { refresh, seedEveryone } from "../../test/support/seeds.ts";
-import { type Service, startService } from "../../test/support/service.ts";
+import {
+  type OldServer,
+  outcomeOf,
+  RELAY_VARIABLES,
+  relayToOldServer,
+  startBesideOldServer,
+  OLD_TOKEN as TOKEN,
+} from "../../test/support/old-server.ts";
+import { refresh } from "../../test/support/seeds.ts";
+import type { Service } from "../../test/support/service.ts";
 import { anotherIsolate, countOf, MINUTE } from "../../test/support/tokens.ts";
-
-const TOKEN = "old-refresh-token";
-const VARIABLES = { OIDC_ISSUER: "https://id.example.com" };
 
 let service: Service;
 let old: OldServer;
 
 beforeEach(async () => {
-  service = startService(VARIABLES);
-  await seedEveryone();
-  old = startOldServer();
-  old.links.set(TOKEN, { sub: "ada" });
+  ({ service, old } = await startBesideOldServer());
   await relayToOldServer(service);
 });
 afterEach(() => vi.restoreAllMocks());
@@ -29,7 +30,7 @@ it("twenty refreshes at once, in two isolates, make one call and one grant, and 
     await pause(100);
     return usual();
   };
-  const isolates = [service, anotherIsolate(service, VARIABLES)];
+  const isolates = [service, anotherIsolate(service, RELAY_VARIABLES)];
   const responses = await Promise.all(
     Array.from({ length: 20 }, (_, i) => isolates[i % 2]?.request("/token", refresh(TOKEN))),
   );
@@ -91,7 +92,7 @@ for (const rotating of [false, true]) {
       for (let at = 0; at < MOST_ROUND_TRIPS; at++) {
         const token = `${TOKEN}-${at}`;
         old.links.set(token, { sub: `person-${at}` });
-        const isolate = anotherIsolate(service, VARIABLES);
+        const isolate = anotherIsolate(service, RELAY_VARIABLES);
         isolate.meter.faults.push({ when: (_, index) => index === at, throws, mayMiss: true, times: 1 });
         const first = await outcomeOf(isolate.request("/token", refresh(token)));
         expect([200, 503], `round trip ${at}`).toContain(first.status);

@@ -7,36 +7,23 @@ import {
   OLD_TOKEN_URL,
   type OldServer,
   outcomeOf,
+  RELAY_VARIABLES,
   relayToOldServer,
   setRelayOf,
-  startOldServer,
+  startBesideOldServer,
+  OLD_TOKEN as TOKEN,
   unsignedJwt,
 } from "../../test/support/old-server.ts";
-import {
-  ALEXA_CLIENT,
-  ALEXA_SECRET,
-  basic,
-  form,
-  json,
-  refresh,
-  SKILL_ID,
-  seedEveryone,
-} from "../../test/support/seeds.ts";
+import { ALEXA_CLIENT, ALEXA_SECRET, basic, form, json, refresh, SKILL_ID } from "../../test/support/seeds.ts";
 import { type Service, startService } from "../../test/support/service.ts";
 import { asAlexa, countOf, linkAlexa, MINUTE, SECOND, userinfo } from "../../test/support/tokens.ts";
 import { sha256 } from "../crypto/hash.ts";
-
-const TOKEN = "old|refresh token & = % of any form";
-const IDENTITY_PROVIDER = "https://id.example.com";
 
 let service: Service;
 let old: OldServer;
 
 beforeEach(async () => {
-  service = startService({ OIDC_ISSUER: IDENTITY_PROVIDER });
-  await seedEveryone();
-  old = startOldServer();
-  old.links.set(TOKEN, { sub: "ada" });
+  ({ service, old } = await startBesideOldServer());
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -288,7 +275,7 @@ describe("links that have ended", () => {
   });
 
   it("a revoked link is not fetched again when its row is older than unused links may be", async () => {
-    service = startService({ OIDC_ISSUER: IDENTITY_PROVIDER, REFRESH_IDLE_DAYS: "30" });
+    service = startService({ ...RELAY_VARIABLES, REFRESH_IDLE_DAYS: "30" });
     await relayTo();
     await refreshed();
     await service.request("/revoke", asAlexa({ token: TOKEN }));

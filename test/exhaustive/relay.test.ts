@@ -2,7 +2,7 @@
 // fail again and again.
 import { afterEach, expect, it, vi } from "vitest";
 import { rows } from "../support/app-user.ts";
-import { relayToOldServer, startOldServer } from "../support/old-server.ts";
+import { RELAY_VARIABLES, relayToOldServer, startOldServer } from "../support/old-server.ts";
 import { refresh, seedEveryone } from "../support/seeds.ts";
 import { startService } from "../support/service.ts";
 import { anotherIsolate, countOf, MINUTE } from "../support/tokens.ts";
@@ -11,7 +11,6 @@ const LINKS = 10_000;
 /** Two links for each person. */
 const PEOPLE = LINKS / 2;
 const AT_ONCE = 1_000;
-const VARIABLES = { OIDC_ISSUER: "https://id.example.com" };
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -26,7 +25,7 @@ function numbers(seed: number): () => number {
 
 it(`${LINKS} links move while they are in use: none is lost, none is doubled`, { timeout: 1_800_000 }, async () => {
   const random = numbers(13);
-  const service = startService(VARIABLES);
+  const service = startService(RELAY_VARIABLES);
   await seedEveryone();
   const old = startOldServer();
   await relayToOldServer(service);
@@ -46,7 +45,7 @@ it(`${LINKS} links move while they are in use: none is lost, none is doubled`, {
     if (fate < 0.12) return new Response("<html>Maintenance</html>");
     return usual();
   };
-  const isolates = [service, anotherIsolate(service, VARIABLES), anotherIsolate(service, VARIABLES)];
+  const isolates = [service, anotherIsolate(service, RELAY_VARIABLES), anotherIsolate(service, RELAY_VARIABLES)];
   for (const isolate of isolates) {
     isolate.meter.faults.push(
       { when: () => random() < 0.005, throws: "before", mayMiss: true },

@@ -2,11 +2,15 @@
 import { expect, vi } from "vitest";
 import { toBase64Url, utf8 } from "../../src/crypto/encoding.ts";
 import { admin } from "./admin.ts";
-import { ALEXA_CLIENT, ALEXA_SECRET, basic, json, SKILL_ID } from "./seeds.ts";
-import type { Service } from "./service.ts";
+import { ALEXA_CLIENT, ALEXA_SECRET, basic, json, SKILL_ID, seedEveryone } from "./seeds.ts";
+import { type Service, startService } from "./service.ts";
 
 export const OLD_TOKEN_URL = "https://old.example.com/oauth/token";
 export const OLD_USERINFO_URL = "https://old.example.com/me";
+/** The refresh token of a link that is only at the old server. */
+export const OLD_TOKEN = "old|refresh token & = % of any form";
+/** The service's variables: with an identity provider, whose subjects the old server names. */
+export const RELAY_VARIABLES = { OIDC_ISSUER: "https://id.example.com" };
 
 /** One request as the old server got it. */
 export interface OldRequest {
@@ -90,6 +94,15 @@ export function startOldServer(): OldServer {
     return server.fault ? server.fault(() => respond(seen), seen) : respond(seen);
   });
   return server;
+}
+
+/** Starts the service with the usual rows, and an old server that has one link. */
+export async function startBesideOldServer(): Promise<{ service: Service; old: OldServer }> {
+  const service = startService(RELAY_VARIABLES);
+  await seedEveryone();
+  const old = startOldServer();
+  old.links.set(OLD_TOKEN, { sub: "ada" });
+  return { service, old };
 }
 
 /** Sets the relay of the seeded skill. */
