@@ -48,7 +48,7 @@ export function pathOf(command: Command): string {
 }
 
 /** The help text's form of an option: `--id ID`. */
-export function optionTerm(option: Option): string {
+function optionTerm(option: Option): string {
   return option.flags.replace(/<([^>]+)>/g, "$1");
 }
 

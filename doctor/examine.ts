@@ -8,9 +8,8 @@ import { refusedTokenUrl } from "./checks/reachability.ts";
 import type { Area, Customer, Decided, Examination, Obtained, ObtainOptions, Probes, Target } from "./examination.ts";
 import { limitedFetch } from "./limited-fetch.ts";
 import { dialectsOf } from "./link.ts";
-import { credentialsOf } from "./mistakes.ts";
 import { Report, type Result } from "./report.ts";
-import { formRequest, tooSlow } from "./token-call.ts";
+import { revocationRequest, tooSlow } from "./token-call.ts";
 
 export interface ExaminationSetup {
   readonly target: Target;
@@ -94,9 +93,7 @@ async function runArea(area: Area, examination: Examination): Promise<void> {
   } catch (error) {
     why = `internal: ${error instanceof Error ? error.message : String(error)}`;
   }
-  for (const check of area.checks) {
-    if (report.outcomeOf(check) === undefined) report.skip(check, why);
-  }
+  report.skipRest(area.checks, why);
 }
 
 /** Gets codes from the customer, and remembers if that is impossible. */
@@ -203,10 +200,8 @@ async function revoke({ target, fetch }: Examination, endpoint: string, token: s
   if (target.client.accessTokenScheme === "REQUEST_BODY_CREDENTIALS") forms.reverse();
   let why: string | undefined;
   for (const client of forms) {
-    const { headers, fields } = credentialsOf(client);
     try {
-      const request = formRequest(endpoint, { token, token_type_hint: "refresh_token", ...fields }, headers);
-      const response = await fetch(request);
+      const response = await fetch(revocationRequest(endpoint, client, token));
       await response.body?.cancel();
       if (response.status === 200) return undefined;
       why ??= `the revocation endpoint responded with ${response.status}`;

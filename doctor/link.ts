@@ -80,11 +80,17 @@ export function needsEncoding({ clientId, clientSecret }: TokenClient): boolean 
   return encodeURIComponent(clientId + clientSecret) !== clientId + clientSecret;
 }
 
+/** The first link, or why there is none. */
+export async function workingLink(examination: Examination): Promise<Link | { readonly why: string }> {
+  const { obtained, tries, why } = await firstLink(examination);
+  const last = tries.at(-1);
+  return why === undefined && obtained && last ? { obtained, ...last } : { why: why ?? "there is no link" };
+}
+
 /** The manner that works, or why none does. */
 export async function workingManner(examination: Examination): Promise<Manner | { readonly why: string }> {
-  const { tries, why } = await firstLink(examination);
-  const last = tries.at(-1);
-  return why === undefined && last ? last.manner : { why: why ?? "there is no link" };
+  const link = await workingLink(examination);
+  return "why" in link ? link : link.manner;
 }
 
 /** A new code in the manner that works. */

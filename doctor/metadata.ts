@@ -19,7 +19,7 @@ export interface NoMetadata {
  * Where the metadata of an issuer may be, in the order in which they are asked: RFC 8414 §3.1 (before the issuer's
  * path), then where OpenID Connect Discovery puts it, and the same names at the end of the path.
  */
-export function metadataUrls(issuer: string): string[] {
+function metadataUrls(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/+$/, "");
   return [

@@ -1,8 +1,8 @@
 // Wrong token requests, each with a code of its own, and whether the code survives them.
-import { basicCredentials, type CodeGrant, type TokenClient } from "../simulator/library/token.ts";
+import type { CodeGrant, TokenClient } from "../simulator/library/token.ts";
 import type { Examination, ObtainOptions } from "./examination.ts";
 import { newCode } from "./link.ts";
-import { callToken, exchange, formRequest, type TokenCall } from "./token-call.ts";
+import { callToken, exchange, grantRequest, type TokenCall } from "./token-call.ts";
 
 export const MADE_UP_CLIENT = "doctor-made-up-client";
 export const MADE_UP_SECRET = "doctor-made-up-secret-0000000000";
@@ -21,32 +21,6 @@ export interface Mistaken {
   readonly call: TokenCall;
   /** Whether the right request worked afterwards; undefined if the mistake itself was granted. */
   readonly survived?: boolean;
-}
-
-/** The credentials of a client as Alexa sends them: headers and form fields. */
-export function credentialsOf(client: TokenClient): {
-  headers: Record<string, string>;
-  fields: Record<string, string | undefined>;
-} {
-  const { clientId, clientSecret } = client;
-  if (client.accessTokenScheme === "HTTP_BASIC")
-    return {
-      headers: { authorization: basicCredentials(client) },
-      fields: { client_id: client.idBesideBasic === false ? undefined : clientId },
-    };
-  return { headers: {}, fields: { client_id: clientId, client_secret: clientSecret } };
-}
-
-/** A token request with the credentials of `client`, or only its id. */
-export function grantRequest(
-  client: TokenClient,
-  grant: Record<string, string | undefined>,
-  withoutSecret = false,
-): Request {
-  const { headers, fields } = withoutSecret
-    ? { headers: {}, fields: { client_id: client.clientId } }
-    : credentialsOf(client);
-  return formRequest(client.tokenUrl, { ...grant, ...fields }, headers);
 }
 
 /** Makes each mistake with a new code. Stops without a code; the reason is then `why`. */
@@ -70,7 +44,6 @@ export async function makeMistakes(
     const request = grantRequest(client, fields, mistake.withoutSecret);
     const call = await callToken(examination, request, mistake.what);
     if (call.granted) {
-      if (call.refreshToken !== undefined) examination.keep(call.refreshToken);
       made.push({ what: mistake.what, call });
       continue;
     }

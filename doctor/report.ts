@@ -61,6 +61,11 @@ export class Report {
     this.#note(check, "skipped", detail);
   }
 
+  /** Skips those of the checks that have no result yet. */
+  skipRest(checks: readonly Check[], detail: string): void {
+    for (const check of checks) if (this.outcomeOf(check) === undefined) this.skip(check, detail);
+  }
+
   /** Passes if `ok`, with `good` as its detail; else it is a problem, with `bad`. */
   expect(check: Check, ok: boolean, good: string, bad: string, finding?: Finding): void {
     if (ok) this.pass(check, good);

@@ -1,6 +1,7 @@
 // Requests to the token URL, and what came back: facts only. The checks judge them, each one thing.
 import { encodeParameters } from "../simulator/library/encoding.ts";
 import {
+  basicCredentials,
   type CodeGrant,
   codeExchangeRequest,
   readJsonObject,
@@ -57,7 +58,8 @@ export function tooSlow(examination: Examination): string | undefined {
 
 /**
  * Sends a request to the token URL. Never throws. `what` names it in the list of server errors. Requests of a crowd are
- * not timed: a server may serve twenty at once more slowly than one.
+ * not timed: a server may serve twenty at once more slowly than one. A refresh token in the response is remembered, so
+ * that its grant can be revoked at the end.
  */
 export async function callToken(
   examination: Examination,
@@ -78,6 +80,7 @@ export async function callToken(
     call = { status: 0, headers: new Headers(), granted: false, millis: millis(), failure };
   }
   if (!crowd) log.millis.push(call.millis);
+  if (call.granted && call.refreshToken !== undefined) examination.keep(call.refreshToken);
   if (call.status >= 500) log.serverErrors.push(`${call.status} for ${what}`);
   return call;
 }
@@ -101,7 +104,7 @@ function readResponse({ status, headers }: Response, body: Uint8Array): Omit<Tok
   };
 }
 
-/** Redeems a code. The grant's token is remembered, so that the grant can be revoked at the end. */
+/** Redeems a code. Without a refresh token the access token is remembered, so that the grant can be revoked. */
 export async function exchange(
   examination: Examination,
   client: TokenClient,
@@ -110,22 +113,20 @@ export async function exchange(
   crowd = false,
 ): Promise<TokenCall> {
   const call = await callToken(examination, codeExchangeRequest(client, grant), what, crowd);
-  const token = call.refreshToken ?? call.accessToken;
-  if (call.granted && token !== undefined) examination.keep(token);
+  const { granted, refreshToken, accessToken } = call;
+  if (granted && refreshToken === undefined && accessToken !== undefined) examination.keep(accessToken);
   return call;
 }
 
 /** Refreshes. */
-export async function refresh(
+export function refresh(
   examination: Examination,
   client: TokenClient,
   refreshToken: string,
   what = "a refresh token",
   crowd = false,
 ): Promise<TokenCall> {
-  const call = await callToken(examination, refreshRequest(client, refreshToken), what, crowd);
-  if (call.granted && call.refreshToken !== undefined) examination.keep(call.refreshToken);
-  return call;
+  return callToken(examination, refreshRequest(client, refreshToken), what, crowd);
 }
 
 /** A form sent to an endpoint of the server as Alexa sends forms, with these headers and fields and no others. */
@@ -141,6 +142,38 @@ export function formRequest(
     headers: { "content-type": type, "user-agent": USER_AGENT, ...headers },
     body: encodeParameters(fields),
   });
+}
+
+/** The credentials of a client as Alexa sends them: headers and form fields. */
+export function credentialsOf(client: TokenClient): {
+  headers: Record<string, string>;
+  fields: Record<string, string | undefined>;
+} {
+  const { clientId, clientSecret } = client;
+  if (client.accessTokenScheme === "HTTP_BASIC")
+    return {
+      headers: { authorization: basicCredentials(client) },
+      fields: { client_id: client.idBesideBasic === false ? undefined : clientId },
+    };
+  return { headers: {}, fields: { client_id: clientId, client_secret: clientSecret } };
+}
+
+/** A token request with the credentials of `client`, or only its id. */
+export function grantRequest(
+  client: TokenClient,
+  grant: Record<string, string | undefined>,
+  withoutSecret = false,
+): Request {
+  const { headers, fields } = withoutSecret
+    ? { headers: {}, fields: { client_id: client.clientId } }
+    : credentialsOf(client);
+  return formRequest(client.tokenUrl, { ...grant, ...fields }, headers);
+}
+
+/** Asks a revocation endpoint to end the grant of a refresh token (RFC 7009 §2.1). */
+export function revocationRequest(endpoint: string, client: TokenClient, token: string): Request {
+  const { headers, fields } = credentialsOf(client);
+  return formRequest(endpoint, { token, token_type_hint: "refresh_token", ...fields }, headers);
 }
 
 /** The server's own explanation of an error. Long words are left out, because they may be codes, tokens or secrets. */

@@ -227,7 +227,7 @@ const PASSWORD_MEANS = [
 ].join("\n");
 
 /** The values that will be used, for the review. Secrets are named, not shown. */
-export function reviewed(answers: Answers): string[] {
+function reviewed(answers: Answers): string[] {
   return relevant(answers).flatMap(([name, { name: label, variable }]) => {
     const value = answers[name];
     if (value === undefined || value === "") return [];

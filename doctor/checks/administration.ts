@@ -28,7 +28,7 @@ export const administration: Area = {
     const { report, probes, progress } = examination;
     const admin = probes.administration;
     if (!admin) {
-      skipRest(report, "needs --admin and a server of this project");
+      report.skipRest(CHECKS, "needs --admin and a server of this project");
       return;
     }
     progress("reading the admin API");
@@ -38,7 +38,7 @@ export const administration: Area = {
     const listed = await admin.get("/api/admin/skills?limit=200");
     if (listed.status !== 200 || !Array.isArray(listed.json?.items)) {
       report.expect(ADMIN.access, false, "", explainAccess(listed.status, listed.json));
-      skipRest(report, "the admin API cannot be read");
+      report.skipRest(CHECKS, "the admin API cannot be read");
       return;
     }
     const version = textOf(((await admin.get("/openapi.json")).json?.info as Json | undefined)?.version, "unknown");
@@ -49,13 +49,9 @@ export const administration: Area = {
     await judgeLastDay(report, admin);
     await judgeDrift(report, admin, skills);
     await judgePages(examination, skills);
-    skipRest(report, "not reached");
+    report.skipRest(CHECKS, "not reached");
   },
 };
-
-function skipRest(report: Report, why: string): void {
-  for (const check of CHECKS) if (report.outcomeOf(check) === undefined) report.skip(check, why);
-}
 
 function textOf(value: unknown, otherwise = ""): string {
   return typeof value === "string" ? value : otherwise;
@@ -84,7 +80,7 @@ function listed(texts: readonly string[]): string {
 function judgeSkills(report: Report, skills: readonly Json[]): void {
   report.expect(ADMIN.skills, skills.length > 0, listed(skills.map(({ id }) => textOf(id))), "there is none");
   if (skills.length === 0) {
-    for (const check of [ADMIN.hosts, ADMIN.overlap, ADMIN.swapped]) report.skip(check, "no skill is registered");
+    report.skipRest([ADMIN.hosts, ADMIN.overlap, ADMIN.swapped], "no skill is registered");
   }
   for (const skill of skills) {
     const client = objectOf(skill.client);
@@ -255,8 +251,7 @@ async function judgePages({ report, target, fetch }: Examination, [skill]: reado
   const [redirectUri] = Array.isArray(client.redirectUris) ? client.redirectUris.map(String) : [];
   if (isLoopback(new URL(target.authorizationUrl)) || redirectUri === undefined) {
     const why = redirectUri === undefined ? "no skill is registered" : "this machine is no public server";
-    for (const check of both) report.skip(check, why);
-    return;
+    return report.skipRest(both, why);
   }
   const { url } = await buildAuthorizationRequest({
     authorizationUrl: target.authorizationUrl,
@@ -267,8 +262,7 @@ async function judgePages({ report, target, fetch }: Examination, [skill]: reado
   });
   const page = await firstPage(fetch, url);
   if (page?.status !== 200) {
-    for (const check of both) report.skip(check, `the sign-in page returns ${page?.status ?? "nothing"}`);
-    return;
+    return report.skipRest(both, `the sign-in page returns ${page?.status ?? "nothing"}`);
   }
   const password = /<input [^>]*type=["']?password/i.test(page.html.slice(0, 200_000));
   report.expect(ADMIN.password, !password, "no password field", "the sign-in page asks for a password of this server");

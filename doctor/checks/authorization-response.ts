@@ -147,8 +147,7 @@ function judgeStatus({ report }: Examination, { redirect }: Obtained): void {
 async function judgeStates(examination: Examination): Promise<void> {
   const { report } = examination;
   if (report.outcomeOf(STATE) !== "pass") {
-    for (const check of [LONG, VERY_LONG, ANY]) report.skip(check, "state does not come back even with 640 characters");
-    return;
+    return report.skipRest([LONG, VERY_LONG, ANY], "state does not come back even with 640 characters");
   }
   const cases = [
     [LONG, { stateLength: 4000 }, "4,000 characters"],

@@ -76,17 +76,14 @@ export const clientAuthentication: Area = {
   async run(examination) {
     const { report } = examination;
     const manner = await workingManner(examination);
-    if ("why" in manner) {
-      for (const check of this.checks) report.skip(check, manner.why);
-      return;
-    }
+    if ("why" in manner) return report.skipRest(this.checks, manner.why);
     await checkForms(examination);
     await checkSecret(examination);
   },
 };
 
 /** The authentication forms that the metadata lists; all if there is no metadata (RFC 8414 §2 has the default). */
-export function listedForms({ metadata }: Examination["target"]): readonly string[] {
+function listedForms({ metadata }: Examination["target"]): readonly string[] {
   if (!metadata) return ["client_secret_basic", "client_secret_post"];
   const listed = metadata.token_endpoint_auth_methods_supported;
   return Array.isArray(listed) ? listed.map(String) : ["client_secret_basic"];

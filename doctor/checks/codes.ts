@@ -74,10 +74,7 @@ export const codes: Area = {
   async run(examination) {
     const { report } = examination;
     const manner = await workingManner(examination);
-    if ("why" in manner) {
-      for (const check of this.checks) report.skip(check, manner.why);
-      return;
-    }
+    if ("why" in manner) return report.skipRest(this.checks, manner.why);
     await checkLater(examination);
     await checkReuse(examination);
     await checkRace(examination);

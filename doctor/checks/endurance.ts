@@ -1,7 +1,7 @@
 // What only shows after many requests: time, server errors, and whether the first link still lives.
 import { TOKEN_LIMIT_MS } from "../../simulator/library/token.ts";
 import type { Area, Examination } from "../examination.ts";
-import { firstLink, newLink } from "../link.ts";
+import { newLink, workingLink } from "../link.ts";
 import type { Check } from "../report.ts";
 import { FAQ, REQUIREMENTS } from "../sources.ts";
 import { describeCall, exchange, refresh, tokenLog } from "../token-call.ts";
@@ -59,16 +59,15 @@ export const endurance: Area = {
 
 async function checkFirstLink(examination: Examination): Promise<void> {
   const { report, customer } = examination;
-  const { tries, why } = await firstLink(examination);
-  const last = tries.at(-1);
-  const token = last?.call.refreshToken;
-  if (why !== undefined || !last) return report.skip(LASTS, why ?? "there is no link");
+  const link = await workingLink(examination);
+  if ("why" in link) return report.skip(LASTS, link.why);
+  const token = link.call.refreshToken;
   if (token === undefined) return report.skip(LASTS, "the server issues no refresh token");
   if (!customer?.canRepeat) return report.skip(LASTS, "there was one link only");
   for (const id of ["links_side_by_side", "refresh_status"]) {
     if (report.outcomeOf({ id }) === "fail") return report.skip(LASTS, `${id} failed`);
   }
-  const call = await refresh(examination, last.manner.client, token, "the first link");
+  const call = await refresh(examination, link.manner.client, token, "the first link");
   if (call.granted) return report.pass(LASTS, "the first link refreshes");
   if (await usedCodeEndsOtherLinks(examination)) {
     return report.problem(LASTS, "a code that is used twice ends the customer's other links too", {
@@ -93,7 +92,7 @@ function judgeTime(examination: Examination): void {
   const limit = target.tokenLimitMs ?? TOKEN_LIMIT_MS;
   const millis = [...tokenLog(examination).millis].sort((a, b) => a - b);
   if (millis.length === 0) {
-    for (const check of [TIME, USUAL]) report.skip(check, "no token request was sent");
+    report.skipRest([TIME, USUAL], "no token request was sent");
     return;
   }
   const median = millis[Math.floor((millis.length - 1) / 2)] ?? 0;

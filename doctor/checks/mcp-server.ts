@@ -86,7 +86,7 @@ async function open(
   responses: McpResponse[],
 ): Promise<McpSession | undefined> {
   if (service === undefined) {
-    for (const check of [SERVER.initialize, SERVER.versions]) report.skip(check, "there is no service token");
+    report.skipRest([SERVER.initialize, SERVER.versions], "there is no service token");
     return undefined;
   }
   const [newest, oldest] = OFFERED_VERSIONS;

@@ -73,7 +73,7 @@ export async function checkServiceToken(
     errors,
   ];
   const skipRest = (why: string) => {
-    for (const check of all) if (report.outcomeOf(check) === undefined) report.skip(check, why);
+    report.skipRest(all, why);
     return { foreign: [] };
   };
   const client = clientOf(examination);
@@ -157,7 +157,7 @@ export async function checkCustomersToken(
 }
 
 function skipMissing({ report }: Examination, why: string): void {
-  for (const check of Object.values<Check>(TOKENS)) if (report.outcomeOf(check) === undefined) report.skip(check, why);
+  report.skipRest(Object.values<Check>(TOKENS), why);
 }
 
 function remember({ keep }: Examination, { json }: Sent): void {
@@ -228,8 +228,7 @@ async function checkAuthorization(
   if (!plain.ok) {
     const why = `a plain authorization request is refused: ${plain.found}`;
     report.problem(TOKENS.authorizeScopes, why);
-    for (const check of [TOKENS.authorizePkce, TOKENS.authorizeResource]) report.skip(check, why);
-    return;
+    return report.skipRest([TOKENS.authorizePkce, TOKENS.authorizeResource], why);
   }
   const asked = [...new Set(["openid", ...scopes.filter((scope) => scope !== SERVICE_SCOPE)])];
   const full = await open({ scopes: asked });

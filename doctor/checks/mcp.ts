@@ -26,10 +26,7 @@ export const mcp: Area = {
     const { report, target, progress } = examination;
     const { resource } = target;
     const why = resource === undefined ? "no MCP server was named (--mcp)" : brokenConnection(report, [resource]);
-    if (resource === undefined || why !== undefined) {
-      for (const check of MCP_CHECKS) report.skip(check, why ?? "");
-      return;
-    }
+    if (resource === undefined || why !== undefined) return report.skipRest(MCP_CHECKS, why ?? "");
     progress(`reading the metadata of ${resource}`);
     const scopes = await checkMetadata(examination, resource);
     const service = await checkServiceToken(examination, resource, scopes);
@@ -47,8 +44,7 @@ async function checkMetadata(examination: Examination, resource: string): Promis
   note(examination, METADATA, host.checks);
   const found = report.outcomeOf(METADATA.resource_document) === "pass";
   if (!found) {
-    const rest = Object.values<Check>(METADATA).filter((check) => check !== METADATA.resource_document);
-    for (const check of rest) report.skip(check, "the MCP host has no metadata");
+    report.skipRest(Object.values<Check>(METADATA), "the MCP host has no metadata");
     return [];
   }
   const statuses = await Promise.all(resourceMetadataUrls(resource).map(load));
@@ -64,8 +60,6 @@ async function checkMetadata(examination: Examination, resource: string): Promis
   }
   const server = await readServerDocument(load, host.issuer, host.scopes);
   note(examination, METADATA, server.checks);
-  for (const check of Object.values<Check>(METADATA)) {
-    if (report.outcomeOf(check) === undefined) report.skip(check, "the document was not read");
-  }
+  report.skipRest(Object.values<Check>(METADATA), "the document was not read");
   return host.scopes;
 }

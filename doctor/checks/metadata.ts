@@ -73,8 +73,7 @@ export const metadataArea: Area = {
         issuer === undefined
           ? "the endpoints were given by hand"
           : "there is no metadata, and the endpoints were given by hand";
-      for (const check of this.checks) report.skip(check, why);
-      return;
+      return report.skipRest(this.checks, why);
     }
     await checkServed(examination, metadataUrl);
     judgeIssuer(examination, metadata);

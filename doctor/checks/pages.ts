@@ -5,7 +5,7 @@ import { isLoopback } from "../../simulator/library/cookies.ts";
 import { readMarkup } from "../../simulator/library/html.ts";
 import { isAt, isSamePage, PHONE_HEADERS, pathOf } from "../customer.ts";
 import type { Area, Examination, SeenPage, Target } from "../examination.ts";
-import type { Check, Report } from "../report.ts";
+import type { Report } from "../report.ts";
 import { policiesOf, refusedHosts } from "./form-action.ts";
 import {
   BRAND,
@@ -40,7 +40,7 @@ async function run(examination: Examination): Promise<void> {
   const { target, report, customer } = examination;
   checkBrand(target, report);
   const rest = PAGE_CHECKS.filter((check) => check !== BRAND);
-  if (!target.client) return skipAll(report, rest, "needs a client id");
+  if (!target.client) return report.skipRest(rest, "needs a client id");
   // Other areas have led the customer to the pages already, unless they do not run.
   if (customer?.canRepeat && customer.pages?.().length === 0) await examination.obtainCode();
   const phone = await open(examination, PHONE_HEADERS);
@@ -50,7 +50,7 @@ async function run(examination: Examination): Promise<void> {
     // The check of the redirect URIs says the same.
     if (report.outcomeOf({ id: "links_in_every_region" }) === "fail") report.skip(OPENS, opened.why);
     else report.problem(OPENS, opened.why);
-    return skipAll(report, rest.slice(1), "the authorization request opens no page");
+    return report.skipRest(rest.slice(1), "the authorization request opens no page");
   }
   report.pass(OPENS, pathOf(page.url));
   checkInApp(examination, phone, page);
@@ -61,10 +61,6 @@ async function run(examination: Examination): Promise<void> {
   checkFormAction(examination);
   checkLoads(examination, judged);
   checkCookies(report, opened.cookies, judged);
-}
-
-function skipAll(report: Report, checks: readonly Check[], why: string): void {
-  for (const check of checks) report.skip(check, why);
 }
 
 function isHtml({ headers }: SeenPage): boolean {

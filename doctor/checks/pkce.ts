@@ -1,5 +1,6 @@
 // PKCE: it works, it is enforced, and it cannot be switched off by a changed request.
 import { randomText, rawParameter, rawQuery } from "../../simulator/library/encoding.ts";
+import type { TokenClient } from "../../simulator/library/token.ts";
 import { attemptRequest, follow } from "../attempt.ts";
 import type { Area, Examination } from "../examination.ts";
 import { firstLink, workingManner } from "../link.ts";
@@ -59,26 +60,18 @@ export const pkce: Area = {
     const { report, target } = examination;
     const { tries } = await firstLink(examination);
     const manner = await workingManner(examination);
-    const off = target.pkce ? undefined : "PKCE is off for this skill";
-    const why = "why" in manner ? manner.why : off;
-    if (why !== undefined || "why" in manner) {
-      for (const check of this.checks) report.skip(check, why ?? "there is no link");
-      return;
-    }
+    if ("why" in manner) return report.skipRest(this.checks, manner.why);
+    if (!target.pkce) return report.skipRest(this.checks, "PKCE is off for this skill");
     const refused = tries[0] ? describeCall(tries[0].call) : "not tried";
     const bad = `with a challenge and its verifier: ${refused}; without PKCE the exchange works`;
     report.expect(WORKS, manner.pkce, "a code was redeemed with its verifier", bad);
-    if (!manner.pkce) {
-      for (const check of [VERIFIER, DOWNGRADE, PLAIN]) report.skip(check, "PKCE does not work at all");
-      return;
-    }
+    if (!manner.pkce) return report.skipRest(this.checks, "PKCE does not work at all");
     await checkVerifier(examination);
     if (report.outcomeOf(VERIFIER) === "fail") {
-      for (const check of [DOWNGRADE, PLAIN]) report.skip(check, "the verifier is not checked anyway");
-      return;
+      return report.skipRest(this.checks, "the verifier is not checked anyway");
     }
-    await checkDowngrade(examination);
-    await checkPlain(examination);
+    await checkDowngrade(examination, manner.client);
+    await checkPlain(examination, manner.client);
   },
 };
 
@@ -94,25 +87,21 @@ async function checkVerifier(examination: Examination): Promise<void> {
     report.expect(VERIFIER, granted.length === 0, "refused", `the server gives tokens with ${granted.join(" and ")}`);
 }
 
-async function checkDowngrade(examination: Examination): Promise<void> {
+async function checkDowngrade(examination: Examination, client: TokenClient): Promise<void> {
   const { report, customer } = examination;
-  const manner = await workingManner(examination);
-  if ("why" in manner) return;
   const code = await examination.obtainCode({ pkce: false });
   if ("why" in code) {
     if (customer?.canRepeat) return report.pass(DOWNGRADE, `a request without a challenge gets no code: ${code.why}`);
     return report.skip(DOWNGRADE, code.why);
   }
   const grant = { ...code.grant, codeVerifier: randomText(48) };
-  const call = await exchange(examination, manner.client, grant, "a verifier without a challenge");
+  const call = await exchange(examination, client, grant, "a verifier without a challenge");
   const bad = "tokens for a verifier that belongs to no challenge";
   report.expect(DOWNGRADE, !call.granted, `refused: ${describeCall(call)}`, bad);
 }
 
-async function checkPlain(examination: Examination): Promise<void> {
+async function checkPlain(examination: Examination, client: TokenClient): Promise<void> {
   const { report } = examination;
-  const manner = await workingManner(examination);
-  if ("why" in manner) return;
   const { redirectUri } = (await firstLink(examination)).obtained?.grant ?? {};
   const request = await attemptRequest(examination, { ...(redirectUri !== undefined && { redirectUri }) });
   const verifier = randomText(48);
@@ -126,6 +115,6 @@ async function checkPlain(examination: Examination): Promise<void> {
   const code = rawParameter(rawQuery(attempt.url), "code");
   if (code === undefined) return report.pass(PLAIN, "refused with an error");
   const grant = { code: decodeURIComponent(code), redirectUri: request.redirectUri, codeVerifier: verifier };
-  const call = await exchange(examination, manner.client, grant, "a plain challenge");
+  const call = await exchange(examination, client, grant, "a plain challenge");
   report.expect(PLAIN, !call.granted, `the code is refused: ${describeCall(call)}`, "a plain challenge gets tokens");
 }

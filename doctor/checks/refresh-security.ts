@@ -2,9 +2,9 @@
 import type { TokenClient } from "../../simulator/library/token.ts";
 import type { Examination } from "../examination.ts";
 import { newLink } from "../link.ts";
-import { grantRequest, MADE_UP_CLIENT, MADE_UP_SECRET } from "../mistakes.ts";
+import { MADE_UP_CLIENT, MADE_UP_SECRET } from "../mistakes.ts";
 import type { Check } from "../report.ts";
-import { callToken, describeCall, refresh } from "../token-call.ts";
+import { callToken, describeCall, grantRequest, refresh } from "../token-call.ts";
 
 const SECRET: Check = {
   id: "refresh_needs_the_secret",
@@ -40,10 +40,7 @@ export const REFRESH_SECURITY: readonly Check[] = [SECRET, CLIENT, HARMLESS];
 export async function checkRefreshSecurity(examination: Examination): Promise<void> {
   const { report } = examination;
   const link = await newLink(examination);
-  if ("why" in link) {
-    for (const check of REFRESH_SECURITY) report.skip(check, link.why);
-    return;
-  }
+  if ("why" in link) return report.skipRest(REFRESH_SECURITY, link.why);
   const { client } = link.manner;
   const token = link.call.refreshToken ?? "";
   const cases: [check: Check, what: string, client: TokenClient, withoutSecret?: boolean][] = [
@@ -68,7 +65,6 @@ export async function checkRefreshSecurity(examination: Examination): Promise<vo
     if (report.outcomeOf(check) === "fail") continue;
     const request = grantRequest(presented, { grant_type: "refresh_token", refresh_token: token }, withoutSecret);
     const call = await callToken(examination, request, `a refresh token with ${what}`);
-    if (call.granted && call.refreshToken !== undefined) examination.keep(call.refreshToken);
     granted ||= call.granted;
     if (call.granted && check === CLIENT && report.outcomeOf(SECRET) === "fail") {
       report.skip(CLIENT, "no secret is needed anyway");

@@ -1,7 +1,7 @@
 // Refreshing as seen in production: lost responses, previous tokens, many requests at once, several links.
 import { SHORTEST_TOKEN_LIFE_SECONDS } from "../../simulator/library/token.ts";
 import type { Area, Examination } from "../examination.ts";
-import { dialectsOf, firstLink, type Link, newLink } from "../link.ts";
+import { dialectsOf, type Link, newLink, workingLink } from "../link.ts";
 import type { Check } from "../report.ts";
 import { FAQ, REQUIREMENTS } from "../sources.ts";
 import { describeCall, refresh, type TokenCall } from "../token-call.ts";
@@ -126,28 +126,25 @@ export const refreshing: Area = {
   checks: [SIDE, STATUS, EXPIRES, FORM, AGAIN, FRESH, LOST, CROWD_CHECK, ALIVE, OLD, FORMS, ...REFRESH_SECURITY],
   async run(examination) {
     const { report } = examination;
-    const skipAll = (why: string) => {
-      for (const check of this.checks) if (report.outcomeOf(check) === undefined) report.skip(check, why);
-    };
+    const skipRest = (why: string) => report.skipRest(this.checks, why);
     const link = await linkToRefresh(examination);
-    if ("why" in link) return skipAll(link.why);
+    if ("why" in link) return skipRest(link.why);
     const token = link.call.refreshToken;
-    if (token === undefined) return skipAll("the server issues no refresh token");
+    if (token === undefined) return skipRest("the server issues no refresh token");
     const first = await refresh(examination, link.manner.client, token);
     report.expect(STATUS, first.granted, describeCall(first), `a refresh returns ${describeCall(first)}`);
-    if (!first.granted) return skipAll("refreshing does not work");
+    if (!first.granted) return skipRest("refreshing does not work");
     judgeResponse(examination, link.call, first);
     await checkLostResponse(examination, link, first, token);
     if (report.outcomeOf(LOST) === "fail") {
       // What follows refreshes several times, which such a server forbids anyway.
-      for (const check of [CROWD_CHECK, ALIVE, OLD]) report.skip(check, "a refresh token works only once anyway");
+      report.skipRest([CROWD_CHECK, ALIVE, OLD], "a refresh token works only once anyway");
     } else {
       await checkOldToken(examination);
       await checkCrowd(examination);
     }
     await checkForms(examination);
     await checkRefreshSecurity(examination);
-    skipAll("not reached");
   },
 };
 
@@ -158,10 +155,7 @@ async function linkToRefresh(examination: Examination): Promise<Link | { readonl
   const two = await newLink(examination);
   if ("why" in one || "why" in two) {
     report.skip(SIDE, "needs two further links");
-    const { obtained, tries, why } = await firstLink(examination);
-    const last = tries.at(-1);
-    if (why !== undefined || !obtained || !last) return { why: why ?? "there is no link" };
-    return { obtained, ...last };
+    return workingLink(examination);
   }
   if (one.call.refreshToken === undefined || two.call.refreshToken === undefined) return two;
   const still = await refresh(examination, one.manner.client, one.call.refreshToken, "the older of two links");
@@ -234,10 +228,7 @@ async function checkOldToken(examination: Examination): Promise<void> {
 async function checkCrowd(examination: Examination): Promise<void> {
   const { report } = examination;
   const link = await newLink(examination);
-  if ("why" in link) {
-    report.skip(CROWD_CHECK, link.why);
-    return report.skip(ALIVE, link.why);
-  }
+  if ("why" in link) return report.skipRest([CROWD_CHECK, ALIVE], link.why);
   const { client } = link.manner;
   const token = link.call.refreshToken ?? "";
   const send = (each: string) => refresh(examination, client, each, "simultaneous refreshes", true);

@@ -3,9 +3,9 @@ import type { TokenClient } from "../../simulator/library/token.ts";
 import type { Area, Examination } from "../examination.ts";
 import { newLink } from "../link.ts";
 import { endpointIn } from "../metadata.ts";
-import { credentialsOf, MADE_UP_SECRET } from "../mistakes.ts";
+import { MADE_UP_SECRET } from "../mistakes.ts";
 import type { Check } from "../report.ts";
-import { describeCall, formRequest, refresh } from "../token-call.ts";
+import { describeCall, refresh, revocationRequest } from "../token-call.ts";
 
 const EFFECT = "Alexa does not revoke tokens, so links work. A customer who unlinks at your side stays linked.";
 
@@ -43,9 +43,7 @@ export const revocation: Area = {
   checks: [SECRET, WORKS, UNKNOWN],
   async run(examination) {
     const { report, target } = examination;
-    const skipAll = (why: string) => {
-      for (const check of this.checks) report.skip(check, why);
-    };
+    const skipAll = (why: string) => report.skipRest(this.checks, why);
     const endpoint = target.metadata && endpointIn(target.metadata, "revocation_endpoint");
     if (endpoint === undefined) return skipAll("the metadata names no revocation endpoint");
     const link = await newLink(examination);
@@ -60,9 +58,7 @@ export const revocation: Area = {
 
 /** Returns the status; 0 without a response. */
 async function revoke({ fetch }: Examination, endpoint: string, client: TokenClient, token: string): Promise<number> {
-  const { headers, fields } = credentialsOf(client);
-  const form = { token, token_type_hint: "refresh_token", ...fields };
-  const response = await fetch(formRequest(endpoint, form, headers)).catch(() => undefined);
+  const response = await fetch(revocationRequest(endpoint, client, token)).catch(() => undefined);
   await response?.body?.cancel();
   return response?.status ?? 0;
 }
@@ -87,10 +83,7 @@ async function checkSecret(
 async function checkRevocation(examination: Examination, endpoint: string): Promise<void> {
   const { report } = examination;
   const link = await newLink(examination);
-  if ("why" in link) {
-    report.skip(WORKS, link.why);
-    return report.skip(UNKNOWN, link.why);
-  }
+  if ("why" in link) return report.skipRest([WORKS, UNKNOWN], link.why);
   const { client } = link.manner;
   const status = await revoke(examination, endpoint, client, link.call.refreshToken ?? "");
   const after = await refresh(examination, client, link.call.refreshToken ?? "", "a revoked refresh token");

@@ -3,9 +3,8 @@
 import type { TokenClient } from "../../simulator/library/token.ts";
 import type { Area, Examination } from "../examination.ts";
 import { workingManner } from "../link.ts";
-import { credentialsOf, grantRequest } from "../mistakes.ts";
 import type { Check } from "../report.ts";
-import { callToken, describeCall, formRequest } from "../token-call.ts";
+import { callToken, credentialsOf, describeCall, formRequest, grantRequest } from "../token-call.ts";
 
 const UNKNOWN: Check = {
   id: "unknown_grant_refused",
@@ -36,10 +35,7 @@ export const tokenRequests: Area = {
   async run(examination) {
     const { report } = examination;
     const manner = await workingManner(examination);
-    if ("why" in manner) {
-      for (const check of this.checks) report.skip(check, manner.why);
-      return;
-    }
+    if ("why" in manner) return report.skipRest(this.checks, manner.why);
     await checkUnknown(examination, manner.client);
     await checkMalformed(examination, manner.client);
   },

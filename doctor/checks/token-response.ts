@@ -133,14 +133,12 @@ export const tokenResponse: Area = {
     const { report } = examination;
     const { tries, why } = await firstLink(examination);
     const call = tries.find((each) => each.call.granted)?.call ?? tries[0]?.call;
-    const skipAll = (reason: string) => {
-      for (const check of this.checks) if (report.outcomeOf(check) === undefined) report.skip(check, reason);
-    };
-    if (!call) return skipAll(why ?? "no code came back");
+    const skipRest = (reason: string) => report.skipRest(this.checks, reason);
+    if (!call) return skipRest(why ?? "no code came back");
     judgeStatus(examination, call);
-    if (call.status < 200 || call.status > 299) return skipAll("the code was not redeemed");
+    if (call.status < 200 || call.status > 299) return skipRest("the code was not redeemed");
     judgeForm(examination, call);
-    if (!call.json) return skipAll("the response is not JSON");
+    if (!call.json) return skipRest("the response is not JSON");
     judgeFields(examination, call, call.json);
   },
 };

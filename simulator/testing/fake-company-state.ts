@@ -27,7 +27,6 @@ export interface Code {
 export interface Grant {
   /** Refresh tokens that work: with rotation up to two. */
   readonly live: Set<string>;
-  current: string;
   /** Handed out, and not used yet. */
   successor: string | undefined;
   busy: boolean;

@@ -99,7 +99,6 @@ export function createTokens(company: Company) {
     const refreshToken = company.next("rt");
     const grant: Grant = {
       live: new Set([refreshToken]),
-      current: refreshToken,
       successor: undefined,
       busy: false,
       retired: new Set(),
@@ -144,7 +143,6 @@ export function createTokens(company: Company) {
       for (const old of grant.live) if (old !== presented) grant.retired.add(old);
       grant.live.clear();
       grant.live.add(presented);
-      grant.current = presented;
       grant.successor = undefined;
     }
     const { successor } = grant;
