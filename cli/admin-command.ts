@@ -8,7 +8,8 @@ export interface AdminOptions {
   readonly json?: boolean;
 }
 
-const ENVIRONMENT = `
+/** What the help of a command that calls the admin API says about the environment. */
+export const ENVIRONMENT = `
 Environment:
   ADMIN_TOKEN     the server's admin token; without it you are asked. For localhost it may be in .dev.vars
   ALEXA_LINK_URL  the server's address, if --url is not given`;

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { serviceFrom } from "../admin-api.ts";
+import { ENVIRONMENT } from "../admin-command.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Caller } from "../move/import-call.ts";
 import { type Counts, Importer } from "../move/importer.ts";
@@ -39,10 +40,7 @@ ${Object.entries(FIELDS)
 
 A line with a token is a link, any other a person. With passwordHash, name, id or amazonSubject beside the token it is
 both. People come before their links. Run it again as often as you like: lines that are done are not sent again.
-
-Environment:
-  ADMIN_TOKEN     the server's admin token; without it you are asked. For localhost it may be in .dev.vars
-  ALEXA_LINK_URL  the server's address, if --url is not given`;
+${ENVIRONMENT}`;
 
 /** The command. */
 export function moveInCommand(terminal: Terminal): Command {
@@ -78,6 +76,16 @@ function inputsOf(file: string | undefined, { users, links }: Options): readonly
   return given;
 }
 
+type Columns = ReturnType<typeof columnsFrom>;
+
+/** Each line of a file: what is to be imported, or why it cannot be. */
+async function* itemsIn({ file, kind }: Input, columns: Columns, { format, skillId }: Options) {
+  const isKnown = (column: string) => isKnownColumn(columns, column);
+  for await (const { line, values, problem } of readLines(file, formatOf(file, format), isKnown)) {
+    yield { line, item: values ? itemOf(values, kind, { columns, skillId }) : { problem: problem ?? "" } };
+  }
+}
+
 async function moveIn(terminal: Terminal, file: string | undefined, options: Options): Promise<void> {
   const inputs = inputsOf(file, options);
   const columns = columnsFrom(options.map);
@@ -101,14 +109,13 @@ async function moveIn(terminal: Terminal, file: string | undefined, options: Opt
     wait: (ms) => sleep(ms, undefined, { signal: cancel.signal }),
   };
   const importer = new Importer(caller, report);
-  const isKnown = (column: string) => isKnownColumn(columns, column);
   let skipped = 0;
   let read = 0;
   try {
-    for (const { file: name, kind } of inputs) {
-      for await (const { line, values, problem } of readLines(name, formatOf(name, options.format), isKnown)) {
+    for (const input of inputs) {
+      const name = input.file;
+      for await (const { line, item } of itemsIn(input, columns, options)) {
         if (cancel.signal.aborted) throw new Cancelled("");
-        const item = values ? itemOf(values, kind, { columns, skillId: options.skillId }) : { problem: problem ?? "" };
         if (++read % PROGRESS_LINES === 0) terminal.note(`${read} lines read …`);
         if (item.problem !== undefined) {
           importer.refuse(name, line, item.problem);
@@ -156,20 +163,13 @@ function textOf(summary: { users: Counts; links: Counts; skipped: number; unread
   ].join("\n");
 }
 
-async function check(
-  terminal: Terminal,
-  inputs: readonly Input[],
-  columns: ReturnType<typeof columnsFrom>,
-  options: Options,
-): Promise<void> {
+async function check(terminal: Terminal, inputs: readonly Input[], columns: Columns, options: Options): Promise<void> {
   const counts = { users: 0, links: 0, unreadable: 0 };
-  const isKnown = (column: string) => isKnownColumn(columns, column);
-  for (const { file, kind } of inputs) {
-    for await (const { line, values, problem } of readLines(file, formatOf(file, options.format), isKnown)) {
-      const item = values ? itemOf(values, kind, { columns, skillId: options.skillId }) : { problem: problem ?? "" };
+  for (const input of inputs) {
+    for await (const { line, item } of itemsIn(input, columns, options)) {
       if (item.problem !== undefined) {
         counts.unreadable++;
-        terminal.note(`${file}, line ${line}: ${printable(item.problem)}`);
+        terminal.note(`${input.file}, line ${line}: ${printable(item.problem)}`);
       }
       if (item.person) counts.users++;
       if (item.link) counts.links++;
