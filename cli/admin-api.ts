@@ -56,7 +56,8 @@ export interface Service {
   readonly adminToken: string;
 }
 
-function isLoopback(url: URL): boolean {
+/** Whether the address is this machine's, so that a token may go there by http. */
+export function isLoopback(url: URL): boolean {
   return ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
 }
 

@@ -1,5 +1,6 @@
 // Client of Amazon's Skill Management API (SMAPI), for what account linking needs of it.
 import { setTimeout as sleep } from "node:timers/promises";
+import { isLoopback } from "./admin-api.ts";
 import { CommandError, secretFrom, type Terminal, UsageError } from "./terminal.ts";
 
 const AMAZON = "https://api.amazonalexa.com";
@@ -49,8 +50,7 @@ export async function smapiFrom(terminal: Terminal, url?: string): Promise<Smapi
   const { SMAPI_URL } = terminal.environment;
   const [address, name] = url !== undefined ? [url, "--smapi-url"] : [SMAPI_URL || AMAZON, "SMAPI_URL"];
   const parsed = URL.canParse(address) ? new URL(address) : undefined;
-  const loopback = parsed !== undefined && ["localhost", "127.0.0.1", "[::1]"].includes(parsed.hostname);
-  if (!parsed || !(parsed.protocol === "https:" || (parsed.protocol === "http:" && loopback))) {
+  if (!parsed || !(parsed.protocol === "https:" || (parsed.protocol === "http:" && isLoopback(parsed)))) {
     throw new UsageError(
       `${name} must be an https address (http on this machine): the developer's token is sent there.`,
     );

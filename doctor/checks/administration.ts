@@ -1,4 +1,5 @@
 // A server of this project from the inside: health, keys, skills, what failed in the last day, and drift at Amazon.
+
 import {
   amazonRedirectUri,
   buildAuthorizationRequest,
@@ -6,10 +7,10 @@ import {
   type RedirectHost,
 } from "../../simulator/library/authorization-request.ts";
 import { createBrowser, type VisitedPage } from "../../simulator/library/browser.ts";
+import { isLoopback } from "../../simulator/library/cookies.ts";
 import type { Administration, Area, Examination } from "../examination.ts";
 import type { Check, Report } from "../report.ts";
 import { ADMIN } from "./administration-catalogue.ts";
-import { isLoopback } from "./connection.ts";
 
 const CHECKS: readonly Check[] = Object.values(ADMIN);
 const DAY_MS = 86_400_000;

@@ -1,4 +1,5 @@
 // Name, port, TLS and certificate: whether Alexa can open a connection at all.
+import { isLoopback } from "../../simulator/library/cookies.ts";
 import type { Area, ConnectionFacts, Examination, Target } from "../examination.ts";
 import type { Check, Report } from "../report.ts";
 
@@ -204,11 +205,6 @@ function urlsOf(target: Target): URL[] {
 
 function portOf({ port, protocol }: URL): string {
   return port || (protocol === "https:" ? "443" : "80");
-}
-
-/** `localhost` and the addresses of this machine. */
-export function isLoopback({ hostname }: URL): boolean {
-  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\./.test(hostname);
 }
 
 function judge(report: Report, url: URL, facts: ConnectionFacts): void {

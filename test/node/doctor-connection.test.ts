@@ -187,6 +187,11 @@ it.each(["http://127.0.0.1:8787", "http://localhost:8787", "http://[::1]:8787"])
   },
 );
 
+it("a name that begins like an address of this machine is not this machine", async () => {
+  const { results } = await look({ target: { tokenUrl: "http://127.example.com/token" } });
+  expect(results.get("https")).toMatchObject({ outcome: "fail", detail: expect.stringContaining("127.example.com") });
+});
+
 it("each host that Alexa calls is looked at, the MCP server's too", async () => {
   const { results } = await look({ target: { resource: "https://mcp.example.com/mcp" } });
   expect(results.get("certificate_name")).toMatchObject({ outcome: "fail" });
