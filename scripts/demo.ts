@@ -136,6 +136,9 @@ async function registerClients(options: DemoOptions): Promise<void> {
 async function configureSimulator(options: DemoOptions): Promise<void> {
   const { service, simulator, secrets } = options;
   const skill = skillOf(options);
+  const linking = await call(options, "GET", `/skills/${encodeURIComponent(skill.id)}/account-linking-request`);
+  expectStatus(linking, "reading the demo skill's account linking", 200);
+  const { defaultTokenExpirationInSeconds } = linking.json.accountLinkingRequest as Record<string, unknown>;
   const configuration = {
     skillId: skill.id,
     stage: skill.stage,
@@ -154,6 +157,7 @@ async function configureSimulator(options: DemoOptions): Promise<void> {
     redirectUrls: [`${service}/link/callback`, `${service}/app/callback`],
     eventsUrl: `${service}/alexa/events`,
     sendAlexaEvents: true,
+    accountLinking: { defaultTokenExpirationInSeconds },
     acceptGrant: {
       url: `${service}/alexa/accept-grant`,
       clientId: "demo-service",

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { pushSkill } from "../../cli/skill/push.ts";
+import { DEMO_SKILL_ID, registerDemo } from "../../scripts/demo.ts";
 import { ADMIN_TOKEN, DEVELOPER_TOKEN, SECRET, startSmapiServers } from "./smapi-servers.ts";
 
 let servers: Awaited<ReturnType<typeof startSmapiServers>>;
@@ -51,6 +52,15 @@ describe("diff and push", () => {
       },
     ]);
     expect(await servers.linking(id)).toMatchObject({ authorizationUrl: `${servers.service}/authorize` });
+  });
+
+  it("the demo of npm run dev has no difference", async () => {
+    const fake = "obviously-fake-secret-of-the-demo";
+    const secrets = { alexaClient: fake, serviceClient: fake, lwa: fake, eventGateway: fake };
+    const { service, simulator } = servers;
+    await registerDemo({ service, simulator, adminToken: ADMIN_TOKEN, secrets });
+    const { code, out } = await servers.run(["skill", "diff", DEMO_SKILL_ID, "--json"]);
+    expect([code, drifted(out)]).toEqual([0, []]);
   });
 
   it("a person reads both values of each difference", async () => {
