@@ -1,5 +1,6 @@
 // Client of the admin API of a running server.
 import { existsSync, readFileSync } from "node:fs";
+import { TooLarge, withLimitedBody } from "../doctor/limited-fetch.ts";
 import { CommandError, secretFrom, type Terminal, UsageError } from "./terminal.ts";
 
 export interface SkillView {
@@ -103,6 +104,8 @@ export async function serviceFrom(options: { readonly url?: string }, terminal: 
 }
 
 const TIMEOUT_MS = 60_000;
+/** More than a full page of any list. */
+const MOST_BYTES = 50_000_000;
 
 /** Calls the admin API. An error response becomes a `CommandError` with the problem document's detail. */
 export async function call<T>(service: Service, method: string, path: string, body?: unknown): Promise<T> {
@@ -119,8 +122,9 @@ export async function call<T>(service: Service, method: string, path: string, bo
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    text = await response.text();
+    text = await withLimitedBody(response, MOST_BYTES).text();
   } catch (error) {
+    if (error instanceof TooLarge) throw new CommandError(`${service.origin} sent ${error.message}; check --url.`);
     if (error instanceof Error && error.name === "TimeoutError") {
       throw new CommandError(
         `${service.origin} did not respond within ${TIMEOUT_MS / 1000} seconds. What was asked may have been done.`,

@@ -58,6 +58,7 @@ export function createCustomer(options: CustomerOptions): Customer {
       headers: PHONE_HEADERS,
       until: (url) => stops.some((uri) => isAt(url, uri)),
       act: (page) => steps.act(page),
+      resend: (url) => steps.resend(url),
     });
     for (const page of visit.pages) {
       const last = visit.arrived && page === visit.pages.at(-1);
@@ -122,6 +123,8 @@ class VisitSteps {
   readonly #gave: (host: string) => void;
   readonly #done = new Map<string, number>();
   gavePassword = false;
+  /** Whether the form that was sent last had the password. */
+  #typedPassword = false;
   /** Whether a button or link was used that gives consent. */
   allowed = false;
   /** Whether it stopped at a page of the server that it did not understand. */
@@ -135,7 +138,23 @@ class VisitSteps {
     this.#gave = gave;
   }
 
+  /** The password goes with the form, if it is in it. */
+  resend(url: string): string | undefined {
+    return this.#typedPassword && URL.canParse(url) ? this.#giveTo(new URL(url)) : undefined;
+  }
+
+  /** Notes who gets the password; returns why they must not. */
+  #giveTo(target: URL): string | undefined {
+    if (target.protocol !== "https:" && !isLoopback(target)) {
+      return `the password was not sent, because the sign-in page sends it to ${target.origin} without TLS`;
+    }
+    this.gavePassword = true;
+    this.#gave(target.host);
+    return undefined;
+  }
+
   act(page: VisitedPage): Action {
+    this.#typedPassword = false;
     if (page.status >= 500) return { stop: "the server failed" };
     const action = this.#signIn(page) ?? this.#decide(page) ?? this.#goOn(page);
     if (!action) {
@@ -171,11 +190,9 @@ class VisitSteps {
     const button = this.#signInButton(form);
     const target = new URL(button?.action ?? form.action);
     if (passwordField) {
-      if (target.protocol !== "https:" && !isLoopback(target)) {
-        return { stop: `the password was not sent, because the sign-in page sends it to ${target.origin} without TLS` };
-      }
-      this.gavePassword = true;
-      this.#gave(target.host);
+      const why = this.#giveTo(target);
+      if (why !== undefined) return { stop: why };
+      this.#typedPassword = true;
     }
     return submit(form, button, typed);
   }

@@ -8,6 +8,7 @@ import { refusedTokenUrl } from "./checks/reachability.ts";
 import type { Area, Customer, Decided, Examination, Obtained, ObtainOptions, Probes, Target } from "./examination.ts";
 import { limitedFetch } from "./limited-fetch.ts";
 import { dialectsOf } from "./link.ts";
+import { revocationEndpointIn } from "./metadata.ts";
 import { Report, type Result } from "./report.ts";
 import { revocationRequest, tooSlow } from "./token-call.ts";
 
@@ -185,10 +186,10 @@ class Codes {
 /** Revokes the grants of these tokens (RFC 7009). Several may belong to one grant. */
 async function revokeAll(examination: Examination, tokens: readonly string[]): Promise<Examined["remaining"]> {
   if (tokens.length === 0) return { count: 0, why: "" };
-  const endpoint = examination.target.metadata?.revocation_endpoint;
-  if (typeof endpoint !== "string") return { count: tokens.length, why: "the server names no revocation endpoint" };
+  const endpoint = revocationEndpointIn(examination.target.metadata);
+  if ("why" in endpoint) return { count: tokens.length, why: endpoint.why };
   examination.progress("revoking the grants that were made");
-  const outcomes = await Promise.all(tokens.map((token) => revoke(examination, endpoint, token)));
+  const outcomes = await Promise.all(tokens.map((token) => revoke(examination, endpoint.url, token)));
   const failures = outcomes.filter((why) => why !== undefined);
   return { count: failures.length, why: failures[0] ?? "" };
 }

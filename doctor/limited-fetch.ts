@@ -18,13 +18,19 @@ export function limitedFetch(fetch: Fetch, timeoutMs: number): Fetch {
   };
 }
 
-function withLimitedBody(response: Response): Response {
+/** The response has a longer body than the limit. */
+export class TooLarge extends Error {
+  override readonly name = "TooLarge";
+}
+
+/** The response with a body that ends with the error `TooLarge` after `mostBytes`. */
+export function withLimitedBody(response: Response, mostBytes = MOST_BYTES): Response {
   if (!response.body || response.status < 200 || [204, 205, 304].includes(response.status)) return response;
   let bytes = 0;
   const limit = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       bytes += chunk.byteLength;
-      if (bytes > MOST_BYTES) controller.error(new Error(`a response of more than ${MOST_BYTES / 1e6} MB`));
+      if (bytes > mostBytes) controller.error(new TooLarge(`a response of more than ${mostBytes / 1e6} MB`));
       else controller.enqueue(chunk);
     },
   });

@@ -1,5 +1,6 @@
 // Finds a server's metadata document, and what it says about the endpoints.
 import { serverMetadataUrl } from "../simulator/library/add-on-metadata.ts";
+import { isLoopback } from "../simulator/library/cookies.ts";
 import { type AccessTokenScheme, type Fetch, readJsonObject } from "../simulator/library/token.ts";
 
 export interface Metadata {
@@ -51,6 +52,16 @@ export function endpointIn(document: Readonly<Record<string, unknown>>, name: st
   const value = document[name];
   if (typeof value !== "string" || !URL.canParse(value)) return undefined;
   return /^https?:$/.test(new URL(value).protocol) ? value : undefined;
+}
+
+/** Where tokens are revoked, or why they cannot be: the client's secret goes there too, so not without TLS. */
+export function revocationEndpointIn(
+  document: Readonly<Record<string, unknown>> | undefined,
+): { readonly url: string } | { readonly why: string } {
+  const url = document && endpointIn(document, "revocation_endpoint");
+  if (url === undefined) return { why: "the server names no revocation endpoint" };
+  if (!url.startsWith("https:") && !isLoopback(new URL(url))) return { why: "the revocation endpoint is without TLS" };
+  return { url };
 }
 
 /**

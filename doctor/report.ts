@@ -35,6 +35,13 @@ export interface Finding {
   readonly remedy?: string;
 }
 
+/** The longest detail, in characters. What servers send has no limit. */
+const LONGEST_DETAIL = 4_000;
+
+function shortened(detail: string): string {
+  return detail.length > LONGEST_DETAIL ? `${detail.slice(0, LONGEST_DETAIL - 2)} …` : detail;
+}
+
 const RANK: Readonly<Record<Outcome, number>> = { skipped: 0, pass: 1, warn: 2, fail: 3 };
 
 /**
@@ -90,7 +97,7 @@ export class Report {
       id,
       title,
       outcome,
-      detail: same ? `${before.detail}; ${detail}` : detail,
+      detail: shortened(same ? `${before.detail}; ${detail}` : detail),
       source,
     });
   }

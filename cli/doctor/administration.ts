@@ -1,5 +1,6 @@
 // The admin API of the server under examination, for the doctor's checks from the inside.
 import type { Administration } from "../../doctor/examination.ts";
+import { limitedFetch } from "../../doctor/limited-fetch.ts";
 import { type Service, serviceFrom } from "../admin-api.ts";
 import { compareSkill, ourSide } from "../skill/diff.ts";
 import { type Stage, smapiFrom } from "../smapi.ts";
@@ -18,6 +19,7 @@ export async function administrationOf(
   const service = await serviceFrom({ url }, terminal).catch((error: unknown) => {
     throw error instanceof CommandError ? new UsageError(error.message.replace("--url", "The address")) : error;
   });
+  const send = limitedFetch((request) => fetch(request), timeoutMs);
   return {
     ...(terminal.environment.SMAPI_ACCESS_TOKEN && { driftOf: await driftAtAmazon(service, terminal) }),
     async get(path) {
@@ -25,11 +27,8 @@ export async function administrationOf(
       if (address.origin !== service.origin) throw new Error(`${path} is not a path of the server`);
       const admin = address.pathname.startsWith("/api/admin/");
       try {
-        const response = await fetch(address, {
-          redirect: "manual",
-          signal: AbortSignal.timeout(timeoutMs),
-          headers: admin ? { authorization: `Bearer ${service.adminToken}` } : {},
-        });
+        const headers = new Headers(admin ? { authorization: `Bearer ${service.adminToken}` } : {});
+        const response = await send(new Request(address, { redirect: "manual", headers }));
         const json: unknown = await response.json().catch(() => undefined);
         const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
         return { status: response.status, ...(isObject && { json: json as Record<string, unknown> }) };

@@ -11,6 +11,9 @@ const PHONE = { width: 390, height: 844, deviceScaleFactor: 1, mobile: true };
 /** How long a person has for one decision, and when the doctor reminds them. */
 const LIMIT_MS = 300_000;
 const HINT_MS = 45_000;
+/** How many pages are kept for the checks, and how many characters of each. */
+const MOST_PAGES = 100;
+const LONGEST_PAGE = 1_000_000;
 const DONE =
   "<!doctype html><meta name=viewport content='width=device-width'><title>Done</title><h1>Back at Alexa</h1><p>The doctor caught this address. It goes on by itself.</p>";
 
@@ -57,9 +60,16 @@ export async function openWindow(options: WindowOptions): Promise<WindowCustomer
     chromeFlags: [size, ...(options.headless ? ["--headless=new", "--no-sandbox"] : [])],
     logLevel: "silent",
   });
-  const client = await CDP({ port: chrome.port });
-  const watched = new WatchedPage(client, options);
-  await watched.prepare();
+  let client: CDP.Client;
+  let watched: WatchedPage;
+  try {
+    client = await CDP({ port: chrome.port });
+    watched = new WatchedPage(client, options);
+    await watched.prepare();
+  } catch (error) {
+    chrome.kill();
+    throw error;
+  }
   let queue: Promise<unknown> = Promise.resolve();
   return {
     canRepeat: true,
@@ -76,6 +86,17 @@ export async function openWindow(options: WindowOptions): Promise<WindowCustomer
       chrome.kill();
     },
   };
+}
+
+/** What the listener reported; undefined if a page called it with something else. */
+function pressedIn(payload: string): Pressed | undefined {
+  try {
+    const { path, name, value, text } = JSON.parse(payload) as Record<string, unknown>;
+    const texts = [path, name, value, text].every((each) => typeof each === "string");
+    return texts ? ({ path, name, value, text } as Pressed) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 class WatchedPage {
@@ -101,14 +122,15 @@ class WatchedPage {
   }
 
   async prepare(): Promise<void> {
-    const { Page, Network, Fetch, Runtime, Emulation } = this.#client;
+    const { Browser, Page, Network, Fetch, Runtime, Emulation } = this.#client;
     await Promise.all([Page.enable(), Network.enable({}), Runtime.enable()]);
+    await Browser.setDownloadBehavior({ behavior: "deny" });
     await Emulation.setDeviceMetricsOverride(PHONE);
     await Emulation.setUserAgentOverride({ userAgent: IN_APP_BROWSER });
     await Runtime.addBinding({ name: "doctorPressed" });
     await Page.addScriptToEvaluateOnNewDocument({ source: LISTENER });
     Runtime.bindingCalled(({ payload }) => {
-      this.#pressed = JSON.parse(payload) as Pressed;
+      this.#pressed = pressedIn(payload) ?? this.#pressed;
     });
     Fetch.requestPaused((paused) => void this.#request(paused.requestId, paused.request.url).catch(() => undefined));
     await Fetch.enable({ patterns: [{ urlPattern: "*", resourceType: "Document" }] });
@@ -136,7 +158,8 @@ class WatchedPage {
     Page.windowOpen(() => note("popup", "opened a window"));
     Page.javascriptDialogOpening(({ type }) => {
       note("dialog", `showed a script dialog (${type})`);
-      void Page.handleJavaScriptDialog({ accept: true });
+      // A dialog that its page has closed already is no error.
+      void Page.handleJavaScriptDialog({ accept: true }).catch(() => undefined);
     });
     Runtime.exceptionThrown(({ exceptionDetails }) => note("script_error", exceptionDetails.text.slice(0, 200)));
     Network.loadingFailed(({ blockedReason }) => {
@@ -145,7 +168,11 @@ class WatchedPage {
     Network.responseReceived(({ type, response }) => {
       if (type !== "Document") return;
       const headers = new Headers();
-      for (const [name, value] of Object.entries(response.headers)) headers.append(name, value.replaceAll("\n", ", "));
+      for (const [name, value] of Object.entries(response.headers)) {
+        // The browser decodes UTF-8, which `Headers` refuses.
+        headers.append(name, value.replaceAll("\n", ", ").replace(/[^\t\x20-\xff]/g, "?"));
+      }
+      if (this.#headers.size >= MOST_PAGES) this.#headers.clear();
       this.#headers.set(response.url, { status: response.status, headers });
     });
   }
@@ -171,8 +198,7 @@ class WatchedPage {
     const { Runtime } = this.#client;
     if (!this.#navigated) return;
     const { result } = await Runtime.evaluate({
-      expression:
-        "({ url: location.href, html: document.documentElement.outerHTML, wide: document.documentElement.scrollWidth })",
+      expression: `({ url: location.href, html: document.documentElement.outerHTML.slice(0, ${LONGEST_PAGE}), wide: document.documentElement.scrollWidth })`,
       returnByValue: true,
     });
     if (!this.#navigated) return;
@@ -180,7 +206,7 @@ class WatchedPage {
     if (!/^https?:/.test(url) || [this.#redirectUri, ...this.#options.redirectUris].some((uri) => isAt(url, uri)))
       return;
     const { status = 200, headers = new Headers() } = this.#headers.get(url.split("#")[0] ?? url) ?? {};
-    if (!this.pages.some((page) => pathOf(page.url) === pathOf(url))) {
+    if (this.pages.length < MOST_PAGES && !this.pages.some((page) => pathOf(page.url) === pathOf(url))) {
       if (!headers.has("content-type")) headers.set("content-type", "text/html");
       this.pages.push({ url, status, headers, html });
       const what = `${wide} pixels wide on a screen of ${PHONE.width}`;

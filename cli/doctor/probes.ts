@@ -94,10 +94,12 @@ function handshake(
       ...(version < "TLSv1.2" ? { ciphers: "DEFAULT@SECLEVEL=0" } : {}),
     });
     const end = (result: { seen?: Seen; problem?: string }) => {
+      clearTimeout(limit);
       socket.destroy();
       resolve(result);
     };
-    socket.setTimeout(timeoutMs, () => end({ problem: `no connection within ${timeoutMs / 1000} s` }));
+    // Not the limit of the socket, which a server that sends a byte now and then never reaches.
+    const limit = setTimeout(() => end({ problem: `no connection within ${timeoutMs / 1000} s` }), timeoutMs);
     socket.once("error", (error) => end({ problem: messageOf(error) }));
     socket.once("secureConnect", () => end({ seen: look(socket, name, roots) }));
   });
@@ -177,14 +179,14 @@ function askInsecurely(
   timeoutMs: number,
 ): Promise<ConnectionFacts["insecure"] | undefined> {
   return new Promise((resolve) => {
-    const asked = request({ host, port, path: "/", headers: { host: name }, timeout: Math.min(timeoutMs, 3000) });
+    const signal = AbortSignal.timeout(Math.min(timeoutMs, 3000));
+    const asked = request({ host, port, path: "/", headers: { host: name }, signal });
     asked.once("response", (response) => {
       response.destroy();
       const { location } = response.headers;
       resolve({ status: response.statusCode ?? 0, ...(location !== undefined && { location }) });
     });
-    asked.once("timeout", () => asked.destroy());
-    asked.once("error", () => resolve(undefined));
+    asked.on("error", () => resolve(undefined));
     asked.once("close", () => resolve(undefined));
     asked.end();
   });

@@ -34,6 +34,9 @@ export async function findTarget(terminal: Terminal, url: string | undefined, op
     const why = found && "why" in found ? found.why : "the metadata does not name both endpoints";
     throw new UsageError(`No metadata for ${url}: ${why}. Give --authorize-url and --token-url.`);
   }
+  const { host } = new URL(tokenEndpoint);
+  if (clientSecret && url !== undefined && tokenUrl === undefined && host !== new URL(url).host)
+    terminal.note(`The client's secret is sent to ${host}, which the metadata names as the token endpoint.`);
   return {
     ...(url !== undefined && { issuer: url.replace(/\/+$/, "") }),
     ...(found && "document" in found && { metadata: found.document, metadataUrl: found.url }),

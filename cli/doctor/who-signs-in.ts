@@ -2,6 +2,7 @@
 import { Launcher } from "chrome-launcher";
 import { createCustomer } from "../../doctor/customer.ts";
 import type { Customer, Target } from "../../doctor/examination.ts";
+import { limitedFetch } from "../../doctor/limited-fetch.ts";
 import { secretFrom, type Terminal } from "../terminal.ts";
 import { openWindow } from "./browser-window.ts";
 import type { DoctorOptions } from "./options.ts";
@@ -44,7 +45,7 @@ async function inWindow(opened: ReturnType<typeof openWindow>): Promise<SigningI
 async function program(terminal: Terminal, target: Target, user: string, options: DoctorOptions): Promise<Customer> {
   const { userField, passwordField, allowButton } = options;
   return createCustomer({
-    fetch: (request) => fetch(request),
+    fetch: limitedFetch((request) => fetch(request), options.timeout * 1000),
     user,
     password: await secretFrom(terminal, "PASSWORD", `the password of ${user}`),
     redirectUris: target.redirectUris,

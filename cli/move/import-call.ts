@@ -1,4 +1,5 @@
 // One call of the import API, repeated until the server has taken it.
+import { withLimitedBody } from "../../doctor/limited-fetch.ts";
 import type { Service } from "../admin-api.ts";
 import { CommandError, printable } from "../terminal.ts";
 
@@ -67,7 +68,7 @@ async function post({ service, note, wait }: Caller, path: string, body: object)
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
-      const text = await response.text();
+      const text = await withLimitedBody(response).text();
       if (![429, 502, 503, 504].includes(response.status)) return { status: response.status, body: jsonOf(text) };
       const { code, title, detail } = jsonOf(text);
       if (code === "admin_disabled" || code === "not_configured")

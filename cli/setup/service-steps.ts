@@ -1,5 +1,6 @@
 // The steps after the deployment: the service responds, knows the skill, and is checked.
 import { join, relative } from "node:path";
+import { withLimitedBody } from "../../doctor/limited-fetch.ts";
 import { call, type SkillView, skillPath } from "../admin-api.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
 import { examine, skill } from "./other-commands.ts";
@@ -58,7 +59,7 @@ async function healthy(run: Run): Promise<string> {
 async function stateAt(address: string): Promise<string> {
   try {
     const response = await fetch(address, { redirect: "manual", signal: AbortSignal.timeout(10_000) });
-    const text = (await response.text()).slice(0, 2000);
+    const text = (await withLimitedBody(response).text()).slice(0, 2000);
     const { status, detail } = jsonObject(text) as { status?: unknown; detail?: unknown };
     if (response.status === 200 && status === "ok") return "ok";
     return `${response.status}${typeof detail === "string" ? `: ${detail}` : ""}`;

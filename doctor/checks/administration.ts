@@ -265,9 +265,9 @@ async function judgePages({ report, target, fetch }: Examination, [skill]: reado
   if (page?.status !== 200) {
     return report.skipRest(both, `the sign-in page returns ${page?.status ?? "nothing"}`);
   }
-  const password = /<input [^>]*type=["']?password/i.test(page.html.slice(0, 200_000));
+  const password = /<input [^>]{0,500}type=["']?password/i.test(page.html.slice(0, 200_000));
   report.expect(ADMIN.password, !password, "no password field", "the sign-in page asks for a password of this server");
-  const linked = /<a [^>]*href="https?:[^>]*>[^<]*privacy/i.test(page.html.slice(0, 200_000));
+  const linked = page.links.some(({ text, url: to }) => /privacy/i.test(text) && /^https?:/.test(to));
   report.expect(ADMIN.privacy, linked, "there is a link", "the sign-in page has no link with the word privacy");
 }
 

@@ -2,7 +2,7 @@
 import type { TokenClient } from "../../simulator/library/token.ts";
 import type { Area, Examination } from "../examination.ts";
 import { newLink } from "../link.ts";
-import { endpointIn } from "../metadata.ts";
+import { revocationEndpointIn } from "../metadata.ts";
 import { MADE_UP_SECRET } from "../mistakes.ts";
 import type { Check } from "../report.ts";
 import { describeCall, refresh, revocationRequest } from "../token-call.ts";
@@ -44,8 +44,9 @@ export const revocation: Area = {
   async run(examination) {
     const { report, target } = examination;
     const skipAll = (why: string) => report.skipRest(this.checks, why);
-    const endpoint = target.metadata && endpointIn(target.metadata, "revocation_endpoint");
-    if (endpoint === undefined) return skipAll("the metadata names no revocation endpoint");
+    const found = revocationEndpointIn(target.metadata);
+    if ("why" in found) return skipAll(found.why);
+    const endpoint = found.url;
     const link = await newLink(examination);
     if ("why" in link) return skipAll(link.why);
     if (link.call.refreshToken === undefined) return skipAll("the server issues no refresh token");

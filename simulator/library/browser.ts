@@ -23,6 +23,8 @@ export interface Visitor {
   readonly act: (page: VisitedPage, pages: readonly VisitedPage[]) => Action;
   /** Returns true for the URL at which the visit ends; it is not opened. */
   readonly until: (url: string) => boolean;
+  /** Why a form is not sent once more to where a 307 or 308 redirects it, if it is not. */
+  readonly resend?: (url: string) => string | undefined;
   /** Headers of every request, such as those of a certain browser. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -73,7 +75,7 @@ export function createBrowser(fetch: Fetch) {
   }
 
   /** Opens a URL, then acts page by page until the visit ends. */
-  async function _browse(url: string, { act, until, headers = {} }: Visitor): Promise<Visit> {
+  async function _browse(url: string, { act, until, resend, headers = {} }: Visitor): Promise<Visit> {
     const pages: VisitedPage[] = [];
     let step: Step = { address: url, init: {} };
     let redirect: RedirectMade | undefined;
@@ -91,7 +93,10 @@ export function createBrowser(fetch: Fetch) {
         const target = resolveLocation(location, address);
         if (formSent) pages.at(-1)?.ledTo.push(target);
         redirect = { status: response.status, afterForm: init.method === "POST" };
-        step = { address: target, init: response.status > 303 ? init : {} };
+        const again = response.status > 303 && init.method === "POST";
+        const why = again && !until(target) ? resend?.(target) : undefined;
+        if (why !== undefined) return { arrived: false, why, pages };
+        step = { address: target, init: again ? init : {} };
         continue;
       }
       const html = await response.text();

@@ -52,6 +52,17 @@ export function resolveLocation(location: string, base: string): string {
 /** More than a person would fill in. */
 const MOST_FORMS = 30;
 const MOST_CONTROLS = 300;
+const MOST_LINKS = 1_000;
+/** Start and end tags and comments. The time of parsing grows with their square. What comes after is not read. */
+const MOST_TAGS = 20_000;
+
+function parsed(html: string): HTMLElement {
+  const tags = /<[a-z!/]/gi;
+  let count = 0;
+  while (count <= MOST_TAGS && tags.test(html)) count++;
+  const read = count > MOST_TAGS ? html.slice(0, tags.lastIndex - 2) : html;
+  return parse(read, { blockTextElements: { script: true, style: true } });
+}
 
 /** What belongs to forms: all fields and buttons, and the texts of labels by the id of their field. */
 interface Parts {
@@ -61,12 +72,17 @@ interface Parts {
 
 /** Reads a page. `url` is where it is, for relative addresses. */
 export function readPage(html: string, url: string): Page {
-  const root = parse(html, { blockTextElements: { script: true, style: true } });
+  const root = parsed(html);
   for (const template of root.querySelectorAll("template")) template.remove();
   const base = resolveLocation(root.querySelector("base[href]")?.getAttribute("href") ?? "", url);
   const parts = {
     controls: root.querySelectorAll("input, button, select, textarea").slice(0, MOST_CONTROLS),
-    labels: new Map(root.querySelectorAll("label[for]").map((label) => [attribute(label, "for"), textOf(label)])),
+    labels: new Map(
+      root
+        .querySelectorAll("label[for]")
+        .slice(0, MOST_CONTROLS)
+        .map((label) => [attribute(label, "for"), textOf(label)]),
+    ),
   };
   const scripts = root.querySelectorAll("script");
   const events = root.querySelectorAll("[onload]").map((element) => element.getAttribute("onload") ?? "");
@@ -74,7 +90,11 @@ export function readPage(html: string, url: string): Page {
     .querySelectorAll("meta")
     .filter((element) => attribute(element, "http-equiv").toLowerCase() === "refresh")
     .map((element) => refreshTarget(attribute(element, "content"), base))[0];
-  const alert = root.querySelectorAll("[role=alert], [class*=error], [id*=error]").map(textOf).find(Boolean);
+  const alert = root
+    .querySelectorAll("[role=alert], [class*=error], [id*=error]")
+    .slice(0, MOST_CONTROLS)
+    .map(textOf)
+    .find(Boolean);
   return {
     title: textOf(root.querySelector("h1")) || textOf(root.querySelector("title")) || "no title",
     forms: root
@@ -83,6 +103,7 @@ export function readPage(html: string, url: string): Page {
       .map((form) => readForm(form, parts, base, url)),
     links: root
       .querySelectorAll("a[href]")
+      .slice(0, MOST_LINKS)
       .map((link) => ({ text: textOf(link), url: resolveLocation(attribute(link, "href"), base) })),
     ...(refresh !== undefined && { refresh }),
     script: [...scripts.map((element) => element.rawText || `src ${attribute(element, "src")}`), ...events].join("\n"),
@@ -192,7 +213,7 @@ export interface Markup {
 
 /** Reads what the checks of pages look at. */
 export function readMarkup(html: string, url: string): Markup {
-  const root = parse(html, { blockTextElements: { script: true, style: true } });
+  const root = parsed(html);
   const { title, forms } = readPage(html, url);
   const metas = root.querySelectorAll("meta");
   const contentOf = (name: string) =>

@@ -41,6 +41,12 @@ const server = createServer((request, response) => {
   if (kind === "refused") return page("<h1>Unknown client</h1>", 400);
   if (kind === "other") return response.writeHead(302, { location: `${OTHER}?code=secret` }).end();
   if (kind === "silent") return page("<h1>Hello</h1>");
+  if (kind === "hostile") {
+    // Bytes of UTF-8 in a header, what the listener's function does not expect, and dialogs that go with their page.
+    response.setHeader("x-note", Buffer.from("日本").toString("latin1"));
+    const wrong = ["x", "null", "[]", '{"path":1}'].map((each) => `doctorPressed(${JSON.stringify(each)})`).join(";");
+    return page(`${CONSENT}<script>${wrong}; for (let i = 0; i < 20; i++) alert(i)</script>${person(press("allow"))}`);
+  }
   opened++;
   const wide = "<div style='width:900px'>wide</div>";
   const rude = `${wide}<script>alert("hello")</script>`;
@@ -107,6 +113,12 @@ describe("the window", { skip: !findChromium() }, () => {
       arrived: false,
       why: expect.stringContaining("within 1 s"),
     });
+  });
+
+  it("a hostile page does not end the program, nor keep the person from deciding", async () => {
+    limitMs = 20_000;
+    expect(await decide("hostile", "allow")).toMatchObject({ arrived: true });
+    expect(window.pages?.()[0]?.status).toBe(200);
   });
 
   it("a closed window is said to be closed", async () => {
