@@ -86,7 +86,7 @@ export const clientAuthentication: Area = {
 function listedForms({ metadata }: Examination["target"]): readonly string[] {
   if (!metadata) return ["client_secret_basic", "client_secret_post"];
   const listed = metadata.token_endpoint_auth_methods_supported;
-  return Array.isArray(listed) ? listed.map(String) : ["client_secret_basic"];
+  return Array.isArray(listed) ? listed.filter((each) => typeof each === "string") : ["client_secret_basic"];
 }
 
 async function checkForms(examination: Examination): Promise<void> {

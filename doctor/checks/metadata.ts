@@ -123,7 +123,8 @@ function isSecure(url: string): boolean {
 }
 
 function judgeLists({ report }: Examination, metadata: Record<string, unknown>): void {
-  const listed = (name: string) => (Array.isArray(metadata[name]) ? metadata[name].map(String) : undefined);
+  const listed = (name: string) =>
+    Array.isArray(metadata[name]) ? metadata[name].filter((each) => typeof each === "string") : undefined;
   const methods = listed("code_challenge_methods_supported");
   report.expect(
     S256,

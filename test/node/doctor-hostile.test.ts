@@ -9,12 +9,13 @@ import { probeConnection } from "../../cli/doctor/probes.ts";
 import { findTarget } from "../../cli/doctor/target.ts";
 import { whoSignsIn } from "../../cli/doctor/who-signs-in.ts";
 import type { Terminal } from "../../cli/terminal.ts";
+import { metadataArea } from "../../doctor/checks/metadata.ts";
 import { createCustomer } from "../../doctor/customer.ts";
 import { revocationEndpointIn } from "../../doctor/metadata.ts";
 import { type Check, Report } from "../../doctor/report.ts";
 import type { AuthorizationRequest } from "../../simulator/library/authorization-request.ts";
 import { readPage } from "../../simulator/library/html.ts";
-import { TARGET } from "./doctor-support.ts";
+import { examinationOf, examine, TARGET, withOutcome } from "./doctor-support.ts";
 
 const REDIRECT = "https://layla.amazon.com/api/skill/link/M1";
 const servers: Server[] = [];
@@ -183,6 +184,20 @@ it.each([
     { clientId: "alexa", redirectUri: [REDIRECT], timeout: 5 } as unknown as DoctorOptions,
   );
   expect(notes).toEqual(expected.map((text) => `${text} as the token endpoint.`));
+});
+
+it("lists in the metadata may hold what has no text", async () => {
+  const odd = [{ toString: 1 }, null, "S256", "code", "client_secret_basic"];
+  const names = [
+    "code_challenge_methods_supported",
+    "response_types_supported",
+    "token_endpoint_auth_methods_supported",
+  ];
+  const metadata = Object.fromEntries(names.map((name) => [name, odd]));
+  const results = await examine(metadataArea, examinationOf({ target: { ...TARGET, metadata } }));
+  expect(withOutcome(results, "pass")).toEqual(
+    expect.arrayContaining(["metadata_s256", "metadata_authentication", "metadata_grant_types"]),
+  );
 });
 
 it("a detail is cut off, however much the server says", () => {
