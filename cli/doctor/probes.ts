@@ -75,7 +75,7 @@ interface Handshake {
 }
 type Seen = Pick<ConnectionFacts, "chain" | "fault" | "wrongName">;
 
-/** One handshake with exactly one TLS version, whoever issued the certificate. Nothing is sent over it. */
+/** One handshake with exactly one TLS version, also if the certificate is not trusted. Nothing is sent over it. */
 function handshake(
   { host, port, name, version }: Handshake,
   { timeoutMs, extraRoots = [] }: ConnectionOptions,

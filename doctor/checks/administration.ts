@@ -187,7 +187,7 @@ async function judgeLastDay(report: Report, admin: Administration): Promise<void
     ADMIN.refusals,
     refusals,
     ({ clientId, reason, redirectUri, path, count }) =>
-      `${clientId}: ${reason} ${redirectUri || path || ""} (${count})`,
+      `${clientId || "no client id"}: ${reason} ${redirectUri || path || ""} (${count})`,
   );
   const failed = await recent("linkings?outcome=failed&limit=200", "createdAt");
   judgeWithRemedies(

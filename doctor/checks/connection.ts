@@ -159,7 +159,7 @@ async function lookAt(url: URL, { report, probes, progress }: Examination): Prom
   };
   if (local) {
     // What Alexa would not reach anyway is not judged.
-    skip([PORT, PUBLIC, INSECURE, ...(secure ? [] : CHECKS)], `${host} is this machine, which Alexa cannot reach`);
+    skip(secure ? [PORT, PUBLIC, INSECURE] : CHECKS, `${host} is this machine, which Alexa cannot reach`);
     if (!secure) return;
   }
   report.expect(HTTPS, secure, `${host} over https`, `${origin} is not https`);

@@ -235,6 +235,12 @@ describe("a server of this project", () => {
     expect(results.get("admin_refused_requests")?.remedy).toMatch(/^Set the skill's vendorId\. /);
   });
 
+  it("a refused request that named no client says so", async () => {
+    const items = [{ clientId: "", reason: "client_missing", path: "/token", count: 1, lastSeenAt: ago(1) }];
+    const { results } = await look({ api: { "/api/admin/refusals": { items } } });
+    expect(results.get("admin_refused_requests")?.detail).toBe("no client id: client_missing /token (1)");
+  });
+
   it("an add-on is not compared with SMAPI, and a comparison that fails is skipped", async () => {
     const addOn = await look({ api: skill({ type: "add_on" }) });
     expect(addOn.results.get("admin_amazon_configuration")?.outcome).toBe("skipped");

@@ -187,6 +187,15 @@ it.each(["http://127.0.0.1:8787", "http://localhost:8787", "http://[::1]:8787"])
   },
 );
 
+it("two servers on this machine are named once each", async () => {
+  const origin = "http://localhost:8787";
+  const oauth = { issuer: origin, authorizationUrl: `${origin}/authorize`, tokenUrl: `${origin}/token` };
+  const { results } = await look({ target: { ...oauth, resource: "http://127.0.0.1:8789/mcp" } });
+  const said = [...results.values()].map(({ detail }) => detail);
+  const why = "is this machine, which Alexa cannot reach";
+  expect([...new Set(said)]).toEqual([`localhost:8787 ${why}; 127.0.0.1:8789 ${why}`]);
+});
+
 it("a name that begins like an address of this machine is not this machine", async () => {
   const { results } = await look({ target: { tokenUrl: "http://127.example.com/token" } });
   expect(results.get("https")).toMatchObject({ outcome: "fail", detail: expect.stringContaining("127.example.com") });
