@@ -96,8 +96,9 @@ export async function secretFrom(terminal: Terminal, name: string, what: string)
   const given = terminal.environment[name]?.trim();
   if (given) return given;
   if (!terminal.interactive) throw new UsageError(`Set the environment variable ${name} to ${what}.`);
-  const typed = await terminal.askSecret(`${what} (${name})`);
-  if (typed === "") throw new UsageError(`${what} is missing.`);
+  const question = what.charAt(0).toUpperCase() + what.slice(1);
+  const typed = await terminal.askSecret(`${question} (${name})`);
+  if (typed === "") throw new UsageError(`${question} is missing.`);
   return typed;
 }
 
