@@ -36,7 +36,7 @@ try {
         'export * from "./openapi/document.ts"; export * from "./openapi/page.tsx";',
         'export { REMEDIES } from "./src/linking/remedy-texts.ts";',
         'export { PAGE_CSS } from "./src/ui/page-style.ts";',
-        'export { DASHBOARD_CSS } from "./src/admin/dashboard-style.ts";',
+        'export { CONSOLE_CSS } from "./src/admin/console/style.ts";',
         'export { TRUSTED_ROOTS } from "./src/events/trusted-roots.ts";',
         ...translations.map((code) => `export { ${code} } from "./${LANGUAGES}/${code}.ts";`),
       ].join("\n"),
@@ -50,7 +50,7 @@ try {
     jsxImportSource: "hono/jsx",
     logLevel: "error",
   });
-  const { openApiDocument, docsPage, docsStyleSheet, DASHBOARD_CSS, PAGE_CSS, REMEDIES, TRUSTED_ROOTS, ...built } =
+  const { openApiDocument, docsPage, docsStyleSheet, CONSOLE_CSS, PAGE_CSS, REMEDIES, TRUSTED_ROOTS, ...built } =
     await import(pathToFileURL(bundle).href);
   const document = openApiDocument();
   mkdirSync(join(ASSETS, "languages"), { recursive: true });
@@ -58,7 +58,7 @@ try {
   writeAsset("schema.json", JSON.stringify(schemaObjects()));
   writeAsset("remedies.json", JSON.stringify(REMEDIES));
   writeAsset("page.css", PAGE_CSS);
-  writeAsset("dashboard.css", DASHBOARD_CSS);
+  writeAsset("console.css", CONSOLE_CSS);
   writeAsset("trusted-roots.json", JSON.stringify(TRUSTED_ROOTS));
   writeAsset("openapi.json", JSON.stringify(document));
   writeAsset("docs.html", await docsPage(document));

@@ -34,7 +34,12 @@ export interface Runtime {
 export interface AppEnv {
   Bindings: Env;
   /** `browserHash` is what `browserOf` found or set, so that one request never sets two cookies. */
-  Variables: { runtime: Runtime; browserHash?: string };
+  /** `operator` is set by the guards of the console and the admin API. */
+  Variables: {
+    runtime: Runtime;
+    browserHash?: string;
+    operator?: { readonly name: string; readonly mayChange: boolean };
+  };
 }
 
 export type AppContext = Context<AppEnv>;

@@ -6,6 +6,7 @@ import { problem } from "../http/problem.ts";
 import { counterKey, isWithinRateLimit } from "../http/rate-limit.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { countInWindow } from "../storage/users/fixed-window.ts";
+import { TOKEN_HOLDER } from "./operator.ts";
 
 const WRONG_TOKENS_PER_MINUTE = 10;
 const MINUTE_MS = 60_000;
@@ -44,6 +45,7 @@ export const adminGuard = createMiddleware<AppEnv>(async (context, next) => {
   if (presented === undefined) return unauthenticated("Send ADMIN_TOKEN as Authorization: Bearer.");
   switch (await checkAdminToken(c, presented)) {
     case "right":
+      c.set("operator", TOKEN_HOLDER);
       return next();
     case "limited":
       return problem("too_many_requests", "Too many wrong tokens.", {}, { "retry-after": "60" });

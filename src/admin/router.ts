@@ -6,38 +6,16 @@ import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { columnsSealedElsewhere, missingFromSchema } from "../storage/maintenance/health.ts";
 import { masterKeyIds } from "../storage/sealed.ts";
 import { StorageFault } from "../storage/sql.ts";
-import { deliverSoon } from "../webhooks/webhooks.ts";
+import { adminApi } from "./admin-api.ts";
 import { adminGuard } from "./admin-guard.ts";
-import { adminPages } from "./admin-page.tsx";
-import { clientsApi } from "./clients-api.ts";
-import { exportsApi } from "./exports-api.ts";
-import { importPeopleApi } from "./import-people-api.ts";
-import { importsApi } from "./imports-api.ts";
-import { insightApi } from "./insight-api.ts";
-import { maintenanceApi } from "./maintenance-api.ts";
-import { skillsApi } from "./skills-api.ts";
-import { userAccessApi } from "./user-access-api.ts";
-import { usersApi } from "./users-api.ts";
+import { consoleRoutes } from "./console/routes.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
 
 operationsRoutes.get("/healthz", health);
-adminPages(operationsRoutes);
+operationsRoutes.route("/", consoleRoutes);
 operationsRoutes.use("/api/admin/*", adminGuard);
-operationsRoutes.use("/api/admin/*", async (c, next) => {
-  await next();
-  // The change may have created or revoked links. Maintenance delivers webhooks itself.
-  if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
-});
-skillsApi(operationsRoutes);
-clientsApi(operationsRoutes);
-usersApi(operationsRoutes);
-userAccessApi(operationsRoutes);
-importsApi(operationsRoutes);
-importPeopleApi(operationsRoutes);
-exportsApi(operationsRoutes);
-insightApi(operationsRoutes);
-maintenanceApi(operationsRoutes);
+operationsRoutes.route("/", adminApi);
 
 const NAMED = 5;
 

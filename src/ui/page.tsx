@@ -15,6 +15,8 @@ export interface PageOptions {
   readonly status?: ContentfulStatusCode;
   /** Seconds after which the browser loads the page again. */
   readonly refreshSeconds?: number;
+  /** The language of the text, when it is not the visitor's. */
+  readonly language?: string;
   /** CSS of this kind of page, a constant, appended to the common style sheet. */
   readonly css?: string;
 }
@@ -36,7 +38,8 @@ async function styleOf(rt: Runtime, more = ""): Promise<{ readonly css: string; 
 export async function renderPage(c: AppContext, options: PageOptions, body: Child): Promise<Response> {
   const { brand } = c.var.runtime.config;
   const name = brandName(c.var.runtime);
-  const { language, text } = messagesFor(c);
+  const { language: visitors, text } = messagesFor(c);
+  const language = options.language ?? visitors;
   const style = await styleOf(c.var.runtime, options.css);
   const logoOrigin = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : "";
   c.header(

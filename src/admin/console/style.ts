@@ -1,10 +1,24 @@
-// Style sheet of the dashboard, appended to the common one: wide and dense. The build writes it to assets/.
+// Style sheet of the console, appended to the common one: wide and dense. The build writes it to assets/.
 
-export const DASHBOARD_CSS = `
-main{max-width:68rem;padding-top:1.25rem}
+export const CONSOLE_CSS = `
+main{max-width:72rem;padding-top:1.25rem}
+main>.brand{margin-bottom:.75rem}
 .bar{display:flex;flex-wrap:wrap;align-items:baseline;justify-content:space-between;gap:.25rem 1rem;margin-bottom:1rem}
 .bar h1{margin:0}
 .bar button{width:auto;min-height:2.75rem;margin:0}
+.bar form{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem}
+.bar small{color:var(--muted)}
+.pages{display:flex;flex-wrap:wrap;gap:.15rem}
+.pages a{display:inline-flex;align-items:center;min-height:2.75rem;padding:.2rem .7rem;border-radius:.6rem;color:var(--text);text-decoration:none}
+.pages a:hover{text-decoration:underline}
+.pages a[aria-current]{background:var(--paper);border:1px solid var(--field);font-weight:600}
+.chooser{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem .6rem;margin:0 0 1.25rem}
+.chooser label{margin:0;font-weight:400;color:var(--muted)}
+.chooser input,.chooser button,select{width:auto;min-height:2.75rem;padding:.2rem .7rem;margin:0}
+select{font:inherit;max-width:100%;border:1px solid var(--field);border-radius:.65rem;background:var(--paper);color:var(--text)}
+.act{margin:.5rem 0}
+.act button{width:auto;min-height:2.75rem}
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .panel{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:1.1rem 1.25rem;margin:0 0 1.25rem}
 .panel h2:first-child{margin-top:0}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(11rem,100%),1fr));gap:.75rem;margin-bottom:1.25rem}

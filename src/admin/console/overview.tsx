@@ -1,23 +1,21 @@
 // The page at /admin: recent attempts with reasons and remedies, completion rates, skills, refusals.
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
-import { readAsset } from "../http/assets.ts";
-import { adviceFor, loadRemedies } from "../linking/remedies.ts";
-import type { AppContext } from "../runtime.ts";
-import { schemaOf } from "../schema-of.ts";
-import { findUsersByEmail } from "../sign-in/accounts.ts";
-import { OUTCOMES } from "../storage/attempts/attempts.ts";
-import { type AttemptFilter, type ListedAttempt, listAttempts } from "../storage/attempts/list.ts";
-import { listRefusals } from "../storage/attempts/refusals.ts";
-import { listAudit } from "../storage/maintenance/audit-list.ts";
-import { DAY_MS, readCounts } from "../storage/maintenance/metrics.ts";
-import { listSkills } from "../storage/skills/skills.ts";
-import { readLinksOfUser } from "../storage/users/account.ts";
-import { renderPage } from "../ui/page.tsx";
-import { HiddenFields } from "../ui/parts.tsx";
-import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./dashboard-tables.tsx";
-import { attemptsQuery } from "./insight-api.ts";
-import { type Activation, splitActivation } from "./metrics-report.ts";
+import { adviceFor, loadRemedies } from "../../linking/remedies.ts";
+import type { AppContext } from "../../runtime.ts";
+import { schemaOf } from "../../schema-of.ts";
+import { findUsersByEmail } from "../../sign-in/accounts.ts";
+import { OUTCOMES } from "../../storage/attempts/attempts.ts";
+import { type AttemptFilter, type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
+import { listRefusals } from "../../storage/attempts/refusals.ts";
+import { listAudit } from "../../storage/maintenance/audit-list.ts";
+import { DAY_MS, readCounts } from "../../storage/maintenance/metrics.ts";
+import { listSkills } from "../../storage/skills/skills.ts";
+import { readLinksOfUser } from "../../storage/users/account.ts";
+import { attemptsQuery } from "../insight-api.ts";
+import { type Activation, splitActivation } from "../metrics-report.ts";
+import { renderConsole } from "./frame.tsx";
+import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./tables.tsx";
 
 const SHOWN_ATTEMPTS = 50;
 const SHOWN_REFUSALS = 20;
@@ -105,8 +103,8 @@ const Filters: FC<{ filter: AttemptFilter }> = ({ filter }) => (
   </nav>
 );
 
-/** The dashboard. Attempts are filtered by `?outcome=`, `?skillId=`, `?userId=` and `?email=`. */
-export async function dashboardPage(c: AppContext, signOutForm: string): Promise<Response> {
+/** The overview. Attempts are filtered by `?outcome=`, `?skillId=`, `?userId=` and `?email=`. */
+export async function overviewPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const email = c.req.query("email")?.trim() || undefined;
   const owners = email === undefined ? [] : await findUsersByEmail(rt, email);
@@ -118,33 +116,23 @@ export async function dashboardPage(c: AppContext, signOutForm: string): Promise
   const filter: AttemptFilter = parsed.success ? parsed.data : {};
   await rt.metrics.flush();
   const to = rt.now() + 1;
-  const [skills, attempts, refusals, alerts, counts, links, css] = await Promise.all([
+  const [skills, attempts, refusals, alerts, counts, links] = await Promise.all([
     listSkills(rt.db, { limit: 200 }),
     listAttempts(rt.db, filter, undefined, SHOWN_ATTEMPTS),
     listRefusals(rt.db, undefined, SHOWN_REFUSALS),
     listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
     readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
     filter.userId ? readLinksOfUser(rt.db, filter.userId, rt.now()) : undefined,
-    readAsset(rt, "dashboard.css", String),
     loadRemedies(c),
   ]);
   const names = new Map(skills.map((skill) => [skill.id, skill.name]));
   const totals: Record<string, number> = {};
   for (const { name, count } of counts) totals[name] = (totals[name] ?? 0) + count;
   const split = splitActivation(totals);
-  return renderPage(
+  return renderConsole(
     c,
-    { title: "Operator", css: css ?? "" },
+    { title: "Account linking", under: "/admin" },
     <>
-      <div class="bar">
-        <h1>Account linking</h1>
-        <form method="post" action="/admin/sign-out">
-          <HiddenFields fields={{ form: signOutForm }} />
-          <button type="submit" class="link">
-            Sign out
-          </button>
-        </form>
-      </div>
       <div class="tiles">
         <Tile label={`Alexa app, ${ACTIVATION_DAYS} days`} activation={split.alexaApp} />
         <Tile label={`App-to-app, ${ACTIVATION_DAYS} days`} activation={split.appToApp} />

@@ -1,12 +1,12 @@
 // The tables of /admin: refused requests and calls, links, alerts, skills, with remedies.
 import type { FC } from "hono/jsx";
-import { remedyFor, remedyForRefusal } from "../linking/remedies.ts";
-import type { AttemptFilter, ListedAttempt } from "../storage/attempts/list.ts";
-import type { ListedRefusal } from "../storage/attempts/refusals.ts";
-import type { AuditRecord } from "../storage/maintenance/audit-list.ts";
-import type { Skill } from "../storage/skills/skills.ts";
-import type { LinkOfUser } from "../storage/users/account.ts";
-import { visible } from "./insight-api.ts";
+import { remedyFor, remedyForRefusal } from "../../linking/remedies.ts";
+import type { AttemptFilter, ListedAttempt } from "../../storage/attempts/list.ts";
+import type { ListedRefusal } from "../../storage/attempts/refusals.ts";
+import type { AuditRecord } from "../../storage/maintenance/audit-list.ts";
+import type { Skill } from "../../storage/skills/skills.ts";
+import type { LinkOfUser } from "../../storage/users/account.ts";
+import { visible } from "../insight-api.ts";
 
 const SHOWN_REFUSED_CALLS = 12;
 

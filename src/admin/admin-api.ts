@@ -1,0 +1,30 @@
+// The operations of /api/admin. The router puts its guard before them; the console calls them for its forms.
+import { Hono } from "hono/tiny";
+import type { AppEnv } from "../runtime.ts";
+import { deliverSoon } from "../webhooks/webhooks.ts";
+import { clientsApi } from "./clients-api.ts";
+import { exportsApi } from "./exports-api.ts";
+import { importPeopleApi } from "./import-people-api.ts";
+import { importsApi } from "./imports-api.ts";
+import { insightApi } from "./insight-api.ts";
+import { maintenanceApi } from "./maintenance-api.ts";
+import { skillsApi } from "./skills-api.ts";
+import { userAccessApi } from "./user-access-api.ts";
+import { usersApi } from "./users-api.ts";
+
+export const adminApi = new Hono<AppEnv>();
+
+adminApi.use("/api/admin/*", async (c, next) => {
+  await next();
+  // The change may have created or revoked links. Maintenance delivers webhooks itself.
+  if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
+});
+skillsApi(adminApi);
+clientsApi(adminApi);
+usersApi(adminApi);
+userAccessApi(adminApi);
+importsApi(adminApi);
+importPeopleApi(adminApi);
+exportsApi(adminApi);
+insightApi(adminApi);
+maintenanceApi(adminApi);

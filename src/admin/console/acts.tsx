@@ -1,0 +1,133 @@
+// What operators change: plain forms, each with a token of its own, that call the admin API's own handlers.
+
+import type { Child, FC } from "hono/jsx";
+import { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { browserOf } from "../../http/browser.ts";
+import { openForm, sealForm } from "../../http/form-token.ts";
+import type { AppContext, AppEnv, Runtime } from "../../runtime.ts";
+import { postedFields, renderUnusableForm } from "../../sign-in/posted-form.ts";
+import { HiddenFields } from "../../ui/parts.tsx";
+import { adminApi } from "../admin-api.ts";
+import { type Operator, operatorOf } from "../operator.ts";
+import { renderConsole } from "./frame.tsx";
+
+/** A form token is valid for one address, one browser and one operator. */
+function tokenName(c: AppContext, action: string): string {
+  return `console ${action} ${operatorOf(c).name}`;
+}
+
+/** A form that posts to `action`, a path of the console, with `children` as its fields. Nothing for read-only operators. */
+export const ActForm: FC<{
+  c: AppContext;
+  action: string;
+  button: string;
+  danger?: boolean;
+  fields?: Readonly<Record<string, string>>;
+  children?: Child;
+}> = async ({ c, action, button, danger, fields = {}, children }) => {
+  if (!operatorOf(c).mayChange) return <></>;
+  const form = await sealForm(c.var.runtime, tokenName(c, action), await browserOf(c), {});
+  return (
+    <form method="post" action={action} class="act">
+      <HiddenFields fields={{ form, ...fields }} />
+      {children}
+      <button type="submit" class={danger ? "danger" : "quiet"}>
+        {button}
+      </button>
+    </form>
+  );
+};
+
+/** Asks before something that cannot be undone. */
+export interface Confirmation {
+  readonly title: string;
+  /** What will happen, in full sentences. */
+  readonly message: string;
+  readonly button: string;
+  /** The navigation item, and where "Cancel" leads. */
+  readonly under: string;
+  readonly back: string;
+}
+
+/**
+ * The fields of a posted `ActForm`, or the response: an error page, or with `confirmation` a page that asks first. The
+ * form's address is that of the request.
+ */
+export async function takeAct(
+  c: AppContext,
+  confirmation?: Confirmation,
+): Promise<ReadonlyMap<string, string> | Response> {
+  if (!operatorOf(c).mayChange) {
+    return renderConsole(
+      c,
+      { title: "Not allowed", under: "/admin", status: 403 },
+      <p>Your role is read-only. Ask an operator who may change things.</p>,
+    );
+  }
+  const fields = await postedFields(c);
+  if (fields instanceof Response) return fields;
+  const opened = await openForm(c.var.runtime, tokenName(c, c.req.path), await browserOf(c), fields.get("form"), () =>
+    z.object({}),
+  );
+  if (typeof opened === "string") return renderUnusableForm(c, opened);
+  if (!confirmation || fields.get("confirmed") === "yes") return fields;
+  const kept = Object.fromEntries([...fields].filter(([name]) => name !== "form"));
+  return renderConsole(
+    c,
+    { title: confirmation.title, under: confirmation.under },
+    <section class="panel">
+      <p>{confirmation.message}</p>
+      <ActForm c={c} action={c.req.path} button={confirmation.button} danger fields={{ ...kept, confirmed: "yes" }} />
+      <p class="below">
+        <a href={confirmation.back}>Cancel</a>
+      </p>
+    </section>,
+  );
+}
+
+/** What the admin API responded. */
+export interface ApiResult {
+  readonly status: number;
+  readonly ok: boolean;
+  /** `{}` when there is none. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** For the operator, when it was refused. */
+  readonly problem: string;
+}
+
+interface Internal {
+  readonly runtime: Runtime;
+  readonly operator: Operator;
+}
+
+const calls = new WeakMap<Request, Internal>();
+
+let unguarded: Hono<AppEnv> | undefined;
+
+function unguardedApi(): Hono<AppEnv> {
+  unguarded ??= new Hono<AppEnv>()
+    .use("*", async (c, next) => {
+      const call = calls.get(c.req.raw);
+      if (!call) throw new TypeError("Only callAdminApi calls this");
+      c.set("runtime", call.runtime);
+      c.set("operator", call.operator);
+      await next();
+    })
+    .route("/", adminApi);
+  return unguarded;
+}
+
+/** Calls an operation of the admin API, `/api/admin/…`, inside this process and in the operator's name. */
+export async function callAdminApi(c: AppContext, method: string, path: string, body?: object): Promise<ApiResult> {
+  const request = new Request(new URL(path, c.var.runtime.issuer), {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+  calls.set(request, { runtime: c.var.runtime, operator: operatorOf(c) });
+  const response = await unguardedApi().fetch(request, c.env, c.executionCtx);
+  const text = await response.text();
+  const parsed = (text === "" ? {} : JSON.parse(text)) as Record<string, unknown>;
+  const problem = response.ok ? "" : String(parsed.detail ?? parsed.title ?? `HTTP ${response.status}`);
+  return { status: response.status, ok: response.ok, body: parsed, problem };
+}

@@ -1,0 +1,142 @@
+// The frame of every console page: navigation, search, the choice of skill, range and time zone, and signing out.
+import type { Child, FC } from "hono/jsx";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { readAsset } from "../../http/assets.ts";
+import { browserOf } from "../../http/browser.ts";
+import { sealForm } from "../../http/form-token.ts";
+import type { AppContext } from "../../runtime.ts";
+import { listSkills } from "../../storage/skills/skills.ts";
+import { renderPage } from "../../ui/page.tsx";
+import { HiddenFields } from "../../ui/parts.tsx";
+import { operatorOf } from "../operator.ts";
+import { NAVIGATION } from "./navigation.ts";
+import { hrefOf, RANGES, type Selection, selectionOf } from "./selection.ts";
+
+/** The form token of the button that signs the operator out. */
+export const SIGN_OUT_FORM = "admin-sign-out";
+
+const MOST_SKILLS = 200;
+
+export interface ConsolePage {
+  readonly title: string;
+  /** The path of the navigation item that the page belongs to. */
+  readonly under: string;
+  readonly status?: ContentfulStatusCode;
+  /** Parameters that a change of the selection keeps, such as the filters of a list. Without it there is no choice. */
+  readonly selects?: Readonly<Record<string, string | undefined>>;
+  /** The text of the search field. */
+  readonly searched?: string;
+}
+
+const Navigation: FC<{ selection: Selection; under: string }> = ({ selection, under }) => (
+  <nav class="pages" aria-label="Console">
+    {NAVIGATION.map(({ path, label }) => (
+      <a href={hrefOf(selection, path)} {...(path === under ? { "aria-current": "page" as const } : {})}>
+        {label}
+      </a>
+    ))}
+  </nav>
+);
+
+const Search: FC<{ selection: Selection; text: string | undefined }> = ({ selection, text }) => (
+  <search>
+    <form class="search" action="/admin/search">
+      <KeptFields selection={selection} />
+      <label for="q">Find an e-mail address, or any id that a customer or a log names</label>
+      <input id="q" name="q" type="search" value={text} maxlength={500} />
+      <button type="submit" class="quiet">
+        Find
+      </button>
+    </form>
+  </search>
+);
+
+/** The selection as hidden fields of a form that is sent with GET. */
+export const KeptFields: FC<{ selection: Selection }> = ({ selection: { skillId, range, zone } }) => (
+  <HiddenFields fields={{ ...(skillId === undefined ? {} : { skill: skillId }), range, zone }} />
+);
+
+const Chooser: FC<{
+  selection: Selection;
+  skills: readonly { readonly id: string; readonly name: string }[];
+  kept: Readonly<Record<string, string | undefined>>;
+}> = ({ selection, skills, kept }) => (
+  <form class="chooser">
+    <HiddenFields
+      fields={Object.fromEntries(
+        Object.entries(kept).flatMap(([name, value]): [string, string][] =>
+          value === undefined ? [] : [[name, value]],
+        ),
+      )}
+    />
+    <label for="skill">Skill</label>
+    <select id="skill" name="skill">
+      <option value="">all skills</option>
+      {skills.map(({ id, name }) => (
+        <option value={id} selected={id === selection.skillId}>
+          {name}
+        </option>
+      ))}
+    </select>
+    <label for="range">Range</label>
+    <select id="range" name="range">
+      {Object.entries(RANGES).map(([name, { label }]) => (
+        <option value={name} selected={name === selection.range}>
+          {label}
+        </option>
+      ))}
+    </select>
+    <label for="zone">Time zone</label>
+    <input id="zone" name="zone" value={selection.zone} list="zones" maxlength={64} />
+    <datalist id="zones">
+      {["UTC", "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "Asia/Tokyo"].map(
+        (zone) => (
+          <option value={zone} />
+        ),
+      )}
+    </datalist>
+    <button type="submit" class="quiet">
+      Show
+    </button>
+  </form>
+);
+
+/** A console page in its frame. The console's guard has run. */
+export async function renderConsole(c: AppContext, page: ConsolePage, body: Child): Promise<Response> {
+  const rt = c.var.runtime;
+  const selection = selectionOf(c);
+  const [form, css, skills] = await Promise.all([
+    browserOf(c).then((browserHash) => sealForm(rt, SIGN_OUT_FORM, browserHash, {})),
+    readAsset(rt, "console.css", String),
+    page.selects ? listSkills(rt.db, { limit: MOST_SKILLS }) : [],
+  ]);
+  const operator = operatorOf(c);
+  return renderPage(
+    c,
+    {
+      title: page.title,
+      language: "en",
+      css: css ?? "",
+      ...(page.status === undefined ? {} : { status: page.status }),
+    },
+    <>
+      <div class="bar">
+        <Navigation selection={selection} under={page.under} />
+        <form method="post" action="/admin/sign-out">
+          <HiddenFields fields={{ form }} />
+          <small>
+            {operator.name}
+            {operator.mayChange ? "" : " (read only)"}
+          </small>
+          <button type="submit" class="link">
+            Sign out
+          </button>
+        </form>
+      </div>
+      <Search selection={selection} text={page.searched} />
+      <h1>{page.title}</h1>
+      {page.selects ? <Chooser selection={selection} skills={skills} kept={page.selects} /> : null}
+      {body}
+    </>,
+  );
+}

@@ -1,0 +1,8 @@
+// The console's main pages, in the order of its navigation.
+
+export interface NavigationItem {
+  readonly path: string;
+  readonly label: string;
+}
+
+export const NAVIGATION: readonly NavigationItem[] = [{ path: "/admin", label: "Overview" }];

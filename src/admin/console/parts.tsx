@@ -1,0 +1,61 @@
+// Small components of the console's pages, and times and names as they are shown.
+import type { Child, FC } from "hono/jsx";
+
+/** Formats milliseconds since 1970 in a time zone, to the second: `2026-11-29 14:03:12`. */
+export function clock(at: number, zone: string): string {
+  return new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" }).format(at);
+}
+
+/** `code_expired` as `code expired`. */
+export function words(tag: string): string {
+  return tag.replaceAll("_", " ");
+}
+
+/** A time, in the zone of the selection. */
+export const Time: FC<{ at: number; zone: string }> = ({ at, zone }) => (
+  <time datetime={new Date(at).toISOString()}>{clock(at, zone)}</time>
+);
+
+/** A part of a page with a heading. */
+export const Panel: FC<{ title: string; id?: string; children?: Child }> = ({ title, id, children }) => (
+  <section class="panel" id={id} aria-label={title}>
+    <h2>{title}</h2>
+    {children}
+  </section>
+);
+
+/** What stands in place of an empty list. */
+export const Empty: FC<{ children?: Child }> = ({ children }) => <p class="empty">{children ?? "None."}</p>;
+
+/** A table whose rows become blocks on narrow screens. `numeric`: indexes of columns with numbers. */
+export const DataTable: FC<{
+  caption: string;
+  head: readonly string[];
+  rows: readonly (readonly Child[])[];
+  numeric?: readonly number[];
+}> = ({ caption, head, rows, numeric = [] }) => (
+  <table>
+    <caption class="unseen">{caption}</caption>
+    <thead>
+      <tr>
+        {head.map((title) => (
+          <th scope="col">{title}</th>
+        ))}
+      </tr>
+    </thead>
+    <tbody>
+      {rows.map((cells) => (
+        <tr>
+          {cells.map((cell, column) => (
+            <td class={numeric.includes(column) ? "number" : undefined} data-label={head[column]}>
+              {cell}
+            </td>
+          ))}
+        </tr>
+      ))}
+    </tbody>
+  </table>
+);
+
+/** The outcome of an attempt. Its colour only repeats the word. */
+export const Outcome: FC<{ outcome: string }> = ({ outcome }) => <span class={`badge ${outcome}`}>{outcome}</span>;

@@ -1,0 +1,14 @@
+// The console: /admin and everything below. No page of it is shown, and no form taken, without an operator's session.
+import { Hono } from "hono/tiny";
+import type { AppContext, AppEnv } from "../../runtime.ts";
+import { overviewPage } from "./overview.tsx";
+import { consoleGuard, signIn, signOut } from "./sign-in.tsx";
+
+export const consoleRoutes = new Hono<AppEnv>();
+
+// These two check their own form tokens: they are for browsers without a session as well.
+consoleRoutes.post("/admin/session", (c) => signIn(c as AppContext));
+consoleRoutes.post("/admin/sign-out", (c) => signOut(c as AppContext));
+consoleRoutes.use("/admin", (c, next) => consoleGuard(c as AppContext, next));
+consoleRoutes.use("/admin/*", (c, next) => consoleGuard(c as AppContext, next));
+consoleRoutes.get("/admin", (c) => overviewPage(c as AppContext));
