@@ -96,7 +96,6 @@ CREATE INDEX throttles_by_age ON throttles (updated_at);
 -- Link attempts, one row each from the first POST on.
 CREATE TABLE attempts (
   id TEXT PRIMARY KEY,
-  trace_id TEXT NOT NULL,
   flow TEXT NOT NULL CHECK (flow IN ('alexa_app', 'app_to_app', 'website', 'app_authorize', 'oauth')),
   platform TEXT,
   skill_id TEXT,
@@ -167,7 +166,6 @@ CREATE TABLE grants (
   scope TEXT NOT NULL,
   flow TEXT NOT NULL,
   attempt_id TEXT,
-  trace_id TEXT,
   refresh_hash TEXT,                 -- of a stable token's secret, or of an imported token; NULL for rotating ones
   salt TEXT,                         -- of rotating tokens: random
   generation INTEGER NOT NULL DEFAULT 0, -- of rotating tokens: the highest that was used
@@ -241,7 +239,6 @@ CREATE TABLE audit (
   client_id TEXT,
   grant_id TEXT,
   attempt_id TEXT,
-  trace_id TEXT,
   details TEXT
 ) STRICT;
 CREATE INDEX audit_by_time ON audit (at);

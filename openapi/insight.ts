@@ -9,6 +9,7 @@ import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, stag
 /** A link attempt as the admin API shows it. */
 export const linkingResponse = z.strictObject({
   id: z.string(),
+  /** The same as `id`. */
   traceId: z.string(),
   flow: z.string(),
   platform: z.nullable(z.string()),
@@ -83,7 +84,7 @@ export const insight: Resource = {
       io: "output",
       example: {
         id: "01examplelinkingaaaaaaaaaa",
-        traceId: "01exampletraceaaaaaaaaaaaa",
+        traceId: "01examplelinkingaaaaaaaaaa",
         flow: "alexa_app",
         platform: null,
         skillId: EXAMPLE_SKILL_ID,

@@ -214,8 +214,8 @@ describe("the dashboard", () => {
       { name: "token_refused", at: START + 1500 },
     ]);
     await env.DB.prepare(
-      `INSERT INTO attempts (id, trace_id, flow, skill_id, outcome, reason, steps, created_at, expires_at)
-       VALUES ('l1', 'trace-1', 'alexa_app', ?, 'failed', 'redirect_uri_mismatch', ?, ?, ?), ('l2', 'trace-2', 'website', NULL, 'linked', NULL, '[]', ?, ?)`,
+      `INSERT INTO attempts (id, flow, skill_id, outcome, reason, steps, created_at, expires_at)
+       VALUES ('trace-1', 'alexa_app', ?, 'failed', 'redirect_uri_mismatch', ?, ?, ?), ('trace-2', 'website', NULL, 'linked', NULL, '[]', ?, ?)`,
     )
       .bind(SKILL_BODY.id, steps, START, START, START, START)
       .run();
@@ -264,8 +264,8 @@ describe("the dashboard", () => {
       { name: "event_gateway_refused:code_rejected", at: START },
     ]);
     await env.DB.prepare(
-      `INSERT INTO attempts (id, trace_id, flow, user_id, outcome, steps, created_at, expires_at)
-       VALUES ('l1', 'trace-1', 'alexa_app', ?, 'linked', ?, ?3, ?3), ('l2', 'trace-2', 'alexa_app', NULL, 'pending', '[{"name":"consent_given","at":1}]', ?3, ?3)`,
+      `INSERT INTO attempts (id, flow, user_id, outcome, steps, created_at, expires_at)
+       VALUES ('trace-1', 'alexa_app', ?, 'linked', ?, ?3, ?3), ('trace-2', 'alexa_app', NULL, 'pending', '[{"name":"consent_given","at":1}]', ?3, ?3)`,
     )
       .bind(id, steps, START)
       .run();

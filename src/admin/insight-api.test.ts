@@ -21,8 +21,8 @@ async function seedAttempts(count: number): Promise<void> {
     at: START + Math.floor(i / 2) * 1000,
   }));
   await env.DB.prepare(
-    `INSERT INTO attempts (id, trace_id, flow, platform, skill_id, stage, client_id, user_id, outcome, reason, steps, created_at, expires_at)
-     SELECT value ->> 'id', 'trace-' || (value ->> 'id'), 'alexa_app', NULL, value ->> 'skill', 'development', 'alexa', 'user-1', value ->> 'outcome',
+    `INSERT INTO attempts (id, flow, platform, skill_id, stage, client_id, user_id, outcome, reason, steps, created_at, expires_at)
+     SELECT value ->> 'id', 'alexa_app', NULL, value ->> 'skill', 'development', 'alexa', 'user-1', value ->> 'outcome',
        CASE WHEN value ->> 'outcome' = 'failed' THEN 'code_expired' END,
        json_array(json_object('name', 'consent_shown', 'at', value ->> 'at')), value ->> 'at', value ->> 'at' FROM json_each(?)`,
   )
@@ -39,7 +39,7 @@ describe("the list of attempts", () => {
     expect(items.map((item) => item.id)).toEqual(["attempt-0002", "attempt-0001", "attempt-0000"]);
     expect(items[1]).toEqual({
       id: "attempt-0001",
-      traceId: "trace-attempt-0001",
+      traceId: "attempt-0001",
       flow: "alexa_app",
       platform: null,
       skillId: "skill-1",

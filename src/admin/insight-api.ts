@@ -41,7 +41,7 @@ const attemptPosition = () => z.object({ createdAt: z.int(), id: z.string() });
 function attemptView(attempt: ListedAttempt): object {
   return {
     id: attempt.id,
-    traceId: attempt.traceId,
+    traceId: attempt.id,
     flow: attempt.flow,
     platform: attempt.platform,
     skillId: attempt.skillId,
@@ -131,7 +131,7 @@ async function audit(c: AppContext): Promise<Response> {
     pageOf(
       rows,
       query.limit,
-      ({ id: _, ...record }) => ({ ...record, at: rfc3339(record.at) }),
+      ({ id: _, ...record }) => ({ ...record, traceId: record.attemptId, at: rfc3339(record.at) }),
       ({ id }) => id,
     ),
   );

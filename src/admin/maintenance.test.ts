@@ -28,7 +28,6 @@ async function count(table: string): Promise<number> {
 function attempt(id: string, values: Partial<Record<string, string | number>>): D1PreparedStatement {
   const row = {
     id,
-    trace_id: id,
     flow: "alexa_app",
     outcome: "pending",
     steps: "[]",
@@ -195,8 +194,8 @@ describe("expired rows", () => {
     for (const insert of [
       "INSERT INTO sign_in_attempts SELECT 's' || i, 's' || i, 0, ?1 FROM n",
       "INSERT INTO throttles SELECT 'k' || i, 1, ?1 FROM n",
-      `INSERT INTO attempts (id, trace_id, flow, outcome, steps, created_at, expires_at)
-       SELECT 'a' || i, 't', 'alexa_app', 'pending', '[]', ?1, ?1 FROM n`,
+      `INSERT INTO attempts (id, flow, outcome, steps, created_at, expires_at)
+       SELECT 'a' || i, 'alexa_app', 'pending', '[]', ?1, ?1 FROM n`,
     ]) {
       await env.DB.prepare(`${numbers} ${insert}`).bind(expired).run();
     }

@@ -46,7 +46,6 @@ export const authorizationBodySchema = () =>
 const ticketSchema = () =>
   z.object({
     attemptId: z.string(),
-    traceId: z.string(),
     grantId: z.string(),
     queryHash: z.string(),
     /** The add-on's resource that the app's consent screen was shown for. */
@@ -116,7 +115,6 @@ async function describe(
     user.userId,
     {
       attemptId: randomId(),
-      traceId: randomId(),
       grantId: randomId(),
       queryHash: await sha256(query),
       resource: client.resource,
@@ -148,13 +146,12 @@ async function decideWithTicket(
   if (!(await mayLinkMore(rt, c.env.USER_LIMIT, user.userId))) {
     return problem("too_many_requests", undefined, {}, { "retry-after": String(RATE_LIMIT_PERIOD_SECONDS) });
   }
-  const { attemptId, traceId, grantId } = opened.value;
+  const { attemptId, grantId } = opened.value;
   const { client } = request;
   const result = await decide(rt, {
     request,
     start: {
       attemptId,
-      traceId,
       flow: "app_authorize",
       skillId: client.skillId,
       clientId: client.id,

@@ -103,7 +103,7 @@ async function completeHere(
     session?.userId === attempt.userId &&
     session.sessionId === attempt.sessionId;
   if (!session || !same) {
-    rt.log.alert("callback_elsewhere", { attemptId: attempt.id, traceId: attempt.traceId });
+    rt.log.alert("callback_elsewhere", { traceId: attempt.id });
     return renderElsewhere(c, attempt);
   }
   const presentation = { attempt, state, actorHolds: sessionHolds(session), failuresEndIt: true };

@@ -108,7 +108,7 @@ export async function presentError(rt: Runtime, presentation: Presentation, erro
   if (stands) return stands;
   const reason = reasonOfAmazonError(error);
   // Amazon's text is for the operator's log; pages and URLs get ours.
-  rt.log.warn("amazon_error", { attemptId: attempt.id, traceId: attempt.traceId, error: error.slice(0, 200) });
+  rt.log.warn("amazon_error", { traceId: attempt.id, error: error.slice(0, 200) });
   const as = reason === "amazon_denied" ? "cancelled" : "failed";
   const by = ATTEMPT_ENDED_BY.user(attempt.userId, actorHolds, rt.now());
   if (!(await endAttempt(rt, attempt.id, { outcome: as, reason, by }))) {
@@ -132,7 +132,7 @@ export async function refuseWrongUser(
     by: ATTEMPT_ENDED_BY.anotherUser(userId, actorHolds),
     audit: { kind: "linking_wrong_user", alert: true, userId, details: "started by another user" },
   });
-  rt.log.alert("linking_wrong_user", { attemptId: attempt.id, traceId: attempt.traceId });
+  rt.log.alert("linking_wrong_user", { traceId: attempt.id });
 }
 
 /** For the scheduled work: abandons expired attempts that got Amazon's tokens, and their grants. Returns how many. */

@@ -28,7 +28,6 @@ type Via = z.infer<ReturnType<typeof viaSchema>>;
 const startSchema = () =>
   z.object({
     attemptId: z.string(),
-    traceId: z.string(),
     flow: z.literal("website"),
     skillId: z.string(),
     clientId: z.string(),
@@ -141,7 +140,6 @@ async function showLinkPage(c: AppContext): Promise<Response> {
 function newStart(skill: Skill): z.infer<ReturnType<typeof startSchema>> {
   return {
     attemptId: randomId(),
-    traceId: randomId(),
     flow: "website",
     skillId: skill.id,
     clientId: skill.clientId,
@@ -158,7 +156,6 @@ async function takeDecision(c: AppContext): Promise<Response> {
   const state = await stateOfTransaction(rt, begun.attemptId, keyId);
   const started = await start(rt, {
     attemptId: begun.attemptId,
-    traceId: begun.traceId,
     flow: "website",
     platform: "web",
     skillId: begun.skillId,

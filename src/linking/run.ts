@@ -133,7 +133,7 @@ async function succeed(rt: Runtime, run: Run, tokens: AmazonTokens, enabled: Ena
     rt.now(),
   );
   if (!ended) return stop(rt, run);
-  rt.log.info("linking_linked", { attemptId: attempt.id, traceId: attempt.traceId, grantId, byLook: enabled.byLook });
+  rt.log.info("linking_linked", { traceId: attempt.id, grantId, byLook: enabled.byLook });
   return { outcome: "linked" };
 }
 
@@ -159,7 +159,7 @@ function stop(rt: Runtime, run: Run): Promise<RunOutcome> {
 async function fail(rt: Runtime, run: Run, reason: FailureReason): Promise<RunOutcome> {
   const { attempt, runId } = run;
   const ended = await endAttempt(rt, attempt.id, { outcome: "failed", reason, by: ATTEMPT_ENDED_BY.run(runId) });
-  rt.log.warn("linking_failed", { attemptId: attempt.id, traceId: attempt.traceId, reason });
+  rt.log.warn("linking_failed", { traceId: attempt.id, reason });
   return ended ? { outcome: "failed", reason } : { outcome: "lost" };
 }
 

@@ -15,7 +15,6 @@ export const BROWSER_CALLBACK = "/link/callback";
 
 export interface StartRequest {
   readonly attemptId?: string;
-  readonly traceId?: string;
   readonly flow: "app_to_app" | "website";
   readonly platform: Platform | null;
   readonly skillId: string;
@@ -46,7 +45,6 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
     {
       start: {
         attemptId: request.attemptId ?? randomId(),
-        traceId: request.traceId ?? randomId(),
         flow: request.flow,
       },
       platform: request.platform,

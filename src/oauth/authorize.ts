@@ -25,7 +25,6 @@ import { rawQueryOf } from "./raw-query.ts";
 const startSchema = () =>
   z.object({
     attemptId: z.string(),
-    traceId: z.string(),
     flow: z.enum(["alexa_app", "oauth"]),
     skillId: z.nullable(z.string()),
     clientId: z.nullable(z.string()),
@@ -107,7 +106,6 @@ function newStart(
 ): z.infer<ReturnType<typeof startSchema>> {
   return {
     attemptId: randomId(),
-    traceId: randomId(),
     flow: client.kind === "alexa" ? "alexa_app" : "oauth",
     skillId: client.skillId,
     clientId: client.id,

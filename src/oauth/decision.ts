@@ -62,7 +62,7 @@ export async function decide(
   ]);
   if (result.outcome !== "decided") return result.outcome;
   rt.log.info("consent_decided", {
-    traceId: start.traceId,
+    traceId: start.attemptId,
     clientId: request.client.id,
     decision: result.decision,
     stateLength: request.rawState?.length ?? 0,

@@ -128,10 +128,10 @@ async function redeem(
     expiresAt: client.kind === "app" ? now + rt.config.refreshPublicMaxDays * DAY_MS : null,
   });
   if (!redeemed) return refuseUnredeemable(rt, exchange);
-  const { grantId, traceId } = redeemed;
+  const { grantId, attemptId } = redeemed;
   rt.metrics.count(`code_redeemed_${redeemed.origin}`, client.skillId);
   deliverSoon(rt);
-  rt.log.info("code_redeemed", { traceId, clientId: client.id, grantId });
+  rt.log.info("code_redeemed", { traceId: attemptId, clientId: client.id, grantId });
   const scope = userTier(tiers, redeemed.scope);
   return userTokenResponse(rt, client, { ...redeemed, scope }, refresh.token, signer);
 }

@@ -10,7 +10,6 @@ const FORM = "entry";
 const attemptSchema = () =>
   z.object({
     attemptId: z.string(),
-    traceId: z.string(),
     flow: z.enum(["alexa_app", "app_to_app", "website", "app_authorize", "oauth"]),
     skillId: z.nullable(z.string()),
     clientId: z.nullable(z.string()),

@@ -10,16 +10,15 @@ export interface AuditEntry {
   readonly clientId?: string | null;
   readonly grantId?: string | null;
   readonly attemptId?: string | null;
-  readonly traceId?: string | null;
   /** Names and counts only; no secret, token or code. */
   readonly details?: string | null;
 }
 
 /** Inserts one audit row at `at` (milliseconds). */
 export function auditRow(at: number, entry: AuditEntry, condition: Sql = sql`TRUE`): Sql {
-  return sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id, trace_id, details)
+  return sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id, details)
     SELECT ${at}, ${entry.kind}, ${entry.alert ?? false}, ${entry.userId}, ${entry.clientId}, ${entry.grantId}, ${entry.attemptId},
-      ${entry.traceId}, ${entry.details} WHERE ${condition}`;
+      ${entry.details} WHERE ${condition}`;
 }
 
 /** Inserts one audit row where the previous statement of the batch, an INSERT, UPDATE or DELETE, changed something. */

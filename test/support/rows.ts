@@ -60,7 +60,6 @@ export interface Tables {
   throttles: { key: string; failures: number; updatedAt: number };
   attempts: {
     id: string;
-    traceId: string;
     flow: "alexa_app" | "app_to_app" | "website" | "app_authorize" | "oauth";
     skillId?: Text;
     clientId?: Text;
@@ -158,7 +157,6 @@ const DEFAULTS: Tables = {
   throttles: { key: "key", failures: 1, updatedAt: START },
   attempts: {
     id: "attempt",
-    traceId: "trace",
     flow: "alexa_app",
     outcome: "pending",
     steps: [],

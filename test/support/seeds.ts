@@ -155,7 +155,6 @@ export async function seedCode({ code: given, ...row }: CodeSeed = {}): Promise<
   await env.DB.batch([
     insert("attempts", {
       id: attemptId,
-      traceId: `trace-${number}`,
       skillId: SKILL_ID,
       clientId,
       userId,

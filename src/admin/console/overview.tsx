@@ -51,7 +51,7 @@ const Attempt: FC<{ attempt: ListedAttempt; skillName: string }> = ({ attempt, s
           <dl>
             <dt>Trace id</dt>
             <dd>
-              <code>{attempt.traceId}</code>
+              <code>{attempt.id}</code>
             </dd>
             {attempt.reason === null ? null : (
               <>

@@ -173,7 +173,7 @@ export const Alerts: FC<{ alerts: readonly AuditRecord[] }> = ({ alerts }) =>
             </td>
             <td>{alert.clientId}</td>
             <td>
-              <code>{alert.traceId ?? alert.grantId}</code>
+              <code>{alert.attemptId ?? alert.grantId}</code>
             </td>
             <td>{alert.details}</td>
             <td class="number">{clock(alert.at)}</td>

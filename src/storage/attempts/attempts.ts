@@ -10,8 +10,8 @@ export type Outcome = (typeof OUTCOMES)[number];
 
 /** What is known of an attempt before anything is stored. Sealed into forms until then. */
 export interface AttemptStart {
+  /** Also the trace id that logs and the admin API name. */
   readonly attemptId: string;
-  readonly traceId: string;
   readonly flow: Flow;
   readonly skillId: string | null;
   readonly clientId: string | null;
@@ -27,8 +27,8 @@ export function addStep(
   at: number,
   who: { readonly userId?: string | null; readonly browserHash?: string | null } = {},
 ): Sql {
-  return sql`INSERT INTO attempts (id, trace_id, flow, skill_id, client_id, user_id, browser_hash, outcome, steps, created_at, expires_at)
-    VALUES (${start.attemptId}, ${start.traceId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${who.userId}, ${who.browserHash},
+  return sql`INSERT INTO attempts (id, flow, skill_id, client_id, user_id, browser_hash, outcome, steps, created_at, expires_at)
+    VALUES (${start.attemptId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${who.userId}, ${who.browserHash},
       'pending', ${firstStep(step, at)}, ${at}, ${at + ATTEMPT_LIFETIME_MS})
     ON CONFLICT (id) DO UPDATE SET user_id = COALESCE(excluded.user_id, user_id), steps = ${stepsWith(step, at)}
     WHERE decided_at IS NULL`;

@@ -8,7 +8,7 @@ import { sql } from "../sql.ts";
 import { decideAttempt } from "./consent.ts";
 
 function decide(decision: "allow" | "deny", actorHolds = sql`TRUE`) {
-  const start = { attemptId: "attempt", traceId: "trace", skillId: SKILL_ID, clientId: ALEXA_CLIENT };
+  const start = { attemptId: "attempt", skillId: SKILL_ID, clientId: ALEXA_CLIENT };
   const binding = {
     origin: "authorize",
     attemptId: "attempt",

@@ -4,7 +4,6 @@ import type { Flow, Outcome, Stage } from "./attempts.ts";
 
 export interface ListedAttempt {
   readonly id: string;
-  readonly traceId: string;
   readonly flow: Flow;
   readonly platform: string | null;
   readonly skillId: string | null;
@@ -42,7 +41,7 @@ export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition |
   if (userId === undefined && outcome !== undefined && outcome !== "linked") conditions.push(indexed);
   if (userId !== undefined) conditions.push(sql`user_id = ${userId}`);
   if (after) conditions.push(sql`(created_at, id) < (${after.createdAt}, ${after.id})`);
-  return sql`SELECT id, trace_id AS "traceId", flow, platform, skill_id AS "skillId", stage, client_id AS "clientId", user_id AS "userId",
+  return sql`SELECT id, flow, platform, skill_id AS "skillId", stage, client_id AS "clientId", user_id AS "userId",
       outcome, reason, steps, created_at AS "createdAt"
     FROM attempts WHERE ${all(conditions)} ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
 }

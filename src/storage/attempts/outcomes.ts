@@ -121,8 +121,8 @@ export async function endAsFailed(db: D1Database, end: FailedEnd, now: number): 
     [
       ...(audit
         ? [
-            sql`INSERT INTO audit (at, kind, alert, user_id, client_id, attempt_id, trace_id, details)
-                SELECT ${now}, ${audit.kind}, ${audit.alert ?? false}, ${audit.userId}, client_id, id, trace_id, ${audit.details}
+            sql`INSERT INTO audit (at, kind, alert, user_id, client_id, attempt_id, details)
+                SELECT ${now}, ${audit.kind}, ${audit.alert ?? false}, ${audit.userId}, client_id, id, ${audit.details}
                 FROM attempts WHERE ${open}`,
           ]
         : []),

@@ -11,7 +11,6 @@ const STARTED_ATTEMPT_LIFETIME_MS = 10 * 60 * 1000;
 
 export interface StartedAttempt {
   readonly id: string;
-  readonly traceId: string;
   readonly flow: Flow;
   readonly skillId: string;
   readonly stage: Stage;
@@ -36,7 +35,7 @@ export interface StartedAttempt {
   readonly rememberedHost: string | null;
 }
 
-const SELECT_ATTEMPT = sql`SELECT a.id, a.trace_id AS "traceId", a.flow, a.skill_id AS "skillId", a.stage, a.client_id AS "clientId",
+const SELECT_ATTEMPT = sql`SELECT a.id, a.flow, a.skill_id AS "skillId", a.stage, a.client_id AS "clientId",
     a.user_id AS "userId", a.browser_hash AS "browserHash", a.session_id AS "sessionId", a.outcome, a.reason, a.decision,
     a.redirect_uri AS "redirectUri", a.return_to AS "returnTo", a.amazon_code_hash AS "amazonCodeHash", a.amazon_tokens AS "amazonTokens",
     a.running_until AS "runningUntil", a.run_id AS "runId", a.expires_at AS "expiresAt",
@@ -45,7 +44,7 @@ const SELECT_ATTEMPT = sql`SELECT a.id, a.trace_id AS "traceId", a.flow, a.skill
   FROM attempts a`;
 
 export interface NewAttempt {
-  readonly start: Pick<AttemptStart, "attemptId" | "traceId" | "flow">;
+  readonly start: Pick<AttemptStart, "attemptId" | "flow">;
   readonly platform: Platform | null;
   readonly skillId: string;
   /** undefined: the skill's own. */
@@ -82,9 +81,9 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
     db,
     [
       skillStatement(given.skillId),
-      sql`INSERT INTO attempts (id, trace_id, flow, platform, skill_id, stage, client_id, user_id, browser_hash, session_id, outcome, steps,
+      sql`INSERT INTO attempts (id, flow, platform, skill_id, stage, client_id, user_id, browser_hash, session_id, outcome, steps,
             decision, decided_at, state_hash, redirect_uri, return_to, created_at, expires_at, finished_at)
-          SELECT ${start.attemptId}, ${start.traceId}, ${start.flow}, ${given.platform}, s.id, COALESCE(${given.stage}, s.stage), c.id,
+          SELECT ${start.attemptId}, ${start.flow}, ${given.platform}, s.id, COALESCE(${given.stage}, s.stage), c.id,
             ${given.userId}, ${browser?.hash}, ${browser?.sessionId}, ${denied ? "cancelled" : "pending"},
             ${firstStep(denied ? "consent_denied" : "linking_started", now)},
             ${decision}, ${now}, ${given.stateHash}, ${given.redirectUri}, ${returnTo}, ${now}, ${now + STARTED_ATTEMPT_LIFETIME_MS},

@@ -81,7 +81,7 @@ export interface RedeemedCode {
   readonly scope: string;
   readonly origin: CodeOrigin;
   readonly resource: string | null;
-  readonly traceId: string | null;
+  readonly attemptId: string;
 }
 
 /**
@@ -109,11 +109,10 @@ export async function redeemCode(db: D1Database, r: Redemption): Promise<Redeeme
       sql`UPDATE codes SET spent_at = ${r.now}, claim_id = ${r.claimId}
           WHERE code_hash = ${r.codeHash} AND (spent_at IS NULL OR claim_id = ${r.claimId}) AND expires_at > ${r.now} AND voided_at IS NULL
             AND ${isChecked} AND EXISTS (SELECT 1 FROM users WHERE id = codes.user_id) AND ${RESOURCE_IS_REGISTERED}
-          RETURNING grant_id AS "grantId", user_id AS "userId", scope, origin, resource,
-            (SELECT trace_id FROM attempts WHERE id = codes.attempt_id) AS "traceId"`,
-      sql`INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, attempt_id, trace_id, refresh_hash, salt, created_at,
+          RETURNING grant_id AS "grantId", user_id AS "userId", scope, origin, resource, attempt_id AS "attemptId"`,
+      sql`INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, attempt_id, refresh_hash, salt, created_at,
             last_used_at, idle_expires_at, expires_at)
-          SELECT c.grant_id, c.user_id, c.client_id, ${r.skillId}, c.scope, COALESCE(a.flow, 'alexa_app'), c.attempt_id, a.trace_id,
+          SELECT c.grant_id, c.user_id, c.client_id, ${r.skillId}, c.scope, COALESCE(a.flow, 'alexa_app'), c.attempt_id,
             ${r.refresh.hash}, ${r.refresh.salt}, ${r.now}, ${r.now}, ${r.idleExpiresAt}, ${r.expiresAt}
           FROM codes c LEFT JOIN attempts a ON a.id = c.attempt_id
           WHERE c.code_hash = ${r.codeHash} AND c.claim_id = ${r.claimId} ON CONFLICT (id) DO NOTHING`,

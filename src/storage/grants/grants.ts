@@ -27,7 +27,7 @@ export interface Grant {
   /** The resource that its skill has now: the audience of its access tokens. null: the skill has none. */
   readonly resource: string | null;
   readonly scope: string;
-  readonly traceId: string | null;
+  readonly attemptId: string | null;
   /** SHA-256 of a stable token's secret; of the whole token when another server issued it; null where tokens rotate. */
   readonly refreshHash: string | null;
   /** Random, for grants whose tokens rotate. */
@@ -46,7 +46,7 @@ export interface Grant {
 }
 
 function selectGrantWhere(where: Sql, now: number): Sql {
-  return sql`SELECT id, user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope, trace_id AS "traceId",
+  return sql`SELECT id, user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope, attempt_id AS "attemptId",
       (SELECT resource FROM skills WHERE id = grants.skill_id) AS resource,
       refresh_hash AS "refreshHash", salt, generation, rotated_at AS "rotatedAt", created_at AS "createdAt", last_used_at AS "lastUsedAt",
       idle_expires_at AS "idleExpiresAt", revoked_at AS "revokedAt", revoked_reason AS "revokedReason",
@@ -138,8 +138,8 @@ export async function revokeGrant(
 export async function noteRetiredToken(db: D1Database, grant: Grant, at: number): Promise<void> {
   await write(
     db,
-    sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, trace_id)
-        VALUES (${at}, 'retired_token_reused', 1, ${grant.userId}, ${grant.clientId}, ${grant.id}, ${grant.traceId})`,
+    sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id)
+        VALUES (${at}, 'retired_token_reused', 1, ${grant.userId}, ${grant.clientId}, ${grant.id}, ${grant.attemptId})`,
     false,
   );
 }

@@ -10,7 +10,6 @@ export interface AuditRecord {
   readonly clientId: string | null;
   readonly grantId: string | null;
   readonly attemptId: string | null;
-  readonly traceId: string | null;
   readonly details: string | null;
 }
 
@@ -28,7 +27,7 @@ export function auditListStatement(filter: AuditFilter, before: number | undefin
   if (filter.grantId !== undefined) conditions.push(sql`grant_id = ${filter.grantId}`);
   if (before !== undefined) conditions.push(sql`id < ${before}`);
   return sql`SELECT id, at, kind, alert, user_id AS "userId", client_id AS "clientId", grant_id AS "grantId",
-      attempt_id AS "attemptId", trace_id AS "traceId", details
+      attempt_id AS "attemptId", details
     FROM audit WHERE ${all(conditions)} ORDER BY id DESC LIMIT ${limit}`;
 }
 
