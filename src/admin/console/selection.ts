@@ -1,7 +1,8 @@
 // What the console's pages are about: a skill, a time range and a time zone, kept in the address of every page.
 import type { AppContext } from "../../runtime.ts";
 
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** The ranges to choose from: how many days, today included, and the length of the periods in charts. */
 export const RANGES = {
@@ -67,8 +68,29 @@ export function selectionOf(c: AppContext): Selection {
   const asked = c.req.query("zone") ?? "UTC";
   const zone = isZone(asked) ? asked : "UTC";
   const to = c.var.runtime.now() + 1;
-  const from = startOfDay(zone, to, RANGES[range].days - 1);
+  const from = startOfDay(zone, to - 1, RANGES[range].days - 1);
   return { skillId: c.req.query("skill") || undefined, range, zone, from, to };
+}
+
+/**
+ * The starts of the selection's periods, oldest first: the days of its zone, 23 or 25 hours long when its clocks change,
+ * or for one day its hours.
+ */
+export function startsOf({ range, zone, from, to }: Selection): number[] {
+  const { days, period } = RANGES[range];
+  if (period === "day") return Array.from({ length: days }, (_, i) => startOfDay(zone, to - 1, days - 1 - i));
+  return Array.from({ length: Math.ceil((to - from) / HOUR_MS) }, (_, i) => from + i * HOUR_MS);
+}
+
+/** As much time before the selection: its first day so many days earlier, and to the same time of its last day. */
+export function before(selection: Selection): Selection {
+  const { days } = RANGES[selection.range];
+  const { zone, from, to } = selection;
+  return {
+    ...selection,
+    from: startOfDay(zone, from, days),
+    to: Math.min(from, startOfDay(zone, to - 1, days) + (to - startOfDay(zone, to - 1))),
+  };
 }
 
 /** The address of a console page with the selection, and parameters of its own. Undefined ones are left out. */

@@ -56,5 +56,35 @@ th{white-space:nowrap}
 td{line-height:1.45;overflow-wrap:break-word}
 td code{overflow-wrap:anywhere}
 .empty{color:var(--muted);margin:.25rem 0}
+.chart{margin:0;container-type:inline-size}
+.chart details{margin-top:.25rem}
+figcaption{font-weight:600}
+.plot{display:block;overflow:visible;width:calc(100% - 3rem);height:13rem;margin:1rem 0 1.75rem 3rem}
+.plot.lines{width:calc(100% - 6rem)}
+.plot.funnel{width:100%;height:17rem;margin:1rem 0}
+.plot text{fill:var(--muted);font-size:.75rem;font-variant-numeric:tabular-nums}
+.plot .name{fill:var(--text);font-size:.85rem}
+.grid{stroke:var(--line)}
+.hit{fill:transparent}
+.hit:hover{fill:var(--ground)}
+.track{fill:var(--ground)}
+.filled{stroke:var(--text);stroke-width:1}
+.solid{fill:var(--good);stroke:none}
+.hollow{fill:var(--paper)}
+.patterns rect{fill:var(--paper)}
+.patterns path{fill:none;stroke:var(--bad)}
+.patterns .thick{stroke-width:4}
+.patterns circle{fill:var(--muted)}
+.line{fill:none;stroke:var(--text);stroke-width:2;vector-effect:non-scaling-stroke}
+.dot{fill:var(--text)}
+.line.line1{stroke:var(--accent);stroke-dasharray:7 4}
+.dot.line1{fill:var(--accent)}
+.line.line2{stroke:var(--bad);stroke-dasharray:2 3}
+.dot.line2{fill:var(--bad)}
+.legend{display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;list-style:none;padding:0;margin:.35rem 0 0;font-size:.9rem}
+.legend li{display:flex;align-items:center;gap:.45rem}
+.legend svg{width:1.4rem;height:1rem}
+@container (max-width:30rem){.plot .more{display:none}}
+@media (forced-colors:active){.grid{stroke:GrayText}.solid,.dot{fill:CanvasText}.hollow,.patterns rect{fill:Canvas}.patterns circle{fill:CanvasText}.filled,.line,.line.line1,.line.line2,.patterns path{stroke:CanvasText}.plot text,.plot .name,.dot.line1,.dot.line2{fill:CanvasText}.track,.hit,.hit:hover{fill:none}}
 @media (max-width:40rem){table,tbody{display:block}.search label{width:100%}.linking summary{grid-template-columns:auto 1fr .8rem}.linking summary::after{grid-area:1/3}.linking summary time,.remedy{grid-column:1/-1}thead{display:none}td{display:block;border:0;padding:.1rem 0}tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}}
 `;
