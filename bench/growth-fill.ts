@@ -348,7 +348,7 @@ const FILLINGS: readonly Filling[] = [
     columns: {
       hour_at: `(:now - (i / 24) * ${HOUR_MS}) / ${HOUR_MS} * ${HOUR_MS}`,
       skill_id: `CASE i % 3 WHEN 0 THEN '${SKILLS[0]}' WHEN 1 THEN '${SKILLS[1]}' ELSE '${SKILLS[2]}' END`,
-      name: `CASE i / 3 % 8 WHEN 0 THEN 'token_refreshed' WHEN 1 THEN 'authorize_shown' WHEN 2 THEN 'code_issued' WHEN 3 THEN 'code_redeemed_authorize'
+      name: `CASE i / 3 % 8 WHEN 0 THEN 'token_refresh_success_50' WHEN 1 THEN 'authorize_shown' WHEN 2 THEN 'code_issued' WHEN 3 THEN 'code_redeemed_authorize'
         WHEN 4 THEN 'linking_started' WHEN 5 THEN 'code_redeemed_enablement' WHEN 6 THEN 'unlinked' ELSE 'linking_linked' END`,
       count: "1 + :links / 1000",
     },

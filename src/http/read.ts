@@ -44,7 +44,10 @@ export function parseJson(text: string | undefined): unknown {
   }
 }
 
-export type FormBody = { readonly fields: ReadonlyMap<string, string> } | { readonly problem: string };
+export type FormBody =
+  | { readonly fields: ReadonlyMap<string, string> }
+  /** `read`: the parameters of a body with a repeated one. */
+  | { readonly problem: string; readonly read?: ReadonlyMap<string, string> };
 
 /** The only parameter that may be repeated (RFC 8707 §2). The values are joined by a space: no registered URI has one. */
 const REPEATABLE = "resource";
@@ -68,6 +71,7 @@ export async function readForm(request: Request, limit = FORM_LIMIT_BYTES): Prom
   const text = utf8Decode(bytes);
   if (text === undefined) return { problem: "The body is not valid form encoding" };
   const fields = new Map<string, string>();
+  let repeated = false;
   try {
     for (const pair of text.split("&")) {
       if (pair === "") continue;
@@ -75,12 +79,13 @@ export async function readForm(request: Request, limit = FORM_LIMIT_BYTES): Prom
       const name = decode(equals < 0 ? pair : pair.slice(0, equals));
       const value = equals < 0 ? "" : decode(pair.slice(equals + 1));
       const present = fields.get(name);
-      if (present !== undefined && name !== REPEATABLE) return { problem: "A parameter is given more than once" };
+      if (present !== undefined && name !== REPEATABLE) repeated = true;
       fields.set(name, present === undefined ? value : `${present} ${value}`);
     }
   } catch {
     return { problem: "The body is not valid form encoding" };
   }
+  if (repeated) return { problem: "A parameter is given more than once", read: fields };
   for (const [name, value] of fields) if (value === "") fields.delete(name);
   return { fields };
 }

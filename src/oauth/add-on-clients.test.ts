@@ -25,6 +25,9 @@ it("M1: the counters say which rule a request for a service token broke", async 
     token_error_scope_unknown: 1,
     token_error_resource_mismatch: 1,
     token_error_service_tier_moved: 1,
+    token_client_credentials_invalid_scope_50: 2,
+    token_client_credentials_invalid_target_50: 1,
+    token_client_credentials_unauthorized_client_50: 1,
   });
 });
 

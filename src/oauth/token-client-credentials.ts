@@ -7,6 +7,7 @@ import { authenticateClient, findClient } from "./client-authentication.ts";
 import { resourceFieldProblem } from "./resource.ts";
 import { scopeNames, withoutTolerated } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
+import type { Issued } from "./token-response.ts";
 
 /** The scopes of tokens that have no user: never a scope of a skill's user tier. */
 function grantable(client: Client): readonly string[] {
@@ -45,7 +46,7 @@ export async function grantToClient(
   rt: Runtime,
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
-): Promise<Response | OAuthError | TokenFailure> {
+): Promise<Issued | OAuthError | TokenFailure> {
   const caller = await authenticateClient(rt, authorization, fields);
   if ("error" in caller) return caller;
   let { client } = caller;
@@ -62,12 +63,12 @@ export async function grantToClient(
     scope,
     ...(client.kind === "service" ? {} : { longestLife: LONGEST_SERVICE_TOKEN }),
   });
-  rt.metrics.count("service_token_issued", client.skillId);
   rt.log.info("token_for_client", { clientId: client.id });
-  return oauthSuccess({
+  const response = oauthSuccess({
     access_token: access.token,
     token_type: "Bearer",
     expires_in: access.expiresInSeconds,
     scope,
   });
+  return { response, skillId: client.skillId };
 }

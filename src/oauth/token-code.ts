@@ -23,7 +23,7 @@ import { newRotatingToken, newStableToken } from "./refresh-tokens.ts";
 import { resourceFieldProblem } from "./resource.ts";
 import { clientWithUserTier, userTier } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
-import { userTokenResponse } from "./token-response.ts";
+import { type Issued, userTokenResponse } from "./token-response.ts";
 
 /** A repeat this soon is refused, but the grant stays: the client may not have received our response. */
 const HONEST_REPEAT_MS = 30_000;
@@ -45,7 +45,7 @@ export async function exchangeCode(
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
   deadline: { readonly passed: boolean },
-): Promise<Response | OAuthError | TokenFailure> {
+): Promise<Issued | OAuthError | TokenFailure> {
   const given = fields.get("code");
   const code = given !== undefined && isAuthorizationCode(given) ? given : undefined;
   const codeHash = code === undefined ? "" : await sha256(code);
@@ -107,7 +107,7 @@ async function redeem(
   exchange: Exchange,
   binding: CodeBinding,
   deadline: { readonly passed: boolean },
-): Promise<Response | TokenFailure> {
+): Promise<Issued | TokenFailure> {
   const { client, codeHash } = exchange;
   const tiers = await clientWithUserTier(rt, client, binding.scope);
   if (!tiers) return refuse(rt, exchange, { reason: "no_user_scope" });

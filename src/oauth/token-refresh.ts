@@ -18,7 +18,7 @@ import {
   presentedRefreshToken,
   readPresented,
 } from "./token-lookup.ts";
-import { userTokenResponse } from "./token-response.ts";
+import { type Issued, userTokenResponse } from "./token-response.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 /** A token that was retired this recently is refused, but the grant stays: two refreshes may have overlapped. */
@@ -29,7 +29,7 @@ export async function refreshGrant(
   rt: Runtime,
   authorization: string | null,
   fields: ReadonlyMap<string, string>,
-): Promise<Response | OAuthError | TokenFailure> {
+): Promise<Issued | OAuthError | TokenFailure> {
   const token = fields.get("refresh_token");
   const presented = token === undefined ? undefined : await presentedRefreshToken(rt, token);
   const caller = await authenticateClient(rt, authorization, fields, presented?.read);
@@ -61,7 +61,6 @@ export async function refreshGrant(
   if (scope === undefined) return { reason: "scope_exceeds_grant" };
   const next = generation === null ? presented.token : await rotate(rt, grant, generation);
   if (generation === null || generation === grant.generation) touchLater(rt, grant);
-  rt.metrics.count("token_refreshed", client.skillId);
   const { id: grantId, userId, resource } = grant;
   return userTokenResponse(rt, client, { grantId, userId, scope, resource }, next, signer);
 }

@@ -11,6 +11,12 @@ export function audienceOf(rt: Runtime, grant: Pick<Grant, "resource" | "skillId
   return grant.resource ?? grant.skillId ?? rt.issuer;
 }
 
+/** The successful response to a token request, and the skill that the counters have it under. */
+export interface Issued {
+  readonly response: Response;
+  readonly skillId: string | null;
+}
+
 /** The response for a user's grant: a new access token of full life and the refresh token to keep. */
 export async function userTokenResponse(
   rt: Runtime,
@@ -18,7 +24,7 @@ export async function userTokenResponse(
   grant: Pick<Grant, "userId" | "scope" | "resource"> & { readonly grantId: string },
   refreshToken: string,
   signer: Signer,
-): Promise<Response> {
+): Promise<Issued> {
   const content = {
     subject: grant.userId,
     audience: audienceOf(rt, { resource: grant.resource, skillId: client.skillId }),
@@ -27,11 +33,12 @@ export async function userTokenResponse(
     grantId: grant.grantId,
   };
   const access = await mintAccessToken(rt, content, signer);
-  return oauthSuccess({
+  const response = oauthSuccess({
     access_token: access.token,
     token_type: "Bearer",
     expires_in: access.expiresInSeconds,
     refresh_token: refreshToken,
     scope: grant.scope,
   });
+  return { response, skillId: client.skillId };
 }

@@ -94,7 +94,7 @@ describe("responses", () => {
     expect(lines.mock.calls.length).toBeGreaterThan(0);
     lines.mockRestore();
     const { body } = await admin(service, "GET", `metrics?skillId=${SKILL_ID}`);
-    expect((body.totals as { counts: object }).counts).toMatchObject({ token_refreshed: 1 });
+    expect((body.totals as { counts: object }).counts).toMatchObject({ token_refresh_success_50: 1 });
   });
 
   it("W1: wrong paths and methods are JSON errors too", async () => {
@@ -332,5 +332,7 @@ it("O4: refused token requests are counted for the skill of the client they name
     token_error_code_unknown: 1,
     token_error_grant_type_unsupported: 1,
     token_error_invalid_client: 1,
+    token_exchange_invalid_grant_50: 1,
+    token_refresh_invalid_client_50: 1,
   });
 });

@@ -3,6 +3,7 @@ import { Hono } from "hono/tiny";
 import { withDeadline } from "../http/deadline.ts";
 import { type OAuthError, oauthError } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
+import { type CountedGrant, TOKEN_MILLISECONDS, tokenCounter } from "../observability/token-counters.ts";
 import type { AppEnv, Runtime } from "../runtime.ts";
 import { StorageFault } from "../storage/sql.ts";
 import { presentedCredentials } from "./client-authentication.ts";
@@ -10,65 +11,77 @@ import { grantToClient } from "./token-client-credentials.ts";
 import { exchangeCode } from "./token-code.ts";
 import { type TokenFailure, tokenFailureError } from "./token-failure.ts";
 import { refreshGrant } from "./token-refresh.ts";
+import type { Issued } from "./token-response.ts";
 
 /** Alexa waits 4.5 s. Before that we respond with 503 ourselves, so that it comes again. */
 const DEADLINE_MS = 3_900;
 
 type Refusal = OAuthError | TokenFailure;
-/** With the skill of the client that the request names, whether it has authenticated or not. */
-type Attributed = Refusal & { readonly skillId: string | null };
+
+/** What is known of one token request so far. */
+interface Progress {
+  /** The deadline is over. */
+  passed: boolean;
+  /** The parameters, as far as the body was read. */
+  fields?: ReadonlyMap<string, string>;
+}
 
 export const tokenRoutes = new Hono<AppEnv>().post("/token", (c) => respondToTokenRequest(c.var.runtime, c.req.raw));
 
 /** The response to a token request: tokens or an error, 503 when storage fails or the deadline passes. */
 export async function respondToTokenRequest(rt: Runtime, request: Request): Promise<Response> {
-  const deadline = { passed: false };
-  const work = grant(rt, request, deadline);
+  const startedAt = rt.now();
+  const progress: Progress = { passed: false };
+  const authorization = request.headers.get("authorization");
+  const count = (outcome: string, skillId: string | null) => countRequest(rt, progress, outcome, skillId, startedAt);
+  const skill = () => skillOf(rt, authorization, progress.fields);
+  const work = grant(rt, request, authorization, progress);
   // A storage call that is under way at the deadline may still be committed.
   rt.background(work.catch(() => undefined));
   try {
     const outcome = await withDeadline(work, DEADLINE_MS, "overdue" as const);
-    if (outcome !== "overdue") return respond(rt, outcome);
-    deadline.passed = true;
+    if (outcome !== "overdue") {
+      if ("response" in outcome) {
+        count("success", outcome.skillId);
+        return outcome.response;
+      }
+      const error = "reason" in outcome ? tokenFailureError(outcome) : outcome;
+      const skillId = skill();
+      count(error.error, skillId);
+      noteRefusal(rt, outcome, skillId);
+      return oauthError(error);
+    }
+    progress.passed = true;
     rt.log.alert("token_deadline_passed");
   } catch (error) {
-    if (!(error instanceof StorageFault)) throw error;
+    if (!(error instanceof StorageFault)) {
+      count("server_error", skill());
+      throw error;
+    }
     rt.log.warn("storage_fault", { path: "/token", message: error.message.slice(0, 300) });
   }
+  count("temporarily_unavailable", skill());
   return oauthError({ status: 503, error: "temporarily_unavailable" });
 }
 
 async function grant(
   rt: Runtime,
   request: Request,
-  deadline: { readonly passed: boolean },
-): Promise<Response | Attributed> {
-  const body = await readForm(request);
-  if ("problem" in body) return { status: 400, error: "invalid_request", description: body.problem, skillId: null };
-  const authorization = request.headers.get("authorization");
-  const outcome = await grantByType(rt, authorization, body.fields, deadline);
-  return outcome instanceof Response ? outcome : { ...outcome, skillId: skillOf(rt, authorization, body.fields) };
-}
-
-/** For the operator's counters: the skill of the client that the request names, if this isolate has just read it. */
-function skillOf(rt: Runtime, authorization: string | null, fields: ReadonlyMap<string, string>): string | null {
-  const presented = presentedCredentials(authorization, fields);
-  if ("error" in presented) return null;
-  const clients = presented.candidates.map(({ id }) => rt.caches.client(id, rt.now()));
-  return clients.find((client) => client !== undefined)?.skillId ?? null;
-}
-
-async function grantByType(
-  rt: Runtime,
   authorization: string | null,
-  fields: ReadonlyMap<string, string>,
-  deadline: { readonly passed: boolean },
-): Promise<Response | Refusal> {
+  progress: Progress,
+): Promise<Issued | Refusal> {
+  const body = await readForm(request);
+  if ("problem" in body) {
+    if (body.read) progress.fields = body.read;
+    return { status: 400, error: "invalid_request", description: body.problem };
+  }
+  const { fields } = body;
+  progress.fields = fields;
   switch (fields.get("grant_type")) {
     case undefined:
       return { reason: "parameter_missing", parameter: "grant_type" };
     case "authorization_code":
-      return exchangeCode(rt, authorization, fields, deadline);
+      return exchangeCode(rt, authorization, fields, progress);
     case "refresh_token":
       return refreshGrant(rt, authorization, fields);
     case "client_credentials":
@@ -78,15 +91,48 @@ async function grantByType(
   }
 }
 
-function respond(rt: Runtime, outcome: Response | Attributed): Response {
-  if (outcome instanceof Response) return outcome;
-  const { skillId } = outcome;
-  if ("reason" in outcome) {
-    rt.metrics.count(`token_error_${outcome.reason}`, skillId);
-    rt.log.info("token_refused", { reason: outcome.reason, skillId });
-    return oauthError(tokenFailureError(outcome));
+/** For the operator's counters: the skill of the client that the request names, if this isolate has just read it. */
+function skillOf(rt: Runtime, authorization: string | null, fields: Progress["fields"]): string | null {
+  const presented = presentedCredentials(authorization, fields ?? new Map());
+  if ("error" in presented) return null;
+  const clients = presented.candidates.map(({ id }) => rt.caches.client(id, rt.now()));
+  return clients.find((client) => client !== undefined)?.skillId ?? null;
+}
+
+function countedGrant(grantType: string | undefined): CountedGrant | undefined {
+  switch (grantType) {
+    case "authorization_code":
+      return "exchange";
+    case "refresh_token":
+      return "refresh";
+    case "client_credentials":
+      return "client_credentials";
+    default:
+      return undefined;
   }
-  rt.metrics.count(`token_error_${outcome.error}`, skillId);
-  rt.log.info("token_refused", { reason: outcome.error, description: outcome.description, skillId });
-  return oauthError(outcome);
+}
+
+/** Counts a request, once, whatever became of it. Requests without one of our grant types are among the errors only. */
+function countRequest(
+  rt: Runtime,
+  { fields }: Progress,
+  outcome: string,
+  skillId: string | null,
+  startedAt: number,
+): void {
+  const type = countedGrant(fields?.get("grant_type"));
+  if (type === undefined) return;
+  const took = rt.now() - startedAt;
+  rt.metrics.count(tokenCounter(type, outcome, took), skillId);
+  if (took > 0) rt.metrics.count(TOKEN_MILLISECONDS, null, took);
+}
+
+function noteRefusal(rt: Runtime, refusal: Refusal, skillId: string | null): void {
+  if ("reason" in refusal) {
+    rt.metrics.count(`token_error_${refusal.reason}`, skillId);
+    rt.log.info("token_refused", { reason: refusal.reason, skillId });
+    return;
+  }
+  rt.metrics.count(`token_error_${refusal.error}`, skillId);
+  rt.log.info("token_refused", { reason: refusal.error, description: refusal.description, skillId });
 }

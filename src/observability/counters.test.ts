@@ -27,7 +27,7 @@ function counters(writeAfterMs: number | null) {
 describe("counters", () => {
   it("F7: all counts of one interval are written together, after the response", async () => {
     const { metrics, work } = counters(5);
-    for (let i = 0; i < 50; i++) metrics.count("token_refreshed", "skill-a");
+    for (let i = 0; i < 50; i++) metrics.count("token_refresh_success_50", "skill-a");
     metrics.count("authorize_shown", "skill-a");
     metrics.refused("unknown", "client_unknown", "https://evil.test/");
     expect(work).toHaveLength(1);
@@ -35,7 +35,7 @@ describe("counters", () => {
     await Promise.all(work);
     expect(await readCounts(env.DB, range, 10)).toEqual([
       { at: HOUR, skillId: "skill-a", name: "authorize_shown", count: 1 },
-      { at: HOUR, skillId: "skill-a", name: "token_refreshed", count: 50 },
+      { at: HOUR, skillId: "skill-a", name: "token_refresh_success_50", count: 50 },
     ]);
     expect((await listRefusals(env.DB, undefined, 10)).map((refusal) => refusal.count)).toEqual([1]);
   });

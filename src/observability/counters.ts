@@ -4,6 +4,7 @@ import { addRefusals, type Refusal } from "../storage/attempts/refusals.ts";
 import { addCounts, type MetricCount } from "../storage/maintenance/metrics.ts";
 import { batch } from "../storage/sql.ts";
 import type { Log } from "./log.ts";
+import type { TOKEN_MILLISECONDS, TokenCounter } from "./token-counters.ts";
 
 /**
  * What is counted. Amazon's split between "Alexa app" and "app-to-app" follows from the names: an initiation is an
@@ -27,16 +28,17 @@ export type MetricName =
   | "code_redeemed_app"
   /** A code made for an enablement call was redeemed: an app-to-app completion. */
   | "code_redeemed_enablement"
-  | "token_refreshed"
   /** A link of another server moved here by its refresh token. */
   | "token_relayed"
-  | "service_token_issued"
   | "grant_revoked"
   | "unlinked"
   | "skill_enabled"
   | "skill_disabled"
   | "accept_grant_ok"
   | "accept_grant_failed"
+  /** Token requests by grant type, outcome and latency. */
+  | TokenCounter
+  | typeof TOKEN_MILLISECONDS
   /** Error responses of the token endpoint, by OAuth error code or tagged reason. */
   | `token_error_${string}`
   /** Skill events that got a 400, by tagged reason. */
@@ -44,8 +46,8 @@ export type MetricName =
 
 /** The counters as one request uses them. Counting costs the request no round trip. */
 export interface Metrics {
-  /** Adds one. Without a skill: the event involved none. */
-  count(name: MetricName, skillId?: string | null): void;
+  /** Adds one, or `by`. Without a skill: the event involved none. */
+  count(name: MetricName, skillId?: string | null, by?: number): void;
   /** Counts an authorization request refused with a page. Values as they came in the request. */
   refused(clientId: string, reason: string, redirectUri: string): void;
   /** Writes what this isolate has gathered, now. Never throws. */
@@ -91,12 +93,12 @@ export class Counters {
   /** The counters for a request with these `parts`. */
   of(parts: Parts): Metrics {
     return {
-      count: (name, skillId) => {
+      count: (name, skillId, by = 1) => {
         const key = `${name} ${skillId ?? ""}`;
         const entry = this.#counts.get(key);
-        if (entry) entry.count++;
+        if (entry) entry.count += by;
         else if (this.#counts.size < MAX_COUNTS) {
-          this.#counts.set(key, { skillId: skillId ?? "", name, at: parts.now(), count: 1 });
+          this.#counts.set(key, { skillId: skillId ?? "", name, at: parts.now(), count: by });
         }
         this.#schedule(parts);
       },

@@ -195,7 +195,7 @@ const DEFAULTS: Tables = {
     ...CREATED,
   },
   refusals: { clientId: "client", reason: "client_unknown", redirectUri: "", count: 1, lastSeenAt: START },
-  oauthMetrics: { hourAt: START - (START % HOUR_MS), skillId: "", name: "token_refreshed", count: 1 },
+  oauthMetrics: { hourAt: START - (START % HOUR_MS), skillId: "", name: "token_refresh_success_50", count: 1 },
   skillEvents: { requestId: "request", receivedAt: START },
   signInAttempts: { stateHash: "hash", browserHash: "browser", slot: 0, expiresAt: START + HOUR_MS },
   webhookOutbox: { id: "message", type: "link.created", data: {}, occurredAt: START },

@@ -1,0 +1,47 @@
+// The names of the counters of token requests: grant type, outcome, and the bucket of the histogram of their latency.
+
+/** As the counters name the grant types, with OAuth's names. */
+export const GRANT_TYPES = {
+  exchange: "authorization_code",
+  refresh: "refresh_token",
+  client_credentials: "client_credentials",
+} as const;
+
+export type CountedGrant = keyof typeof GRANT_TYPES;
+
+/** Upper bounds of the buckets in milliseconds, inclusive. What took longer is in the bucket `more`. */
+export const BUCKETS_MS = [50, 100, 250, 500, 1000, 2000, 4500] as const;
+
+type Bucket = (typeof BUCKETS_MS)[number] | "more";
+
+export type TokenCounter = `token_${CountedGrant}_${string}_${Bucket}`;
+
+/** The sum of what all token requests took, which the buckets do not tell. */
+export const TOKEN_MILLISECONDS = "token_milliseconds";
+
+/** The counter of one request. The outcome is `success` or an OAuth error code. */
+export function tokenCounter(grant: CountedGrant, outcome: string, tookMs: number): TokenCounter {
+  let bucket: Bucket = "more";
+  for (let i = BUCKETS_MS.length - 1; i >= 0 && tookMs <= BUCKETS_MS[i]!; i--) bucket = BUCKETS_MS[i]!;
+  return `token_${grant}_${outcome}_${bucket}`;
+}
+
+export interface CountedTokenRequests {
+  readonly grant: CountedGrant;
+  readonly outcome: string;
+  /** Position in `BUCKETS_MS`; its length for what took longer. */
+  readonly bucket: number;
+}
+
+/** What a counter of this name counts; undefined if it counts no token requests. */
+export function readTokenCounter(name: string): CountedTokenRequests | undefined {
+  for (const grant of Object.keys(GRANT_TYPES) as CountedGrant[]) {
+    const prefix = `token_${grant}_`;
+    const end = name.lastIndexOf("_");
+    if (!name.startsWith(prefix) || end < prefix.length) continue;
+    const bound = name.slice(end + 1);
+    const bucket = bound === "more" ? BUCKETS_MS.length : BUCKETS_MS.findIndex((upper) => String(upper) === bound);
+    return bucket < 0 ? undefined : { grant, outcome: name.slice(prefix.length, end), bucket };
+  }
+  return undefined;
+}
