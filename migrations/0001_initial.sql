@@ -235,6 +235,7 @@ CREATE TABLE audit (
   at INTEGER NOT NULL,
   kind TEXT NOT NULL,
   alert INTEGER NOT NULL DEFAULT 0,
+  actor TEXT,                        -- the operator: 'ADMIN_TOKEN' or an e-mail address; NULL: nobody of ours
   user_id TEXT,
   client_id TEXT,
   grant_id TEXT,

@@ -115,6 +115,7 @@ interface AuditRecord {
   readonly at: string;
   readonly kind: string;
   readonly alert: boolean;
+  readonly actor: string | null;
   readonly userId: string | null;
   readonly clientId: string | null;
   readonly grantId: string | null;
@@ -136,11 +137,12 @@ export function auditCommand(terminal: Terminal): Command {
         records.length === 0
           ? "No record."
           : table(
-              ["AT", "ALERT", "KIND", "USER", "CLIENT", "LINK", "DETAILS"],
+              ["AT", "ALERT", "KIND", "OPERATOR", "USER", "CLIENT", "LINK", "DETAILS"],
               records.map((record) => [
                 record.at,
                 record.alert ? "alert" : "",
                 record.kind,
+                record.actor,
                 record.userId,
                 record.clientId,
                 record.grantId,

@@ -16,10 +16,12 @@ import { addUser, EMAIL, PASSWORD, runtimeOf } from "../../test/support/users.ts
 import { type Visitor, visit } from "../../test/support/visitor.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { sealForm } from "../http/form-token.ts";
-import { changeUser, createPasswordUser, findUsersByEmail } from "../sign-in/accounts.ts";
+import { type AccountChange, changeUser, createPasswordUser, findUsersByEmail } from "../sign-in/accounts.ts";
 import { eraseUser } from "../storage/users/erasure.ts";
 import { readUser } from "../storage/users/users.ts";
 
+const edit = async (id: string, change: AccountChange) =>
+  changeUser(await runtimeOf(service), id, change, "ADMIN_TOKEN");
 let service: Service;
 let userId: string;
 beforeEach(async () => {
@@ -29,8 +31,7 @@ beforeEach(async () => {
 
 /** A link of the user with the test skill; returns its tokens. */
 async function link(): Promise<TokenResponse> {
-  const response = await service.request("/token", exchange(await seedCode({ userId })));
-  return json(response);
+  return json(await service.request("/token", exchange(await seedCode({ userId }))));
 }
 
 async function links(): Promise<string[]> {
@@ -202,7 +203,7 @@ describe("accounts", () => {
     const tokens = await link();
     const ada = visit(service);
     await ada.signIn(EMAIL, PASSWORD);
-    expect(await changeUser(await runtimeOf(service), userId, { password: "another-password" })).toMatchObject({
+    expect(await edit(userId, { password: "another-password" })).toMatchObject({
       user: { id: userId },
     });
     expect((await ada.get("/account")).html).not.toContain(EMAIL);
@@ -216,7 +217,7 @@ describe("accounts", () => {
     const again = await createPasswordUser(rt, { email: " ADA@example.com", password: "another-password", name: null });
     expect(again).toEqual({ refused: "email_taken" });
     const grace = await addUser(service, "grace@example.com");
-    expect(await changeUser(rt, grace, { email: EMAIL })).toEqual({ refused: "email_taken" });
+    expect(await edit(grace, { email: EMAIL })).toEqual({ refused: "email_taken" });
     expect((await visit(service).signIn("grace@example.com", PASSWORD)).status).toBe(303);
   });
 
@@ -230,7 +231,7 @@ describe("accounts", () => {
 
   it("after a change of email address only the new one can sign in", async () => {
     const rt = await runtimeOf(service);
-    const changed = await changeUser(rt, userId, { email: "Lovelace@Example.com", name: "Ada L." });
+    const changed = await edit(userId, { email: "Lovelace@Example.com", name: "Ada L." });
     expect(changed).toMatchObject({ user: { email: "lovelace@example.com", name: "Ada L." } });
     expect((await visit(service).signIn(EMAIL, PASSWORD)).status).toBe(401);
     expect((await visit(service).signIn("lovelace@example.com", PASSWORD)).status).toBe(303);
@@ -238,8 +239,7 @@ describe("accounts", () => {
   });
 
   it("removes a name and keeps the email address", async () => {
-    const rt = await runtimeOf(service);
-    expect(await changeUser(rt, userId, { name: null })).toMatchObject({ user: { name: null, email: EMAIL } });
+    expect(await edit(userId, { name: null })).toMatchObject({ user: { name: null, email: EMAIL } });
     expect(await readUser(env.DB, userId)).toMatchObject({ name: null, email: EMAIL });
   });
 
@@ -247,14 +247,14 @@ describe("accounts", () => {
     ["email_invalid", { email: "nobody" }],
     ["name_invalid", { name: "" }],
   ])("refuses with %s", async (refused, change) => {
-    expect(await changeUser(await runtimeOf(service), userId, change)).toEqual({ refused });
+    expect(await edit(userId, change)).toEqual({ refused });
   });
 
   it("reports an unknown user", async () => {
     const rt = await runtimeOf(service);
-    expect(await changeUser(rt, "nobody", { name: "X" })).toEqual({ refused: "not_found" });
-    expect(await changeUser(rt, "nobody", { password: "another-password" })).toEqual({ refused: "not_found" });
-    expect(await eraseUser(rt.db, "nobody", rt.now())).toBeUndefined();
+    expect(await edit("nobody", { name: "X" })).toEqual({ refused: "not_found" });
+    expect(await edit("nobody", { password: "another-password" })).toEqual({ refused: "not_found" });
+    expect(await eraseUser(rt.db, "nobody", rt.now(), "ADMIN_TOKEN")).toBeUndefined();
     expect(await readUser(env.DB, "nobody")).toBeNull();
   });
 
@@ -263,7 +263,7 @@ describe("accounts", () => {
     const tokens = await link();
     await seedCode({ userId });
     const rt = await runtimeOf(service);
-    expect(await eraseUser(rt.db, userId, rt.now())).toMatchObject({ removed: { identities: 1 } });
+    expect(await eraseUser(rt.db, userId, rt.now(), "ADMIN_TOKEN")).toMatchObject({ removed: { identities: 1 } });
     expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(400);
     for (const table of ["users", "identities", "grants", "codes", "sessions"]) {
       const row = await env.DB.prepare(`SELECT COUNT(*) AS n FROM ${table}`).first<{ n: number }>();

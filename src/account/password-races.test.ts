@@ -29,7 +29,7 @@ beforeEach(async () => {
 
 it("S13: a password reset is not undone by a change under way, and the sessions that followed it go on", async () => {
   const rt = await runtimeOf(service);
-  await changeUser(rt, userId, { password: OPERATORS });
+  await changeUser(rt, userId, { password: OPERATORS }, "ADMIN_TOKEN");
   const ada = visit(service);
   await ada.signIn(EMAIL, OPERATORS);
   expect(await setPassword(rt, OVERTAKEN, verified)).toEqual({ refused: "not_found" });
@@ -54,7 +54,7 @@ it.each([
   ],
   [
     "an operator resets it",
-    async () => void (await changeUser(await runtimeOf(service), userId, { password: OVERTAKEN })),
+    async () => void (await changeUser(await runtimeOf(service), userId, { password: OVERTAKEN }, "ADMIN_TOKEN")),
   ],
 ])("S13: a change of address under way keeps the newer password when %s", async (_, meanwhile) => {
   service.meter.faults.push({ when: ({ sql }) => sql.includes("UPDATE identities SET subject"), times: 1, meanwhile });
@@ -68,10 +68,10 @@ it.each([
 it.each([
   [
     "an operator's reset",
-    async () => void (await changeUser(await runtimeOf(service), userId, { password: OPERATORS })),
+    async () => void (await changeUser(await runtimeOf(service), userId, { password: OPERATORS }, "ADMIN_TOKEN")),
   ],
   ["the owner's new password", async () => void (await setPassword(await runtimeOf(service), OPERATORS, verified))],
-  ["an operator's sign-out", async () => void (await endEveryLogin(env.DB, userId, service.clock.now))],
+  ["an operator's sign-out", async () => void (await endEveryLogin(env.DB, userId, service.clock.now, "ADMIN_TOKEN"))],
   ["the owner's sign-out everywhere", () => signOutEverywhere(env.DB, verified.session, service.clock.now)],
 ])("S13: a sign-in under way during %s leaves neither a session nor a known browser", async (_, meanwhile) => {
   service.meter.faults.push({ when: ({ sql }) => sql.includes("INSERT INTO sessions"), times: 1, meanwhile });

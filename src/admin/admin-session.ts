@@ -6,7 +6,8 @@ import { randomId } from "../crypto/random.ts";
 import { openJson, sealJson } from "../crypto/sealed-json.ts";
 import { readCookie, removeCookie, writeCookie } from "../http/cookies.ts";
 import type { AppContext } from "../runtime.ts";
-import { isOperatorSignedOut, signOperatorOut } from "../storage/maintenance/operator-sessions.ts";
+import { isOperatorSignedOut, noteOperatorSignIn, signOperatorOut } from "../storage/maintenance/operator-sessions.ts";
+import { TOKEN_HOLDER } from "./operator.ts";
 
 const LIFETIME_MS = 8 * 3600 * 1000;
 
@@ -32,10 +33,11 @@ export async function isOperator(c: AppContext, adminToken: string): Promise<boo
   return (await operatorSession(c, adminToken)) !== undefined;
 }
 
-/** Signs the operator in. The caller must have checked the token. */
+/** Signs the holder of the token in. The caller must have checked it. One write. */
 export async function startAdminSession(c: AppContext, adminToken: string): Promise<void> {
-  const { keyring, now } = c.var.runtime;
+  const { db, keyring, now } = c.var.runtime;
   const session = { id: randomId() };
+  await noteOperatorSignIn(db, TOKEN_HOLDER.name, now());
   const sealed = await sealJson(keyring, "admin-session", await context(adminToken), session, now() + LIFETIME_MS);
   writeCookie(c, "admin", sealed, LIFETIME_MS / 1000);
 }
@@ -44,6 +46,6 @@ export async function startAdminSession(c: AppContext, adminToken: string): Prom
 export async function endAdminSession(c: AppContext, adminToken: string | undefined): Promise<void> {
   const { db, now } = c.var.runtime;
   const session = adminToken === undefined ? undefined : await operatorSession(c, adminToken);
-  if (session) await signOperatorOut(db, session.id, now());
+  if (session) await signOperatorOut(db, session.id, TOKEN_HOLDER.name, now());
   removeCookie(c, "admin");
 }

@@ -24,6 +24,7 @@ import {
   newClientSchema,
   rotateSecretSchema,
 } from "./admin-schemas.ts";
+import { operatorOf } from "./operator.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/clients`. The admin guard must run before it. */
@@ -100,7 +101,11 @@ async function create(c: AppContext): Promise<Response> {
     resources: body.resources,
     requirePkce: app,
   };
-  const added = await insertClient(rt.db, client, rt.now(), { kind: "client_created", clientId: client.id });
+  const added = await insertClient(rt.db, client, rt.now(), {
+    kind: "client_created",
+    actor: operatorOf(c).name,
+    clientId: client.id,
+  });
   if (added === "resource_taken") return problem("conflict", RESOURCE_OF_ADD_ON);
   if (added === "id_taken") {
     return problem("conflict", `The client id ${client.id} is already in use, by a client or a skill.`);
@@ -163,6 +168,7 @@ async function change(c: AppContext): Promise<Response> {
   };
   const updated = await updateClient(rt.db, changed, rt.now(), {
     kind: "client_changed",
+    actor: operatorOf(c).name,
     clientId: client.id,
     details: Object.keys(body).join(", "),
   });
@@ -176,7 +182,11 @@ async function remove(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const client = await clientOfPath(c);
   if (client instanceof Response) return client;
-  await deleteClient(rt.db, client.id, rt.now(), { kind: "client_deleted", clientId: client.id });
+  await deleteClient(rt.db, client.id, rt.now(), {
+    kind: "client_deleted",
+    actor: operatorOf(c).name,
+    clientId: client.id,
+  });
   rt.caches.forgetRegistrations();
   return noContent(c);
 }
@@ -194,7 +204,7 @@ async function rotate(c: AppContext): Promise<Response> {
     rt.db,
     client.id,
     { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() },
-    { kind: "client_secret_rotated", clientId: client.id },
+    { kind: "client_secret_rotated", actor: operatorOf(c).name, clientId: client.id },
   );
   rt.caches.forgetRegistrations();
   const stored = await readClient(rt.db, client.id);

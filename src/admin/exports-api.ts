@@ -7,6 +7,7 @@ import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { importedGrantId } from "../storage/grants/imports.ts";
 import { type ExportedGrant, type ExportedPerson, readGrants, readPeople } from "../storage/maintenance/exports.ts";
 import { openStored } from "../storage/sealed.ts";
+import { operatorOf } from "./operator.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/exports`. The admin guard must run before it. */
@@ -30,7 +31,8 @@ async function people(c: AppContext): Promise<Response> {
   if (query instanceof Response) return query;
   const position = positionOf<[string, string, string]>(query.cursor, personPosition);
   if (position instanceof Response) return position;
-  const rows = await readPeople(rt.db, position, query.limit, query.passwordHashes === "true", rt.now());
+  const actor = operatorOf(c).name;
+  const rows = await readPeople(rt.db, position, query.limit, query.passwordHashes === "true", rt.now(), actor);
   const page = pageOf(
     rows,
     query.limit,
@@ -66,7 +68,7 @@ async function links(c: AppContext): Promise<Response> {
   if (query instanceof Response) return query;
   const after = positionOf(query.cursor, z.string);
   if (after instanceof Response) return after;
-  const rows = await readGrants(rt.db, after ?? "", query.limit, rt.now());
+  const rows = await readGrants(rt.db, after ?? "", query.limit, rt.now(), operatorOf(c).name);
   const page = pageOf(
     rows,
     query.limit,

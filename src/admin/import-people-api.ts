@@ -12,6 +12,7 @@ import { importRefusal, sealImportedHash } from "../sign-in/password-hash.ts";
 import { importPeople, type NewPerson } from "../storage/users/import-people.ts";
 import type { IdentityKey } from "../storage/users/users.ts";
 import { importItems } from "./imports-api.ts";
+import { operatorOf } from "./operator.ts";
 
 /** Mounts `/api/admin/imports/users`. The admin guard must run before it. */
 export function importPeopleApi(app: Hono<AppEnv>): void {
@@ -72,7 +73,7 @@ async function importAll(c: AppContext): Promise<Response> {
   if (body instanceof Response) return body;
   const checked = await Promise.all(body.items.map((one) => newPerson(rt, one)));
   const people = checked.filter((one) => "id" in one);
-  const outcomes = await importPeople(rt.db, people, rt.now());
+  const outcomes = await importPeople(rt.db, people, rt.now(), operatorOf(c).name);
   const results = checked.map((one) => {
     if ("code" in one) return refusal(one);
     const outcome = outcomes[people.indexOf(one)];

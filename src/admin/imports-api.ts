@@ -16,6 +16,7 @@ import {
 } from "../storage/grants/imports.ts";
 import { readSkills, type Skill, scopesOf } from "../storage/skills/skills.ts";
 import { skillId } from "./admin-schemas.ts";
+import { operatorOf } from "./operator.ts";
 
 const MAX_ITEMS = 100;
 const DAY_MS = 24 * 3_600_000;
@@ -90,12 +91,13 @@ async function importAll(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await jsonBody(c, importsSchema, { limit: 256 * 1024 });
   if (body instanceof Response) return body;
+  const actor = operatorOf(c).name;
   const skills = await skillsOf(rt, body.items);
   const checked = body.items.map((one) => check(rt, one, skills.get(one.skillId)));
   const results: (Refusal | { readonly outcome: "imported" | "exists" | "ended"; readonly grantId: string })[] = [];
   const unresolved: { readonly position: number; readonly link: UnnamedLink }[] = [];
   const candidates = checked.flatMap((one, position) => (typeof one === "string" ? [] : [{ ...one, position }]));
-  const people = await resolvePeople(rt.db, peopleOf(candidates), rt.config.oidc?.issuer, rt.now());
+  const people = await resolvePeople(rt.db, peopleOf(candidates), rt.config.oidc?.issuer, rt.now(), actor);
   checked.forEach((one, position) => {
     if (typeof one === "string") results[position] = one;
   });
@@ -116,6 +118,7 @@ async function importAll(c: AppContext): Promise<Response> {
     links.map(({ link }) => link),
     rt.now(),
     rt.now() + rt.config.refreshIdleDays * DAY_MS,
+    { actor },
   );
   links.forEach(({ position }, index) => {
     const outcome = outcomes[index];

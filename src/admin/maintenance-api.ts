@@ -9,6 +9,7 @@ import type { AppContext, AppEnv } from "../runtime.ts";
 import { auditRow } from "../storage/audit.ts";
 import { write } from "../storage/sql.ts";
 import { LIMITS, runMaintenance } from "./maintenance.ts";
+import { operatorOf } from "./operator.ts";
 import { rfc3339 } from "./paging.ts";
 
 /** Mounts the routes for signing keys and maintenance. The admin guard must run before them. */
@@ -45,15 +46,15 @@ async function rotate(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await jsonBody(c, rotateKeysSchema, { emptyAsObject: true });
   if (body instanceof Response) return body;
-  const result = await rotateSigningKey(rt, body);
+  const result = await rotateSigningKey(rt, body, operatorOf(c).name);
   if (result === "key_unknown") return problem("not_found", "No signing key has this kid.");
-  // Dropping a key writes its own audit row.
-  if (result === "rotated") await write(rt.db, auditRow(rt.now(), { kind: "signing_key_rotated" }), false);
   return json(c, { result, items: await keyItems(c) });
 }
 
 async function maintain(c: AppContext): Promise<Response> {
   const body = await jsonBody(c, z.strictObject({}), { emptyAsObject: true });
   if (body instanceof Response) return body;
-  return json(c, await runMaintenance(c.var.runtime, { ...LIMITS, unlinksAtOnce: true }));
+  const rt = c.var.runtime;
+  await write(rt.db, auditRow(rt.now(), { kind: "maintenance_run", actor: operatorOf(c).name }), false);
+  return json(c, await runMaintenance(rt, { ...LIMITS, unlinksAtOnce: true }));
 }

@@ -153,7 +153,7 @@ describe("expired rows", () => {
       "sessions",
       "sign_in_attempts",
       "throttles",
-      "audit",
+      "audit WHERE actor IS NULL",
       "oauth_metrics",
       "refusals",
       "skill_events",
@@ -246,7 +246,7 @@ describe("expired rows", () => {
     await env.DB.prepare("UPDATE grants SET skill_id = (SELECT id FROM skills)").run();
     expect((await run()).swept.endedIdleLinks).toBe(1);
     expect((await run()).swept.endedIdleLinks ?? 0).toBe(0);
-    const { results } = await env.DB.prepare("SELECT kind, details FROM audit").all();
+    const { results } = await env.DB.prepare("SELECT kind, details FROM audit WHERE actor IS NULL").all();
     expect(results).toEqual([{ kind: "grant_revoked", details: "idle" }]);
     expect(await env.DB.prepare("SELECT revoked_reason FROM grants").first("revoked_reason")).toBe("idle");
   });

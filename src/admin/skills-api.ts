@@ -13,6 +13,7 @@ import { deleteSkill, insertSkill, type SkillContent, updateSkill } from "../sto
 import { listSkills, readSkill, type Skill } from "../storage/skills/skills.ts";
 import { accountLinkingRequest } from "./account-linking-request.ts";
 import { newSkillSchema, rotateSecretQuery, rotateSecretSchema, skillChangesSchema } from "./admin-schemas.ts";
+import { operatorOf } from "./operator.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 import { relayToStore } from "./relay-settings.ts";
 import { isFlashBriefing, refusedSkill, scopesToStore } from "./skill-rules.ts";
@@ -89,7 +90,7 @@ async function create(c: AppContext): Promise<Response> {
       ? undefined
       : await newClient(content, "add_on_service", body.serviceClient?.id, serviceSecret);
   const isRepeated = serviceClient?.id === client.id || serviceClient?.id === body.id;
-  const audit = { kind: "skill_created", clientId: client.id, details: body.id };
+  const audit = { kind: "skill_created", actor: operatorOf(c).name, clientId: client.id, details: body.id };
   switch (
     isRepeated ? "client_exists" : await insertSkill(rt, content, { ...body, relay }, client, audit, serviceClient)
   ) {
@@ -218,7 +219,12 @@ async function change(c: AppContext): Promise<Response> {
   };
   const requirePkce = content.type === "add_on" || (body.client.requirePkce ?? client.requirePkce);
   const changed = Object.keys(raw.value as object).join(", ");
-  const audit = { kind: "skill_changed", clientId: client.id, details: `${skill.id}: ${changed}`.slice(0, 300) };
+  const audit = {
+    kind: "skill_changed",
+    actor: operatorOf(c).name,
+    clientId: client.id,
+    details: `${skill.id}: ${changed}`.slice(0, 300),
+  };
   switch (await updateSkill(rt, content, { ...body, relay }, { redirectUris, requirePkce }, serviceClient, audit)) {
     case "skill_gone":
       return problem("skill_not_found");
@@ -241,7 +247,8 @@ function listedRedirectUris(skill: Skill, client: Client): string[] {
 async function remove(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const id = c.req.param("id") ?? "";
-  if (!(await deleteSkill(rt, id, { kind: "skill_deleted", details: id }))) return problem("skill_not_found");
+  if (!(await deleteSkill(rt, id, { kind: "skill_deleted", actor: operatorOf(c).name, details: id })))
+    return problem("skill_not_found");
   rt.caches.forgetRegistrations();
   return noContent(c);
 }
@@ -263,7 +270,7 @@ async function rotate(c: AppContext): Promise<Response> {
   const secret = randomSecret();
   const previousExpiresAt = rt.now() + body.overlapSeconds * 1000;
   const rotation = { secretHash: await sha256(secret), previousExpiresAt, now: rt.now() };
-  const audit = { kind: "client_secret_rotated", clientId };
+  const audit = { kind: "client_secret_rotated", actor: operatorOf(c).name, clientId };
   if (!(await rotateClientSecret(rt.db, clientId, rotation, audit))) {
     return ofService ? problem("not_found", NO_SERVICE_CLIENT) : problem("skill_not_found");
   }

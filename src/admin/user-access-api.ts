@@ -7,10 +7,11 @@ import { json, noContent } from "../http/respond.ts";
 import { unlinkEverything, unlinkGrant } from "../linking/unlink.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { SESSION_LIFETIME_MS } from "../sign-in/session.ts";
-import { BY_OPERATOR } from "../storage/amazon/unlinks.ts";
+import { byOperator } from "../storage/amazon/unlinks.ts";
 import { type LinkOfUser, readLinksOfUser } from "../storage/users/account.ts";
 import { endEveryLogin, endLogin, type Login, readLogins } from "../storage/users/sessions.ts";
 import { readUser } from "../storage/users/users.ts";
+import { operatorOf } from "./operator.ts";
 import { rfc3339 } from "./paging.ts";
 
 /** Mounts what is below `/api/admin/users/{id}`. The admin guard must run before it. */
@@ -47,13 +48,14 @@ async function showLink(c: AppContext): Promise<Response> {
 async function endLinks(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   if (!(await readUser(rt.db, userIdOf(c)))) return problem("not_found");
-  return unlinked(c, await unlinkEverything(rt, userIdOf(c), BY_OPERATOR));
+  return unlinked(c, await unlinkEverything(rt, userIdOf(c), byOperator(operatorOf(c).name)));
 }
 
 async function endLink(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const userId = userIdOf(c);
-  const result = await unlinkGrant(rt, { userId, grantId: c.req.param("grantId") ?? "" }, BY_OPERATOR);
+  const by = byOperator(operatorOf(c).name);
+  const result = await unlinkGrant(rt, { userId, grantId: c.req.param("grantId") ?? "" }, by);
   if (result.outcome === "unlinked") return unlinked(c, result.amazon);
   return problem((await readUser(rt.db, userId)) ? "grant_not_found" : "not_found");
 }
@@ -77,7 +79,7 @@ async function listLogins(c: AppContext): Promise<Response> {
 
 async function endOneLogin(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const ended = await endLogin(rt.db, userIdOf(c), c.req.param("loginId") ?? "", rt.now());
+  const ended = await endLogin(rt.db, userIdOf(c), c.req.param("loginId") ?? "", rt.now(), operatorOf(c).name);
   return ended ? noContent(c) : problem("not_found");
 }
 
@@ -88,5 +90,6 @@ async function signOut(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await jsonBody(c, signOutSchema, { emptyAsObject: true });
   if (body instanceof Response) return body;
-  return (await endEveryLogin(rt.db, userIdOf(c), rt.now())) ? noContent(c) : problem("not_found");
+  const ended = await endEveryLogin(rt.db, userIdOf(c), rt.now(), operatorOf(c).name);
+  return ended ? noContent(c) : problem("not_found");
 }

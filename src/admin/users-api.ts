@@ -9,6 +9,7 @@ import { type AccountRefusal, changeUser, createPasswordUser, findUsersByEmail }
 import { type ErasureReport, eraseUser } from "../storage/users/erasure.ts";
 import { readUser, type User } from "../storage/users/users.ts";
 import { deliverOrClearSoon } from "../webhooks/webhooks.ts";
+import { operatorOf } from "./operator.ts";
 import { rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/users`. The admin guard must run before it. */
@@ -67,7 +68,7 @@ async function create(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await jsonBody(c, newUserSchema);
   if (body instanceof Response) return body;
-  const made = await createPasswordUser(rt, body);
+  const made = await createPasswordUser(rt, body, operatorOf(c).name);
   if ("refused" in made) return refused(made);
   c.header("location", `/api/admin/users/${made.user.id}`);
   return json(c, userView(made.user), 201);
@@ -93,7 +94,7 @@ async function change(c: AppContext): Promise<Response> {
   const id = c.req.param("id") ?? "";
   const body = await jsonBody(c, userChangesSchema);
   if (body instanceof Response) return body;
-  const updated = await changeUser(rt, id, body);
+  const updated = await changeUser(rt, id, body, operatorOf(c).name);
   if ("refused" in updated) return refused(updated);
   return json(c, userView(updated.user));
 }
@@ -111,7 +112,7 @@ async function eraseWithReport(c: AppContext): Promise<Response> {
 
 async function erase(c: AppContext): Promise<ErasureReport | undefined> {
   const rt = c.var.runtime;
-  const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.now());
+  const report = await eraseUser(rt.db, c.req.param("id") ?? "", rt.now(), operatorOf(c).name);
   // Queued webhook messages contain the account's id.
   if (report) deliverOrClearSoon(rt);
   return report;

@@ -134,15 +134,16 @@ export type KeyRotation = "rotated" | "pending" | "dropped" | "key_unknown";
 /**
  * Publishes a next signing key, which signs after twice the key set's max-age; the present one then verifies until all
  * its tokens have expired. `compromised`: that key is dropped at once instead, and another signs. Other isolates see a
- * drop within a minute, when their cache expires.
+ * drop within a minute, when their cache expires. `actor`: the operator who asked.
  */
 export async function rotateSigningKey(
   rt: Runtime,
   options: { readonly compromised?: string | undefined } = {},
+  actor?: string,
 ): Promise<KeyRotation> {
-  if (options.compromised !== undefined) return dropCompromised(rt, options.compromised);
+  if (options.compromised !== undefined) return dropCompromised(rt, options.compromised, actor);
   await loadSigningKeys(rt);
-  return (await publishNext(rt, rt.now())) ? "rotated" : "pending";
+  return (await publishNext(rt, rt.now(), actor)) ? "rotated" : "pending";
 }
 
 /**
@@ -157,20 +158,20 @@ export async function rotateKeysWhenDue(rt: Runtime): Promise<boolean> {
   return publishNext(rt, startedBefore);
 }
 
-async function publishNext(rt: Runtime, onlyIfOlderThan: number): Promise<boolean> {
+async function publishNext(rt: Runtime, onlyIfOlderThan: number, actor?: string): Promise<boolean> {
   const now = rt.now();
   const key = await makeSigningKey();
   const times = { now, signsFrom: now + PUBLISHED_AHEAD_MS, onlyIfOlderThan };
-  const keys = await insertNextSigningKey(rt.db, rt.keyring, key, times);
+  const keys = await insertNextSigningKey(rt.db, rt.keyring, key, times, actor);
   rt.caches.rememberSigningKeys(keys, now);
   const published = keys.some(({ kid }) => kid === key.kid);
   if (published) rt.log.info("signing_key_published", { kid: key.kid });
   return published;
 }
 
-async function dropCompromised(rt: Runtime, kid: string): Promise<KeyRotation> {
+async function dropCompromised(rt: Runtime, kid: string, actor?: string): Promise<KeyRotation> {
   const now = rt.now();
-  const keys = await dropSigningKey(rt.db, rt.keyring, kid, await makeSigningKey(), now);
+  const keys = await dropSigningKey(rt.db, rt.keyring, kid, await makeSigningKey(), now, actor);
   if (!keys) return "key_unknown";
   rt.caches.rememberSigningKeys(keys, now);
   rt.log.alert("signing_key_dropped", { kid });

@@ -55,10 +55,11 @@ function isName(name: string): boolean {
   return trimmed !== "" && [...trimmed].length <= MAX_NAME_LENGTH && !/\p{Cc}/u.test(trimmed);
 }
 
-/** Creates an account that signs in with a password. One batch. */
+/** Creates an account that signs in with a password, with an audit row of the operator `actor`. One batch. */
 export async function createPasswordUser(
   rt: Runtime,
   given: { readonly email: string; readonly password: string; readonly name: string | null },
+  actor?: string,
 ): Promise<{ readonly user: User } | AccountRefusal> {
   const refusal = checkAccount(given);
   if (refusal) return refusal;
@@ -66,7 +67,7 @@ export async function createPasswordUser(
   const passwordHash = await hashPassword(rt, key.subject, given.password);
   const id = randomId();
   const fresh = { id, email: key.subject, name: given.name?.trim() ?? null, passwordHash };
-  const user = await createUser(rt.db, key, fresh, rt.now());
+  const user = await createUser(rt.db, key, fresh, rt.now(), actor);
   return user?.id === id ? { user } : { refused: "email_taken" };
 }
 
@@ -110,12 +111,13 @@ export async function changeUser(
   rt: Runtime,
   userId: string,
   change: AccountChange,
+  actor: string,
 ): Promise<{ readonly user: User } | AccountRefusal> {
   const refusal = checkAccount(change);
   if (refusal) return refusal;
   const email = change.email === undefined ? undefined : normalizeEmail(change.email);
   const name = change.name?.trim() ?? change.name;
-  const audit = { kind: "user_changed", details: Object.keys(change).join(", ") };
+  const audit = { kind: "user_changed", actor, details: Object.keys(change).join(", ") };
   let before: PasswordIdentity | null | undefined;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const [user, read] = await Promise.all([readUser(rt.db, userId), readPasswordIdentity(rt.db, userId)]);

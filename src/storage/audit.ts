@@ -6,6 +6,8 @@ export interface AuditEntry {
   readonly kind: string;
   /** An operator should look at it. */
   readonly alert?: boolean;
+  /** The operator who did it; null: a customer, Alexa, or the server itself. */
+  readonly actor?: string | null | undefined;
   readonly userId?: string | null;
   readonly clientId?: string | null;
   readonly grantId?: string | null;
@@ -16,14 +18,20 @@ export interface AuditEntry {
 
 /** Inserts one audit row at `at` (milliseconds). */
 export function auditRow(at: number, entry: AuditEntry, condition: Sql = sql`TRUE`): Sql {
-  return sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id, details)
-    SELECT ${at}, ${entry.kind}, ${entry.alert ?? false}, ${entry.userId}, ${entry.clientId}, ${entry.grantId}, ${entry.attemptId},
-      ${entry.details} WHERE ${condition}`;
+  return sql`INSERT INTO audit (at, kind, alert, actor, user_id, client_id, grant_id, attempt_id, details)
+    SELECT ${at}, ${entry.kind}, ${entry.alert ?? false}, ${entry.actor}, ${entry.userId}, ${entry.clientId}, ${entry.grantId},
+      ${entry.attemptId}, ${entry.details} WHERE ${condition}`;
 }
 
 /** Inserts one audit row where the previous statement of the batch, an INSERT, UPDATE or DELETE, changed something. */
 export function auditIfChanged(at: number, entry: AuditEntry): Sql {
   return auditRow(at, entry, sql`changes() > 0`);
+}
+
+/** One audit row for the accounts that the previous statement of the batch inserted. */
+export function auditImportedUsers(at: number, actor: string): Sql {
+  return sql`INSERT INTO audit (at, kind, actor, details)
+    SELECT ${at}, 'users_imported', ${actor}, changes() || ' accounts' WHERE changes() > 0`;
 }
 
 const HOUR_MS = 3_600_000;

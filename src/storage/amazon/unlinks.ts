@@ -47,10 +47,14 @@ export interface Unlinker {
   readonly actorHolds: Sql;
   /** Left out: `unlinked`. */
   readonly reason?: RevocationReason;
+  /** Of an operator. */
+  readonly actor?: string;
 }
 
-/** An operator unlinks. */
-export const BY_OPERATOR: Unlinker = { actorHolds: sql`TRUE`, reason: "ended_by_operator" };
+/** The operator with this name unlinks. */
+export function byOperator(actor: string): Unlinker {
+  return { actorHolds: sql`TRUE`, reason: "ended_by_operator", actor };
+}
 
 export interface UnlinkedRows {
   /** False: nothing was changed. */
@@ -87,7 +91,7 @@ export function queueUnlinksOfGrants(where: Sql, userId: string, firstTryAt: num
 export async function revokeLinks(
   db: D1Database,
   target: UnlinkTarget,
-  { actorHolds, reason = "unlinked" }: Unlinker,
+  { actorHolds, reason = "unlinked", actor }: Unlinker,
   now: number,
 ): Promise<UnlinkedRows> {
   const { userId } = target;
@@ -110,16 +114,16 @@ export async function revokeLinks(
       queueUnlinksOfGrants(sql`g.id IN (${grants}) AND NOT ${neededByAnother}`, userId, now + FIRST_RETRY_MS, now),
       sql`DELETE FROM amazon_tokens WHERE grant_id IN (${grants})`,
       voidCodes(sql`user_id = ${userId} AND ${codes} AND ${actorHolds}`, now),
-      ...endGrants(sql`id IN (${grants})`, reason, now),
+      ...endGrants(sql`id IN (${grants})`, reason, now, { actor }),
       sql`SELECT ${COLUMNS} FROM pending_unlinks WHERE grant_id IN (${grants}) ORDER BY created_at LIMIT ${MOST_AT_ONCE}`,
     ],
     true,
   );
-  const [skills = [], found = [], actor = []] = results;
+  const [skills = [], found = [], holds = []] = results;
   const pending = results.at(-1) ?? [];
   return {
     skill: skills[0] ? skillFromRow(skills[0]) : undefined,
-    actorHolds: actor.length > 0,
+    actorHolds: holds.length > 0,
     found: found.length > 0,
     pending: pending as unknown as PendingUnlink[],
   };

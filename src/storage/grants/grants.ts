@@ -1,4 +1,5 @@
 // Grants: one row per redeemed consent. Every function is one state transition in one round trip.
+import type { AuditEntry } from "../audit.ts";
 import { batch, decodeRow, readAll, readFirst, type Sql, sql, sqlName, write } from "../sql.ts";
 import type { LevelShown } from "./link-levels.ts";
 
@@ -114,10 +115,15 @@ export type RevocationReason =
  * each, then the revocation. For a batch; running them again changes nothing more. The last one returns the ids, as
  * `id`. Codes that are not spent yet have no grant: `voidCodes` is for them.
  */
-export function endGrants(where: Sql, reason: RevocationReason, at: number, alert = false): [audit: Sql, update: Sql] {
+export function endGrants(
+  where: Sql,
+  reason: RevocationReason,
+  at: number,
+  { alert = false, actor }: Pick<AuditEntry, "alert" | "actor"> = {},
+): [audit: Sql, update: Sql] {
   return [
-    sql`INSERT INTO audit (at, kind, alert, user_id, client_id, grant_id, attempt_id, details)
-        SELECT ${at}, 'grant_revoked', ${alert}, user_id, client_id, id, attempt_id, ${reason}
+    sql`INSERT INTO audit (at, kind, alert, actor, user_id, client_id, grant_id, attempt_id, details)
+        SELECT ${at}, 'grant_revoked', ${alert}, ${actor}, user_id, client_id, id, attempt_id, ${reason}
         FROM grants WHERE revoked_at IS NULL AND (${where})`,
     sql`UPDATE grants SET revoked_at = ${at}, revoked_reason = ${reason} WHERE revoked_at IS NULL AND (${where}) RETURNING id`,
   ];
@@ -131,7 +137,7 @@ export async function revokeGrant(
   at: number,
   alert = false,
 ): Promise<void> {
-  await batch(db, endGrants(sql`id = ${grantId}`, reason, at, alert), true);
+  await batch(db, endGrants(sql`id = ${grantId}`, reason, at, { alert }), true);
 }
 
 /** Leaves an alert that a retired token was presented, and nothing else. */

@@ -1,6 +1,7 @@
 // Links that another account-linking server made: grants with the hash of the refresh token that Alexa already holds.
 import { utf8 } from "../../crypto/encoding.ts";
 import { idOf } from "../../crypto/random.ts";
+import { auditImportedUsers } from "../audit.ts";
 import { batch, sql } from "../sql.ts";
 
 /** The owner of a link: one of our accounts, or a person of the identity provider, even before any sign-in. */
@@ -15,9 +16,10 @@ export async function resolvePeople(
   people: readonly ImportedPerson[],
   oidcIssuer: string | undefined,
   now: number,
+  actor?: string,
 ): Promise<string[][]> {
   const given = sql`json_each(${JSON.stringify(people)})`;
-  const [, , rows = []] = await batch(
+  const results = await batch(
     db,
     [
       // Accounts for people who have not signed in yet: their first sign-in finds them by the same subject.
@@ -26,6 +28,7 @@ export async function resolvePeople(
           WHERE value ->> 'oidcSubject' IS NOT NULL AND ${oidcIssuer} IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM identities WHERE method = 'oidc' AND issuer = ${oidcIssuer} AND subject = value ->> 'oidcSubject')
           ON CONFLICT DO NOTHING`,
+      ...(actor === undefined ? [] : [auditImportedUsers(now, actor)]),
       sql`INSERT INTO identities (method, issuer, subject, user_id, created_at)
           SELECT 'oidc', ${oidcIssuer}, value ->> 'oidcSubject', value ->> 'newUserId', ${now} FROM ${given}
           WHERE EXISTS (SELECT 1 FROM users WHERE id = value ->> 'newUserId') ON CONFLICT DO NOTHING`,
@@ -37,7 +40,7 @@ export async function resolvePeople(
     ],
     true,
   );
-  const found = rows as unknown as { readonly position: number; readonly id: string }[];
+  const found = (results.at(-1) ?? []) as unknown as { readonly position: number; readonly id: string }[];
   return people.map((_, position) => found.filter((row) => row.position === position).map(({ id }) => id));
 }
 
@@ -78,16 +81,19 @@ interface ImportedRow {
 
 /**
  * Inserts the grants that do not exist yet, with one audit row each, in one batch. Outcomes in the order of the links.
- * A relay leaves out people who have `mostOfPerson` links of the skill. A batch that is repeated after a lost connection may return `exists` for what it inserted itself.
+ * `by`: the operator who imports, or a relay, which leaves out people who have `mostOfPerson` links of the skill. A batch
+ * that is repeated after a lost connection may return `exists` for what it inserted itself.
  */
 export async function importLinks(
   db: D1Database,
   links: readonly ImportedLink[],
   now: number,
   idleExpiresAt: number,
-  relayed?: { readonly mostOfPerson: number },
+  by: { readonly actor: string } | { readonly mostOfPerson: number },
 ): Promise<ImportOutcome[]> {
   if (links.length === 0) return [];
+  const relayed = "mostOfPerson" in by ? by : undefined;
+  const actor = "actor" in by ? by.actor : null;
   // A token that is given twice is imported for the first of its links.
   const firsts = links.filter((link, position) => links.findIndex((other) => other.id === link.id) === position);
   const given = sql`json_each(${JSON.stringify(firsts)})`;
@@ -98,8 +104,8 @@ export async function importLinks(
   const [, inserted = [], rows = []] = await batch(
     db,
     [
-      sql`INSERT INTO audit (at, kind, user_id, client_id, grant_id)
-          SELECT ${now}, ${relayed ? "grant_relayed" : "grant_imported"}, value ->> 'userId', value ->> 'clientId', value ->> 'id' FROM ${given} WHERE ${isNew}`,
+      sql`INSERT INTO audit (at, kind, actor, user_id, client_id, grant_id)
+          SELECT ${now}, ${relayed ? "grant_relayed" : "grant_imported"}, ${actor}, value ->> 'userId', value ->> 'clientId', value ->> 'id' FROM ${given} WHERE ${isNew}`,
       sql`INSERT INTO grants (id, user_id, client_id, skill_id, scope, flow, refresh_hash, created_at, last_used_at,
             idle_expires_at, alexa_user_id, imported_at)
           SELECT value ->> 'id', value ->> 'userId', value ->> 'clientId', value ->> 'skillId', value ->> 'scope', 'alexa_app',

@@ -6,6 +6,8 @@ export interface AuditRecord {
   readonly at: number;
   readonly kind: string;
   readonly alert: boolean;
+  /** The operator who did it. */
+  readonly actor: string | null;
   readonly userId: string | null;
   readonly clientId: string | null;
   readonly grantId: string | null;
@@ -26,7 +28,7 @@ export function auditListStatement(filter: AuditFilter, before: number | undefin
   if (filter.userId !== undefined) conditions.push(sql`user_id = ${filter.userId}`);
   if (filter.grantId !== undefined) conditions.push(sql`grant_id = ${filter.grantId}`);
   if (before !== undefined) conditions.push(sql`id < ${before}`);
-  return sql`SELECT id, at, kind, alert, user_id AS "userId", client_id AS "clientId", grant_id AS "grantId",
+  return sql`SELECT id, at, kind, alert, actor, user_id AS "userId", client_id AS "clientId", grant_id AS "grantId",
       attempt_id AS "attemptId", details
     FROM audit WHERE ${all(conditions)} ORDER BY id DESC LIMIT ${limit}`;
 }

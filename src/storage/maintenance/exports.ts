@@ -1,6 +1,7 @@
 // Accounts and links for another server: pages of rows in the order of their primary keys.
+import { auditRow } from "../audit.ts";
 import { grantIsLive } from "../grants/grants.ts";
-import { batch, readAll, sql } from "../sql.ts";
+import { batch, sql } from "../sql.ts";
 
 /** The identity of an account, with the account. */
 export interface ExportedPerson {
@@ -19,7 +20,7 @@ export interface ExportedPerson {
 export type PersonPosition = readonly [method: string, issuer: string, subject: string];
 
 /**
- * At most `limit` + 1 identities after a position. An audit row says that hashes were asked for. One round trip.
+ * At most `limit` + 1 identities after a position, and an audit row of who took them. One round trip.
  */
 export async function readPeople(
   db: D1Database,
@@ -27,6 +28,7 @@ export async function readPeople(
   limit: number,
   withHashes: boolean,
   now: number,
+  actor: string,
 ): Promise<ExportedPerson[]> {
   const [method, issuer, subject] = after ?? ["", "", ""];
   const people = sql`SELECT i.user_id AS "userId", u.email, u.name, u.created_at AS "createdAt", i.method, i.issuer, i.subject,
@@ -34,9 +36,8 @@ export async function readPeople(
     FROM identities i JOIN users u ON u.id = i.user_id
     WHERE (i.method, i.issuer, i.subject) > (${method}, ${issuer}, ${subject})
     ORDER BY i.method, i.issuer, i.subject LIMIT ${limit + 1}`;
-  if (!withHashes) return readAll<ExportedPerson>(db, people);
-  const audit = sql`INSERT INTO audit (at, kind, alert, details)
-    VALUES (${now}, 'password_hashes_exported', TRUE, ${`at most ${limit} accounts`})`;
+  const kind = withHashes ? "password_hashes_exported" : "users_exported";
+  const audit = auditRow(now, { kind, alert: withHashes, actor, details: `at most ${limit} accounts` });
   const [, rows = []] = await batch(db, [audit, people], false);
   return rows as unknown as ExportedPerson[];
 }
@@ -57,14 +58,23 @@ export interface ExportedGrant {
   readonly isLink: number;
 }
 
-/** At most `limit` + 1 grants after an id, with those that are no links, so that a page reads few rows. One read. */
-export function readGrants(db: D1Database, after: string, limit: number, now: number): Promise<ExportedGrant[]> {
-  return readAll<ExportedGrant>(
-    db,
-    sql`SELECT id AS "grantId", user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope,
+/**
+ * At most `limit` + 1 grants after an id, with those that are no links, so that a page reads few rows, and an audit row
+ * of who took them. One round trip.
+ */
+export async function readGrants(
+  db: D1Database,
+  after: string,
+  limit: number,
+  now: number,
+  actor: string,
+): Promise<ExportedGrant[]> {
+  const grants = sql`SELECT id AS "grantId", user_id AS "userId", client_id AS "clientId", skill_id AS "skillId", scope,
         refresh_hash AS "refreshHash", created_at AS "createdAt", last_used_at AS "lastUsedAt", alexa_user_id AS "alexaUserId",
         imported_at IS NOT NULL AS "isImported",
         (skill_id IS NOT NULL AND refresh_hash IS NOT NULL AND ${grantIsLive(now)}) AS "isLink"
-      FROM grants WHERE id > ${after} ORDER BY id LIMIT ${limit + 1}`,
-  );
+      FROM grants WHERE id > ${after} ORDER BY id LIMIT ${limit + 1}`;
+  const audit = auditRow(now, { kind: "links_exported", actor, details: `at most ${limit} links` });
+  const [, rows = []] = await batch(db, [audit, grants], false);
+  return rows as unknown as ExportedGrant[];
 }

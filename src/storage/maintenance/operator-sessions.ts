@@ -1,4 +1,5 @@
 // Operators' sign-outs. The audit row of a sign-out also ends every copy of the session's cookie.
+import { auditRow } from "../audit.ts";
 import { readFirst, type Sql, sql, write } from "../sql.ts";
 
 /** Selects the sign-out of an operator's session. */
@@ -11,11 +12,16 @@ export async function isOperatorSignedOut(db: D1Database, sessionId: string): Pr
   return (await readFirst(db, selectSignOut(sessionId))) !== null;
 }
 
+/** Records that an operator signed in. One write. */
+export async function noteOperatorSignIn(db: D1Database, actor: string, at: number): Promise<void> {
+  await write(db, auditRow(at, { kind: "operator_signed_in", actor }), false);
+}
+
 /** Signs an operator's session out. One write; repeatable. */
-export async function signOperatorOut(db: D1Database, sessionId: string, at: number): Promise<void> {
+export async function signOperatorOut(db: D1Database, sessionId: string, actor: string, at: number): Promise<void> {
   await write(
     db,
-    sql`INSERT INTO audit (at, kind, details) VALUES (${at}, 'operator_signed_out', ${sessionId}) ON CONFLICT DO NOTHING`,
+    sql`INSERT INTO audit (at, kind, actor, details) VALUES (${at}, 'operator_signed_out', ${actor}, ${sessionId}) ON CONFLICT DO NOTHING`,
     true,
   );
 }

@@ -112,6 +112,7 @@ export async function insertNextSigningKey(
   keyring: Keyring,
   key: NewSigningKey,
   times: { readonly now: number; readonly signsFrom: number; readonly onlyIfOlderThan: number },
+  actor?: string,
 ): Promise<readonly SigningKey[]> {
   const { now, signsFrom, onlyIfOlderThan } = times;
   const due = sql`NOT ${someKeyIsNext(now)} AND NOT ${someKeySigns(now, sql`signs_from > ${onlyIfOlderThan}`)}`;
@@ -120,7 +121,7 @@ export async function insertNextSigningKey(
     db,
     [
       await insertKey(keyring, key, times, due),
-      auditIfChanged(now, { kind: "signing_key_made", details: key.kid }),
+      auditIfChanged(now, { kind: actor ? "signing_key_rotated" : "signing_key_made", actor, details: key.kid }),
       sql`UPDATE signing_keys SET verifies_until = ${signsFrom + VERIFIES_AFTER_SUCCESSOR_MS}
           WHERE verifies_until IS NULL AND signs_from <= ${now} AND ${inserted}`,
       selectVerifyingKeys(now),
@@ -140,12 +141,13 @@ export async function dropSigningKey(
   kid: string,
   replacement: NewSigningKey,
   now: number,
+  actor?: string,
 ): Promise<readonly SigningKey[] | undefined> {
   const [, , , , , named = [], rows = []] = await batch(
     db,
     [
-      sql`INSERT INTO audit (at, kind, alert, details)
-          SELECT ${now}, 'signing_key_dropped', 1, kid FROM signing_keys WHERE kid = ${kid} AND ${verifies(now)}`,
+      sql`INSERT INTO audit (at, kind, alert, actor, details)
+          SELECT ${now}, 'signing_key_dropped', 1, ${actor}, kid FROM signing_keys WHERE kid = ${kid} AND ${verifies(now)}`,
       sql`UPDATE signing_keys SET verifies_until = ${now} WHERE kid = ${kid} AND ${verifies(now)}`,
       sql`UPDATE signing_keys SET signs_from = ${now} WHERE NOT ${someKeySigns(now)}
           AND kid = (SELECT kid FROM signing_keys WHERE ${isNext(now)} ORDER BY signs_from, kid LIMIT 1)`,

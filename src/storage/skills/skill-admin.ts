@@ -76,8 +76,8 @@ function resourceIsFree({ id, resource }: SkillContent): Sql {
   return sql`NOT (EXISTS (SELECT 1 FROM skills WHERE resource = ${resource} AND id <> ${id}) OR ${resourceOfService(resource)})`;
 }
 
-function clientAdded(client: NewClient): AuditEntry {
-  return { kind: "client_created", clientId: client.id, details: client.skillId };
+function clientAdded(client: NewClient, { actor }: AuditEntry): AuditEntry {
+  return { kind: "client_created", actor, clientId: client.id, details: client.skillId };
 }
 
 /**
@@ -114,7 +114,7 @@ export async function insertSkill(
       ...(serviceClient
         ? [
             insertClientStatement(serviceClient, now, sql`changes() > 0`),
-            auditIfChanged(now, clientAdded(serviceClient)),
+            auditIfChanged(now, clientAdded(serviceClient, audit)),
           ]
         : []),
       sql`SELECT EXISTS (SELECT 1 FROM skills WHERE id = ${skill.id}) AS "skillExists", ${resourceIsFree(skill)} AS "resourceIsFree"`,
@@ -177,11 +177,11 @@ export async function updateSkill(
         WHERE skill_id = ${skill.id} AND kind = 'alexa' AND changes() > 0`,
       auditIfChanged(now, audit),
       ...(add
-        ? [insertClientStatement(add, now, sql`changes() > 0`), auditIfChanged(now, clientAdded(add))]
+        ? [insertClientStatement(add, now, sql`changes() > 0`), auditIfChanged(now, clientAdded(add, audit))]
         : remove !== undefined
           ? [
               sql`DELETE FROM clients WHERE ${isSecondClient} AND changes() > 0`,
-              auditIfChanged(now, { kind: "client_deleted", clientId: remove, details: skill.id }),
+              auditIfChanged(now, { kind: "client_deleted", actor: audit.actor, clientId: remove, details: skill.id }),
             ]
           : []),
       sql`SELECT EXISTS (SELECT 1 FROM skills WHERE id = ${skill.id}) AS "skillExists", ${resourceIsFree(skill)} AS "resourceIsFree"`,

@@ -34,7 +34,12 @@ function keepErasedImports(grants: Sql, now: number): Sql {
  * are still running will fail. Enablements made through Amazon's API go to the queue of the scheduled work, unless
  * somebody else's link shares the Alexa account. Running it again finds nothing to erase.
  */
-export async function eraseUser(db: D1Database, userId: string, now: number): Promise<ErasureReport | undefined> {
+export async function eraseUser(
+  db: D1Database,
+  userId: string,
+  now: number,
+  actor: string,
+): Promise<ErasureReport | undefined> {
   const grants = sql`SELECT id FROM grants WHERE user_id = ${userId}`;
   const isSharedWithOthers = sql`EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.user_id <> ${userId})`;
   const alexaUsers = sql`SELECT g.alexa_user_id FROM grants g WHERE g.user_id = ${userId} AND g.alexa_user_id IS NOT NULL
@@ -48,11 +53,11 @@ export async function eraseUser(db: D1Database, userId: string, now: number): Pr
             (SELECT COUNT(*) FROM codes WHERE user_id = u.id) AS codes,
             (SELECT COUNT(*) FROM amazon_tokens WHERE grant_id IN (${grants})) AS "amazonTokens"
           FROM users u WHERE u.id = ${userId}`,
-      auditRow(now, { kind: "user_deleted" }, sql`EXISTS (SELECT 1 FROM users WHERE id = ${userId})`),
+      auditRow(now, { kind: "user_deleted", actor }, sql`EXISTS (SELECT 1 FROM users WHERE id = ${userId})`),
       queueUnlinksOfGrants(sql`g.user_id = ${userId} AND NOT ${isSharedWithOthers}`, userId, now, now),
       sql`UPDATE pending_unlinks SET user_id = NULL WHERE user_id = ${userId} RETURNING 1`,
       sql`UPDATE skill_events SET alexa_user_id = NULL WHERE alexa_user_id IN (${alexaUsers}) RETURNING 1`,
-      ...endGrants(sql`user_id = ${userId}`, "user_deleted", now),
+      ...endGrants(sql`user_id = ${userId}`, "user_deleted", now, { actor }),
       sql`UPDATE audit SET user_id = NULL, grant_id = NULL WHERE user_id = ${userId} OR grant_id IN (${grants}) RETURNING 1`,
       sql`UPDATE attempts SET user_id = NULL, browser_hash = NULL, session_id = NULL, grant_id = NULL
           WHERE user_id = ${userId} RETURNING 1`,

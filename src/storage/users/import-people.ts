@@ -1,4 +1,5 @@
 // Accounts that another server had: created with their one identity, unless it exists already.
+import { auditImportedUsers } from "../audit.ts";
 import { batch, sql } from "../sql.ts";
 import type { IdentityKey } from "./users.ts";
 
@@ -26,6 +27,7 @@ export async function importPeople(
   db: D1Database,
   people: readonly NewPerson[],
   now: number,
+  actor: string,
 ): Promise<PersonOutcome[]> {
   if (people.length === 0) return [];
   // An identity or an id that is given twice is imported for the first of its people.
@@ -35,12 +37,13 @@ export async function importPeople(
   const given = sql`json_each(${JSON.stringify(firsts)})`;
   const identity = sql`FROM identities i WHERE i.method = value ->> 'method' AND i.issuer = value ->> 'issuer'
     AND i.subject = value ->> 'subject'`;
-  const [inserted = [], , rows = []] = await batch(
+  const [inserted = [], , , rows = []] = await batch(
     db,
     [
       sql`INSERT INTO users (id, email, name, created_at, updated_at)
           SELECT value ->> 'id', value ->> 'email', value ->> 'name', value ->> 'createdAt', ${now} FROM ${given}
           WHERE NOT EXISTS (SELECT 1 ${identity}) ON CONFLICT DO NOTHING RETURNING id`,
+      auditImportedUsers(now, actor),
       // A user that was there before has an identity, and gets no second one.
       sql`INSERT INTO identities (method, issuer, subject, user_id, password_hash, created_at)
           SELECT value ->> 'method', value ->> 'issuer', value ->> 'subject', value ->> 'id', value ->> 'passwordHash', ${now}

@@ -68,16 +68,16 @@ export async function endSession(db: D1Database, { userId, sessionId }: SessionK
 }
 
 /** Statements that end the user's logins in the company's apps, if `condition` holds. Links of assistants stay. */
-function endAppLogins(userId: string, at: number, condition: Sql): Sql[] {
+function endAppLogins(userId: string, at: number, condition: Sql, actor?: string): Sql[] {
   const ofApps = sql`user_id = ${userId} AND EXISTS (SELECT 1 FROM clients c WHERE c.id = client_id AND c.kind = 'app')
     AND ${condition}`;
-  return [...endGrants(ofApps, "logins_ended", at), voidCodes(ofApps, at)];
+  return [...endGrants(ofApps, "logins_ended", at, { actor }), voidCodes(ofApps, at)];
 }
 
 /** Statements after which, if `condition` holds, no browser and no app of the user is signed in or known. */
-export function endLogins(userId: string, at: number, condition: Sql): Sql[] {
+export function endLogins(userId: string, at: number, condition: Sql, actor?: string): Sql[] {
   return [
-    ...endAppLogins(userId, at, condition),
+    ...endAppLogins(userId, at, condition, actor),
     sql`DELETE FROM sessions WHERE user_id = ${userId} AND ${condition}`,
     sql`UPDATE users SET session_epoch = session_epoch + 1, updated_at = ${at} WHERE id = ${userId} AND ${condition}`,
   ];
@@ -124,13 +124,19 @@ export async function readLogins(db: D1Database, userId: string): Promise<Login[
 }
 
 /** Ends one sign-in for an operator; its browser is no longer known. False when there is none. Repeatable. */
-export async function endLogin(db: D1Database, userId: string, sessionId: string, at: number): Promise<boolean> {
+export async function endLogin(
+  db: D1Database,
+  userId: string,
+  sessionId: string,
+  at: number,
+  actor: string,
+): Promise<boolean> {
   const login = sql`id = ${sessionId} AND user_id = ${userId}`;
   const acts = sql`EXISTS (SELECT 1 FROM sessions WHERE ${login} AND ended_at IS NULL)`;
   const [, rows = []] = await batch(
     db,
     [
-      auditRow(at, { kind: "login_ended", userId }, acts),
+      auditRow(at, { kind: "login_ended", userId, actor }, acts),
       sql`UPDATE sessions SET ended_at = COALESCE(ended_at, ${at}), browser_hash = '' WHERE ${login} RETURNING id`,
     ],
     true,
@@ -139,13 +145,13 @@ export async function endLogin(db: D1Database, userId: string, sessionId: string
 }
 
 /** Ends every login of a user for an operator, in browsers and apps. False when there is no such user. Repeatable. */
-export async function endEveryLogin(db: D1Database, userId: string, at: number): Promise<boolean> {
+export async function endEveryLogin(db: D1Database, userId: string, at: number, actor: string): Promise<boolean> {
   const exists = sql`EXISTS (SELECT 1 FROM users WHERE id = ${userId})`;
   const results = await batch(
     db,
     [
-      auditRow(at, { kind: "logins_ended", userId }, exists),
-      ...endLogins(userId, at, sql`TRUE`),
+      auditRow(at, { kind: "logins_ended", userId, actor }, exists),
+      ...endLogins(userId, at, sql`TRUE`, actor),
       sql`SELECT 1 WHERE ${exists}`,
     ],
     true,

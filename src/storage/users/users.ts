@@ -1,5 +1,5 @@
 // Users and their identities. (method, issuer, subject) names one person; equal e-mail addresses never join two.
-import { auditRow } from "../audit.ts";
+import { type AuditEntry, auditIfChanged, auditRow } from "../audit.ts";
 import { batch, readAll, readFirst, type Sql, sql } from "../sql.ts";
 import { endLogins } from "./sessions.ts";
 
@@ -59,16 +59,18 @@ export interface NewUser {
 
 /**
  * Creates a user with one identity, unless the identity exists; the identity's user, new or not. Of two calls at once
- * one wins. Undefined when the identity's user was deleted at this moment. One batch.
+ * one wins. `actor`: an operator creates it, which leaves an audit row. Undefined when the identity's user was deleted
+ * at this moment. One batch.
  */
 export async function createUser(
   db: D1Database,
   key: IdentityKey,
   user: NewUser,
   at: number,
+  actor?: string,
 ): Promise<User | undefined> {
   const { method, issuer, subject } = key;
-  const [, , rows = []] = await batch(
+  const results = await batch(
     db,
     [
       sql`INSERT INTO users (id, email, name, created_at, updated_at)
@@ -78,11 +80,12 @@ export async function createUser(
       sql`INSERT INTO identities (method, issuer, subject, user_id, password_hash, created_at)
           SELECT ${method}, ${issuer}, ${subject}, id, ${user.passwordHash}, ${at} FROM users WHERE id = ${user.id}
           ON CONFLICT DO NOTHING`,
+      ...(actor === undefined ? [] : [auditIfChanged(at, { kind: "user_created", actor, userId: user.id })]),
       selectIdentity(key),
     ],
     true,
   );
-  return rows[0] as User | undefined;
+  return results.at(-1)?.[0] as User | undefined;
 }
 
 export interface PasswordIdentity {
@@ -129,7 +132,7 @@ export async function updateUser(
   userId: string,
   { email, name, identity }: UserChange,
   at: number,
-  audit?: { readonly kind: string; readonly details: string | null },
+  audit?: Pick<AuditEntry, "kind" | "details" | "actor">,
 ): Promise<User | undefined> {
   // After a lost response the batch runs again.
   const isRecorded = (kind: string) =>
@@ -138,7 +141,9 @@ export async function updateUser(
     db,
     [
       ...(identity ? [replaceIdentity(userId, identity)] : []),
-      ...(identity && !identity.keepsPassword ? endLogins(userId, at, isReplaced(userId, identity)) : []),
+      ...(identity && !identity.keepsPassword
+        ? endLogins(userId, at, isReplaced(userId, identity), audit?.actor ?? undefined)
+        : []),
       sql`UPDATE users SET email = ${email === undefined ? sql`email` : sql`${email}`},
             name = ${name === undefined ? sql`name` : sql`${name}`}, updated_at = ${at}
           WHERE id = ${userId} AND ${isReplaced(userId, identity)}`,
