@@ -110,9 +110,12 @@ CREATE TABLE attempts (
   decision TEXT CHECK (decision IN ('allow', 'deny')),
   decided_at INTEGER,
   grant_id TEXT,
+  redirect_uri TEXT,
+  -- Only for attempts that were decided at /authorize or /api/authorizations, for operators:
+  scope TEXT,
+  pkce INTEGER,                      -- 1: the request had a code challenge
   -- Only for attempts that start in the company's app or website:
   state_hash TEXT,
-  redirect_uri TEXT,
   return_to TEXT,
   amazon_code_hash TEXT,
   amazon_tokens TEXT CHECK (amazon_tokens IS NULL OR outcome = 'pending'), -- sealed

@@ -36,6 +36,7 @@ try {
         'export * from "./openapi/document.ts"; export * from "./openapi/page.tsx";',
         'export { REMEDIES } from "./src/linking/remedy-texts.ts";',
         'export { PAGE_CSS } from "./src/ui/page-style.ts";',
+        'export { ATTEMPT_TEXTS } from "./src/admin/console/attempt-texts.ts";',
         'export { CONSOLE_CSS } from "./src/admin/console/style.ts";',
         'export { TRUSTED_ROOTS } from "./src/events/trusted-roots.ts";',
         ...translations.map((code) => `export { ${code} } from "./${LANGUAGES}/${code}.ts";`),
@@ -50,13 +51,14 @@ try {
     jsxImportSource: "hono/jsx",
     logLevel: "error",
   });
-  const { openApiDocument, docsPage, docsStyleSheet, CONSOLE_CSS, PAGE_CSS, REMEDIES, TRUSTED_ROOTS, ...built } =
-    await import(pathToFileURL(bundle).href);
+  const { openApiDocument, docsPage, docsStyleSheet, ...built } = await import(pathToFileURL(bundle).href);
+  const { ATTEMPT_TEXTS, CONSOLE_CSS, PAGE_CSS, REMEDIES, TRUSTED_ROOTS } = built;
   const document = openApiDocument();
   mkdirSync(join(ASSETS, "languages"), { recursive: true });
   for (const code of translations) writeAsset(`languages/${code}.json`, templatesOf(built[code]));
   writeAsset("schema.json", JSON.stringify(schemaObjects()));
   writeAsset("remedies.json", JSON.stringify(REMEDIES));
+  writeAsset("attempt-texts.json", JSON.stringify(ATTEMPT_TEXTS));
   writeAsset("page.css", PAGE_CSS);
   writeAsset("console.css", CONSOLE_CSS);
   writeAsset("trusted-roots.json", JSON.stringify(TRUSTED_ROOTS));

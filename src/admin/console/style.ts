@@ -48,6 +48,15 @@ select{font:inherit;max-width:100%;border:1px solid var(--field);border-radius:.
 ol.steps{list-style:none;display:flex;flex-wrap:wrap;gap:.35rem;padding:0;margin:.5rem 0}
 ol.steps li{border:1px solid var(--line);border-radius:.5rem;padding:.15rem .55rem;margin:0;font-size:.85rem}
 ol.steps small{color:var(--muted);font-variant-numeric:tabular-nums}
+ol.line{list-style:none;padding:0;margin:0}
+ol.line li{position:relative;margin:0;padding:0 0 1rem 1.6rem;border-left:2px solid var(--field)}
+ol.line li:last-child{border-left-color:transparent;padding-bottom:0}
+ol.line li::before{content:""/"";position:absolute;left:-.5rem;top:.3rem;width:.85rem;height:.85rem;border-radius:50%;border:2px solid var(--field);background:var(--text)}
+ol.line li:not(.done){border-left-style:dashed;color:var(--muted)}
+ol.line li:not(.done)::before{background:var(--paper);border-style:dashed}
+ol.line p{margin:0;overflow-wrap:anywhere}
+ol.line small{color:var(--muted);font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+ol.line .badge{margin-left:.5rem}
 table{width:100%;border-collapse:collapse;font-size:.9rem}
 th{text-align:left;color:var(--muted);font-weight:500}
 th,td{padding:.5rem .75rem .5rem 0;border-top:1px solid var(--line);vertical-align:top}

@@ -46,13 +46,15 @@ export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise
       sql`UPDATE attempts SET user_id = ${userId}, outcome = 'pending'
           WHERE id = ${start.attemptId} AND decided_at IS NULL AND (user_id IS NOT ${userId} OR outcome <> 'pending') AND ${actorHolds}`,
       sql`INSERT INTO attempts (id, flow, skill_id, client_id, user_id, browser_hash, outcome, reason, steps,
-            decision, decided_at, created_at, expires_at, finished_at)
+            redirect_uri, scope, pkce, decision, decided_at, created_at, expires_at, finished_at)
           SELECT ${start.attemptId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${userId}, ${c.browserHash},
             ${denied ? "cancelled" : "pending"}, ${denied ? "denied_by_user" : null},
             ${firstStep(denied ? "consent_denied" : "consent_given", at)},
+            ${c.binding.redirectUri}, ${c.binding.scope}, ${c.binding.codeChallenge !== null},
             ${decision}, ${at}, ${at}, ${at + ATTEMPT_LIFETIME_MS}, ${denied ? at : null}
           WHERE ${actorHolds}
           ON CONFLICT (id) DO UPDATE SET ${denied ? sql`outcome = excluded.outcome,` : sql``} reason = excluded.reason,
+            redirect_uri = excluded.redirect_uri, scope = excluded.scope, pkce = excluded.pkce,
             decision = excluded.decision, decided_at = excluded.decided_at, finished_at = excluded.finished_at,
             steps = json_insert(steps, '$[#]', json_extract(excluded.steps, '$[0]'))
           WHERE decided_at IS NULL`,

@@ -27,6 +27,10 @@ export interface AttemptPosition {
   readonly id: string;
 }
 
+/** The columns of a `ListedAttempt`, from table `attempts`. */
+export const ATTEMPT_COLUMNS = sql`attempts.id, flow, platform, attempts.skill_id AS "skillId", attempts.stage, client_id AS "clientId",
+  user_id AS "userId", outcome, reason, steps, attempts.created_at AS "createdAt"`;
+
 /** Exported so that a test can read its query plan. Each index ends with time and id: only one person's rows are sorted. */
 export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition | undefined, limit: number): Sql {
   const { skillId, outcome, userId } = filter;
@@ -41,9 +45,7 @@ export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition |
   if (userId === undefined && outcome !== undefined && outcome !== "linked") conditions.push(indexed);
   if (userId !== undefined) conditions.push(sql`user_id = ${userId}`);
   if (after) conditions.push(sql`(created_at, id) < (${after.createdAt}, ${after.id})`);
-  return sql`SELECT id, flow, platform, skill_id AS "skillId", stage, client_id AS "clientId", user_id AS "userId",
-      outcome, reason, steps, created_at AS "createdAt"
-    FROM attempts WHERE ${all(conditions)} ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
+  return sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE ${all(conditions)} ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
 }
 
 /** Newest first, from behind `after` on. */
@@ -54,5 +56,10 @@ export async function listAttempts(
   limit: number,
 ): Promise<ListedAttempt[]> {
   const rows = await readAll<Record<string, unknown>>(db, attemptListQuery(filter, after, limit));
-  return rows.map((row) => decodeRow<ListedAttempt>(row, { json: ["steps"] }));
+  return rows.map(attemptFromRow);
+}
+
+/** A row of `ATTEMPT_COLUMNS`. */
+function attemptFromRow(row: Record<string, unknown>): ListedAttempt {
+  return decodeRow<ListedAttempt>(row, { json: ["steps"] });
 }

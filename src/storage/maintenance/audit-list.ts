@@ -19,6 +19,7 @@ export interface AuditFilter {
   readonly alertsOnly?: boolean;
   readonly userId?: string | undefined;
   readonly grantId?: string | undefined;
+  readonly attemptId?: string | undefined;
 }
 
 /** The list's statement. Ids grow with time, so the id alone orders; each filter has an index that ends with it. */
@@ -27,6 +28,11 @@ export function auditListStatement(filter: AuditFilter, before: number | undefin
   if (filter.alertsOnly) conditions.push(sql`alert = 1`);
   if (filter.userId !== undefined) conditions.push(sql`user_id = ${filter.userId}`);
   if (filter.grantId !== undefined) conditions.push(sql`grant_id = ${filter.grantId}`);
+  if (filter.attemptId !== undefined) {
+    // Found by its user: an index by attempt would be one more row for each link that ends.
+    const user = sql`(SELECT user_id FROM attempts WHERE id = ${filter.attemptId})`;
+    conditions.push(sql`user_id = ${user} AND attempt_id = ${filter.attemptId}`);
+  }
   if (before !== undefined) conditions.push(sql`id < ${before}`);
   return sql`SELECT id, at, kind, alert, actor, user_id AS "userId", client_id AS "clientId", grant_id AS "grantId",
       attempt_id AS "attemptId", details
@@ -40,6 +46,10 @@ export async function listAudit(
   before: number | undefined,
   limit: number,
 ): Promise<AuditRecord[]> {
-  const rows = await readAll<Record<string, unknown>>(db, auditListStatement(filter, before, limit));
-  return rows.map((row) => decodeRow<AuditRecord>(row, { flags: ["alert"] }));
+  return (await readAll<Record<string, unknown>>(db, auditListStatement(filter, before, limit))).map(auditFromRow);
+}
+
+/** A row of `auditListStatement`. */
+export function auditFromRow(row: Record<string, unknown>): AuditRecord {
+  return decodeRow<AuditRecord>(row, { flags: ["alert"] });
 }

@@ -1,0 +1,139 @@
+// The time line of one attempt: the steps that happened, and in their places the ones that did not.
+import { publicReason } from "../../linking/reasons.ts";
+import type { AttemptDetail } from "../../storage/maintenance/attempt-detail.ts";
+import type { AttemptTexts } from "./attempt-texts.ts";
+import { words } from "./parts.tsx";
+
+export interface LineEntry {
+  /** `waiting`: it may still happen. */
+  readonly is: "done" | "missing" | "waiting";
+  /** The name of the step, for whoever reads rows or logs; empty for what is not stored. */
+  readonly name: string;
+  readonly text: string;
+  /** Milliseconds since 1970; undefined: not known, or it did not happen. */
+  readonly at?: number;
+  /** Milliseconds since the step before. */
+  readonly after?: number;
+}
+
+/** The stages that an attempt passes when all is well, in order, by flow. */
+const STAGES: Readonly<Record<AttemptDetail["flow"], readonly string[]>> = {
+  alexa_app: ["signed_in", "decided", "redeemed", "accept_grant"],
+  app_authorize: ["signed_in", "decided", "redeemed", "accept_grant"],
+  oauth: ["signed_in", "decided", "redeemed"],
+  app_to_app: ["started", "amazon_code", "amazon_tokens", "enablement", "redeemed", "linked", "accept_grant"],
+  website: ["signed_in", "started", "amazon_code", "amazon_tokens", "enablement", "redeemed", "linked", "accept_grant"],
+};
+
+/** The stage that a step completes. A refused AcceptGrant has arrived all the same. */
+const COMPLETES: Readonly<Record<string, string>> = {
+  signed_in: "signed_in",
+  consent_given: "decided",
+  linking_started: "started",
+  amazon_code_received: "amazon_code",
+  amazon_tokens_received: "amazon_tokens",
+  enablement: "enablement",
+  code_redeemed: "redeemed",
+  linked: "linked",
+  event_gateway_granted: "accept_grant",
+  event_gateway_refused: "accept_grant",
+};
+
+/** `enablement_eu` is `enablement` with the region EU, `token_refused:code_expired` a refusal with its tag. */
+function partsOf(step: string): { readonly key: string; readonly region?: string; readonly tag?: string } {
+  const region = /^enablement_(na|eu|fe)$/.exec(step)?.[1];
+  if (region !== undefined) return { key: "enablement", region: region.toUpperCase() };
+  const [key = "", tag] = step.split(":");
+  return tag === undefined ? { key } : { key, tag };
+}
+
+/** Replaces `{name}`; a part in [brackets] stays out when a value of it is missing. */
+function fill(text: string, values: Readonly<Record<string, string | undefined>>): string {
+  return text
+    .replace(/\[([^\]]*)\]/g, (_, part: string) =>
+      [...part.matchAll(/\{(\w+)\}/g)].every(([, name = ""]) => values[name] !== undefined) ? part : "",
+    )
+    .replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "unknown");
+}
+
+function valuesOf(attempt: AttemptDetail): Readonly<Record<string, string | undefined>> {
+  return {
+    client: attempt.clientId ?? undefined,
+    skill: attempt.skillName ?? attempt.skillId ?? undefined,
+    stage: attempt.stage ?? undefined,
+    platform: attempt.platform ?? undefined,
+    redirectUri: attempt.redirectUri ?? undefined,
+    scope: attempt.scope ?? undefined,
+    pkce: attempt.pkce === null ? undefined : attempt.pkce === 1 ? "with PKCE" : "without PKCE",
+    grant: attempt.grantId ?? undefined,
+    outcome: attempt.outcome,
+    public: publicReason(attempt.reason ?? ""),
+  };
+}
+
+/** The value of the first key that the record itself has: names of steps may be anything. */
+function ownOf<T>(record: Readonly<Record<string, T>>, ...keys: readonly (string | false | null)[]): T | undefined {
+  const key = keys.find((one) => typeof one === "string" && Object.hasOwn(record, one));
+  return typeof key === "string" ? record[key] : undefined;
+}
+
+/** The time line, the earliest first. */
+export function lineOf(attempt: AttemptDetail, texts: AttemptTexts, now: number): LineEntry[] {
+  const { flow } = attempt;
+  const values = valuesOf(attempt);
+  const stages = STAGES[flow];
+  const isOpen = attempt.outcome === "pending" && attempt.expiresAt > now;
+  const textOf = (key: string, more: Readonly<Record<string, string | undefined>> = {}) =>
+    fill(ownOf(texts.happened, `${flow}.${key}`, key) ?? `${words(key)}.`, { ...values, ...more });
+  const steps = attempt.steps.map((step) => {
+    const parts = partsOf(step.name);
+    return { ...step, ...parts, completes: ownOf(COMPLETES, parts.key) };
+  });
+  const refused = steps.some(({ key }) => key === "token_refused");
+  const decision = attempt.decision === "deny" ? stages.findIndex((one) => one === "decided" || one === "started") : -1;
+  const passed = Math.max(decision, ...steps.map(({ completes = "" }) => stages.indexOf(completes)));
+
+  const line: { readonly entry: LineEntry; readonly stage: number }[] = [
+    { entry: { is: "done", name: "", text: textOf("opened") }, stage: -1 },
+  ];
+  let before = { at: attempt.createdAt, stage: -1 };
+  for (const { name, at, key, tag, region, completes = "" } of steps) {
+    const own = stages.indexOf(key === "token_refused" ? "redeemed" : completes);
+    // A step that completes no stage, or comes out of order, stays where its time puts it.
+    const stage = Math.max(before.stage, key === "consent_denied" ? decision : own);
+    const text = textOf(key, { tag: tag && words(tag), region });
+    line.push({ entry: { is: "done", name, text, at, after: at - before.at }, stage });
+    before = { at, stage };
+  }
+  for (const [index, stage] of stages.entries()) {
+    if (index === decision || steps.some(({ completes }) => completes === stage)) continue;
+    const isDeclined = decision >= 0 && index > decision && "declined";
+    const isRefused = stage === "redeemed" && refused && "refused";
+    const [over = words(stage), open = over] =
+      ownOf(texts.missing, isDeclined, isRefused, `${flow}.${stage}`, stage) ?? [];
+    const entry: LineEntry =
+      // Whoever decided was signed in, here or in the company's app.
+      stage === "signed_in" && passed > index
+        ? { is: "done", name: "", text: textOf("known") }
+        : { is: isOpen ? "waiting" : "missing", name: "", text: isOpen ? open : over };
+    const place = line.findLastIndex((one) => one.stage < index || (one.stage === index && one.entry.is === "done"));
+    line.splice(place + 1, 0, { entry, stage: index });
+  }
+  return line.map(({ entry }) => entry);
+}
+
+/** What the customer saw at the end. */
+export function seenBy(attempt: AttemptDetail, texts: AttemptTexts): string {
+  const { flow, outcome, reason, steps } = attempt;
+  const has = (start: string) => steps.some(({ name }) => name.startsWith(start));
+  const text = ownOf(
+    texts.seen,
+    outcome === "linked" && has("event_gateway_refused:") && "accept_grant_refused",
+    outcome === "pending" && "pending",
+    `${flow}.${reason}`,
+    reason,
+    outcome !== "linked" && has("token_refused:") && `${flow}.token_refused`,
+    `${flow}.${outcome}`,
+  );
+  return text === undefined ? "Not known." : fill(text, valuesOf(attempt));
+}

@@ -1,0 +1,236 @@
+// /admin/attempts/{id}: what happened in one attempt, what did not, why, what the customer saw, and what to do.
+import type { Child, FC } from "hono/jsx";
+import { readAsset } from "../../http/assets.ts";
+import { adviceFor, loadRemedies, remedyFor } from "../../linking/remedies.ts";
+import type { AppContext } from "../../runtime.ts";
+import {
+  type AttemptDetail,
+  type CodeOfAttempt,
+  type GrantOfAttempt,
+  readAttemptDetail,
+} from "../../storage/maintenance/attempt-detail.ts";
+import type { AuditRecord } from "../../storage/maintenance/audit-list.ts";
+import { KEPT_MS } from "../../storage/maintenance/sweeps.ts";
+import { type LineEntry, lineOf, seenBy } from "./attempt-line.ts";
+import type { AttemptTexts } from "./attempt-texts.ts";
+import { renderConsole } from "./frame.tsx";
+import { DataTable, Outcome, Panel, Time, words } from "./parts.tsx";
+import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { FLOWS } from "./tables.tsx";
+
+const DAY_MS = 24 * 3_600_000;
+const UNDER = "/admin/attempts";
+const NO_TEXTS: AttemptTexts = { happened: {}, missing: {}, seen: {} };
+
+/** `1.5 s`, `3 min 20 s`, `2 h 5 min`. */
+function duration(ms: number): string {
+  if (ms < 60_000) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+const Entry: FC<{ entry: LineEntry; zone: string }> = ({ entry: { is, name, text, at, after }, zone }) => (
+  <li class={is}>
+    <p>
+      {text}
+      {is === "done" ? null : <span class="badge">{is === "missing" ? "did not happen" : "not yet"}</span>}
+    </p>
+    {at === undefined ? null : (
+      <small>
+        <Time at={at} zone={zone} />
+        {after === undefined || after === 0 ? null : ` · ${duration(after)} after the step before`}
+        {name === "" ? null : (
+          <>
+            {" · "}
+            <code>{name}</code>
+          </>
+        )}
+      </small>
+    )}
+  </li>
+);
+
+/** Until when an open attempt may still take, in a sentence. */
+const StillOpen: FC<{ attempt: AttemptDetail; codes: readonly CodeOfAttempt[]; now: number; zone: string }> = ({
+  attempt,
+  codes,
+  now,
+  zone,
+}) => {
+  if (attempt.outcome !== "pending") return null;
+  const code = codes.find((one) => one.spentAt === null && one.voidedAt === null && one.expiresAt > now);
+  return (
+    <p>
+      <strong>Still open.</strong>{" "}
+      {attempt.expiresAt > now ? (
+        <>
+          It may still take {duration(attempt.expiresAt - now)}, until <Time at={attempt.expiresAt} zone={zone} />.
+        </>
+      ) : (
+        "Its time is over: the scheduled work gives it up with its next run."
+      )}
+      {code ? (
+        <>
+          {" "}
+          Its code can be redeemed until <Time at={code.expiresAt} zone={zone} />.
+        </>
+      ) : null}
+    </p>
+  );
+};
+
+const Facts: FC<{ rows: readonly (readonly [string, Child])[] }> = ({ rows }) => (
+  <dl>
+    {rows.map(([term, value]) =>
+      value === null || value === undefined ? null : (
+        <>
+          <dt>{term}</dt>
+          <dd>{value}</dd>
+        </>
+      ),
+    )}
+  </dl>
+);
+
+function factsOf(attempt: AttemptDetail, selection: Selection): (readonly [string, Child])[] {
+  const { zone } = selection;
+  const code = (text: string | null) => (text === null ? null : <code>{text}</code>);
+  const { userId } = attempt;
+  return [
+    ["Attempt and trace id", code(attempt.id)],
+    ["Flow", FLOWS[attempt.flow]],
+    ["Skill", attempt.skillId === null ? null : <NamedId name={attempt.skillName} id={attempt.skillId} />],
+    ["Stage", attempt.stage],
+    ["Client", attempt.clientId === null ? null : <NamedId name={attempt.clientName} id={attempt.clientId} />],
+    ["Platform", attempt.platform],
+    [
+      "Customer",
+      userId === null ? (
+        "nobody signed in, or the person was erased"
+      ) : (
+        <a href={hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`)}>{attempt.email ?? userId}</a>
+      ),
+    ],
+    ["Redirect URI", code(attempt.redirectUri)],
+    ["Return URL", code(attempt.returnTo)],
+    ["Began", <Time at={attempt.createdAt} zone={zone} />],
+    ["Ended", attempt.finishedAt === null ? null : <Time at={attempt.finishedAt} zone={zone} />],
+    ["Took", attempt.finishedAt === null ? null : duration(attempt.finishedAt - attempt.createdAt)],
+  ];
+}
+
+const NamedId: FC<{ name: string | null; id: string }> = ({ name, id }) => (
+  <>
+    {name ?? "deleted"} <code>{id}</code>
+  </>
+);
+
+const Grants: FC<{ grants: readonly GrantOfAttempt[]; zone: string }> = ({ grants, zone }) =>
+  grants.length === 0 ? null : (
+    <Panel title="Links that it made">
+      <DataTable
+        caption="Links that the attempt made"
+        head={["Grant", "Made", "Last used", "Ended"]}
+        rows={grants.map((grant) => [
+          <code>{grant.id}</code>,
+          <Time at={grant.createdAt} zone={zone} />,
+          <Time at={grant.lastUsedAt} zone={zone} />,
+          grant.revokedAt === null ? (
+            "no"
+          ) : (
+            <>
+              <Time at={grant.revokedAt} zone={zone} /> {words(grant.revokedReason ?? "")}
+            </>
+          ),
+        ])}
+      />
+    </Panel>
+  );
+
+/** Audit rows, newest first. */
+const AuditTable: FC<{ records: readonly AuditRecord[]; zone: string }> = ({ records, zone }) => (
+  <DataTable
+    caption="Audit"
+    head={["When", "What", "Details"]}
+    rows={records.map((record) => [
+      <Time at={record.at} zone={zone} />,
+      <>
+        <strong>{words(record.kind)}</strong>
+        {record.alert ? <p class="small">{remedyFor(record.kind)}</p> : null}
+      </>,
+      record.details ?? "",
+    ])}
+  />
+);
+
+/** The page about one attempt. */
+export async function attemptPage(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const selection = selectionOf(c);
+  const [found, texts = NO_TEXTS] = await Promise.all([
+    readAttemptDetail(rt.db, c.req.param("id") ?? ""),
+    readAsset<AttemptTexts>(rt, "attempt-texts.json", JSON.parse),
+    loadRemedies(c),
+  ]);
+  if (!found) return unknownAttempt(c);
+  const { attempt, codes, grants, audit } = found;
+  const now = rt.now();
+  const line = lineOf(attempt, texts, now);
+  const advice = adviceFor(attempt);
+  return renderConsole(
+    c,
+    { title: `Attempt of ${attempt.skillName ?? attempt.clientName ?? "a deleted skill"}`, under: UNDER },
+    <>
+      <Panel title="In short">
+        <p>
+          <Outcome outcome={attempt.outcome} /> {FLOWS[attempt.flow]}
+          {attempt.reason === null ? null : (
+            <>
+              {": "}
+              <strong>{words(attempt.reason)}</strong> <code>{attempt.reason}</code>
+            </>
+          )}
+        </p>
+        <StillOpen attempt={attempt} codes={codes} now={now} zone={selection.zone} />
+        <Facts
+          rows={[
+            ["What the customer saw", seenBy(attempt, texts)],
+            ["What to do", advice ?? "Nothing."],
+          ]}
+        />
+      </Panel>
+      <Panel title="Time line">
+        <ol class="line">
+          {line.map((entry) => (
+            <Entry entry={entry} zone={selection.zone} />
+          ))}
+        </ol>
+      </Panel>
+      <Panel title="Facts">
+        <Facts rows={factsOf(attempt, selection)} />
+      </Panel>
+      <Grants grants={grants} zone={selection.zone} />
+      {audit.length === 0 ? null : (
+        <Panel title="Audit">
+          <AuditTable records={audit} zone={selection.zone} />
+        </Panel>
+      )}
+    </>,
+  );
+}
+
+function unknownAttempt(c: AppContext): Promise<Response> {
+  return renderConsole(
+    c,
+    { title: "No such attempt", under: UNDER, status: 404 },
+    <Panel title="No attempt has this id">
+      <p>
+        Attempts are kept for {KEPT_MS.attempts / DAY_MS} days, and those in which nobody signed in for{" "}
+        {KEPT_MS.attemptsWithoutPerson / DAY_MS} day. An attempt is stored from its first form on: whoever only opened
+        the sign-in page left none.
+      </p>
+    </Panel>,
+  );
+}
