@@ -206,6 +206,15 @@ CREATE TABLE amazon_tokens (
 ) STRICT;
 CREATE INDEX amazon_tokens_by_seal ON amazon_tokens (substr(tokens, 1, 6));
 
+-- The developer's token for the Skill Management API: at most one row.
+CREATE TABLE developer_token (
+  id TEXT PRIMARY KEY CHECK (id = 'smapi'),
+  credentials TEXT NOT NULL,         -- sealed JSON: {"clientId", "clientSecret", "refreshToken"}
+  stored_at INTEGER NOT NULL,
+  used_at INTEGER,                   -- when Login with Amazon last responded; NULL: never
+  refusal TEXT                       -- its error code then; NULL: it gave an access token
+) STRICT;
+
 -- Skills still to be disabled at Amazon by the scheduled maintenance.
 CREATE TABLE pending_unlinks (
   id TEXT PRIMARY KEY,               -- random

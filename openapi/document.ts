@@ -13,6 +13,7 @@ import {
   type Schema,
   type SharedResponses,
 } from "./describe.ts";
+import { developerToken } from "./developer-token.ts";
 import { errors } from "./errors.ts";
 import { imports } from "./imports.ts";
 import { insight } from "./insight.ts";
@@ -35,6 +36,7 @@ export const RESOURCES: readonly Resource[] = [
   alexa,
   oauth,
   skills,
+  developerToken,
   clients,
   users,
   userAccess,

@@ -12,10 +12,12 @@ import { addAlexaPlusPages } from "./alexa-plus/pages.tsx";
 import { addConsentPages } from "./amazon/consent-pages.tsx";
 import { serveLwaToken, serveProfile } from "./amazon/lwa-token.ts";
 import { serveAccountLinkingClient, serveManifest, serveSkillStatus } from "./amazon/smapi.ts";
+import { serveMetrics, serveMetricsList } from "./amazon/smapi-metrics.ts";
 import { addCompanyApp } from "./company/app-pages.tsx";
 import { addCompanyWebsite } from "./company/website.tsx";
 import { addControlRoutes } from "./control/routes.ts";
 import { addRunRoute } from "./control/run.ts";
+import { addDeveloperPage } from "./pages/developer.tsx";
 import { addFaultPages } from "./pages/faults.tsx";
 import { addOverviewPages } from "./pages/overview.tsx";
 import { type SimulatorEnv, Unreachable } from "./state/context.ts";
@@ -32,6 +34,7 @@ export function createSimulator(): Hono<SimulatorEnv> {
   addControlRoutes(app);
   addRunRoute(app);
   addOverviewPages(app);
+  addDeveloperPage(app);
   addFaultPages(app);
   addAlexaPages(app);
   addAlexaPlusPages(app);
@@ -51,6 +54,8 @@ export function createSimulator(): Hono<SimulatorEnv> {
   app.on(["GET", "PUT"], `${stage}/accountLinkingClient`, (c) => serveAccountLinkingClient(c));
   app.on(["GET", "PUT"], `${stage}/manifest`, (c) => serveManifest(c));
   app.get("/v1/skills/:skillId/status", (c) => serveSkillStatus(c));
+  app.get("/v2/skills/metrics", (c) => serveMetricsList(c));
+  app.post("/v2/skills/:skillId/metrics", (c) => serveMetrics(c));
   app.get("/echo.api/:file", async (c) => {
     const variant = /^echo-api-cert-(\w+)\.pem$/.exec(c.req.param("file"))?.[1];
     const chains: Record<string, string> = (await certificatesOf(c.var.store)).chains;

@@ -17,6 +17,7 @@ import {
 import { relayOptions } from "../skill-relay.ts";
 import { CommandError, confirm, jsonText, type Terminal, UsageError } from "../terminal.ts";
 import { diffCommand, pushCommand } from "./skill-amazon.ts";
+import { developerTokenCommand } from "./skill-developer-token.ts";
 
 type Run = AdminRun<SkillOptions>;
 
@@ -92,6 +93,7 @@ export function skillCommand(terminal: Terminal): Command {
     ).action(action(protectedResource)),
     pushCommand(terminal),
     diffCommand(terminal),
+    developerTokenCommand(terminal),
   ]);
   return withExamples(group, terminal, ["skill add --help", "skill list"]);
 }

@@ -1,10 +1,11 @@
 // `alexa-link skill diff`: what Amazon has for a skill, compared with what this server wants it to have.
+import { type Comparison, type Drift, driftOf, shownValue } from "../../src/admin/linking-drift.ts";
 import { isAddOn, linkingCommand } from "../add-on-sheet.ts";
 import { call, type LinkingRequest, type Service, type SkillView, skillPath } from "../admin-api.ts";
 import { linkingRequestOf } from "../skill-output.ts";
 import { readLinking, readManifest, type Smapi, type Stage, type Stored } from "../smapi.ts";
 import { CommandError } from "../terminal.ts";
-import { type Comparison, type Drift, driftOf, eventDriftOf, eventNeedsOf } from "./drift.ts";
+import { eventDriftOf, eventNeedsOf } from "./drift.ts";
 
 /** A skill as this server and Amazon know it. */
 export interface BothSides {
@@ -40,14 +41,8 @@ export async function compareSkill(
   return { skill, request, linking, manifest, comparison: { drift: [...drift, ...eventDrift], notShown } };
 }
 
-function shown(value: unknown): string {
-  if (value === null || (Array.isArray(value) && value.length === 0)) return "(none)";
-  if (Array.isArray(value)) return value.map((one) => String(one)).join(", ");
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
 function driftLines({ field, ours, amazon }: Drift): string {
-  return `  ${field}\n    here:    ${shown(ours)}\n    Amazon:  ${shown(amazon)}`;
+  return `  ${field}\n    here:    ${shownValue(ours)}\n    Amazon:  ${shownValue(amazon)}`;
 }
 
 /** The comparison for a person. */

@@ -1,11 +1,12 @@
 // `alexa-link skill push`: writes a skill's account linking configuration, and on request its events, to Amazon.
 import { rmSync } from "node:fs";
+import { type Comparison, linkingToWrite } from "../../src/admin/linking-drift.ts";
 import { call, type Service, type SkillView, skillPath } from "../admin-api.ts";
 import { withSecret, writePrivately } from "../skill-output.ts";
 import { type Smapi, writeLinking, writeManifest } from "../smapi.ts";
 import { CommandError, confirm, secretFrom, type Terminal, UsageError } from "../terminal.ts";
 import { type BothSides, compareSkill, comparisonText, ourSide } from "./diff.ts";
-import { type Comparison, eventDriftOf, eventNeedsOf, othersEvents, withEvents } from "./drift.ts";
+import { eventDriftOf, eventNeedsOf, othersEvents, withEvents } from "./drift.ts";
 
 const STAGE = "development";
 
@@ -83,12 +84,8 @@ function newManifest({ skill, request, manifest }: BothSides) {
 async function sendLinking(push: Push, smapi: Smapi): Promise<void> {
   const { skill, request, linking } = push.sides;
   const send = async (secret: string) => {
-    const body = { ...withSecret(request, secret).accountLinkingRequest };
-    // The voice setting has no default in Amazon's documents, so a value that is on is switched off by name.
-    const voice = linking?.content.voiceForwardAccountLinking === "ENABLED" && {
-      voiceForwardAccountLinking: "DISABLED",
-    };
-    await writeLinking(smapi, skill.id, { ...voice, ...body }, linking?.etag);
+    const body = linkingToWrite(request.accountLinkingRequest, secret, linking?.content);
+    await writeLinking(smapi, skill.id, body, linking?.etag);
   };
   if (!push.options.rotateSecret) return send(await knownSecret(push));
   const file = push.options.out ?? "accountLinking.json";

@@ -5,7 +5,7 @@ import { randomText } from "../library/encoding.ts";
 import { explainOutcome, type TokenOutcome } from "../library/token.ts";
 import type { Skill } from "../state/configuration.ts";
 import type { RequestContext } from "../state/context.ts";
-import { type Attempt, failAttempt, type Link, linkKey, linksOf, now } from "../state/store.ts";
+import { type Attempt, count, failAttempt, type Link, linkKey, linksOf, now } from "../state/store.ts";
 import { announceDisabled, announceLinked } from "./announce.ts";
 import { type Redemption, redeemCode } from "./redeem.ts";
 
@@ -21,6 +21,7 @@ export async function completeLink(
     failAttempt(attempt, `The token URL did not return what Alexa needs: ${explainOutcome(outcome)}.`);
     return undefined;
   }
+  const isEnabled = linksOf(context.store, attempt).length > 0;
   const link = storeLink(context, attempt, redemption.skill, outcome);
   const announced = await announceLinked(context, redemption.skill, link, redemption.parentId);
   attempt.checks.push(...announced);
@@ -33,6 +34,8 @@ export async function completeLink(
     return undefined;
   }
   attempt.outcome = "linked";
+  if (!isEnabled) count(context.store, attempt, "enabled");
+  count(context.store, attempt, "completed");
   delete attempt.reason;
   return link;
 }

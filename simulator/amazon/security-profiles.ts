@@ -1,5 +1,6 @@
 // The clients of Login with Amazon, collected from the registered skills.
 import type { Skill } from "../state/configuration.ts";
+import { DEVELOPER, SMAPI_SCOPE } from "../state/developer.ts";
 import type { Store } from "../state/store.ts";
 
 export const ACCOUNT_LINKING_SCOPE = "alexa::skills:account_linking";
@@ -15,6 +16,9 @@ export interface SecurityProfile {
 
 /** The client with that id, merged from every skill that uses it; undefined if unknown. */
 export function findSecurityProfile(store: Store, clientId: string): SecurityProfile | undefined {
+  if (clientId === DEVELOPER.clientId) {
+    return { clientId, clientSecret: DEVELOPER.clientSecret, scopes: [SMAPI_SCOPE], returnUrls: [], skills: [] };
+  }
   let profile: SecurityProfile | undefined;
   const add = (skill: Skill, secret: string, scopes: readonly string[], returnUrls: readonly string[]) => {
     profile = {

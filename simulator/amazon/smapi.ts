@@ -3,13 +3,15 @@ import type * as z from "zod";
 import { toBase64Url } from "../library/encoding.ts";
 import { explainProblems, type Skill, skillKey } from "../state/configuration.ts";
 import { recordIncoming, type SimulatorContext } from "../state/context.ts";
+import { SMAPI_SCOPE } from "../state/developer.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { applyResponseFault, useSmapiFault } from "../state/faults.ts";
 import { linkingRequestSchema, type Manifest, manifestSchema } from "../state/smapi-schema.ts";
 import { findSkill, type Store, type StoredManifest } from "../state/store.ts";
+import { findAccessToken } from "./tokens.ts";
 
-/** The one developer token that the simulated SMAPI accepts. */
-const DEVELOPER_TOKEN = "Atza|simulated-developer";
+/** A developer's access token that never ends, as if the ASK CLI had just printed it. */
+export const DEVELOPER_TOKEN = "Atza|simulated-developer";
 
 type Resource = "accountLinking" | "manifest" | "status";
 
@@ -99,14 +101,8 @@ async function serve(
   return recordIncoming(c, about, async (body, exchange) => {
     const bad = await applyResponseFault(useSmapiFault(c.var.store.faults, resource, method));
     if (bad) return bad;
-    if (c.req.header("authorization") !== `Bearer ${DEVELOPER_TOKEN}`) {
-      return refuse(
-        exchange,
-        401,
-        "Token is invalid/expired",
-        `The simulator’s developer token is ${DEVELOPER_TOKEN}.`,
-      );
-    }
+    const denied = refuseStranger(c, exchange);
+    if (denied) return denied;
     const { skillId = "", stage = "development" } = c.req.param() as { skillId?: string; stage?: string };
     if (stage !== "development" && stage !== "live") {
       return refuse(exchange, 400, `Invalid stage ${stage}`, "Stages are development and live, in this spelling.");
@@ -121,16 +117,27 @@ async function serve(
   });
 }
 
+/** A response for anyone but a developer: a customer's token does not open SMAPI. */
+export function refuseStranger(c: SimulatorContext, exchange: Exchange): Response | undefined {
+  const token = /^Bearer (.+)$/.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
+  const found = findAccessToken(c.var.store, token);
+  if (token === DEVELOPER_TOKEN || ("token" in found && found.token.grant.scope === SMAPI_SCOPE)) return undefined;
+  const note = `The simulator’s developer token is ${DEVELOPER_TOKEN}, or what its LWA gives for the developer’s refresh token.`;
+  return refuse(exchange, 401, "Token is invalid/expired", note);
+}
+
 function isAddOn(store: Store, skillId: string): boolean {
   return skillId === store.addOn?.addOn.addOnId;
 }
 
-function refuse(exchange: Exchange, status: number, message: string, note: string): Response {
+/** An error response of SMAPI. */
+export function refuse(exchange: Exchange, status: number, message: string, note: string): Response {
   exchange.note = note;
   return Response.json({ message }, { status });
 }
 
-function parse<T>(schema: z.ZodType<T>, body: string, exchange: Exchange): T | Response {
+/** The parsed body, or 400 with what is wrong. */
+export function parse<T>(schema: z.ZodType<T>, body: string, exchange: Exchange): T | Response {
   let json: unknown;
   try {
     json = JSON.parse(body);

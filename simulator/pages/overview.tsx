@@ -152,6 +152,9 @@ function State({ store, skill }: { store: Store; skill: Skill }) {
           ))}
         </ul>
       )}
+      <p class="small">
+        <a href="/developer">What Amazon counts, and the developer’s credentials</a>
+      </p>
       <ActionButton action="/reset" label="Reset" look="plain slim" />
     </div>
   );

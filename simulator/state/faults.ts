@@ -192,6 +192,9 @@ export const faultsSchema = z.strictObject({
       accountLinking: responseFault.optional(),
       manifest: responseFault.optional(),
       status: responseFault.optional(),
+      metrics: responseFault.optional(),
+      /** The metrics API responds with JSON of another form. */
+      metricsMalformed: z.boolean().optional(),
       manifestFails: z.boolean().optional(),
     })
     .optional(),
@@ -227,7 +230,7 @@ export function useEnablementFault(
 /** The fault of one resource of SMAPI for a method, counted down like the others. */
 export function useSmapiFault(
   faults: Faults,
-  resource: "accountLinking" | "manifest" | "status",
+  resource: "accountLinking" | "manifest" | "status" | "metrics",
   method: string,
 ): ResponseFault | undefined {
   return faults.smapi && useMember(faults.smapi, resource, method);

@@ -2,8 +2,10 @@
 import type { AuthorizationRequest } from "../library/authorization-request.ts";
 import type { Check } from "../library/checks.ts";
 import { randomText } from "../library/encoding.ts";
+import { type Activity, countActivity } from "./activity.ts";
 import { ADD_ON_STAGE, type AddOnState, createAddOnState } from "./add-on.ts";
 import { type AmazonAccount, BUILT_IN_ACCOUNTS, type Skill, type SkillStage, skillKey } from "./configuration.ts";
+import { DEVELOPER, SMAPI_SCOPE } from "./developer.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Faults } from "./faults.ts";
 import type { Manifest } from "./smapi-schema.ts";
@@ -124,6 +126,8 @@ export interface Store {
   readonly codes: Map<string, AmazonCode>;
   readonly accessTokens: Map<string, AmazonToken>;
   readonly refreshTokens: Map<string, AmazonGrant>;
+  /** What Amazon's metrics count, oldest first. */
+  activities: Activity[];
   exchanges: Exchange[];
   nextExchange: number;
   faults: Faults;
@@ -136,6 +140,8 @@ export interface Store {
 }
 
 export function createStore(): Store {
+  const refreshTokens: Store["refreshTokens"] = new Map();
+  issueDeveloperToken(refreshTokens);
   return {
     skills: new Map(),
     manifests: new Map(),
@@ -145,7 +151,8 @@ export function createStore(): Store {
     links: new Map(),
     codes: new Map(),
     accessTokens: new Map(),
-    refreshTokens: new Map(),
+    refreshTokens,
+    activities: [],
     exchanges: [],
     nextExchange: 1,
     faults: {},
@@ -155,10 +162,12 @@ export function createStore(): Store {
   };
 }
 
-/** Deletes all attempts, links, tokens, exchanges and faults. Skills, the add-on and accounts stay. */
+/** Deletes all attempts, links, tokens, exchanges, counts and faults. Skills, the add-on and accounts stay. */
 export function resetStore(store: Store): void {
   const { attempts, links, codes, accessTokens, refreshTokens, devices } = store;
   for (const map of [attempts, links, codes, accessTokens, refreshTokens, devices]) map.clear();
+  issueDeveloperToken(refreshTokens);
+  store.activities = [];
   if (store.addOn) store.addOn = createAddOnState(store.addOn.addOn);
   store.exchanges = [];
   store.faults = {};
@@ -213,6 +222,7 @@ export function startAttempt(
     checks: [],
   };
   store.attempts.set(attempt.linkId, attempt);
+  count(store, attempt, "initiated");
   if (store.attempts.size > 100) store.attempts.delete(store.attempts.keys().next().value ?? "");
   return attempt;
 }
@@ -222,4 +232,18 @@ export function failAttempt(attempt: Attempt, reason: string, checks: readonly C
   attempt.outcome = "failed";
   attempt.reason = reason;
   attempt.checks.push(...checks);
+}
+
+/** Counts for Amazon's metrics what the attempt's account did. */
+export function count(store: Store, attempt: Attempt, what: Activity["what"]): void {
+  const { skillId, stage, accountId, flow } = attempt;
+  const from = flow === "alexa_app" ? "alexa_app" : "app_to_app";
+  countActivity(store.activities, { at: now(store), skillId, stage, what, from, accountId });
+}
+
+/** The developer's refresh token. It is no customer's: it has no account, and its scope opens SMAPI alone. */
+function issueDeveloperToken(refreshTokens: Store["refreshTokens"]): void {
+  const { clientId, refreshToken } = DEVELOPER;
+  const grant = { id: "developer", clientId, accountId: "", scope: SMAPI_SCOPE, linkId: null, revoked: false };
+  refreshTokens.set(refreshToken, grant);
 }

@@ -3,6 +3,7 @@ import { Hono } from "hono/tiny";
 import type { AppEnv } from "../runtime.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { clientsApi } from "./clients-api.ts";
+import { developerTokenApi } from "./developer-token-api.ts";
 import { exportsApi } from "./exports-api.ts";
 import { importPeopleApi } from "./import-people-api.ts";
 import { importsApi } from "./imports-api.ts";
@@ -20,6 +21,7 @@ adminApi.use("/api/admin/*", async (c, next) => {
   if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
 });
 skillsApi(adminApi);
+developerTokenApi(adminApi);
 clientsApi(adminApi);
 usersApi(adminApi);
 userAccessApi(adminApi);

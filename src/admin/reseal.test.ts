@@ -7,6 +7,7 @@ import { startService } from "../../test/support/service.ts";
 import { anotherIsolate, HOUR, linkAlexa, linkApp, refreshOfApp } from "../../test/support/tokens.ts";
 import { createKeyring } from "../crypto/keyring.ts";
 import { attemptTokensContext, grantTokensContext, openTokens, sealTokens } from "../storage/amazon/amazon-tokens.ts";
+import { openDeveloperToken, readDeveloperToken, storeDeveloperToken } from "../storage/amazon/developer-token.ts";
 import { SEALED_COLUMNS } from "../storage/maintenance/reseal.ts";
 import { insertSkill } from "../storage/skills/skill-admin.ts";
 import { lwaCredentials, readSkill } from "../storage/skills/skills.ts";
@@ -73,12 +74,17 @@ describe("change of the master key", () => {
       ).bind(SKILL_ID, await sealTokens(old, grantTokensContext("g1", "enablement"), tokens)),
     ]);
 
+    const developer = { clientId: "d", clientSecret: "fake-developer", refreshToken: "Atzr-developer-fake" };
+    await storeDeveloperToken({ db: env.DB, keyring: old, now: () => service.clock.now }, developer, {
+      kind: "stored",
+    });
+
     const changed = anotherIsolate(service, CHANGED);
     const rt = await runtimeOf(changed, CHANGED);
-    // 1 signing key, 2 secrets of a skill, 1 password, 3 sets of tokens.
+    // 1 signing key, 2 secrets of a skill, 1 developer token, 1 password, 3 sets of tokens.
     const steps: number[] = [];
     while (steps.at(-1) !== 0) steps.push(await resealChunk(rt, 4));
-    expect(steps).toEqual([4, 3, 0]);
+    expect(steps).toEqual([4, 4, 0]);
     for (const { table, column } of SEALED_COLUMNS) {
       const left = env.DB.prepare(
         `SELECT 1 FROM ${table} WHERE ${column} IS NOT NULL AND substr(${column}, 1, 6) <> ?`,
@@ -124,6 +130,8 @@ describe("change of the master key", () => {
         await stored("SELECT tokens AS sealed FROM pending_unlinks"),
       ),
     ).toEqual(tokens);
+    const token = await readDeveloperToken(env.DB);
+    expect(token && (await openDeveloperToken(opener, token))).toEqual(developer);
   });
 
   it("rotating tokens keep working while values are sealed again between refreshes", async () => {

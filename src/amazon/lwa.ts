@@ -63,6 +63,15 @@ export function exchangeGrantCode(rt: Runtime, credentials: LwaCredentials, code
   return requestTokens(rt, credentials, { grant_type: "authorization_code", code });
 }
 
+/** Refreshes a developer's tokens for the Skill Management API. */
+export function refreshForDeveloper(
+  rt: Runtime,
+  credentials: LwaCredentials,
+  refreshToken: string,
+): Promise<LwaOutcome> {
+  return requestTokens(rt, credentials, { grant_type: "refresh_token", refresh_token: refreshToken }, refreshToken);
+}
+
 export type RefreshOutcome =
   | { readonly outcome: "tokens"; readonly tokens: AmazonTokens }
   /** The pair that got the tokens cannot refresh them any more (`invalid_grant`). The link may live on at Alexa. */

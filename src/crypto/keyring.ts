@@ -7,6 +7,7 @@ export type Purpose =
   | "amazon-tokens"
   | "authorization-code"
   | "authorization-ticket"
+  | "developer-token"
   | "form"
   | "linking-result"
   | "linking-state"

@@ -62,6 +62,9 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ],
   "GET /api/admin/skills/{id}/account-linking-request": ["skill", "account-linking-request", "ID"],
   "GET /api/admin/skills/{id}/protected-resource": ["skill", "protected-resource", "ID"],
+  "GET /api/admin/developer-token": ["skill", "developer-token", "show"],
+  "POST /api/admin/developer-token": ["skill", "developer-token", "store", "--client-id", "ID"],
+  "DELETE /api/admin/developer-token": ["skill", "developer-token", "remove", "--yes"],
   "POST /api/admin/clients": ["client", "add", "--kind", "service", "--id", "ID", ...CLIENT],
   "GET /api/admin/clients": ["client", "list"],
   "GET /api/admin/clients/{id}": ["client", "show", "ID"],
@@ -101,7 +104,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 /** Fields that are given in another way: a secret comes from the environment, a page from the list's own paging. */
-const environment = { ADMIN_TOKEN: "test-admin-token-0000000000000000000000", PASSWORD: "p", CLIENT_SECRET: "s" };
+const environment = {
+  ...{ ADMIN_TOKEN: "test-admin-token-0000000000000000000000", PASSWORD: "p", CLIENT_SECRET: "s" },
+  ...{ LWA_CLIENT_SECRET: "s", SMAPI_REFRESH_TOKEN: "t" },
+};
 
 /** A response with the members of every kind of response. */
 const ANYTHING = {

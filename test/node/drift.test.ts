@@ -1,7 +1,8 @@
 // The comparison of a skill's configuration here with Amazon's.
 import { describe, expect, it } from "vitest";
 import type { LinkingRequest, SkillView } from "../../cli/admin-api.ts";
-import { driftOf, eventDriftOf, eventNeedsOf, othersEvents, withEvents } from "../../cli/skill/drift.ts";
+import { eventDriftOf, eventNeedsOf, othersEvents, withEvents } from "../../cli/skill/drift.ts";
+import { driftOf } from "../../src/admin/linking-drift.ts";
 
 const OURS: LinkingRequest["accountLinkingRequest"] = {
   type: "AUTH_CODE",

@@ -2,7 +2,8 @@
 import type { v1 } from "ask-smapi-model";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { LinkingRequest } from "../../cli/admin-api.ts";
-import { driftOf, NOT_IN_RESPONSE, withEvents } from "../../cli/skill/drift.ts";
+import { withEvents } from "../../cli/skill/drift.ts";
+import { driftOf, NOT_IN_RESPONSE } from "../../src/admin/linking-drift.ts";
 
 type Ours = LinkingRequest["accountLinkingRequest"];
 type Payload = v1.skill.accountLinking.AccountLinkingRequestPayload;

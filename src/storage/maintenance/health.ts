@@ -20,8 +20,10 @@ export async function missingFromSchema(db: D1Database, objects: readonly string
   return missing.filter((name) => !name.includes(".") || !missing.includes(name.split(".")[0] ?? ""));
 }
 
-/** Amazon's tokens are left out: those of a lost key never open again, and linking does not need them. */
-const CHECKED_COLUMNS = SEALED_COLUMNS.filter(({ purpose }) => purpose !== "amazon-tokens");
+/** Tokens of Amazon's are left out: those of a lost key never open again, and linking does not need them. */
+const CHECKED_COLUMNS = SEALED_COLUMNS.filter(
+  ({ purpose }) => purpose !== "amazon-tokens" && purpose !== "developer-token",
+);
 
 /**
  * Columns (`table.column`) that hold sealed values, of which none was sealed with one of these master keys. Throws

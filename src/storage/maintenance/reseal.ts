@@ -30,6 +30,14 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   secretOfSkill("event_client_secret", EVENT_GATEWAY),
   secretOfSkill("relay_client_secret", RELAY),
   {
+    table: "developer_token",
+    key: ["id"],
+    column: "credentials",
+    purpose: "developer-token",
+    only: sql`id = 'smapi'`,
+    context: ({ id = "" }) => id,
+  },
+  {
     table: "identities",
     key: ["method", "issuer", "subject"],
     column: "password_hash",
