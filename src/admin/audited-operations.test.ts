@@ -1,6 +1,6 @@
 // Every operation of the admin API that changes something, or takes customers' data away, leaves an audit row that
 // names the operator. The operations come from the API's description, so that a new one cannot be forgotten.
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openApiDocument } from "../../openapi/document.ts";
 import { ADD_ON_BODY, ADD_ON_PATH, admin, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
 import { rows } from "../../test/support/app-user.ts";
@@ -22,6 +22,7 @@ const READING = [
   "GET /api/admin/skills/{id}",
   "GET /api/admin/skills/{id}/account-linking-request",
   "GET /api/admin/skills/{id}/protected-resource",
+  "GET /api/admin/developer-token",
   "GET /api/admin/clients",
   "GET /api/admin/clients/{id}",
   "GET /api/admin/users",
@@ -55,6 +56,7 @@ interface Act {
   readonly body?: object | ((world: World) => object);
 }
 
+const DEVELOPER = { clientId: "developer", clientSecret: "fake-secret", refreshToken: "Atzr|fake" };
 const skill = (path: string) => `${SKILL_PATH}${path}`;
 const ACTS: Readonly<Record<string, Act>> = {
   "POST /api/admin/skills": {
@@ -65,6 +67,18 @@ const ACTS: Readonly<Record<string, Act>> = {
   "PATCH /api/admin/skills/{id}": { kinds: ["skill_changed"], path: skill(""), body: { name: "Other" } },
   "DELETE /api/admin/skills/{id}": { kinds: ["skill_deleted"], path: skill("") },
   "POST /api/admin/skills/{id}/rotate-secret": { kinds: ["client_secret_rotated"], path: skill("/rotate-secret") },
+  "POST /api/admin/developer-token": {
+    kinds: ["developer_token_stored"],
+    path: "developer-token",
+    body: DEVELOPER,
+  },
+  "DELETE /api/admin/developer-token": {
+    kinds: ["developer_token_stored", "developer_token_deleted"],
+    path: async ({ service }) => {
+      await admin(service, "POST", "developer-token", DEVELOPER);
+      return "developer-token";
+    },
+  },
   "POST /api/admin/clients": {
     kinds: ["client_created"],
     path: "clients",
@@ -116,6 +130,8 @@ const ACTS: Readonly<Record<string, Act>> = {
 let world: World;
 
 beforeEach(async () => {
+  // Login with Amazon is out of reach.
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(null, { status: 503 }));
   const service = startService();
   await admin(service, "POST", "skills", SKILL_BODY);
   await seedSkill();
@@ -126,6 +142,10 @@ beforeEach(async () => {
   const [login] = await rows<{ id: string }>("SELECT id FROM sessions");
   const tokens = await linkAlexa(service, { userId });
   world = { service, userId, grantId: grantIdOf(tokens.refresh_token), loginId: login?.id ?? "" };
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 const newest = () => rows<{ id: number }>("SELECT id FROM audit ORDER BY id DESC LIMIT 1");

@@ -12,6 +12,7 @@ import {
   readDeveloperToken,
   storeDeveloperToken,
 } from "../storage/amazon/developer-token.ts";
+import { operatorOf } from "./operator.ts";
 import { rfc3339 } from "./paging.ts";
 
 /** Mounts the routes. The admin guard must run before them. */
@@ -60,13 +61,15 @@ async function store(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await jsonBody(c, developerTokenSchema);
   if (body instanceof Response) return body;
-  await storeDeveloperToken(rt, body, { kind: "developer_token_stored", details: body.clientId });
+  const actor = operatorOf(c).name;
+  await storeDeveloperToken(rt, body, { kind: "developer_token_stored", actor, details: body.clientId });
   await developerAccess(rt);
   return shown(c, rt, 201);
 }
 
 async function remove(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const deleted = await deleteDeveloperToken(rt.db, rt.now(), { kind: "developer_token_deleted" });
+  const actor = operatorOf(c).name;
+  const deleted = await deleteDeveloperToken(rt.db, rt.now(), { kind: "developer_token_deleted", actor });
   return deleted ? noContent(c) : problem("not_found", "No developer token is stored.");
 }
