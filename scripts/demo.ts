@@ -168,7 +168,12 @@ async function configureSimulator(options: DemoOptions): Promise<void> {
       clientId: "demo-service",
       clientSecret: secrets.serviceClient,
     },
-    company: { name: "Acme", appClientId: "demo-app", returnUrl: `${simulator}/company/done` },
+    company: {
+      name: "Acme",
+      appClientId: "demo-app",
+      returnUrl: `${simulator}/company/done`,
+      searchUrl: `${service}/admin/search?zone=UTC&q=`,
+    },
   };
   const response = await fetch(`${simulator}/simulator/skill`, {
     method: "PUT",

@@ -17,9 +17,11 @@ import { addCompanyApp } from "./company/app-pages.tsx";
 import { addCompanyWebsite } from "./company/website.tsx";
 import { addControlRoutes } from "./control/routes.ts";
 import { addRunRoute } from "./control/run.ts";
+import { addScenarioPages } from "./control/scenario-pages.tsx";
 import { addDeveloperPage } from "./pages/developer.tsx";
 import { addFaultPages } from "./pages/faults.tsx";
 import { addOverviewPages } from "./pages/overview.tsx";
+import { addRecordPages } from "./pages/record.tsx";
 import { type SimulatorEnv, Unreachable } from "./state/context.ts";
 import { createStore } from "./state/store.ts";
 
@@ -35,6 +37,8 @@ export function createSimulator(): Hono<SimulatorEnv> {
   addRunRoute(app);
   addOverviewPages(app);
   addDeveloperPage(app);
+  addRecordPages(app);
+  addScenarioPages(app);
   addFaultPages(app);
   addAlexaPages(app);
   addAlexaPlusPages(app);

@@ -5,7 +5,9 @@ import { certificatesOf } from "../alexa/events.ts";
 import { type AddOn, addOnSchema, createAddOnState } from "../state/add-on.ts";
 import { accountSchema, explainProblems, type Skill, skillKey, skillSchema } from "../state/configuration.ts";
 import type { SimulatorContext, SimulatorEnv } from "../state/context.ts";
+import { type Exchange, mentions } from "../state/exchange.ts";
 import { faultsSchema } from "../state/faults.ts";
+import { harOf } from "../state/har.ts";
 import { now, resetStore } from "../state/store.ts";
 
 export function addControlRoutes(app: Hono<SimulatorEnv>): void {
@@ -60,10 +62,10 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
     return c.body(null, 204);
   });
 
-  app.get("/simulator/exchanges", (c) => {
-    const linkId = c.req.query("linkId");
-    const items = c.var.store.exchanges.filter((exchange) => !linkId || exchange.linkId === linkId);
-    return c.json({ items });
+  app.get("/simulator/exchanges", (c) => c.json({ items: askedFor(c) }));
+  app.get("/simulator/exchanges.har", (c) => {
+    c.header("content-disposition", 'attachment; filename="alexa-simulator.har"');
+    return c.json(harOf(askedFor(c)));
   });
   app.get("/simulator/attempts", (c) => {
     const items = [...c.var.store.attempts.values()].map(({ request, amazonState: _, ...attempt }) => ({
@@ -117,6 +119,14 @@ export function addControlRoutes(app: Hono<SimulatorEnv>): void {
     c.var.store.clockOffsetMs += parsed.advanceSeconds * 1000;
     return c.json({ now: new Date(now(c.var.store)).toISOString() });
   });
+}
+
+/** The exchanges that the query names: of one attempt (`linkId`), with a text (`q`), or all. */
+function askedFor(c: SimulatorContext): Exchange[] {
+  const { linkId, q } = c.req.query();
+  return c.var.store.exchanges.filter(
+    (exchange) => (!linkId || exchange.linkId === linkId) && (!q || mentions(exchange, q)),
+  );
 }
 
 /** The parsed body (an empty one counts as `{}`), or a 400 response that names each invalid field. */

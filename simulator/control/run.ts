@@ -1,9 +1,9 @@
 // `POST /simulator/run`: runs a scenario without a person and returns a verdict of named checks.
 import type { Hono } from "hono";
 import * as z from "zod";
-import { passed } from "../library/checks.ts";
+import { type Check, passed } from "../library/checks.ts";
 import { contextOf, type SimulatorContext, type SimulatorEnv, Unreachable } from "../state/context.ts";
-import { findSkill, firstSkill } from "../state/store.ts";
+import { type Attempt, findSkill, firstSkill } from "../state/store.ts";
 import { runConformance } from "./conformance.ts";
 import { readBody, refuse } from "./routes.ts";
 import { scenarioOptions, type Verdict } from "./scenario.ts";
@@ -40,38 +40,83 @@ const ADD_ON_SCENARIOS = {
   "add-on-relink": runAddOnRelink,
 } as const;
 
-const SCENARIO_NAMES = [...Object.keys(SCENARIOS), ...Object.keys(ADD_ON_SCENARIOS)] as (
+export const SCENARIO_NAMES = [...Object.keys(SCENARIOS), ...Object.keys(ADD_ON_SCENARIOS)] as (
   | keyof typeof SCENARIOS
   | keyof typeof ADD_ON_SCENARIOS
 )[];
 const runSchema = scenarioOptions.extend({ scenario: z.enum(SCENARIO_NAMES) });
+export type RunOptions = z.infer<typeof runSchema>;
 
-export function addRunRoute(app: Hono<SimulatorEnv>): void {
-  app.post("/simulator/run", (c) => runScenario(app, c));
+/** What `POST /simulator/run` returns. */
+export interface RunReport {
+  readonly ok: boolean;
+  readonly scenario: string;
+  readonly linkId: string | null;
+  /** Why it failed, in words; null if it did not. */
+  readonly reason: string | null;
+  /** The page with its requests and responses; null if the scenario made no attempt. */
+  readonly record: string | null;
+  readonly checks: readonly Check[];
+  readonly results?: readonly string[];
 }
 
-async function runScenario(app: Hono<SimulatorEnv>, c: SimulatorContext): Promise<Response> {
-  const options = await readBody(c, runSchema);
-  if (options instanceof Response) return options;
+export function addRunRoute(app: Hono<SimulatorEnv>): void {
+  app.post("/simulator/run", async (c) => {
+    const options = await readBody(c, runSchema);
+    if (options instanceof Response) return options;
+    const report = await runScenario(app, c, options);
+    return "ok" in report ? c.json(report) : refuse(c, report.problems);
+  });
+}
+
+/** The options of a scenario without any choice. */
+export function plainOptions(scenario: string): RunOptions | undefined {
+  return runSchema.safeParse({ scenario }).data;
+}
+
+/** Runs a scenario; `problems` when its options name what is not there. */
+export async function runScenario(
+  app: Hono<SimulatorEnv>,
+  c: SimulatorContext,
+  options: RunOptions,
+): Promise<RunReport | { readonly problems: readonly string[] }> {
   const { scenario } = options;
   const { store } = c.var;
   const account = store.accounts.get(options.account ?? store.currentAccountId);
-  if (!account) return refuse(c, [`account: there is no account ${options.account}`]);
+  if (!account) return { problems: [`account: there is no account ${options.account}`] };
   const context = contextOf(c);
   const browser = customerBrowser(app, c, context);
-  const verdict = (found: Verdict) => {
-    const { checks, linkId, results } = found;
+  const report = ({ checks, linkId, results }: Verdict): RunReport => {
     const ok = checks.length > 0 && passed(checks);
-    return c.json({ ok, scenario, linkId: linkId ?? null, checks, ...(results && { results }) });
+    const attempt = linkId === undefined ? undefined : store.attempts.get(linkId);
+    return {
+      ok,
+      scenario,
+      linkId: linkId ?? null,
+      reason: ok ? null : reasonOf(checks, attempt),
+      record: attempt ? `${context.origin}/exchanges/${attempt.linkId}` : null,
+      checks,
+      ...(results && { results }),
+    };
   };
   if (isOfAddOn(scenario)) {
-    if (!store.addOn) return refuse(c, ["scenario: no add-on is configured; PUT /simulator/add-on first"]);
+    if (!store.addOn) return { problems: ["scenario: no add-on is configured; PUT /simulator/add-on first"] };
     const { addOn } = store;
-    return verdict(await reached(() => ADD_ON_SCENARIOS[scenario]({ c, context, addOn, account, options, browser })));
+    return report(await reached(() => ADD_ON_SCENARIOS[scenario]({ c, context, addOn, account, options, browser })));
   }
   const skill = options.skillId ? findSkill(store, options.skillId, options.stage ?? "development") : firstSkill(store);
-  if (!skill) return refuse(c, ["skillId: no such skill is registered"]);
-  return verdict(await reached(() => SCENARIOS[scenario]({ c, context, skill, account, options, browser })));
+  if (!skill) return { problems: ["skillId: no such skill is registered"] };
+  return report(await reached(() => SCENARIOS[scenario]({ c, context, skill, account, options, browser })));
+}
+
+/** The attempt's own reason, and what each check that failed has found. */
+function reasonOf(checks: readonly Check[], attempt: Attempt | undefined): string {
+  if (checks.length === 0) return "There was nothing to check.";
+  const own = attempt?.outcome === "failed" && attempt.reason !== undefined ? [attempt.reason] : [];
+  const failed = checks
+    .filter((check) => !check.ok && check.level === "must" && !own.some((reason) => check.detail.includes(reason)))
+    .map(({ name, detail }) => `${name}: ${detail}`);
+  return [...own, ...failed].join("\n");
 }
 
 /** What a scenario found; a server that is down is a finding of its own. */

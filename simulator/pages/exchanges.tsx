@@ -17,26 +17,26 @@ export function Exchanges({ store, linkId, title, of }: ExchangesProps) {
   const all = linkId
     ? store.exchanges.filter((exchange) => exchange.linkId !== null && [linkId].flat().includes(exchange.linkId))
     : store.exchanges.filter((exchange) => !of || exchange.from === of || exchange.to === of).slice(-40);
+  return <ExchangeList store={store} exchanges={all} {...(title && { title })} />;
+}
+
+/** A list of steps. */
+export function ExchangeList(props: { store: Store; exchanges: readonly Exchange[]; title?: string }) {
+  const { store, exchanges, title } = props;
+  const count = exchanges.length;
   return (
     <aside class="wire">
       <h2>{title ?? "Requests"}</h2>
-      {all.length === 0 ? (
-        <p class="soft small">
-          No requests yet. Every request and its response will appear here, in order; tap one to open it.
-        </p>
-      ) : (
-        <>
-          <p class="soft small">
-            {all.length} step{all.length === 1 ? "" : "s"}, in order. Tap one to see the request and its response.
-            Secrets are hidden, codes and tokens shortened.
-          </p>
-          <ol class="steps">
-            {all.map((exchange) => (
-              <Step exchange={exchange} store={store} />
-            ))}
-          </ol>
-        </>
-      )}
+      <p class="soft small" data-text="steps">
+        {count === 0
+          ? "No requests yet. Every request and its response will appear here, in order; tap one to open it."
+          : `${count} step${count === 1 ? "" : "s"}, in order. Tap one to see the request and its response. Secrets are hidden, codes and tokens shortened.`}
+      </p>
+      <ol class="steps" data-live="steps">
+        {exchanges.map((exchange) => (
+          <Step exchange={exchange} store={store} />
+        ))}
+      </ol>
     </aside>
   );
 }
@@ -59,7 +59,11 @@ function Step({ exchange, store }: { exchange: Exchange; store: Store }) {
   const { request, response } = exchange;
   const path = readablePath(request.url);
   return (
-    <li class={`${exchange.from} ${exchange.parentId === null ? "" : "inner"}`}>
+    <li
+      class={`${exchange.from} ${exchange.parentId === null ? "" : "inner"}`}
+      data-id={exchange.id}
+      data-version={`${response?.status ?? ""} ${exchange.error ?? ""} ${exchange.note ?? ""}`}
+    >
       <details class="step">
         <summary>
           <div class="who">

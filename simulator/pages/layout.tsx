@@ -6,7 +6,16 @@ import { currentAccount, type SimulatorContext } from "../state/context.ts";
 import { firstSkill } from "../state/store.ts";
 import { STYLES } from "./styles.ts";
 
-export type Tab = "overview" | "alexa-app" | "alexa-plus" | "company" | "company-app" | "exchanges" | "faults" | "none";
+export type Tab =
+  | "overview"
+  | "alexa-app"
+  | "alexa-plus"
+  | "company"
+  | "company-app"
+  | "exchanges"
+  | "scenarios"
+  | "faults"
+  | "none";
 export type Place = "alexa" | "amazon" | "company" | "app";
 
 export const REGION_NAMES = { NA: "America", EU: "Europe", FE: "Far East" } as const;
@@ -22,6 +31,7 @@ export function showPage(c: SimulatorContext, title: string, tab: Tab, children:
     ["company", "/company", "Website"],
     ["company-app", "/company/app", `${company} app`],
     ["exchanges", "/exchanges", "Exchanges"],
+    ["scenarios", "/scenarios", "Scenarios"],
     ["faults", "/faults", "Faults"],
   ];
   c.header("cache-control", "no-store");
@@ -31,7 +41,6 @@ export function showPage(c: SimulatorContext, title: string, tab: Tab, children:
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        {c.req.query("live") === "on" && <meta http-equiv="refresh" content="2" />}
         <title>{title} · Alexa simulator</title>
         <style>{raw(STYLES)}</style>
       </head>

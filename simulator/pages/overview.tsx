@@ -3,8 +3,8 @@ import type { Hono } from "hono";
 import { setCookie } from "hono/cookie";
 import type { Skill } from "../state/configuration.ts";
 import { ACCOUNT_COOKIE, currentAccount, type SimulatorContext, type SimulatorEnv } from "../state/context.ts";
-import { type Attempt, findSkill, firstSkill, resetStore, type Store } from "../state/store.ts";
-import { actorName, Exchanges } from "./exchanges.tsx";
+import { findSkill, firstSkill, resetStore, type Store } from "../state/store.ts";
+import { actorName } from "./exchanges.tsx";
 import { ActionButton, REGION_NAMES, showPage } from "./layout.tsx";
 
 export function addOverviewPages(app: Hono<SimulatorEnv>): void {
@@ -19,8 +19,6 @@ export function addOverviewPages(app: Hono<SimulatorEnv>): void {
     setCookie(c, ACCOUNT_COOKIE, String(form.account), { path: "/", httpOnly: true, sameSite: "Lax" });
     return c.redirect(localPath(form.back), 303);
   });
-  app.get("/exchanges", (c) => showExchanges(c));
-  app.get("/exchanges/:linkId", (c) => showExchanges(c, c.req.param("linkId")));
 }
 
 function localPath(back: unknown): string {
@@ -218,77 +216,5 @@ function showAccounts(c: SimulatorContext) {
         ))}
       </form>
     </div>,
-  );
-}
-
-const LOOKS = { linked: "ok", failed: "bad", cancelled: "warn", running: "" } as const;
-const FLOWS = {
-  alexa_app: "From the Alexa app, with a web page",
-  alexa_app_to_app: "From the Alexa app, with the company’s app",
-  company: "From the company",
-} as const;
-
-const ADD_ON_FLOWS = {
-  ...FLOWS,
-  alexa_app: "From Alexa+, with a web page",
-  alexa_app_to_app: "From Alexa+, with the company’s app",
-} as const;
-
-function showExchanges(c: SimulatorContext, linkId?: string) {
-  const { store } = c.var;
-  const attempts = [...store.attempts.values()].reverse();
-  const open = linkId ?? attempts[0]?.linkId;
-  return showPage(
-    c,
-    "Exchanges",
-    "exchanges",
-    <div class="split">
-      <section class="stack">
-        <h1>Exchanges</h1>
-        <p class="soft">
-          One entry for each link attempt. As JSON: <a href="/simulator/exchanges">/simulator/exchanges</a>
-        </p>
-        <LiveSwitch on={c.req.query("live") === "on"} path={new URL(c.req.url).pathname} />
-        <div class="grid">
-          {attempts.map((attempt) => (
-            <AttemptCard attempt={attempt} store={store} open={attempt.linkId === open} />
-          ))}
-          {attempts.length === 0 && <p class="note">No attempts yet.</p>}
-        </div>
-      </section>
-      <Exchanges store={store} linkId={open} />
-    </div>,
-  );
-}
-
-function LiveSwitch({ on, path }: { on: boolean; path: string }) {
-  return (
-    <a class="card small" href={on ? path : `${path}?live=on`}>
-      <strong>{on ? "Following live" : "Follow live"}</strong>
-      <br />
-      <span class="soft">
-        {on
-          ? "This page reloads every two seconds. Turn it off to open steps."
-          : "Keep this page open beside the one on which you link."}
-      </span>
-    </a>
-  );
-}
-
-function AttemptCard({ attempt, store, open }: { attempt: Attempt; store: Store; open: boolean }) {
-  return (
-    <a class="card tight" href={`/exchanges/${attempt.linkId}`} style={open ? "border-color:#14b0d4" : ""}>
-      <div class="row ends">
-        <strong>
-          {attempt.skillId === store.addOn?.addOn.addOnId ? ADD_ON_FLOWS[attempt.flow] : FLOWS[attempt.flow]}
-        </strong>
-        <span class={`pill ${LOOKS[attempt.outcome]}`}>{attempt.outcome}</span>
-      </div>
-      <p class="small soft">
-        {store.accounts.get(attempt.accountId)?.name} · {new Date(attempt.startedAt).toISOString().slice(11, 19)} UTC ·{" "}
-        <code>{attempt.linkId}</code>
-      </p>
-      {attempt.reason && <p class="small">{attempt.reason}</p>}
-    </a>
   );
 }

@@ -25,9 +25,8 @@ code,pre{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .ring{width:1.35rem;height:1.35rem;border-radius:50%;border:3.5px solid #14b0d4;box-shadow:0 0 0 2px #14b0d433;flex:none}
 .account{margin-left:auto;display:flex;align-items:center;gap:.45rem;text-decoration:none;font-size:.875rem;border:1px solid var(--line);border-radius:99px;padding:.2rem .7rem .2rem .25rem;background:var(--paper)}
 .avatar{display:grid;place-items:center;width:1.6rem;height:1.6rem;border-radius:50%;background:var(--amazon-bg);color:var(--amazon);font-weight:650;font-size:.8rem;flex:none}
-.nav{display:flex;order:3;gap:.1rem;overflow-x:auto;scrollbar-width:none;width:calc(100% + 2rem);margin:0 -1rem;padding:0 1rem;mask-image:linear-gradient(90deg,#000 93%,#0000)}
-.nav::-webkit-scrollbar{display:none}
-.nav a{white-space:nowrap;text-decoration:none;font-size:.82rem;color:var(--soft);padding:.35rem .46rem;border-radius:99px}.nav .overview{display:none}
+.nav{display:flex;flex-wrap:wrap;order:3;gap:.15rem .1rem;width:100%}
+.nav a{display:inline-flex;align-items:center;min-height:2.25rem;text-decoration:none;font-size:.85rem;color:var(--soft);padding:.2rem .6rem;border-radius:99px}
 .nav a[aria-current]{background:var(--alexa-bg);color:var(--alexa);font-weight:600}
 main{max-width:1180px;margin:0 auto;padding:1.25rem 1rem 4rem}
 .split{display:grid;gap:1.75rem;grid-template-columns:minmax(0,1fr)}
@@ -101,8 +100,13 @@ pre b{font-weight:600;color:var(--alexa)}
 .talk{display:grid;gap:.6rem}.talk>*{min-width:0;max-width:92%;border-radius:1rem;padding:.6rem .85rem;font-size:.95rem}
 .talk .said{justify-self:end;background:var(--alexa-bg);color:var(--alexa)}.talk .reply{justify-self:start;background:var(--sunk);border:1px solid var(--line);white-space:pre-line}.talk .note,.talk .soft{max-width:100%}.talk .soft{padding:0 .2rem;font-size:.875rem}
 .field{display:grid;gap:.25rem;font-size:.875rem;color:var(--soft)}.field input,.field select{font:inherit;font-size:1rem;color:var(--ink);background:var(--paper);border:1px solid var(--line);border-radius:.6rem;padding:.5rem .7rem;width:100%}
-@media (min-width:900px){main{padding-top:2rem}.nav .overview{display:block}.split{grid-template-columns:390px minmax(0,1fr);align-items:start;gap:2.5rem}
+@media (min-width:900px){main{padding-top:2rem}.split{grid-template-columns:390px minmax(0,1fr);align-items:start;gap:2.5rem}
 .split .phone{position:sticky;top:5rem}.grid.three{grid-template-columns:repeat(3,1fr);align-items:start}.grid.four{grid-template-columns:1fr 1fr}.grid.two{grid-template-columns:1fr 1fr;align-items:start}h1{font-size:1.9rem}.phone h1{font-size:1.5rem}
 .card.flow{grid-template-columns:1fr;align-content:start}.card.flow .logo{grid-row:auto;margin-bottom:.6rem}}
-@media (min-width:1100px){.account{margin-left:0;order:3}.nav{width:auto;margin:0 auto;padding:0;order:0;mask-image:none}.nav a{font-size:.875rem;padding:.35rem .7rem}.grid.four{grid-template-columns:repeat(4,1fr)}}
+@media (min-width:1100px){.account{margin-left:0;order:3}.nav{width:auto;margin:0 auto;order:0}.nav a{font-size:.875rem;padding:.35rem .7rem}.grid.four{grid-template-columns:repeat(4,1fr)}}
+@media (max-width:40rem){.top{position:static}}
+[hidden]{display:none!important}.row.find{align-items:end}.row.find .field{flex:1;min-width:10rem}.card[aria-current]{border-color:#14b0d4}
+@media (forced-colors:active){.switch .knob{border:1px solid ButtonText;background:ButtonFace;forced-color-adjust:none}.switch .knob::after{background:ButtonText;box-shadow:none}
+.switch[aria-pressed=true]{border-color:Highlight}.switch[aria-pressed=true] .knob{background:Highlight}.switch[aria-pressed=true] .knob::after{background:HighlightText}
+.pill,.nav a[aria-current],.place,.note{border:1px solid CanvasText}.steps>li::after,.ring{forced-color-adjust:none}.card[aria-current]{outline:2px solid Highlight}}
 `;

@@ -19,6 +19,8 @@ export const companySchema = z
     appReturnUrl: webUrl.optional(),
     /** The redirect URI that the company's app claims (default: `/app/callback` of its service). */
     appCallbackUrl: webUrl.optional(),
+    /** Where operators look attempts up: an address to which a grant's id or a minute in UTC is appended. */
+    searchUrl: webUrl.optional(),
   })
   .prefault({});
 

@@ -94,3 +94,26 @@ export function maskBody(body: string, type: string | null): string {
   }
   return /html/i.test(type ?? "") ? `(a page of ${body.length} characters)` : body.slice(0, 2000);
 }
+
+/** Whether `text` occurs in an exchange as the record shows it: in its title, addresses, headers, bodies or notes. */
+export function mentions(exchange: Exchange, text: string): boolean {
+  const { request, response, title, why, note, error, linkId } = exchange;
+  const parts = [
+    linkId,
+    title,
+    why,
+    note,
+    error,
+    request.method,
+    request.url,
+    request.body,
+    response?.status,
+    response?.body,
+  ];
+  const headers = [request, response].flatMap((message) => Object.entries(message?.headers ?? {}).flat());
+  return [...parts, ...headers].some((part) =>
+    String(part ?? "")
+      .toLowerCase()
+      .includes(text.toLowerCase()),
+  );
+}
