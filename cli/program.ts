@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { clientCommand } from "./commands/client.ts";
 import { doctorCommand } from "./commands/doctor.ts";
-import { attemptsCommand, auditCommand, metricsCommand, refusalsCommand } from "./commands/insight.ts";
+import { alertsCommand, attemptsCommand, auditCommand, metricsCommand, refusalsCommand } from "./commands/insight.ts";
 import { keysCommand, maintenanceCommand } from "./commands/keys.ts";
 import { linksCommand } from "./commands/links.ts";
 import { moveInCommand } from "./commands/move-in.ts";
@@ -29,7 +29,7 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeComm
       ...[keysCommand, maintenanceCommand],
     ],
   ],
-  ["What happened there:", [attemptsCommand, refusalsCommand, auditCommand, metricsCommand]],
+  ["What happened there:", [attemptsCommand, refusalsCommand, alertsCommand, auditCommand, metricsCommand]],
 ];
 
 /** The whole program; `run` runs one command line of it. */

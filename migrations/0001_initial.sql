@@ -281,6 +281,21 @@ CREATE TABLE oauth_metrics (
   PRIMARY KEY (hour_at, skill_id, name)
 ) STRICT, WITHOUT ROWID;
 
+-- States that operators should know of, from the first run of maintenance that finds them until one finds them gone.
+-- At most one row of a name and subject is open.
+CREATE TABLE alerts (
+  raised_at INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  subject TEXT NOT NULL,             -- a skill id, a client id, or empty: this server
+  cleared_at INTEGER,
+  skill_id TEXT,
+  client_id TEXT,
+  message TEXT NOT NULL,             -- one sentence with the numbers
+  numbers TEXT NOT NULL,             -- JSON: {"bad": 12, …}
+  PRIMARY KEY (raised_at, name, subject)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX alerts_open ON alerts (name, subject) WHERE cleared_at IS NULL;
+
 -- Alexa's skill events that were processed, so that repeats are recognised.
 CREATE TABLE skill_events (
   request_id TEXT PRIMARY KEY,

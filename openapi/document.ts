@@ -1,6 +1,7 @@
 // The OpenAPI document. `npm run assets` writes it to assets/openapi.json, with the docs page beside it.
 import type { OpenAPIV3_1 } from "openapi-types";
 import { ISSUER_PLACEHOLDER } from "../src/http/api-description.ts";
+import { alerts } from "./alerts.ts";
 import { alexa } from "./alexa.ts";
 import { authorizations } from "./authorizations.ts";
 import { clients } from "./clients.ts";
@@ -42,6 +43,7 @@ export const RESOURCES: readonly Resource[] = [
   userAccess,
   imports,
   insight,
+  alerts,
   maintenance,
   service,
 ];

@@ -24,6 +24,8 @@ export const maintenanceResponse = z.strictObject({
   deliveredWebhooks: z.int(),
   resealed: z.int(),
   keyRotated: z.boolean(),
+  raisedAlerts: z.int(),
+  clearedAlerts: z.int(),
   more: z.boolean(),
   failed: strings,
 });
@@ -86,6 +88,8 @@ export const maintenance: Resource = {
                 deliveredWebhooks: 0,
                 resealed: 0,
                 keyRotated: false,
+                raisedAlerts: 0,
+                clearedAlerts: 0,
                 more: false,
                 failed: [],
               },

@@ -5,6 +5,7 @@ import { parseConfig } from "../src/env.ts";
 import { schemaOf } from "../src/schema-of.ts";
 import { ADD_ON_BODY, ADD_ON_PATH, type AdminResponse, admin, SKILL_BODY, SKILL_PATH } from "../test/support/admin.ts";
 import { appUser } from "../test/support/app-user.ts";
+import { insert } from "../test/support/rows.ts";
 import {
   ALEXA_REDIRECT_URIS,
   exchange,
@@ -16,6 +17,7 @@ import {
 } from "../test/support/seeds.ts";
 import { startService } from "../test/support/service.ts";
 import { asAlexa, linkAlexa, userinfo } from "../test/support/tokens.ts";
+import { alertResponse } from "./alerts.ts";
 import { authorizationResponse } from "./authorizations.ts";
 import { clientResponse } from "./clients.ts";
 import type { Content } from "./describe.ts";
@@ -142,6 +144,8 @@ describe("real responses are as described", () => {
     conforms(userResponse, await admin(service, "POST", "users", person));
     conforms(page(userResponse), await admin(service, "GET", "users?email=ada@example.com"));
     conforms(page(auditResponse), await admin(service, "GET", "audit"));
+    await insert("alerts").run();
+    conforms(page(alertResponse), await admin(service, "GET", "alerts"));
     conforms(metricsResponse, await admin(service, "GET", "metrics"));
     conforms(rotationResponse, await admin(service, "POST", "keys/rotate"));
     conforms(page(keyResponse), await admin(service, "GET", "keys"));

@@ -1,4 +1,4 @@
-// `alexa-link attempts`, `refusals`, `audit` and `metrics`: what happened at a server.
+// `alexa-link attempts`, `refusals`, `alerts`, `audit` and `metrics`: what happened at a server.
 import { type Command, Option } from "commander";
 import { read, readAll } from "../admin-api.ts";
 import { type AdminOptions, type AdminRun, adminAction, adminCommand, wholeNumber } from "../admin-command.ts";
@@ -14,6 +14,7 @@ interface ListOptions extends AdminOptions {
   readonly userId?: string;
   readonly outcome?: string;
   readonly alerts?: boolean;
+  readonly open?: boolean;
   readonly linkId?: string;
 }
 
@@ -104,6 +105,42 @@ export function refusalsCommand(terminal: Terminal): Command {
                 refusal.reason,
                 refusal.path ?? refusal.redirectUri,
                 refusal.remedy,
+              ]),
+            ),
+      );
+    }),
+  );
+}
+
+interface Alert {
+  readonly name: string;
+  readonly subject: string;
+  readonly since: string;
+  readonly clearedAt: string | null;
+  readonly message: string;
+  readonly remedy?: string;
+}
+
+/** The command `alerts`. */
+export function alertsCommand(terminal: Terminal): Command {
+  const command = listCommand("alerts", "list what is wrong now, and what was until lately")
+    .option("--open", "open alerts only")
+    .option("--skill-id <ID>", "of this skill, and of the whole server");
+  return withExamples(command, terminal, ["alerts --open", "alerts --json"]).action(
+    adminAction<ListOptions>(terminal, async (run) => {
+      const { open, skillId } = run.options;
+      const alerts = await items<Alert>(run, "/alerts", { open: open ? "true" : undefined, skillId });
+      run.show(alerts, () =>
+        alerts.length === 0
+          ? "No alert."
+          : table(
+              ["SINCE", "CLEARED", "ALERT", "WHAT", "REMEDY"],
+              alerts.map(({ since, clearedAt, name, message, remedy }) => [
+                since,
+                clearedAt ?? "open",
+                name,
+                message,
+                remedy,
               ]),
             ),
       );

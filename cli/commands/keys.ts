@@ -81,6 +81,8 @@ interface Maintenance {
   readonly deliveredWebhooks: number;
   readonly resealed: number;
   readonly keyRotated: boolean;
+  readonly raisedAlerts: number;
+  readonly clearedAlerts: number;
   readonly more: boolean;
   readonly failed: readonly string[];
 }
@@ -101,6 +103,8 @@ async function maintain({ service, show, terminal }: AdminRun<AdminOptions>): Pr
       "delivered webhooks": deliveredWebhooks,
       "resealed rows": resealed,
       "key rotated": keyRotated ? "yes" : "no",
+      "raised alerts": result.raisedAlerts,
+      "cleared alerts": result.clearedAlerts,
     }),
   );
   if (result.more) terminal.note("There is more to do: run this again, or wait for the next scheduled run.");

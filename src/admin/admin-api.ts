@@ -2,6 +2,7 @@
 import { Hono } from "hono/tiny";
 import type { AppEnv } from "../runtime.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
+import { alertsApi } from "./alerts-api.ts";
 import { clientsApi } from "./clients-api.ts";
 import { developerTokenApi } from "./developer-token-api.ts";
 import { exportsApi } from "./exports-api.ts";
@@ -29,4 +30,5 @@ importsApi(adminApi);
 importPeopleApi(adminApi);
 exportsApi(adminApi);
 insightApi(adminApi);
+alertsApi(adminApi);
 maintenanceApi(adminApi);

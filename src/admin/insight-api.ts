@@ -23,7 +23,8 @@ export function insightApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/metrics", metrics);
 }
 
-const idFilter = () =>
+/** An id in a query. */
+export const idFilter = () =>
   z.optional(
     z.string().check(z.minLength(1, "must not be empty"), z.maxLength(255, "must have at most 255 characters")),
   );

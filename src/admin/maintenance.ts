@@ -6,6 +6,7 @@ import { rotateKeysWhenDue } from "../oauth/keys.ts";
 import type { Runtime } from "../runtime.ts";
 import { SWEEPS, type Sweep, sweep } from "../storage/maintenance/sweeps.ts";
 import { deliverOrClear } from "../webhooks/webhooks.ts";
+import { evaluateAlerts } from "./alerts.ts";
 import { resealChunk } from "./reseal.ts";
 
 export interface MaintenanceLimits {
@@ -39,6 +40,8 @@ export interface MaintenanceReport {
   readonly deliveredWebhooks: number;
   readonly resealed: number;
   readonly keyRotated: boolean;
+  readonly raisedAlerts: number;
+  readonly clearedAlerts: number;
   /** Whether work is left for the next run. */
   readonly more: boolean;
   /** Names of the parts that failed. The other parts ran. */
@@ -64,6 +67,9 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   const swept = await part("sweep", failedSweep, () => sweepAll(rt, ours, limits.chunk, limits.rounds));
   const resealed = await part("reseal", 0, () => resealChunk(rt, limits.reseals));
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
+  const none = { raised: 0, cleared: 0 };
+  // Before the webhooks, which report them.
+  const alerts = await part("alerts", none, () => evaluateAlerts(rt, failed.includes("keys")));
   const deliveredWebhooks = await part("webhooks", 0, () => deliverOrClear(rt, limits.webhookRounds));
   // Late: Amazon may be slow, and few other parts should wait for it.
   const dueAt = limits.unlinksAtOnce ? Number.MAX_SAFE_INTEGER : rt.now();
@@ -80,6 +86,8 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
     deliveredWebhooks,
     resealed,
     keyRotated,
+    raisedAlerts: alerts.raised,
+    clearedAlerts: alerts.cleared,
     more: swept.more || sweptLast.more || resealed >= limits.reseals || abandoned >= limits.unlinks,
     failed,
   };

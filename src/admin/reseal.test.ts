@@ -98,6 +98,7 @@ describe("change of the master key", () => {
     expect((await alone.request("/token", refresh(stable))).status).toBe(200);
     const skill = await readSkill(env.DB, "amzn1.ask.skill.second");
     expect(skill && (await lwaCredentials(opener, skill))).toEqual({
+      skillId: "amzn1.ask.skill.second",
       clientId: "lwa-id",
       clientSecret: "fake-lwa",
     });

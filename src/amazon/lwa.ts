@@ -120,6 +120,7 @@ async function requestTokens(
     { timeoutMs: LWA_TIMEOUT_MS },
   );
   const outcome = interpret(rt, response, await hashOfPair(credentials), keptRefreshToken);
+  count(rt, credentials, outcome);
   if (outcome.outcome !== "tokens") {
     rt.log.warn("lwa_failed", {
       grantType: parameters.grant_type ?? "",
@@ -129,6 +130,18 @@ async function requestTokens(
     });
   }
   return outcome;
+}
+
+/** The errors that Amazon documents. Counters have no other names. */
+const COUNTED_ERRORS = ["invalid_client", "unauthorized_client", "invalid_grant", "invalid_request"];
+
+function count(rt: Runtime, { skillId }: LwaCredentials, response: LwaOutcome): void {
+  if (response.outcome === "tokens") rt.metrics.count("lwa_accepted", skillId);
+  else if (response.outcome === "unavailable") rt.metrics.count(`lwa_unavailable_${response.reason}`, skillId);
+  else {
+    const error = COUNTED_ERRORS.find((known) => known === response.error) ?? "other";
+    rt.metrics.count(`lwa_refused_${error}`, skillId);
+  }
 }
 
 function interpret(

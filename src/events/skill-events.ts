@@ -153,6 +153,7 @@ async function grantOfToken(rt: Runtime, token: string | undefined): Promise<str
 
 function note(rt: Runtime, event: Envelope, name: string, { first, revoked }: RecordedEvent): void {
   const skillId = event.context.System.application.applicationId;
+  rt.metrics.count("skill_event_accepted", skillId);
   if (revoked.length > 0) deliverSoon(rt);
   for (const grantId of revoked) {
     rt.metrics.count("grant_revoked", skillId);

@@ -91,6 +91,7 @@ async function completionOf(
       return run;
     case "failed":
       rt.metrics.count("linking_failed", attempt.skillId);
+      rt.metrics.count(`linking_failed_${run.reason}`, attempt.skillId);
       return { outcome: "ended", as: "failed", reason: run.reason };
     case "transient":
       return run;
@@ -116,6 +117,7 @@ export async function presentError(rt: Runtime, presentation: Presentation, erro
     return (now && standing(now, rt.now(), null)) ?? { outcome: "actor_gone" };
   }
   rt.metrics.count(`linking_${as}`, attempt.skillId);
+  if (as === "failed") rt.metrics.count(`linking_failed_${reason}`, attempt.skillId);
   return { outcome: "ended", as, reason };
 }
 

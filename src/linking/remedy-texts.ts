@@ -167,6 +167,30 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   signature_wrong: "The body was changed in transit: forward its bytes unchanged.",
   skill_unknown: "The skill of this event is not registered here, or the service client is not bound to it.",
   // Alerts
+  signing_key_trouble:
+    "Tokens cannot be signed, or the key is not replaced in time. If a value does not open, set the right MASTER_KEY (and MASTER_KEY_PREVIOUS); the log names what failed. Then run the maintenance again.",
+  invalid_client_burst:
+    "Nobody can link or refresh with that secret. If it is Alexa's client, enter Client ID and Secret on the skill's Account Linking page again (rotate-secret makes a new secret); if it is a backend of yours, its configuration. If every legitimate request succeeds, somebody is guessing.",
+  code_exchanges_refused:
+    "Alexa redeems codes in a way that this server must refuse, so linking fails. The reasons name the setting: compare the URLs, the client and PKCE on the skill's Account Linking page with `skill account-linking-request`.",
+  refresh_failures_rose:
+    "Alexa drops a link when its refresh is refused. invalid_grant: links were revoked or tokens are unknown, look at who was unlinked and why. temporarily_unavailable: the database, or the relay's old server; no link is lost.",
+  token_latency_high:
+    "Alexa waits 4.5 seconds, and the customer waits with it. Compare the latency of the database in Cloudflare's dashboard and its region, and of the old server if a relay is set up.",
+  skill_event_certificate_trouble:
+    "Links ended in the Alexa app are not noticed. Forward the request's bytes and the headers Signature-256 and SignatureCertChainUrl unchanged; check this server's clock. If the chain is refused, Amazon has a new root: update this server.",
+  skill_events_refused:
+    "Links ended in the Alexa app are not noticed. Too old: the forwarding server's queue or clock. skill unknown: register the skill, or bind the service client to it.",
+  lwa_pair_refused:
+    "Login with Amazon does not accept the skill's client id and secret. Set lwa to the Alexa Client Id and Secret of the skill's Account Linking page, and eventGateway to the pair of its Permissions page.",
+  amazon_refuses_linking:
+    "Customers come from your app or site, and Login with Amazon refuses. Check that app-to-app linking is switched on for the skill and that its allowed return URLs name this server's callbacks.",
+  enablement_refused:
+    "Customers come from your app or site and Alexa does not enable the skill for them. The failed attempts name the reason and what to do.",
+  accept_grant_refused:
+    "Alexa undoes these links, and the customer reads that linking failed. The reason is in the numbers; code_rejected: eventGateway must be the pair of the skill's Permissions page.",
+  provider_misconfigured:
+    "No customer can sign in through the identity provider. Compare OIDC_ISSUER with the issuer that the provider names, and OIDC_CLIENT_ID and OIDC_CLIENT_SECRET with its client.",
   code_replayed: "A client presented a code again, late or altered, so its link was revoked. The customer links again.",
   retired_token_reused:
     "An old token of an app was presented: the app's storage was copied, or the token was stolen. The sign-in was ended.",

@@ -181,6 +181,7 @@ async function failTransiently(
 ): Promise<RunOutcome> {
   if (run.failuresEndIt || rt.now() >= run.attempt.expiresAt) return fail(rt, run, reason);
   await endTransiently(rt, run, reason, held);
+  rt.metrics.count(`linking_failed_${reason}`, run.attempt.skillId);
   const code = reason === "amazon_unavailable" ? "amazon_unavailable" : "enablement_unavailable";
   return { outcome: "transient", code, retryAfter };
 }

@@ -39,6 +39,18 @@ export type MetricName =
   /** Token requests by grant type, outcome and latency. */
   | TokenCounter
   | typeof TOKEN_MILLISECONDS
+  /** The same by reason. */
+  | `accept_grant_refused_${string}`
+  /** The same as `linking_failed`, and failures that may be tried again, by reason. */
+  | `linking_failed_${string}`
+  /** Calls of Login with Amazon's token endpoint. */
+  | "lwa_accepted"
+  | `lwa_refused_${string}`
+  | `lwa_unavailable_${string}`
+  | "amazon_profile_unavailable"
+  /** The identity provider: why a sign-in could not use it. */
+  | `provider_${string}`
+  | "skill_event_accepted"
   /** Error responses of the token endpoint, by OAuth error code or tagged reason. */
   | `token_error_${string}`
   /** Skill events that got a 400, by tagged reason. */

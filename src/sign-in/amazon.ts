@@ -54,7 +54,10 @@ export async function amazonPerson(
   if (exchanged.outcome === "rejected") return { outcome: "refused", reason: `amazon_${exchanged.error}` };
   const headers = { authorization: `Bearer ${exchanged.tokens.accessToken}`, accept: "application/json" };
   const response = await callForJson(rt.config.amazon.profileUrl, { headers }, { timeoutMs: LWA_TIMEOUT_MS });
-  if (!response.responded || response.status >= 500 || response.status === 429) return { outcome: "unavailable" };
+  if (!response.responded || response.status >= 500 || response.status === 429) {
+    rt.metrics.count("amazon_profile_unavailable");
+    return { outcome: "unavailable" };
+  }
   const profile = response.status === 200 ? schemaOf(profileSchema).safeParse(response.json) : undefined;
   if (!profile?.success) return { outcome: "refused", reason: "profile_unreadable" };
   const { user_id: subject, name } = profile.data;

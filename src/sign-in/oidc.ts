@@ -188,6 +188,7 @@ function outcomeOfError(rt: Runtime, error: unknown): ExternalOutcome {
   if (error instanceof oauth.ResponseBodyError || error instanceof oauth.WWWAuthenticateChallengeError) {
     // 401: our client id or secret is wrong, so the operator must act.
     const log = error.status === 401 ? rt.log.alert : rt.log.warn;
+    if (error.status === 401) rt.metrics.count("provider_client_refused");
     log("provider_refused_code", { status: error.status });
     return { outcome: "refused", reason: "code_refused" };
   }

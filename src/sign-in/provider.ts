@@ -80,6 +80,7 @@ export function providerFailure(rt: Runtime): ProviderFailure | undefined {
 
 /** Logs and stores an alert; the same one at most once a minute in the log, and once an hour at `/admin`. */
 function report(rt: Runtime, kind: ProviderFailure, details: string): undefined {
+  rt.metrics.count(kind);
   const state = stateOf(rt);
   const { failure } = state;
   if (failure?.details === details && rt.now() - failure.reportedAt < REPORT_PAUSE_MS) return;

@@ -187,6 +187,7 @@ async function store(rt: Runtime, code: AmazonCode, grant: TokenGrant, region: R
 function refuse<Reason extends Refusal>(rt: Runtime, reason: Reason, grant?: TokenGrant): Reason {
   rt.log.warn("accept_grant_failed", { reason, grantId: grant?.grantId });
   rt.metrics.count("accept_grant_failed", grant?.skillId);
+  rt.metrics.count(`accept_grant_refused_${reason}`, grant?.skillId);
   if (grant) {
     rt.background(
       noteGrantRefused(rt.db, grant.grantId, PURPOSE, reason, rt.now()).catch((error: unknown) =>

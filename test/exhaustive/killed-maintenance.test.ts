@@ -4,6 +4,7 @@ import { admin, SKILL_BODY, SKILL_PATH } from "../support/admin.ts";
 import { appUser, rows, seedLwa } from "../support/app-user.ts";
 import { killEverywhere, linkedByAlexa, liveLinks, type World, type WritePath } from "../support/deaths.ts";
 import { link, startAndApprove } from "../support/linking.ts";
+import { insert } from "../support/rows.ts";
 import { ALEXA_CLIENT, refresh, SKILL_ID, seedUser } from "../support/seeds.ts";
 import { startService } from "../support/service.ts";
 import { type Visitor, visit } from "../support/visitor.ts";
@@ -112,6 +113,35 @@ const scheduledWork: WritePath = {
         const keys = await rows<{ verifies_until: number | null }>("SELECT verifies_until FROM signing_keys");
         expect(keys.filter((key) => key.verifies_until === null)).toHaveLength(1);
         expect(await rows("SELECT 1 FROM codes")).toEqual([]);
+      },
+    };
+  },
+};
+
+const alerting: WritePath = {
+  name: "raising and clearing an alert",
+  variables: {
+    WEBHOOK_URL: "https://hooks.example.com/",
+    WEBHOOK_SECRET: `whsec_${btoa("obviously-fake-webhook-key-00000")}`,
+  },
+  async begin(world) {
+    const hourAt = world.service.clock.now - (world.service.clock.now % 3_600_000);
+    await insert("oauthMetrics", { hourAt, name: "provider_unreachable", count: 20 }).run();
+    const maintain = async () => (await admin(world.sender, "POST", "maintenance")).status;
+    const kinds = async () => (await rows<{ kind: string }>("SELECT kind FROM audit WHERE kind LIKE 'alert_%'")).length;
+    return {
+      step: async () => {
+        await maintain();
+        world.service.clock.advance(3 * 3_600_000);
+        return maintain();
+      },
+      async next() {
+        world.service.clock.advance(3 * 3_600_000);
+        await maintain();
+        expect(await rows("SELECT 1 FROM alerts WHERE cleared_at IS NULL")).toEqual([]);
+        const alerts = (await rows("SELECT 1 FROM alerts")).length;
+        expect(alerts).toBeLessThanOrEqual(1);
+        expect(await kinds()).toBe(2 * alerts);
       },
     };
   },
@@ -259,6 +289,7 @@ it.each([
   erasure,
   importing,
   scheduledWork,
+  alerting,
   keyRotation,
   newSkill,
   ...changesOfSkills,

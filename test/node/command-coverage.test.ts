@@ -85,6 +85,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "POST /api/admin/users/{id}/sign-out": ["user", "sign-out", "ID", "--yes"],
   "GET /api/admin/linkings": ["attempts", "--skill-id", "i", "--user-id", "u", "--outcome", "failed"],
   "GET /api/admin/refusals": ["refusals"],
+  "GET /api/admin/alerts": ["alerts", "--open", "--skill-id", "i"],
   "GET /api/admin/audit": ["audit", "--alerts", "--user-id", "u", "--link-id", "g"],
   "GET /api/admin/metrics": [
     ...["metrics", "--skill-id", "i", "--from", "2026-10-01", "--to", "2026-10-02", "--period", "hour"],

@@ -120,6 +120,16 @@ export interface Tables {
   };
   refusals: { clientId: string; reason: string; redirectUri: string; count: number; lastSeenAt: number };
   oauthMetrics: { hourAt: number; skillId: string; name: string; count: number };
+  alerts: {
+    raisedAt: number;
+    name: string;
+    subject: string;
+    clearedAt?: Time;
+    skillId?: Text;
+    clientId?: Text;
+    message: string;
+    numbers: object;
+  };
   skillEvents: { requestId: string; receivedAt: number };
   signInAttempts: { stateHash: string; browserHash: string; slot: number; expiresAt: number };
   webhookOutbox: { id: string; type: string; data: object; occurredAt: number };
@@ -196,6 +206,14 @@ const DEFAULTS: Tables = {
   },
   refusals: { clientId: "client", reason: "client_unknown", redirectUri: "", count: 1, lastSeenAt: START },
   oauthMetrics: { hourAt: START - (START % HOUR_MS), skillId: "", name: "token_refresh_success_50", count: 1 },
+  alerts: {
+    raisedAt: START,
+    name: "refresh_failures_rose",
+    subject: SKILL_ID,
+    skillId: SKILL_ID,
+    message: "12 of 40 refreshes failed.",
+    numbers: { bad: 12, all: 40, reasons: { invalid_grant: 12 } },
+  },
   skillEvents: { requestId: "request", receivedAt: START },
   signInAttempts: { stateHash: "hash", browserHash: "browser", slot: 0, expiresAt: START + HOUR_MS },
   webhookOutbox: { id: "message", type: "link.created", data: {}, occurredAt: START },

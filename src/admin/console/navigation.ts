@@ -5,4 +5,7 @@ export interface NavigationItem {
   readonly label: string;
 }
 
-export const NAVIGATION: readonly NavigationItem[] = [{ path: "/admin", label: "Overview" }];
+export const NAVIGATION: readonly NavigationItem[] = [
+  { path: "/admin", label: "Overview" },
+  { path: "/admin/alerts", label: "Alerts" },
+];

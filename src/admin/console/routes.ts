@@ -1,6 +1,7 @@
 // The console: /admin and everything below. No page of it is shown, and no form taken, without an operator's session.
 import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
+import { alertsPage } from "./alerts.tsx";
 import { attemptPage } from "./attempt-page.tsx";
 import { overviewPage } from "./overview.tsx";
 import { consoleGuard, signIn, signOut } from "./sign-in.tsx";
@@ -14,3 +15,4 @@ consoleRoutes.use("/admin", (c, next) => consoleGuard(c as AppContext, next));
 consoleRoutes.use("/admin/*", (c, next) => consoleGuard(c as AppContext, next));
 consoleRoutes.get("/admin", (c) => overviewPage(c as AppContext));
 consoleRoutes.get("/admin/attempts/:id", (c) => attemptPage(c as AppContext));
+consoleRoutes.get("/admin/alerts", (c) => alertsPage(c as AppContext));

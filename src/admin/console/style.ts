@@ -64,6 +64,11 @@ td.number{font-variant-numeric:tabular-nums;white-space:nowrap}
 th{white-space:nowrap}
 td{line-height:1.45;overflow-wrap:break-word}
 td code{overflow-wrap:anywhere}
+.alerts{list-style:none;padding:0;margin:0}
+.alerts li{border-top:1px solid var(--line);padding:.75rem 0;margin:0}
+.alerts li:first-child{border-top:0;padding-top:0}
+.alerts h3{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;margin:0 0 .25rem}
+.alerts p{margin:.25rem 0;overflow-wrap:anywhere}
 .empty{color:var(--muted);margin:.25rem 0}
 .chart{margin:0;container-type:inline-size}
 .chart details{margin-top:.25rem}

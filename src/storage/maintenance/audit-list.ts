@@ -17,6 +17,8 @@ export interface AuditRecord {
 
 export interface AuditFilter {
   readonly alertsOnly?: boolean;
+  /** Without the rows that report the beginning or end of an alert. */
+  readonly singleEvents?: boolean;
   readonly userId?: string | undefined;
   readonly grantId?: string | undefined;
   readonly attemptId?: string | undefined;
@@ -26,6 +28,7 @@ export interface AuditFilter {
 export function auditListStatement(filter: AuditFilter, before: number | undefined, limit: number): Sql {
   const conditions: Sql[] = [];
   if (filter.alertsOnly) conditions.push(sql`alert = 1`);
+  if (filter.singleEvents) conditions.push(sql`kind NOT IN ('alert_raised', 'alert_cleared')`);
   if (filter.userId !== undefined) conditions.push(sql`user_id = ${filter.userId}`);
   if (filter.grantId !== undefined) conditions.push(sql`grant_id = ${filter.grantId}`);
   if (filter.attemptId !== undefined) {

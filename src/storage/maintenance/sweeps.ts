@@ -21,6 +21,8 @@ export const KEPT_MS = {
   throttles: 3 * 3_600_000,
   audit: 400 * DAY_MS,
   metrics: 800 * DAY_MS,
+  /** Counted from when it was raised. Open ones stay. */
+  alerts: 400 * DAY_MS,
   refusals: 90 * DAY_MS,
   /** Alexa's events may be an hour late; a repeat later than this is refused as stale anyway. */
   skillEvents: 7 * DAY_MS,
@@ -75,6 +77,15 @@ function deleteMetrics(before: number, limit: number): Sql[] {
   ];
 }
 
+/** The key of `alerts` has three columns. */
+function deleteAlerts(before: number, limit: number): Sql[] {
+  return [
+    sql`DELETE FROM alerts WHERE (raised_at, name, subject) IN (
+      SELECT raised_at, name, subject FROM alerts WHERE raised_at <= ${before} AND cleared_at IS NOT NULL LIMIT ${limit})
+    RETURNING 1 AS gone`,
+  ];
+}
+
 export const SWEEPS: readonly Sweep[] = [
   // Attempts that hold Amazon's tokens may have enabled the skill at Amazon: `abandonExpiredAttempts` ends those.
   { name: "abandonedAttempts", keptMs: 0, ofStrangers: true, statements: abandonAttempts },
@@ -122,6 +133,7 @@ export const SWEEPS: readonly Sweep[] = [
   },
   { name: "audit", keptMs: KEPT_MS.audit, statements: deletion("audit", "id", "at") },
   { name: "metrics", keptMs: KEPT_MS.metrics, statements: deleteMetrics },
+  { name: "alerts", keptMs: KEPT_MS.alerts, statements: deleteAlerts },
   { name: "refusals", keptMs: KEPT_MS.refusals, statements: deletion("refusals", "rowid", "last_seen_at") },
   {
     name: "skillEvents",

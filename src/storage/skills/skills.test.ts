@@ -96,6 +96,7 @@ describe("skills in storage", () => {
     const skill = (await readSkill(env.DB, SKILL_ID))!;
     const rt = await runtime();
     expect(await lwaCredentials(rt, skill)).toEqual({
+      skillId: SKILL_ID,
       clientId: "amzn1.application-oa2-client.example",
       clientSecret: "example-secret",
     });

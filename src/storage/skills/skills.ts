@@ -32,6 +32,8 @@ export interface SkillScope {
 
 /** What we present to Login with Amazon. Not to be confused with `Client`, which calls us. */
 export interface LwaCredentials {
+  /** The skill that it is for. */
+  readonly skillId?: string;
   readonly clientId: string;
   readonly clientSecret: string;
 }
@@ -161,7 +163,7 @@ export function secretSealContext(skillId: string, use: string): string {
 async function unseal(rt: Opener, skill: Skill, use: string, sealed: SealedLwaCredentials): Promise<LwaCredentials> {
   const context = secretSealContext(skill.id, use);
   const { plaintext } = await openStored(rt, "lwa-client-secret", context, sealed.sealedClientSecret);
-  return { clientId: sealed.clientId, clientSecret: plaintext };
+  return { skillId: skill.id, clientId: sealed.clientId, clientSecret: plaintext };
 }
 
 /** What we call LWA with for app-to-app linking; undefined when the skill has none. Throws `UnreadableValue`. */

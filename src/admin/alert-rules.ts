@@ -1,0 +1,241 @@
+// The rules of alerts: which counters add to an alert, compared with which, and from which number on.
+import { BUCKETS_MS, readTokenCounter } from "../observability/token-counters.ts";
+
+/** What a rule adds up. The counts are those of the present hour and the one before. */
+export interface AlertRule {
+  readonly name: string;
+  /** One alert for each skill or client, or one for this server. */
+  readonly per: "skill" | "client" | "server";
+  /** The reason, if a counter of this name adds to the alert. */
+  readonly bad: (counter: string) => string | undefined;
+  /** Whether a counter of this name is what went well. */
+  readonly good?: (counter: string) => boolean;
+  /** How many raise it. It is cleared below half of that. */
+  readonly least: number;
+  /** Which part of all of them raises it; 0: any. It is cleared below half of that. */
+  readonly share: number;
+  /** What follows the numbers in the sentence. */
+  readonly what: string;
+  /** The console's list that shows it. */
+  readonly list?: {
+    readonly path: string;
+    readonly label: string;
+    readonly parameters?: Readonly<Record<string, string>>;
+  };
+  /** Open alerts of the same subject or of the server that are the cause of this one. */
+  readonly causes?: readonly string[];
+}
+
+/** The rest of a counter's name after `prefix`; with `reasons` only if it is one of them. */
+function after(prefix: string, reasons?: readonly string[]): AlertRule["bad"] {
+  return (counter) => {
+    const rest = counter.startsWith(prefix) ? counter.slice(prefix.length) : undefined;
+    return rest !== undefined && (reasons === undefined || reasons.includes(rest)) ? rest : undefined;
+  };
+}
+
+/** The first of several reasons. */
+function either(...rules: readonly AlertRule["bad"][]): AlertRule["bad"] {
+  return (counter) => rules.map((rule) => rule(counter)).find((reason) => reason !== undefined);
+}
+
+/** Whether token requests took over a second; undefined if the counter counts no token requests. */
+function slow(counter: string): boolean | undefined {
+  const counted = readTokenCounter(counter);
+  return counted && !((BUCKETS_MS[counted.bucket] ?? Number.POSITIVE_INFINITY) <= 1000);
+}
+
+/** Outcomes of refreshes that are no failure, or have an alert of their own. */
+const OTHER_THAN_FAILED = ["success", "invalid_client"];
+/** Alexa presented a code that it should not have, or not so. A code that is presented twice is no fault of a setting. */
+const WRONG_EXCHANGES = [
+  "code_malformed",
+  "code_unknown",
+  "code_expired",
+  "code_of_another_client",
+  "redirect_uri_mismatch",
+  "verifier_missing",
+  "verifier_mismatch",
+  "verifier_unexpected",
+  "resource_mismatch",
+  "resource_trailing_slash",
+  "resource_unregistered",
+];
+const OF_THE_PAIR = ["invalid_client", "unauthorized_client"];
+/** Failures of the enablement call that trying again does not cure. */
+const ENABLEMENT_REFUSED = [
+  "forbidden",
+  "forbidden_stage",
+  "unauthorized",
+  "bad_request",
+  "code_not_redeemed",
+  "conflict",
+  "not_linked",
+  "unexpected_status",
+  "not_found",
+].map((reason) => `enablement_${reason}`);
+const ENABLEMENT_UNAVAILABLE = ["server_error", "throttled", "malformed", "redirected", "timed_out", "unreachable"].map(
+  (reason) => `enablement_${reason}`,
+);
+const UNTRUSTED_EVENTS = /^skill_event_refused_(certificate_\w+|signature_wrong)$/;
+
+/** All rules over counters. */
+export function alertRules(): readonly AlertRule[] {
+  const eventsAccepted = (counter: string) => counter === "skill_event_accepted";
+  const failed = { path: "/admin/attempts", label: "Failed attempts", parameters: { outcome: "failed" } };
+  const refused = { path: "/admin/refused", label: "Refused requests" };
+  const keys = { path: "/admin/operations", label: "Signing keys" };
+  const linked = (counter: string) => counter === "linking_linked";
+  return [
+    {
+      name: "signing_key_trouble",
+      per: "server",
+      bad: after("signing_key_"),
+      least: 1,
+      share: 0,
+      what: "reason why access tokens may fail",
+      list: keys,
+    },
+    {
+      name: "invalid_client_burst",
+      per: "skill",
+      bad: (counter) => (readTokenCounter(counter)?.outcome === "invalid_client" ? "invalid_client" : undefined),
+      least: 10,
+      share: 0,
+      what: "token requests had a wrong client secret",
+      list: refused,
+    },
+    {
+      name: "code_exchanges_refused",
+      per: "skill",
+      bad: after("token_error_", WRONG_EXCHANGES),
+      good: (counter) => {
+        const counted = readTokenCounter(counter);
+        return counted?.grant === "exchange" && counted.outcome === "success";
+      },
+      least: 5,
+      share: 0.2,
+      what: "redemptions of a code were refused",
+      list: refused,
+    },
+    {
+      name: "refresh_failures_rose",
+      per: "skill",
+      bad: (counter) => {
+        const counted = readTokenCounter(counter);
+        const failed = counted?.grant === "refresh" && !OTHER_THAN_FAILED.includes(counted.outcome);
+        return failed ? counted.outcome : undefined;
+      },
+      good: (counter) => {
+        const counted = readTokenCounter(counter);
+        return counted?.grant === "refresh" && counted.outcome === "success";
+      },
+      least: 10,
+      share: 0.1,
+      what: "refreshes failed",
+      list: refused,
+    },
+    {
+      name: "token_latency_high",
+      per: "server",
+      bad: (counter) => (slow(counter) ? "over 1 s" : undefined),
+      good: (counter) => slow(counter) === false,
+      least: 10,
+      share: 0.05,
+      what: "token requests took longer than one second",
+    },
+    {
+      name: "skill_event_certificate_trouble",
+      per: "server",
+      bad: (counter) => UNTRUSTED_EVENTS.exec(counter)?.[1],
+      good: eventsAccepted,
+      least: 5,
+      share: 0.5,
+      what: "skill events were refused for their signature or its certificate",
+      list: refused,
+    },
+    {
+      name: "skill_events_refused",
+      per: "server",
+      bad: after("skill_event_refused_", ["timestamp_outside_window", "skill_unknown", "body_malformed"]),
+      good: eventsAccepted,
+      least: 5,
+      share: 0.5,
+      what: "skill events were refused, although their signature was not the reason",
+      list: refused,
+    },
+    {
+      name: "lwa_pair_refused",
+      per: "skill",
+      bad: after("lwa_refused_", OF_THE_PAIR),
+      good: (counter) => counter === "lwa_accepted",
+      least: 3,
+      share: 0.5,
+      what: "calls of Login with Amazon were refused because of our client id and secret there",
+      list: failed,
+    },
+    {
+      name: "amazon_unavailable",
+      per: "server",
+      bad: either(
+        after("lwa_unavailable_"),
+        after("linking_failed_", ENABLEMENT_UNAVAILABLE),
+        after("amazon_profile_"),
+      ),
+      good: (counter) => counter === "lwa_accepted" || counter.startsWith("lwa_refused_") || linked(counter),
+      least: 5,
+      share: 0.2,
+      what: "calls of Amazon had no usable response",
+      list: failed,
+    },
+    {
+      name: "amazon_refuses_linking",
+      per: "skill",
+      bad: (counter) => /^linking_failed_(amazon_(?:error|code_rejected)_\w+)$/.exec(counter)?.[1],
+      good: linked,
+      least: 5,
+      share: 0.3,
+      what: "attempts from your app or site were refused by Login with Amazon",
+      list: failed,
+      causes: ["lwa_pair_refused"],
+    },
+    {
+      name: "enablement_refused",
+      per: "skill",
+      bad: after("linking_failed_", ENABLEMENT_REFUSED),
+      good: linked,
+      least: 5,
+      share: 0.3,
+      what: "attempts from your app or site were refused by Alexa's enablement API",
+      list: failed,
+      causes: ["invalid_client_burst", "code_exchanges_refused", "accept_grant_refused", "token_latency_high"],
+    },
+    {
+      name: "accept_grant_refused",
+      per: "skill",
+      bad: after("accept_grant_refused_"),
+      good: (counter) => counter === "accept_grant_ok",
+      least: 5,
+      share: 0.3,
+      what: "AcceptGrant directives were refused",
+      list: failed,
+      causes: ["lwa_pair_refused", "amazon_unavailable"],
+    },
+    {
+      name: "provider_misconfigured",
+      per: "server",
+      bad: after("provider_", ["metadata_unusable", "issuer_differs", "client_refused"]),
+      least: 3,
+      share: 0,
+      what: "sign-ins failed because of the settings of the identity provider",
+    },
+    {
+      name: "provider_unreachable",
+      per: "server",
+      bad: after("provider_", ["unreachable"]),
+      least: 5,
+      share: 0,
+      what: "times the identity provider did not respond",
+    },
+  ];
+}

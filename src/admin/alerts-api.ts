@@ -1,0 +1,51 @@
+// /api/admin/alerts: what is wrong now, and what was until lately.
+import type { Hono } from "hono/tiny";
+import * as z from "zod/mini";
+import { queryOf } from "../http/read.ts";
+import { json } from "../http/respond.ts";
+import { loadRemedies, remedyFor } from "../linking/remedies.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { listAlerts, type StoredAlert } from "../storage/maintenance/alerts.ts";
+import { idFilter } from "./insight-api.ts";
+import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+
+/** Mounts the list of alerts. The admin guard must run before it. */
+export function alertsApi(app: Hono<AppEnv>): void {
+  app.get("/api/admin/alerts", alerts);
+}
+
+export const alertsQuery = () =>
+  z.strictObject({
+    ...pageQuery(),
+    skillId: idFilter(),
+    open: z.optional(z.literal("true", "must be true, or left out for all alerts")),
+  });
+
+const position = () => z.object({ raisedAt: z.int(), name: z.string(), subject: z.string() });
+
+function alertView(alert: StoredAlert): object {
+  return {
+    name: alert.name,
+    subject: alert.subject,
+    skillId: alert.skillId,
+    clientId: alert.clientId,
+    since: rfc3339(alert.raisedAt),
+    clearedAt: alert.clearedAt === null ? null : rfc3339(alert.clearedAt),
+    message: alert.message,
+    numbers: alert.numbers,
+    remedy: remedyFor(alert.name),
+  };
+}
+
+async function alerts(c: AppContext): Promise<Response> {
+  const query = queryOf(c, alertsQuery);
+  if (query instanceof Response) return query;
+  const after = positionOf(query.cursor, position);
+  if (after instanceof Response) return after;
+  const filter = { skillId: query.skillId, ...(query.open === undefined ? {} : { open: true }) };
+  const [rows] = await Promise.all([listAlerts(c.var.runtime.db, filter, after, query.limit + 1), loadRemedies(c)]);
+  return json(
+    c,
+    pageOf(rows, query.limit, alertView, ({ raisedAt, name, subject }) => ({ raisedAt, name, subject })),
+  );
+}
