@@ -1,6 +1,6 @@
 // `npm run assets`: writes the static files that the Worker serves or reads, so that it does not carry them: the API
-// description from openapi/, the translations, the style sheets, the advice for operators, the roots that certify Alexa,
-// and what the migrations make. Wrangler runs it before every build ([build] in wrangler.toml), and the tests import it.
+// description from openapi/, the translations, the style sheets, the console's script, the advice for operators, the
+// roots that certify Alexa, and what the migrations make. Wrangler runs it before every build ([build] in wrangler.toml), and the tests import it.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,6 +65,14 @@ try {
   writeAsset("openapi.json", JSON.stringify(document));
   writeAsset("docs.html", await docsPage(document));
   writeAsset("docs.css", docsStyleSheet());
+  const script = await build({
+    entryPoints: ["browser/live.ts"],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "esm",
+  });
+  writeAsset("live.js", script.outputFiles[0]?.text ?? "");
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -13,6 +13,11 @@ interface ListOptions extends AdminOptions {
   readonly skillId?: string;
   readonly userId?: string;
   readonly outcome?: string;
+  readonly reason?: string;
+  readonly flow?: string;
+  readonly platform?: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly alerts?: boolean;
   readonly open?: boolean;
   readonly linkId?: string;
@@ -51,11 +56,17 @@ export function attemptsCommand(terminal: Terminal): Command {
     .alias("linkings")
     .option("--skill-id <ID>", "of this skill")
     .option("--user-id <ID>", "of this user")
-    .option("--outcome <OUTCOME>", "pending, linked, cancelled, failed or abandoned");
+    .option("--outcome <OUTCOME>", "pending, linked, cancelled, failed or abandoned")
+    .option("--reason <REASON>", "that failed for this reason, such as code_expired")
+    .option("--flow <FLOW>", "alexa_app, app_to_app, website, app_authorize or oauth")
+    .option("--platform <PLATFORM>", "ios, android or web")
+    .option("--from <TIME>", "started at this time or later, such as 2026-10-01 or 2026-10-01T12:00:00Z")
+    .option("--to <TIME>", "started before this time");
   return withExamples(command, terminal, ["attempts --outcome failed", "attempts --all --json"]).action(
     adminAction<ListOptions>(terminal, async (run) => {
-      const { skillId, userId, outcome } = run.options;
-      const attempts = await items<Attempt>(run, "/linkings", { skillId, userId, outcome });
+      const { skillId, userId, outcome, reason, flow, platform, from, to } = run.options;
+      const query = { skillId, userId, outcome, reason, flow, platform, from, to };
+      const attempts = await items<Attempt>(run, "/linkings", query);
       run.show(attempts, () =>
         attempts.length === 0
           ? "No link attempt."

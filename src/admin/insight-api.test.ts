@@ -5,7 +5,7 @@ import { admin } from "../../test/support/admin.ts";
 import { queryPlan } from "../../test/support/query-plan.ts";
 import { recordRefusals } from "../../test/support/refusals.ts";
 import { START, startService } from "../../test/support/service.ts";
-import { attemptListQuery } from "../storage/attempts/list.ts";
+import { attemptListQuery, reasonCountsQuery } from "../storage/attempts/list.ts";
 import { auditListStatement } from "../storage/maintenance/audit-list.ts";
 import { addCounts, HOUR_MS } from "../storage/maintenance/metrics.ts";
 import { write } from "../storage/sql.ts";
@@ -107,10 +107,48 @@ describe("the list of attempts", () => {
     }
   });
 
+  it("filters by reason, flow, platform and time, in the order of the same indexes", async () => {
+    await seedAttempts(12);
+    const service = startService();
+    const ids = async (query: string) =>
+      ((await admin(service, "GET", `linkings?${query}`)).body.items as { id: string }[]).map(({ id }) => id);
+    expect(await ids("reason=code_expired")).toEqual(["attempt-0010", "attempt-0007", "attempt-0004", "attempt-0001"]);
+    expect(await ids("reason=pkce_missing")).toEqual([]);
+    expect((await ids("flow=alexa_app")).length).toBe(12);
+    expect(await ids("flow=website")).toEqual([]);
+    expect(await ids("platform=ios")).toEqual([]);
+    const at = (seconds: number) => new Date(START + seconds * 1000).toISOString();
+    expect(await ids(`from=${at(1)}&to=${at(2)}`)).toEqual(["attempt-0003", "attempt-0002"]);
+    const more = { reason: "r", flow: "website", platform: "ios", from: START, to: START + 1 } as const;
+    for (const after of [undefined, { createdAt: START, id: "x" }]) {
+      for (const [filter, plan] of [
+        [{}, /USING INDEX attempts_by_time \(created_at>\? AND |USING INDEX attempts_by_time \(.*created_at/],
+        [{ ended: true }, /USING INDEX attempts_by_time \(/],
+        [{ outcome: "failed" }, /USING INDEX attempts_by_outcome \(outcome=\? AND created_at>\?/],
+        [{ outcome: "pending" }, /USING INDEX attempts_pending \(outcome=\? AND created_at>\?/],
+      ] as const) {
+        const found = await queryPlan(attemptListQuery({ ...filter, ...more }, after, 51));
+        expect([filter, found]).toEqual([filter, expect.stringMatching(plan)]);
+        expect(found).not.toContain("TEMP B-TREE");
+      }
+    }
+    const counted = await queryPlan(reasonCountsQuery({ from: START, to: START + 1 }, 10));
+    expect(counted).toContain("USING INDEX attempts_by_outcome (outcome=? AND created_at>? AND created_at<?)");
+    const ofSkill = await queryPlan(reasonCountsQuery({ skillId: "s", from: START, to: START + 1 }, 10));
+    expect(ofSkill).toContain("USING INDEX attempts_by_skill_and_outcome (skill_id=? AND outcome=? AND created_at>?");
+  });
+
   it("wrong filters and cursors are 400", async () => {
     const service = startService();
     for (const query of [
       "outcome=happy",
+      `reason=${"x".repeat(256)}`,
+      "reason=a&reason=b",
+      "flow=phone",
+      "platform=windows",
+      "from=yesterday",
+      "from=2026-10-02&to=2026-10-01",
+      "from=2026-10-01&to=2026-10-01",
       `skillId=${"x".repeat(256)}`,
       "limit=1000",
       "cursor=!!",

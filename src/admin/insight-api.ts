@@ -7,7 +7,7 @@ import { json } from "../http/respond.ts";
 import { adviceFor, loadRemedies, remedyForRefusal } from "../linking/remedies.ts";
 import { isMisplacedTokenRequest } from "../oauth/misplaced-token-request.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
-import { OUTCOMES } from "../storage/attempts/attempts.ts";
+import { FLOWS, OUTCOMES, PLATFORMS } from "../storage/attempts/attempts.ts";
 import { type ListedAttempt, listAttempts } from "../storage/attempts/list.ts";
 import { listRefusals } from "../storage/attempts/refusals.ts";
 import { listAudit } from "../storage/maintenance/audit-list.ts";
@@ -35,9 +35,15 @@ export const attemptsQuery = () =>
     skillId: idFilter(),
     userId: idFilter(),
     outcome: z.optional(z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`)),
+    reason: idFilter(),
+    flow: z.optional(z.enum(FLOWS, `must be one of ${FLOWS.join(", ")}`)),
+    platform: z.optional(z.enum(PLATFORMS, `must be one of ${PLATFORMS.join(", ")}`)),
+    from: z.optional(time()),
+    to: z.optional(time()),
   });
 
-const attemptPosition = () => z.object({ createdAt: z.int(), id: z.string() });
+/** The position of an attempt in its list. */
+export const attemptPosition = () => z.object({ createdAt: z.int(), id: z.string() });
 
 function attemptView(attempt: ListedAttempt): object {
   return {
@@ -61,6 +67,9 @@ function attemptView(attempt: ListedAttempt): object {
 async function attempts(c: AppContext): Promise<Response> {
   const query = queryOf(c, attemptsQuery);
   if (query instanceof Response) return query;
+  if (query.from !== undefined && query.to !== undefined && query.from >= query.to) {
+    return problem("invalid_query", "from: must be before to");
+  }
   const after = positionOf(query.cursor, attemptPosition);
   if (after instanceof Response) return after;
   const [rows] = await Promise.all([listAttempts(c.var.runtime.db, query, after, query.limit + 1), loadRemedies(c)]);

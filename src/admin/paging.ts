@@ -22,7 +22,7 @@ export const pageQuery = () => ({
 });
 
 /** Encodes the position of a page's last row as `nextCursor`. */
-function cursorOf(position: unknown): string {
+export function cursorOf(position: unknown): string {
   return toBase64Url(utf8(JSON.stringify(position)));
 }
 

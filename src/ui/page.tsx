@@ -19,6 +19,8 @@ export interface PageOptions {
   readonly language?: string;
   /** CSS of this kind of page, a constant, appended to the common style sheet. */
   readonly css?: string;
+  /** The address of the page's script. Other pages may run none. */
+  readonly script?: string;
 }
 
 /** The page's CSS and its source for the CSP. While the style sheet cannot be read, pages are plain but work. */
@@ -42,9 +44,10 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
   const language = options.language ?? visitors;
   const style = await styleOf(c.var.runtime, options.css);
   const logoOrigin = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : "";
+  const scripts = options.script === undefined ? "" : " script-src 'self'; connect-src 'self';";
   c.header(
     "content-security-policy",
-    `default-src 'none'; style-src ${style.source}; img-src 'self'${logoOrigin}; base-uri 'none'; frame-ancestors 'none'`,
+    `default-src 'none'; style-src ${style.source}; img-src 'self'${logoOrigin};${scripts} base-uri 'none'; frame-ancestors 'none'`,
   );
   c.header("x-frame-options", "DENY");
   // `no-transform`: Cloudflare's e-mail obfuscation would replace the account's address by a script's placeholder.
@@ -63,6 +66,7 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
         )}
         <title>{`${options.title} · ${name}`}</title>
         <style>{raw(style.css)}</style>
+        {options.script === undefined ? null : <script type="module" src={options.script} />}
       </head>
       <body>
         <main>

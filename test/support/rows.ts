@@ -61,6 +61,7 @@ export interface Tables {
   attempts: {
     id: string;
     flow: "alexa_app" | "app_to_app" | "website" | "app_authorize" | "oauth";
+    platform?: Text;
     skillId?: Text;
     clientId?: Text;
     userId?: Text;

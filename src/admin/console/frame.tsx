@@ -26,9 +26,11 @@ export interface ConsolePage {
   readonly selects?: Readonly<Record<string, string | undefined>>;
   /** The text of the search field. */
   readonly searched?: string;
+  /** Its lists refresh themselves. */
+  readonly live?: boolean;
 }
 
-const Navigation: FC<{ selection: Selection; under: string }> = ({ selection, under }) => (
+const Pages: FC<{ selection: Selection; under: string }> = ({ selection, under }) => (
   <nav class="pages" aria-label="Console">
     {NAVIGATION.map(({ path, label }) => (
       <a href={hrefOf(selection, path)} {...(path === under ? { "aria-current": "page" as const } : {})}>
@@ -36,6 +38,21 @@ const Navigation: FC<{ selection: Selection; under: string }> = ({ selection, un
       </a>
     ))}
   </nav>
+);
+
+/** Side by side on wide screens, behind a button on narrow ones: the style sheet shows one of the two. */
+const Navigation: FC<{ selection: Selection; under: string }> = ({ selection, under }) => (
+  <>
+    <div class="wide">
+      <Pages selection={selection} under={under} />
+    </div>
+    <details class="menu">
+      <summary>
+        <span>Menu</span> <b>{NAVIGATION.find(({ path }) => path === under)?.label}</b>
+      </summary>
+      <Pages selection={selection} under={under} />
+    </details>
+  </>
 );
 
 const Search: FC<{ selection: Selection; text: string | undefined }> = ({ selection, text }) => (
@@ -118,8 +135,12 @@ export async function renderConsole(c: AppContext, page: ConsolePage, body: Chil
       language: "en",
       css: css ?? "",
       ...(page.status === undefined ? {} : { status: page.status }),
+      ...(page.live ? { script: "/admin/live.js" } : {}),
     },
     <>
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
       <div class="bar">
         <Navigation selection={selection} under={page.under} />
         <form method="post" action="/admin/sign-out">
@@ -134,7 +155,9 @@ export async function renderConsole(c: AppContext, page: ConsolePage, body: Chil
         </form>
       </div>
       <Search selection={selection} text={page.searched} />
-      <h1>{page.title}</h1>
+      <h1 id="content" tabindex={-1}>
+        {page.title}
+      </h1>
       {page.selects ? <Chooser selection={selection} skills={skills} kept={page.selects} /> : null}
       {body}
     </>,

@@ -7,5 +7,6 @@ export interface NavigationItem {
 
 export const NAVIGATION: readonly NavigationItem[] = [
   { path: "/admin", label: "Overview" },
+  { path: "/admin/attempts", label: "Attempts" },
   { path: "/admin/alerts", label: "Alerts" },
 ];

@@ -3,16 +3,20 @@ import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
 import { alertsPage } from "./alerts.tsx";
 import { attemptPage } from "./attempt-page.tsx";
+import { attemptsPage } from "./attempts.tsx";
+import { liveScript } from "./lists.tsx";
 import { overviewPage } from "./overview.tsx";
 import { consoleGuard, signIn, signOut } from "./sign-in.tsx";
 
 export const consoleRoutes = new Hono<AppEnv>();
 
-// These two check their own form tokens: they are for browsers without a session as well.
+// These are for browsers without a session as well. The two forms check their own tokens; the script holds no data.
 consoleRoutes.post("/admin/session", (c) => signIn(c as AppContext));
 consoleRoutes.post("/admin/sign-out", (c) => signOut(c as AppContext));
+consoleRoutes.get("/admin/live.js", (c) => liveScript(c as AppContext));
 consoleRoutes.use("/admin", (c, next) => consoleGuard(c as AppContext, next));
 consoleRoutes.use("/admin/*", (c, next) => consoleGuard(c as AppContext, next));
 consoleRoutes.get("/admin", (c) => overviewPage(c as AppContext));
 consoleRoutes.get("/admin/attempts/:id", (c) => attemptPage(c as AppContext));
+consoleRoutes.get("/admin/attempts", (c) => attemptsPage(c as AppContext));
 consoleRoutes.get("/admin/alerts", (c) => alertsPage(c as AppContext));

@@ -3,10 +3,14 @@ import { type Sql, sql, write } from "../sql.ts";
 import { firstStep, stepsWith } from "../steps.ts";
 
 export type { Stage } from "../skills/skills.ts";
-export type Flow = "alexa_app" | "app_to_app" | "website" | "app_authorize" | "oauth";
+export const FLOWS = ["alexa_app", "app_to_app", "website", "app_authorize", "oauth"] as const;
+export type Flow = (typeof FLOWS)[number];
 
 export const OUTCOMES = ["pending", "linked", "cancelled", "failed", "abandoned"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
+
+/** What the caller said that it runs on; attempts that Alexa starts have none. */
+export const PLATFORMS = ["ios", "android", "web"] as const;
 
 /** What is known of an attempt before anything is stored. Sealed into forms until then. */
 export interface AttemptStart {

@@ -20,6 +20,15 @@ export interface AttemptFilter {
   readonly skillId?: string | undefined;
   readonly outcome?: Outcome | undefined;
   readonly userId?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly flow?: Flow | undefined;
+  readonly platform?: string | undefined;
+  /** When they started: milliseconds since 1970, inclusive. */
+  readonly from?: number | undefined;
+  /** Exclusive. */
+  readonly to?: number | undefined;
+  /** Only those that are not pending. */
+  readonly ended?: boolean | undefined;
 }
 
 export interface AttemptPosition {
@@ -33,7 +42,7 @@ export const ATTEMPT_COLUMNS = sql`attempts.id, flow, platform, attempts.skill_i
 
 /** Exported so that a test can read its query plan. Each index ends with time and id: only one person's rows are sorted. */
 export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition | undefined, limit: number): Sql {
-  const { skillId, outcome, userId } = filter;
+  const { skillId, outcome, userId, reason, flow, platform, from, to } = filter;
   const conditions: Sql[] = [];
   // One person has few attempts. The plus keeps other columns from choosing another index.
   const plus = userId === undefined ? sql`` : sql`+`;
@@ -44,6 +53,12 @@ export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition |
     outcome === "pending" ? sql`outcome = 'pending'` : sql`outcome IN ('cancelled', 'failed', 'abandoned')`;
   if (userId === undefined && outcome !== undefined && outcome !== "linked") conditions.push(indexed);
   if (userId !== undefined) conditions.push(sql`user_id = ${userId}`);
+  if (filter.ended) conditions.push(sql`+outcome <> 'pending'`);
+  if (reason !== undefined) conditions.push(sql`reason = ${reason}`);
+  if (flow !== undefined) conditions.push(sql`flow = ${flow}`);
+  if (platform !== undefined) conditions.push(sql`platform = ${platform}`);
+  if (from !== undefined) conditions.push(sql`${plus}created_at >= ${from}`);
+  if (to !== undefined) conditions.push(sql`${after ? sql`+` : plus}created_at < ${to}`);
   if (after) conditions.push(sql`(created_at, id) < (${after.createdAt}, ${after.id})`);
   return sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE ${all(conditions)} ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
 }
@@ -62,4 +77,30 @@ export async function listAttempts(
 /** A row of `ATTEMPT_COLUMNS`. */
 function attemptFromRow(row: Record<string, unknown>): ListedAttempt {
   return decodeRow<ListedAttempt>(row, { json: ["steps"] });
+}
+
+export interface ReasonCount {
+  readonly reason: string;
+  readonly count: number;
+}
+
+/** Exported so that a test can read its query plan. */
+export function reasonCountsQuery(filter: Pick<AttemptFilter, "skillId"> & TimeRange, limit: number): Sql {
+  const { skillId, from, to } = filter;
+  // Each of the three is a range of its own in the index.
+  const ofSkill = skillId === undefined ? sql`TRUE` : sql`skill_id = ${skillId}`;
+  return sql`SELECT reason, COUNT(*) AS count FROM attempts
+    WHERE outcome IN ('cancelled', 'failed', 'abandoned') AND ${ofSkill} AND created_at >= ${from} AND created_at < ${to}
+      AND reason IS NOT NULL
+    GROUP BY reason ORDER BY count DESC, reason LIMIT ${limit}`;
+}
+
+interface TimeRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Why attempts of a time range ended without success, the most frequent reason first. */
+export function countReasons(db: D1Database, ...query: Parameters<typeof reasonCountsQuery>): Promise<ReasonCount[]> {
+  return readAll(db, reasonCountsQuery(...query));
 }

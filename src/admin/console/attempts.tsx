@@ -1,0 +1,207 @@
+// The page at /admin/attempts: link attempts with reasons, filtered, open ones in a group of their own.
+import type { FC } from "hono/jsx";
+import * as z from "zod/mini";
+import { adviceFor, loadRemedies } from "../../linking/remedies.ts";
+import type { AppContext } from "../../runtime.ts";
+import { schemaOf } from "../../schema-of.ts";
+import { FLOWS as ALL_FLOWS, OUTCOMES, PLATFORMS } from "../../storage/attempts/attempts.ts";
+import { type AttemptFilter, countReasons, type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
+import { listSkills } from "../../storage/skills/skills.ts";
+import { attemptPosition, attemptsQuery } from "../insight-api.ts";
+import {
+  Choice,
+  FilterForm,
+  isFragment,
+  LIST_LENGTH,
+  Older,
+  positionInAddress,
+  QuickLinks,
+  renderLists,
+} from "./lists.tsx";
+import { Empty, Outcome, Time, words } from "./parts.tsx";
+import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { FLOWS } from "./tables.tsx";
+
+const PATH = "/admin/attempts";
+const MOST_REASONS = 30;
+const QUICK_REASONS = 4;
+const MOST_SKILLS = 200;
+
+const PLATFORM_NAMES: Readonly<Record<string, string>> = { ios: "iOS", android: "Android", web: "web" };
+
+type Filters = Pick<AttemptFilter, "outcome" | "reason" | "flow" | "platform">;
+
+/** The filters in the address. A value that no attempt can have filters nothing. */
+function filtersOf(c: AppContext): Filters {
+  const { shape } = schemaOf(attemptsQuery);
+  const taken: Record<string, unknown> = {};
+  for (const name of ["outcome", "reason", "flow", "platform"] as const) {
+    const parsed = z.safeParse(shape[name], c.req.query(name) || undefined);
+    if (parsed.success && parsed.data !== undefined) taken[name] = parsed.data;
+  }
+  return taken;
+}
+
+const Row: FC<{ attempt: ListedAttempt; skillName: string; selection: Selection; filters: Filters }> = ({
+  attempt,
+  skillName,
+  selection,
+  filters,
+}) => {
+  const { id, outcome, reason, platform, steps, createdAt } = attempt;
+  const advice = adviceFor(attempt);
+  return (
+    <li id={`attempt-${id}`}>
+      <Outcome outcome={outcome} />
+      <span>
+        <a href={hrefOf(selection, `${PATH}/${encodeURIComponent(id)}`)}>{skillName}</a>{" "}
+        <span class="facts">
+          {FLOWS[attempt.flow]}
+          {platform === null ? "" : `, ${PLATFORM_NAMES[platform] ?? platform}`}
+        </span>
+      </span>
+      <Time at={createdAt} zone={selection.zone} />
+      <details>
+        <summary>{reason === null ? words(steps.at(-1)?.name ?? "no step") : words(reason)}</summary>
+        {advice === undefined ? null : <p>{advice}</p>}
+        <ol class="steps">
+          {steps.map((step) => (
+            <li>
+              {words(step.name)} <small>+{((step.at - createdAt) / 1000).toFixed(1)} s</small>
+            </li>
+          ))}
+        </ol>
+        {reason === null || reason === filters.reason ? null : (
+          <p class="below">
+            <a href={hrefOf(selection, PATH, { ...filters, reason })}>All that ended so</a>
+          </p>
+        )}
+      </details>
+    </li>
+  );
+};
+
+function quickLinks(selection: Selection, filters: Filters, reasons: readonly { reason: string; count: number }[]) {
+  return (
+    <>
+      <QuickLinks
+        label="Outcome"
+        links={[undefined, ...OUTCOMES].map((outcome) => ({
+          href: hrefOf(selection, PATH, { ...filters, outcome }),
+          label: outcome ?? "all",
+          current: filters.outcome === outcome,
+        }))}
+      />
+      {reasons.length === 0 ? null : (
+        <QuickLinks
+          label="Most frequent reasons"
+          links={reasons.slice(0, QUICK_REASONS).map(({ reason, count }) => ({
+            href: hrefOf(selection, PATH, { ...filters, reason: filters.reason === reason ? undefined : reason }),
+            label: `${words(reason)} (${count})`,
+            current: filters.reason === reason,
+          }))}
+        />
+      )}
+    </>
+  );
+}
+
+/** The list of attempts, filtered by `outcome`, `reason`, `flow`, `platform` and the selection. */
+export async function attemptsPage(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const selection = selectionOf(c);
+  const { skillId, from, to } = selection;
+  const filters = filtersOf(c);
+  const after = positionInAddress(c, attemptPosition);
+  const filter = { ...filters, skillId, from, to };
+  const isWhole = filters.outcome !== undefined;
+  const [attempts, open, reasons, skills] = await Promise.all([
+    listAttempts(rt.db, { ...filter, ended: !isWhole }, after, LIST_LENGTH + 1),
+    isWhole || after ? undefined : listAttempts(rt.db, { ...filter, outcome: "pending" }, undefined, LIST_LENGTH + 1),
+    isFragment(c) ? [] : countReasons(rt.db, { skillId, from, to }, MOST_REASONS),
+    listSkills(rt.db, { limit: MOST_SKILLS }),
+    loadRemedies(c),
+  ]);
+  const names = new Map(skills.map(({ id, name }) => [id, name]));
+  const row = (attempt: ListedAttempt) => (
+    <Row
+      attempt={attempt}
+      skillName={names.get(attempt.skillId ?? "") ?? attempt.skillId ?? attempt.clientId ?? "unknown"}
+      selection={selection}
+      filters={filters}
+    />
+  );
+  const isFiltered = Object.keys(filters).length > 0;
+  const known = reasons.map(({ reason }) => reason);
+  const reasonOptions = [
+    ...reasons.map(({ reason, count }) => [reason, `${words(reason)} (${count})`] as const),
+    ...(filters.reason === undefined || known.includes(filters.reason)
+      ? []
+      : [[filters.reason, words(filters.reason)] as const]),
+  ];
+  return renderLists(
+    c,
+    { title: "Attempts", under: PATH, selects: filters, noun: "attempt" },
+    () => (
+      <>
+        <FilterForm selection={selection} clear={isFiltered ? hrefOf(selection, PATH) : undefined}>
+          <Choice name="outcome" label="Outcome" value={filters.outcome} options={OUTCOMES.map((one) => [one, one])} />
+          <Choice name="reason" label="Reason" value={filters.reason} options={reasonOptions} />
+          <Choice
+            name="flow"
+            label="Started"
+            value={filters.flow}
+            options={ALL_FLOWS.map((flow) => [flow, FLOWS[flow]])}
+          />
+          <Choice
+            name="platform"
+            label="Platform"
+            value={filters.platform}
+            options={PLATFORMS.map((platform) => [platform, PLATFORM_NAMES[platform] ?? platform])}
+          />
+        </FilterForm>
+        {quickLinks(selection, filters, reasons)}
+        {after ? (
+          <p>
+            Older attempts. <a href={hrefOf(selection, PATH, filters)}>Show the newest</a>
+          </p>
+        ) : null}
+      </>
+    ),
+    <>
+      {open === undefined ? null : (
+        <details class="panel folded">
+          <summary>
+            Open:{" "}
+            <span id="open-count" data-copy>
+              {open.length > LIST_LENGTH ? `more than ${LIST_LENGTH}` : open.length}
+            </span>
+          </summary>
+          <ol class="list" id="open" data-list="whole">
+            {open.slice(0, LIST_LENGTH).map(row)}
+          </ol>
+          {open.length === 0 ? <Empty>No attempt is open.</Empty> : null}
+          {open.length > LIST_LENGTH ? (
+            <p>
+              <a href={hrefOf(selection, PATH, { ...filters, outcome: "pending" })}>All open attempts</a>
+            </p>
+          ) : null}
+        </details>
+      )}
+      <section class="panel" aria-label="Attempts">
+        <ol class="list" id="attempts" data-list="newest">
+          {attempts.slice(0, LIST_LENGTH).map(row)}
+        </ol>
+        {attempts.length === 0 ? <Empty>{isFiltered ? "No attempt fits these filters." : "No attempt."}</Empty> : null}
+        <Older
+          c={c}
+          selection={selection}
+          list="attempts"
+          rows={attempts}
+          position={({ createdAt, id }) => ({ createdAt, id })}
+          parameters={filters}
+        />
+      </section>
+    </>,
+  );
+}

@@ -1,0 +1,149 @@
+// Lists of the console: filters in the address, "load older", and rows that refresh themselves where the script runs.
+import { html } from "hono/html";
+import type { Child, FC } from "hono/jsx";
+import type * as z from "zod/mini";
+import { readAsset } from "../../http/assets.ts";
+import type { AppContext } from "../../runtime.ts";
+import type { SchemaSource } from "../../schema-of.ts";
+import { cursorOf, positionOf } from "../paging.ts";
+import { type ConsolePage, KeptFields, renderConsole } from "./frame.tsx";
+import { hrefOf, type Selection } from "./selection.ts";
+
+/** Rows of one page of a list. */
+export const LIST_LENGTH = 50;
+
+const HEADER = "x-fragment";
+
+/** The position in the address, `cursor`. One that is not valid for this list counts as none. */
+export function positionInAddress<T>(c: AppContext, schema: SchemaSource<z.ZodMiniType<T>>): T | undefined {
+  const cursor = c.req.query("cursor");
+  const position = cursor === undefined || cursor.length > 8192 ? undefined : positionOf(cursor, schema);
+  return position instanceof Response ? undefined : position;
+}
+
+/** Whether the page's script asks for the lists alone. */
+export function isFragment(c: AppContext): boolean {
+  return c.req.header(HEADER) === "lists";
+}
+
+/**
+ * A page of lists. To the page's script the lists alone. `above`: what stands before them; not called for a fragment.
+ * `noun`: what a row is.
+ */
+export async function renderLists(
+  c: AppContext,
+  page: ConsolePage & { readonly noun: string },
+  above: () => Child,
+  lists: Child,
+): Promise<Response> {
+  if (isFragment(c)) {
+    return c.html(html`${lists}`, 200, {
+      [HEADER]: "lists",
+      "cache-control": "no-store, no-transform",
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    });
+  }
+  return renderConsole(
+    c,
+    { ...page, live: true },
+    <>
+      {above()}
+      <div class="live" id="live" data-noun={page.noun}>
+        <p id="live-status" role="status" />
+      </div>
+      {lists}
+    </>,
+  );
+}
+
+/** `GET /admin/live.js`: the script of the pages of lists. */
+export async function liveScript(c: AppContext): Promise<Response> {
+  const script = await readAsset(c.var.runtime, "live.js", String);
+  if (script === undefined) return c.body(null, 503, { "cache-control": "no-store" });
+  return c.body(script, 200, {
+    "content-type": "text/javascript; charset=UTF-8",
+    "cache-control": "public, max-age=300",
+  });
+}
+
+/** The link to the next older rows. `shown`: the rows of this page; it is there if `rows` has more. */
+export function Older<Row>({
+  c,
+  selection,
+  list,
+  rows,
+  position,
+  parameters,
+}: {
+  c: AppContext;
+  selection: Selection;
+  /** The id of the list. */
+  list: string;
+  rows: readonly Row[];
+  position: (row: Row) => unknown;
+  parameters: Readonly<Record<string, string | undefined>>;
+}) {
+  const last = rows[LIST_LENGTH - 1];
+  if (rows.length <= LIST_LENGTH || last === undefined) return null;
+  return (
+    <p class="older">
+      <a
+        class="button quiet"
+        data-older={list}
+        href={hrefOf(selection, c.req.path, { ...parameters, cursor: cursorOf(position(last)) })}
+      >
+        Load older
+      </a>
+    </p>
+  );
+}
+
+/** A form that filters the list of this page, sent with GET. The selection stays. */
+export const FilterForm: FC<{ selection: Selection; clear: string | undefined; children?: Child }> = ({
+  selection,
+  clear,
+  children,
+}) => (
+  <form class="chooser" aria-label="Filter">
+    <KeptFields selection={selection} />
+    {children}
+    <button type="submit" class="quiet">
+      Filter
+    </button>
+    {clear === undefined ? null : <a href={clear}>Clear the filters</a>}
+  </form>
+);
+
+/** A choice of the filter form. The first option is any. */
+export const Choice: FC<{
+  name: string;
+  label: string;
+  value: string | undefined;
+  options: readonly (readonly [value: string, label: string])[];
+}> = ({ name, label, value, options }) => (
+  <span class="choice">
+    <label for={`filter-${name}`}>{label}</label>
+    <select id={`filter-${name}`} name={name}>
+      <option value="">any</option>
+      {options.map(([one, text]) => (
+        <option value={one} selected={one === value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  </span>
+);
+
+/** Links to frequent filters. The one that is in use is marked. */
+export const QuickLinks: FC<{
+  label: string;
+  links: readonly { readonly href: string; readonly label: string; readonly current: boolean }[];
+}> = ({ label, links }) => (
+  <nav class="filters" aria-label={label}>
+    {links.map((link) => (
+      <a href={link.href} {...(link.current ? { "aria-current": "true" as const } : {})}>
+        {link.label}
+      </a>
+    ))}
+  </nav>
+);
