@@ -13,6 +13,7 @@ const SEPARATORS: Readonly<Record<string, string>> = {
   SIGN_IN_METHODS: ",",
   OIDC_SCOPES: " ",
   OIDC_CLIENTS: ",",
+  ACCESS_ADMINS: ",",
   APPLE_APP_IDS: ",",
   ANDROID_APPS: ",",
   ALEXA_API_HOSTS: ",",

@@ -20,6 +20,8 @@ export type Config = ReturnType<typeof parseConfig>;
 export type OidcConfig = NonNullable<Config["oidc"]>;
 /** Where webhook messages go, and what signs them. */
 export type WebhookConfig = NonNullable<Config["webhook"]>;
+/** Cloudflare Access, which signs operators in. */
+export type AccessConfig = NonNullable<Config["access"]>;
 export type SignInMethod = Config["signInMethods"][number];
 
 export class ConfigurationError extends Error {
@@ -46,6 +48,14 @@ const secureOrigin = text(
   (value) => value.startsWith("https://") || isLoopback(value),
   "must be https outside localhost",
 );
+/** A host name, or in development an origin on this machine. */
+const teamDomain = (value: string) => {
+  const [, host = ""] = /^(?:https:\/\/)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)$/i.exec(value) ?? [];
+  if (host !== "") return `https://${host.toLowerCase()}`;
+  if (isLoopback(value) && new URL(value).origin === value) return value;
+  throw new BrokenRule("must be a host name such as acme.cloudflareaccess.com");
+};
+const address = text((value) => /^[^\s@]{1,64}@[^\s@]{1,189}$/.test(value), "must list e-mail addresses");
 const openidScopes = text(
   (value) => !value.includes(",") && value.split(/\s+/).includes("openid"),
   "must contain openid, and have white space between its scopes",
@@ -65,6 +75,15 @@ const VARIABLES = {
     text(
       (value) => /^[!-~]{32,}$/.test(value),
       "must be at least 32 visible ASCII characters, because a header carries it",
+    ),
+  ),
+  ACCESS_TEAM_DOMAIN: optional(teamDomain),
+  ACCESS_AUD: optional(text((value) => /^[!-~]{1,200}$/.test(value), "must be the AUD tag of the Access application")),
+  ACCESS_ADMINS: optional(
+    list(
+      (value) => address(value).toLowerCase(),
+      ({ length }) => length > 0,
+      "must name at least one address",
     ),
   ),
   BRAND_NAME: optional(text((value) => value.length <= 80, "must have at most 80 characters")),
@@ -160,6 +179,7 @@ const URL_VARIABLES = [
   "RESET_PASSWORD_URL",
   "WEBHOOK_URL",
   "OIDC_ISSUER",
+  "ACCESS_TEAM_DOMAIN",
 ] as const;
 
 const METHOD_VARIABLES = [
@@ -225,6 +245,12 @@ function* crossChecks(v: Variables): Generator<string> {
   if ((v.WEBHOOK_URL === undefined) !== (v.WEBHOOK_SECRET === undefined)) {
     yield "WEBHOOK_URL and WEBHOOK_SECRET are required together";
   }
+  if ((v.ACCESS_TEAM_DOMAIN === undefined) !== (v.ACCESS_AUD === undefined)) {
+    yield "ACCESS_TEAM_DOMAIN and ACCESS_AUD are required together";
+  }
+  if (v.ACCESS_ADMINS !== undefined && v.ACCESS_AUD === undefined) {
+    yield "ACCESS_TEAM_DOMAIN and ACCESS_AUD are required because ACCESS_ADMINS is set";
+  }
   if (v.MASTER_KEY_PREVIOUS !== undefined && v.MASTER_KEY_PREVIOUS === v.MASTER_KEY) {
     yield "MASTER_KEY_PREVIOUS must differ from MASTER_KEY";
   }
@@ -245,6 +271,15 @@ function toConfig(v: Variables) {
       ? Uint8Array.from(Buffer.from(v.MASTER_KEY_PREVIOUS, "base64url"))
       : undefined,
     adminToken: v.ADMIN_TOKEN,
+    access:
+      v.ACCESS_TEAM_DOMAIN && v.ACCESS_AUD
+        ? {
+            issuer: v.ACCESS_TEAM_DOMAIN,
+            audience: v.ACCESS_AUD,
+            /** Lower case. Others whom Access admits are read-only; undefined: all may change something. */
+            admins: v.ACCESS_ADMINS,
+          }
+        : undefined,
     brand: {
       /** undefined: pages show the host name (`brandName`). */
       name: v.BRAND_NAME,

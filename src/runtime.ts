@@ -38,7 +38,7 @@ export interface AppEnv {
   Variables: {
     runtime: Runtime;
     browserHash?: string;
-    operator?: { readonly name: string; readonly mayChange: boolean };
+    operator?: { readonly name: string; readonly mayChange: boolean; readonly throughAccess?: true };
   };
 }
 

@@ -5,6 +5,8 @@ export interface Operator {
   /** For the audit: `ADMIN_TOKEN`, or the address that signed in through Cloudflare Access. */
   readonly name: string;
   readonly mayChange: boolean;
+  /** Signed in by Cloudflare Access, which also signs them out. */
+  readonly throughAccess?: true;
 }
 
 /** Holder of the admin token. */

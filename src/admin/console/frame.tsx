@@ -149,9 +149,13 @@ export async function renderConsole(c: AppContext, page: ConsolePage, body: Chil
             {operator.name}
             {operator.mayChange ? "" : " (read only)"}
           </small>
-          <button type="submit" class="link">
-            Sign out
-          </button>
+          {operator.throughAccess ? (
+            <a href="/cdn-cgi/access/logout">Sign out</a>
+          ) : (
+            <button type="submit" class="link">
+              Sign out
+            </button>
+          )}
         </form>
       </div>
       <Search selection={selection} text={page.searched} />

@@ -9,9 +9,10 @@ import type { SchemaSource } from "../../schema-of.ts";
 import { postedFields, renderUnusableForm } from "../../sign-in/posted-form.ts";
 import { renderErrorPage, renderPage } from "../../ui/page.tsx";
 import { ErrorNotice, HiddenFields } from "../../ui/parts.tsx";
+import { operatorOfAccess } from "../access.ts";
 import { checkAdminToken } from "../admin-guard.ts";
 import { endAdminSession, isOperator, startAdminSession } from "../admin-session.ts";
-import { TOKEN_HOLDER } from "../operator.ts";
+import { type Operator, TOKEN_HOLDER } from "../operator.ts";
 import { SIGN_OUT_FORM } from "./frame.tsx";
 
 const SIGN_IN_FORM = "admin-sign-in";
@@ -23,22 +24,48 @@ function disabledPage(c: AppContext): Promise<Response> {
   return renderErrorPage(c, {
     status: 503,
     title: "The operator's pages are disabled",
-    message: "Set the secret ADMIN_TOKEN to at least 32 characters, then sign in here with it.",
+    message:
+      "Set the secret ADMIN_TOKEN to at least 32 characters, then sign in here with it, or set up Cloudflare Access.",
   });
+}
+
+/** Cloudflare Access names nobody, and there is no token to sign in with. */
+function accessPage(c: AppContext): Promise<Response> {
+  return renderErrorPage(c, {
+    status: 401,
+    title: "Sign in through Cloudflare Access",
+    message:
+      "This request has no valid assertion of Cloudflare Access. Open this page at the address that Access protects.",
+  });
+}
+
+/** The operator of this request, or the response for others. An assertion of Access decides before any cookie. */
+async function operatorOrPage(c: AppContext): Promise<Operator | Response> {
+  const { adminToken, access } = c.var.runtime.config;
+  const named = await operatorOfAccess(c);
+  if (typeof named === "object") return named;
+  if (adminToken !== undefined && (await isOperator(c, adminToken))) return TOKEN_HOLDER;
+  if (named === "unavailable") {
+    c.header("retry-after", "10");
+    return renderErrorPage(c, {
+      status: 503,
+      title: "Cloudflare Access cannot be reached",
+      message: "The keys that verify your sign-in could not be fetched. Reload the page in a moment.",
+    });
+  }
+  if (adminToken === undefined) return access ? accessPage(c) : disabledPage(c);
+  const isPage = c.req.method === "GET" || c.req.method === "HEAD";
+  const { pathname, search } = new URL(c.req.url);
+  return isPage ? signInPage(c, { page: pathname + search }) : signInPage(c, { page: "/admin", status: 401 });
 }
 
 /** Lets operators through to the console's pages; others get the sign-in page, and no form of theirs is taken. */
 export async function consoleGuard(c: AppContext, next: Next): Promise<Response | undefined> {
-  const { adminToken } = c.var.runtime.config;
-  if (adminToken === undefined) return disabledPage(c);
-  if (await isOperator(c, adminToken)) {
-    c.set("operator", TOKEN_HOLDER);
-    await next();
-    return undefined;
-  }
-  const isPage = c.req.method === "GET" || c.req.method === "HEAD";
-  const { pathname, search } = new URL(c.req.url);
-  return isPage ? signInPage(c, { page: pathname + search }) : signInPage(c, { page: "/admin", status: 401 });
+  const operator = await operatorOrPage(c);
+  if (operator instanceof Response) return operator;
+  c.set("operator", operator);
+  await next();
+  return undefined;
 }
 
 async function signInPage(
