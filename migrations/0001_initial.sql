@@ -25,6 +25,7 @@ CREATE TABLE skills (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX skills_by_name ON skills (name COLLATE NOCASE);
 
 -- OAuth clients that call us: Alexa's, one for each skill; the company's apps; the skills' backends. An add-on may have
 -- a second client of Alexa's for its service tokens.

@@ -131,7 +131,7 @@ export interface Tables {
     message: string;
     numbers: object;
   };
-  skillEvents: { requestId: string; receivedAt: number };
+  skillEvents: { requestId: string; type?: Text; skillId?: Text; alexaUserId?: Text; receivedAt: number };
   signInAttempts: { stateHash: string; browserHash: string; slot: number; expiresAt: number };
   webhookOutbox: { id: string; type: string; data: object; occurredAt: number };
 }

@@ -4,8 +4,10 @@ import type { AppContext, AppEnv } from "../../runtime.ts";
 import { alertsPage } from "./alerts.tsx";
 import { attemptPage } from "./attempt-page.tsx";
 import { attemptsPage } from "./attempts.tsx";
+import { customerPage } from "./customer-page.tsx";
 import { liveScript } from "./lists.tsx";
 import { overviewPage } from "./overview.tsx";
+import { searchPage } from "./search-page.tsx";
 import { consoleGuard, signIn, signOut } from "./sign-in.tsx";
 
 export const consoleRoutes = new Hono<AppEnv>();
@@ -20,3 +22,5 @@ consoleRoutes.get("/admin", (c) => overviewPage(c as AppContext));
 consoleRoutes.get("/admin/attempts/:id", (c) => attemptPage(c as AppContext));
 consoleRoutes.get("/admin/attempts", (c) => attemptsPage(c as AppContext));
 consoleRoutes.get("/admin/alerts", (c) => alertsPage(c as AppContext));
+consoleRoutes.get("/admin/customers/:id", (c) => customerPage(c as AppContext));
+consoleRoutes.get("/admin/search", (c) => searchPage(c as AppContext));

@@ -75,7 +75,7 @@ export async function listAttempts(
 }
 
 /** A row of `ATTEMPT_COLUMNS`. */
-function attemptFromRow(row: Record<string, unknown>): ListedAttempt {
+export function attemptFromRow(row: Record<string, unknown>): ListedAttempt {
   return decodeRow<ListedAttempt>(row, { json: ["steps"] });
 }
 

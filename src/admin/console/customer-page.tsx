@@ -1,0 +1,152 @@
+// /admin/customers/{userId}: who it is, links, and everything that happened on one time line.
+import type { FC } from "hono/jsx";
+import type { AppContext } from "../../runtime.ts";
+import { type Customer, type LinkOfCustomer, readCustomer } from "../../storage/maintenance/customer.ts";
+import { type CustomerEvent, customerLine } from "./customer-line.ts";
+import { renderConsole } from "./frame.tsx";
+import { DataTable, Empty, Panel, Time, words } from "./parts.tsx";
+import { minuteOf, NeverReachedUs, refusedThen } from "./refused-then.tsx";
+import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { FLOWS } from "./tables.tsx";
+
+const LENGTH = 50;
+const UNDER = "/admin/links";
+const USED_FOR = { person: "one speaker", account: "everyone" } as const;
+
+/** The address of a customer's page. */
+export function customerHref(selection: Selection, userId: string, parameters: Record<string, string> = {}): string {
+  return hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`, parameters);
+}
+
+/** The address of an attempt's page. */
+export function attemptHref(selection: Selection, attemptId: string): string {
+  return hrefOf(selection, `/admin/attempts/${encodeURIComponent(attemptId)}`);
+}
+
+const Links: FC<{ links: readonly LinkOfCustomer[]; now: number; zone: string }> = ({ links, now, zone }) =>
+  links.length === 0 ? (
+    <Empty>No link, and none that ended within the last 30 days.</Empty>
+  ) : (
+    <DataTable
+      caption="Links"
+      head={["Linked with", "State", "Used for", "Linked", "Last refresh", "Grant"]}
+      rows={links.map((link) => [
+        <>
+          <strong>{link.name ?? link.clientId}</strong> {FLOWS[link.flow]}
+        </>,
+        stateOf(link, now),
+        link.level === null ? "not known yet" : USED_FOR[link.level],
+        <Time at={link.createdAt} zone={zone} />,
+        link.lastUsedAt > link.createdAt ? <Time at={link.lastUsedAt} zone={zone} /> : "none yet",
+        <>
+          <code id={link.id}>{link.id}</code>
+          {link.alexaUserId === null ? null : <p class="small">Alexa user {link.alexaUserId}</p>}
+        </>,
+      ])}
+    />
+  );
+
+function stateOf(link: LinkOfCustomer, now: number) {
+  if (link.revokedAt !== null) return <span class="badge">ended: {words(link.revokedReason ?? "unknown")}</span>;
+  if (link.idleExpiresAt <= now) return <span class="badge">ended: not used</span>;
+  if (link.expiresAt !== null && link.expiresAt <= now) return <span class="badge">ended: expired</span>;
+  return <span class="badge linked">live</span>;
+}
+
+const Line: FC<{ events: readonly CustomerEvent[]; selection: Selection }> = ({ events, selection }) => (
+  <ol class="line">
+    {events.map(({ at, what, details, attemptId }) => (
+      <li class="done">
+        <p>
+          {attemptId ? <a href={attemptHref(selection, attemptId)}>{what}</a> : what}
+          {details === undefined ? null : (
+            <>
+              {" "}
+              <code>{details}</code>
+            </>
+          )}
+        </p>
+        <small>
+          <Time at={at} zone={selection.zone} />
+        </small>
+      </li>
+    ))}
+  </ol>
+);
+
+const Who: FC<{ customer: Customer; zone: string }> = ({ customer: { user, identities }, zone }) => (
+  <dl>
+    <dt>E-mail address</dt>
+    <dd>{user.email ?? "none that is verified"}</dd>
+    <dt>Name</dt>
+    <dd>{user.name ?? "none"}</dd>
+    <dt>Signs in with</dt>
+    <dd>
+      {identities.length === 0
+        ? "nothing"
+        : identities.map(({ method, issuer, subject }) => (
+            <p>
+              {method} {issuer} <code>{subject}</code>
+            </p>
+          ))}
+    </dd>
+    <dt>Since</dt>
+    <dd>
+      <Time at={user.createdAt} zone={zone} />
+    </dd>
+    <dt>User id</dt>
+    <dd>
+      <code>{user.id}</code>
+    </dd>
+  </dl>
+);
+
+/** The page about one customer. `?before=`, in milliseconds, continues the time line; `?at=` names the minute of a failure. */
+export async function customerPage(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const selection = selectionOf(c);
+  const userId = c.req.param("id") ?? "";
+  const asked = Number(/^\d{1,15}$/.exec(c.req.query("before") ?? "")?.[0] ?? Number.MAX_SAFE_INTEGER);
+  const customer = await readCustomer(rt.db, userId, asked, 2 * LENGTH);
+  const reached = customer && customer.attempts.length + customer.links.length + customer.logins.length > 0;
+  const at = minuteOf(c.req.query("at")?.trim() ?? "", selection.zone);
+  const refusals = reached ? [] : await refusedThen(c, at);
+  const never = reached ? null : (
+    <NeverReachedUs selection={selection} at={at} refusals={refusals} action={c.req.path} fields={{}} />
+  );
+  if (!customer) {
+    return renderConsole(
+      c,
+      { title: "No such customer", under: UNDER, status: 404 },
+      <>
+        <p>
+          No account has the id <code>{userId.slice(0, 100)}</code>. It may have been erased: then nothing here says who
+          it was.
+        </p>
+        {never}
+      </>,
+    );
+  }
+  const { events, older } = customerLine(customer, asked, LENGTH);
+  return renderConsole(
+    c,
+    { title: `Customer ${customer.user.email ?? customer.user.name ?? customer.user.id}`, under: UNDER },
+    <>
+      <Panel title="Who">
+        <Who customer={customer} zone={selection.zone} />
+      </Panel>
+      {never}
+      <Panel title="Links">
+        <Links links={customer.links} now={rt.now()} zone={selection.zone} />
+      </Panel>
+      <Panel title="Time line">
+        {events.length === 0 ? <Empty>Nothing older.</Empty> : <Line events={events} selection={selection} />}
+        {older === undefined ? null : (
+          <p class="below">
+            <a href={customerHref(selection, userId, { before: String(older) })}>Older</a>
+          </p>
+        )}
+      </Panel>
+    </>,
+  );
+}

@@ -1,0 +1,80 @@
+// The requests that were refused around a time: what there is of a customer who never reached us.
+import type { FC } from "hono/jsx";
+import { loadRemedies } from "../../linking/remedies.ts";
+import type { AppContext } from "../../runtime.ts";
+import { type ListedRefusal, listRefusals } from "../../storage/attempts/refusals.ts";
+import { KeptFields } from "./frame.tsx";
+import { clock, Panel } from "./parts.tsx";
+import { isZone, type Selection, zoneOffset } from "./selection.ts";
+import { Refusals } from "./tables.tsx";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const MOST = 100;
+
+/**
+ * The start of a minute, written as `2026-11-29 14:03` in the zone; also with a `T`, and with seconds, which are
+ * ignored. With a `Z` at the end, in UTC. Undefined when it is no time.
+ */
+export function minuteOf(text: string, zone: string): number | undefined {
+  const [, date, time, utc] =
+    /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2})(?::\d{2}(?:\.\d{1,9})?)?( ?Z| UTC)?$/.exec(text) ?? [];
+  if (date === undefined || time === undefined) return undefined;
+  const local = Date.parse(`${date}T${time}:00Z`);
+  // A day that the month does not have would be one of the next month.
+  if (Number.isNaN(local) || new Date(local).toISOString().slice(0, 10) !== date) return undefined;
+  if (utc !== undefined || !isZone(zone)) return local;
+  const guess = local - zoneOffset(zone, local);
+  return local - zoneOffset(zone, guess);
+}
+
+/** What was refused in the minute `at`, or without one in the last hour. */
+export async function refusedThen(c: AppContext, at: number | undefined): Promise<readonly ListedRefusal[]> {
+  const { runtime: rt } = c.var;
+  await Promise.all([rt.metrics.flush(), loadRemedies(c)]);
+  const from = at ?? rt.now() - HOUR_MS;
+  const to = at === undefined ? Number.POSITIVE_INFINITY : at + MINUTE_MS;
+  const rows = await listRefusals(rt.db, undefined, MOST);
+  return rows.filter(({ lastSeenAt }) => lastSeenAt >= from && lastSeenAt < to);
+}
+
+/** What it means that nothing was found, and what to look at. `fields`: what the form for the minute keeps. */
+export const NeverReachedUs: FC<{
+  selection: Selection;
+  at: number | undefined;
+  refusals: readonly ListedRefusal[];
+  action: string;
+  fields: Readonly<Record<string, string>>;
+}> = ({ selection, at, refusals, action, fields }) => (
+  <>
+    <Panel title="Never reached us">
+      <p>
+        An attempt is stored from the first form on. Without one, the customer only opened a page, or Alexa's request
+        was refused, or it never arrived: a wrong authorization URI in Amazon's console, a firewall, or an error of the
+        Alexa app. Look at the refused requests of that minute.
+      </p>
+      <form class="chooser" action={action}>
+        <KeptFields selection={selection} />
+        {Object.entries(fields).map(([name, value]) => (
+          <input type="hidden" name={name} value={value} />
+        ))}
+        <label for="at">When it failed ({selection.zone})</label>
+        <input
+          id="at"
+          name="at"
+          placeholder="2026-11-29 14:03"
+          value={at === undefined ? undefined : clock(at, selection.zone).slice(0, 16)}
+          maxlength={40}
+        />
+        <button type="submit" class="quiet">
+          Show that minute
+        </button>
+      </form>
+    </Panel>
+    <Panel
+      title={at === undefined ? "Refused in the last hour" : `Refused at ${clock(at, selection.zone).slice(0, 16)}`}
+    >
+      <Refusals refusals={refusals} />
+    </Panel>
+  </>
+);

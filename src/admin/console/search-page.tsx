@@ -1,0 +1,130 @@
+// /admin/search: finds what a customer or a log can quote. One hit leads to its page.
+import type { FC } from "hono/jsx";
+import { seeOther } from "../../http/respond.ts";
+import type { AppContext } from "../../runtime.ts";
+import { normalizeEmail } from "../../sign-in/email.ts";
+import type { ListedAttempt } from "../../storage/attempts/list.ts";
+import { attemptsOfMinute, type Hit, type HitKind, MOST_HITS, search } from "../../storage/maintenance/search.ts";
+import { attemptHref, customerHref } from "./customer-page.tsx";
+import { renderConsole } from "./frame.tsx";
+import { clock, DataTable, Empty, Outcome, Panel, Time, words } from "./parts.tsx";
+import { minuteOf, NeverReachedUs, refusedThen } from "./refused-then.tsx";
+import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { FLOWS, Refusals } from "./tables.tsx";
+
+/** More than any id or address has. */
+const LONGEST = 500;
+
+const KINDS: readonly (readonly [HitKind, string])[] = [
+  ["customer", "Customers"],
+  ["attempt", "Attempts"],
+  ["link", "Links"],
+  ["skill", "Skills"],
+  ["client", "Clients"],
+];
+
+function hrefOfHit(selection: Selection, { kind, id, of }: Hit): string {
+  switch (kind) {
+    case "customer":
+      return customerHref(selection, id);
+    case "attempt":
+      return attemptHref(selection, id);
+    case "link":
+      return customerHref(selection, of ?? "");
+    case "skill":
+      return hrefOf(selection, `/admin/skills/${encodeURIComponent(id)}`);
+    case "client":
+      return of === null
+        ? hrefOf(selection, `/admin/clients/${encodeURIComponent(id)}`)
+        : hrefOf(selection, `/admin/skills/${encodeURIComponent(of)}`);
+  }
+}
+
+const Hits: FC<{ hits: readonly Hit[]; selection: Selection }> = ({ hits, selection }) => (
+  <>
+    {KINDS.map(([kind, title]) => {
+      const some = hits.filter((hit) => hit.kind === kind);
+      return some.length === 0 ? null : (
+        <Panel title={title}>
+          <DataTable
+            caption={title}
+            head={["Name", "Id"]}
+            rows={some.map((hit) => [
+              <a href={hrefOfHit(selection, hit)}>{hit.name ?? hit.id}</a>,
+              <code>{hit.id}</code>,
+            ])}
+          />
+          {some.length >= MOST_HITS ? <p class="small">The first {MOST_HITS} are shown. Type more of it.</p> : null}
+        </Panel>
+      );
+    })}
+  </>
+);
+
+const AttemptsThen: FC<{ attempts: readonly ListedAttempt[]; selection: Selection }> = ({ attempts, selection }) => (
+  <Panel title="Attempts of that minute">
+    {attempts.length === 0 ? (
+      <Empty>No attempt began in that minute.</Empty>
+    ) : (
+      <DataTable
+        caption="Attempts that began in that minute"
+        head={["Began", "Outcome", "Flow", "Skill or client"]}
+        rows={attempts.map((attempt) => [
+          <a href={attemptHref(selection, attempt.id)}>
+            <Time at={attempt.createdAt} zone={selection.zone} />
+          </a>,
+          <>
+            <Outcome outcome={attempt.outcome} /> {attempt.reason === null ? null : words(attempt.reason)}
+          </>,
+          FLOWS[attempt.flow],
+          attempt.skillId ?? attempt.clientId ?? "unknown",
+        ])}
+      />
+    )}
+  </Panel>
+);
+
+/** The search. `?q=` is what was typed; `?at=` the minute of a failure that nothing was found for. */
+export async function searchPage(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const selection = selectionOf(c);
+  const typed = (c.req.query("q") ?? "").replace(/\p{Cc}+/gu, " ").trim();
+  const text = typed.slice(0, LONGEST);
+  const page = { title: "Search", under: "", searched: text };
+  if (text === "") {
+    return renderConsole(
+      c,
+      page,
+      <p>
+        Type an e-mail address or its beginning; the id of an attempt (also called trace id), customer, grant, skill,
+        client or Alexa user; the name of a skill; or a time such as {clock(rt.now(), selection.zone).slice(0, 16)} (
+        {selection.zone}).
+      </p>,
+    );
+  }
+  const minute = minuteOf(text, selection.zone);
+  const at = minute ?? minuteOf(c.req.query("at")?.trim() ?? "", selection.zone);
+  const hits = minute !== undefined || typed.length > LONGEST ? [] : await search(rt.db, text, normalizeEmail(text));
+  const addresses = new Set(hits.map((hit) => hrefOfHit(selection, hit)));
+  const [only] = addresses;
+  if (only !== undefined && addresses.size === 1) return seeOther(c, only);
+  if (hits.length > 0) return renderConsole(c, page, <Hits hits={hits} selection={selection} />);
+  const [refusals, attempts] = await Promise.all([
+    refusedThen(c, at),
+    at === undefined ? [] : attemptsOfMinute(rt.db, at),
+  ]);
+  return renderConsole(
+    c,
+    page,
+    <>
+      {at === undefined ? null : <AttemptsThen attempts={attempts} selection={selection} />}
+      {minute === undefined ? (
+        <NeverReachedUs selection={selection} at={at} refusals={refusals} action="/admin/search" fields={{ q: text }} />
+      ) : (
+        <Panel title="Refused in that minute">
+          <Refusals refusals={refusals} />
+        </Panel>
+      )}
+    </>,
+  );
+}

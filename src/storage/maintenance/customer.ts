@@ -1,0 +1,90 @@
+// Everything about one customer, for the operators' page. No hash, no token and no sealed value.
+
+import type { Flow } from "../attempts/attempts.ts";
+import { ATTEMPT_COLUMNS, attemptFromRow, type ListedAttempt } from "../attempts/list.ts";
+import { LEVEL_COLUMN, type LinkLevel } from "../grants/link-levels.ts";
+import { batch, type Sql, sql } from "../sql.ts";
+import { USER_COLUMNS, type User } from "../users/users.ts";
+import { type AuditRecord, auditFromRow, auditListStatement } from "./audit-list.ts";
+
+/** Times are milliseconds since 1970. */
+export interface LinkOfCustomer {
+  readonly id: string;
+  /** The skill's name, else the client's. */
+  readonly name: string | null;
+  readonly skillId: string | null;
+  readonly clientId: string;
+  readonly flow: Flow;
+  readonly attemptId: string | null;
+  readonly alexaUserId: string | null;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+  readonly idleExpiresAt: number;
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+  readonly revokedReason: string | null;
+  /** null until Alexa has shown it. */
+  readonly level: LinkLevel | null;
+}
+
+export interface Customer {
+  readonly user: User;
+  readonly identities: readonly {
+    readonly method: string;
+    readonly issuer: string;
+    readonly subject: string;
+    readonly createdAt: number;
+  }[];
+  /** Live and ended, newest first. Ended ones are kept for thirty days. */
+  readonly links: readonly LinkOfCustomer[];
+  readonly logins: readonly { readonly createdAt: number; readonly endedAt: number | null }[];
+  readonly attempts: readonly ListedAttempt[];
+  readonly events: readonly { readonly type: string; readonly skillId: string; readonly receivedAt: number }[];
+  readonly audit: readonly AuditRecord[];
+}
+
+const MOST_LINKS = 100;
+
+/** Exported so that a test can read their query plans. Attempts, events and audit rows: before a time, at most `limit`. */
+export function customerStatements(userId: string, before: number, limit: number): Sql[] {
+  return [
+    sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${userId}`,
+    sql`SELECT method, issuer, subject, created_at AS "createdAt" FROM identities WHERE user_id = ${userId}
+        ORDER BY created_at LIMIT ${MOST_LINKS}`,
+    sql`SELECT id, COALESCE((SELECT name FROM skills WHERE id = skill_id), (SELECT name FROM clients WHERE id = client_id)) AS name,
+          skill_id AS "skillId", client_id AS "clientId", flow, attempt_id AS "attemptId", alexa_user_id AS "alexaUserId",
+          created_at AS "createdAt", last_used_at AS "lastUsedAt", idle_expires_at AS "idleExpiresAt", expires_at AS "expiresAt",
+          revoked_at AS "revokedAt", revoked_reason AS "revokedReason", ${LEVEL_COLUMN}
+        FROM grants WHERE user_id = ${userId} ORDER BY created_at DESC, id LIMIT ${MOST_LINKS}`,
+    sql`SELECT created_at AS "createdAt", ended_at AS "endedAt" FROM sessions WHERE user_id = ${userId}
+        ORDER BY created_at DESC LIMIT ${MOST_LINKS}`,
+    sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE user_id = ${userId} AND +created_at < ${before}
+        ORDER BY created_at DESC LIMIT ${limit}`,
+    sql`SELECT type, skill_id AS "skillId", received_at AS "receivedAt" FROM skill_events
+        WHERE alexa_user_id IN (SELECT alexa_user_id FROM grants WHERE user_id = ${userId}) AND alexa_user_id IS NOT NULL
+          AND +received_at < ${before}
+        ORDER BY received_at DESC LIMIT ${limit}`,
+    sql`SELECT * FROM (${auditListStatement({ userId }, undefined, 1000)}) WHERE at < ${before} LIMIT ${limit}`,
+  ];
+}
+
+/** The customer, or undefined. One read. */
+export async function readCustomer(
+  db: D1Database,
+  userId: string,
+  before: number,
+  limit: number,
+): Promise<Customer | undefined> {
+  const statements = customerStatements(userId, before, limit);
+  const [users = [], identities, links, logins, attempts = [], events, audit = []] = await batch(db, statements, true);
+  if (!users[0]) return undefined;
+  return {
+    user: users[0] as unknown as User,
+    identities: identities as unknown as Customer["identities"],
+    links: links as unknown as LinkOfCustomer[],
+    logins: logins as unknown as Customer["logins"],
+    attempts: attempts.map(attemptFromRow),
+    events: events as unknown as Customer["events"],
+    audit: audit.map(auditFromRow),
+  };
+}

@@ -1,0 +1,69 @@
+// What an operator's search finds: each kind by its primary key or an index, all in one read.
+import { ATTEMPT_COLUMNS, attemptFromRow, type ListedAttempt } from "../attempts/list.ts";
+import { batch, type Sql, sql } from "../sql.ts";
+
+export type HitKind = "customer" | "attempt" | "link" | "skill" | "client";
+
+export interface Hit {
+  readonly kind: HitKind;
+  /** Of the customer, attempt, grant, skill or client. */
+  readonly id: string;
+  readonly name: string | null;
+  /** The customer of a link, the skill of a client. */
+  readonly of: string | null;
+}
+
+/** At most this many of each kind are listed. */
+export const MOST_HITS = 20;
+
+/** Behind every text that begins with `text`: a range of an index, in which no character is a wildcard. */
+function behind(text: string): string {
+  return `${text}\u{10ffff}`;
+}
+
+const GRANT = sql`'link' AS kind, id, COALESCE((SELECT name FROM skills WHERE id = skill_id),
+  (SELECT name FROM clients WHERE id = client_id)) AS name, user_id AS of FROM grants`;
+
+/**
+ * Exported so that a test can read their query plans. `text` as it was typed; `email` as addresses are compared, empty if
+ * it cannot begin one.
+ */
+export function searchStatements(text: string, email: string): Sql[] {
+  const most = sql`LIMIT ${MOST_HITS}`;
+  return [
+    // The exact address comes first.
+    sql`SELECT 'customer' AS kind, id, email AS name, NULL AS of FROM users
+        WHERE email >= ${email} AND email < ${behind(email)} AND ${email} <> '' ORDER BY email, id ${most}`,
+    sql`SELECT 'customer' AS kind, id, email AS name, NULL AS of FROM users WHERE id = ${text}`,
+    sql`SELECT 'attempt' AS kind, id, COALESCE(reason, outcome) AS name, user_id AS of FROM attempts WHERE id = ${text}`,
+    sql`SELECT ${GRANT} WHERE id = ${text}`,
+    sql`SELECT ${GRANT} WHERE alexa_user_id = ${text} ORDER BY created_at DESC ${most}`,
+    // A link that ended long ago has no row any more, but its audit names the customer.
+    sql`SELECT 'link' AS kind, grant_id AS id, details AS name, user_id AS of FROM audit
+        WHERE grant_id = ${text} AND user_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM grants WHERE id = ${text})
+        ORDER BY id DESC LIMIT 1`,
+    sql`SELECT 'skill' AS kind, id, name, NULL AS of FROM skills WHERE id = ${text}`,
+    sql`SELECT 'skill' AS kind, id, name, NULL AS of FROM skills
+        WHERE name COLLATE NOCASE >= ${text} AND name COLLATE NOCASE < ${behind(text)} AND id <> ${text}
+        ORDER BY name COLLATE NOCASE ${most}`,
+    sql`SELECT 'client' AS kind, id, name, skill_id AS of FROM clients WHERE id = ${text}`,
+  ];
+}
+
+/** Everything that the text names. One read. */
+export async function search(db: D1Database, text: string, email: string): Promise<Hit[]> {
+  const hits = (await batch(db, searchStatements(text, email), true)).flat() as unknown as Hit[];
+  const exact = hits.filter(({ kind, name }) => kind === "customer" && name === email);
+  return exact.length === 0 ? hits : hits.filter(({ kind, name }) => kind !== "customer" || name === email);
+}
+
+/** Exported so that a test can read its query plan. */
+export function attemptsOfMinuteStatement(at: number): Sql {
+  return sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE created_at >= ${at} AND created_at < ${at + 60_000}
+    ORDER BY created_at DESC, id DESC LIMIT ${MOST_HITS}`;
+}
+
+/** The attempts that began in the minute `at`, newest first. One read. */
+export async function attemptsOfMinute(db: D1Database, at: number): Promise<ListedAttempt[]> {
+  return ((await batch(db, [attemptsOfMinuteStatement(at)], true))[0] ?? []).map(attemptFromRow);
+}
