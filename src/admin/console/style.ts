@@ -105,7 +105,7 @@ td code{overflow-wrap:anywhere}
 .alerts{list-style:none;padding:0;margin:0}
 .alerts li{border-top:1px solid var(--line);padding:.75rem 0;margin:0}
 .alerts li:first-child{border-top:0;padding-top:0}
-.alerts h3{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;margin:0 0 .25rem}
+.alerts h3{font-size:1rem;display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;margin:0 0 .25rem}
 .alerts p{margin:.25rem 0;overflow-wrap:anywhere}
 .empty{color:var(--muted);margin:.25rem 0}
 .chart{margin:0;container-type:inline-size}
