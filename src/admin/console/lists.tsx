@@ -5,6 +5,7 @@ import type * as z from "zod/mini";
 import { readAsset } from "../../http/assets.ts";
 import type { AppContext } from "../../runtime.ts";
 import type { SchemaSource } from "../../schema-of.ts";
+import { HiddenFields } from "../../ui/parts.tsx";
 import { cursorOf, positionOf } from "../paging.ts";
 import { type ConsolePage, KeptFields, renderConsole } from "./frame.tsx";
 import { hrefOf, type Selection } from "./selection.ts";
@@ -99,13 +100,15 @@ export function Older<Row>({
 }
 
 /** A form that filters the list of this page, sent with GET. The selection stays. */
-export const FilterForm: FC<{ selection: Selection; clear: string | undefined; children?: Child }> = ({
-  selection,
-  clear,
-  children,
-}) => (
+export const FilterForm: FC<{
+  selection: Selection;
+  clear?: string | undefined;
+  hidden?: Readonly<Record<string, string>>;
+  children?: Child;
+}> = ({ selection, clear, hidden = {}, children }) => (
   <form class="chooser" aria-label="Filter">
     <KeptFields selection={selection} />
+    <HiddenFields fields={hidden} />
     {children}
     <button type="submit" class="quiet">
       Filter
@@ -133,6 +136,20 @@ export const Choice: FC<{
     </select>
   </span>
 );
+
+/** A text of the filter form. */
+export const TextFilter: FC<{ name: string; label: string; value: string | undefined }> = ({ name, label, value }) => (
+  <span class="choice">
+    <label for={`filter-${name}`}>{label}</label>
+    <input id={`filter-${name}`} name={name} value={value} maxlength={255} />
+  </span>
+);
+
+/** A filter in the address; undefined if it is empty or too long for any id. */
+export function textInAddress(c: AppContext, name: string): string | undefined {
+  const text = c.req.query(name)?.trim();
+  return text && text.length <= 255 ? text : undefined;
+}
 
 /** Links to frequent filters. The one that is in use is marked. */
 export const QuickLinks: FC<{

@@ -8,5 +8,7 @@ export interface NavigationItem {
 export const NAVIGATION: readonly NavigationItem[] = [
   { path: "/admin", label: "Overview" },
   { path: "/admin/attempts", label: "Attempts" },
+  { path: "/admin/links", label: "Links" },
   { path: "/admin/alerts", label: "Alerts" },
+  { path: "/admin/audit", label: "Audit" },
 ];

@@ -65,6 +65,9 @@ ol.list>li:first-child{border-top:0}
 .list time{grid-area:1/4;color:var(--muted);font-size:.85rem;font-variant-numeric:tabular-nums}
 .list details p{margin:.25rem 0 .5rem}
 .list li>span>a,.list details a{display:inline-flex;align-items:center;min-height:2.75rem}
+.list .wideRow{grid-template-columns:minmax(0,1fr) minmax(0,1.4fr) auto;padding:.45rem 0}
+.list .wideRow time{grid-area:auto}
+.list .wideRow .facts time{font-size:inherit}
 .facts{color:var(--muted);font-size:.9rem}
 .linking{border-top:1px solid var(--line)}
 .linking details{margin:0;color:var(--text);font-size:1rem}
@@ -150,6 +153,8 @@ ol.list>li{grid-template-columns:auto 1fr;padding:.6rem 0;gap:0 .75rem}
 .list time{grid-area:1/2;justify-self:end}
 .list li>span:not(.badge){grid-column:1/-1}
 .list details{grid-area:auto/1/auto/-1}
+.list .wideRow{grid-template-columns:minmax(0,1fr)}
+.list .wideRow>time{justify-self:start}
 .linking summary{grid-template-columns:auto 1fr .8rem}
 .linking summary::after{grid-area:1/3}
 .linking summary time,.remedy{grid-column:1/-1}

@@ -22,6 +22,11 @@ export interface AuditFilter {
   readonly userId?: string | undefined;
   readonly grantId?: string | undefined;
   readonly attemptId?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly actor?: string | undefined;
+  /** Milliseconds since 1970, inclusive. */
+  readonly from?: number | undefined;
 }
 
 /** The list's statement. Ids grow with time, so the id alone orders; each filter has an index that ends with it. */
@@ -35,6 +40,12 @@ export function auditListStatement(filter: AuditFilter, before: number | undefin
     // Found by its user: an index by attempt would be one more row for each link that ends.
     const user = sql`(SELECT user_id FROM attempts WHERE id = ${filter.attemptId})`;
     conditions.push(sql`user_id = ${user} AND attempt_id = ${filter.attemptId}`);
+  }
+  if (filter.kind !== undefined) conditions.push(sql`kind = ${filter.kind}`);
+  if (filter.clientId !== undefined) conditions.push(sql`client_id = ${filter.clientId}`);
+  if (filter.actor !== undefined) conditions.push(sql`actor = ${filter.actor}`);
+  if (filter.from !== undefined) {
+    conditions.push(sql`id >= (SELECT id FROM audit WHERE at >= ${filter.from} ORDER BY at, id LIMIT 1)`);
   }
   if (before !== undefined) conditions.push(sql`id < ${before}`);
   return sql`SELECT id, at, kind, alert, actor, user_id AS "userId", client_id AS "clientId", grant_id AS "grantId",

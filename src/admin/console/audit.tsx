@@ -1,0 +1,99 @@
+// The page at /admin/audit: who changed what, and events that need a look.
+import type { FC } from "hono/jsx";
+import * as z from "zod/mini";
+import { loadRemedies, remedyFor } from "../../linking/remedies.ts";
+import type { AppContext } from "../../runtime.ts";
+import { type AuditRecord, listAudit } from "../../storage/maintenance/audit-list.ts";
+import {
+  Choice,
+  FilterForm,
+  LIST_LENGTH,
+  Older,
+  positionInAddress,
+  renderLists,
+  TextFilter,
+  textInAddress,
+} from "./lists.tsx";
+import { Empty, Time, words } from "./parts.tsx";
+import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+
+const PATH = "/admin/audit";
+
+const Row: FC<{ record: AuditRecord; selection: Selection }> = ({ record, selection }) => {
+  const { id, at, kind, alert, actor, userId, clientId, grantId, attemptId, details } = record;
+  const remedy = alert ? remedyFor(kind) : undefined;
+  return (
+    <li id={`audit-${id}`} class="wideRow">
+      <span>
+        {alert ? <span class="badge bad">alert</span> : null} <strong>{words(kind)}</strong>{" "}
+        {actor === null ? null : (
+          <span class="facts">
+            by <a href={hrefOf(selection, PATH, { actor })}>{actor}</a>
+          </span>
+        )}
+      </span>
+      <span>
+        {details === null ? null : <>{words(details)} </>}
+        <span class="facts">
+          {clientId === null ? null : (
+            <>
+              client <code>{clientId}</code>{" "}
+            </>
+          )}
+          {userId === null ? null : (
+            <>
+              customer{" "}
+              <a href={hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`)}>
+                <code>{userId}</code>
+              </a>{" "}
+            </>
+          )}
+          {grantId === null ? null : (
+            <>
+              grant <code>{grantId}</code>{" "}
+            </>
+          )}
+          {attemptId === null ? null : (
+            <a href={hrefOf(selection, `/admin/attempts/${encodeURIComponent(attemptId)}`)}>the attempt</a>
+          )}
+        </span>
+        {remedy === undefined ? null : <p class="small below">{remedy}</p>}
+      </span>
+      <Time at={at} zone={selection.zone} />
+    </li>
+  );
+};
+
+/** The audit, filtered by `kind`, `alert`, `user`, `client`, `actor` and the range. */
+export async function auditPage(c: AppContext): Promise<Response> {
+  const selection = selectionOf(c);
+  const [kind, user, client, actor] = ["kind", "user", "client", "actor"].map((name) => textInAddress(c, name));
+  const alert = c.req.query("alert") === "true" ? "true" : undefined;
+  const filters = { kind, alert, user, client, actor };
+  const before = positionInAddress(c, () => z.int());
+  const filter = { kind, alertsOnly: alert !== undefined, userId: user, clientId: client, actor, from: selection.from };
+  const [records] = await Promise.all([listAudit(c.var.runtime.db, filter, before, LIST_LENGTH + 1), loadRemedies(c)]);
+  const isFiltered = Object.values(filters).some((value) => value !== undefined);
+  return renderLists(
+    c,
+    { title: "Audit", under: PATH, selects: filters, noun: "record" },
+    () => (
+      <FilterForm selection={selection} clear={isFiltered ? hrefOf(selection, PATH) : undefined}>
+        <Choice name="alert" label="Show" value={alert} options={[["true", "alerts only"]]} />
+        <TextFilter name="kind" label="Kind" value={kind} />
+        <TextFilter name="actor" label="Operator" value={actor} />
+        <TextFilter name="client" label="Client" value={client} />
+        <TextFilter name="user" label="Customer’s id" value={user} />
+      </FilterForm>
+    ),
+    <section class="panel" aria-label="Records">
+      <ol class="list" id="audit" data-list="newest">
+        {records.slice(0, LIST_LENGTH).map((record) => (
+          <Row record={record} selection={selection} />
+        ))}
+      </ol>
+      {records.length === 0 ? <Empty>{isFiltered ? "No record fits these filters." : "No record."}</Empty> : null}
+      <Older c={c} selection={selection} list="audit" rows={records} position={({ id }) => id} parameters={filters} />
+    </section>,
+  );
+}
