@@ -153,13 +153,14 @@ const Grants: FC<{ grants: readonly GrantOfAttempt[]; zone: string }> = ({ grant
 const AuditTable: FC<{ records: readonly AuditRecord[]; zone: string }> = ({ records, zone }) => (
   <DataTable
     caption="Audit"
-    head={["When", "What", "Details"]}
+    head={["When", "What", "By", "Details"]}
     rows={records.map((record) => [
       <Time at={record.at} zone={zone} />,
       <>
         <strong>{words(record.kind)}</strong>
         {record.alert ? <p class="small">{remedyFor(record.kind)}</p> : null}
       </>,
+      record.actor ?? "",
       record.details ?? "",
     ])}
   />

@@ -94,7 +94,7 @@ ol.line li:last-child{border-left-color:transparent;padding-bottom:0}
 ol.line li::before{content:""/"";position:absolute;left:-.5rem;top:.3rem;width:.85rem;height:.85rem;border-radius:50%;border:2px solid var(--field);background:var(--text)}
 ol.line li:not(.done){border-left-style:dashed;color:var(--muted)}
 ol.line li:not(.done)::before{background:var(--paper);border-style:dashed}
-ol.line p{margin:0;overflow-wrap:anywhere}
+ol.line p,dd p{margin:0;overflow-wrap:anywhere}
 ol.line small{color:var(--muted);font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 ol.line .badge{margin-left:.5rem}
 table{width:100%;border-collapse:collapse;font-size:.9rem}
@@ -159,6 +159,9 @@ ol.list>li{grid-template-columns:auto 1fr;padding:.6rem 0;gap:0 .75rem}
 .linking summary::after{grid-area:1/3}
 .linking summary time,.remedy{grid-column:1/-1}
 .panel{padding:.9rem 1rem;border-radius:.85rem}
+.panel dl{display:block}
+.panel dt{margin-top:.6rem}
+.panel dd{margin:0}
 table,tbody{display:block}
 thead{display:none}
 tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}
