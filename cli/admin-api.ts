@@ -107,7 +107,7 @@ const TIMEOUT_MS = 60_000;
 /** More than a full page of any list. */
 const MOST_BYTES = 50_000_000;
 
-/** Calls the admin API. An error response becomes a `CommandError` with the problem document's detail. */
+/** Calls the admin API: JSON, or the text of CSV. An error response becomes a `CommandError` with the problem document's detail. */
 export async function call<T>(service: Service, method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
   let text: string;
@@ -135,6 +135,7 @@ export async function call<T>(service: Service, method: string, path: string, bo
       `Cannot reach ${service.origin}${cause}. Check that the server is running, or pass its address with --url.`,
     );
   }
+  if (response.ok && response.headers.get("content-type")?.startsWith("text/csv")) return text as T;
   let content: unknown;
   try {
     content = text === "" ? {} : JSON.parse(text);

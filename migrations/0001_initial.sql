@@ -101,9 +101,10 @@ CREATE TABLE attempts (
   platform TEXT,
   skill_id TEXT,
   stage TEXT,                        -- of the enablement call, if we make one
+  locale TEXT,                       -- the page's language
   client_id TEXT,
   user_id TEXT,
-  browser_hash TEXT,
+  browser_hash TEXT,                 -- after erasure one random value for all attempts of the person
   session_id TEXT,
   outcome TEXT NOT NULL CHECK (outcome IN ('pending', 'linked', 'cancelled', 'failed', 'abandoned')),
   reason TEXT,
@@ -111,6 +112,8 @@ CREATE TABLE attempts (
   decision TEXT CHECK (decision IN ('allow', 'deny')),
   decided_at INTEGER,
   grant_id TEXT,
+  redeemed_at INTEGER,               -- when the attempt's first code was redeemed
+  accept_grant TEXT CHECK (accept_grant IN ('accepted', 'refused')),
   redirect_uri TEXT,
   -- Only for attempts that were decided at /authorize or /api/authorizations, for operators:
   scope TEXT,
@@ -129,7 +132,6 @@ CREATE TABLE attempts (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX attempts_by_state ON attempts (state_hash) WHERE state_hash IS NOT NULL;
 CREATE INDEX attempts_by_time ON attempts (created_at DESC, id DESC);
-CREATE INDEX attempts_by_skill ON attempts (skill_id, created_at DESC, id DESC);
 CREATE INDEX attempts_by_user ON attempts (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX attempts_pending ON attempts (outcome, created_at DESC, id DESC) WHERE outcome = 'pending';
 -- Most attempts end as linked: the indexes above find those at once.
@@ -138,6 +140,22 @@ CREATE INDEX attempts_by_outcome ON attempts (outcome, created_at DESC, id DESC)
 CREATE INDEX attempts_by_skill_and_outcome ON attempts (skill_id, outcome, created_at DESC, id DESC)
   WHERE outcome IN ('cancelled', 'failed', 'abandoned');
 CREATE INDEX attempts_without_person ON attempts (created_at) WHERE user_id IS NULL AND decision IS NULL;
+
+-- One row for each link attempt with Alexa, from its first page or call on; the counters write them. No other index: the
+-- key finds the row of a page that is shown again, the hour finds a report's rows.
+CREATE TABLE initiations (
+  hour_at INTEGER NOT NULL,
+  key TEXT NOT NULL,                 -- keyed hash of what identifies the attempt, such as client_id and state
+  at INTEGER NOT NULL,
+  flow TEXT NOT NULL CHECK (flow IN ('alexa_app', 'app_to_app', 'website', 'app_authorize')),
+  skill_id TEXT,
+  platform TEXT,
+  stage TEXT,
+  locale TEXT,
+  browser_hash TEXT,
+  user_id TEXT,                      -- once known; after erasure one random value for all rows of the person
+  PRIMARY KEY (hour_at, key)
+) STRICT, WITHOUT ROWID;
 
 -- Our authorization codes, by hash. A code's binding never changes; KV has a sealed copy. One conditional UPDATE spends
 -- the code. The codes of an attempt are found through its user, as its grants are.

@@ -1,6 +1,7 @@
 // /api/admin/linkings, refusals, audit and metrics: what happened.
 import * as z from "zod/mini";
-import { attemptsQuery, auditQuery, metricsQuery } from "../src/admin/insight-api.ts";
+import { attemptsQuery, auditQuery } from "../src/admin/insight-api.ts";
+import { metricsQuery } from "../src/admin/metrics-api.ts";
 import { pageQuery } from "../src/admin/paging.ts";
 import { OUTCOMES } from "../src/storage/attempts/attempts.ts";
 import type { Resource } from "./describe.ts";
@@ -47,33 +48,84 @@ export const auditResponse = z.strictObject({
   details: z.nullable(z.string()),
 });
 
-const activation = z.strictObject({
+const linking = z.strictObject({
   initiations: z.int(),
   completions: z.int(),
+  initiatingUsers: z.int(),
+  completingUsers: z.int(),
   completionRate: z.nullable(z.number()),
+  initiationsPerUser: z.nullable(z.number()),
 });
-const activationFields = {
+const figure = z.nullable(z.number());
+const oauth = z.strictObject({
+  requests: figure,
+  succeeded: figure,
+  successRate: figure,
+  p50: figure,
+  p90: figure,
+  p99: figure,
+  over1s: figure,
+  over4500ms: figure,
+});
+const metricsFigures = {
+  enablements: z.strictObject({ users: z.nullable(z.int()) }),
+  linking: z.strictObject({ alexaApp: linking, appToApp: linking, total: linking }),
+  oauth: z.strictObject({ exchange: oauth, refresh: oauth, clientCredentials: oauth }),
   counts: z.record(z.string(), z.int()),
-  alexaApp: activation,
-  appToApp: activation,
-  total: activation,
 };
+const group = z.optional(z.nullable(z.string()));
 
 export const metricsResponse = z.strictObject({
   from: time,
   to: time,
   period: z.enum(["hour", "day"]),
-  totals: z.strictObject(activationFields),
-  items: z.array(z.strictObject({ from: time, to: time, skillId: z.nullable(z.string()), ...activationFields })),
-  truncated: z.optional(z.literal(true)),
+  skillId: z.nullable(z.string()),
+  totals: z.strictObject(metricsFigures),
+  items: z.array(
+    z.strictObject({
+      from: time,
+      to: time,
+      skillId: z.nullable(z.string()),
+      stage: group,
+      locale: group,
+      platform: group,
+      flow: group,
+      ...metricsFigures,
+    }),
+  ),
 });
 
-const activationExample = { initiations: 100, completions: 80, completionRate: 0.8 };
-const countsExample = {
-  counts: { authorize_shown: 100, code_redeemed_authorize: 80 },
-  alexaApp: activationExample,
-  appToApp: { initiations: 0, completions: 0, completionRate: null },
-  total: activationExample,
+const linkingExample = {
+  initiations: 100,
+  completions: 80,
+  initiatingUsers: 90,
+  completingUsers: 78,
+  completionRate: 0.8,
+  initiationsPerUser: 1.1111,
+};
+const noLinking = {
+  initiations: 0,
+  completions: 0,
+  initiatingUsers: 0,
+  completingUsers: 0,
+  completionRate: null,
+  initiationsPerUser: null,
+};
+const oauthExample = {
+  requests: 400,
+  succeeded: 396,
+  successRate: 0.99,
+  p50: 64,
+  p90: 140,
+  p99: 420,
+  over1s: 0.0025,
+  over4500ms: 0,
+};
+const metricsExample = {
+  enablements: { users: 82 },
+  linking: { alexaApp: linkingExample, appToApp: noLinking, total: linkingExample },
+  oauth: { exchange: oauthExample, refresh: oauthExample, clientCredentials: oauthExample },
+  counts: { authorize_shown: 120, code_issued: 84 },
 };
 
 export const insight: Resource = {
@@ -175,9 +227,12 @@ export const insight: Resource = {
     "/api/admin/metrics": {
       GET: {
         id: "metrics",
-        summary: "Counters per period and skill, with the completion rate as Amazon defines it",
+        summary: "Account linking in Amazon's terms, token requests, and all counters, per period",
+        description:
+          "One item per period, with `groupBy` per period and value. Every figure is defined in docs/metrics.md. `format=csv` responds with text/csv.",
         security: "admin",
         query: metricsQuery,
+        problems: ["skill_not_found"],
         responses: {
           200: {
             description: "Oldest first.",
@@ -187,7 +242,8 @@ export const insight: Resource = {
                 from: "2026-09-01T00:00:00.000Z",
                 to: EXAMPLE_TIME,
                 period: "day",
-                totals: countsExample,
+                skillId: null,
+                totals: metricsExample,
                 items: [],
               },
             },

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { read, readAll } from "../admin-api.ts";
 import { type AdminOptions, type AdminRun, adminAction, adminCommand, wholeNumber } from "../admin-command.ts";
-import { type MetricsReport, metricsCsv, metricsTable } from "../metrics-output.ts";
+import { type MetricsReport, metricsTable } from "../metrics-output.ts";
 import { withExamples } from "../options.ts";
 import { table } from "../table.ts";
 import { jsonText, type Terminal, UsageError } from "../terminal.ts";
@@ -202,32 +202,58 @@ export function auditCommand(terminal: Terminal): Command {
   );
 }
 
+const GROUPS = ["skill", "stage", "locale", "platform", "flow"];
+
 interface MetricsOptions extends AdminOptions {
+  readonly format?: "table" | "json" | "csv";
+  readonly csv?: boolean;
+  readonly groupBy?: string;
   readonly skillId?: string;
   readonly from?: string;
   readonly to?: string;
   readonly period?: string;
-  readonly format?: "table" | "json" | "csv";
+  readonly stage?: string;
+  readonly locale?: string;
+  readonly platform?: string;
+  readonly flow?: string;
 }
 
 /** The command `metrics`. */
 export function metricsCommand(terminal: Terminal): Command {
+  const choice = (flags: string, text: string, choices: readonly string[]) => new Option(flags, text).choices(choices);
   const command = adminCommand("metrics", "show how many link attempts were started and completed")
     .option("--skill-id <ID>", "of this skill")
     .option("--from <TIME>", "from this time or date, such as 2026-10-01 (default: 30 days, or two days by the hour)")
     .option("--to <TIME>", "up to this time or date (default: now)")
-    .addOption(new Option("--period <PERIOD>", "one row for each hour or day (default: day)").choices(["hour", "day"]))
-    .addOption(new Option("--format <FORMAT>", "table (default), json or csv").choices(["table", "json", "csv"]));
+    .addOption(choice("--period <PERIOD>", "one row for each hour or day (default: day)", ["hour", "day"]))
+    .addOption(choice("--group-by <WHAT>", "one row for each of these", GROUPS))
+    .addOption(choice("--stage <STAGE>", "of this skill stage", ["development", "live"]))
+    .option("--locale <LANGUAGE>", "of pages in this language, such as en")
+    .addOption(choice("--platform <PLATFORM>", "of this platform", ["ios", "android", "web"]))
+    .addOption(choice("--flow <FLOW>", "of this flow", ["alexa_app", "app_to_app", "website", "app_authorize"]))
+    .addOption(choice("--format <FORMAT>", "table (default), json or csv", ["table", "json", "csv"]))
+    .option("--csv", "the same as --format csv");
   return withExamples(command, terminal, [
     "metrics",
-    "metrics --period hour --from 2026-10-01 --to 2026-10-02 --format csv",
+    "metrics --period hour --from 2026-10-01 --to 2026-10-02 --csv",
+    "metrics --group-by skill",
   ]).action(
     adminAction<MetricsOptions>(terminal, async ({ service, options }) => {
-      const { skillId, from, to, period, json, format = json ? "json" : "table" } = options;
-      if (json && format !== "json") throw new UsageError("--json and --format exclude each other.");
-      const report = await read<MetricsReport>(service, "/metrics", { skillId, from, to, period });
-      const print = { table: metricsTable, csv: metricsCsv, json: jsonText };
-      terminal.print(print[format](report));
+      const { skillId, from, to, period, groupBy, stage, locale, platform, flow, json, csv } = options;
+      const format = options.format ?? (csv ? "csv" : json ? "json" : "table");
+      if ((json && format !== "json") || (csv && format !== "csv") || (json && csv)) {
+        throw new UsageError("--json, --csv and --format exclude each other.");
+      }
+      const sent = { format: format === "csv" ? "csv" : "json" };
+      const query = { skillId, from, to, period, groupBy, stage, locale, platform, flow, ...sent };
+      if (format === "csv") {
+        const text = await read<string>(service, "/metrics", query);
+        terminal.print(text.trimEnd().replaceAll("\r\n", "\n"));
+        return;
+      }
+      const report = await read<MetricsReport>(service, "/metrics", query);
+      const group = groupBy === undefined || groupBy === "skill" ? undefined : groupBy;
+      terminal.print(format === "json" ? jsonText(report) : metricsTable(report, group));
     }),
   );
 }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { type Amazon, jsonResponse, startAmazon } from "../../test/support/amazon.ts";
 import { type AppUser, appUser, RETURN_URL, rows, seedLwa } from "../../test/support/app-user.ts";
+import { insert } from "../../test/support/rows.ts";
 import {
   ALEXA_CLIENT,
   basic,
@@ -104,6 +105,7 @@ async function live(): Promise<void> {
   await seedCode({ userId });
   const one = (sql: string, ...values: unknown[]) => env.DB.prepare(sql).bind(...values);
   await env.DB.batch([
+    insert("initiations", { userId, browserHash: "browser" }),
     one(
       "INSERT INTO skill_events (request_id, received_at, skill_id, alexa_user_id) SELECT 'event-1', ?, ?, alexa_user_id FROM grants WHERE alexa_user_id IS NOT NULL AND revoked_at IS NULL LIMIT 1",
       START,

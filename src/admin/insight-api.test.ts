@@ -1,4 +1,4 @@
-// What operators see: attempts, refusals, audit and metrics.
+// What operators see: attempts, refusals and audit.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
@@ -7,8 +7,6 @@ import { recordRefusals } from "../../test/support/refusals.ts";
 import { START, startService } from "../../test/support/service.ts";
 import { attemptListQuery, reasonCountsQuery } from "../storage/attempts/list.ts";
 import { auditListStatement } from "../storage/maintenance/audit-list.ts";
-import { addCounts, HOUR_MS } from "../storage/maintenance/metrics.ts";
-import { write } from "../storage/sql.ts";
 import { visible } from "./insight-api.ts";
 
 async function seedAttempts(count: number): Promise<void> {
@@ -84,7 +82,7 @@ describe("the list of attempts", () => {
     const after = { createdAt: START, id: "x" };
     for (const [filter, index] of [
       [{}, "attempts_by_time"],
-      [{ skillId: "s" }, "attempts_by_skill"],
+      [{ skillId: "s" }, "attempts_by_time"],
       [{ outcome: "failed" }, "attempts_by_outcome"],
       [{ skillId: "s", outcome: "failed" }, "attempts_by_skill_and_outcome"],
       [{ skillId: "s", outcome: "cancelled" }, "attempts_by_skill_and_outcome"],
@@ -92,7 +90,7 @@ describe("the list of attempts", () => {
       [{ outcome: "pending" }, "attempts_pending"],
       [{ skillId: "s", outcome: "pending" }, "attempts_pending"],
       [{ outcome: "linked" }, "attempts_by_time"],
-      [{ skillId: "s", outcome: "linked" }, "attempts_by_skill"],
+      [{ skillId: "s", outcome: "linked" }, "attempts_by_time"],
     ] as const) {
       const { text, values } = attemptListQuery(filter, after, 51);
       const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${text}`)
@@ -263,85 +261,6 @@ describe("the audit", () => {
       const plan = await queryPlan(auditListStatement(filter, 5, 10));
       expect(plan).toContain(index);
       expect(plan).not.toContain("TEMP B-TREE");
-    }
-  });
-});
-
-describe("metrics", () => {
-  const DAY_START = START - (START % (24 * HOUR_MS));
-  async function seed(): Promise<void> {
-    const row = (hours: number, skillId: string, name: string, count: number) => ({
-      at: DAY_START + hours * HOUR_MS,
-      skillId,
-      name,
-      count,
-    });
-    await write(
-      env.DB,
-      addCounts([
-        row(1, "skill-a", "authorize_shown", 10),
-        row(1, "skill-a", "code_redeemed_authorize", 6),
-        row(2, "skill-a", "authorize_shown", 10),
-        row(2, "skill-a", "linking_started", 4),
-        row(3, "skill-a", "code_redeemed_enablement", 3),
-        row(3, "skill-b", "token_error_invalid_grant", 1),
-      ]),
-      false,
-    );
-  }
-
-  it("shows initiations, completions and completion rate as Amazon does, for the Alexa app and app-to-app", async () => {
-    await seed();
-    const response = await admin(startService(), "GET", "metrics?skillId=skill-a");
-    expect(response.status).toBe(200);
-    expect(response.body).toMatchObject({
-      period: "day",
-      totals: {
-        counts: { authorize_shown: 20, code_redeemed_authorize: 6, linking_started: 4, code_redeemed_enablement: 3 },
-        alexaApp: { initiations: 20, completions: 6, completionRate: 0.3 },
-        appToApp: { initiations: 4, completions: 3, completionRate: 0.75 },
-        total: { initiations: 24, completions: 9, completionRate: 0.375 },
-      },
-    });
-    expect(response.body.items).toHaveLength(1);
-    expect((response.body.items as object[])[0]).toMatchObject({
-      from: new Date(DAY_START).toISOString(),
-      to: new Date(DAY_START + 24 * HOUR_MS).toISOString(),
-      skillId: "skill-a",
-    });
-  });
-
-  it("counts by hour within a range, for all skills", async () => {
-    await seed();
-    const from = new Date(DAY_START + 2 * HOUR_MS).toISOString();
-    const to = new Date(DAY_START + 4 * HOUR_MS).toISOString();
-    const response = await admin(startService(), "GET", `metrics?period=hour&from=${from}&to=${to}`);
-    expect(
-      (response.body.items as { from: string; skillId: string }[]).map((item) => [item.from, item.skillId]),
-    ).toEqual([
-      [from, "skill-a"],
-      [new Date(DAY_START + 3 * HOUR_MS).toISOString(), "skill-a"],
-      [new Date(DAY_START + 3 * HOUR_MS).toISOString(), "skill-b"],
-    ]);
-  });
-
-  it("is empty without traffic", async () => {
-    const response = await admin(startService(), "GET", "metrics");
-    expect(response.body).toMatchObject({ items: [], totals: { counts: {}, total: { completionRate: null } } });
-  });
-
-  it("wrong ranges are 400", async () => {
-    const service = startService();
-    for (const query of [
-      "period=week",
-      "from=yesterday",
-      "from=2026-13-45",
-      "from=2026-01-10&to=2026-01-09",
-      "period=hour&from=2025-01-01&to=2026-01-01",
-      "from=1900-01-01",
-    ]) {
-      const response = await admin(service, "GET", `metrics?${query}`);
-      expect([query, response.status, response.body.code]).toEqual([query, 400, "invalid_query"]);
     }
   });
 });

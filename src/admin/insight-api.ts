@@ -1,4 +1,4 @@
-// Lists of attempts, refused requests and audit rows, and the metrics.
+// Lists of attempts, refused requests and audit rows.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
@@ -11,17 +11,29 @@ import { FLOWS, OUTCOMES, PLATFORMS } from "../storage/attempts/attempts.ts";
 import { type ListedAttempt, listAttempts } from "../storage/attempts/list.ts";
 import { listRefusals } from "../storage/attempts/refusals.ts";
 import { listAudit } from "../storage/maintenance/audit-list.ts";
-import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
-import { metricsReport } from "./metrics-report.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
-/** Mounts the lists and the metrics. The admin guard must run before them. */
+/** Mounts the lists. The admin guard must run before them. */
 export function insightApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/linkings", attempts);
   app.get("/api/admin/refusals", refusals);
   app.get("/api/admin/audit", audit);
-  app.get("/api/admin/metrics", metrics);
 }
+
+/** A time or date in a query: milliseconds since 1970. */
+export const time = () =>
+  z.pipe(
+    z
+      .string()
+      .check(
+        z.refine(
+          (value) =>
+            /^\d{4}-\d{2}-\d{2}(T[\d:.]{1,20}(Z|[+-]\d{2}:\d{2}))?$/.test(value) && !Number.isNaN(Date.parse(value)),
+          "must be a time such as 2026-10-01T00:00:00Z, or a date",
+        ),
+      ),
+    z.transform((value) => Date.parse(value)),
+  );
 
 /** An id in a query. */
 export const idFilter = () =>
@@ -145,57 +157,4 @@ async function audit(c: AppContext): Promise<Response> {
       ({ id }) => id,
     ),
   );
-}
-
-const MAX_RANGE_MS = { hour: 31 * DAY_MS, day: 800 * DAY_MS };
-const DEFAULT_RANGE_MS = { hour: 2 * DAY_MS, day: 30 * DAY_MS };
-const MAX_ROWS = 20_000;
-
-const time = () =>
-  z.pipe(
-    z
-      .string()
-      .check(
-        z.refine(
-          (value) =>
-            /^\d{4}-\d{2}-\d{2}(T[\d:.]{1,20}(Z|[+-]\d{2}:\d{2}))?$/.test(value) && !Number.isNaN(Date.parse(value)),
-          "must be a time such as 2026-10-01T00:00:00Z, or a date",
-        ),
-      ),
-    z.transform((value) => Date.parse(value)),
-  );
-
-export const metricsQuery = () =>
-  z.strictObject({
-    skillId: idFilter(),
-    from: z.optional(time()),
-    to: z.optional(time()),
-    period: z._default(z.enum(["hour", "day"], "must be hour or day"), "day"),
-  });
-
-async function metrics(c: AppContext): Promise<Response> {
-  const query = queryOf(c, metricsQuery);
-  if (query instanceof Response) return query;
-  const rt = c.var.runtime;
-  const periodMs = query.period === "hour" ? HOUR_MS : DAY_MS;
-  const to = query.to ?? rt.now() + 1;
-  const requested = query.from ?? to - DEFAULT_RANGE_MS[query.period];
-  if (requested >= to) return problem("invalid_query", "from: must be before to");
-  if (to - requested > MAX_RANGE_MS[query.period]) {
-    return problem("invalid_query", `from: must be at most ${MAX_RANGE_MS[query.period] / DAY_MS} days before to`);
-  }
-  const from = requested - (requested % periodMs);
-  await rt.metrics.flush();
-  const counts = await readCounts(
-    rt.db,
-    { from, to, periodMs, ...(query.skillId === undefined ? {} : { skillId: query.skillId }) },
-    MAX_ROWS,
-  );
-  return json(c, {
-    from: rfc3339(from),
-    to: rfc3339(to),
-    period: query.period,
-    ...metricsReport(counts, periodMs),
-    ...(counts.length === MAX_ROWS ? { truncated: true } : {}),
-  });
 }

@@ -1,69 +1,173 @@
-// The metrics report: counters with Amazon's split into "Alexa app" and "app-to-app", and its completion rate.
-import type { MetricCount } from "../storage/maintenance/metrics.ts";
-import { rfc3339 } from "./paging.ts";
+// The metrics report: account activation in Amazon's terms and token requests, for a range and for each of its periods.
+import type { Runtime } from "../runtime.ts";
+import {
+  type ActivationRows,
+  type Counts,
+  type Dimension,
+  type Enablements,
+  type EventCounts,
+  readActivation,
+  type Stretch,
+} from "../storage/maintenance/activation.ts";
+import { type OAuthFigures, type OAuthReport, oauthFigures } from "./oauth-figures.ts";
 
-/** In Amazon's terms: an initiation is an attempt that started; a completion is one whose code Alexa redeemed. */
-export interface Activation {
+export interface Linking {
   readonly initiations: number;
   readonly completions: number;
-  /** Completions ÷ initiations, or null without initiations. Over 1 if attempts of the previous period completed. */
+  readonly initiatingUsers: number;
+  readonly completingUsers: number;
+  /** Completions ÷ initiations. Over 1 if attempts of the period before completed. null without initiations. */
   readonly completionRate: number | null;
+  readonly initiationsPerUser: number | null;
 }
 
-export interface SplitActivation {
-  readonly alexaApp: Activation;
-  readonly appToApp: Activation;
-  readonly total: Activation;
+/** As in `OAuthFigures`; null where token requests are not known by what was asked for. */
+type MaybeOAuth = { readonly [Name in keyof OAuthFigures]: OAuthFigures[Name] | null };
+
+export interface Totals {
+  /** null where enablements are not known by what was asked for. */
+  readonly enablements: { readonly users: number | null };
+  readonly linking: { readonly alexaApp: Linking; readonly appToApp: Linking; readonly total: Linking };
+  readonly oauth: { readonly [Grant in keyof OAuthReport]: MaybeOAuth };
+  /** All counters by name. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
-function activation(initiations: number, completions: number): Activation {
+export interface ReportItem extends Totals {
+  /** Milliseconds since 1970: inclusive. */
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+  /** The value of `groupBy`; null where it is not known. */
+  readonly group: string | null;
+}
+
+export interface MetricsQuery {
+  /** Milliseconds since 1970: start of the range, and of its first period. */
+  readonly from: number;
+  /** End of the range and of its last period, exclusive. */
+  readonly to: number;
+  /** The starts of all periods, ascending. The first is `from`. */
+  readonly starts: readonly number[];
+  readonly only?: Readonly<Partial<Record<Dimension, string>>>;
+  readonly groupBy?: Dimension | undefined;
+}
+
+export interface MetricsReport {
+  readonly totals: Totals;
+  /** By period, then by group. */
+  readonly items: readonly ReportItem[];
+  /** Of all registered skills. */
+  readonly skillIds: readonly string[];
+}
+
+/** Periods of the same length that follow each other, as one: a year of days has a few where the clocks change. */
+function stretchesOf({ starts, to }: MetricsQuery): Stretch[] {
+  const stretches: Stretch[] = [];
+  for (const [first, from] of starts.entries()) {
+    const end = starts[first + 1] ?? to;
+    const last = stretches.at(-1);
+    if (last?.length === end - from) stretches[stretches.length - 1] = { ...last, to: end };
+    else stretches.push({ first, from, to: end, length: end - from });
+  }
+  return stretches;
+}
+
+const ratio = (part: number, whole: number) => (whole === 0 ? null : part / whole);
+
+function linking(initiations: number, completions: number, initiatingUsers: number, completingUsers: number): Linking {
   return {
     initiations,
     completions,
-    completionRate: initiations === 0 ? null : Math.round((completions / initiations) * 10_000) / 10_000,
+    initiatingUsers,
+    completingUsers,
+    completionRate: ratio(completions, initiations),
+    initiationsPerUser: ratio(initiations, initiatingUsers),
   };
 }
 
-/** Amazon's split, computed from counters by name. */
-export function splitActivation(counts: Readonly<Record<string, number>>): SplitActivation {
-  const of = (...names: string[]) => names.reduce((sum, name) => sum + (counts[name] ?? 0), 0);
-  const alexaApp = activation(of("authorize_shown"), of("code_redeemed_authorize"));
-  const appToApp = activation(
-    of("app_authorize_shown", "linking_started"),
-    of("code_redeemed_app", "code_redeemed_enablement"),
-  );
+const UNKNOWN: MaybeOAuth = {
+  requests: null,
+  succeeded: null,
+  successRate: null,
+  p50: null,
+  p90: null,
+  p99: null,
+  over1s: null,
+  over4500ms: null,
+};
+
+interface Part {
+  initiations?: EventCounts;
+  completions?: EventCounts;
+  enablements?: Enablements;
+  counts?: Counts;
+}
+
+function totalsOf({ initiations: i, completions: c, enablements, counts }: Part, knowsOnlySkills: boolean): Totals {
+  const alexaApp = [i?.alexaApp ?? 0, c?.alexaApp ?? 0] as const;
+  const counted = counts === undefined ? {} : (JSON.parse(counts.counts) as Record<string, number>);
+  const appToApp = [i?.appToApp ?? 0, c?.appToApp ?? 0] as const;
   return {
-    alexaApp,
-    appToApp,
-    total: activation(alexaApp.initiations + appToApp.initiations, alexaApp.completions + appToApp.completions),
+    enablements: { users: knowsOnlySkills ? (enablements?.users ?? 0) : null },
+    linking: {
+      alexaApp: linking(...alexaApp, i?.alexaAppUsers ?? 0, c?.alexaAppUsers ?? 0),
+      appToApp: linking(...appToApp, i?.appToAppUsers ?? 0, c?.appToAppUsers ?? 0),
+      total: linking(alexaApp[0] + appToApp[0], alexaApp[1] + appToApp[1], i?.users ?? 0, c?.users ?? 0),
+    },
+    oauth: knowsOnlySkills
+      ? oauthFigures(counted)
+      : { exchange: UNKNOWN, refresh: UNKNOWN, clientCredentials: UNKNOWN },
+    counts: counted,
   };
 }
 
-interface Group {
-  readonly at: number;
-  readonly skillId: string;
-  readonly counts: Record<string, number>;
-}
+const keyOf = (period: number, group: string | null) => JSON.stringify([period, group]);
 
-/** One item per period and skill, oldest first, and the totals of all. */
-export function metricsReport(rows: readonly MetricCount[], periodMs: number): object {
-  const groups = new Map<string, Group>();
-  const totals: Record<string, number> = {};
-  for (const row of rows) {
-    const key = `${row.at} ${row.skillId}`;
-    const group = groups.get(key) ?? { at: row.at, skillId: row.skillId, counts: {} };
-    group.counts[row.name] = row.count;
-    groups.set(key, group);
-    totals[row.name] = (totals[row.name] ?? 0) + row.count;
+function partsOf(rows: ActivationRows): Map<string, Part> {
+  const parts = new Map<string, Part>();
+  for (const name of ["initiations", "completions", "enablements", "counts"] as const) {
+    for (const row of rows[name]) {
+      const key = keyOf(row.period, row.group);
+      parts.set(key, { ...parts.get(key), [name]: row });
+    }
   }
+  return parts;
+}
+
+/** The groups of a report: with `skill` all registered ones, otherwise those that there are figures of. */
+function groupsOf(query: MetricsQuery, parts: ReadonlyMap<string, Part>, skillIds: readonly string[]) {
+  if (query.groupBy === undefined) return [null];
+  const found = [...parts.keys()].map((key) => (JSON.parse(key) as [number, string | null])[1]);
+  const { skill } = query.only ?? {};
+  const registered = query.groupBy !== "skill" ? [] : skill === undefined ? skillIds : [skill];
+  return [...new Set([...registered, ...found])].sort((a, b) => (a === null ? 1 : b === null ? -1 : a < b ? -1 : 1));
+}
+
+/** Reads the report, one round trip. What other isolates counted within the last two seconds may be missing. */
+export async function metricsReport(rt: Runtime, query: MetricsQuery): Promise<MetricsReport> {
+  await rt.metrics.flush();
+  const { from, to, starts, only = {}, groupBy } = query;
+  const whole = [{ first: 0, from, to, length: to - from }];
+  const { skillIds, figures } = await readActivation(rt.db, [
+    { stretches: whole, only, groupBy: undefined },
+    { stretches: stretchesOf(query), only, groupBy },
+  ]);
+  const [total, single] = figures.map(partsOf);
+  const parts = single ?? new Map<string, Part>();
+  const ofRange = Object.keys(only).every((dimension) => dimension === "skill");
+  const ofItems = ofRange && (groupBy === undefined || groupBy === "skill");
+  const groups = groupsOf(query, parts, skillIds);
   return {
-    totals: { counts: totals, ...splitActivation(totals) },
-    items: [...groups.values()].map((group) => ({
-      from: rfc3339(group.at),
-      to: rfc3339(group.at + periodMs),
-      skillId: group.skillId === "" ? null : group.skillId,
-      counts: group.counts,
-      ...splitActivation(group.counts),
-    })),
+    totals: totalsOf(total?.get(keyOf(0, null)) ?? {}, ofRange),
+    items: starts.flatMap((start, period) =>
+      groups.map((group) => ({
+        from: start,
+        to: starts[period + 1] ?? to,
+        group,
+        ...totalsOf(parts.get(keyOf(period, group)) ?? {}, ofItems),
+      })),
+    ),
+    skillIds,
   };
 }

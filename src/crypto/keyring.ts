@@ -9,6 +9,7 @@ export type Purpose =
   | "authorization-ticket"
   | "developer-token"
   | "form"
+  | "initiation"
   | "linking-result"
   | "linking-state"
   | "lwa-client-secret"

@@ -3,7 +3,14 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { AppContext } from "../runtime.ts";
 
 /** Every cookie of ours, with its SameSite attribute. */
-const SAME_SITE = { browser: "Lax", session: "Lax", "signed-out": "Lax", "sign-in": "Lax", admin: "Strict" } as const;
+const SAME_SITE = {
+  browser: "Lax",
+  session: "Lax",
+  "signed-out": "Lax",
+  "sign-in": "Lax",
+  transaction: "Lax",
+  admin: "Strict",
+} as const;
 type CookieName = keyof typeof SAME_SITE;
 
 /**

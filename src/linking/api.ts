@@ -6,8 +6,10 @@ import { counterKey, isWithinRateLimit, mayLinkMore, RATE_LIMIT_PERIOD_SECONDS }
 import { jsonBody } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
+import { noteInitiation } from "../oauth/initiations.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { readAttemptByState } from "../storage/attempts/started.ts";
+import { languageOf } from "../ui/messages.ts";
 import { type Completion, presentCode, presentError, refuseWrongUser } from "./complete.ts";
 import { publicReason } from "./reasons.ts";
 import { loadRemedies, remedyFor } from "./remedies.ts";
@@ -52,6 +54,7 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
   const state = newState(rt);
   const started = await start(rt, {
     flow: "app_to_app",
+    locale: languageOf(c),
     platform: body.platform,
     skillId: body.skillId,
     stage: body.stage,
@@ -77,6 +80,14 @@ async function startFromApi(c: AppContext, rt: Runtime, user: ApiUser): Promise<
     case "started": {
       const { attempt, skill } = started;
       rt.metrics.count("linking_started", skill.id);
+      noteInitiation(c, {
+        of: ["started", attempt.id],
+        flow: "app_to_app",
+        skillId: skill.id,
+        platform: body.platform,
+        stage: attempt.stage,
+        userId: user.userId,
+      });
       return json(
         c,
         {

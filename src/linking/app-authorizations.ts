@@ -18,10 +18,11 @@ import {
 import { noteRefusal } from "../oauth/authorize-refusal.ts";
 import { type ApiUser, authenticateUser } from "../oauth/bearer.ts";
 import { decide } from "../oauth/decision.ts";
+import { noteInitiation } from "../oauth/initiations.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { brandName } from "../ui/brand.ts";
 import { scopeDescription } from "../ui/consent.tsx";
-import { loadMessages, messagesFor } from "../ui/messages.ts";
+import { languageOf, loadMessages, messagesFor } from "../ui/messages.ts";
 
 const TICKET_LIFETIME_MS = 10 * 60 * 1000;
 const LARGEST_BODY_BYTES = 64 * 1024;
@@ -122,6 +123,12 @@ async function describe(
     rt.now() + TICKET_LIFETIME_MS,
   );
   rt.metrics.count("app_authorize_shown", client.skillId);
+  noteInitiation(c, {
+    of: ["query", query],
+    flow: "app_authorize",
+    skillId: client.skillId,
+    userId: user.userId,
+  });
   return json(c, {
     skillName: client.skillName ?? client.name,
     scopes: request.scopes.map((name) => ({
@@ -155,6 +162,7 @@ async function decideWithTicket(
       flow: "app_authorize",
       skillId: client.skillId,
       clientId: client.id,
+      locale: languageOf(c),
     },
     grantId,
     keyId: opened.keyId,

@@ -3,8 +3,10 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
+import { readCookie, removeCookie, writeCookie } from "../http/cookies.ts";
 import { seeOther } from "../http/respond.ts";
 import { type ConsentFlow, openAttempt, showConsent, splitAttempt, takeConsent } from "../oauth/consent-flow.ts";
+import { noteInitiation } from "../oauth/initiations.ts";
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { schemaOf } from "../schema-of.ts";
@@ -13,13 +15,14 @@ import { currentSession } from "../sign-in/session.ts";
 import { readSkill, type Skill, scopesOf } from "../storage/skills/skills.ts";
 import { sessionActs, sessionHolds } from "../storage/users/sessions.ts";
 import { scopeDescription } from "../ui/consent.tsx";
-import { messagesFor } from "../ui/messages.ts";
+import { languageOf, messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import { renderBadAddress, renderCancelled, returnTo } from "./outcome-pages.tsx";
 import { amazonUrls, BROWSER_CALLBACK, type StartOutcome, start } from "./start.ts";
 import { type LinkingState, stateOfTransaction } from "./state.ts";
 
 const LONGEST_QUERY = 8192;
+const TRANSACTION_SECONDS = 48 * 3600;
 /** Where the Alexa app may be installed; its URL opens it, or a page that leads to it. */
 const PHONE = /iPhone|iPad|iPod|Android/i;
 
@@ -31,6 +34,7 @@ const startSchema = () =>
     flow: z.literal("website"),
     skillId: z.string(),
     clientId: z.string(),
+    locale: z.nullable(z.string()),
   });
 const transactionSchema = () =>
   z.object({
@@ -115,11 +119,21 @@ async function showLinkPage(c: AppContext): Promise<Response> {
   const path = new URL(c.req.url).pathname;
   const page = query === "" ? path : `${path}?${query}`;
   const opened = await openAttempt(rt, FLOW, browserHash, attempt);
-  const begun = opened?.skillId === skill.id ? opened : newStart(skill);
+  const begun = opened?.skillId === skill.id ? opened : newStart(c, skill);
+  const actor = acts ? session : undefined;
+  noteInitiation(c, {
+    of: ["link", skill.id, transactionOf(c, begun.attemptId)],
+    flow: "website",
+    skillId: skill.id,
+    platform: "web",
+    stage: skill.stage,
+    browserHash,
+    userId: actor?.userId ?? null,
+  });
   return showConsent(c, FLOW, {
     page,
     start: begun,
-    session: acts ? session : undefined,
+    session: actor,
     skillName: skill.name,
     consentFor: ({ userId }) => ({
       transaction: { start: begun, returnTo, via: parsed.via, page, resource: skill.resource, userId },
@@ -137,12 +151,24 @@ async function showLinkPage(c: AppContext): Promise<Response> {
   });
 }
 
-function newStart(skill: Skill): z.infer<ReturnType<typeof startSchema>> {
+/**
+ * Names the consent transaction, for counting: the same until a decision, however often the page is loaded. A page that
+ * is loaded again has an attempt id of its own.
+ */
+function transactionOf(c: AppContext, attemptId: string): string {
+  const known = readCookie(c, "transaction");
+  if (known && /^[A-Za-z0-9_-]{1,64}$/.test(known)) return known;
+  writeCookie(c, "transaction", attemptId, TRANSACTION_SECONDS);
+  return attemptId;
+}
+
+function newStart(c: AppContext, skill: Skill): z.infer<ReturnType<typeof startSchema>> {
   return {
     attemptId: randomId(),
     flow: "website",
     skillId: skill.id,
     clientId: skill.clientId,
+    locale: languageOf(c),
   };
 }
 
@@ -157,6 +183,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
   const started = await start(rt, {
     attemptId: begun.attemptId,
     flow: "website",
+    locale: begun.locale,
     platform: "web",
     skillId: begun.skillId,
     shownFor: transaction.resource,
@@ -178,6 +205,7 @@ async function takeDecision(c: AppContext): Promise<Response> {
       // The skill was changed after the page was shown: the page shows what is wrong now.
       return seeOther(c, page);
     case "started": {
+      removeCookie(c, "transaction");
       const forced = schemaOf(viaSchema).safeParse(c.req.query("via") ?? taken.fields.get("via")).data;
       return goOn(c, started, state, returnTo, forced ?? transaction.via);
     }

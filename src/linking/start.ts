@@ -16,6 +16,7 @@ export const BROWSER_CALLBACK = "/link/callback";
 export interface StartRequest {
   readonly attemptId?: string;
   readonly flow: "app_to_app" | "website";
+  readonly locale: string | null;
   readonly platform: Platform | null;
   readonly skillId: string;
   /** Left out: the skill's own. */
@@ -46,6 +47,7 @@ export async function start(rt: Runtime, request: StartRequest): Promise<StartOu
       start: {
         attemptId: request.attemptId ?? randomId(),
         flow: request.flow,
+        locale: request.locale,
       },
       platform: request.platform,
       skillId: request.skillId,

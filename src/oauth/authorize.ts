@@ -9,7 +9,7 @@ import type { AppContext, AppEnv } from "../runtime.ts";
 import { currentSession } from "../sign-in/session.ts";
 import { sessionHolds } from "../storage/users/sessions.ts";
 import { scopeDescription } from "../ui/consent.tsx";
-import { messagesFor } from "../ui/messages.ts";
+import { languageOf, messagesFor } from "../ui/messages.ts";
 import { renderErrorPage } from "../ui/page.tsx";
 import {
   checkAuthorizationRequest,
@@ -20,6 +20,7 @@ import {
 import { refusalPage } from "./authorize-refusal.ts";
 import { type ConsentFlow, openAttempt, showConsent, splitAttempt, takeConsent } from "./consent-flow.ts";
 import { decide } from "./decision.ts";
+import { noteInitiation } from "./initiations.ts";
 import { rawQueryOf } from "./raw-query.ts";
 
 const startSchema = () =>
@@ -28,6 +29,7 @@ const startSchema = () =>
     flow: z.enum(["alexa_app", "oauth"]),
     skillId: z.nullable(z.string()),
     clientId: z.nullable(z.string()),
+    locale: z.nullable(z.string()),
     /** Of the grant that redeeming the code makes. Stays the same when the page is rendered again. */
     grantId: z.string(),
     /** Of the query that the attempt began with. */
@@ -67,12 +69,23 @@ async function showAuthorize(c: AppContext): Promise<Response> {
   const queryHash = await sha256(query);
   const browserHash = await browserOf(c);
   const opened = await openAttempt(rt, FLOW, browserHash, attempt);
-  const start = opened?.queryHash === queryHash ? opened : newStart(request, queryHash);
+  const start = opened?.queryHash === queryHash ? opened : newStart(c, request, queryHash);
+  // The cookie alone, to save the round trip. The decision needs a session that acts.
+  const session = await currentSession(c, browserHash);
+  if (client.kind === "alexa") {
+    const { rawState } = request;
+    noteInitiation(c, {
+      of: ["authorize", client.id, ...(rawState === undefined ? ["browser", browserHash] : ["state", rawState])],
+      flow: "alexa_app",
+      skillId: client.skillId,
+      browserHash,
+      userId: session?.userId ?? null,
+    });
+  }
   return showConsent(c, FLOW, {
     page: `/authorize?${query}`,
     start,
-    // The cookie alone, to save the round trip. The decision needs a session that acts.
-    session: await currentSession(c, browserHash),
+    session,
     skillName: client.skillName,
     consentFor: ({ userId }) => {
       rt.metrics.count("authorize_shown", client.skillId);
@@ -101,6 +114,7 @@ function redirectRefusal(c: AppContext, { target, reason, error, description }: 
 }
 
 function newStart(
+  c: AppContext,
   { client }: ValidatedAuthorizationRequest,
   queryHash: string,
 ): z.infer<ReturnType<typeof startSchema>> {
@@ -109,6 +123,7 @@ function newStart(
     flow: client.kind === "alexa" ? "alexa_app" : "oauth",
     skillId: client.skillId,
     clientId: client.id,
+    locale: languageOf(c),
     grantId: randomId(),
     queryHash,
   };

@@ -1,32 +1,30 @@
 // Counters, gathered per isolate, written two seconds after the first. Unlike audit rows they may be lost.
 
+import { addInitiations, type Initiation } from "../storage/attempts/initiations.ts";
 import { addRefusals, type Refusal } from "../storage/attempts/refusals.ts";
 import { addCounts, type MetricCount } from "../storage/maintenance/metrics.ts";
 import { batch } from "../storage/sql.ts";
 import type { Log } from "./log.ts";
 import type { TOKEN_MILLISECONDS, TokenCounter } from "./token-counters.ts";
 
-/**
- * What is counted. Amazon's split between "Alexa app" and "app-to-app" follows from the names: an initiation is an
- * authorize page or consent screen shown, or an attempt started from our side; a completion is a code redeemed.
- */
+/** What is counted. Linking is reported from attempts and initiations, which know persons. */
 export type MetricName =
-  /** The authorize page was shown: an initiation through the Alexa app. */
+  /** The consent page of `/authorize` was shown, each time. */
   | "authorize_shown"
-  /** The company's app asked for its consent screen: an app-to-app initiation from the Alexa app. */
+  /** The company's app asked for its consent screen. */
   | "app_authorize_shown"
-  /** An attempt was started from the company's app or site: an app-to-app initiation. */
+  /** An attempt was started from the company's app or site. */
   | "linking_started"
   | "linking_linked"
   | "linking_cancelled"
   | "linking_failed"
   | "consent_denied"
   | "code_issued"
-  /** A code of the browser flow was redeemed: a completion through the Alexa app. */
+  /** A code of the browser flow was redeemed. */
   | "code_redeemed_authorize"
-  /** A code made for the company's app was redeemed: an app-to-app completion. */
+  /** A code made for the company's app was redeemed. */
   | "code_redeemed_app"
-  /** A code made for an enablement call was redeemed: an app-to-app completion. */
+  /** A code made for an enablement call was redeemed. */
   | "code_redeemed_enablement"
   /** A link of another server moved here by its refresh token. */
   | "token_relayed"
@@ -62,6 +60,8 @@ export interface Metrics {
   count(name: MetricName, skillId?: string | null, by?: number): void;
   /** Counts an authorization request refused with a page. Values as they came in the request. */
   refused(clientId: string, reason: string, redirectUri: string): void;
+  /** Notes the first or another page or call of a link attempt with Alexa. It counts once, by its key. */
+  initiated(initiation: Initiation): void;
   /** Writes what this isolate has gathered, now. Never throws. */
   flush(): Promise<void>;
 }
@@ -78,6 +78,8 @@ const MAX_COUNTS = 2000;
 const MAX_REFUSALS = 2000;
 /** Of one registered client, or of all requests whose client is not known. */
 const MAX_REFUSALS_OF_ONE = 100;
+/** Of attempts whose person is known, and of others: strangers must not displace customers. */
+const MAX_INITIATIONS = { known: 1000, strangers: 200 };
 /** Reasons for which a request is refused before its client is looked up, or because there is none. */
 const CLIENT_NOT_KNOWN = [
   "client_missing",
@@ -96,6 +98,7 @@ export class Counters {
   readonly #writeAfterMs: number | null;
   #counts = new Map<string, Counted<MetricCount>>();
   #refusals = new Map<string, Counted<Refusal>>();
+  #initiations = { known: new Map<string, Initiation>(), strangers: new Map<string, Initiation>() };
   #dueAt: number | undefined;
 
   constructor(writeAfterMs: number | null = WRITE_AFTER_MS) {
@@ -123,6 +126,18 @@ export class Counters {
         } else if (this.#hasRoomFor(clientId, reason)) {
           this.#refusals.set(key, { clientId, reason, redirectUri, count: 1, lastSeenAt: parts.now() });
         }
+        this.#schedule(parts);
+      },
+      initiated: (initiation) => {
+        const { known, strangers } = this.#initiations;
+        // The page after the sign-in says who it is; the first one says when it began.
+        const earlier = known.get(initiation.key) ?? strangers.get(initiation.key);
+        const userId = initiation.userId ?? earlier?.userId ?? null;
+        const group = userId === null ? "strangers" : "known";
+        const entries = this.#initiations[group];
+        if (!entries.has(initiation.key) && entries.size >= MAX_INITIATIONS[group]) return;
+        strangers.delete(initiation.key);
+        entries.set(initiation.key, { ...(earlier ?? initiation), userId });
         this.#schedule(parts);
       },
       flush: () => this.#flush(parts),
@@ -154,11 +169,14 @@ export class Counters {
   async #flush(parts: Parts): Promise<void> {
     const counts = [...this.#counts.values()];
     const refusals = [...this.#refusals.values()];
-    if (counts.length + refusals.length === 0) return;
+    const initiations = [...this.#initiations.known.values(), ...this.#initiations.strangers.values()];
+    if (counts.length + refusals.length + initiations.length === 0) return;
     this.#counts = new Map();
     this.#refusals = new Map();
+    this.#initiations = { known: new Map(), strangers: new Map() };
     const statements = [
       ...(counts.length > 0 ? [addCounts(counts)] : []),
+      ...(initiations.length > 0 ? [addInitiations(initiations)] : []),
       ...(refusals.length > 0 ? addRefusals(refusals) : []),
     ];
     try {

@@ -13,6 +13,7 @@ const attemptSchema = () =>
     flow: z.enum(["alexa_app", "app_to_app", "website", "app_authorize", "oauth"]),
     skillId: z.nullable(z.string()),
     clientId: z.nullable(z.string()),
+    locale: z.nullable(z.string()),
   }) satisfies z.ZodMiniType<AttemptStart>;
 
 export const entrySchema = () =>

@@ -159,10 +159,10 @@ async function accept(
   region: Region,
 ): Promise<Exclude<Refusal, "directive_malformed"> | undefined> {
   const code = toAmazonCode(givenCode);
-  if (!code) return refuse(rt, "code_malformed");
   try {
     const choice = await choiceOf(rt, grantee);
     const grant = choice && (await findTokenGrant(rt.db, PURPOSE, choice, grantee.skillIds, rt.now()));
+    if (!code) return refuse(rt, "code_malformed", grant ?? undefined);
     return grant ? await store(rt, code, grant, region) : refuse(rt, "grantee_unknown");
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
@@ -184,14 +184,17 @@ async function store(rt: Runtime, code: AmazonCode, grant: TokenGrant, region: R
   return undefined;
 }
 
+/** The link has failed in the Alexa app, and the same code cannot succeed later. */
+const FINAL: readonly Refusal[] = ["code_malformed", "code_rejected", "credentials_missing"];
+
 function refuse<Reason extends Refusal>(rt: Runtime, reason: Reason, grant?: TokenGrant): Reason {
   rt.log.warn("accept_grant_failed", { reason, grantId: grant?.grantId });
   rt.metrics.count("accept_grant_failed", grant?.skillId);
   rt.metrics.count(`accept_grant_refused_${reason}`, grant?.skillId);
   if (grant) {
     rt.background(
-      noteGrantRefused(rt.db, grant.grantId, PURPOSE, reason, rt.now()).catch((error: unknown) =>
-        rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
+      noteGrantRefused(rt.db, grant.grantId, PURPOSE, { reason, final: FINAL.includes(reason) }, rt.now()).catch(
+        (error: unknown) => rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
       ),
     );
   }

@@ -54,7 +54,7 @@ function invalidRequest(description: string): Response {
 function refuse(rt: Runtime, outcome: Exclude<GrantCodeOutcome, "stored">, grantId: string): Response {
   rt.log.warn("reciprocal_failed", { reason: outcome, grantId });
   rt.background(
-    noteGrantRefused(rt.db, grantId, PURPOSE, outcome, rt.now()).catch((error: unknown) =>
+    noteGrantRefused(rt.db, grantId, PURPOSE, { reason: outcome, final: false }, rt.now()).catch((error: unknown) =>
       rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
     ),
   );

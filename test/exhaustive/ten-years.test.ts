@@ -44,6 +44,7 @@ async function traffic(month: number, now: number): Promise<void> {
     insert("skillEvents", { requestId: `e${month}`, receivedAt: now }),
     insert("oauthMetrics", { hourAt: now - (now % 3_600_000) }),
     insert("alerts", { raisedAt: now, clearedAt: now + 1, subject: `a${month}` }),
+    insert("initiations", { hourAt: now - (now % 3_600_000), key: `i${month}`, at: now }),
     insert("signInAttempts", { stateHash: `a${month}`, browserHash: `b${month}`, expiresAt: now + 1000 }),
     insert("pendingUnlinks", { id: `u${month}`, tokens: "unreadable", nextAttemptAt: now, createdAt: now }),
     insert("webhookOutbox", { id: `w${month}`, occurredAt: now }),

@@ -45,7 +45,7 @@ const KEPT: readonly [name: string, table: string, keptMs: number, row: (at: num
   [
     "a finished attempt",
     "attempts",
-    180 * DAY,
+    400 * DAY,
     (at) => insert("attempts", { createdAt: at, outcome: "linked", userId: USER_ID }),
   ],
   ["an attempt without a person", "attempts", DAY, (at) => insert("attempts", { createdAt: at, outcome: "abandoned" })],
@@ -54,7 +54,8 @@ const KEPT: readonly [name: string, table: string, keptMs: number, row: (at: num
   ["an audit row", "audit", 400 * DAY, (at) => env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'x')").bind(at)],
   ["a metric", "oauth_metrics", 800 * DAY, (at) => insert("oauthMetrics", { hourAt: at })],
   ["a refusal", "refusals", 90 * DAY, (at) => insert("refusals", { lastSeenAt: at })],
-  ["the id of a skill event", "skill_events", 7 * DAY, (at) => insert("skillEvents", { receivedAt: at })],
+  ["an initiation", "initiations", 400 * DAY, (at) => insert("initiations", { hourAt: at, at })],
+  ["a skill event", "skill_events", 400 * DAY, (at) => insert("skillEvents", { receivedAt: at })],
 ];
 
 describe("maintenance", () => {

@@ -1,7 +1,6 @@
 // The commands for accounts, clients, links, keys and what happened, against the Worker as `wrangler deploy` builds it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestHarness } from "wrangler";
-import { metricsCsv } from "../../cli/metrics-output.ts";
 import { run } from "../../cli/program.ts";
 import { testTerminal } from "./terminal.ts";
 
@@ -177,27 +176,15 @@ describe("what happened", () => {
   });
 
   it("metrics come as a table, JSON or CSV", async () => {
-    expect((await command(["metrics"])).out).toMatch(/^FROM +SKILL +ALEXA APP/);
+    expect((await command(["metrics"])).out).toMatch(/^FROM +SKILL +ENABLED +ALEXA APP/);
     expect(await json(["metrics", "--period", "hour"])).toMatchObject({ period: "hour" });
-    expect((await command(["metrics", "--format", "csv"])).out).toMatch(/^from,to,skillId/);
+    expect((await command(["metrics", "--format", "csv"])).out).toMatch(/^from,to,skillId,enablements/);
+    expect((await command(["metrics", "--csv"])).out).toMatch(/^from,to,skillId,enablements/);
+    expect((await command(["metrics", "--group-by", "flow"])).out).toMatch(/^FROM +FLOW +ENABLED/);
+    expect((await command(["metrics", "--csv", "--json"])).code).toBe(2);
     expect((await command(["metrics", "--format", "xml"])).code).toBe(2);
     expect((await command(["metrics", "--format", "csv", "--json"])).code).toBe(2);
     const wrong = await command(["metrics", "--from", "yesterday"]);
     expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining("from")]);
-  });
-
-  it("CSV has a column for each figure, and quotes what needs it", () => {
-    const item = { from: "a", to: "b", skillId: 'x,"y"', alexaApp: { initiations: 2, completionRate: null } };
-    const csv = metricsCsv({
-      from: "",
-      to: "",
-      totals: {},
-      items: [item, { from: "c", to: "d", skillId: null, n: 1 }],
-    });
-    expect(csv.split("\n")).toEqual([
-      "from,to,skillId,alexaApp.initiations,alexaApp.completionRate,n",
-      'a,b,"x,""y""",2,,',
-      "c,d,,,,1",
-    ]);
   });
 });

@@ -107,6 +107,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "GET /api/admin/audit": ["audit", "--alerts", "--user-id", "u", "--link-id", "g"],
   "GET /api/admin/metrics": [
     ...["metrics", "--skill-id", "i", "--from", "2026-10-01", "--to", "2026-10-02", "--period", "hour"],
+    ...["--group-by", "skill", "--stage", "live", "--locale", "en", "--platform", "ios", "--flow", "app_to_app"],
   ],
   "GET /api/admin/keys": ["keys", "list"],
   "POST /api/admin/keys/rotate": ["keys", "rotate", "--compromised", "KID", "--yes"],

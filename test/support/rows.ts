@@ -71,10 +71,22 @@ export interface Tables {
     decision?: "allow" | "deny" | null;
     decidedAt?: Time;
     grantId?: Text;
+    locale?: Text;
+    redeemedAt?: Time;
+    acceptGrant?: "accepted" | "refused" | null;
     amazonTokens?: Text;
     createdAt: number;
     expiresAt: number;
     finishedAt?: Time;
+  };
+  initiations: {
+    hourAt: number;
+    key: string;
+    at: number;
+    flow: "alexa_app" | "app_to_app" | "website" | "app_authorize";
+    skillId?: Text;
+    browserHash?: Text;
+    userId?: Text;
   };
   codes: {
     codeHash: string;
@@ -174,6 +186,7 @@ const DEFAULTS: Tables = {
     ...CREATED,
     expiresAt: START + HOUR_MS,
   },
+  initiations: { hourAt: START - (START % HOUR_MS), key: "key", at: START, flow: "alexa_app" },
   codes: {
     codeHash: "hash",
     attemptId: "attempt",

@@ -9,11 +9,11 @@ import { OUTCOMES } from "../../storage/attempts/attempts.ts";
 import { type AttemptFilter, type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
 import { listRefusals } from "../../storage/attempts/refusals.ts";
 import { listAudit } from "../../storage/maintenance/audit-list.ts";
-import { DAY_MS, readCounts } from "../../storage/maintenance/metrics.ts";
+import { DAY_MS } from "../../storage/maintenance/metrics.ts";
 import { listSkills } from "../../storage/skills/skills.ts";
 import { readLinksOfUser } from "../../storage/users/account.ts";
 import { attemptsQuery } from "../insight-api.ts";
-import { type Activation, splitActivation } from "../metrics-report.ts";
+import { type Linking, metricsReport } from "../metrics-report.ts";
 import { renderConsole } from "./frame.tsx";
 import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./tables.tsx";
 
@@ -80,7 +80,7 @@ const Attempt: FC<{ attempt: ListedAttempt; skillName: string }> = ({ attempt, s
   );
 };
 
-const Tile: FC<{ label: string; activation: Activation }> = ({ label, activation }) => (
+const Tile: FC<{ label: string; activation: Linking }> = ({ label, activation }) => (
   <div class="tile">
     <small>{label}</small>
     <strong>{activation.completionRate === null ? "none" : `${Math.round(activation.completionRate * 100)} %`}</strong>
@@ -116,27 +116,25 @@ export async function overviewPage(c: AppContext): Promise<Response> {
   const filter: AttemptFilter = parsed.success ? parsed.data : {};
   await rt.metrics.flush();
   const to = rt.now() + 1;
-  const [skills, attempts, refusals, alerts, counts, links] = await Promise.all([
+  const from = to - ACTIVATION_DAYS * DAY_MS;
+  const [skills, attempts, refusals, alerts, { totals }, links] = await Promise.all([
     listSkills(rt.db, { limit: 200 }),
     listAttempts(rt.db, filter, undefined, SHOWN_ATTEMPTS),
     listRefusals(rt.db, undefined, SHOWN_REFUSALS),
     listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
-    readCounts(rt.db, { from: to - ACTIVATION_DAYS * DAY_MS, to, periodMs: ACTIVATION_DAYS * DAY_MS }, 2000),
+    metricsReport(rt, { from, to, starts: [from] }),
     filter.userId ? readLinksOfUser(rt.db, filter.userId, rt.now()) : undefined,
     loadRemedies(c),
   ]);
   const names = new Map(skills.map((skill) => [skill.id, skill.name]));
-  const totals: Record<string, number> = {};
-  for (const { name, count } of counts) totals[name] = (totals[name] ?? 0) + count;
-  const split = splitActivation(totals);
   return renderConsole(
     c,
     { title: "Account linking", under: "/admin" },
     <>
       <div class="tiles">
-        <Tile label={`Alexa app, ${ACTIVATION_DAYS} days`} activation={split.alexaApp} />
-        <Tile label={`App-to-app, ${ACTIVATION_DAYS} days`} activation={split.appToApp} />
-        <Tile label="Both" activation={split.total} />
+        <Tile label={`Alexa app, ${ACTIVATION_DAYS} days`} activation={totals.linking.alexaApp} />
+        <Tile label={`App-to-app, ${ACTIVATION_DAYS} days`} activation={totals.linking.appToApp} />
+        <Tile label="Both" activation={totals.linking.total} />
       </div>
       {filter.userId ? (
         <section class="panel">
@@ -182,7 +180,7 @@ export async function overviewPage(c: AppContext): Promise<Response> {
       </section>
       <section class="panel">
         <h2>Refused calls, {ACTIVATION_DAYS} days</h2>
-        <RefusedCalls totals={totals} />
+        <RefusedCalls totals={totals.counts} />
       </section>
       <section class="panel">
         <h2>Refused requests</h2>

@@ -86,27 +86,36 @@ export async function storeCodeTokens(
           ON CONFLICT (grant_id, purpose) DO UPDATE SET host = excluded.host, tokens = excluded.tokens,
             access_expires_at = excluded.access_expires_at, code_hash = excluded.code_hash, updated_at = excluded.updated_at
           RETURNING grant_id`,
-      addStepOfGrant(grantId, `${purpose}_granted`, now),
+      addStepOfGrant(grantId, `${purpose}_granted`, now, acceptGrantSet(purpose, sql`'accepted'`)),
     ],
     true,
   );
   return rows.length === 1;
 }
 
-function addStepOfGrant(grantId: string, name: string, at: number): Sql {
-  return sql`UPDATE attempts SET steps = ${stepsWith(name, at)}
+function addStepOfGrant(grantId: string, name: string, at: number, also: Sql): Sql {
+  return sql`UPDATE attempts SET ${also} steps = ${stepsWith(name, at)}
              WHERE id = (SELECT attempt_id FROM grants WHERE id = ${grantId})`;
 }
 
-/** Adds to the link attempt why Amazon's grant was not accepted: Alexa shows the customer a link that failed. */
+/** Alexa shows the customer a failed link after a refused AcceptGrant, so the attempt is no completion then. */
+function acceptGrantSet(purpose: GatewayPurpose, value: Sql): Sql {
+  return purpose === "event_gateway" ? sql`accept_grant = ${value},` : sql``;
+}
+
+/**
+ * Adds to the link attempt why Amazon's grant was not accepted. `final`: another try with this code cannot succeed. A
+ * grant that was accepted before stays accepted.
+ */
 export async function noteGrantRefused(
   db: D1Database,
   grantId: string,
   purpose: GatewayPurpose,
-  reason: string,
+  refusal: { readonly reason: string; readonly final: boolean },
   at: number,
 ): Promise<void> {
-  await write(db, addStepOfGrant(grantId, `${purpose}_refused:${reason}`, at), false);
+  const also = refusal.final ? acceptGrantSet(purpose, sql`COALESCE(accept_grant, 'refused')`) : sql``;
+  await write(db, addStepOfGrant(grantId, `${purpose}_refused:${refusal.reason}`, at, also), false);
 }
 
 /** Identifies stored tokens by their sealed value: every write to them is a compare-and-set. */

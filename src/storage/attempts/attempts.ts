@@ -19,6 +19,8 @@ export interface AttemptStart {
   readonly flow: Flow;
   readonly skillId: string | null;
   readonly clientId: string | null;
+  /** The language of the page or call that the attempt began with. */
+  readonly locale: string | null;
 }
 
 /** How long an attempt may stay undecided, from its first POST. */
@@ -31,8 +33,10 @@ export function addStep(
   at: number,
   who: { readonly userId?: string | null; readonly browserHash?: string | null } = {},
 ): Sql {
-  return sql`INSERT INTO attempts (id, flow, skill_id, client_id, user_id, browser_hash, outcome, steps, created_at, expires_at)
-    VALUES (${start.attemptId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${who.userId}, ${who.browserHash},
+  return sql`INSERT INTO attempts (id, flow, skill_id, locale, client_id, user_id, browser_hash, outcome,
+      steps, created_at, expires_at)
+    VALUES (${start.attemptId}, ${start.flow}, ${start.skillId}, ${start.locale}, ${start.clientId}, ${who.userId},
+      ${who.browserHash},
       'pending', ${firstStep(step, at)}, ${at}, ${at + ATTEMPT_LIFETIME_MS})
     ON CONFLICT (id) DO UPDATE SET user_id = COALESCE(excluded.user_id, user_id), steps = ${stepsWith(step, at)}
     WHERE decided_at IS NULL`;

@@ -21,7 +21,7 @@ function decide(decision: "allow" | "deny", actorHolds = sql`TRUE`) {
     resource: null,
   } as const;
   return decideAttempt(env.DB, {
-    start: { ...start, flow: "alexa_app" },
+    start: { ...start, flow: "alexa_app", locale: "en" },
     decision,
     userId: "ada",
     browserHash: null,

@@ -45,9 +45,10 @@ export async function decideAttempt(db: D1Database, c: ConsentDecision): Promise
       // Another user has signed in to it, or it was abandoned. Apart, as it writes index entries.
       sql`UPDATE attempts SET user_id = ${userId}, outcome = 'pending'
           WHERE id = ${start.attemptId} AND decided_at IS NULL AND (user_id IS NOT ${userId} OR outcome <> 'pending') AND ${actorHolds}`,
-      sql`INSERT INTO attempts (id, flow, skill_id, client_id, user_id, browser_hash, outcome, reason, steps,
+      sql`INSERT INTO attempts (id, flow, skill_id, locale, client_id, user_id, browser_hash, outcome, reason, steps,
             redirect_uri, scope, pkce, decision, decided_at, created_at, expires_at, finished_at)
-          SELECT ${start.attemptId}, ${start.flow}, ${start.skillId}, ${start.clientId}, ${userId}, ${c.browserHash},
+          SELECT ${start.attemptId}, ${start.flow}, ${start.skillId}, ${start.locale}, ${start.clientId}, ${userId},
+            ${c.browserHash},
             ${denied ? "cancelled" : "pending"}, ${denied ? "denied_by_user" : null},
             ${firstStep(denied ? "consent_denied" : "consent_given", at)},
             ${c.binding.redirectUri}, ${c.binding.scope}, ${c.binding.codeChallenge !== null},

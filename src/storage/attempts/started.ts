@@ -44,7 +44,7 @@ const SELECT_ATTEMPT = sql`SELECT a.id, a.flow, a.skill_id AS "skillId", a.stage
   FROM attempts a`;
 
 export interface NewAttempt {
-  readonly start: Pick<AttemptStart, "attemptId" | "flow">;
+  readonly start: Pick<AttemptStart, "attemptId" | "flow" | "locale">;
   readonly platform: Platform | null;
   readonly skillId: string;
   /** undefined: the skill's own. */
@@ -81,10 +81,10 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
     db,
     [
       skillStatement(given.skillId),
-      sql`INSERT INTO attempts (id, flow, platform, skill_id, stage, client_id, user_id, browser_hash, session_id, outcome, steps,
-            decision, decided_at, state_hash, redirect_uri, return_to, created_at, expires_at, finished_at)
-          SELECT ${start.attemptId}, ${start.flow}, ${given.platform}, s.id, COALESCE(${given.stage}, s.stage), c.id,
-            ${given.userId}, ${browser?.hash}, ${browser?.sessionId}, ${denied ? "cancelled" : "pending"},
+      sql`INSERT INTO attempts (id, flow, platform, skill_id, stage, locale, client_id, user_id, browser_hash, session_id,
+            outcome, steps, decision, decided_at, state_hash, redirect_uri, return_to, created_at, expires_at, finished_at)
+          SELECT ${start.attemptId}, ${start.flow}, ${given.platform}, s.id, COALESCE(${given.stage}, s.stage), ${start.locale},
+            c.id, ${given.userId}, ${browser?.hash}, ${browser?.sessionId}, ${denied ? "cancelled" : "pending"},
             ${firstStep(denied ? "consent_denied" : "linking_started", now)},
             ${decision}, ${now}, ${given.stateHash}, ${given.redirectUri}, ${returnTo}, ${now}, ${now + STARTED_ATTEMPT_LIFETIME_MS},
             ${denied ? now : null}
@@ -93,7 +93,8 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
             AND (${returnTo} IS NULL OR EXISTS (SELECT 1 FROM json_each(s.return_urls) WHERE value = ${returnTo}))
             AND ${shownFor === undefined ? sql`TRUE` : sql`s.resource IS ${shownFor}`} AND ${given.actorHolds}
           ON CONFLICT (id) DO UPDATE SET
-            platform = excluded.platform, skill_id = excluded.skill_id, stage = excluded.stage, client_id = excluded.client_id,
+            platform = excluded.platform, skill_id = excluded.skill_id, stage = excluded.stage, locale = excluded.locale,
+            client_id = excluded.client_id,
             user_id = excluded.user_id, browser_hash = excluded.browser_hash, session_id = excluded.session_id,
             outcome = excluded.outcome, decision = excluded.decision, decided_at = excluded.decided_at, state_hash = excluded.state_hash,
             redirect_uri = excluded.redirect_uri, return_to = excluded.return_to, expires_at = excluded.expires_at,

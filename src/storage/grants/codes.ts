@@ -116,7 +116,7 @@ export async function redeemCode(db: D1Database, r: Redemption): Promise<Redeeme
             ${r.refresh.hash}, ${r.refresh.salt}, ${r.now}, ${r.now}, ${r.idleExpiresAt}, ${r.expiresAt}
           FROM codes c LEFT JOIN attempts a ON a.id = c.attempt_id
           WHERE c.code_hash = ${r.codeHash} AND c.claim_id = ${r.claimId} ON CONFLICT (id) DO NOTHING`,
-      sql`UPDATE attempts SET ${ends}
+      sql`UPDATE attempts SET ${ends} redeemed_at = COALESCE(redeemed_at, ${r.now}),
             steps = json_insert(steps, '$[#]', json(${step}))
           WHERE id = (SELECT attempt_id FROM codes WHERE ${claimed}) AND instr(steps, ${step}) = 0`,
     ],

@@ -12,7 +12,8 @@ export const KEPT_MS = {
   endedGrants: 30 * DAY_MS,
   /** While its row exists, sending the same import again does not restore the link. */
   endedImports: 400 * DAY_MS,
-  attempts: 180 * DAY_MS,
+  attempts: 400 * DAY_MS,
+  initiations: 400 * DAY_MS,
   /** Attempts in which nobody has signed in. */
   attemptsWithoutPerson: DAY_MS,
   /** A session's cookie lives for 30 days; after that its row still makes the browser known to the account. */
@@ -24,8 +25,8 @@ export const KEPT_MS = {
   /** Counted from when it was raised. Open ones stay. */
   alerts: 400 * DAY_MS,
   refusals: 90 * DAY_MS,
-  /** Alexa's events may be an hour late; a repeat later than this is refused as stale anyway. */
-  skillEvents: 7 * DAY_MS,
+  /** For the number of enablements; a repeat this late is refused as stale anyway. */
+  skillEvents: 400 * DAY_MS,
 } as const;
 
 export interface Sweep {
@@ -68,6 +69,14 @@ function revokeIdleLinks(before: number, limit: number, now: number): Sql[] {
   return endGrants(idle, "idle", now);
 }
 
+function deleteInitiations(before: number, limit: number): Sql[] {
+  return [
+    sql`DELETE FROM initiations WHERE (hour_at, key) IN (
+      SELECT hour_at, key FROM initiations WHERE hour_at <= ${before} LIMIT ${limit})
+    RETURNING 1 AS gone`,
+  ];
+}
+
 /** `oauth_metrics` has no single column that names a row. */
 function deleteMetrics(before: number, limit: number): Sql[] {
   return [
@@ -96,6 +105,7 @@ export const SWEEPS: readonly Sweep[] = [
     ofStrangers: true,
     statements: deletion("attempts", "id", "created_at", sql`user_id IS NULL AND decision IS NULL`),
   },
+  { name: "initiations", keptMs: KEPT_MS.initiations, ofStrangers: true, statements: deleteInitiations },
   { name: "codes", keptMs: KEPT_MS.codes, statements: deletion("codes", "code_hash", "expires_at") },
   {
     name: "revokedGrants",

@@ -1,7 +1,10 @@
 // Erasing a person, in one batch: deletes their rows, and anonymises rows that are kept for statistics.
+import { randomId } from "../../crypto/random.ts";
 import { queueUnlinksOfGrants, SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
+import { anonymiseInitiations } from "../attempts/initiations.ts";
 import { auditRow } from "../audit.ts";
 import { endGrants } from "../grants/grants.ts";
+
 import { batch, type Sql, sql } from "../sql.ts";
 
 /** How many rows of each kind an erasure concerned. */
@@ -40,6 +43,8 @@ export async function eraseUser(
   now: number,
   actor: string,
 ): Promise<ErasureReport | undefined> {
+  // In the rows that are kept for counting persons. It leads nowhere.
+  const erased = `erased-${randomId()}`;
   const grants = sql`SELECT id FROM grants WHERE user_id = ${userId}`;
   const isSharedWithOthers = sql`EXISTS (SELECT 1 FROM grants o WHERE ${SHARES_ALEXA_ACCOUNT} AND o.user_id <> ${userId})`;
   const alexaUsers = sql`SELECT g.alexa_user_id FROM grants g WHERE g.user_id = ${userId} AND g.alexa_user_id IS NOT NULL
@@ -56,11 +61,12 @@ export async function eraseUser(
       auditRow(now, { kind: "user_deleted", actor }, sql`EXISTS (SELECT 1 FROM users WHERE id = ${userId})`),
       queueUnlinksOfGrants(sql`g.user_id = ${userId} AND NOT ${isSharedWithOthers}`, userId, now, now),
       sql`UPDATE pending_unlinks SET user_id = NULL WHERE user_id = ${userId} RETURNING 1`,
-      sql`UPDATE skill_events SET alexa_user_id = NULL WHERE alexa_user_id IN (${alexaUsers}) RETURNING 1`,
+      sql`UPDATE skill_events SET alexa_user_id = ${erased} WHERE alexa_user_id IN (${alexaUsers}) RETURNING 1`,
       ...endGrants(sql`user_id = ${userId}`, "user_deleted", now, { actor }),
       sql`UPDATE audit SET user_id = NULL, grant_id = NULL WHERE user_id = ${userId} OR grant_id IN (${grants}) RETURNING 1`,
-      sql`UPDATE attempts SET user_id = NULL, browser_hash = NULL, session_id = NULL, grant_id = NULL
+      sql`UPDATE attempts SET user_id = NULL, browser_hash = ${erased}, session_id = NULL, grant_id = NULL
           WHERE user_id = ${userId} RETURNING 1`,
+      anonymiseInitiations(userId, erased),
       sql`DELETE FROM codes WHERE user_id = ${userId}`,
       keepErasedImports(grants, now),
       // Foreign keys delete the identities, sessions and grants, and with the grants Amazon's tokens.
