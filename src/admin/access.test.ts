@@ -2,6 +2,8 @@
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
+import { rows } from "../../test/support/app-user.ts";
+import { SKILL_ID, seedSkill } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, type Service, startService } from "../../test/support/service.ts";
 import { visit } from "../../test/support/visitor.ts";
 import { parseConfig } from "../env.ts";
@@ -207,6 +209,30 @@ describe("roles", () => {
     expect((await open(await assertion({ claims: { email: "eve@example.com" } }))).html).toContain(
       "eve@example.com (read only)",
     );
+  });
+
+  it("S22: a read-only operator sees no form that changes something, and a form of another operator is refused", async () => {
+    service = startService({ ...VARIABLES, ACCESS_ADMINS: "ada@example.com, bob@example.com" });
+    await seedSkill();
+    const page = `/admin/skills/${SKILL_ID}`;
+    const visitor = visit(service);
+    const as = async (email: string) => {
+      visitor.headers[HEADER] = await assertion({ claims: { email } });
+      return visitor;
+    };
+    const ofAda = (await (await as("ada@example.com")).get(page)).hidden(`${page}/delete`);
+    const { html } = await (await as("eve@example.com")).get(page);
+    expect([html.includes(SKILL_ID), html.includes('method="post" action="/admin/skills')]).toEqual([true, false]);
+    expect((await visitor.post(`${page}/delete`, ofAda)).status).toBe(403);
+    // The same browser, another operator who may change things.
+    expect((await (await as("bob@example.com")).post(`${page}/delete`, ofAda)).status).toBe(403);
+    const asked = await (await as("ada@example.com")).post(`${page}/delete`, ofAda);
+    visitor.headers[HEADER] = await assertion({ claims: { email: "ada@example.com", exp: 1 } });
+    expect((await visitor.post(`${page}/delete`, asked.hidden(`${page}/delete`))).status).toBe(401);
+    await (await as("ada@example.com")).post(`${page}/delete`, asked.hidden(`${page}/delete`));
+    expect(await rows("SELECT kind, actor, details FROM audit")).toEqual([
+      { kind: "skill_deleted", actor: "ada@example.com", details: SKILL_ID },
+    ]);
   });
 });
 

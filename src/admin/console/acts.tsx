@@ -12,9 +12,9 @@ import { adminApi } from "../admin-api.ts";
 import { type Operator, operatorOf } from "../operator.ts";
 import { renderConsole } from "./frame.tsx";
 
-/** A form token is valid for one address, one browser and one operator. */
-function tokenName(c: AppContext, action: string): string {
-  return `console ${action} ${operatorOf(c).name}`;
+/** A form token is valid for one address, one browser and one operator, and before or after the confirmation. */
+function tokenName(c: AppContext, action: string, confirmed: boolean): string {
+  return `console ${confirmed ? "confirmed " : ""}${action} ${operatorOf(c).name}`;
 }
 
 /** A form that posts to `action`, a path of the console, with `children` as its fields. Nothing for read-only operators. */
@@ -24,13 +24,16 @@ export const ActForm: FC<{
   button: string;
   danger?: boolean;
   fields?: Readonly<Record<string, string>>;
+  /** The page that asks first was shown. */
+  confirmed?: boolean;
   children?: Child;
-}> = async ({ c, action, button, danger, fields = {}, children }) => {
+}> = async ({ c, action, button, danger, fields = {}, confirmed = false, children }) => {
+  // biome-ignore lint/complexity/noUselessFragments: an async component cannot return null
   if (!operatorOf(c).mayChange) return <></>;
-  const form = await sealForm(c.var.runtime, tokenName(c, action), await browserOf(c), {});
+  const form = await sealForm(c.var.runtime, tokenName(c, action, confirmed), await browserOf(c), {});
   return (
     <form method="post" action={action} class="act">
-      <HiddenFields fields={{ form, ...fields }} />
+      <HiddenFields fields={{ ...fields, form, ...(confirmed ? { confirmed: "yes" } : {}) }} />
       {children}
       <button type="submit" class={danger ? "danger" : "quiet"}>
         {button}
@@ -67,18 +70,18 @@ export async function takeAct(
   }
   const fields = await postedFields(c);
   if (fields instanceof Response) return fields;
-  const opened = await openForm(c.var.runtime, tokenName(c, c.req.path), await browserOf(c), fields.get("form"), () =>
-    z.object({}),
-  );
+  const confirmed = confirmation !== undefined && fields.get("confirmed") === "yes";
+  const name = tokenName(c, c.req.path, confirmed);
+  const opened = await openForm(c.var.runtime, name, await browserOf(c), fields.get("form"), () => z.object({}));
   if (typeof opened === "string") return renderUnusableForm(c, opened);
-  if (!confirmation || fields.get("confirmed") === "yes") return fields;
-  const kept = Object.fromEntries([...fields].filter(([name]) => name !== "form"));
+  if (!confirmation || confirmed) return fields;
+  const kept = Object.fromEntries([...fields].filter(([name]) => name !== "form" && name !== "confirmed"));
   return renderConsole(
     c,
     { title: confirmation.title, under: confirmation.under },
     <section class="panel">
       <p>{confirmation.message}</p>
-      <ActForm c={c} action={c.req.path} button={confirmation.button} danger fields={{ ...kept, confirmed: "yes" }} />
+      <ActForm c={c} action={c.req.path} button={confirmation.button} danger confirmed fields={kept} />
       <p class="below">
         <a href={confirmation.back}>Cancel</a>
       </p>

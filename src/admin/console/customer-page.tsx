@@ -2,6 +2,8 @@
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../../runtime.ts";
 import { type Customer, type LinkOfCustomer, readCustomer } from "../../storage/maintenance/customer.ts";
+import { operatorOf } from "../operator.ts";
+import { CustomerActs, EndLink, EndLogin } from "./customer-acts.tsx";
 import { type CustomerEvent, customerLine } from "./customer-line.ts";
 import { renderConsole } from "./frame.tsx";
 import { DataTable, Empty, Panel, Time, words } from "./parts.tsx";
@@ -23,7 +25,13 @@ export function attemptHref(selection: Selection, attemptId: string): string {
   return hrefOf(selection, `/admin/attempts/${encodeURIComponent(attemptId)}`);
 }
 
-const Links: FC<{ links: readonly LinkOfCustomer[]; now: number; zone: string }> = ({ links, now, zone }) =>
+const Links: FC<{
+  c: AppContext;
+  userId: string;
+  links: readonly LinkOfCustomer[];
+  now: number;
+  zone: string;
+}> = ({ c, userId, links, now, zone }) =>
   links.length === 0 ? (
     <Empty>No link, and none that ended within the last 30 days.</Empty>
   ) : (
@@ -41,6 +49,7 @@ const Links: FC<{ links: readonly LinkOfCustomer[]; now: number; zone: string }>
         <>
           <code id={link.id}>{link.id}</code>
           {link.alexaUserId === null ? null : <p class="small">Alexa user {link.alexaUserId}</p>}
+          {link.revokedAt === null ? <EndLink c={c} userId={userId} grantId={link.id} /> : null}
         </>,
       ])}
     />
@@ -137,8 +146,21 @@ export async function customerPage(c: AppContext): Promise<Response> {
       </Panel>
       {never}
       <Panel title="Links">
-        <Links links={customer.links} now={rt.now()} zone={selection.zone} />
+        <Links c={c} userId={userId} links={customer.links} now={rt.now()} zone={selection.zone} />
       </Panel>
+      {operatorOf(c).mayChange ? (
+        <Panel title="Logins and account">
+          {customer.logins.map(({ id, createdAt, endedAt }) =>
+            endedAt === null ? (
+              <div class="login">
+                Signed in in a browser at <Time at={createdAt} zone={selection.zone} />
+                <EndLogin c={c} userId={userId} loginId={id} />
+              </div>
+            ) : null,
+          )}
+          <CustomerActs c={c} userId={userId} />
+        </Panel>
+      ) : null}
       <Panel title="Time line">
         {events.length === 0 ? <Empty>Nothing older.</Empty> : <Line events={events} selection={selection} />}
         {older === undefined ? null : (

@@ -10,5 +10,8 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { path: "/admin/attempts", label: "Attempts" },
   { path: "/admin/links", label: "Links" },
   { path: "/admin/alerts", label: "Alerts" },
+  { path: "/admin/skills", label: "Skills" },
+  { path: "/admin/clients", label: "Clients" },
+  { path: "/admin/operations", label: "Operations" },
   { path: "/admin/audit", label: "Audit" },
 ];

@@ -5,12 +5,16 @@ import { alertsPage } from "./alerts.tsx";
 import { attemptPage } from "./attempt-page.tsx";
 import { attemptsPage } from "./attempts.tsx";
 import { auditPage } from "./audit.tsx";
+import { clientPages } from "./clients.tsx";
+import { customerActRoutes } from "./customer-acts.tsx";
 import { customerPage } from "./customer-page.tsx";
 import { linksPage } from "./links.tsx";
 import { liveScript } from "./lists.tsx";
+import { operationsPages } from "./operations.tsx";
 import { overviewPage } from "./overview.tsx";
 import { searchPage } from "./search-page.tsx";
 import { consoleGuard, signIn, signOut } from "./sign-in.tsx";
+import { skillPages } from "./skills.tsx";
 
 export const consoleRoutes = new Hono<AppEnv>();
 
@@ -28,3 +32,4 @@ consoleRoutes.get("/admin/links", (c) => linksPage(c as AppContext));
 consoleRoutes.get("/admin/audit", (c) => auditPage(c as AppContext));
 consoleRoutes.get("/admin/customers/:id", (c) => customerPage(c as AppContext));
 consoleRoutes.get("/admin/search", (c) => searchPage(c as AppContext));
+for (const pages of [skillPages, clientPages, operationsPages, customerActRoutes]) consoleRoutes.route("/", pages);

@@ -33,6 +33,15 @@ h1{scroll-margin-top:1rem}
 select{font:inherit;max-width:100%;min-width:0;text-overflow:ellipsis;border:1px solid var(--field);border-radius:.65rem;background:var(--paper);color:var(--text)}
 .act{margin:.5rem 0}
 .act button{width:auto;min-height:2.75rem}
+.act input:not([type=checkbox],[type=hidden]),.act textarea,.act select{max-width:38rem}
+.act fieldset{margin:1.25rem 0 0;padding:.25rem 1rem 1rem;border:1px solid var(--line);border-radius:.65rem}
+.act legend{padding:0 .4rem;font-weight:600}
+.act select{width:100%;min-height:2.75rem;padding:.2rem .7rem}
+textarea{width:100%;font:inherit;padding:.6rem .8rem;border:1px solid var(--field);border-radius:.65rem;background:var(--paper);color:var(--text)}
+label.check{display:inline-flex;align-items:center;gap:.6rem;min-height:2.75rem;margin:0;font-weight:400}
+label.check input{width:1.25rem;min-height:1.25rem;height:1.25rem;margin:0}
+button.danger{background:var(--paper);border:1px solid var(--bad);color:var(--bad)}
+pre{overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .panel{background:var(--paper);border:1px solid var(--line);border-radius:1rem;padding:1.1rem 1.25rem;margin:0 0 1.25rem;color:var(--text);font-size:1rem}
 .panel h2:first-child{margin-top:0}

@@ -37,7 +37,7 @@ export interface Customer {
   }[];
   /** Live and ended, newest first. Ended ones are kept for thirty days. */
   readonly links: readonly LinkOfCustomer[];
-  readonly logins: readonly { readonly createdAt: number; readonly endedAt: number | null }[];
+  readonly logins: readonly { readonly id: string; readonly createdAt: number; readonly endedAt: number | null }[];
   readonly attempts: readonly ListedAttempt[];
   readonly events: readonly { readonly type: string; readonly skillId: string; readonly receivedAt: number }[];
   readonly audit: readonly AuditRecord[];
@@ -56,7 +56,7 @@ export function customerStatements(userId: string, before: number, limit: number
           created_at AS "createdAt", last_used_at AS "lastUsedAt", idle_expires_at AS "idleExpiresAt", expires_at AS "expiresAt",
           revoked_at AS "revokedAt", revoked_reason AS "revokedReason", ${LEVEL_COLUMN}
         FROM grants WHERE user_id = ${userId} ORDER BY created_at DESC, id LIMIT ${MOST_LINKS}`,
-    sql`SELECT created_at AS "createdAt", ended_at AS "endedAt" FROM sessions WHERE user_id = ${userId}
+    sql`SELECT id, created_at AS "createdAt", ended_at AS "endedAt" FROM sessions WHERE user_id = ${userId}
         ORDER BY created_at DESC LIMIT ${MOST_LINKS}`,
     sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE user_id = ${userId} AND +created_at < ${before}
         ORDER BY created_at DESC LIMIT ${limit}`,

@@ -1,0 +1,158 @@
+// Fields of the console's forms, and what an act responds when it was done or refused.
+import type { Child, FC } from "hono/jsx";
+import { seeOther } from "../../http/respond.ts";
+import type { AppContext } from "../../runtime.ts";
+import { ErrorNotice } from "../../ui/parts.tsx";
+import { type ApiResult, type Confirmation, callAdminApi, takeAct } from "./acts.tsx";
+import { renderConsole } from "./frame.tsx";
+
+/** What stands in the fields of a form, by name. Secrets are never among them. */
+export type Values = Readonly<Record<string, string>>;
+
+interface FieldProps {
+  readonly name: string;
+  readonly label: string;
+  readonly values: Values;
+  readonly hint?: string;
+  readonly required?: boolean;
+}
+
+const Hint: FC<{ name: string; hint: string | undefined }> = ({ name, hint }) =>
+  hint === undefined ? null : (
+    <p class="hint" id={`${name}-hint`}>
+      {hint}
+    </p>
+  );
+
+const described = ({ name, hint }: FieldProps) => (hint === undefined ? {} : { "aria-describedby": `${name}-hint` });
+
+export const TextField: FC<FieldProps> = (field) => (
+  <>
+    <label for={field.name}>{field.label}</label>
+    <input
+      id={field.name}
+      name={field.name}
+      value={field.values[field.name] ?? ""}
+      required={field.required}
+      autocomplete="off"
+      spellcheck={false}
+      {...described(field)}
+    />
+    <Hint name={field.name} hint={field.hint} />
+  </>
+);
+
+/** Always empty when it is shown: what was typed is not sent back. */
+export const SecretField: FC<Omit<FieldProps, "values">> = (field) => (
+  <>
+    <label for={field.name}>{field.label}</label>
+    <input
+      id={field.name}
+      name={field.name}
+      type="password"
+      autocomplete="off"
+      {...described({ ...field, values: {} })}
+    />
+    <Hint name={field.name} hint={field.hint} />
+  </>
+);
+
+/** One entry per line. */
+export const LinesField: FC<FieldProps> = (field) => (
+  <>
+    <label for={field.name}>{field.label}</label>
+    <textarea id={field.name} name={field.name} rows={3} spellcheck={false} {...described(field)}>
+      {field.values[field.name] ?? ""}
+    </textarea>
+    <Hint name={field.name} hint={field.hint} />
+  </>
+);
+
+export const ChoiceField: FC<
+  FieldProps & { readonly choices: readonly (readonly [value: string, label: string])[] }
+> = (field) => (
+  <>
+    <label for={field.name}>{field.label}</label>
+    <select id={field.name} name={field.name} {...described(field)}>
+      {field.choices.map(([value, label]) => (
+        <option value={value} selected={value === field.values[field.name]}>
+          {label}
+        </option>
+      ))}
+    </select>
+    <Hint name={field.name} hint={field.hint} />
+  </>
+);
+
+export const CheckField: FC<FieldProps> = (field) => (
+  <p>
+    <label class="check">
+      <input type="checkbox" name={field.name} value="yes" checked={field.values[field.name] === "yes"} /> {field.label}
+    </label>
+  </p>
+);
+
+/** The entries of a `LinesField`. */
+export function linesOf(text: string | undefined): string[] {
+  return (text ?? "")
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
+/** The problem that the API reported, at the head of a form. */
+export const Problem: FC<{ result: ApiResult | undefined }> = ({ result }) =>
+  result === undefined || result.ok ? null : <ErrorNotice id="error">{result.problem}</ErrorNotice>;
+
+interface Act {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: object;
+}
+
+/** Carries out an act without fields to correct: back to a page when it was done, else a page with the problem. */
+export async function perform(
+  c: AppContext,
+  {
+    under,
+    back,
+    confirmation,
+    act,
+  }: {
+    readonly under: string;
+    readonly back: string;
+    readonly confirmation?: Omit<Confirmation, "under" | "back">;
+    readonly act: (fields: ReadonlyMap<string, string>) => Act;
+  },
+  done: (result: ApiResult) => Response | Promise<Response> = () => seeOther(c, back),
+): Promise<Response> {
+  const fields = await takeAct(c, confirmation && { ...confirmation, under, back });
+  if (fields instanceof Response) return fields;
+  const { method, path, body } = act(fields);
+  const result = await callAdminApi(c, method, path, body);
+  if (result.ok) return done(result);
+  return notDone(c, result, under, back);
+}
+
+/** The page for an act that the API refused. */
+export function notDone(c: AppContext, result: ApiResult, under: string, back: string): Promise<Response> {
+  const status = result.status === 404 || result.status === 409 ? result.status : result.status >= 500 ? 503 : 400;
+  return renderConsole(c, { title: "Nothing was changed", under, status }, [
+    <Problem result={result} />,
+    <p>
+      <a href={back}>Back</a>
+    </p>,
+  ] as Child);
+}
+
+/** A secret that was just made. It is in this response only. */
+export const NewSecret: FC<{ label: string; secret: unknown }> = ({ label, secret }) =>
+  typeof secret === "string" ? (
+    <section class="panel" aria-label={label}>
+      <h2>{label}</h2>
+      <p>Copy it now: it is not stored in a form that can be shown again.</p>
+      <p>
+        <code>{secret}</code>
+      </p>
+    </section>
+  ) : null;

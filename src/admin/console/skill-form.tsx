@@ -1,0 +1,209 @@
+// The form of a skill: its fields, their values, and the body of the API's request that they make.
+import type { FC } from "hono/jsx";
+import { PERSON_KINDS, SKILL_TYPES } from "../../storage/skills/skills.ts";
+import { CheckField, ChoiceField, LinesField, linesOf, SecretField, TextField, type Values } from "./entry-form.tsx";
+import { words } from "./parts.tsx";
+
+interface Pair {
+  readonly clientId?: string;
+}
+/** A skill as the API returns it. */
+export interface SkillView {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly stage: string;
+  readonly linking: string;
+  readonly vendorId: string | null;
+  readonly resource: string | null;
+  readonly extraRedirectUris: readonly string[];
+  readonly scopes: readonly (string | object)[];
+  readonly returnUrls: readonly string[];
+  readonly lwa: Pair | null;
+  readonly eventGateway: Pair | null;
+  readonly relay: {
+    readonly tokenUrl: string;
+    readonly userinfoUrl: string | null;
+    readonly clientId?: string | null;
+    readonly person: { readonly claim: string; readonly as: string };
+  } | null;
+  readonly client: {
+    readonly id: string;
+    readonly requirePkce: boolean;
+    readonly redirectUris: readonly string[];
+    readonly secret?: string;
+    readonly previousSecretExpiresAt?: string;
+  };
+  readonly serviceClient: { readonly id: string; readonly secret?: string } | null;
+}
+
+const lines = (entries: readonly (string | object)[]) =>
+  entries.map((entry) => (typeof entry === "string" ? entry : JSON.stringify(entry))).join("\n");
+
+/** What the form shows of a stored skill. */
+export function valuesOf(skill: SkillView): Values {
+  return {
+    name: skill.name,
+    type: skill.type,
+    stage: skill.stage,
+    linking: skill.linking,
+    vendorId: skill.vendorId ?? "",
+    resource: skill.resource ?? "",
+    extraRedirectUris: lines(skill.extraRedirectUris),
+    scopes: lines(skill.scopes),
+    returnUrls: lines(skill.returnUrls),
+    lwaId: skill.lwa?.clientId ?? "",
+    eventId: skill.eventGateway?.clientId ?? "",
+    relayTokenUrl: skill.relay?.tokenUrl ?? "",
+    relayUserinfoUrl: skill.relay?.userinfoUrl ?? "",
+    relayId: skill.relay?.clientId ?? "",
+    relayClaim: skill.relay?.person.claim ?? "",
+    relayAs: skill.relay?.person.as ?? "",
+    requirePkce: skill.client.requirePkce ? "yes" : "",
+    serviceClient: skill.serviceClient ? "yes" : "",
+  };
+}
+
+const KEPT = "Leave it empty to keep the stored one.";
+const choices = (names: readonly string[]) => names.map((name) => [name, words(name)] as const);
+
+export const SkillFields: FC<{ values: Values; isNew: boolean }> = ({ values, isNew }) => (
+  <>
+    {isNew ? (
+      <>
+        <TextField name="id" label="Skill id" values={values} required hint="Such as amzn1.ask.skill.…" />
+        <TextField name="clientId" label="Alexa's client id" values={values} hint="Made if it is left empty." />
+        <SecretField name="clientSecret" label="Alexa's client secret" hint="Made if it is left empty." />
+      </>
+    ) : null}
+    <TextField name="name" label="Name" values={values} required />
+    <ChoiceField name="type" label="Type" values={values} choices={choices(SKILL_TYPES)} />
+    <ChoiceField
+      name="stage"
+      label="Stage"
+      values={values}
+      choices={choices(["development", "live"])}
+      hint="The stage that linking from your app or website enables."
+    />
+    <ChoiceField
+      name="linking"
+      label="Account linking"
+      values={values}
+      choices={[["", "as the type demands"], ...choices(["required", "optional"])]}
+    />
+    <TextField name="vendorId" label="Vendor id" values={values} hint="Gives Amazon's four redirect URIs." />
+    <LinesField
+      name="redirectUris"
+      label="Redirect URIs"
+      values={values}
+      hint={`One per line, in place of a vendor id.${isNew ? "" : " Leave it empty to keep the stored ones."}`}
+    />
+    <LinesField name="extraRedirectUris" label="Further redirect URIs" values={values} hint="In development." />
+    <LinesField
+      name="scopes"
+      label="Scopes"
+      values={values}
+      required
+      hint='One per line: a name, or JSON such as {"name":"profile","descriptions":{"en":"Your name"}}.'
+    />
+    <LinesField name="returnUrls" label="Return URLs" values={values} hint="One per line: where linking may end." />
+    <TextField name="resource" label="Resource" values={values} hint="Add-ons only: the MCP server's URI." />
+    <fieldset>
+      <legend>Alexa's credentials for app-to-app linking</legend>
+      <TextField name="lwaId" label="Alexa client id" values={values} hint="Empty: none." />
+      <SecretField name="lwaSecret" label="Alexa client secret" hint={isNew ? "" : KEPT} />
+    </fieldset>
+    <fieldset>
+      <legend>Credentials for the event gateway</legend>
+      <TextField name="eventId" label="Event client id" values={values} hint="Empty: the pair above serves for both." />
+      <SecretField name="eventSecret" label="Event client secret" hint={isNew ? "" : KEPT} />
+    </fieldset>
+    <fieldset>
+      <legend>Relay to the server that links the skill today</legend>
+      <TextField name="relayTokenUrl" label="Its token URL" values={values} hint="Empty: no relay." />
+      <TextField name="relayUserinfoUrl" label="Its userinfo URL" values={values} />
+      <TextField name="relayId" label="Relay client id" values={values} hint="Empty: as Alexa sends it." />
+      <SecretField name="relaySecret" label="Relay client secret" hint={isNew ? "" : KEPT} />
+      <TextField name="relayClaim" label="Claim that names the person" values={values} hint="sub, if left empty." />
+      <ChoiceField name="relayAs" label="It is" values={values} choices={[["", "–"], ...choices(PERSON_KINDS)]} />
+    </fieldset>
+    <CheckField name="requirePkce" label="Alexa must use PKCE" values={values} />
+    <CheckField name="serviceClient" label="A second client for service tokens (add-ons)" values={values} />
+    <CheckField name="force" label="Accept redirect URIs that are not all of Amazon's" values={values} />
+  </>
+);
+
+type Fields = ReadonlyMap<string, string>;
+const text = (fields: Fields, name: string) => (fields.get(name) ?? "").trim();
+
+/** A pair as it is sent: null removes it, undefined keeps it. */
+function pairOf(fields: Fields, name: string, stored: Pair | null | undefined): object | null | undefined {
+  const [clientId, clientSecret] = [text(fields, `${name}Id`), text(fields, `${name}Secret`)];
+  if (clientId === "") return stored ? null : undefined;
+  return clientSecret === "" && stored?.clientId === clientId ? undefined : { clientId, clientSecret };
+}
+
+const RELAY_FIELDS = ["relayTokenUrl", "relayUserinfoUrl", "relayId", "relayClaim", "relayAs"];
+
+function relayOf(fields: Fields, stored: SkillView | undefined): object | null | undefined {
+  const tokenUrl = text(fields, "relayTokenUrl");
+  if (tokenUrl === "") return stored?.relay ? null : undefined;
+  const shown = stored && valuesOf(stored);
+  const secret = text(fields, "relaySecret");
+  if (secret === "" && shown && RELAY_FIELDS.every((name) => text(fields, name) === shown[name])) return undefined;
+  const [clientId, userinfoUrl] = [text(fields, "relayId"), text(fields, "relayUserinfoUrl")];
+  const claim = text(fields, "relayClaim");
+  return {
+    tokenUrl,
+    ...(userinfoUrl === "" ? {} : { userinfoUrl }),
+    ...(clientId === "" ? {} : { clientId }),
+    ...(secret === "" ? {} : { clientSecret: secret }),
+    person: { ...(claim === "" ? {} : { claim }), as: text(fields, "relayAs") },
+  };
+}
+
+/** A scope in JSON as an object. What is no JSON is sent as it is, so that the API says what is wrong. */
+function scopeOf(line: string): unknown {
+  if (!line.startsWith("{")) return line;
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return line;
+  }
+}
+
+/** The body of the API's request. `stored`: the skill that is changed; undefined: a new one. */
+export function skillBody(fields: Fields, stored: SkillView | undefined): object {
+  const [vendorId, resource, linking] = ["vendorId", "resource", "linking"].map((name) => text(fields, name));
+  const redirectUris = linesOf(fields.get("redirectUris"));
+  const wantsService = fields.get("serviceClient") === "yes";
+  const isAddOn = fields.get("type") === "add_on";
+  const [clientId, clientSecret] = [text(fields, "clientId"), text(fields, "clientSecret")];
+  const pairs = {
+    lwa: pairOf(fields, "lwa", stored?.lwa),
+    eventGateway: pairOf(fields, "event", stored?.eventGateway),
+    relay: relayOf(fields, stored),
+  };
+  return {
+    ...(stored ? {} : { id: text(fields, "id") }),
+    name: text(fields, "name"),
+    type: fields.get("type"),
+    stage: fields.get("stage"),
+    ...(linking === "" ? {} : { linking }),
+    ...(vendorId === "" ? (stored?.vendorId ? { vendorId: null } : {}) : { vendorId }),
+    ...(redirectUris.length === 0 ? {} : { redirectUris }),
+    extraRedirectUris: linesOf(fields.get("extraRedirectUris")),
+    ...(resource === "" ? (stored?.resource ? { resource: null } : {}) : { resource }),
+    scopes: linesOf(fields.get("scopes")).map(scopeOf),
+    returnUrls: linesOf(fields.get("returnUrls")),
+    ...Object.fromEntries(Object.entries(pairs).filter(([, value]) => value !== undefined)),
+    client: {
+      ...(stored || clientId === "" ? {} : { id: clientId }),
+      ...(stored || clientSecret === "" ? {} : { secret: clientSecret }),
+      requirePkce: fields.get("requirePkce") === "yes" || isAddOn,
+    },
+    ...(wantsService && !stored?.serviceClient ? { serviceClient: {} } : {}),
+    ...(stored?.serviceClient && !wantsService ? { serviceClient: null } : {}),
+    ...(fields.get("force") === "yes" ? { force: true } : {}),
+  };
+}

@@ -1,0 +1,200 @@
+// /admin/skills: the registered skills; each with its form, its secrets and the documents to copy.
+import type { FC } from "hono/jsx";
+import { Hono } from "hono/tiny";
+import type { AppContext, AppEnv } from "../../runtime.ts";
+import { operatorOf } from "../operator.ts";
+import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
+import { NewSecret, notDone, Problem, perform, type Values } from "./entry-form.tsx";
+import { renderConsole } from "./frame.tsx";
+import { DataTable, Empty, Panel, words } from "./parts.tsx";
+import { hrefOf, selectionOf } from "./selection.ts";
+import { SkillFields, type SkillView, skillBody, valuesOf } from "./skill-form.tsx";
+
+const HERE = "/admin/skills";
+const pageOf = (id: string) => `${HERE}/${encodeURIComponent(id)}`;
+const apiOf = (id: string) => `/api/admin/skills/${encodeURIComponent(id)}`;
+const idOf = (c: AppContext) => c.req.param("id") ?? "";
+
+async function listPage(c: AppContext): Promise<Response> {
+  const selection = selectionOf(c);
+  const { body } = await callAdminApi(c, "GET", "/api/admin/skills?limit=200");
+  const skills = (body.items ?? []) as readonly SkillView[];
+  return renderConsole(
+    c,
+    { title: "Skills", under: HERE },
+    <>
+      {skills.length === 0 ? (
+        <Empty>
+          No skill is registered yet. Register one here, or with <code>npm run skill -- add</code>.
+        </Empty>
+      ) : (
+        <DataTable
+          caption="Skills"
+          head={["Skill", "Type", "Stage", "Resource", "Service client", "App-to-app linking", "Event gateway"]}
+          rows={skills.map((skill) => [
+            <>
+              <a href={hrefOf(selection, pageOf(skill.id))}>{skill.name}</a>
+              <br />
+              <code>{skill.id}</code>
+            </>,
+            words(skill.type),
+            skill.stage,
+            skill.resource ?? "–",
+            skill.serviceClient?.id ?? "–",
+            skill.lwa ? "ready" : "off: Alexa's client id and secret are missing",
+            skill.eventGateway ? "own pair" : skill.lwa ? "the same pair" : "none",
+          ])}
+        />
+      )}
+      {operatorOf(c).mayChange ? (
+        <p>
+          <a class="button quiet" href={hrefOf(selection, `${HERE}/new`)}>
+            Register a skill
+          </a>
+        </p>
+      ) : null}
+    </>,
+  );
+}
+
+function newPage(c: AppContext, values: Values = { type: "smart_home", stage: "development" }, result?: ApiResult) {
+  return renderConsole(
+    c,
+    { title: "Register a skill", under: HERE, ...(result ? { status: 400 as const } : {}) },
+    <section class="panel entry">
+      <Problem result={result} />
+      <ActForm c={c} action={`${HERE}/new`} button="Register">
+        <SkillFields values={values} isNew />
+      </ActForm>
+    </section>,
+  );
+}
+
+const Document: FC<{ title: string; result: ApiResult }> = ({ title, result }) =>
+  result.ok ? (
+    <Panel title={title}>
+      <pre>{JSON.stringify(result.body, null, 2)}</pre>
+    </Panel>
+  ) : null;
+
+const SECRETS = { client: "Alexa's client secret", service: "The service client's secret" };
+
+interface Shown {
+  readonly values?: Values;
+  readonly problem?: ApiResult;
+  /** The API's response with secrets that were just made. */
+  readonly made?: SkillView;
+}
+
+async function skillPage(c: AppContext, id: string, { values, problem, made }: Shown = {}): Promise<Response> {
+  const found = await callAdminApi(c, "GET", apiOf(id));
+  if (!found.ok) return notDone(c, found, HERE, HERE);
+  const skill = found.body as unknown as SkillView;
+  const [request, resource] = await Promise.all([
+    callAdminApi(c, "GET", `${apiOf(id)}/account-linking-request`),
+    callAdminApi(c, "GET", `${apiOf(id)}/protected-resource`),
+  ]);
+  const until = skill.client.previousSecretExpiresAt;
+  return renderConsole(
+    c,
+    { title: skill.name, under: HERE, ...(problem ? { status: 400 as const } : {}) },
+    <>
+      <NewSecret label={SECRETS.client} secret={made?.client.secret} />
+      <NewSecret label={SECRETS.service} secret={made?.serviceClient?.secret} />
+      <Panel title="Settings">
+        <Problem result={problem} />
+        <DataTable
+          caption="Ids"
+          head={["Skill id", "Alexa's client id", "Redirect URIs"]}
+          rows={[[<code>{skill.id}</code>, <code>{skill.client.id}</code>, skill.client.redirectUris.join(" ")]]}
+        />
+        <ActForm c={c} action={pageOf(id)} button="Save">
+          <SkillFields values={values ?? valuesOf(skill)} isNew={false} />
+        </ActForm>
+      </Panel>
+      <Panel title="Secrets">
+        {until === undefined ? null : <p>The previous secret is accepted until {until}.</p>}
+        <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Make a new secret" />
+        {skill.serviceClient ? (
+          <ActForm
+            c={c}
+            action={`${pageOf(id)}/rotate`}
+            button="Make a new secret of the service client"
+            fields={{ client: "service" }}
+          />
+        ) : null}
+      </Panel>
+      <Document title="Account linking request for SMAPI" result={request} />
+      <Document title="Protected resource metadata" result={resource} />
+      {operatorOf(c).mayChange ? (
+        <Panel title="Delete">
+          <ActForm c={c} action={`${pageOf(id)}/delete`} button="Delete this skill" danger />
+        </Panel>
+      ) : null}
+    </>,
+  );
+}
+
+const valuesFrom = (fields: ReadonlyMap<string, string>): Values => Object.fromEntries(fields);
+
+export const skillPages = new Hono<AppEnv>();
+
+skillPages.get(HERE, (c) => listPage(c as AppContext));
+skillPages.get(`${HERE}/new`, (c) => newPage(c as AppContext));
+skillPages.post(`${HERE}/new`, async (context) => {
+  const c = context as AppContext;
+  const fields = await takeAct(c);
+  if (fields instanceof Response) return fields;
+  const result = await callAdminApi(c, "POST", "/api/admin/skills", skillBody(fields, undefined));
+  if (!result.ok) return newPage(c, valuesFrom(fields), result);
+  const made = result.body as unknown as SkillView;
+  return skillPage(c, made.id, { made });
+});
+skillPages.get(`${HERE}/:id`, (context) => skillPage(context as AppContext, idOf(context as AppContext)));
+skillPages.post(`${HERE}/:id`, async (context) => {
+  const c = context as AppContext;
+  const fields = await takeAct(c);
+  if (fields instanceof Response) return fields;
+  const found = await callAdminApi(c, "GET", apiOf(idOf(c)));
+  if (!found.ok) return notDone(c, found, HERE, HERE);
+  const body = skillBody(fields, found.body as unknown as SkillView);
+  const result = await callAdminApi(c, "PATCH", apiOf(idOf(c)), body);
+  if (!result.ok) return skillPage(c, idOf(c), { values: valuesFrom(fields), problem: result });
+  return skillPage(c, idOf(c), { made: result.body as unknown as SkillView });
+});
+skillPages.post(`${HERE}/:id/rotate`, (context) => {
+  const c = context as AppContext;
+  return perform(
+    c,
+    {
+      under: HERE,
+      back: pageOf(idOf(c)),
+      confirmation: {
+        title: "Make a new secret?",
+        message:
+          "The present secret is accepted for seven more days. Enter the new one at Amazon within that time. If an earlier " +
+          "secret is still in its own overlap, that one ends now.",
+        button: "Make a new secret",
+      },
+      act: (fields) => ({
+        method: "POST",
+        path: `${apiOf(idOf(c))}/rotate-secret${fields.get("client") === "service" ? "?client=service" : ""}`,
+      }),
+    },
+    (result) => skillPage(c, idOf(c), { made: result.body as unknown as SkillView }),
+  );
+});
+skillPages.post(`${HERE}/:id/delete`, (context) => {
+  const c = context as AppContext;
+  return perform(c, {
+    under: HERE,
+    back: HERE,
+    confirmation: {
+      title: "Delete this skill?",
+      message:
+        "All links of all its customers end at once, and its client is deleted. Customers must link again. This cannot be undone.",
+      button: "Delete the skill and all its links",
+    },
+    act: () => ({ method: "DELETE", path: apiOf(idOf(c)) }),
+  });
+});
