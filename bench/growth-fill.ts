@@ -333,11 +333,13 @@ const FILLINGS: readonly Filling[] = [
     rows: () => 250,
     days: 80,
     columns: {
+      endpoint: "'authorize'",
       client_id: `CASE WHEN i < 150 THEN 'alexa-bench-' || (i / 50 + 1) ELSE 'unknown-' || i END`,
       reason: "IIF(i < 150, 'redirect_uri_unregistered', 'client_unknown')",
-      redirect_uri: "'https://layla.amazon.com/api/skill/link/M' || i",
+      detail: "'https://layla.amazon.com/api/skill/link/M' || i",
       count: "i + 1",
       last_seen_at: "at",
+      recent: "json_array(json_array(at, 1, 'bench'))",
     },
   },
   {

@@ -282,12 +282,14 @@ CREATE UNIQUE INDEX audit_operator_sign_outs ON audit (details) WHERE kind = 'op
 
 -- Counts of authorization requests that got an error page. They show operators why no customer can link.
 CREATE TABLE refusals (
+  endpoint TEXT NOT NULL CHECK (endpoint IN ('authorize', 'wrong_address', 'token', 'events', 'accept_grant')),
   client_id TEXT NOT NULL,
   reason TEXT NOT NULL,
-  redirect_uri TEXT NOT NULL,
+  detail TEXT NOT NULL,              -- redirect URI, path, grant id or skill id, by endpoint
   count INTEGER NOT NULL,
   last_seen_at INTEGER NOT NULL,
-  PRIMARY KEY (client_id, reason, redirect_uri)
+  recent TEXT NOT NULL,              -- JSON: [[minute, count, error id]], latest first
+  PRIMARY KEY (endpoint, client_id, reason, detail)
 ) STRICT;
 CREATE INDEX refusals_by_time ON refusals (last_seen_at);
 

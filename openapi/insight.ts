@@ -1,9 +1,9 @@
 // /api/admin/linkings, refusals, audit and metrics: what happened.
 import * as z from "zod/mini";
-import { attemptsQuery, auditQuery } from "../src/admin/insight-api.ts";
+import { attemptsQuery, auditQuery, refusalsQuery } from "../src/admin/insight-api.ts";
 import { metricsQuery } from "../src/admin/metrics-api.ts";
-import { pageQuery } from "../src/admin/paging.ts";
 import { OUTCOMES } from "../src/storage/attempts/attempts.ts";
+import { REFUSING_ENDPOINTS } from "../src/storage/attempts/refusals.ts";
 import type { Resource } from "./describe.ts";
 import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, stage, time } from "./shapes.ts";
 
@@ -26,13 +26,17 @@ export const linkingResponse = z.strictObject({
 });
 
 export const refusalResponse = z.strictObject({
+  endpoint: z.enum(REFUSING_ENDPOINTS),
   clientId: z.string(),
   reason: z.string(),
   redirectUri: z.string(),
   path: z.optional(z.string()),
+  grantId: z.optional(z.nullable(z.string())),
+  skillId: z.optional(z.nullable(z.string())),
   remedy: z.optional(z.string()),
   count: z.int(),
   lastSeenAt: time,
+  recent: z.array(z.strictObject({ at: time, count: z.int(), errorId: z.string() })),
 });
 
 export const auditResponse = z.strictObject({
@@ -154,12 +158,14 @@ export const insight: Resource = {
       schema: refusalResponse,
       io: "output",
       example: {
+        endpoint: "authorize",
         clientId: "alexa-acme-home",
         reason: "redirect_uri_unregistered",
         redirectUri: "https://pitangui.amazon.com/api/skill/link/M0OTHER",
         remedy: "Another vendor id: …",
         count: 3,
         lastSeenAt: EXAMPLE_TIME,
+        recent: [{ at: EXAMPLE_TIME, count: 3, errorId: "q7Zk0bXw" }],
       },
     },
     AuditRecord: {
@@ -197,11 +203,11 @@ export const insight: Resource = {
     "/api/admin/refusals": {
       GET: {
         id: "listRefusals",
-        summary: "Refused authorization requests, and token requests to a wrong address",
+        summary: "Refused requests: by default authorization requests, and token requests to a wrong address",
         description:
-          "`path` only for token requests. `remedy` names the cause, for an unregistered redirect URI of Amazon's in particular. Invisible characters are written as `\\u{9}`.",
+          "Without `endpoint`: `authorize`, and `wrong_address`, which has the `path` of token requests that came elsewhere. `token` has the `grantId` where the request had one of our refresh tokens, `accept_grant` that of the link, `events` the `skillId` as received. `recent`: the latest minutes with the id of one request. `remedy` names the cause, for an unregistered redirect URI of Amazon's in particular. Invisible characters are written as `\\u{9}`.",
         security: "admin",
-        query: z.object(pageQuery()),
+        query: refusalsQuery,
         responses: {
           200: {
             description: "Most recent first.",

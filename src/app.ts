@@ -152,7 +152,7 @@ export function createService(
       caches,
       requestId,
       log,
-      metrics: counters.of({ db: env.DB, log, now, background }),
+      metrics: counters.of({ db: env.DB, log, now, requestId, background }),
       background,
     };
   }

@@ -21,6 +21,8 @@ interface ListOptions extends AdminOptions {
   readonly alerts?: boolean;
   readonly open?: boolean;
   readonly linkId?: string;
+  readonly endpoint?: string;
+  readonly clientId?: string;
 }
 
 const LIMIT = 50;
@@ -88,11 +90,16 @@ export function attemptsCommand(terminal: Terminal): Command {
   );
 }
 
+const ENDPOINTS = ["authorize", "wrong_address", "token", "events", "accept_grant"];
+
 interface Refusal {
+  readonly endpoint: string;
   readonly clientId: string;
   readonly reason: string;
   readonly redirectUri: string;
   readonly path?: string;
+  readonly grantId?: string | null;
+  readonly skillId?: string | null;
   readonly remedy?: string;
   readonly count: number;
   readonly lastSeenAt: string;
@@ -100,21 +107,26 @@ interface Refusal {
 
 /** The command `refusals`. */
 export function refusalsCommand(terminal: Terminal): Command {
-  const command = listCommand("refusals", "list refused authorization requests, and token requests to a wrong address");
-  return withExamples(command, terminal, ["refusals", "refusals --json"]).action(
+  const description = "list refused requests: authorization requests, and token requests to a wrong address";
+  const command = listCommand("refusals", description)
+    .addOption(new Option("--endpoint <ENDPOINT>", "those of one endpoint instead").choices(ENDPOINTS))
+    .option("--client-id <ID>", "of this client");
+  return withExamples(command, terminal, ["refusals", "refusals --endpoint token --json"]).action(
     adminAction<ListOptions>(terminal, async (run) => {
-      const refusals = await items<Refusal>(run, "/refusals");
+      const { endpoint, clientId } = run.options;
+      const refusals = await items<Refusal>(run, "/refusals", { endpoint, clientId });
       run.show(refusals, () =>
         refusals.length === 0
           ? "Nothing was refused."
           : table(
-              ["LAST SEEN", "COUNT", "CLIENT", "REASON", "REDIRECT URI OR PATH", "REMEDY"],
+              ["LAST SEEN", "COUNT", "ENDPOINT", "CLIENT", "REASON", "REDIRECT URI, PATH, LINK OR SKILL", "REMEDY"],
               refusals.map((refusal) => [
                 refusal.lastSeenAt,
                 refusal.count,
+                refusal.endpoint,
                 refusal.clientId,
                 refusal.reason,
-                refusal.path ?? refusal.redirectUri,
+                refusal.path ?? refusal.grantId ?? refusal.skillId ?? refusal.redirectUri,
                 refusal.remedy,
               ]),
             ),

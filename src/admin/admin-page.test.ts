@@ -223,7 +223,7 @@ describe("the dashboard", () => {
       {
         clientId: "<script>alert(1)</script>",
         reason: "redirect_uri_unregistered",
-        redirectUri: "https://pit\tangui.amazon.com/",
+        detail: "https://pit\tangui.amazon.com/",
         count: 2,
         lastSeenAt: START,
       },

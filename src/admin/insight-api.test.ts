@@ -168,7 +168,7 @@ describe("refusals", () => {
       {
         clientId: "alexa",
         reason: "redirect_uri_unregistered",
-        redirectUri: "https://pit\tangui.amazon.com/é\\x",
+        detail: "https://pit\tangui.amazon.com/é\\x",
         count: 3,
         lastSeenAt: START,
       },
@@ -194,7 +194,7 @@ describe("refusals", () => {
     const entries = Array.from({ length: 9 }, (_, i) => ({
       clientId: `client-${i}`,
       reason: "client_unknown",
-      redirectUri: "",
+      detail: "",
       count: 1,
       lastSeenAt: START + (i % 3) * 1000,
     }));

@@ -5,11 +5,10 @@ import { problem } from "../http/problem.ts";
 import { queryOf } from "../http/read.ts";
 import { json } from "../http/respond.ts";
 import { adviceFor, loadRemedies, remedyForRefusal } from "../linking/remedies.ts";
-import { isMisplacedTokenRequest } from "../oauth/misplaced-token-request.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { FLOWS, OUTCOMES, PLATFORMS } from "../storage/attempts/attempts.ts";
 import { type ListedAttempt, listAttempts } from "../storage/attempts/list.ts";
-import { listRefusals } from "../storage/attempts/refusals.ts";
+import { CONSOLE_FAULTS, type ListedRefusal, listRefusals, REFUSING_ENDPOINTS } from "../storage/attempts/refusals.ts";
 import { listAudit } from "../storage/maintenance/audit-list.ts";
 import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
 
@@ -91,12 +90,20 @@ async function attempts(c: AppContext): Promise<Response> {
   );
 }
 
+export const refusalsQuery = () =>
+  z.strictObject({
+    ...pageQuery(),
+    endpoint: z.optional(z.enum(REFUSING_ENDPOINTS, `must be one of ${REFUSING_ENDPOINTS.join(", ")}`)),
+    clientId: idFilter(),
+  });
+
 const refusalPosition = () =>
   z.object({
     lastSeenAt: z.int(),
+    endpoint: z.enum(REFUSING_ENDPOINTS),
     clientId: z.string(),
     reason: z.string(),
-    redirectUri: z.string(),
+    detail: z.string(),
   });
 
 /** Escapes backslashes and everything outside printable ASCII as `\u{…}`, so that operators see every character. */
@@ -104,32 +111,43 @@ export function visible(text: string): string {
   return text.replace(/[^\x20-\x5b\x5d-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
+function refusalView(refusal: ListedRefusal): object {
+  const { endpoint } = refusal;
+  const detail = visible(refusal.detail);
+  return {
+    endpoint,
+    clientId: visible(refusal.clientId),
+    reason: refusal.reason,
+    redirectUri: endpoint === "authorize" ? detail : "",
+    ...(endpoint === "wrong_address" ? { path: detail } : {}),
+    ...(endpoint === "token" || endpoint === "accept_grant" ? { grantId: detail || null } : {}),
+    ...(endpoint === "events" ? { skillId: detail || null } : {}),
+    remedy: remedyForRefusal(refusal),
+    count: refusal.count,
+    lastSeenAt: rfc3339(refusal.lastSeenAt),
+    recent: refusal.recent.map(([at, count, errorId]) => ({ at: rfc3339(at), count, errorId })),
+  };
+}
+
 async function refusals(c: AppContext): Promise<Response> {
-  const query = queryOf(c, z.strictObject(pageQuery()));
+  const query = queryOf(c, refusalsQuery);
   if (query instanceof Response) return query;
   const after = positionOf(query.cursor, refusalPosition);
   if (after instanceof Response) return after;
   const rt = c.var.runtime;
   await rt.metrics.flush();
-  const [rows] = await Promise.all([listRefusals(rt.db, after, query.limit + 1), loadRemedies(c)]);
+  const { endpoint, clientId, limit } = query;
+  const endpoints = endpoint ? [endpoint] : CONSOLE_FAULTS;
+  const [rows] = await Promise.all([listRefusals(rt.db, { endpoints, clientId }, after, limit + 1), loadRemedies(c)]);
   return json(
     c,
-    pageOf(
-      rows,
-      query.limit,
-      (refusal) => ({
-        clientId: visible(refusal.clientId),
-        reason: refusal.reason,
-        // Without a redirect URI there may be the path of a misplaced token request.
-        ...(isMisplacedTokenRequest(refusal.reason)
-          ? { redirectUri: "", path: visible(refusal.redirectUri) }
-          : { redirectUri: visible(refusal.redirectUri) }),
-        remedy: remedyForRefusal(refusal),
-        count: refusal.count,
-        lastSeenAt: rfc3339(refusal.lastSeenAt),
-      }),
-      ({ lastSeenAt, clientId, reason, redirectUri }) => ({ lastSeenAt, clientId, reason, redirectUri }),
-    ),
+    pageOf(rows, limit, refusalView, ({ lastSeenAt, endpoint: at, clientId: of, reason, detail }) => ({
+      lastSeenAt,
+      endpoint: at,
+      clientId: of,
+      reason,
+      detail,
+    })),
   );
 }
 

@@ -122,7 +122,9 @@ describe("expired rows", () => {
       env.DB.prepare("INSERT INTO throttles VALUES ('a', 1, ?), ('b', 1, ?)").bind(START - DAY, START),
       env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'old'), (?, 'new')").bind(START - 400 * DAY, START),
       env.DB.prepare("INSERT INTO oauth_metrics VALUES (?, '', 'old', 1), (?, '', 'new', 1)").bind(GONE, START),
-      env.DB.prepare("INSERT INTO refusals VALUES ('a', 'r', '', 1, ?), ('b', 'r', '', 1, ?)").bind(GONE, START),
+      env.DB.prepare(
+        "INSERT INTO refusals VALUES ('token', 'a', 'r', '', 1, ?, '[]'), ('token', 'b', 'r', '', 1, ?, '[]')",
+      ).bind(GONE, START),
       env.DB.prepare("INSERT INTO skill_events (request_id, received_at) VALUES ('a', ?), ('b', ?)").bind(GONE, START),
       attempt("ancient", { outcome: "linked", created_at: GONE }),
       attempt("recent", { outcome: "linked" }),

@@ -68,14 +68,15 @@ async function takeEvent(c: AppContext): Promise<Response> {
   if (!body) return problem("body_too_large");
   const parsed = schemaOf(envelope).safeParse(parseJson(utf8Decode(body)));
   if (!parsed.success) return refuse(rt, "body_malformed");
+  const skillId = parsed.data.context.System.application.applicationId;
   const name = nameOf(parsed.data);
   const tolerance = LATE_EVENTS.has(name) ? EVENT_TOLERANCE_MS : REQUEST_TOLERANCE_MS;
-  if (Math.abs(rt.now() - parsed.data.request.timestamp) > tolerance) return refuse(rt, "timestamp_outside_window");
-  const skillId = parsed.data.context.System.application.applicationId;
+  if (Math.abs(rt.now() - parsed.data.request.timestamp) > tolerance)
+    return refuse(rt, "timestamp_outside_window", skillId);
   const unauthenticated = await authenticate(c, body, skillId);
   if (unauthenticated) return unauthenticated;
   const recorded = await apply(rt, parsed.data, name);
-  if (!recorded.skillKnown) return refuse(rt, "skill_unknown");
+  if (!recorded.skillKnown) return refuse(rt, "skill_unknown", skillId);
   note(rt, parsed.data, name, recorded);
   return json(c, {});
 }
@@ -87,12 +88,12 @@ async function authenticate(c: AppContext, body: Uint8Array, skillId: string): P
   if (signature === undefined && c.req.header("authorization") !== undefined) {
     const client = await authenticateServiceClient(c);
     if (client instanceof Response) return client;
-    return client.skillIds.includes(skillId) ? undefined : refuse(rt, "skill_unknown");
+    return client.skillIds.includes(skillId) ? undefined : refuse(rt, "skill_unknown", skillId);
   }
   const headers = { certificateUrl: c.req.header("signaturecertchainurl"), signature };
   const verdict = await verifyAlexaSignature(rt, headers, body, () => skillExists(rt.db, skillId));
   if (verdict.verdict === "verified") return undefined;
-  if (verdict.verdict === "refused") return refuse(rt, verdict.reason);
+  if (verdict.verdict === "refused") return refuse(rt, verdict.reason, skillId);
   rt.log.warn("certificate_unavailable");
   return problem("temporarily_unavailable", "The signing certificate cannot be fetched just now.");
 }
@@ -103,9 +104,10 @@ function nameOf({ request }: Envelope): string {
 }
 
 /** Nothing was changed. The response names the reason: it tells an attacker nothing new, and an operator needs it. */
-function refuse(rt: Runtime, reason: Refusal): Response {
-  rt.log.warn("skill_event_refused", { reason });
+function refuse(rt: Runtime, reason: Refusal, skillId?: string): Response {
   rt.metrics.count(`skill_event_refused_${reason}`);
+  rt.log.warn("skill_event_refused", { reason, skillId });
+  rt.metrics.refused({ endpoint: "events", clientId: "", reason, detail: skillId ?? "", ofStranger: true });
   return problem("event_refused", undefined, { reason });
 }
 

@@ -73,7 +73,13 @@ async function authorizations(c: AppContext): Promise<Response> {
   }
   if (request.kind === "redirect") {
     const extras = { fromApp: true };
-    rt.metrics.refused(request.target.client.id, request.reason, request.target.redirectUri);
+    const { client, redirectUri } = request.target;
+    rt.metrics.refused({
+      endpoint: "authorize",
+      clientId: client.id,
+      reason: request.reason,
+      detail: redirectUri,
+    });
     if (request.reason === "resource_changed")
       return problem("invalid_ticket", "The resource of the skill has changed: ask again with the query alone.");
     return json(c, { redirectTo: errorUri(request.target, request.error, request.description, extras) });

@@ -25,7 +25,7 @@ const AMAZON_REDIRECT_URI =
 
 /** What to do about a refused request. For an unregistered redirect URI of Amazon's it names the cause. */
 export function remedyForRefusal(refusal: ListedRefusal): string | undefined {
-  const { reason, redirectUri, registered, holder } = refusal;
+  const { reason, detail: redirectUri, registered, holder } = refusal;
   const [, host, vendorId] = (reason === "redirect_uri_unregistered" && AMAZON_REDIRECT_URI.exec(redirectUri)) || [];
   if (host === undefined || registered === null) return remedyFor(reason);
   if (registered.includes(redirectUri)) return "This redirect URI has been registered since. No action needed.";

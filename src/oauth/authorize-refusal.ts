@@ -19,7 +19,8 @@ export function noteRefusal(rt: Runtime, refusal: PageRefusal, rawQuery: string)
     ...(amazonLooking ? { remedy: "PATCH the skill with its vendorId, or npm run skill -- add with --vendor-id" } : {}),
   });
   const otherwise = refusal.reason === "parameter_repeated" && !refusal.inConsole;
-  rt.metrics.refused(clientId, otherwise ? "parameter_repeated_otherwise" : refusal.reason, redirectUri);
+  const reason = otherwise ? "parameter_repeated_otherwise" : refusal.reason;
+  rt.metrics.refused({ endpoint: "authorize", clientId, reason, detail: redirectUri });
   return amazonLooking;
 }
 

@@ -143,8 +143,8 @@ describe("redirect URIs", () => {
     expect([page.status, page.headers.get("location")]).toEqual([400, null]);
     expect(page.headers.get("content-type")).toContain("text/html");
     await admin(service, "GET", "refusals");
-    const row = await env.DB.prepare("SELECT client_id, reason, redirect_uri FROM refusals").first();
-    expect(row).toEqual({ client_id: ALEXA_CLIENT, reason: "redirect_uri_unregistered", redirect_uri: uri });
+    const row = await env.DB.prepare("SELECT client_id, reason, detail FROM refusals").first();
+    expect(row).toEqual({ client_id: ALEXA_CLIENT, reason: "redirect_uri_unregistered", detail: uri });
   });
 
   it("a new client works at once, even after a request for it was refused", async () => {

@@ -109,7 +109,7 @@ async function showAuthorize(c: AppContext): Promise<Response> {
 function redirectRefusal(c: AppContext, { target, reason, error, description }: RedirectRefusal): Response {
   const { log, metrics } = c.var.runtime;
   log.info("authorize_refused", { clientId: target.client.id, reason });
-  metrics.refused(target.client.id, reason, target.redirectUri);
+  metrics.refused({ endpoint: "authorize", clientId: target.client.id, reason, detail: target.redirectUri });
   return seeOther(c, errorUri(target, error, description));
 }
 

@@ -2,19 +2,14 @@
 import { readForm } from "../http/read.ts";
 import type { AppContext } from "../runtime.ts";
 
-const REASONS = ["token_path_unknown", "token_request_by_get", "urls_swapped"] as const;
+type Reason = "token_path_unknown" | "token_request_by_get" | "urls_swapped";
 const LONGEST_PATH = 200;
 
-/** Whether a tagged reason stands for such a request: then the operator's list has its path. */
-export function isMisplacedTokenRequest(reason: string): boolean {
-  return (REASONS as readonly string[]).includes(reason);
-}
-
 /** Counts the request in the operator's list, with its path only: query and body may hold secrets. */
-export function noteMisplacedTokenRequest(c: AppContext, reason: (typeof REASONS)[number]): void {
+export function noteMisplacedTokenRequest(c: AppContext, reason: Reason): void {
   const path = c.req.path.slice(0, LONGEST_PATH);
   c.var.runtime.log.warn(reason, { path });
-  c.var.runtime.metrics.refused("", reason, path);
+  c.var.runtime.metrics.refused({ endpoint: "wrong_address", clientId: "", reason, detail: path });
 }
 
 function usesBasic(c: AppContext): boolean {

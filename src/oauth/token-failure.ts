@@ -2,7 +2,7 @@
 import type { OAuthError } from "../http/oauth-error.ts";
 import type { ResourceProblem } from "./resource.ts";
 
-export type TokenFailure =
+export type TokenFailure = (
   | { readonly reason: "code_malformed" | "code_unknown" | "code_expired" | "code_spent" | "code_voided" }
   | { readonly reason: "code_of_another_client" | "redirect_uri_mismatch" | "user_gone" | "resource_changed" }
   | { readonly reason: "verifier_missing" | "verifier_mismatch" | "verifier_unexpected" }
@@ -15,7 +15,14 @@ export type TokenFailure =
   | { readonly reason: "relay_server_error" | "relay_client_rejected" | "relay_response_unusable" }
   | { readonly reason: "relay_person_missing" | "relay_person_unverified" | "relay_person_unknown" }
   | { readonly reason: "relay_person_shared" }
-  | { readonly reason: "grant_type_unsupported" | "grant_type_not_allowed" | "service_tier_moved" };
+  | { readonly reason: "grant_type_unsupported" | "grant_type_not_allowed" | "service_tier_moved" }
+) &
+  Named;
+
+/** The grant of the refresh token of ours that was presented. */
+interface Named {
+  readonly grantId?: string;
+}
 
 /** The error response. `invalid_grant` never says more: the reason goes to the log and the attempt's row. */
 export function tokenFailureError(failure: TokenFailure): OAuthError {

@@ -10,14 +10,7 @@ import { relayToken } from "./relay.ts";
 import { resourceFieldProblem } from "./resource.ts";
 import { clientWithUserTier, narrowScope, userTier } from "./scopes.ts";
 import type { TokenFailure } from "./token-failure.ts";
-import {
-  type FoundRefreshToken,
-  findToken,
-  isRetired,
-  type PresentedToken,
-  presentedRefreshToken,
-  readPresented,
-} from "./token-lookup.ts";
+import { type FoundRefreshToken, findToken, isRetired, presentedRefreshToken, readPresented } from "./token-lookup.ts";
 import { type Issued, userTokenResponse } from "./token-response.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -43,22 +36,25 @@ export async function refreshGrant(
   let found = await findToken(rt, presented, row, caller);
   if (!found) {
     const relayed = await relayToken(rt, client, presented, { authorization, fields });
-    if (relayed && "reason" in relayed) return refuse(rt, client, presented, relayed);
+    if (relayed && "reason" in relayed) return relayed;
     found = relayed;
   }
   if (found?.kind !== "refresh") {
-    const reason = presented.form === "refresh" ? "refresh_token_unknown" : "refresh_token_malformed";
-    return refuse(rt, client, presented, { reason });
+    if (presented.form !== "refresh") return { reason: "refresh_token_malformed" };
+    // Anyone can name a public client and any grant: only what a secret vouches for goes on record.
+    const { grantId } = presented.refresh;
+    return { reason: "refresh_token_unknown", ...(client.kind === "app" ? {} : { grantId }) };
   }
   const { grant, generation } = found;
+  const refuse = (failure: TokenFailure): TokenFailure => ({ ...failure, grantId: grant.id });
   const refusal = checkGrant(grant, client, rt.now()) ?? (await checkRetired(rt, found));
-  if (refusal) return refuse(rt, client, presented, refusal);
+  if (refusal) return refuse(refusal);
   const wrongResource = resourceFieldProblem(fields, grant.resource);
-  if (wrongResource) return refuse(rt, client, presented, { reason: wrongResource });
+  if (wrongResource) return refuse({ reason: wrongResource });
   const tiers = await clientWithUserTier(rt, client, grant.scope);
-  if (!tiers) return refuse(rt, client, presented, { reason: "no_user_scope" });
+  if (!tiers) return refuse({ reason: "no_user_scope" });
   const scope = narrowScope(client, fields.get("scope"), userTier(tiers, grant.scope));
-  if (scope === undefined) return { reason: "scope_exceeds_grant" };
+  if (scope === undefined) return refuse({ reason: "scope_exceeds_grant" });
   const next = generation === null ? presented.token : await rotate(rt, grant, generation);
   if (generation === null || generation === grant.generation) touchLater(rt, grant);
   const { id: grantId, userId, resource } = grant;
@@ -116,10 +112,4 @@ function later(rt: Runtime, grant: Grant, write: Promise<void>): void {
       rt.log.warn("refresh_not_noted", { grantId: grant.id, message: String(error).slice(0, 200) }),
     ),
   );
-}
-
-function refuse(rt: Runtime, client: Client, presented: PresentedToken, failure: TokenFailure): TokenFailure {
-  const grantId = presented.form === "refresh" ? presented.refresh.grantId : undefined;
-  rt.log.info("refresh_refused", { clientId: client.id, grantId, reason: failure.reason });
-  return failure;
 }

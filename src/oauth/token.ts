@@ -5,6 +5,7 @@ import { type OAuthError, oauthError } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
 import { type CountedGrant, TOKEN_MILLISECONDS, tokenCounter } from "../observability/token-counters.ts";
 import type { AppEnv, Runtime } from "../runtime.ts";
+import type { Client } from "../storage/clients/clients.ts";
 import { StorageFault } from "../storage/sql.ts";
 import { presentedCredentials } from "./client-authentication.ts";
 import { grantToClient } from "./token-client-credentials.ts";
@@ -34,7 +35,8 @@ export async function respondToTokenRequest(rt: Runtime, request: Request): Prom
   const progress: Progress = { passed: false };
   const authorization = request.headers.get("authorization");
   const count = (outcome: string, skillId: string | null) => countRequest(rt, progress, outcome, skillId, startedAt);
-  const skill = () => skillOf(rt, authorization, progress.fields);
+  const client = () => namedClient(rt, authorization, progress.fields);
+  const countFailure = (error: string, of: Client | undefined) => count(error, of?.skillId ?? null);
   const work = grant(rt, request, authorization, progress);
   // A storage call that is under way at the deadline may still be committed.
   rt.background(work.catch(() => undefined));
@@ -46,21 +48,21 @@ export async function respondToTokenRequest(rt: Runtime, request: Request): Prom
         return outcome.response;
       }
       const error = "reason" in outcome ? tokenFailureError(outcome) : outcome;
-      const skillId = skill();
-      count(error.error, skillId);
-      noteRefusal(rt, outcome, skillId);
+      const named = client();
+      countFailure(error.error, named);
+      noteRefusal(rt, outcome, named);
       return oauthError(error);
     }
     progress.passed = true;
     rt.log.alert("token_deadline_passed");
   } catch (error) {
     if (!(error instanceof StorageFault)) {
-      count("server_error", skill());
+      countFailure("server_error", client());
       throw error;
     }
     rt.log.warn("storage_fault", { path: "/token", message: error.message.slice(0, 300) });
   }
-  count("temporarily_unavailable", skill());
+  countFailure("temporarily_unavailable", client());
   return oauthError({ status: 503, error: "temporarily_unavailable" });
 }
 
@@ -91,12 +93,12 @@ async function grant(
   }
 }
 
-/** For the operator's counters: the skill of the client that the request names, if this isolate has just read it. */
-function skillOf(rt: Runtime, authorization: string | null, fields: Progress["fields"]): string | null {
+/** The client that a request names, whether it has authenticated or not, if this isolate has just read it. */
+function namedClient(rt: Runtime, authorization: string | null, fields: Progress["fields"]): Client | undefined {
   const presented = presentedCredentials(authorization, fields ?? new Map());
-  if ("error" in presented) return null;
+  if ("error" in presented) return undefined;
   const clients = presented.candidates.map(({ id }) => rt.caches.client(id, rt.now()));
-  return clients.find((client) => client !== undefined)?.skillId ?? null;
+  return clients.find((client) => client !== undefined);
 }
 
 function countedGrant(grantType: string | undefined): CountedGrant | undefined {
@@ -127,12 +129,19 @@ function countRequest(
   if (took > 0) rt.metrics.count(TOKEN_MILLISECONDS, null, took);
 }
 
-function noteRefusal(rt: Runtime, refusal: Refusal, skillId: string | null): void {
-  if ("reason" in refusal) {
-    rt.metrics.count(`token_error_${refusal.reason}`, skillId);
-    rt.log.info("token_refused", { reason: refusal.reason, skillId });
-    return;
-  }
-  rt.metrics.count(`token_error_${refusal.error}`, skillId);
-  rt.log.info("token_refused", { reason: refusal.error, description: refusal.description, skillId });
+/**
+ * For the operator: counted by reason, and listed by client and reason, with the grant of a refresh token of ours. A
+ * client id that is not registered is left out: it may be a secret in the wrong field.
+ */
+function noteRefusal(rt: Runtime, refusal: Refusal, client: Client | undefined): void {
+  const skillId = client?.skillId ?? null;
+  const tagged = "reason" in refusal;
+  const reason = tagged ? refusal.reason : refusal.error;
+  const grantId = tagged ? refusal.grantId : undefined;
+  const description = tagged ? undefined : refusal.description;
+  rt.metrics.count(`token_error_${reason}`, skillId);
+  const listed = reason === "invalid_client" && !client ? "client_unknown" : reason;
+  const clientId = client?.id ?? "";
+  rt.metrics.refused({ endpoint: "token", clientId, reason: listed, detail: grantId ?? "", ofStranger: !client });
+  rt.log.info("token_refused", { reason, clientId: client?.id, skillId, grantId, description });
 }

@@ -19,6 +19,7 @@ function counters(writeAfterMs: number | null) {
     db: env.DB,
     log: createLog(),
     now: () => now,
+    requestId: () => `request-${now}`,
     background: (job: Promise<unknown>) => void work.push(job),
   };
   return { metrics: new Counters(writeAfterMs).of(where), work, wait: (ms: number) => (now += ms) };
@@ -29,7 +30,12 @@ describe("counters", () => {
     const { metrics, work } = counters(5);
     for (let i = 0; i < 50; i++) metrics.count("token_refresh_success_50", "skill-a");
     metrics.count("authorize_shown", "skill-a");
-    metrics.refused("unknown", "client_unknown", "https://evil.test/");
+    metrics.refused({
+      endpoint: "authorize",
+      clientId: "unknown",
+      reason: "client_unknown",
+      detail: "https://evil.test/",
+    });
     expect(work).toHaveLength(1);
     expect(await readCounts(env.DB, range, 10)).toEqual([]);
     await Promise.all(work);
@@ -37,7 +43,7 @@ describe("counters", () => {
       { at: HOUR, skillId: "skill-a", name: "authorize_shown", count: 1 },
       { at: HOUR, skillId: "skill-a", name: "token_refresh_success_50", count: 50 },
     ]);
-    expect((await listRefusals(env.DB, undefined, 10)).map((refusal) => refusal.count)).toEqual([1]);
+    expect((await listRefusals(env.DB, {}, undefined, 10)).map((refusal) => refusal.count)).toEqual([1]);
   });
 
   it("counts of other isolates in the same hour are added, and hours are summed into days", async () => {
@@ -68,28 +74,32 @@ describe("counters", () => {
 
   it("R4: refusals are counted by exact redirect URI, and listed in pages with the latest first", async () => {
     const at = (seconds: number) => HOUR + seconds * 1000;
-    const entry = (redirectUri: string, seconds: number) => ({
+    const entry = (detail: string, seconds: number) => ({
+      endpoint: "authorize" as const,
       clientId: "alexa",
       reason: "redirect_uri_unregistered",
-      redirectUri,
+      detail,
       count: 2,
       lastSeenAt: at(seconds),
+      recent: [[HOUR, 2, "id"]] as const,
     });
     await recordRefusals(env.DB, [entry("https://a.test/\t", 1), entry("https://b.test/", 3)]);
     await recordRefusals(env.DB, [entry("https://a.test/\t", 2)]);
-    const [first, ...rest] = await listRefusals(env.DB, undefined, 1);
-    expect(first?.redirectUri).toBe("https://b.test/");
+    const [first, ...rest] = await listRefusals(env.DB, {}, undefined, 1);
+    expect(first?.detail).toBe("https://b.test/");
     expect(rest).toEqual([]);
-    const next = await listRefusals(env.DB, first, 5);
-    expect(next).toMatchObject([{ ...entry("https://a.test/\t", 2), count: 4 }]);
+    const next = await listRefusals(env.DB, {}, first, 5);
+    expect(next).toMatchObject([{ ...entry("https://a.test/\t", 2), count: 4, recent: [[HOUR, 4, "id"]] }]);
   });
 
-  const refusal = (clientId: string, redirectUri: string, at: number) => ({
+  const refusal = (clientId: string, detail: string, at: number) => ({
+    endpoint: "authorize" as const,
     clientId,
-    reason: redirectUri === "" ? "client_unknown" : "redirect_uri_unregistered",
-    redirectUri,
+    reason: detail === "" ? "client_unknown" : "redirect_uri_unregistered",
+    detail,
     count: 1,
     lastSeenAt: HOUR + at,
+    recent: [[HOUR, 1, "id"]] as const,
   });
 
   it("S11: refusals of unknown client ids share 100 rows, the oldest go, and registered clients keep theirs", async () => {
@@ -98,7 +108,7 @@ describe("counters", () => {
     const many = Array.from({ length: 1000 }, (_, i) => refusal(`client-${i}`.padEnd(5000, "x"), "", i));
     await recordRefusals(env.DB, many);
     await recordRefusals(env.DB, [{ ...many[950]!, lastSeenAt: HOUR + 5000 }]);
-    const kept = await listRefusals(env.DB, undefined, 2000);
+    const kept = await listRefusals(env.DB, {}, undefined, 2000);
     expect(kept.length).toBe(101);
     expect(kept[0]).toMatchObject({ clientId: many[950]!.clientId.slice(0, 256), count: 2 });
     expect(kept.at(-1)).toMatchObject({ clientId: ALEXA_CLIENT });
@@ -113,9 +123,9 @@ describe("counters", () => {
       env.DB,
       Array.from({ length: 300 }, (_, i) => refusal(ALEXA_CLIENT, `https://evil.test/${i}`, i)),
     );
-    const kept = await listRefusals(env.DB, undefined, 2000);
+    const kept = await listRefusals(env.DB, {}, undefined, 2000);
     expect(kept.filter(({ clientId }) => clientId === ALEXA_CLIENT).length).toBe(50);
-    expect(kept[0]).toMatchObject({ redirectUri: "https://evil.test/299" });
+    expect(kept[0]).toMatchObject({ detail: "https://evil.test/299" });
     expect(kept.at(-1)).toMatchObject({ clientId: APP_CLIENT });
   });
 
@@ -130,11 +140,23 @@ describe("counters", () => {
     async (reason) => {
       await seedSkill();
       const { metrics } = counters(null);
-      for (let i = 0; i < 3000; i++) metrics.refused(`client-${i}`, reason, "");
-      for (let i = 0; i < 300; i++) metrics.refused("another", "redirect_uri_unregistered", `https://evil.test/${i}`);
-      metrics.refused(ALEXA_CLIENT, "redirect_uri_unregistered", "https://a.test/");
+      for (let i = 0; i < 3000; i++)
+        metrics.refused({ endpoint: "authorize", clientId: `client-${i}`, reason: reason, detail: "" });
+      for (let i = 0; i < 300; i++)
+        metrics.refused({
+          endpoint: "authorize",
+          clientId: "another",
+          reason: "redirect_uri_unregistered",
+          detail: `https://evil.test/${i}`,
+        });
+      metrics.refused({
+        endpoint: "authorize",
+        clientId: ALEXA_CLIENT,
+        reason: "redirect_uri_unregistered",
+        detail: "https://a.test/",
+      });
       await metrics.flush();
-      const kept = await listRefusals(env.DB, undefined, 2000);
+      const kept = await listRefusals(env.DB, {}, undefined, 2000);
       expect(kept.filter(({ clientId }) => clientId === ALEXA_CLIENT).length).toBe(1);
     },
   );
@@ -144,14 +166,20 @@ describe("counters", () => {
     await seedAppAndService();
     const { metrics } = counters(null);
     const refuse = (clientId: string, count: number) => {
-      for (let i = 0; i < count; i++) metrics.refused(clientId, "redirect_uri_unregistered", `https://evil.test/${i}`);
+      for (let i = 0; i < count; i++)
+        metrics.refused({
+          endpoint: "authorize",
+          clientId: clientId,
+          reason: "redirect_uri_unregistered",
+          detail: `https://evil.test/${i}`,
+        });
     };
     for (let client = 0; client < 19; client++) refuse(`client-${client}`, 150);
     refuse("another", 99);
     refuse(ALEXA_CLIENT, 1);
     refuse(APP_CLIENT, 1);
     await metrics.flush();
-    const kept = await listRefusals(env.DB, undefined, 2000);
+    const kept = await listRefusals(env.DB, {}, undefined, 2000);
     const known = kept.map(({ clientId }) => clientId).filter((id) => id === ALEXA_CLIENT || id === APP_CLIENT);
     expect(known).toEqual([ALEXA_CLIENT]);
   });

@@ -1,7 +1,7 @@
 // Counters, gathered per isolate, written two seconds after the first. Unlike audit rows they may be lost.
 
 import { addInitiations, type Initiation } from "../storage/attempts/initiations.ts";
-import { addRefusals, type Refusal } from "../storage/attempts/refusals.ts";
+import { addRefusals, MINUTE_MS, MOST_MINUTES, type Refusal } from "../storage/attempts/refusals.ts";
 import { addCounts, type MetricCount } from "../storage/maintenance/metrics.ts";
 import { batch } from "../storage/sql.ts";
 import type { Log } from "./log.ts";
@@ -54,12 +54,17 @@ export type MetricName =
   /** Skill events that got a 400, by tagged reason. */
   | `skill_event_refused_${string}`;
 
+/** A refused request. Values as they came in the request. */
+export type Refused = Pick<Refusal, "endpoint" | "clientId" | "reason" | "detail"> & {
+  /** Nothing shows that a registered client sent it. */
+  readonly ofStranger?: boolean;
+};
+
 /** The counters as one request uses them. Counting costs the request no round trip. */
 export interface Metrics {
   /** Adds one, or `by`. Without a skill: the event involved none. */
   count(name: MetricName, skillId?: string | null, by?: number): void;
-  /** Counts an authorization request refused with a page. Values as they came in the request. */
-  refused(clientId: string, reason: string, redirectUri: string): void;
+  refused(refused: Refused): void;
   /** Notes the first or another page or call of a link attempt with Alexa. It counts once, by its key. */
   initiated(initiation: Initiation): void;
   /** Writes what this isolate has gathered, now. Never throws. */
@@ -70,6 +75,7 @@ interface Parts {
   readonly db: D1Database;
   readonly log: Log;
   readonly now: () => number;
+  readonly requestId: () => string;
   readonly background: (work: Promise<unknown>) => void;
 }
 
@@ -93,11 +99,19 @@ const OVERDUE_MS = 10_000;
 
 type Counted<T> = { -readonly [Key in keyof T]: T[Key] };
 
+/** The latest first; one of each minute. */
+function withMinute(recent: Refusal["recent"], minute: Refusal["recent"][number]): Refusal["recent"] {
+  const [latest, ...others] = recent;
+  if (latest?.[0] === minute[0]) return [[latest[0], latest[1] + 1, minute[2]], ...others];
+  return [minute, ...recent].slice(0, MOST_MINUTES);
+}
+
 /** One per app instance. `writeAfterMs` null: written only by `flush`, for tests. */
 export class Counters {
   readonly #writeAfterMs: number | null;
   #counts = new Map<string, Counted<MetricCount>>();
-  #refusals = new Map<string, Counted<Refusal>>();
+  /** `group`: the client, undefined for strangers. */
+  #refusals = new Map<string, { readonly group: string | undefined; readonly entry: Counted<Refusal> }>();
   #initiations = { known: new Map<string, Initiation>(), strangers: new Map<string, Initiation>() };
   #dueAt: number | undefined;
 
@@ -117,14 +131,18 @@ export class Counters {
         }
         this.#schedule(parts);
       },
-      refused: (clientId, reason, redirectUri) => {
-        const key = JSON.stringify([clientId, reason, redirectUri]);
-        const entry = this.#refusals.get(key);
+      refused: ({ ofStranger, ...refused }) => {
+        const key = JSON.stringify(Object.values(refused));
+        const now = parts.now();
+        const minute = [now - (now % MINUTE_MS), 1, parts.requestId()] as const;
+        const { entry } = this.#refusals.get(key) ?? {};
+        const group = ofStranger || CLIENT_NOT_KNOWN.includes(refused.reason) ? undefined : refused.clientId;
         if (entry) {
           entry.count++;
-          entry.lastSeenAt = parts.now();
-        } else if (this.#hasRoomFor(clientId, reason)) {
-          this.#refusals.set(key, { clientId, reason, redirectUri, count: 1, lastSeenAt: parts.now() });
+          entry.lastSeenAt = now;
+          entry.recent = withMinute(entry.recent, minute);
+        } else if (this.#hasRoomFor(group)) {
+          this.#refusals.set(key, { group, entry: { ...refused, count: 1, lastSeenAt: now, recent: [minute] } });
         }
         this.#schedule(parts);
       },
@@ -145,11 +163,8 @@ export class Counters {
   }
 
   /** Strangers, who choose client ids and redirect URIs, must not displace the refusals of registered clients. */
-  #hasRoomFor(clientId: string, reason: string): boolean {
-    const group = CLIENT_NOT_KNOWN.includes(reason) ? undefined : clientId;
-    const ofOne = [...this.#refusals.values()].filter(
-      (entry) => (CLIENT_NOT_KNOWN.includes(entry.reason) ? undefined : entry.clientId) === group,
-    );
+  #hasRoomFor(group: string | undefined): boolean {
+    const ofOne = [...this.#refusals.values()].filter((refusal) => refusal.group === group);
     return ofOne.length < MAX_REFUSALS_OF_ONE && this.#refusals.size < MAX_REFUSALS;
   }
 
@@ -168,7 +183,7 @@ export class Counters {
 
   async #flush(parts: Parts): Promise<void> {
     const counts = [...this.#counts.values()];
-    const refusals = [...this.#refusals.values()];
+    const refusals = [...this.#refusals.values()].map(({ entry }) => entry);
     const initiations = [...this.#initiations.known.values(), ...this.#initiations.strangers.values()];
     if (counts.length + refusals.length + initiations.length === 0) return;
     this.#counts = new Map();

@@ -118,10 +118,10 @@ async function acceptGrant(c: AppContext): Promise<Response> {
     return acceptRequest(c, client, given, query.region);
   if (!parsed.success) return json(c, eventOf("directive_malformed"));
   const { grant, grantee } = parsed.data.directive.payload;
-  const { skillIds } = client;
+  const { id: clientId, skillIds } = client;
   return json(
     c,
-    eventOf(await accept(rt, grant.code, { token: grantee.token, skillIds }, query.region ?? DEFAULT_REGION)),
+    eventOf(await accept(rt, grant.code, { token: grantee.token, clientId, skillIds }, query.region ?? DEFAULT_REGION)),
   );
 }
 
@@ -134,6 +134,7 @@ async function acceptRequest(c: AppContext, client: Client, given: unknown, aske
   const grantee = {
     token: user?.accessToken,
     alexaUserId: user?.userId,
+    clientId: client.id,
     skillIds: client.skillIds.filter((skillId) => skillId === application.applicationId),
   };
   const region = asked ?? regionOfEndpoint(apiEndpoint, rt.config.amazon.apiHosts) ?? DEFAULT_REGION;
@@ -147,6 +148,8 @@ async function acceptRequest(c: AppContext, client: Client, given: unknown, aske
 interface Grantee {
   readonly token: string | undefined;
   readonly alexaUserId?: string | undefined;
+  /** The `service` client that forwards the directive. */
+  readonly clientId: string;
   /** The skills that the link may be of. */
   readonly skillIds: readonly string[];
 }
@@ -162,12 +165,12 @@ async function accept(
   try {
     const choice = await choiceOf(rt, grantee);
     const grant = choice && (await findTokenGrant(rt.db, PURPOSE, choice, grantee.skillIds, rt.now()));
-    if (!code) return refuse(rt, "code_malformed", grant ?? undefined);
-    return grant ? await store(rt, code, grant, region) : refuse(rt, "grantee_unknown");
+    if (!code) return refuse(rt, "code_malformed", grantee, grant ?? undefined);
+    return grant ? await store(rt, code, grantee, grant, region) : refuse(rt, "grantee_unknown", grantee);
   } catch (error) {
     if (!(error instanceof StorageFault)) throw error;
     rt.log.warn("storage_fault", { path: "/alexa/accept-grant", message: error.message.slice(0, 300) });
-    return refuse(rt, "storage_fault");
+    return refuse(rt, "storage_fault", grantee);
   }
 }
 
@@ -177,9 +180,9 @@ async function choiceOf(rt: Runtime, { token, alexaUserId }: Grantee): Promise<G
   return claims?.grant === undefined ? undefined : { grantId: claims.grant };
 }
 
-async function store(rt: Runtime, code: AmazonCode, grant: TokenGrant, region: Region) {
+async function store(rt: Runtime, code: AmazonCode, grantee: Grantee, grant: TokenGrant, region: Region) {
   const outcome = await storeTokensOfCode(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(region) });
-  if (outcome !== "stored") return refuse(rt, outcome, grant);
+  if (outcome !== "stored") return refuse(rt, outcome, grantee, grant);
   rt.metrics.count("accept_grant_ok", grant.skillId);
   return undefined;
 }
@@ -187,8 +190,15 @@ async function store(rt: Runtime, code: AmazonCode, grant: TokenGrant, region: R
 /** The link has failed in the Alexa app, and the same code cannot succeed later. */
 const FINAL: readonly Refusal[] = ["code_malformed", "code_rejected", "credentials_missing"];
 
-function refuse<Reason extends Refusal>(rt: Runtime, reason: Reason, grant?: TokenGrant): Reason {
-  rt.log.warn("accept_grant_failed", { reason, grantId: grant?.grantId });
+function refuse<Reason extends Refusal>(
+  rt: Runtime,
+  reason: Reason,
+  { clientId }: Grantee,
+  grant?: TokenGrant,
+): Reason {
+  const { grantId, skillId } = grant ?? {};
+  rt.log.warn("accept_grant_failed", { reason, clientId, skillId, grantId });
+  rt.metrics.refused({ endpoint: "accept_grant", clientId, reason, detail: grantId ?? "" });
   rt.metrics.count("accept_grant_failed", grant?.skillId);
   rt.metrics.count(`accept_grant_refused_${reason}`, grant?.skillId);
   if (grant) {

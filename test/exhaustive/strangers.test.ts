@@ -195,7 +195,13 @@ it("S11: 100,000 anonymous requests leave little, and hardly anything after main
 
   async function scheduledFlush(): Promise<void> {
     await counters
-      .of({ db: env.DB, log: { info() {}, warn() {}, alert() {} }, now: () => now, background: () => undefined })
+      .of({
+        db: env.DB,
+        log: { info() {}, warn() {}, alert() {} },
+        now: () => now,
+        requestId: () => "flush",
+        background: () => undefined,
+      })
       .flush();
   }
 

@@ -102,7 +102,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "--to",
     "2026-10-02",
   ],
-  "GET /api/admin/refusals": ["refusals"],
+  "GET /api/admin/refusals": ["refusals", "--endpoint", "token", "--client-id", "x"],
   "GET /api/admin/alerts": ["alerts", "--open", "--skill-id", "i"],
   "GET /api/admin/audit": ["audit", "--alerts", "--user-id", "u", "--link-id", "g"],
   "GET /api/admin/metrics": [

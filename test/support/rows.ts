@@ -131,7 +131,15 @@ export interface Tables {
     nextAttemptAt: number;
     createdAt: number;
   };
-  refusals: { clientId: string; reason: string; redirectUri: string; count: number; lastSeenAt: number };
+  refusals: {
+    endpoint: string;
+    clientId: string;
+    reason: string;
+    detail: string;
+    count: number;
+    lastSeenAt: number;
+    recent: object;
+  };
   oauthMetrics: { hourAt: number; skillId: string; name: string; count: number };
   alerts: {
     raisedAt: number;
@@ -218,7 +226,15 @@ const DEFAULTS: Tables = {
     nextAttemptAt: START,
     ...CREATED,
   },
-  refusals: { clientId: "client", reason: "client_unknown", redirectUri: "", count: 1, lastSeenAt: START },
+  refusals: {
+    endpoint: "authorize",
+    clientId: "client",
+    reason: "client_unknown",
+    detail: "",
+    count: 1,
+    lastSeenAt: START,
+    recent: [],
+  },
   oauthMetrics: { hourAt: START - (START % HOUR_MS), skillId: "", name: "token_refresh_success_50", count: 1 },
   alerts: {
     raisedAt: START,

@@ -30,7 +30,7 @@ export async function runtimeOf(
     caches: new Caches(),
     requestId: () => "test",
     log,
-    metrics: new Counters(null).of({ db: service.env.DB, log, now, background }),
+    metrics: new Counters(null).of({ db: service.env.DB, log, now, requestId: () => "test", background }),
     background,
   };
 }

@@ -7,7 +7,7 @@ import { schemaOf } from "../../schema-of.ts";
 import { findUsersByEmail } from "../../sign-in/accounts.ts";
 import { OUTCOMES } from "../../storage/attempts/attempts.ts";
 import { type AttemptFilter, type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
-import { listRefusals } from "../../storage/attempts/refusals.ts";
+import { CONSOLE_FAULTS, listRefusals } from "../../storage/attempts/refusals.ts";
 import { listAudit } from "../../storage/maintenance/audit-list.ts";
 import { DAY_MS } from "../../storage/maintenance/metrics.ts";
 import { listSkills } from "../../storage/skills/skills.ts";
@@ -120,7 +120,7 @@ export async function overviewPage(c: AppContext): Promise<Response> {
   const [skills, attempts, refusals, alerts, { totals }, links] = await Promise.all([
     listSkills(rt.db, { limit: 200 }),
     listAttempts(rt.db, filter, undefined, SHOWN_ATTEMPTS),
-    listRefusals(rt.db, undefined, SHOWN_REFUSALS),
+    listRefusals(rt.db, { endpoints: CONSOLE_FAULTS }, undefined, SHOWN_REFUSALS),
     listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
     metricsReport(rt, { from, to, starts: [from] }),
     filter.userId ? readLinksOfUser(rt.db, filter.userId, rt.now()) : undefined,

@@ -2,7 +2,7 @@
 import type { FC } from "hono/jsx";
 import { loadRemedies } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
-import { type ListedRefusal, listRefusals } from "../../storage/attempts/refusals.ts";
+import { type ListedRefusal, listRefusals, readRefusalsAt } from "../../storage/attempts/refusals.ts";
 import { KeptFields } from "./frame.tsx";
 import { clock, Panel } from "./parts.tsx";
 import { isZone, type Selection, zoneOffset } from "./selection.ts";
@@ -28,14 +28,13 @@ export function minuteOf(text: string, zone: string): number | undefined {
   return local - zoneOffset(zone, guess);
 }
 
-/** What was refused in the minute `at`, or without one in the last hour. */
+/** What was refused around the minute `at`, or without one in the last hour. */
 export async function refusedThen(c: AppContext, at: number | undefined): Promise<readonly ListedRefusal[]> {
   const { runtime: rt } = c.var;
   await Promise.all([rt.metrics.flush(), loadRemedies(c)]);
-  const from = at ?? rt.now() - HOUR_MS;
-  const to = at === undefined ? Number.POSITIVE_INFINITY : at + MINUTE_MS;
-  const rows = await listRefusals(rt.db, undefined, MOST);
-  return rows.filter(({ lastSeenAt }) => lastSeenAt >= from && lastSeenAt < to);
+  if (at !== undefined) return readRefusalsAt(rt.db, at);
+  const rows = await listRefusals(rt.db, {}, undefined, MOST);
+  return rows.filter(({ lastSeenAt }) => lastSeenAt >= rt.now() - HOUR_MS);
 }
 
 /** What it means that nothing was found, and what to look at. `fields`: what the form for the minute keeps. */

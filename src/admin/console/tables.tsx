@@ -103,7 +103,7 @@ export const Refusals: FC<{ refusals: readonly ListedRefusal[] }> = ({ refusals 
               <code>{visible(refusal.clientId).slice(0, 200)}</code>
             </td>
             <td>
-              <code>{visible(refusal.redirectUri)}</code>
+              <code>{visible(refusal.detail)}</code>
             </td>
             <td class="number">{refusal.count}</td>
             <td class="number">{clock(refusal.lastSeenAt)}</td>

@@ -1,81 +1,195 @@
-// Counts of authorization requests that were refused with a page, so that operators see why linking fails.
-import { decodeRow, readAll, type Sql, sql } from "../sql.ts";
+// Counts of refused requests by endpoint, client and reason, so that operators see why linking fails.
+import { all, decodeRow, readAll, readFirst, type Sql, sql } from "../sql.ts";
+
+/** Where requests are refused. `wrong_address`: token requests that came to another path or by GET. */
+export const REFUSING_ENDPOINTS = ["authorize", "wrong_address", "token", "events", "accept_grant"] as const;
+export type RefusingEndpoint = (typeof REFUSING_ENDPOINTS)[number];
+
+/** The refusals of one minute: its start in milliseconds since 1970, how many, and the id of one of the requests. */
+export type RefusedMinute = readonly [at: number, count: number, errorId: string];
 
 export interface Refusal {
-  /** As it came in the request; the client may not exist. */
+  readonly endpoint: RefusingEndpoint;
+  /** As it came in the request; the client may not exist. Empty where the request named none. */
   readonly clientId: string;
   /** The tagged reason, for instance `redirect_uri_unregistered`. */
   readonly reason: string;
-  /** The exact string of the request, or the path of a misplaced token request; empty when there was none. */
-  readonly redirectUri: string;
+  /**
+   * At `authorize` the exact redirect URI of the request, at `wrong_address` the path; at `token` and `accept_grant` the
+   * id of the grant, at `events` that of the skill. Empty when there was none.
+   */
+  readonly detail: string;
   readonly count: number;
   /** Milliseconds since 1970. */
   readonly lastSeenAt: number;
+  /** The latest minutes in which it happened, latest first. */
+  readonly recent: readonly RefusedMinute[];
 }
 
 const LONGEST_CLIENT_ID = 256;
-const LONGEST_URI = 2048;
+const LONGEST_DETAIL = 2048;
 /** Any caller chooses client ids and redirect URIs: each registered client has its own quota, all unknown ids one. */
 const MOST_PER_CLIENT = 50;
 const MOST_OF_UNKNOWN_IDS = 100;
 /** In one statement: a character may take six bytes in JSON, and D1 binds at most 2 MB. */
 const MOST_AT_ONCE = 100;
+export const MOST_MINUTES = 30;
+
+export const MINUTE_MS = 60_000;
 
 /** Adds counts, and deletes the oldest rows above the quotas. */
 export function addRefusals(entries: readonly Refusal[]): Sql[] {
   const rows = entries.map((entry) => [
+    entry.endpoint,
     entry.clientId.slice(0, LONGEST_CLIENT_ID),
     entry.reason,
-    entry.redirectUri.slice(0, LONGEST_URI),
+    entry.detail.slice(0, LONGEST_DETAIL),
     entry.count,
     entry.lastSeenAt,
+    entry.recent.slice(0, MOST_MINUTES),
   ]);
   const inserts: Sql[] = [];
   for (let start = 0; start < rows.length; start += MOST_AT_ONCE) {
     const some = JSON.stringify(rows.slice(start, start + MOST_AT_ONCE));
-    inserts.push(sql`INSERT INTO refusals (client_id, reason, redirect_uri, count, last_seen_at)
-      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(${some}) WHERE TRUE
-      ON CONFLICT (client_id, reason, redirect_uri) DO UPDATE SET
-        count = count + excluded.count, last_seen_at = MAX(last_seen_at, excluded.last_seen_at)`);
+    inserts.push(sql`INSERT INTO refusals (endpoint, client_id, reason, detail, count, last_seen_at, recent)
+      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value -> 6
+        FROM json_each(${some}) WHERE TRUE
+      ON CONFLICT (endpoint, client_id, reason, detail) DO UPDATE SET
+        count = count + excluded.count, last_seen_at = MAX(last_seen_at, excluded.last_seen_at),
+        recent = (SELECT json_group_array(json_array(at, times, id)) FROM (
+          SELECT value ->> 0 AS at, SUM(value ->> 1) AS times, MAX(value ->> 2) AS id FROM (
+            SELECT value FROM json_each(refusals.recent) UNION ALL SELECT value FROM json_each(excluded.recent))
+          GROUP BY 1 ORDER BY 1 DESC LIMIT ${MOST_MINUTES}))`);
   }
   return [
     ...inserts,
     sql`DELETE FROM refusals WHERE rowid IN (
       SELECT id FROM (SELECT r.rowid AS id, c.id AS client,
-          ROW_NUMBER() OVER (PARTITION BY c.id ORDER BY r.last_seen_at DESC, r.rowid DESC) AS place
+          ROW_NUMBER() OVER (PARTITION BY c.id, IIF(c.id IS NULL, NULL, r.endpoint)
+            ORDER BY r.last_seen_at DESC, r.rowid DESC) AS place
         FROM refusals r LEFT JOIN clients c ON c.id = r.client_id)
       WHERE place > IIF(client IS NULL, ${MOST_OF_UNKNOWN_IDS}, ${MOST_PER_CLIENT}))`,
   ];
 }
 
-export type RefusalPosition = Omit<Refusal, "count">;
+export type RefusalPosition = Omit<Refusal, "count" | "recent">;
 
 /** With what explains an unregistered redirect URI now. */
 export interface ListedRefusal extends Refusal {
+  /** The skill of the client; null if it has none, or there is no such client. */
+  readonly skillId: string | null;
   /** Redirect URIs of the client; null if there is none with this id. */
   readonly registered: readonly string[] | null;
   /** The first client that has registered exactly this redirect URI. */
   readonly holder: string | null;
 }
 
-/** Latest first, from behind `after` on. */
+export interface RefusalFilter {
+  readonly endpoints?: readonly RefusingEndpoint[] | undefined;
+  readonly clientId?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly skillId?: string | undefined;
+  readonly detail?: string | undefined;
+}
+
+/** Authorization requests, and token requests at a wrong address: what Alexa's developer console got wrong. */
+export const CONSOLE_FAULTS: readonly RefusingEndpoint[] = ["authorize", "wrong_address"];
+
+const COLUMNS = sql`endpoint, client_id AS "clientId", reason, detail, count, last_seen_at AS "lastSeenAt", recent,
+  c.skill_id AS "skillId", c.redirect_uris AS registered,
+  (SELECT o.id FROM clients o, json_each(o.redirect_uris) uri
+   WHERE endpoint = 'authorize' AND uri.value = r.detail ORDER BY o.id LIMIT 1) AS holder
+  FROM refusals r LEFT JOIN clients c ON c.id = r.client_id`;
+
+function listed(rows: readonly Record<string, unknown>[]): ListedRefusal[] {
+  return rows.map((row) => decodeRow<ListedRefusal>(row, { json: ["registered", "recent"] }));
+}
+
+/** Latest first, from behind `after` on. Their number is bounded by the quotas, so filters need no index. */
 export async function listRefusals(
   db: D1Database,
+  filter: RefusalFilter,
   after: RefusalPosition | undefined,
   limit: number,
 ): Promise<ListedRefusal[]> {
-  const position = after
-    ? sql`last_seen_at <= ${after.lastSeenAt} AND (last_seen_at, client_id, reason, redirect_uri)
-        < (${after.lastSeenAt}, ${after.clientId}, ${after.reason}, ${after.redirectUri})`
-    : sql`TRUE`;
-  const rows = await readAll<Record<string, unknown>>(
-    db,
-    sql`SELECT client_id AS "clientId", reason, redirect_uri AS "redirectUri", count, last_seen_at AS "lastSeenAt",
-          c.redirect_uris AS registered,
-          (SELECT o.id FROM clients o, json_each(o.redirect_uris) uri
-           WHERE uri.value = r.redirect_uri ORDER BY o.id LIMIT 1) AS holder
-        FROM refusals r LEFT JOIN clients c ON c.id = r.client_id
-        WHERE ${position} ORDER BY last_seen_at DESC, client_id DESC, reason DESC, redirect_uri DESC LIMIT ${limit}`,
+  const conditions = [
+    ...(filter.endpoints ? [sql`endpoint IN (SELECT value FROM json_each(${JSON.stringify(filter.endpoints)}))`] : []),
+    ...(filter.clientId === undefined ? [] : [sql`client_id = ${filter.clientId}`]),
+    ...(filter.reason === undefined ? [] : [sql`reason = ${filter.reason}`]),
+    ...(filter.skillId === undefined ? [] : [sql`c.skill_id = ${filter.skillId}`]),
+    ...(filter.detail === undefined ? [] : [sql`detail = ${filter.detail}`]),
+    ...(after
+      ? [
+          sql`last_seen_at <= ${after.lastSeenAt} AND (last_seen_at, endpoint, client_id, reason, detail)
+            < (${after.lastSeenAt}, ${after.endpoint}, ${after.clientId}, ${after.reason}, ${after.detail})`,
+        ]
+      : []),
+  ];
+  return listed(
+    await readAll<Record<string, unknown>>(
+      db,
+      sql`SELECT ${COLUMNS} WHERE ${all(conditions)}
+        ORDER BY last_seen_at DESC, endpoint DESC, client_id DESC, reason DESC, detail DESC LIMIT ${limit}`,
+    ),
   );
-  return rows.map((row) => decodeRow<ListedRefusal>(row, { json: ["registered"] }));
+}
+
+const AROUND_MS = 2 * MINUTE_MS;
+const MOST_AT_A_TIME = 50;
+
+/** The read of `readRefusalsAt`. */
+export function selectRefusalsAt(at: number): Sql {
+  return sql`SELECT ${COLUMNS} WHERE last_seen_at >= ${at - AROUND_MS} AND EXISTS (
+      SELECT 1 FROM json_each(r.recent) WHERE value ->> 0 BETWEEN ${at - AROUND_MS - MINUTE_MS} AND ${at + AROUND_MS})
+    ORDER BY last_seen_at LIMIT ${MOST_AT_A_TIME}`;
+}
+
+/** What was refused around a time (milliseconds), give or take two minutes: for a customer who never reached us. */
+export async function readRefusalsAt(db: D1Database, at: number): Promise<ListedRefusal[]> {
+  return listed(await readAll<Record<string, unknown>>(db, selectRefusalsAt(at)));
+}
+
+export interface InvalidClientBurst {
+  readonly clientId: string;
+  readonly skillId: string | null;
+  /** How often its secret was wrong since then. */
+  readonly count: number;
+}
+
+/** The read of `readInvalidClientBursts`. */
+export function selectInvalidClientBursts(since: number): Sql {
+  return sql`SELECT c.id AS "clientId", c.skill_id AS "skillId", SUM(minute.value ->> 1) AS count
+    FROM refusals r CROSS JOIN clients c ON c.id = r.client_id CROSS JOIN json_each(r.recent) minute
+    WHERE r.last_seen_at >= ${since} AND +r.endpoint = 'token' AND r.reason = 'invalid_client'
+      AND minute.value ->> 0 > ${since - MINUTE_MS}
+    GROUP BY c.id ORDER BY count DESC, c.id LIMIT 100`;
+}
+
+/** Registered clients whose secret was wrong at `/token` since a time (milliseconds), the most frequent first. */
+export function readInvalidClientBursts(db: D1Database, since: number): Promise<InvalidClientBurst[]> {
+  return readAll(db, selectInvalidClientBursts(since));
+}
+
+/** No attempt is open longer than this before its consent. */
+const LONGEST_CONSENT_MS = 3_600_000;
+
+/** The read of `readAttemptOfRefusal`. */
+export function selectAttemptOfRefusal(clientId: string, at: number, codeTtlMs: number): Sql {
+  return sql`SELECT id FROM attempts
+    WHERE created_at BETWEEN ${at - codeTtlMs - LONGEST_CONSENT_MS} AND ${at + MINUTE_MS} AND client_id = ${clientId}
+      AND decision = 'allow' AND decided_at BETWEEN ${at - codeTtlMs} AND ${at + MINUTE_MS} AND outcome <> 'linked'
+    ORDER BY created_at DESC, id DESC LIMIT 1`;
+}
+
+/**
+ * The attempt that a refused token request probably belongs to: of the same client, consented within the life of a code
+ * before it, and not redeemed. `at` in milliseconds, exact to the minute.
+ */
+export async function readAttemptOfRefusal(
+  db: D1Database,
+  clientId: string,
+  at: number,
+  codeTtlMs: number,
+): Promise<string | undefined> {
+  return (await readFirst<{ id: string }>(db, selectAttemptOfRefusal(clientId, at, codeTtlMs)))?.id;
 }
