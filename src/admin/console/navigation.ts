@@ -9,6 +9,7 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { path: "/admin", label: "Overview" },
   { path: "/admin/attempts", label: "Attempts" },
   { path: "/admin/links", label: "Links" },
+  { path: "/admin/refused", label: "Refused requests" },
   { path: "/admin/alerts", label: "Alerts" },
   { path: "/admin/skills", label: "Skills" },
   { path: "/admin/clients", label: "Clients" },

@@ -157,3 +157,12 @@ export async function countLinks(
     number
   >;
 }
+
+/** The users of grants, by the grant's id. Ids that no grant has are left out. */
+export async function readGrantOwners(db: D1Database, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await readAll<{ readonly id: string; readonly userId: string }>(
+    db,
+    sql`SELECT id, user_id AS "userId" FROM grants WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
+  );
+  return new Map(rows.map(({ id, userId }) => [id, userId]));
+}

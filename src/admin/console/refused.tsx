@@ -1,0 +1,176 @@
+// The page at /admin/refused: requests that were refused, by endpoint, client and reason, with what to do.
+import type { FC } from "hono/jsx";
+import * as z from "zod/mini";
+import { loadRemedies, remedyForRefusal } from "../../linking/remedies.ts";
+import type { AppContext } from "../../runtime.ts";
+import { type ListedRefusal, listRefusals, REFUSING_ENDPOINTS } from "../../storage/attempts/refusals.ts";
+import { readGrantOwners } from "../../storage/grants/link-lists.ts";
+import { visible } from "../insight-api.ts";
+import {
+  Choice,
+  FilterForm,
+  LIST_LENGTH,
+  Older,
+  positionInAddress,
+  QuickLinks,
+  renderLists,
+  TextFilter,
+  textInAddress,
+} from "./lists.tsx";
+import { Empty, Time, words } from "./parts.tsx";
+import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+
+const PATH = "/admin/refused";
+const SHOWN_MINUTES = 5;
+
+const ENDPOINTS: Readonly<Record<(typeof REFUSING_ENDPOINTS)[number], string>> = {
+  authorize: "authorization requests",
+  wrong_address: "token requests to a wrong address",
+  token: "token requests",
+  events: "skill events",
+  accept_grant: "AcceptGrant",
+};
+
+/** What `detail` holds at the endpoint of a refusal. */
+const Detail: FC<{ refusal: ListedRefusal; owner: string | undefined; selection: Selection }> = ({
+  refusal: { endpoint, detail },
+  owner,
+  selection,
+}) => {
+  if (detail === "") return null;
+  const named = {
+    authorize: "redirect URI",
+    wrong_address: "path",
+    token: "grant",
+    events: "skill",
+    accept_grant: "grant",
+  };
+  return (
+    <>
+      {named[endpoint]} <code>{visible(detail)}</code>{" "}
+      {owner === undefined ? null : (
+        <a href={hrefOf(selection, `/admin/customers/${encodeURIComponent(owner)}`)}>the customer</a>
+      )}
+    </>
+  );
+};
+
+const Row: FC<{ refusal: ListedRefusal; owner: string | undefined; selection: Selection; number: string }> = ({
+  refusal,
+  owner,
+  selection,
+  number,
+}) => {
+  const { endpoint, clientId, reason, count, lastSeenAt, recent } = refusal;
+  return (
+    <li id={`refusal-${number}`} class="wideRow">
+      <span>
+        <strong>{words(reason)}</strong> <span class="facts">{ENDPOINTS[endpoint]}, </span>
+        <b>{count === 1 ? "once" : `${count} times`}</b>
+        <p class="small below">{remedyForRefusal(refusal)}</p>
+      </span>
+      <span>
+        {clientId === "" ? "no client" : "client"} <code>{visible(clientId)}</code>{" "}
+        <Detail refusal={refusal} owner={owner} selection={selection} />
+        {recent.length === 0 ? null : (
+          <details>
+            <summary>Latest minutes</summary>
+            <ul>
+              {recent.slice(0, SHOWN_MINUTES).map(([at, times, errorId]) => (
+                <li>
+                  <Time at={at} zone={selection.zone} />: {times}, error id <code>{errorId}</code>
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
+      </span>
+      <Time at={lastSeenAt} zone={selection.zone} />
+    </li>
+  );
+};
+
+const position = () =>
+  z.object({
+    lastSeenAt: z.int(),
+    endpoint: z.enum(REFUSING_ENDPOINTS),
+    clientId: z.string(),
+    reason: z.string(),
+    detail: z.string(),
+  });
+
+/** Refused requests, by `endpoint`, `client`, `reason` and the selection. */
+export async function refusedPage(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const selection = selectionOf(c);
+  const endpoint = REFUSING_ENDPOINTS.find((one) => one === c.req.query("endpoint"));
+  const [client, reason] = [textInAddress(c, "client"), textInAddress(c, "reason")];
+  const filters = { endpoint, client, reason };
+  const filter = {
+    clientId: client,
+    reason,
+    skillId: selection.skillId,
+    ...(endpoint ? { endpoints: [endpoint] } : {}),
+  };
+  const after = positionInAddress(c, position);
+  await rt.metrics.flush();
+  const [found] = await Promise.all([listRefusals(rt.db, filter, after, LIST_LENGTH + 1), loadRemedies(c)]);
+  // The latest are first. What was last refused before the range is not shown.
+  const refusals = found.filter(({ lastSeenAt }) => lastSeenAt >= selection.from);
+  const grants = refusals.flatMap((one) => (one.endpoint === "token" && one.detail !== "" ? [one.detail] : []));
+  const owners = grants.length === 0 ? new Map<string, string>() : await readGrantOwners(rt.db, grants);
+  const isFiltered = Object.values(filters).some((value) => value !== undefined);
+  return renderLists(
+    c,
+    { title: "Refused requests", under: PATH, selects: filters, noun: "refusal" },
+    () => (
+      <>
+        <FilterForm selection={selection} clear={isFiltered ? hrefOf(selection, PATH) : undefined}>
+          <Choice
+            name="endpoint"
+            label="Where"
+            value={endpoint}
+            options={REFUSING_ENDPOINTS.map((one) => [one, ENDPOINTS[one]])}
+          />
+          <TextFilter name="client" label="Client" value={client} />
+          <TextFilter name="reason" label="Reason" value={reason} />
+        </FilterForm>
+        <QuickLinks
+          label="Where"
+          links={[undefined, ...REFUSING_ENDPOINTS].map((one) => ({
+            href: hrefOf(selection, PATH, { ...filters, endpoint: one }),
+            label: one === undefined ? "all" : ENDPOINTS[one],
+            current: one === endpoint,
+          }))}
+        />
+      </>
+    ),
+    <section class="panel" aria-label="Refused requests">
+      <ol class="list" id="refusals" data-list="newest">
+        {refusals.slice(0, LIST_LENGTH).map((refusal) => (
+          <Row
+            refusal={refusal}
+            owner={refusal.endpoint === "token" ? owners.get(refusal.detail) : undefined}
+            selection={selection}
+            number={encodeURIComponent([refusal.endpoint, refusal.clientId, refusal.reason, refusal.detail].join(" "))}
+          />
+        ))}
+      </ol>
+      {refusals.length === 0 ? <Empty>{isFiltered ? "None fits these filters." : "None."}</Empty> : null}
+      <Older
+        c={c}
+        selection={selection}
+        list="refusals"
+        rows={refusals}
+        position={({ lastSeenAt, endpoint: where, clientId, reason: why, detail }) => ({
+          lastSeenAt,
+          endpoint: where,
+          clientId,
+          reason: why,
+          detail,
+        })}
+        parameters={filters}
+      />
+    </section>,
+  );
+}
