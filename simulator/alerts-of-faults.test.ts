@@ -138,6 +138,9 @@ const PLAYED: readonly (readonly [faults: Record<string, unknown>, order: Order,
   [{ authorize: { probe: true } }, FROM_ALEXA, null],
   [{ authorize: { stateLength: 4096 } }, FROM_ALEXA, null],
   [{ authorize: { redirectHost: "layla" } }, FROM_ALEXA, null],
+  [{ authorize: { wrongRedirectUri: true } }, FROM_ALEXA, "redirect_uri_refused"],
+  [{ authorize: { wrongClientId: true } }, FROM_ALEXA, "client_id_unknown"],
+  [{ authorize: { scope: "unknown-scope" } }, FROM_ALEXA, "authorize_requests_refused"],
   [{ tokenClient: { parallel: 5 } }, FROM_ALEXA, null],
   [{ tokenClient: { resend: true } }, FROM_ALEXA, null],
   [{ tokenClient: { lostResponse: true } }, FROM_ALEXA, null],
@@ -172,10 +175,7 @@ const NOT_PLAYED: Readonly<Record<string, string>> = {
   wrongRegion: "how another region's host responds: the right one is asked first",
   "authorize.pkce": "either way is right unless the client requires PKCE",
   "tokenClient.resource": "add-ons only: code_exchanges_refused, by its own reasons",
-  "authorize.resource": "add-ons only: listed with the refused requests",
-  "authorize.scope": "listed with the refused requests",
-  "authorize.wrongRedirectUri": "listed with the refused requests, with the exact redirect URI",
-  "authorize.wrongClientId": "listed with the refused requests",
+  "authorize.resource": "add-ons only: authorize_requests_refused, by its own reasons",
   "tokenClient.limitMs": "Alexa gave up on a response that was right: nothing shows it here, except slow responses",
   "refresh.refused": "the simulator replaces our response: it was a success here",
   "acceptGrant.withoutAccessToken": "custom skills: the link is found by Alexa's id of the account",
@@ -212,7 +212,7 @@ it("every fault of the simulator is played, or it is said why not", () => {
   expect(all.length).toBeGreaterThan(40);
 });
 
-const TIMES: Readonly<Record<string, number>> = { invalid_client_burst: 10 };
+const TIMES: Readonly<Record<string, number>> = { invalid_client_burst: 10, client_id_unknown: 10 };
 
 describe.each(PLAYED)("%j", (faults, order, alert) => {
   it(`${order.scenario}: ${alert ?? "no alert"}`, { timeout: 120_000 }, async () => {

@@ -3,9 +3,10 @@ import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
+import { recordRefusals } from "../../test/support/refusals.ts";
 import { insert } from "../../test/support/rows.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
-import { SKILL_ID } from "../../test/support/seeds.ts";
+import { ALEXA_CLIENT, SKILL_ID, seedSkill } from "../../test/support/seeds.ts";
 import { type Service, START, startService } from "../../test/support/service.ts";
 import { addCounts } from "../storage/maintenance/metrics.ts";
 import { write } from "../storage/sql.ts";
@@ -26,7 +27,8 @@ interface Message {
 let service: Service;
 let sent: { message: Message; body: string; headers: Record<string, string> }[];
 
-beforeEach(() => {
+beforeEach(async () => {
+  await seedSkill();
   service = startService({ WEBHOOK_URL: HOOK, WEBHOOK_SECRET: SECRET });
   sent = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
@@ -40,6 +42,14 @@ afterEach(() => vi.restoreAllMocks());
 
 /** Adds to a counter in the present hour. */
 async function count(name: string, times: number, skillId = SKILL_ID): Promise<void> {
+  const [, endpoint, reason] = /^refused_(authorize|token|wrong_address)_(.+)$/.exec(name) ?? [];
+  if (endpoint !== undefined && reason !== undefined) {
+    const clientId = reason === "client_unknown" ? "nobody" : endpoint === "wrong_address" ? "" : ALEXA_CLIENT;
+    const at = service.clock.now - (service.clock.now % 60_000);
+    const refusal = { endpoint: endpoint as "token", clientId, reason, detail: "", count: times };
+    await recordRefusals(env.DB, [{ ...refusal, lastSeenAt: service.clock.now, recent: [[at, times, "id"]] }]);
+    return;
+  }
   await write(env.DB, addCounts([{ name, skillId, at: service.clock.now, count: times }]), false);
 }
 async function maintain(): Promise<void> {
@@ -63,7 +73,11 @@ async function auditKinds(): Promise<string[]> {
 
 /** A counter that adds to each rule, and one that it is compared with. */
 const COUNTERS: Readonly<Record<string, readonly [bad: string, good?: string]>> = {
-  invalid_client_burst: ["token_refresh_invalid_client_50"],
+  invalid_client_burst: ["refused_token_invalid_client"],
+  redirect_uri_refused: ["refused_authorize_redirect_uri_unregistered"],
+  client_id_unknown: ["refused_authorize_client_unknown"],
+  authorize_requests_refused: ["refused_authorize_invalid_scope"],
+  token_requests_misplaced: ["refused_wrong_address_token_path_unknown"],
   code_exchanges_refused: ["token_error_redirect_uri_mismatch", "token_exchange_success_50"],
   refresh_failures_rose: ["token_refresh_invalid_grant_50", "token_refresh_success_100"],
   token_latency_high: ["token_exchange_success_2000", "token_exchange_success_1000"],
@@ -85,7 +99,7 @@ it("each rule over counters has its counters here", () => {
 
 describe.each(rules)("$name", ({ name, least, share, good, per }) => {
   const [bad = "", success = ""] = COUNTERS[name] ?? [];
-  const subject = per === "server" ? "" : SKILL_ID;
+  const subject = { server: "", skill: SKILL_ID, client: ALEXA_CLIENT }[per];
 
   it("is raised once, stays open without a word, and is cleared once", async () => {
     await count(bad, 20);

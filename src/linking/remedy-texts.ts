@@ -173,6 +173,14 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     "Nobody can link or refresh with that secret. If it is Alexa's client, enter Client ID and Secret on the skill's Account Linking page again (rotate-secret makes a new secret); if it is a backend of yours, its configuration. If every legitimate request succeeds, somebody is guessing.",
   code_exchanges_refused:
     "Alexa redeems codes in a way that this server must refuse, so linking fails. The reasons name the setting: compare the URLs, the client and PKCE on the skill's Account Linking page with `skill account-linking-request`.",
+  redirect_uri_refused:
+    "No customer can link while Alexa sends it. The refused requests show the exact redirect URI and whose it is: set the skill's vendorId, or enter the right client id in the console.",
+  client_id_unknown:
+    "If it is Alexa, no customer can link: compare Your Client ID on the skill's Account Linking page with the skill registered here. If the ids are random, somebody is guessing.",
+  authorize_requests_refused:
+    "Alexa gets an error, and the customer reads that linking failed. The reasons name the setting: scopes, PKCE, the resource of an add-on, a query in the Authorization URI.",
+  token_requests_misplaced:
+    "If it is Alexa, no customer can link: correct the Access Token URI in the console, it ends with /token. After a move of this server, deploy an add-on again.",
   refresh_failures_rose:
     "Alexa drops a link when its refresh is refused. invalid_grant: links were revoked or tokens are unknown, look at who was unlinked and why. temporarily_unavailable: the database, or the relay's old server; no link is lost.",
   token_latency_high:

@@ -5,7 +5,7 @@ import { batch, decodeRow, readAll, type Sql, sql } from "../sql.ts";
 
 /** How often something happened within the hours that alerts look at. */
 export interface Fact {
-  /** A counter's name. */
+  /** A counter's name, or `refused_`, the endpoint and the reason of refused requests. */
   readonly name: string;
   /** Empty where no skill was involved. */
   readonly skillId: string;
@@ -44,23 +44,30 @@ function alertOf(row: Record<string, unknown>): StoredAlert {
   return decodeRow<StoredAlert>(row, { json: ["numbers"] });
 }
 
-/** The counts since the hour `since`, and the alerts that are open or were cleared after `clearedAfter`. */
+/** The counts and refusals since the hour `since`, and the alerts that are open or were cleared after `clearedAfter`. */
 export async function readAlertSources(
   db: D1Database,
   since: number,
   clearedAfter: number,
 ): Promise<{ readonly facts: Fact[]; readonly alerts: StoredAlert[] }> {
-  const [facts = [], alerts = []] = await batch(
+  const [facts = [], alerts = [], refusals = []] = await batch(
     db,
     [
       sql`SELECT name, skill_id AS "skillId", NULL AS "clientId", SUM(count) AS count FROM oauth_metrics
           WHERE hour_at >= ${since} GROUP BY name, skill_id LIMIT ${MOST_FACTS}`,
       sql`SELECT ${COLUMNS} FROM alerts WHERE cleared_at IS NULL OR cleared_at > ${clearedAfter}
           ORDER BY raised_at DESC LIMIT ${MOST_ALERTS}`,
+      // Strangers choose client ids: only those of registered clients are subjects.
+      sql`SELECT 'refused_' || r.endpoint || '_' || r.reason AS name, COALESCE(c.skill_id, '') AS "skillId", c.id AS "clientId",
+            SUM(minute.value ->> 1) AS count
+          FROM refusals r LEFT JOIN clients c ON c.id = r.client_id CROSS JOIN json_each(r.recent) minute
+          WHERE r.last_seen_at >= ${since} AND minute.value ->> 0 >= ${since}
+            AND (c.id IS NOT NULL OR r.endpoint = 'wrong_address' OR r.reason = 'client_unknown')
+          GROUP BY r.endpoint, r.reason, c.id LIMIT ${MOST_FACTS}`,
     ],
     true,
   );
-  return { facts: facts as unknown as Fact[], alerts: alerts.map(alertOf) };
+  return { facts: [...facts, ...refusals] as unknown as Fact[], alerts: alerts.map(alertOf) };
 }
 
 /** What one run found. */
