@@ -167,6 +167,23 @@ describe("an attempt from the Alexa app", () => {
     expect(shown.text).toContain("issued for another redirect URI");
   });
 
+  it("O4: names refused token requests of its client at that time, such as a wrong secret", async () => {
+    const code = await consented();
+    const wrong = {
+      client_secret: "wrong-secret",
+      client_id: ALEXA_CLIENT,
+      redirect_uri: ALEXA_REDIRECT_URIS[0] ?? "",
+    };
+    const body = new URLSearchParams({ grant_type: "authorization_code", code, ...wrong });
+    expect((await service.request("/token", { method: "POST", body })).status).toBe(401);
+    const shown = await show();
+    expect(shown.text).toContain("Refused token requests that may belong to it");
+    expect(shown.text).toContain("invalid client 1");
+    service.clock.advance(3 * HOUR);
+    await consented();
+    expect((await show()).text).not.toContain("invalid client");
+  });
+
   it("O4: that AcceptGrant undid says what the customer saw", async () => {
     await insert("attempts", {
       id: "refused",

@@ -3,6 +3,7 @@ import type { Child, FC } from "hono/jsx";
 import { readAsset } from "../../http/assets.ts";
 import { adviceFor, loadRemedies, remedyFor } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
+import { type ListedRefusal, listRefusals, MINUTE_MS } from "../../storage/attempts/refusals.ts";
 import {
   type AttemptDetail,
   type CodeOfAttempt,
@@ -166,6 +167,22 @@ const AuditTable: FC<{ records: readonly AuditRecord[]; zone: string }> = ({ rec
   />
 );
 
+const MOST_REFUSALS = 200;
+
+/**
+ * Refused token requests of the attempt's client while its code could be redeemed: its code was in none of them, or it
+ * would be on the time line, but a wrong secret or another code may have been meant for it.
+ */
+async function tokenRefusals(c: AppContext, attempt: AttemptDetail): Promise<readonly ListedRefusal[]> {
+  const rt = c.var.runtime;
+  const { clientId, createdAt, finishedAt, outcome } = attempt;
+  if (clientId === null || attempt.decision !== "allow") return [];
+  const until = outcome === "linked" ? (finishedAt ?? rt.now()) : attempt.expiresAt + rt.config.codeTtlSeconds * 1000;
+  await rt.metrics.flush();
+  const all = await listRefusals(rt.db, { endpoints: ["token"], clientId }, undefined, MOST_REFUSALS);
+  return all.filter(({ recent }) => recent.some(([minute]) => minute > createdAt - MINUTE_MS && minute <= until));
+}
+
 /** The page about one attempt. */
 export async function attemptPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
@@ -178,6 +195,7 @@ export async function attemptPage(c: AppContext): Promise<Response> {
   if (!found) return unknownAttempt(c);
   const { attempt, codes, grants, audit } = found;
   const now = rt.now();
+  const refused = await tokenRefusals(c, attempt);
   const line = lineOf(attempt, texts, now);
   const advice = adviceFor(attempt);
   return renderConsole(
@@ -212,6 +230,21 @@ export async function attemptPage(c: AppContext): Promise<Response> {
       <Panel title="Facts">
         <Facts rows={factsOf(attempt, selection)} />
       </Panel>
+      {refused.length === 0 ? null : (
+        <Panel title="Refused token requests that may belong to it">
+          <DataTable
+            caption="Refused token requests of the same client at that time"
+            head={["Reason", "Times", "Last seen", "What to do"]}
+            numeric={[1]}
+            rows={refused.map((refusal) => [
+              <strong>{words(refusal.reason)}</strong>,
+              refusal.count,
+              <Time at={refusal.lastSeenAt} zone={selection.zone} />,
+              remedyFor(refusal.reason) ?? "",
+            ])}
+          />
+        </Panel>
+      )}
       <Grants grants={grants} zone={selection.zone} />
       {audit.length === 0 ? null : (
         <Panel title="Audit">

@@ -121,7 +121,7 @@ export async function searchPage(c: AppContext): Promise<Response> {
       {minute === undefined ? (
         <NeverReachedUs selection={selection} at={at} refusals={refusals} action="/admin/search" fields={{ q: text }} />
       ) : (
-        <Panel title="Refused in that minute">
+        <Panel title="Refused around that minute">
           <Refusals refusals={refusals} />
         </Panel>
       )}
