@@ -155,7 +155,7 @@ figcaption{font-weight:600}
 .menu{display:block;flex-basis:100%}
 .search label{width:100%}
 .chooser .choice,.chooser label:not(.choice label){flex-basis:100%}
-.choice select{flex:1}
+.choice select,.choice input{flex:1;min-width:0}
 .chooser>select,.chooser>input{flex:1 1 100%}
 .choice label{flex:0 0 5.5rem}
 ol.list>li{grid-template-columns:auto 1fr;padding:.6rem 0;gap:0 .75rem}
