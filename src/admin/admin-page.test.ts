@@ -202,7 +202,7 @@ describe("the dashboard", () => {
     expect(html).not.toContain(".tiles{display:grid");
   });
 
-  it("O4: shows outcome, reason, remedy, steps and trace id of an attempt, and escapes what clients sent", async () => {
+  it("O4: shows outcome, reason, remedy and trace id of an attempt, and escapes what clients sent", async () => {
     const service = startService();
     await service.request("/api/admin/skills", {
       method: "POST",
@@ -234,8 +234,6 @@ describe("the dashboard", () => {
       "trace-1",
       "redirect_uri_mismatch",
       "another redirect URI",
-      "signed in",
-      "+1.5 s",
       "vendorId",
     ]) {
       expect(html).toContain(text);
@@ -245,10 +243,6 @@ describe("the dashboard", () => {
     expect(html).not.toContain("<script");
     expect(response.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
     expect(response.headers.get("cache-control")).toBe("no-store, no-transform");
-    const failed = await visitor.get("/admin?outcome=failed");
-    expect(failed.html).toContain("trace-1");
-    expect(failed.html).not.toContain("trace-2");
-    expect((await visitor.get("/admin?outcome=nonsense&skillId=%00")).status).toBe(200);
   });
 
   it("O4: shows a refused AcceptGrant, a wrong secret and an error that was returned to Alexa", async () => {
@@ -286,29 +280,6 @@ describe("the dashboard", () => {
     ]) {
       expect(html).toContain(text);
     }
-    const found = await visitor.get("/admin?email=ADA@example.com");
-    expect(found.html).toContain("trace-1");
-    expect(found.html).not.toContain("trace-2");
-    expect(found.html).toContain("Links of this customer");
-    expect((await visitor.get("/admin?email=nobody@example.com")).html).not.toContain("trace-1");
-  });
-
-  it("shows a customer's live links, and whose voice each one serves once that is known", async () => {
-    const service = startService();
-    await seedSkill();
-    const userId = await seedUser();
-    const { grantId } = await link(service, { userId });
-    const visitor = await signedIn(service);
-    const serves = async (shown: number | null) => {
-      await env.DB.prepare("UPDATE grants SET level_shown = ?").bind(shown).run();
-      const { html } = await visitor.get(`/admin?userId=${userId}`);
-      return /<td>([^<]*)<\/td>/.exec(html.slice(html.indexOf(`<code>${grantId}</code>`)))?.[1];
-    };
-    expect([await serves(null), await serves(1), await serves(4)]).toEqual([
-      "not known yet",
-      "one speaker",
-      "everyone",
-    ]);
   });
 
   it("names the first command when there is no skill yet", async () => {

@@ -1,201 +1,152 @@
-// The page at /admin: recent attempts with reasons and remedies, completion rates, skills, refusals.
+// The page at /admin: how linking is doing, why it fails, the latest attempts and refused requests, and the first steps.
 import type { FC } from "hono/jsx";
-import * as z from "zod/mini";
-import { adviceFor, loadRemedies } from "../../linking/remedies.ts";
+import { seeOther } from "../../http/respond.ts";
+import { adviceFor, loadRemedies, remedyFor } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
-import { schemaOf } from "../../schema-of.ts";
-import { findUsersByEmail } from "../../sign-in/accounts.ts";
-import { OUTCOMES } from "../../storage/attempts/attempts.ts";
-import { type AttemptFilter, type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
+import { type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
+import { type ReasonCount, readOverview } from "../../storage/attempts/overview.ts";
 import { CONSOLE_FAULTS, listRefusals } from "../../storage/attempts/refusals.ts";
-import { listAudit } from "../../storage/maintenance/audit-list.ts";
-import { DAY_MS } from "../../storage/maintenance/metrics.ts";
+import { listAlerts } from "../../storage/maintenance/alerts.ts";
 import { listSkills } from "../../storage/skills/skills.ts";
-import { readLinksOfUser } from "../../storage/users/account.ts";
-import { attemptsQuery } from "../insight-api.ts";
-import { type Linking, metricsReport } from "../metrics-report.ts";
+import { metricsReport } from "../metrics-report.ts";
+import { OpenAlerts } from "./alerts.tsx";
+import { FirstRun } from "./first-run.tsx";
 import { renderConsole } from "./frame.tsx";
-import { Alerts, address, clock, FLOWS, Links, Refusals, RefusedCalls, Skills, words } from "./tables.tsx";
+import { Charts } from "./overview-charts.tsx";
+import { clock, DataTable, Empty, Outcome, Panel, Time, words } from "./parts.tsx";
+import { before, hrefOf, type Selection, selectionOf, startsOf } from "./selection.ts";
+import { FLOWS, Refusals, RefusedCalls, Skills } from "./tables.tsx";
+import { Tiles } from "./tiles.tsx";
 
-const SHOWN_ATTEMPTS = 50;
-const SHOWN_REFUSALS = 20;
+const SHOWN_ATTEMPTS = 10;
+const SHOWN_REFUSALS = 5;
 const SHOWN_ALERTS = 10;
-const ACTIVATION_DAYS = 7;
+const MOST_SKILLS = 200;
 
-const Steps: FC<{ attempt: ListedAttempt }> = ({ attempt }) => (
-  <ol class="steps">
-    {attempt.steps.map((step) => (
-      <li>
-        {words(step.name)} <small>+{((step.at - attempt.createdAt) / 1000).toFixed(1)} s</small>
-      </li>
-    ))}
-  </ol>
+/** Where the filters that this address once had are now; undefined without one. */
+function movedTo(c: AppContext, selection: Selection): string | undefined {
+  const { email, userId, outcome, skillId } = c.req.query();
+  if (email !== undefined) return hrefOf(selection, "/admin/search", { q: email.trim() });
+  if (userId !== undefined) return hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`);
+  if (outcome === undefined && skillId === undefined) return undefined;
+  return hrefOf(selection, "/admin/attempts", { outcome, ...(skillId === undefined ? {} : { skill: skillId }) });
+}
+
+const Reasons: FC<{ reasons: readonly ReasonCount[]; selection: Selection }> = ({ reasons, selection }) => (
+  <Panel title="Why attempts did not link">
+    {reasons.length === 0 ? (
+      <Empty>No attempt of this time has a reason.</Empty>
+    ) : (
+      <DataTable
+        caption="Reasons of attempts that did not link"
+        head={["Reason", "Attempts", "Latest"]}
+        numeric={[1, 2]}
+        rows={reasons.map(({ reason, count, lastAt }) => [
+          <>
+            <a href={hrefOf(selection, "/admin/attempts", { reason })}>{words(reason)}</a>
+            <p class="small">{remedyFor(reason)}</p>
+          </>,
+          count,
+          <Time at={lastAt} zone={selection.zone} />,
+        ])}
+      />
+    )}
+  </Panel>
 );
 
-const Attempt: FC<{ attempt: ListedAttempt; skillName: string }> = ({ attempt, skillName }) => {
-  const advice = adviceFor(attempt);
-  return (
-    <div class="linking">
-      <details>
-        <summary>
-          <span class={`badge ${attempt.outcome}`}>{attempt.outcome}</span>
-          <span>
-            {skillName} <em>{FLOWS[attempt.flow]}</em>
-            {attempt.reason === null ? null : <em> · {words(attempt.reason)}</em>}
-          </span>
-          <time datetime={new Date(attempt.createdAt).toISOString()}>{clock(attempt.createdAt)}</time>
-          {advice === undefined ? null : <span class="remedy">{advice}</span>}
-        </summary>
-        <div class="inside">
-          <Steps attempt={attempt} />
-          <dl>
-            <dt>Trace id</dt>
-            <dd>
-              <code>{attempt.id}</code>
-            </dd>
-            {attempt.reason === null ? null : (
-              <>
-                <dt>Reason</dt>
-                <dd>
-                  <code>{attempt.reason}</code>
-                </dd>
-              </>
-            )}
-            <dt>Client</dt>
-            <dd>{attempt.clientId ?? "none"}</dd>
-            <dt>User</dt>
-            <dd>
-              {attempt.userId === null ? (
-                "not signed in"
-              ) : (
-                <a href={address({ userId: attempt.userId })}>{attempt.userId}</a>
-              )}
-            </dd>
-            <dt>Platform</dt>
-            <dd>{attempt.platform ?? "unknown"}</dd>
-          </dl>
-        </div>
-      </details>
-    </div>
-  );
-};
-
-const Tile: FC<{ label: string; activation: Linking }> = ({ label, activation }) => (
-  <div class="tile">
-    <small>{label}</small>
-    <strong>{activation.completionRate === null ? "none" : `${Math.round(activation.completionRate * 100)} %`}</strong>
-    <small>
-      {activation.completions} of {activation.initiations} linked
-    </small>
-  </div>
+const Latest: FC<{
+  attempts: readonly ListedAttempt[];
+  names: ReadonlyMap<string, string>;
+  selection: Selection;
+}> = ({ attempts, names, selection }) => (
+  <Panel title="Latest attempts">
+    {attempts.length === 0 ? (
+      <Empty>None yet.</Empty>
+    ) : (
+      <DataTable
+        caption="Latest attempts"
+        head={["Outcome", "Attempt", "Reason", "Started"]}
+        numeric={[3]}
+        rows={attempts.map((attempt) => [
+          <Outcome outcome={attempt.outcome} />,
+          <>
+            <a href={hrefOf(selection, `/admin/attempts/${encodeURIComponent(attempt.id)}`)}>
+              {names.get(attempt.skillId ?? "") ?? attempt.skillId ?? attempt.clientId ?? "unknown"}
+            </a>{" "}
+            <small>{FLOWS[attempt.flow]}</small>
+          </>,
+          <>
+            {attempt.reason === null ? null : <code>{attempt.reason}</code>}
+            <p class="small">{adviceFor(attempt)}</p>
+          </>,
+          <Time at={attempt.createdAt} zone={selection.zone} />,
+        ])}
+      />
+    )}
+    <p class="below">
+      <a href={hrefOf(selection, "/admin/attempts")}>All attempts</a>
+    </p>
+  </Panel>
 );
 
-const Filters: FC<{ filter: AttemptFilter }> = ({ filter }) => (
-  <nav class="filters" aria-label="Outcome">
-    {[undefined, ...OUTCOMES].map((outcome) => (
-      <a
-        href={address({ ...filter, outcome })}
-        {...(filter.outcome === outcome ? { "aria-current": "true" as const } : {})}
-      >
-        {outcome ?? "all"}
-      </a>
-    ))}
-  </nav>
-);
-
-/** The overview. Attempts are filtered by `?outcome=`, `?skillId=`, `?userId=` and `?email=`. */
+/** The overview. Filters in the address that it once had lead to the pages that have them now. */
 export async function overviewPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const email = c.req.query("email")?.trim() || undefined;
-  const owners = email === undefined ? [] : await findUsersByEmail(rt, email);
-  const parsed = z.pick(schemaOf(attemptsQuery), { outcome: true, skillId: true, userId: true }).safeParse({
-    outcome: c.req.query("outcome"),
-    skillId: c.req.query("skillId"),
-    userId: email === undefined ? c.req.query("userId") : (owners[0]?.id ?? "unknown"),
-  });
-  const filter: AttemptFilter = parsed.success ? parsed.data : {};
+  const selection = selectionOf(c);
+  const moved = movedTo(c, selection);
+  if (moved !== undefined) return seeOther(c, moved);
+  const { skillId, from, to, zone } = selection;
+  const starts = startsOf(selection);
+  const earlier = before(selection);
+  const only = skillId === undefined ? {} : { skill: skillId };
   await rt.metrics.flush();
-  const to = rt.now() + 1;
-  const from = to - ACTIVATION_DAYS * DAY_MS;
-  const [skills, attempts, refusals, alerts, { totals }, links] = await Promise.all([
-    listSkills(rt.db, { limit: 200 }),
-    listAttempts(rt.db, filter, undefined, SHOWN_ATTEMPTS),
+  const [now, past, overview, attempts, refusals, alerts, skills] = await Promise.all([
+    metricsReport(rt, { from, to, starts, only }),
+    metricsReport(rt, { from: earlier.from, to: earlier.to, starts: [earlier.from], only }),
+    readOverview(rt.db, { starts, to, skillId }),
+    listAttempts(rt.db, { skillId }, undefined, SHOWN_ATTEMPTS),
     listRefusals(rt.db, { endpoints: CONSOLE_FAULTS }, undefined, SHOWN_REFUSALS),
-    listAudit(rt.db, { alertsOnly: !filter.userId, userId: filter.userId }, undefined, SHOWN_ALERTS),
-    metricsReport(rt, { from, to, starts: [from] }),
-    filter.userId ? readLinksOfUser(rt.db, filter.userId, rt.now()) : undefined,
+    listAlerts(rt.db, { open: true, skillId }, undefined, SHOWN_ALERTS),
+    listSkills(rt.db, { limit: MOST_SKILLS }),
     loadRemedies(c),
   ]);
-  const names = new Map(skills.map((skill) => [skill.id, skill.name]));
+  const { setUp } = overview;
+  const names = new Map(skills.map(({ id, name }) => [id, name]));
   return renderConsole(
     c,
-    { title: "Account linking", under: "/admin" },
+    { title: "Account linking", under: "/admin", selects: {} },
     <>
-      <div class="tiles">
-        <Tile label={`Alexa app, ${ACTIVATION_DAYS} days`} activation={totals.linking.alexaApp} />
-        <Tile label={`App-to-app, ${ACTIVATION_DAYS} days`} activation={totals.linking.appToApp} />
-        <Tile label="Both" activation={totals.linking.total} />
-      </div>
-      {filter.userId ? (
-        <section class="panel">
-          <h2>Links of this customer</h2>
-          <Links links={links ?? []} />
-          <h2>Audit of this customer</h2>
-          <Alerts alerts={alerts} />
-        </section>
-      ) : null}
-      <section class="panel">
-        <h2>
-          Attempts{filter.skillId ? ` of ${names.get(filter.skillId) ?? filter.skillId}` : ""}
-          {filter.userId ? " of one customer" : ""}
-        </h2>
-        <form class="search">
-          <label for="email">Customer’s e-mail address</label>
-          <input id="email" name="email" type="search" value={email} />
-          <button type="submit" class="quiet">
-            Find
-          </button>
-        </form>
-        {email !== undefined && owners.length === 0 ? <p>No account has this e-mail address.</p> : null}
-        {owners.length < 2
-          ? null
-          : owners.map(({ id }) => (
-              <p>
-                Also <a href={address({ userId: id })}>{id}</a>
-              </p>
-            ))}
-        <Filters filter={filter} />
-        {attempts.length === 0 ? <p class="empty">None yet.</p> : null}
-        {attempts.map((attempt) => (
-          <Attempt
-            attempt={attempt}
-            skillName={names.get(attempt.skillId ?? "") ?? attempt.skillId ?? attempt.clientId ?? "unknown"}
-          />
-        ))}
-        <p class="hint">
-          Times are in UTC. This page shows the latest {SHOWN_ATTEMPTS} attempts; <code>GET /api/admin/linkings</code>{" "}
-          lists all. If an attempt is linked here but failed in the Alexa app, the usual cause is the skill's response
-          to AcceptGrant.
-        </p>
-      </section>
-      <section class="panel">
-        <h2>Refused calls, {ACTIVATION_DAYS} days</h2>
-        <RefusedCalls totals={totals.counts} />
-      </section>
-      <section class="panel">
-        <h2>Refused requests</h2>
-        <Refusals refusals={refusals} />
-      </section>
-      {filter.userId ? null : (
-        <section class="panel">
-          <h2>Alerts</h2>
-          <Alerts alerts={alerts} />
-        </section>
+      {alerts.length === 0 ? null : (
+        <Panel title="Open alerts">
+          <OpenAlerts alerts={alerts} selection={selection} />
+        </Panel>
       )}
-      <section class="panel">
-        <h2>Skills</h2>
-        <Skills skills={skills} />
-      </section>
+      <FirstRun setUp={setUp} selection={selection} />
+      {setUp.attempt === 0 ? null : (
+        <>
+          <Tiles now={now.totals} past={past.totals} />
+          <p class="hint">
+            Before: {clock(earlier.from, zone)} to {clock(earlier.to, zone)} ({zone}).
+          </p>
+          <Charts selection={selection} items={now.items} unlinked={overview.unlinked} reached={overview.reached} />
+          <Reasons reasons={overview.reasons} selection={selection} />
+          <Latest attempts={attempts} names={names} selection={selection} />
+        </>
+      )}
+      <Panel title="Refused requests">
+        <Refusals refusals={refusals} zone={zone} />
+        {refusals.length === 0 ? null : (
+          <p class="below">
+            <a href={hrefOf(selection, "/admin/refused")}>All refused requests</a>
+          </p>
+        )}
+      </Panel>
+      <RefusedCalls totals={now.totals.counts} />
+      {skills.length === 0 ? null : (
+        <Panel title="Skills">
+          <Skills skills={skills} selection={selection} />
+        </Panel>
+      )}
     </>,
   );
 }

@@ -73,7 +73,7 @@ export const NeverReachedUs: FC<{
     <Panel
       title={at === undefined ? "Refused in the last hour" : `Refused at ${clock(at, selection.zone).slice(0, 16)}`}
     >
-      <Refusals refusals={refusals} />
+      <Refusals refusals={refusals} zone={selection.zone} />
     </Panel>
   </>
 );

@@ -122,7 +122,7 @@ export async function searchPage(c: AppContext): Promise<Response> {
         <NeverReachedUs selection={selection} at={at} refusals={refusals} action="/admin/search" fields={{ q: text }} />
       ) : (
         <Panel title="Refused around that minute">
-          <Refusals refusals={refusals} />
+          <Refusals refusals={refusals} zone={selection.zone} />
         </Panel>
       )}
     </>,

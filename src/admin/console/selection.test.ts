@@ -20,7 +20,7 @@ it.each([
   ["Australia/Lord_Howe", "2026-10-05T10:00Z", ["10-02T13:30", "10-03T13:30", "10-04T13:00"], [24, 23.5]],
   ["America/New_York", "2026-11-02T12:00Z", ["10-31T04:00", "11-01T04:00", "11-02T05:00"], [24, 25]],
   ["UTC", "2026-03-01T00:00:00.001Z", ["02-27T00:00", "02-28T00:00", "03-01T00:00"], [24, 24]],
-])("O4: the last days of %s at %s", (zone, now, expected, hours) => {
+])("O14: the last days of %s at %s", (zone, now, expected, hours) => {
   const starts = startsOf(selection(zone, "7d", now));
   expect(starts).toHaveLength(7);
   expect(starts.slice(-3).map((start) => iso(start).slice(5))).toEqual(expected);
@@ -34,7 +34,7 @@ it.each([
   ["Australia/Lord_Howe", "2026-04-05T13:30Z", 25],
   ["Asia/Kolkata", "2026-10-26T18:30Z", 24],
   ["Asia/Kolkata", "2026-10-26T18:31Z", 1],
-])("O4: today in %s until %s has %i hours", (zone, now, count) => {
+])("O14: today in %s until %s has %i hours", (zone, now, count) => {
   const today = selection(zone, "1d", now);
   const starts = startsOf(today);
   expect(starts).toHaveLength(count);
@@ -42,12 +42,12 @@ it.each([
   expect(starts.at(-1)).toBeLessThan(today.to);
 });
 
-it("O4: the last millisecond of a day still belongs to it", () => {
+it("O14: the last millisecond of a day still belongs to it", () => {
   const starts = startsOf(selection("UTC", "7d", "2026-03-01T00:00Z"));
   expect(iso(starts.at(-1) ?? 0)).toBe("2026-02-28T00:00");
 });
 
-it("O4: the time before is as many days, up to the same time of day", () => {
+it("O14: the time before is as many days, up to the same time of day", () => {
   const of = (zone: string, range: RangeName, now: string) => {
     const { from, to } = before(selection(zone, range, now));
     return [iso(from), iso(to)];

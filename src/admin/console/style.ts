@@ -120,6 +120,17 @@ td code{overflow-wrap:anywhere}
 .alerts h3{font-size:1rem;display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;margin:0 0 .25rem}
 .alerts p{margin:.25rem 0;overflow-wrap:anywhere}
 .empty{color:var(--muted);margin:.25rem 0}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:0 1.25rem}
+.charts .wide{grid-column:1/-1}
+.charts .panel{min-width:0}
+p.small{margin:.15rem 0 0}
+.figures{grid-template-columns:repeat(auto-fill,minmax(min(14rem,100%),1fr));margin-bottom:.5rem}
+.tile dl{border-top:1px solid var(--line);margin:.5rem 0 0;padding-top:.4rem}
+.tile dd small{display:inline}
+.checklist{padding-left:1.25rem;margin:0}
+.checklist li{margin:.5rem 0}
+.checklist p{margin:.15rem 0 0}
+.checklist .done strong{font-weight:400;color:var(--muted)}
 .chart{margin:0;container-type:inline-size}
 .chart details{margin-top:.25rem}
 figcaption{font-weight:600}
@@ -148,7 +159,8 @@ figcaption{font-weight:600}
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;list-style:none;padding:0;margin:.35rem 0 0;font-size:.9rem}
 .legend li{display:flex;align-items:center;gap:.45rem}
 .legend svg{width:1.4rem;height:1rem}
-@container (max-width:30rem){.plot .more{display:none}}
+@media (max-width:30rem){.figures{grid-template-columns:repeat(auto-fill,minmax(min(9.5rem,100%),1fr));gap:.5rem}.figures .tile{padding:.6rem .7rem}.figures dl{grid-template-columns:1fr;gap:0}}
+@container (max-width:30rem){.plot .more{display:none}.plot .filled{stroke-width:.5}}
 @media (forced-colors:active){.grid{stroke:GrayText}.solid,.dot{fill:CanvasText}.hollow,.patterns rect{fill:Canvas}.patterns circle{fill:CanvasText}.filled,.line,.line.line1,.line.line2,.patterns path{stroke:CanvasText}.plot text,.plot .name,.dot.line1,.dot.line2{fill:CanvasText}.track,.hit,.hit:hover{fill:none}}
 @media (max-width:47.99rem){
 .bar .wide{display:none}

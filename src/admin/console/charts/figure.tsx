@@ -71,7 +71,7 @@ export const ValueAxis: FC<{ ticks: readonly number[]; format: (value: number) =
 
 const MOST_LABELS = 8;
 
-/** Labels below the periods, the last one always among them. Narrow charts hide every other one. */
+/** Labels below the periods, the last one always among them. Narrow charts show every third one. */
 export const PeriodAxis: FC<{ labels: readonly string[] }> = ({ labels }) => {
   const step = Math.ceil(labels.length / MOST_LABELS);
   return (
@@ -81,11 +81,12 @@ export const PeriodAxis: FC<{ labels: readonly string[] }> = ({ labels }) => {
         if (fromLast % step !== 0) return null;
         return (
           <text
-            class={fromLast % (2 * step) === 0 ? undefined : "more"}
+            class={fromLast % (3 * step) === 0 ? undefined : "more"}
             x={percent(((i + 0.5) / labels.length) * 100)}
             y="100%"
             dy="1.4em"
-            text-anchor="middle"
+            text-anchor={fromLast === 0 && step > 1 ? "end" : "middle"}
+            dx={fromLast === 0 && step > 1 ? ".6em" : undefined}
           >
             {label}
           </text>

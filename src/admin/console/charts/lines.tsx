@@ -24,7 +24,7 @@ function apart(wanted: readonly number[]): number[] {
   return placed;
 }
 
-/** Up to three lines, which differ by dashes and have their names at the right end. `ticks`: the axis, lowest first. */
+/** Up to three lines. Several differ by dashes, and have their names at the right end. `ticks`: the axis, lowest first. */
 export const Lines: FC<
   ChartText & {
     period: string;
@@ -61,16 +61,23 @@ export const Lines: FC<
         <>
           {values.map((value, i) =>
             value === null ? null : (
-              <circle class={`dot line${key}`} cx={percent(x(i))} cy={percent(y(value))} r="3">
+              <circle
+                class={`dot line${key}`}
+                cx={percent(x(i))}
+                cy={percent(y(value))}
+                r={labels.length > 31 ? 1.5 : 3}
+              >
                 <title>
                   {labels[i]}: {name} {format(value)}
                 </title>
               </circle>
             ),
           )}
-          <text class="name" x="100%" y={percent(ends[key] ?? 0)} dx=".4em" dy=".35em">
-            {name}
-          </text>
+          {series.length === 1 ? null : (
+            <text class="name" x="100%" y={percent(ends[key] ?? 0)} dx=".4em" dy=".35em">
+              {name}
+            </text>
+          )}
         </>
       ))}
       <PeriodAxis labels={labels} />

@@ -1,0 +1,109 @@
+// What the console's overview shows of attempts: how they ended, how far they came, why they failed, the first set-up.
+import { batch, type Sql, sql } from "../sql.ts";
+
+export interface OverviewQuery {
+  /** The starts of the periods in milliseconds since 1970, ascending. */
+  readonly starts: readonly number[];
+  /** The end of the last period, exclusive. */
+  readonly to: number;
+  /** undefined: all skills. */
+  readonly skillId: string | undefined;
+}
+
+/** Attempts of one period that ended without a link, by when they started. */
+export interface UnlinkedCount {
+  /** The index of the period. */
+  readonly period: number;
+  /** `accept_grant_refused`: linked here, but Alexa told the customer that it failed. */
+  readonly outcome: "cancelled" | "failed" | "abandoned" | "accept_grant_refused";
+  readonly count: number;
+}
+
+/** Why attempts failed, were cancelled or abandoned. */
+export interface ReasonCount {
+  readonly reason: string;
+  readonly count: number;
+  /** When the latest of them started. */
+  readonly lastAt: number;
+}
+
+/** How many link attempts that started in a range came how far. */
+export interface Reached {
+  readonly shown: number;
+  readonly signedIn: number;
+  readonly consented: number;
+  readonly redeemed: number;
+  /** AcceptGrant, which only some skills get, was accepted. */
+  readonly accepted: number;
+  readonly refused: number;
+}
+
+/** What exists of a first set-up: 1 or 0. */
+export interface SetUp {
+  readonly skill: 0 | 1;
+  /** A skill has the pair for app-to-app linking. */
+  readonly amazonPair: 0 | 1;
+  /** A skill has the pair for AcceptGrant. */
+  readonly eventGateway: 0 | 1;
+  readonly attempt: 0 | 1;
+  readonly link: 0 | 1;
+  readonly acceptGrant: 0 | 1;
+  readonly skillEvent: 0 | 1;
+}
+
+export interface Overview {
+  readonly unlinked: readonly UnlinkedCount[];
+  readonly reached: Reached;
+  /** The most frequent first. */
+  readonly reasons: readonly ReasonCount[];
+  readonly setUp: SetUp;
+}
+
+const HOUR_MS = 3_600_000;
+const MOST_REASONS = 8;
+/** A skill with AcceptGrant gets one for each link: it is looked for among the latest attempts only. */
+const LATEST = 1000;
+
+/** The statements of `readOverview`. Exported so that a test can read their query plans. */
+export function overviewStatements({ starts, to, skillId }: OverviewQuery): readonly Sql[] {
+  const periods = JSON.stringify(starts.map((start, i) => [start, starts[i + 1] ?? to]));
+  const from = starts[0] ?? to;
+  const ofSkill = skillId === undefined ? sql`TRUE` : sql`skill_id = ${skillId}`;
+  const ofAlexa = sql`flow <> 'oauth' AND ${ofSkill}`;
+  return [
+    sql`SELECT p.key AS period, IIF(a.outcome = 'linked', 'accept_grant_refused', a.outcome) AS outcome, COUNT(*) AS count
+      FROM json_each(${periods}) p CROSS JOIN attempts a
+        ON a.created_at >= p.value ->> 0 AND a.created_at < p.value ->> 1
+      WHERE (a.outcome IN ('cancelled', 'failed', 'abandoned') OR (a.outcome = 'linked' AND a.accept_grant = 'refused')) AND ${ofAlexa}
+      GROUP BY 1, 2`,
+    sql`SELECT i.shown, i."signedIn", a.*
+      FROM (SELECT COUNT(*) AS shown, COUNT(user_id) AS "signedIn" FROM initiations
+          WHERE hour_at > ${from - HOUR_MS} AND hour_at < ${to} AND at >= ${from} AND at < ${to} AND ${ofSkill}) i,
+        (SELECT COUNT(*) FILTER (WHERE decision = 'allow') AS consented, COUNT(redeemed_at) AS redeemed,
+          COUNT(*) FILTER (WHERE accept_grant = 'accepted') AS accepted, COUNT(*) FILTER (WHERE accept_grant = 'refused') AS refused
+          FROM attempts WHERE created_at >= ${from} AND created_at < ${to} AND ${ofAlexa}) a`,
+    sql`SELECT reason, COUNT(*) AS count, MAX(created_at) AS "lastAt" FROM attempts
+      WHERE outcome IN ('cancelled', 'failed', 'abandoned') AND created_at >= ${from} AND created_at < ${to} AND reason IS NOT NULL AND ${ofAlexa}
+      GROUP BY reason ORDER BY count DESC, "lastAt" DESC LIMIT ${MOST_REASONS}`,
+    sql`SELECT EXISTS (SELECT 1 FROM skills) AS skill,
+        EXISTS (SELECT 1 FROM skills WHERE lwa_client_id IS NOT NULL) AS "amazonPair",
+        EXISTS (SELECT 1 FROM skills WHERE event_client_id IS NOT NULL) AS "eventGateway",
+        EXISTS (SELECT 1 FROM initiations) OR EXISTS (SELECT 1 FROM attempts WHERE flow <> 'oauth') AS attempt,
+        EXISTS (SELECT 1 FROM grants WHERE skill_id IS NOT NULL)
+          OR EXISTS (SELECT 1 FROM attempts WHERE flow <> 'oauth' AND outcome = 'linked') AS link,
+        EXISTS (SELECT 1 FROM (SELECT accept_grant FROM attempts ORDER BY created_at DESC, id DESC LIMIT ${LATEST})
+          WHERE accept_grant = 'accepted') AS "acceptGrant",
+        EXISTS (SELECT 1 FROM skill_events) AS "skillEvent"`,
+  ];
+}
+
+/** Reads all in one round trip. */
+export async function readOverview(db: D1Database, query: OverviewQuery): Promise<Overview> {
+  const [unlinked = [], reached = [], reasons = [], setUp = []] = await batch(db, overviewStatements(query), true);
+  return {
+    unlinked: unlinked as unknown as UnlinkedCount[],
+    reached: reached[0] as unknown as Reached,
+    reasons: reasons as unknown as ReasonCount[],
+    setUp: setUp[0] as unknown as SetUp,
+  };
+}
