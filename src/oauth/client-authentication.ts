@@ -94,7 +94,12 @@ export function presentedCredentials(
 /** A digest that no secret has. Compared with when there is no client, so that the time does not show it. */
 const NO_SECRET = "-".repeat(43);
 
-async function secretMatches(client: Client | undefined, secret: string | undefined, now: number): Promise<boolean> {
+/** Whether it is the client's secret, or the previous one while that is still valid at `now` (milliseconds). */
+export async function secretMatches(
+  client: Client | undefined,
+  secret: string | undefined,
+  now: number,
+): Promise<boolean> {
   const presented = await sha256(secret ?? "");
   const current = equalInConstantTime(presented, client?.secretHash ?? NO_SECRET);
   const stillValid = client?.previousSecretExpiresAt != null && now < client.previousSecretExpiresAt;

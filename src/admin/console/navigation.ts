@@ -15,4 +15,5 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { path: "/admin/clients", label: "Clients" },
   { path: "/admin/operations", label: "Operations" },
   { path: "/admin/audit", label: "Audit" },
+  { path: "/admin/amazon", label: "Amazon" },
 ];

@@ -2,6 +2,7 @@
 import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
 import { alertsPage } from "./alerts.tsx";
+import { amazonPage, deleteToken, storeToken } from "./amazon-page.tsx";
 import { attemptPage } from "./attempt-page.tsx";
 import { attemptsPage } from "./attempts.tsx";
 import { auditPage } from "./audit.tsx";
@@ -15,6 +16,7 @@ import { overviewPage } from "./overview.tsx";
 import { refusedPage } from "./refused.tsx";
 import { searchPage } from "./search-page.tsx";
 import { consoleGuard, signIn, signOut } from "./sign-in.tsx";
+import { pushToAmazon, skillAmazonPage } from "./skill-amazon.tsx";
 import { skillPages } from "./skills.tsx";
 
 export const consoleRoutes = new Hono<AppEnv>();
@@ -34,4 +36,9 @@ consoleRoutes.get("/admin/audit", (c) => auditPage(c as AppContext));
 consoleRoutes.get("/admin/customers/:id", (c) => customerPage(c as AppContext));
 consoleRoutes.get("/admin/search", (c) => searchPage(c as AppContext));
 consoleRoutes.get("/admin/refused", (c) => refusedPage(c as AppContext));
+consoleRoutes.get("/admin/amazon", (c) => amazonPage(c as AppContext));
+consoleRoutes.post("/admin/amazon/token", (c) => storeToken(c as AppContext));
+consoleRoutes.post("/admin/amazon/token/delete", (c) => deleteToken(c as AppContext));
+consoleRoutes.get("/admin/skills/:id/amazon", (c) => skillAmazonPage(c as AppContext));
+consoleRoutes.post("/admin/skills/:id/amazon", (c) => pushToAmazon(c as AppContext));
 for (const pages of [skillPages, clientPages, operationsPages, customerActRoutes]) consoleRoutes.route("/", pages);

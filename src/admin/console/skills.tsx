@@ -8,6 +8,7 @@ import { NewSecret, notDone, Problem, perform, type Values } from "./entry-form.
 import { renderConsole } from "./frame.tsx";
 import { DataTable, Empty, Panel, words } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
+import { SkillAmazon } from "./skill-amazon.tsx";
 import { SkillFields, type SkillView, skillBody, valuesOf } from "./skill-form.tsx";
 
 const HERE = "/admin/skills";
@@ -124,6 +125,7 @@ async function skillPage(c: AppContext, id: string, { values, problem, made }: S
           />
         ) : null}
       </Panel>
+      <SkillAmazon skillId={skill.id} selection={selectionOf(c)} />
       <Document title="Account linking request for SMAPI" result={request} />
       <Document title="Protected resource metadata" result={resource} />
       {operatorOf(c).mayChange ? (

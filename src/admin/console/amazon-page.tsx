@@ -1,0 +1,261 @@
+// /admin/amazon: Amazon's figures beside ours, and the developer's token with which they are read.
+import type { FC } from "hono/jsx";
+import { developerAccess } from "../../amazon/developer-access.ts";
+import { type Developer, readMetrics, type SmapiFailure } from "../../amazon/smapi.ts";
+import type { AppContext } from "../../runtime.ts";
+import { type DeveloperTokenState, readDeveloperToken } from "../../storage/amazon/developer-token.ts";
+import { listSkills, type Skill } from "../../storage/skills/skills.ts";
+import {
+  type Compared,
+  type ComparedDay,
+  compareDays,
+  compareFigures,
+  difference,
+  metricQueries,
+  shownFigure,
+} from "../amazon-figures.ts";
+import { metricsReport } from "../metrics-report.ts";
+import { ActForm, callAdminApi, takeAct } from "./acts.tsx";
+import { accessText, failureText } from "./amazon-texts.ts";
+import { renderConsole } from "./frame.tsx";
+import { DataTable, Empty, Panel, Time } from "./parts.tsx";
+import { hrefOf, RANGES, type Selection, selectionOf, startOfDay } from "./selection.ts";
+
+const PATH = "/admin/amazon";
+const TOKEN_PATH = `${PATH}/token`;
+const DAY_MS = 24 * 3_600_000;
+const MOST_SKILLS = 200;
+
+/** `GET /admin/amazon`. `?again=1` presents a refused token once more. */
+export async function amazonPage(c: AppContext): Promise<Response> {
+  return renderAmazon(c);
+}
+
+async function renderAmazon(c: AppContext, problem?: string): Promise<Response> {
+  const rt = c.var.runtime;
+  const selection = selectionOf(c);
+  const skills = await listSkills(rt.db, { limit: MOST_SKILLS });
+  const skill = skills.length === 1 ? skills[0] : skills.find(({ id }) => id === selection.skillId);
+  const comparison = skill && problem === undefined ? await comparisonOf(c, selection, skill) : undefined;
+  // Read afterwards: the comparison has used it.
+  const token = await readDeveloperToken(rt.db);
+  return renderConsole(
+    c,
+    { title: "Amazon", under: PATH, selects: {}, ...(problem === undefined ? {} : { status: 400 }) },
+    <>
+      {problem === undefined ? null : <p role="alert">{problem}</p>}
+      {skill ? null : <ChooseSkill skills={skills} selection={selection} />}
+      {comparison}
+      <TokenPanel c={c} token={token} zone={selection.zone} />
+    </>,
+  );
+}
+
+const ChooseSkill: FC<{ skills: readonly Skill[]; selection: Selection }> = ({ skills, selection }) => (
+  <Panel title="Amazon's figures">
+    {skills.length === 0 ? (
+      <Empty>No skill is registered yet.</Empty>
+    ) : (
+      <>
+        <p>Amazon counts each skill for itself. Choose one:</p>
+        <ul>
+          {skills.map(({ id, name }) => (
+            <li>
+              <a href={hrefOf({ ...selection, skillId: id }, PATH)}>{name}</a>
+            </li>
+          ))}
+        </ul>
+      </>
+    )}
+  </Panel>
+);
+
+/** The days of the range in UTC, as Amazon's days are: their starts, and the end. */
+function utcDays({ range, to }: Selection): { readonly starts: number[]; readonly to: number } {
+  const { days } = RANGES[range];
+  const first = startOfDay("UTC", to, days - 1);
+  return { starts: Array.from({ length: days }, (_, index) => first + index * DAY_MS), to };
+}
+
+async function comparisonOf(c: AppContext, selection: Selection, skill: Skill) {
+  const rt = c.var.runtime;
+  const access = await developerAccess(rt, { again: c.req.query("again") === "1" });
+  if (access.outcome !== "token") {
+    return (
+      <Panel title="Amazon's figures">
+        <p>{accessText(access, selection.zone)}</p>
+        {access.outcome === "refused" ? (
+          <p>
+            <a href={hrefOf(selection, PATH, { again: "1" })}>Present it again</a>
+          </p>
+        ) : null}
+      </Panel>
+    );
+  }
+  const { starts, to } = utcDays(selection);
+  const [from = to] = starts;
+  const developer: Developer = { config: rt.config, accessToken: access.accessToken };
+  const [answers, ours] = await Promise.all([
+    readMetrics(developer, skill, { from, to }, metricQueries()),
+    metricsReport(rt, { from, to, starts, only: { skill: skill.id } }),
+  ]);
+  if ("failure" in answers) return <Failure failure={answers} skill={skill} />;
+  return (
+    <Comparison
+      skill={skill}
+      from={from}
+      to={to}
+      lines={compareFigures(answers, ours.totals)}
+      days={compareDays(answers, ours.items)}
+    />
+  );
+}
+
+const Failure: FC<{ failure: SmapiFailure; skill: Skill }> = ({ failure, skill }) => (
+  <Panel title={`Amazon's figures of ${skill.name}`}>
+    <p>{failureText(failure)}</p>
+  </Panel>
+);
+
+const day = (at: number) => new Date(at).toISOString().slice(0, 10);
+
+const Comparison: FC<{
+  skill: Skill;
+  from: number;
+  to: number;
+  lines: readonly Compared[];
+  days: readonly ComparedDay[];
+}> = ({ skill, from, to, lines, days }) => (
+  <>
+    <Panel title={`Amazon's figures of ${skill.name} beside ours`}>
+      <p>
+        {day(from)} to {day(to)}, in days of UTC as Amazon counts them, whatever time zone is chosen. Amazon's figures
+        are those of the {skill.stage} stage.
+      </p>
+      {lines.every(({ amazon }) => amazon === null) ? (
+        <p>
+          <strong>Amazon gave no figure for this range.</strong> New skills have none for up to a day.
+        </p>
+      ) : null}
+      <DataTable
+        caption="Amazon's figures beside ours"
+        head={["Figure", "Amazon", "Here", "Difference"]}
+        numeric={[1, 2]}
+        rows={lines.map((line) => [
+          <>
+            <strong>{line.label}</strong>
+            <br />
+            <code>{line.name}</code>
+          </>,
+          shownFigure(line.amazon, line.kind),
+          shownFigure(line.ours, line.kind),
+          difference(line),
+        ])}
+      />
+    </Panel>
+    {days.length === 0 ? null : (
+      <Panel title="Day by day">
+        <DataTable
+          caption="Initiations and completions of each day, at Amazon and here"
+          head={[
+            "Day (UTC)",
+            "Initiations: Amazon",
+            "Here",
+            "Completions: Amazon",
+            "Here",
+            "Difference in completions",
+          ]}
+          numeric={[0, 1, 2, 3, 4]}
+          rows={days.map(({ at, initiations, completions }) => [
+            day(at),
+            shownFigure(initiations.amazon, "count"),
+            shownFigure(initiations.ours, "count"),
+            shownFigure(completions.amazon, "count"),
+            shownFigure(completions.ours, "count"),
+            difference({ ...completions, kind: "count" }),
+          ])}
+        />
+      </Panel>
+    )}
+    <Panel title="What usually explains a difference">
+      <ul>
+        <li>Amazon's enablements are up to a day late, its other figures up to two hours.</li>
+        <li>Amazon leaves out what you do on the developer console's test page. We count it.</li>
+        <li>Amazon counts Amazon accounts. We count customers, and browsers that never signed in.</li>
+        <li>
+          Amazon has fewer initiations: customers who left before Amazon, or a link that was opened outside the Alexa
+          app.
+        </li>
+        <li>
+          Amazon has more: the skill links to another server too, or its requests do not reach this one. Compare the
+          account linking configuration on the skill's page.
+        </li>
+        <li>Amazon has fewer completions: Alexa ended the link after our token response, as when AcceptGrant fails.</li>
+      </ul>
+    </Panel>
+  </>
+);
+
+const TokenPanel: FC<{ c: AppContext; token: DeveloperTokenState | null; zone: string }> = ({ c, token, zone }) => (
+  <Panel title="The developer's token" id="token">
+    {token ? (
+      <p>
+        Stored on <Time at={token.storedAt} zone={zone} />.{" "}
+        {token.usedAt === null ? (
+          "Login with Amazon has not responded to it yet."
+        ) : (
+          <>
+            Login with Amazon {token.refusal === null ? "accepted it" : `refused it (${token.refusal})`} on{" "}
+            <Time at={token.usedAt} zone={zone} />.
+          </>
+        )}
+      </p>
+    ) : (
+      <p>None is stored. With one, this page shows Amazon's figures, and a skill's page can push to Amazon.</p>
+    )}
+    <details>
+      <summary>{token ? "Store another token" : "Store a token"}</summary>
+      <p>
+        A refresh token lasts. Make a security profile in Amazon's developer console with{" "}
+        <code>http://127.0.0.1:9090/cb</code> as its return URL, then let Amazon's ASK CLI print the token:{" "}
+        <code>
+          ask util generate-lwa-tokens --client-id … --client-confirmation … --scopes "alexa::ask:skills:readwrite"
+        </code>
+      </p>
+      <ActForm c={c} action={TOKEN_PATH} button="Store and try">
+        <label for="clientId">LWA client id</label>
+        <input id="clientId" name="clientId" required maxlength={200} autocomplete="off" />
+        <label for="clientSecret">LWA client secret</label>
+        <input id="clientSecret" name="clientSecret" type="password" required maxlength={500} autocomplete="off" />
+        <label for="refreshToken">Refresh token</label>
+        <input id="refreshToken" name="refreshToken" type="password" required maxlength={4096} autocomplete="off" />
+      </ActForm>
+    </details>
+    {token ? <ActForm c={c} action={`${TOKEN_PATH}/delete`} button="Delete the token…" danger /> : null}
+  </Panel>
+);
+
+/** `POST /admin/amazon/token`. */
+export async function storeToken(c: AppContext): Promise<Response> {
+  const fields = await takeAct(c);
+  if (fields instanceof Response) return fields;
+  const [clientId, clientSecret, refreshToken] = ["clientId", "clientSecret", "refreshToken"].map(
+    (name) => fields.get(name)?.trim() ?? "",
+  );
+  const stored = await callAdminApi(c, "POST", "/api/admin/developer-token", { clientId, clientSecret, refreshToken });
+  return stored.ok ? c.redirect(PATH, 303) : renderAmazon(c, `The token was not stored: ${stored.problem}`);
+}
+
+/** `POST /admin/amazon/token/delete`. */
+export async function deleteToken(c: AppContext): Promise<Response> {
+  const fields = await takeAct(c, {
+    title: "Delete the developer token?",
+    message: "The console then shows none of Amazon's figures, and cannot push. The token stays valid at Amazon.",
+    button: "Delete it",
+    under: PATH,
+    back: PATH,
+  });
+  if (fields instanceof Response) return fields;
+  await callAdminApi(c, "DELETE", "/api/admin/developer-token");
+  return c.redirect(PATH, 303);
+}
