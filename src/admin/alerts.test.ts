@@ -209,7 +209,9 @@ describe("an alert", () => {
     await count("provider_unreachable", 20);
     const isolates = await Promise.all(Array.from({ length: 5 }, () => runtimeOf(service)));
     const together = async () => {
-      const changes = await Promise.all(isolates.map((rt) => evaluateAlerts(rt, false)));
+      const changes = await Promise.all(
+        isolates.map((rt) => evaluateAlerts(rt, { rotationFailed: false, atOnce: true })),
+      );
       return changes.map(({ raised, cleared }) => raised + cleared).reduce((sum, n) => sum + n, 0);
     };
     expect(await together()).toBe(1);

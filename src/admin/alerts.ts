@@ -5,15 +5,17 @@ import {
   type Alert,
   type Fact,
   readAlertSources,
+  readCompletions,
   type StoredAlert,
   writeAlerts,
 } from "../storage/maintenance/alerts.ts";
-import { HOUR_MS } from "../storage/maintenance/metrics.ts";
+import { DAY_MS, HOUR_MS } from "../storage/maintenance/metrics.ts";
 import { UnreadableValue } from "../storage/sealed.ts";
 import { type AlertRule, alertRules } from "./alert-rules.ts";
+import { COMPLETION_RATE_FELL, completionFindings, completionParts } from "./completion-rate.ts";
 
 /** What a rule found about one subject. */
-interface Finding {
+export interface Finding {
   readonly alert: Alert;
   readonly causes: readonly string[];
   /** It is enough to raise the alert. */
@@ -23,25 +25,38 @@ interface Finding {
 }
 
 const SHOWN_REASONS = 3;
+/** Of the scheduled work. */
+const RUN_PERIOD_MS = 5 * 60_000;
 
 /** Finds and writes what has begun and what is over. Safe to run concurrently. `rotationFailed`: of the signing key. */
 export async function evaluateAlerts(
   rt: Runtime,
-  rotationFailed: boolean,
+  { rotationFailed, atOnce }: { readonly rotationFailed: boolean; readonly atOnce: boolean },
 ): Promise<{ readonly raised: number; readonly cleared: number }> {
   const now = rt.now();
   const since = now - (now % HOUR_MS) - HOUR_MS;
-  const [{ facts, alerts }, keyFacts] = await Promise.all([
-    readAlertSources(rt.db, since, since),
+  // The completion rate reads a week: in the first run of an hour, or when an operator runs it.
+  const readsWeek = atOnce || now % HOUR_MS < RUN_PERIOD_MS;
+  const [{ facts, alerts: lately }, keyFacts, weeks] = await Promise.all([
+    readAlertSources(rt.db, since, since - DAY_MS),
     signingKeyFacts(rt, rotationFailed),
+    readsWeek ? readCompletions(rt.db, completionParts(since)) : undefined,
   ]);
-  const findings = alertRules().flatMap((rule) => findingsOf(rule, [...keyFacts, ...facts], since));
+  const alerts = lately.filter(({ name }) => readsWeek || name !== COMPLETION_RATE_FELL);
+  const findings = [
+    ...alertRules().flatMap((rule) => findingsOf(rule, [...keyFacts, ...facts], since)),
+    ...completionFindings(weeks ?? [], alerts),
+  ];
   const open = alerts.filter(({ clearedAt }) => clearedAt === null);
+  /** What was cleared may still be the cause of what is counted: for the completion rate for a day. */
+  const isRecent = (clearedAt: number | null, name: string) =>
+    clearedAt === null || clearedAt > (name === COMPLETION_RATE_FELL ? since - DAY_MS : since);
   const openAs = ({ name, subject }: Alert) => open.find((one) => one.name === name && one.subject === subject);
   const cleared = open.filter((one) => !findings.some(({ alert, holds }) => holds && openAs(alert) === one));
   const raised: Alert[] = [];
   for (const { alert, raises, causes } of findings) {
-    const explained = [...alerts, ...raised].some((other) => causes.includes(other.name) && concerns(other, alert));
+    const possible = [...alerts.filter(({ clearedAt }) => isRecent(clearedAt, alert.name)), ...raised];
+    const explained = possible.some((other) => causes.includes(other.name) && concerns(other, alert));
     if (raises && !explained && !openAs(alert)) raised.push(alert);
   }
   const continued = findings

@@ -16,7 +16,7 @@ export interface MaintenanceLimits {
   /** The same for kinds of rows that strangers can write: enough that none is left. */
   readonly roundsOfStrangers: number;
   readonly unlinks: number;
-  /** Retries pending unlinks at once, before their next retry is due. Set when an operator runs maintenance. */
+  /** Retries pending unlinks before their next retry is due, and finds every alert. Set when an operator runs it. */
   readonly unlinksAtOnce?: boolean;
   readonly reseals: number;
   /** Rounds of ten messages. */
@@ -69,7 +69,9 @@ export async function runMaintenance(rt: Runtime, limits: MaintenanceLimits = LI
   const keyRotated = await part("keys", false, () => rotateKeysWhenDue(rt));
   const none = { raised: 0, cleared: 0 };
   // Before the webhooks, which report them.
-  const alerts = await part("alerts", none, () => evaluateAlerts(rt, failed.includes("keys")));
+  const alerts = await part("alerts", none, () =>
+    evaluateAlerts(rt, { rotationFailed: failed.includes("keys"), atOnce: limits.unlinksAtOnce === true }),
+  );
   const deliveredWebhooks = await part("webhooks", 0, () => deliverOrClear(rt, limits.webhookRounds));
   // Late: Amazon may be slow, and few other parts should wait for it.
   const dueAt = limits.unlinksAtOnce ? Number.MAX_SAFE_INTEGER : rt.now();

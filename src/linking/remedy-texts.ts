@@ -181,6 +181,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     "Alexa gets an error, and the customer reads that linking failed. The reasons name the setting: scopes, PKCE, the resource of an add-on, a query in the Authorization URI.",
   token_requests_misplaced:
     "If it is Alexa, no customer can link: correct the Access Token URI in the console, it ends with /token. After a move of this server, deploy an add-on again.",
+  completion_rate_fell:
+    "More customers than before do not finish. Compare the attempts' reasons and the funnel with the week before: a page that a phone does not show, a sign-in that fails, a change of the skill or at Amazon.",
   refresh_failures_rose:
     "Alexa drops a link when its refresh is refused. invalid_grant: links were revoked or tokens are unknown, look at who was unlinked and why. temporarily_unavailable: the database, or the relay's old server; no link is lost.",
   token_latency_high:

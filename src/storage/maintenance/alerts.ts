@@ -70,6 +70,40 @@ export async function readAlertSources(
   return { facts: [...facts, ...refusals] as unknown as Fact[], alerts: alerts.map(alertOf) };
 }
 
+/** Attempts with Alexa that began within a part of the time, and how many of them were completed. */
+export interface CompletionCounts {
+  readonly skillId: string;
+  /** The number of the part. */
+  readonly part: number;
+  readonly initiations: number;
+  readonly completions: number;
+}
+
+/** By skill and part of the time; `starts` are the starts of the parts, ascending, each of an hour. */
+export async function readCompletions(db: D1Database, starts: readonly number[]): Promise<CompletionCounts[]> {
+  const first = starts[0] ?? 0;
+  const part = (at: Sql) => sql`(SELECT COUNT(*) - 1 FROM json_each(${JSON.stringify(starts)}) WHERE value <= ${at})`;
+  const [initiations = [], completions = []] = await batch(
+    db,
+    [
+      sql`SELECT skill_id, ${part(sql`hour_at`)} AS part, COUNT(*) AS n FROM initiations
+          WHERE hour_at >= ${first} AND skill_id IS NOT NULL GROUP BY 1, 2 LIMIT ${MOST_FACTS}`,
+      sql`SELECT skill_id, ${part(sql`created_at`)} AS part, COUNT(*) AS n FROM attempts
+          WHERE created_at >= ${first} AND skill_id IS NOT NULL AND flow <> 'oauth' AND redeemed_at IS NOT NULL
+            AND (flow NOT IN ('app_to_app', 'website') OR outcome = 'linked') AND accept_grant IS NOT 'refused'
+          GROUP BY 1, 2 LIMIT ${MOST_FACTS}`,
+    ],
+    true,
+  );
+  const completed = new Map(completions.map(({ skill_id, part: of, n }) => [`${of} ${skill_id}`, Number(n)]));
+  return initiations.map(({ skill_id, part: of, n }) => ({
+    skillId: String(skill_id),
+    part: Number(of),
+    initiations: Number(n),
+    completions: completed.get(`${of} ${skill_id}`) ?? 0,
+  }));
+}
+
 /** What one run found. */
 export interface AlertChanges {
   readonly raised: readonly Alert[];
