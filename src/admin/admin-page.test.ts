@@ -4,9 +4,7 @@ import { describe, expect, it } from "vitest";
 import { admin, SKILL_BODY } from "../../test/support/admin.ts";
 import { queryPlan } from "../../test/support/query-plan.ts";
 import { recordRefusals } from "../../test/support/refusals.ts";
-import { seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, type Service, START, startService } from "../../test/support/service.ts";
-import { link } from "../../test/support/skill-events.ts";
 import { selectSignOut } from "../storage/maintenance/operator-sessions.ts";
 
 interface Browser {
@@ -230,12 +228,7 @@ describe("the dashboard", () => {
     ]);
     const visitor = await signedIn(service);
     const { html, response } = await visitor.get("/admin");
-    for (const text of [
-      "trace-1",
-      "redirect_uri_mismatch",
-      "another redirect URI",
-      "vendorId",
-    ]) {
+    for (const text of ["trace-1", "redirect_uri_mismatch", "another redirect URI", "vendorId"]) {
       expect(html).toContain(text);
     }
     expect(html).toContain("Acme &lt;b&gt;Home");

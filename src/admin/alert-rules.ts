@@ -1,5 +1,6 @@
 // The rules of alerts: which counters add to an alert, compared with which, and from which number on.
 import { BUCKETS_MS, readTokenCounter } from "../observability/token-counters.ts";
+import type { Alert } from "../storage/maintenance/alerts.ts";
 
 /** What a rule adds up. The counts are those of the present hour and the one before. */
 export interface AlertRule {
@@ -24,6 +25,16 @@ export interface AlertRule {
   };
   /** Open alerts of the same subject or of the server that are the cause of this one. */
   readonly causes?: readonly string[];
+}
+
+/** What a rule found about one subject. */
+export interface Finding {
+  readonly alert: Alert;
+  readonly causes: readonly string[];
+  /** It is enough to raise the alert. */
+  readonly raises: boolean;
+  /** It is enough to keep the alert open. */
+  readonly holds: boolean;
 }
 
 /** The rest of a counter's name after `prefix`; with `reasons` only if it is one of them. */

@@ -11,18 +11,8 @@ import {
 } from "../storage/maintenance/alerts.ts";
 import { DAY_MS, HOUR_MS } from "../storage/maintenance/metrics.ts";
 import { UnreadableValue } from "../storage/sealed.ts";
-import { type AlertRule, alertRules } from "./alert-rules.ts";
+import { type AlertRule, alertRules, type Finding } from "./alert-rules.ts";
 import { COMPLETION_RATE_FELL, completionFindings, completionParts } from "./completion-rate.ts";
-
-/** What a rule found about one subject. */
-export interface Finding {
-  readonly alert: Alert;
-  readonly causes: readonly string[];
-  /** It is enough to raise the alert. */
-  readonly raises: boolean;
-  /** It is enough to keep the alert open. */
-  readonly holds: boolean;
-}
 
 const SHOWN_REASONS = 3;
 /** Of the scheduled work. */

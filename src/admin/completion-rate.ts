@@ -1,8 +1,7 @@
 // The alert that the completion rate fell: of each skill, against the week before.
 import type { CompletionCounts, StoredAlert } from "../storage/maintenance/alerts.ts";
 import { DAY_MS, HOUR_MS } from "../storage/maintenance/metrics.ts";
-import { alertRules } from "./alert-rules.ts";
-import type { Finding } from "./alerts.ts";
+import { alertRules, type Finding } from "./alert-rules.ts";
 
 export const COMPLETION_RATE_FELL = "completion_rate_fell";
 

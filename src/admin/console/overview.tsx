@@ -15,7 +15,7 @@ import { renderConsole } from "./frame.tsx";
 import { Charts } from "./overview-charts.tsx";
 import { clock, DataTable, Empty, Outcome, Panel, Time, words } from "./parts.tsx";
 import { before, hrefOf, type Selection, selectionOf, startsOf } from "./selection.ts";
-import { FLOWS, Refusals, RefusedCalls, Skills } from "./tables.tsx";
+import { FLOWS, Refusals, RefusedCalls } from "./tables.tsx";
 import { Tiles } from "./tiles.tsx";
 
 const SHOWN_ATTEMPTS = 10;
@@ -142,11 +142,6 @@ export async function overviewPage(c: AppContext): Promise<Response> {
         )}
       </Panel>
       <RefusedCalls totals={now.totals.counts} />
-      {skills.length === 0 ? null : (
-        <Panel title="Skills">
-          <Skills skills={skills} selection={selection} />
-        </Panel>
-      )}
     </>,
   );
 }

@@ -1,12 +1,10 @@
-// Tables that several pages of the console show: refused requests and calls, skills.
+// Tables that several pages of the console show: refused requests and calls.
 import type { FC } from "hono/jsx";
 import { remedyFor, remedyForRefusal } from "../../linking/remedies.ts";
 import type { ListedAttempt } from "../../storage/attempts/list.ts";
 import type { ListedRefusal } from "../../storage/attempts/refusals.ts";
-import type { Skill } from "../../storage/skills/skills.ts";
 import { visible } from "../insight-api.ts";
 import { DataTable, Empty, Panel, Time, words } from "./parts.tsx";
-import { hrefOf, type Selection } from "./selection.ts";
 
 const SHOWN_REFUSED_CALLS = 12;
 
@@ -18,45 +16,6 @@ export const FLOWS: Readonly<Record<ListedAttempt["flow"], string>> = {
   app_authorize: "from the Alexa app, in your app",
   oauth: "sign-in to your app",
 };
-
-/** The registered skills, and whether app-to-app linking is set up for them. */
-export const Skills: FC<{ skills: readonly Skill[]; selection: Selection }> = ({ skills, selection }) =>
-  skills.length === 0 ? (
-    <p class="empty">
-      No skill is registered yet. See <code>npm run skill -- add --help</code>.
-    </p>
-  ) : (
-    <table>
-      <thead>
-        <tr>
-          <th>Skill</th>
-          <th>Stage</th>
-          <th>Alexa's client id</th>
-          <th>App-to-app linking</th>
-          <th>Attempts</th>
-        </tr>
-      </thead>
-      <tbody>
-        {skills.map((skill) => (
-          <tr>
-            <td>
-              <strong>{skill.name}</strong>
-              <br />
-              <code>{skill.id}</code>
-            </td>
-            <td>{skill.stage}</td>
-            <td>
-              <code>{skill.clientId}</code>
-            </td>
-            <td>{skill.lwa ? "ready" : "off: Alexa client id and secret are missing"}</td>
-            <td>
-              <a href={hrefOf(selection, "/admin/attempts", { skill: skill.id })}>show</a>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
 
 /** Authorization requests that got an error page, with the redirect URI exactly as received. */
 export const Refusals: FC<{ refusals: readonly ListedRefusal[]; zone: string }> = ({ refusals, zone }) =>
