@@ -100,7 +100,7 @@ const SECURITY_HEADERS = [
 
 function dialectOf(path: string): Dialect {
   if (OAUTH_PATHS.some((oauth) => path === oauth || path.startsWith(`${oauth}/`))) return "oauth";
-  return /^\/(api|alexa|\.well-known|openapi\.json|healthz)(\/|$)/.test(path) ? "problem" : "page";
+  return /^\/(api|alexa|\.well-known|openapi\.json|healthz|metrics)(\/|$)/.test(path) ? "problem" : "page";
 }
 
 export interface Service {

@@ -15,7 +15,12 @@ const NOTHING = {
 };
 
 it("no requests: no rates, no percentiles, no shares; other counters are no token requests", () => {
-  const others = { code_issued: 3, token_error_invalid_grant: 2, token_milliseconds: 900, token_refresh_success_51: 1 };
+  const others = {
+    code_issued: 3,
+    token_error_invalid_grant: 2,
+    token_milliseconds_refresh: 900,
+    token_refresh_success_51: 1,
+  };
   for (const counts of [{}, others]) {
     expect(oauthFigures(counts)).toEqual({ exchange: NOTHING, refresh: NOTHING, clientCredentials: NOTHING });
   }

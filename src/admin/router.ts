@@ -9,12 +9,14 @@ import { StorageFault } from "../storage/sql.ts";
 import { adminApi } from "./admin-api.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { consoleRoutes } from "./console/routes.ts";
+import { prometheusRoute } from "./prometheus.ts";
 
 export const operationsRoutes = new Hono<AppEnv>();
 
 operationsRoutes.get("/healthz", health);
 operationsRoutes.route("/", consoleRoutes);
-operationsRoutes.use("/api/admin/*", adminGuard);
+for (const path of ["/api/admin/*", "/metrics"]) operationsRoutes.use(path, adminGuard);
+prometheusRoute(operationsRoutes);
 operationsRoutes.route("/", adminApi);
 
 const NAMED = 5;

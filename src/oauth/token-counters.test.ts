@@ -62,7 +62,10 @@ it("successes, replays and wrong secrets count under the skill, and the millisec
     token_client_credentials_invalid_client_50: 1,
   });
   const { body } = await admin(service, "GET", "metrics");
-  expect((body.totals as { counts: object }).counts).toMatchObject({ token_milliseconds: 250 + 251 + 4501 });
+  expect((body.totals as { counts: object }).counts).toMatchObject({
+    token_milliseconds_exchange: 250,
+    token_milliseconds_refresh: 251 + 4501,
+  });
 });
 
 it("requests of clients without a skill, or of nobody, count in the unfiltered figures only", async () => {

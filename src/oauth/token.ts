@@ -3,7 +3,7 @@ import { Hono } from "hono/tiny";
 import { withDeadline } from "../http/deadline.ts";
 import { type OAuthError, oauthError } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
-import { type CountedGrant, TOKEN_MILLISECONDS, tokenCounter } from "../observability/token-counters.ts";
+import { type CountedGrant, tokenCounter, tokenMilliseconds } from "../observability/token-counters.ts";
 import type { AppEnv, Runtime } from "../runtime.ts";
 import type { Client } from "../storage/clients/clients.ts";
 import { StorageFault } from "../storage/sql.ts";
@@ -126,7 +126,7 @@ function countRequest(
   if (type === undefined) return;
   const took = rt.now() - startedAt;
   rt.metrics.count(tokenCounter(type, outcome, took), skillId);
-  if (took > 0) rt.metrics.count(TOKEN_MILLISECONDS, null, took);
+  if (took > 0) rt.metrics.count(tokenMilliseconds(type), null, took);
 }
 
 /**

@@ -5,7 +5,7 @@ import { addRefusals, MINUTE_MS, MOST_MINUTES, type Refusal } from "../storage/a
 import { addCounts, type MetricCount } from "../storage/maintenance/metrics.ts";
 import { batch } from "../storage/sql.ts";
 import type { Log } from "./log.ts";
-import type { TOKEN_MILLISECONDS, TokenCounter } from "./token-counters.ts";
+import type { TokenCounter, tokenMilliseconds } from "./token-counters.ts";
 
 /** What is counted. Linking is reported from attempts and initiations, which know persons. */
 export type MetricName =
@@ -36,7 +36,7 @@ export type MetricName =
   | "accept_grant_failed"
   /** Token requests by grant type, outcome and latency. */
   | TokenCounter
-  | typeof TOKEN_MILLISECONDS
+  | ReturnType<typeof tokenMilliseconds>
   /** The same by reason. */
   | `accept_grant_refused_${string}`
   /** The same as `linking_failed`, and failures that may be tried again, by reason. */

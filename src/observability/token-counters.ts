@@ -16,8 +16,10 @@ type Bucket = (typeof BUCKETS_MS)[number] | "more";
 
 export type TokenCounter = `token_${CountedGrant}_${string}_${Bucket}`;
 
-/** The sum of what all token requests took, which the buckets do not tell. */
-export const TOKEN_MILLISECONDS = "token_milliseconds";
+/** The counter of what all requests of a grant type took together, which the buckets do not tell. */
+export function tokenMilliseconds(grant: CountedGrant): `token_milliseconds_${CountedGrant}` {
+  return `token_milliseconds_${grant}`;
+}
 
 /** The counter of one request. The outcome is `success` or an OAuth error code. */
 export function tokenCounter(grant: CountedGrant, outcome: string, tookMs: number): TokenCounter {

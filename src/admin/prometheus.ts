@@ -1,0 +1,106 @@
+// GET /metrics: the figures of the current UTC day in the text format of Prometheus.
+import type { Hono } from "hono/tiny";
+import {
+  BUCKETS_MS,
+  type CountedGrant,
+  GRANT_TYPES,
+  readTokenCounter,
+  tokenMilliseconds,
+} from "../observability/token-counters.ts";
+import type { AppContext, AppEnv } from "../runtime.ts";
+import { DAY_MS } from "../storage/maintenance/metrics.ts";
+import { metricsReport, type ReportItem } from "./metrics-report.ts";
+
+/** Mounts `/metrics`. The admin guard must run before it. */
+export function prometheusRoute(app: Hono<AppEnv>): void {
+  app.get("/metrics", metrics);
+}
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [name: string, labels: Labels, value: number];
+
+const SINCE = "since 00:00 UTC";
+
+async function metrics(c: AppContext): Promise<Response> {
+  const rt = c.var.runtime;
+  const now = rt.now();
+  const from = now - (now % DAY_MS);
+  const query = { from, to: now + 1, starts: [from], groupBy: "skill" } as const;
+  const { totals, items } = await metricsReport(rt, query);
+  const linking = (figure: "initiations" | "completions") => linkingSamples(items, figure);
+  const text = [
+    family("alexa_link_linking_initiations_total", "counter", `Link attempts begun ${SINCE}.`, linking("initiations")),
+    family("alexa_link_linking_completions_total", "counter", `Links completed ${SINCE}.`, linking("completions")),
+    family("alexa_link_token_requests_total", "counter", `Requests to /token ${SINCE}.`, requestSamples(items)),
+    family(
+      "alexa_link_token_duration_seconds",
+      "histogram",
+      `How long requests to /token took, ${SINCE}.`,
+      durationSamples(totals.counts),
+    ),
+  ].join("");
+  c.header("cache-control", "no-store");
+  return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+}
+
+function linkingSamples(items: readonly ReportItem[], figure: "initiations" | "completions"): Sample[] {
+  const name = `alexa_link_linking_${figure}_total`;
+  return items
+    .filter(({ group }) => group !== null)
+    .flatMap(({ group, linking }) => [
+      [name, { flow: "alexa_app", skill_id: group ?? "" }, linking.alexaApp[figure]] as const,
+      [name, { flow: "app_to_app", skill_id: group ?? "" }, linking.appToApp[figure]] as const,
+    ]);
+}
+
+/** One series for each grant type, outcome and skill; the buckets of the latency are added. */
+function requestSamples(items: readonly ReportItem[]): Sample[] {
+  return items.flatMap(({ group, counts }) => {
+    const sums = new Map<string, { readonly grant: CountedGrant; readonly outcome: string; sum: number }>();
+    for (const [name, count] of Object.entries(counts)) {
+      const counted = readTokenCounter(name);
+      if (counted === undefined) continue;
+      const { grant, outcome } = counted;
+      const key = `${grant} ${outcome}`;
+      sums.set(key, { grant, outcome, sum: (sums.get(key)?.sum ?? 0) + count });
+    }
+    return [...sums.values()].map(({ grant, outcome, sum }): Sample => {
+      const labels = { grant_type: GRANT_TYPES[grant], outcome, skill_id: group ?? "" };
+      return ["alexa_link_token_requests_total", labels, sum];
+    });
+  });
+}
+
+function durationSamples(counts: Readonly<Record<string, number>>): Sample[] {
+  const name = "alexa_link_token_duration_seconds";
+  return (Object.keys(GRANT_TYPES) as CountedGrant[]).flatMap((grant) => {
+    const grantType = { grant_type: GRANT_TYPES[grant] };
+    const requests = Object.entries(counts).flatMap(([counter, count]) => {
+      const counted = readTokenCounter(counter);
+      return counted?.grant === grant ? [[counted.bucket, count] as const] : [];
+    });
+    const upTo = (last: number) => requests.reduce((sum, [bucket, n]) => (bucket <= last ? sum + n : sum), 0);
+    const all = upTo(BUCKETS_MS.length);
+    const buckets = BUCKETS_MS.map((bound, i): Sample => {
+      return [`${name}_bucket`, { ...grantType, le: String(bound / 1000) }, upTo(i)];
+    });
+    return [
+      ...buckets,
+      [`${name}_bucket`, { ...grantType, le: "+Inf" }, all],
+      [`${name}_sum`, grantType, (counts[tokenMilliseconds(grant)] ?? 0) / 1000],
+      [`${name}_count`, grantType, all],
+    ];
+  });
+}
+
+function family(name: string, type: "counter" | "histogram", help: string, samples: readonly Sample[]): string {
+  const lines = samples.map(([sample, labels, value]) => {
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
+    return `${sample}{${pairs.join(",")}} ${value}\n`;
+  });
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
