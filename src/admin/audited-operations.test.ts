@@ -32,6 +32,7 @@ const READING = [
   "GET /api/admin/users/{id}/logins",
   "GET /api/admin/linkings",
   "GET /api/admin/refusals",
+  "GET /api/admin/alerts",
   "GET /api/admin/audit",
   "GET /api/admin/metrics",
   "GET /api/admin/keys",

@@ -12,7 +12,7 @@ let made = 0;
 /** Attempts that began at a time, and how many of them Alexa completed. */
 async function attempts(at: number, count: number, completed: number): Promise<void> {
   const ids = Array.from({ length: count }, () => `attempt-${made++}`);
-  const attempt = { skillId: SKILL_ID, createdAt: at, expiresAt: at + HOUR, outcome: "linked" } as const;
+  const attempt = { skillId: SKILL_ID, createdAt: at, expiresAt: at + HOUR, outcome: "linked", userId: "ada" } as const;
   await env.DB.batch([
     ...ids.map((key) => insert("initiations", { hourAt: at - (at % HOUR), key, at, skillId: SKILL_ID })),
     ...ids.slice(0, completed).map((id) => insert("attempts", { id, ...attempt })),

@@ -39,7 +39,7 @@ export function completionFindings(counts: readonly CompletionCounts[], alerts: 
     const stored = open?.numbers.rateBefore;
     const before =
       typeof stored === "number" ? stored : week.all >= LEAST_BEFORE ? round(week.good / week.all) : undefined;
-    if (all === 0 || before === undefined) return [];
+    if (all === 0 || !before) return [];
     const rate = round(good / all);
     const message = `Skill ${skillId}: ${good} of ${all} link attempts of the last ${HOURS[i]} hours were completed (${percent(rate)}), in the week before ${percent(before)}.`;
     return [

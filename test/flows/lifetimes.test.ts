@@ -64,10 +64,12 @@ describe("maintenance", () => {
     await row(START).run();
     service.clock.advance(keptMs - SECOND);
     expect((await admin(service, "POST", "maintenance")).status).toBe(200);
-    expect(await countOf(table)).toBe(1);
+    // Maintenance itself leaves a row in the audit.
+    const count = () => countOf(table, table === "audit" ? "kind = 'x'" : "TRUE");
+    expect(await count()).toBe(1);
     service.clock.advance(2 * SECOND);
     expect((await admin(service, "POST", "maintenance")).status).toBe(200);
-    expect(await countOf(table)).toBe(0);
+    expect(await count()).toBe(0);
   });
 });
 
