@@ -45,6 +45,12 @@ describe("Amazon's figures", () => {
     expect(figure(page, "Completions, app-to-app APP_TO_APP_EVENTS")).toEqual(["1", "1", "the same"]);
     expect(figure(page, "Completion rate TOTAL_COMPLETION_RATE")).toEqual(["100.0 %", "100.0 %", "the same"]);
     expect(figure(page, "Users who enabled")?.[0]).toBe("2");
+    // Two Amazon accounts are linked with one customer of ours.
+    expect(figure(page, "Users who started linking USERS")).toEqual(["2", "1", "+1: Amazon has more"]);
+    expect(figure(page, "Users who completed linking USERS")).toEqual(["2", "1", "+1: Amazon has more"]);
+    expect(figure(page, "Initiations per user, Alexa app")).toEqual(["1.00", "2.00", "−1.00: Amazon has fewer"]);
+    expect(figure(page, "Initiations per user, app-to-app")).toEqual(["1.00", "1.00", "the same"]);
+    expect(textOf(page.html)).toContain("Alexa app and app-to-app: 3 of 11 differ");
     const today = new Date(START).toISOString().slice(0, 10);
     expect(figure(page, today)).toEqual(["3", "3", "3", "3", "the same"]);
     expect(rowsOf(page).filter(([first]) => /^\d{4}-/.test(first ?? ""))).toHaveLength(7);
@@ -52,6 +58,22 @@ describe("Amazon's figures", () => {
     await drive("POST", "/simulator/reset", {});
     const later = await amazonPage("?again=1");
     expect(figure(later, "Completions EVENTS")).toEqual(["0", "3", "−3: Amazon has fewer"]);
+  });
+
+  it("of users are the same on both sides where each Amazon account is one customer", async () => {
+    await storeToken();
+    const emil = { email: "emil@example.com", password: "emil-password-1" };
+    await admin(service, "POST", "users", { ...emil, name: "Emil" });
+    await link({ scenario: "authorize" });
+    await link({ scenario: "authorize" });
+    await link({ scenario: "authorize", account: "emil", signIn: emil });
+    const page = await amazonPage();
+    expect(figure(page, "Users who started linking USERS")).toEqual(["2", "2", "the same"]);
+    expect(figure(page, "Users who completed linking USERS")).toEqual(["2", "2", "the same"]);
+    expect(figure(page, "Users who started linking, Alexa app")).toEqual(["2", "2", "the same"]);
+    expect(figure(page, "Initiations per user, Alexa app")).toEqual(["1.50", "1.50", "the same"]);
+    expect(textOf(page.html)).toContain("Alexa app and app-to-app: no difference");
+    expect(textOf(page.html)).toContain("Completions day by day: no difference");
   });
 
   it("are asked of the skill's stage, in days of UTC whatever zone is chosen, with five questions a request", async () => {

@@ -170,6 +170,9 @@ export function shownFigure(value: number | null, kind: Kind): string {
   return kind === "mean" ? value.toFixed(2) : String(Math.round(value * 100) / 100);
 }
 
+/** The words for no difference. */
+export const SAME = "the same";
+
 /** The difference in words. */
 export function difference({ amazon, ours, kind }: Pick<Compared, "amazon" | "ours" | "kind">): string {
   if (amazon === null && ours === null) return "neither has a figure";
@@ -177,6 +180,6 @@ export function difference({ amazon, ours, kind }: Pick<Compared, "amazon" | "ou
   if (ours === null) return "we have no figure";
   const by = amazon - ours;
   const shown = kind === "rate" ? `${(Math.abs(by) * 100).toFixed(1)} points` : shownFigure(Math.abs(by), kind);
-  if (Math.abs(by) < (kind === "count" ? 1e-9 : 0.0005)) return "the same";
+  if (Math.abs(by) < (kind === "count" ? 1e-9 : 0.0005)) return SAME;
   return `${by > 0 ? "+" : "−"}${shown}: Amazon has ${by > 0 ? "more" : "fewer"}`;
 }

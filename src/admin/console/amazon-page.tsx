@@ -12,6 +12,7 @@ import {
   compareFigures,
   difference,
   metricQueries,
+  SAME,
   shownFigure,
 } from "../amazon-figures.ts";
 import { metricsReport } from "../metrics-report.ts";
@@ -119,82 +120,106 @@ const Failure: FC<{ failure: SmapiFailure; skill: Skill }> = ({ failure, skill }
 
 const day = (at: number) => new Date(at).toISOString().slice(0, 10);
 
+/** How many of them differ, for a heading. */
+const differing = (all: readonly Pick<Compared, "amazon" | "ours" | "kind">[]) => {
+  const differ = all.filter((one) => one.amazon !== one.ours && difference(one) !== SAME).length;
+  return differ === 0 ? "no difference" : `${differ} of ${all.length} differ`;
+};
+
+const Lines: FC<{ caption: string; lines: readonly Compared[] }> = ({ caption, lines }) => (
+  <div class="compared">
+    <DataTable
+      caption={caption}
+      head={["Figure", "Amazon", "Here", "Difference"]}
+      numeric={[1, 2]}
+      rows={lines.map((line) => [
+        <>
+          <strong>{line.label}</strong>
+          <br />
+          <code>{line.name}</code>
+        </>,
+        shownFigure(line.amazon, line.kind),
+        shownFigure(line.ours, line.kind),
+        difference(line),
+      ])}
+    />
+  </div>
+);
+
+const Days: FC<{ days: readonly ComparedDay[] }> = ({ days }) => (
+  <details class="panel folded">
+    <summary>
+      Completions day by day: {differing(days.map(({ completions }) => ({ ...completions, kind: "count" })))}
+    </summary>
+    <div class="compared days">
+      <DataTable
+        caption="Initiations and completions of each day, at Amazon and here"
+        head={["Day (UTC)", "Initiations: Amazon", "Here", "Completions: Amazon", "Here", "Difference in completions"]}
+        numeric={[0, 1, 2, 3, 4]}
+        rows={days.map(({ at, initiations, completions }) => [
+          day(at),
+          shownFigure(initiations.amazon, "count"),
+          shownFigure(initiations.ours, "count"),
+          shownFigure(completions.amazon, "count"),
+          shownFigure(completions.ours, "count"),
+          difference({ ...completions, kind: "count" }),
+        ])}
+      />
+    </div>
+  </details>
+);
+
+const OF_ONE_FLOW = /^(ALEXA_APP|APP_TO_APP)_/;
+
 const Comparison: FC<{
   skill: Skill;
   from: number;
   to: number;
   lines: readonly Compared[];
   days: readonly ComparedDay[];
-}> = ({ skill, from, to, lines, days }) => (
-  <>
-    <Panel title={`Amazon's figures of ${skill.name} beside ours`}>
-      <p>
-        {day(from)} to {day(to)}, in days of UTC as Amazon counts them, whatever time zone is chosen. Amazon's figures
-        are those of the {skill.stage} stage.
-      </p>
-      {lines.every(({ amazon }) => amazon === null) ? (
+}> = ({ skill, from, to, lines, days }) => {
+  const ofFlows = lines.filter(({ name }) => OF_ONE_FLOW.test(name));
+  return (
+    <>
+      <Panel title={`Amazon's figures of ${skill.name} beside ours`}>
         <p>
-          <strong>Amazon gave no figure for this range.</strong> New skills have none for up to a day.
+          {day(from)} to {day(to)}, in days of UTC as Amazon counts them, whatever time zone is chosen. Amazon's figures
+          are those of the {skill.stage} stage.
         </p>
-      ) : null}
-      <DataTable
-        caption="Amazon's figures beside ours"
-        head={["Figure", "Amazon", "Here", "Difference"]}
-        numeric={[1, 2]}
-        rows={lines.map((line) => [
-          <>
-            <strong>{line.label}</strong>
-            <br />
-            <code>{line.name}</code>
-          </>,
-          shownFigure(line.amazon, line.kind),
-          shownFigure(line.ours, line.kind),
-          difference(line),
-        ])}
-      />
-    </Panel>
-    {days.length === 0 ? null : (
-      <Panel title="Day by day">
-        <DataTable
-          caption="Initiations and completions of each day, at Amazon and here"
-          head={[
-            "Day (UTC)",
-            "Initiations: Amazon",
-            "Here",
-            "Completions: Amazon",
-            "Here",
-            "Difference in completions",
-          ]}
-          numeric={[0, 1, 2, 3, 4]}
-          rows={days.map(({ at, initiations, completions }) => [
-            day(at),
-            shownFigure(initiations.amazon, "count"),
-            shownFigure(initiations.ours, "count"),
-            shownFigure(completions.amazon, "count"),
-            shownFigure(completions.ours, "count"),
-            difference({ ...completions, kind: "count" }),
-          ])}
-        />
+        {lines.every(({ amazon }) => amazon === null) ? (
+          <p>
+            <strong>Amazon gave no figure for this range.</strong> New skills have none for up to a day.
+          </p>
+        ) : null}
+        <Lines caption="Amazon's figures beside ours" lines={lines.filter(({ name }) => !OF_ONE_FLOW.test(name))} />
       </Panel>
-    )}
-    <Panel title="What usually explains a difference">
-      <ul>
-        <li>Amazon's enablements are up to a day late, its other figures up to two hours.</li>
-        <li>Amazon leaves out what you do on the developer console's test page. We count it.</li>
-        <li>Amazon counts Amazon accounts. We count customers, and browsers that never signed in.</li>
-        <li>
-          Amazon has fewer initiations: customers who left before Amazon, or a link that was opened outside the Alexa
-          app.
-        </li>
-        <li>
-          Amazon has more: the skill links to another server too, or its requests do not reach this one. Compare the
-          account linking configuration on the skill's page.
-        </li>
-        <li>Amazon has fewer completions: Alexa ended the link after our token response, as when AcceptGrant fails.</li>
-      </ul>
-    </Panel>
-  </>
-);
+      <details class="panel folded">
+        <summary>Alexa app and app-to-app: {differing(ofFlows)}</summary>
+        <Lines caption="Amazon's figures of the Alexa app and of app-to-app beside ours" lines={ofFlows} />
+      </details>
+      {days.length === 0 ? null : <Days days={days} />}
+      <details class="panel folded">
+        <summary>What usually explains a difference</summary>
+        <ul>
+          <li>Amazon's enablements are up to a day late, its other figures up to two hours.</li>
+          <li>Amazon leaves out what you do on the developer console's test page. We count it.</li>
+          <li>Amazon counts Amazon accounts. We count customers, and browsers that never signed in.</li>
+          <li>
+            Amazon has fewer initiations: customers who left before Amazon, or a link that was opened outside the Alexa
+            app.
+          </li>
+          <li>
+            Amazon has more: the skill links to another server too, or its requests do not reach this one. Compare the
+            account linking configuration on the skill's page.
+          </li>
+          <li>
+            Amazon has fewer completions: Alexa ended the link after our token response, as when AcceptGrant fails.
+          </li>
+        </ul>
+      </details>
+    </>
+  );
+};
 
 const TokenPanel: FC<{ c: AppContext; token: DeveloperTokenState | null; zone: string }> = ({ c, token, zone }) => (
   <Panel title="The developer's token" id="token">

@@ -39,7 +39,7 @@ select{font:inherit;max-width:100%;min-width:0;text-overflow:ellipsis;border:1px
 .act select{width:100%;min-height:2.75rem;padding:.2rem .7rem}
 textarea{width:100%;font:inherit;padding:.6rem .8rem;border:1px solid var(--field);border-radius:.65rem;background:var(--paper);color:var(--text)}
 label.check{display:inline-flex;align-items:center;gap:.6rem;min-height:2.75rem;margin:0;font-weight:400}
-label.check input{width:1.25rem;min-height:1.25rem;height:1.25rem;margin:0}
+label.check input{flex:none;width:1.25rem;min-height:1.25rem;height:1.25rem;margin:0}
 button.danger{background:var(--paper);border:1px solid var(--bad);color:var(--bad)}
 pre{overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
@@ -190,6 +190,10 @@ tbody tr:first-child{border-top:0}
 td,tbody th{display:block;border:0;padding:.1rem 0;white-space:normal}
 td[data-label]:not([data-label=""])::before{content:attr(data-label);display:block;color:var(--muted);font-size:.8rem}
 td.number{white-space:normal}
+.compared tr{display:grid;grid-template-columns:1fr 1fr 1.5fr;gap:.1rem .75rem}
+.compared.days tr{grid-template-columns:1fr 1fr}
+.compared td:first-child,.compared.days td:last-child{grid-column:1/-1}
+.compared td:first-child::before{content:none!important}
 }
 @media (forced-colors:active){
 .pages a[aria-current],.filters a[aria-current],.tile[aria-current]{border:2px solid Highlight}
