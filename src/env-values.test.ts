@@ -26,6 +26,7 @@ const LISTS: Readonly<Record<string, string>> = {
   SIGN_IN_METHODS: ",",
   OIDC_SCOPES: " ",
   OIDC_CLIENTS: ",",
+  ACCESS_ADMINS: ",",
   APPLE_APP_IDS: ",",
   ANDROID_APPS: ",",
   ALEXA_API_HOSTS: ",",

@@ -122,7 +122,8 @@ describe.each(rules)("$name", ({ name, least, share, good, per }) => {
     expect(await open()).toEqual([name]);
   });
 
-  it.runIf(good)("is not raised by a smaller share, and is held until half of it", async () => {
+  if (!good) return;
+  it("is not raised by a smaller share, and is held until half of it", async () => {
     const many = 1000;
     const enough = Math.ceil((many * share) / (1 - share));
     await count(success, many);
@@ -206,6 +207,8 @@ describe("an alert", () => {
   });
 
   it("of parallel runs in several isolates one raises it, and one clears it", async () => {
+    // The first signing key.
+    await maintain();
     await count("provider_unreachable", 20);
     const isolates = await Promise.all(Array.from({ length: 5 }, () => runtimeOf(service)));
     const together = async () => {

@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../../test/support/accounts.ts";
+import { admin } from "../../../test/support/admin.ts";
 import { decideOnTheWay, latestAttempt, showAttempt } from "../../../test/support/attempts.ts";
 import { STATE } from "../../../test/support/authorize.ts";
 import { operator } from "../../../test/support/operator.ts";
@@ -75,6 +76,8 @@ it("S1: nobody sees it without an operator's session, and opening it writes noth
   expect(stranger.html).toContain('name="token"');
   expect(stranger.html).not.toContain("The customer");
   const visitor = await operator(service);
+  // Writes the counters that have been gathered until now.
+  await admin(service, "GET", "metrics");
   service.meter.clear();
   expect((await visitor.get(`/admin/attempts/${id}`)).status).toBe(200);
   await service.settled();
