@@ -293,6 +293,17 @@ CREATE TABLE refusals (
 ) STRICT;
 CREATE INDEX refusals_by_time ON refusals (last_seen_at);
 
+-- Errors that were shown with an error id, which customers quote.
+CREATE TABLE shown_errors (
+  id TEXT PRIMARY KEY,
+  at INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  client_id TEXT                     -- as it came in the request
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shown_errors_by_time ON shown_errors (at);
+
 -- Counters per hour, skill and name. `skill_id` is empty if no skill was involved.
 CREATE TABLE oauth_metrics (
   hour_at INTEGER NOT NULL,

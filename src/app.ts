@@ -42,7 +42,7 @@ import { personalizationRoutes } from "./skill-backend/personalization.ts";
 import { reciprocalRoutes } from "./skill-backend/reciprocal.ts";
 import { StorageFault } from "./storage/sql.ts";
 import { loadMessages, messagesFor } from "./ui/messages.ts";
-import { renderErrorPage } from "./ui/page.tsx";
+import { noteShownError, renderErrorPage } from "./ui/page.tsx";
 
 const ROUTES = [
   tokenRoutes,
@@ -288,13 +288,16 @@ function unexpected(error: Error, c: AppContext): Response | Promise<Response> {
   if (dialect === "oauth") return oauthFailure(rt, c.req.path, error);
   logUnexpected(rt, c.req.path, error);
   const transient = error instanceof StorageFault;
+  const reason = transient ? "storage_fault" : error.name;
   if (dialect === "problem") {
+    noteShownError(c, transient ? 503 : 500, reason);
     return problem(transient ? "temporarily_unavailable" : "internal", undefined, {
       errorId: rt.requestId(),
     });
   }
   const { text } = messagesFor(c);
-  if (!transient) return renderErrorPage(c, { status: 500, title: text.errorTitle, message: text.errorMessage });
+  if (!transient)
+    return renderErrorPage(c, { status: 500, title: text.errorTitle, message: text.errorMessage, reason });
   c.header("retry-after", "5");
-  return renderErrorPage(c, { status: 503, title: text.unavailableTitle, message: text.unavailableMessage });
+  return renderErrorPage(c, { status: 503, title: text.unavailableTitle, message: text.unavailableMessage, reason });
 }

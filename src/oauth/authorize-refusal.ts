@@ -32,6 +32,7 @@ export function refusalPage(c: AppContext, refusal: PageRefusal, rawQuery: strin
     status: 400,
     title: text.authorizeRefusedTitle,
     message: text.authorizeRefused[refusal.reason],
+    reason: refusal.reason,
     hint: amazonLooking ? text.authorizeRefusedVendorHint : text.authorizeRefusedHint,
   });
 }

@@ -2,6 +2,7 @@
 
 import { addInitiations, type Initiation } from "../storage/attempts/initiations.ts";
 import { addRefusals, MINUTE_MS, MOST_MINUTES, type Refusal } from "../storage/attempts/refusals.ts";
+import { addShownErrors, type ShownError } from "../storage/attempts/shown-errors.ts";
 import { addCounts, type MetricCount } from "../storage/maintenance/metrics.ts";
 import { batch } from "../storage/sql.ts";
 import type { Log } from "./log.ts";
@@ -67,6 +68,8 @@ export interface Metrics {
   refused(refused: Refused): void;
   /** Notes the first or another page or call of a link attempt with Alexa. It counts once, by its key. */
   initiated(initiation: Initiation): void;
+  /** Notes that an error was shown under the id of this request. */
+  showedError(shown: Omit<ShownError, "id" | "at">): void;
   /** Writes what this isolate has gathered, now. Never throws. */
   flush(): Promise<void>;
 }
@@ -82,6 +85,7 @@ interface Parts {
 const WRITE_AFTER_MS = 2000;
 const MAX_COUNTS = 2000;
 const MAX_REFUSALS = 2000;
+const MAX_SHOWN_ERRORS = 50;
 /** Of one registered client, or of all requests whose client is not known. */
 const MAX_REFUSALS_OF_ONE = 100;
 /** Of attempts whose person is known, and of others: strangers must not displace customers. */
@@ -113,6 +117,7 @@ export class Counters {
   /** `group`: the client, undefined for strangers. */
   #refusals = new Map<string, { readonly group: string | undefined; readonly entry: Counted<Refusal> }>();
   #initiations = { known: new Map<string, Initiation>(), strangers: new Map<string, Initiation>() };
+  #shownErrors: ShownError[] = [];
   #dueAt: number | undefined;
 
   constructor(writeAfterMs: number | null = WRITE_AFTER_MS) {
@@ -158,6 +163,11 @@ export class Counters {
         entries.set(initiation.key, { ...(earlier ?? initiation), userId });
         this.#schedule(parts);
       },
+      showedError: (shown) => {
+        if (this.#shownErrors.length >= MAX_SHOWN_ERRORS) return;
+        this.#shownErrors.push({ id: parts.requestId(), at: parts.now(), ...shown });
+        this.#schedule(parts);
+      },
       flush: () => this.#flush(parts),
     };
   }
@@ -185,14 +195,17 @@ export class Counters {
     const counts = [...this.#counts.values()];
     const refusals = [...this.#refusals.values()].map(({ entry }) => entry);
     const initiations = [...this.#initiations.known.values(), ...this.#initiations.strangers.values()];
-    if (counts.length + refusals.length + initiations.length === 0) return;
+    const shownErrors = this.#shownErrors;
+    if (counts.length + refusals.length + initiations.length + shownErrors.length === 0) return;
     this.#counts = new Map();
     this.#refusals = new Map();
+    this.#shownErrors = [];
     this.#initiations = { known: new Map(), strangers: new Map() };
     const statements = [
       ...(counts.length > 0 ? [addCounts(counts)] : []),
       ...(initiations.length > 0 ? [addInitiations(initiations)] : []),
       ...(refusals.length > 0 ? addRefusals(refusals) : []),
+      ...(shownErrors.length > 0 ? [addShownErrors(shownErrors)] : []),
     ];
     try {
       await batch(parts.db, statements, false);

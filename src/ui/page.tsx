@@ -94,6 +94,13 @@ export async function renderPage(c: AppContext, options: PageOptions, body: Chil
   return c.html(html`<!doctype html>${page}`, options.status ?? 200);
 }
 
+/** Notes an error that is shown with this request's id. Operators have the log. */
+export function noteShownError(c: AppContext, status: number, reason: string): void {
+  const { path } = c.req;
+  if (/^\/admin(\/|$)/.test(path)) return;
+  c.var.runtime.metrics.showedError({ status, path, reason, clientId: c.req.query("client_id") || null });
+}
+
 /** A page that explains what went wrong and what to do, with an error id for support. */
 export function renderErrorPage(
   c: AppContext,
@@ -106,8 +113,12 @@ export function renderErrorPage(
     readonly action?: { readonly href: string; readonly label: string };
     /** Shows remedies for known failures of the Alexa app. Default: on every page but 404. */
     readonly remedies?: boolean;
+    /** For the operator, who searches for the error id. Default: the title. */
+    readonly reason?: string;
   },
 ): Promise<Response> {
+  const { status, title, reason = title } = options;
+  if (status !== 404 && status !== 405) noteShownError(c, status, reason);
   const { text } = messagesFor(c);
   return renderPage(
     c,

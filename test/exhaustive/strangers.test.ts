@@ -236,6 +236,7 @@ it("S11: 100,000 anonymous requests leave little, and hardly anything after main
   expect(added("throttles", after)).toBeLessThanOrEqual(NETWORKS * (2 * (300 + 12 * minutes) + 3));
   expect(added("attempts", after)).toBeLessThanOrEqual(NETWORKS * (300 + 112 * minutes));
   expect(added("refusals", after)).toBeLessThanOrEqual(100 + 3 * 50);
+  expect(added("shown_errors", after)).toBeLessThanOrEqual((50 * sent) / 2000 + 50);
   expect(added("oauth_metrics", after)).toBeLessThanOrEqual(200);
   expect(after.bytes - before.bytes).toBeLessThan(2_500_000);
 

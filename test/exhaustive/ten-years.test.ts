@@ -41,6 +41,7 @@ async function traffic(month: number, now: number): Promise<void> {
     insert("throttles", { key: `k${month}`, updatedAt: now }),
     insert("sessions", { id: `s${month}`, createdAt: now }),
     insert("refusals", { clientId: `c${month}`, lastSeenAt: now }),
+    insert("shownErrors", { id: `x${month}`, at: now }),
     insert("skillEvents", { requestId: `e${month}`, receivedAt: now }),
     insert("oauthMetrics", { hourAt: now - (now % 3_600_000) }),
     insert("alerts", { raisedAt: now, clearedAt: now + 1, subject: `a${month}` }),

@@ -54,6 +54,7 @@ const KEPT: readonly [name: string, table: string, keptMs: number, row: (at: num
   ["an audit row", "audit", 400 * DAY, (at) => env.DB.prepare("INSERT INTO audit (at, kind) VALUES (?, 'x')").bind(at)],
   ["a metric", "oauth_metrics", 800 * DAY, (at) => insert("oauthMetrics", { hourAt: at })],
   ["a refusal", "refusals", 90 * DAY, (at) => insert("refusals", { lastSeenAt: at })],
+  ["a shown error", "shown_errors", 30 * DAY, (at) => insert("shownErrors", { at })],
   ["an initiation", "initiations", 400 * DAY, (at) => insert("initiations", { hourAt: at, at })],
   ["a skill event", "skill_events", 400 * DAY, (at) => insert("skillEvents", { receivedAt: at })],
 ];

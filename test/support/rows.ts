@@ -140,6 +140,7 @@ export interface Tables {
     lastSeenAt: number;
     recent: object;
   };
+  shownErrors: { id: string; at: number; status: number; path: string; reason: string; clientId?: Text };
   oauthMetrics: { hourAt: number; skillId: string; name: string; count: number };
   alerts: {
     raisedAt: number;
@@ -235,6 +236,7 @@ const DEFAULTS: Tables = {
     lastSeenAt: START,
     recent: [],
   },
+  shownErrors: { id: "error", at: START, status: 500, path: "/authorize", reason: "TypeError" },
   oauthMetrics: { hourAt: START - (START % HOUR_MS), skillId: "", name: "token_refresh_success_50", count: 1 },
   alerts: {
     raisedAt: START,

@@ -4,6 +4,7 @@ import { seeOther } from "../../http/respond.ts";
 import type { AppContext } from "../../runtime.ts";
 import { normalizeEmail } from "../../sign-in/email.ts";
 import type { ListedAttempt } from "../../storage/attempts/list.ts";
+import { readShownError, type ShownError } from "../../storage/attempts/shown-errors.ts";
 import { attemptsOfMinute, type Hit, type HitKind, MOST_HITS, search } from "../../storage/maintenance/search.ts";
 import { attemptHref, customerHref } from "./customer-page.tsx";
 import { renderConsole } from "./frame.tsx";
@@ -84,6 +85,27 @@ const AttemptsThen: FC<{ attempts: readonly ListedAttempt[]; selection: Selectio
   </Panel>
 );
 
+const Shown: FC<{ shown: ShownError; selection: Selection }> = ({ shown, selection }) => (
+  <Panel title={`Error ${shown.id}`}>
+    <DataTable
+      caption="What was shown under this error id"
+      head={["When", "Status", "Path", "What failed", "Client"]}
+      rows={[
+        [
+          <Time at={shown.at} zone={selection.zone} />,
+          shown.status,
+          <code>{shown.path}</code>,
+          words(shown.reason),
+          shown.clientId === null ? "not known" : <code>{shown.clientId}</code>,
+        ],
+      ]}
+    />
+    <p class="small">
+      The log has it as <code>requestId</code>.
+    </p>
+  </Panel>
+);
+
 /** The search. `?q=` is what was typed; `?at=` the minute of a failure that nothing was found for. */
 export async function searchPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
@@ -97,8 +119,8 @@ export async function searchPage(c: AppContext): Promise<Response> {
       page,
       <p>
         Type an e-mail address or its beginning; the id of an attempt (also called trace id), customer, grant, skill,
-        client or Alexa user; the name of a skill; or a time such as {clock(rt.now(), selection.zone).slice(0, 16)} (
-        {selection.zone}).
+        client or Alexa user; an error id; the name of a skill; or a time such as{" "}
+        {clock(rt.now(), selection.zone).slice(0, 16)} ({selection.zone}).
       </p>,
     );
   }
@@ -109,6 +131,21 @@ export async function searchPage(c: AppContext): Promise<Response> {
   const [only] = addresses;
   if (only !== undefined && addresses.size === 1) return seeOther(c, only);
   if (hits.length > 0) return renderConsole(c, page, <Hits hits={hits} selection={selection} />);
+  await rt.metrics.flush();
+  const shown = minute === undefined && typed.length <= LONGEST ? await readShownError(rt.db, text) : null;
+  if (shown !== null) {
+    const refusals = await refusedThen(c, shown.at - (shown.at % 60_000));
+    return renderConsole(
+      c,
+      page,
+      <>
+        <Shown shown={shown} selection={selection} />
+        <Panel title="Refused around that minute">
+          <Refusals refusals={refusals} zone={selection.zone} />
+        </Panel>
+      </>,
+    );
+  }
   const [refusals, attempts] = await Promise.all([
     refusedThen(c, at),
     at === undefined ? [] : attemptsOfMinute(rt.db, at),

@@ -25,6 +25,7 @@ export const KEPT_MS = {
   /** Counted from when it was raised. Open ones stay. */
   alerts: 400 * DAY_MS,
   refusals: 90 * DAY_MS,
+  shownErrors: 30 * DAY_MS,
   /** For the number of enablements; a repeat this late is refused as stale anyway. */
   skillEvents: 400 * DAY_MS,
 } as const;
@@ -82,6 +83,18 @@ function deleteMetrics(before: number, limit: number): Sql[] {
   return [
     sql`DELETE FROM oauth_metrics WHERE (hour_at, skill_id, name) IN (
       SELECT hour_at, skill_id, name FROM oauth_metrics WHERE hour_at <= ${before} LIMIT ${limit})
+    RETURNING 1 AS gone`,
+  ];
+}
+
+/** Anyone can make an error page. */
+const MOST_SHOWN_ERRORS = 500;
+
+function deleteShownErrors(before: number, limit: number): Sql[] {
+  const newest = sql`SELECT at FROM shown_errors WHERE at > 0 ORDER BY at DESC LIMIT 1 OFFSET ${MOST_SHOWN_ERRORS}`;
+  return [
+    sql`DELETE FROM shown_errors WHERE id IN (
+      SELECT id FROM shown_errors WHERE at <= MAX(${before}, COALESCE((${newest}), 0)) LIMIT ${limit})
     RETURNING 1 AS gone`,
   ];
 }
@@ -145,6 +158,7 @@ export const SWEEPS: readonly Sweep[] = [
   { name: "metrics", keptMs: KEPT_MS.metrics, statements: deleteMetrics },
   { name: "alerts", keptMs: KEPT_MS.alerts, statements: deleteAlerts },
   { name: "refusals", keptMs: KEPT_MS.refusals, statements: deletion("refusals", "rowid", "last_seen_at") },
+  { name: "shownErrors", keptMs: KEPT_MS.shownErrors, ofStrangers: true, statements: deleteShownErrors },
   {
     name: "skillEvents",
     keptMs: KEPT_MS.skillEvents,
