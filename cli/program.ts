@@ -11,6 +11,7 @@ import { devCommand, simulatorCommand } from "./commands/on-this-machine.ts";
 import { setupCommand } from "./commands/setup.ts";
 import { skillCommand } from "./commands/skill.ts";
 import { userCommand } from "./commands/user.ts";
+import { webhooksCommand } from "./commands/webhooks.ts";
 import { ExitCode } from "./exit-code.ts";
 import { prepare, withExamples } from "./options.ts";
 import { Cancelled, CommandError, type Terminal, UsageError } from "./terminal.ts";
@@ -26,7 +27,7 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly MakeComm
     "A server of this project:",
     [
       ...[setupCommand, skillCommand, clientCommand, userCommand, linksCommand, moveInCommand, moveOutCommand],
-      ...[keysCommand, maintenanceCommand],
+      ...[keysCommand, webhooksCommand, maintenanceCommand],
     ],
   ],
   ["What happened there:", [attemptsCommand, refusalsCommand, alertsCommand, auditCommand, metricsCommand]],

@@ -353,7 +353,7 @@ CREATE INDEX sign_in_attempts_by_expiry ON sign_in_attempts (expires_at);
 
 -- Webhook messages about links that were made or removed. Triggers write them in the transaction of the change, so no
 -- way of making or removing a link can omit one. Without a configured webhook, maintenance deletes them. The primary
--- key serves the query for due messages.
+-- key serves the query for due messages. Messages that were given up have 8640000000000000 as next_attempt_at.
 CREATE TABLE webhook_outbox (
   next_attempt_at INTEGER NOT NULL DEFAULT 0,
   occurred_at INTEGER NOT NULL,

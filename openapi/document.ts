@@ -26,6 +26,7 @@ import { skillBackend } from "./skill-backend.ts";
 import { skills } from "./skills.ts";
 import { userAccess } from "./user-access.ts";
 import { users } from "./users.ts";
+import { webhooks } from "./webhooks.ts";
 
 const VERSION = "1";
 
@@ -45,6 +46,7 @@ export const RESOURCES: readonly Resource[] = [
   insight,
   alerts,
   maintenance,
+  webhooks,
   service,
 ];
 

@@ -28,6 +28,7 @@ import { introspectionResponse, tokenResponse, userinfoResponse } from "./oauth.
 import { healthResponse } from "./service.ts";
 import { linkingRequestResponse, protectedResourceResponse, skillResponse } from "./skills.ts";
 import { userResponse } from "./users.ts";
+import { messageResponse, redeliveryResponse } from "./webhooks.ts";
 
 const JSON_PATH = /^\/(api|alexa|\.well-known|openapi\.json|healthz|token|revoke|introspect|userinfo)(\/|$)/;
 
@@ -147,6 +148,10 @@ describe("real responses are as described", () => {
     await insert("alerts").run();
     conforms(page(alertResponse), await admin(service, "GET", "alerts"));
     conforms(metricsResponse, await admin(service, "GET", "metrics"));
+    await insert("webhookOutbox").run();
+    conforms(page(messageResponse), await admin(service, "GET", "webhooks"));
+    const webhook = { WEBHOOK_URL: "https://hooks.example.com/", WEBHOOK_SECRET: `whsec_${btoa("f".repeat(32))}` };
+    conforms(redeliveryResponse, await admin(startService(webhook), "POST", "webhooks/redeliver"));
     conforms(rotationResponse, await admin(service, "POST", "keys/rotate"));
     conforms(page(keyResponse), await admin(service, "GET", "keys"));
     conforms(maintenanceResponse, await admin(service, "POST", "maintenance"));

@@ -14,6 +14,7 @@ import { metricsApi } from "./metrics-api.ts";
 import { skillsApi } from "./skills-api.ts";
 import { userAccessApi } from "./user-access-api.ts";
 import { usersApi } from "./users-api.ts";
+import { webhooksApi } from "./webhooks-api.ts";
 
 export const adminApi = new Hono<AppEnv>();
 
@@ -34,3 +35,4 @@ insightApi(adminApi);
 alertsApi(adminApi);
 metricsApi(adminApi);
 maintenanceApi(adminApi);
+webhooksApi(adminApi);

@@ -1,5 +1,6 @@
 // Every operation of the admin API that changes something, or takes customers' data away, leaves an audit row that
 // names the operator. The operations come from the API's description, so that a new one cannot be forgotten.
+import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openApiDocument } from "../../openapi/document.ts";
 import { ADD_ON_BODY, ADD_ON_PATH, admin, SKILL_BODY, SKILL_PATH } from "../../test/support/admin.ts";
@@ -36,6 +37,7 @@ const READING = [
   "GET /api/admin/audit",
   "GET /api/admin/metrics",
   "GET /api/admin/keys",
+  "GET /api/admin/webhooks",
   "GET /metrics",
 ];
 
@@ -126,14 +128,24 @@ const ACTS: Readonly<Record<string, Act>> = {
   "GET /api/admin/exports/links": { kinds: ["links_exported"], path: "exports/links" },
   "POST /api/admin/keys/rotate": { kinds: ["signing_key_rotated"], path: "keys/rotate" },
   "POST /api/admin/maintenance": { kinds: ["maintenance_run"], path: "maintenance" },
+  "POST /api/admin/webhooks/redeliver": {
+    kinds: ["webhooks_redelivered"],
+    path: async () => {
+      await env.DB.prepare("UPDATE webhook_outbox SET next_attempt_at = 8640000000000000").run();
+      return "webhooks/redeliver";
+    },
+  },
 };
 
 let world: World;
 
 beforeEach(async () => {
-  // Login with Amazon is out of reach.
+  // Login with Amazon and the receiver of webhooks are out of reach.
   vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(null, { status: 503 }));
-  const service = startService();
+  const service = startService({
+    WEBHOOK_URL: "https://hooks.example.com/",
+    WEBHOOK_SECRET: `whsec_${btoa("obviously-fake-webhook-key-00000")}`,
+  });
   await admin(service, "POST", "skills", SKILL_BODY);
   await seedSkill();
   await seedAppAndService();

@@ -5,6 +5,7 @@ import type { WebhookConfig } from "../env.ts";
 import { fetchOut, OutboundError } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import {
+  CLAIM_MS,
   claimMessages,
   clearOutbox,
   type OutboxMessage,
@@ -19,8 +20,6 @@ const HOUR_MS = 60 * MINUTE_MS;
 const WAITS_MS = [5 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS];
 const GIVE_UP_AFTER_MS = 5 * 24 * HOUR_MS;
 const DELIVERY_LIMITS = { timeoutMs: 5000, maxBytes: 16 * 1024 };
-/** Longer than a delivery and recording its outcome take. */
-const CLAIM_MS = 30 * SECOND_MS;
 const AT_ONCE = 10;
 
 /** Delivers waiting messages after a response, for requests that made or ended a link, if there is a webhook. */

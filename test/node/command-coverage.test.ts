@@ -111,6 +111,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ],
   "GET /api/admin/keys": ["keys", "list"],
   "POST /api/admin/keys/rotate": ["keys", "rotate", "--compromised", "KID", "--yes"],
+  "GET /api/admin/webhooks": ["webhooks", "list"],
+  "POST /api/admin/webhooks/redeliver": ["webhooks", "redeliver", "ID", "--yes"],
   "POST /api/admin/maintenance": ["maintenance"],
 };
 

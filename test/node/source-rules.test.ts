@@ -71,6 +71,7 @@ const LAYERS = [
   "storage/grants",
   "storage/skills",
   "storage/clients",
+  "storage/given-up.ts",
   "storage/audit.ts",
   "storage/steps.ts",
   "storage/sealed.ts",

@@ -1,4 +1,5 @@
 // Expired rows: found by an index, updated or deleted in chunks, harmless when run twice.
+import { GIVEN_UP_AT } from "../given-up.ts";
 import { endGrants } from "../grants/grants.ts";
 import { batch, type Sql, sql, sqlName } from "../sql.ts";
 
@@ -26,6 +27,8 @@ export const KEPT_MS = {
   alerts: 400 * DAY_MS,
   refusals: 90 * DAY_MS,
   shownErrors: 30 * DAY_MS,
+  /** Messages that were given up five days after the event, and 30 days more. */
+  givenUpWebhooks: 35 * DAY_MS,
   /** For the number of enablements; a repeat this late is refused as stale anyway. */
   skillEvents: 400 * DAY_MS,
 } as const;
@@ -108,6 +111,15 @@ function deleteAlerts(before: number, limit: number): Sql[] {
   ];
 }
 
+function deleteGivenUpWebhooks(before: number, limit: number): Sql[] {
+  return [
+    sql`DELETE FROM webhook_outbox WHERE (next_attempt_at, occurred_at, id) IN (
+      SELECT next_attempt_at, occurred_at, id FROM webhook_outbox
+      WHERE next_attempt_at = ${GIVEN_UP_AT} AND occurred_at <= ${before} LIMIT ${limit})
+    RETURNING 1 AS gone`,
+  ];
+}
+
 export const SWEEPS: readonly Sweep[] = [
   // Attempts that hold Amazon's tokens may have enabled the skill at Amazon: `abandonExpiredAttempts` ends those.
   { name: "abandonedAttempts", keptMs: 0, ofStrangers: true, statements: abandonAttempts },
@@ -157,6 +169,7 @@ export const SWEEPS: readonly Sweep[] = [
   { name: "audit", keptMs: KEPT_MS.audit, statements: deletion("audit", "id", "at") },
   { name: "metrics", keptMs: KEPT_MS.metrics, statements: deleteMetrics },
   { name: "alerts", keptMs: KEPT_MS.alerts, statements: deleteAlerts },
+  { name: "givenUpWebhooks", keptMs: KEPT_MS.givenUpWebhooks, statements: deleteGivenUpWebhooks },
   { name: "refusals", keptMs: KEPT_MS.refusals, statements: deletion("refusals", "rowid", "last_seen_at") },
   { name: "shownErrors", keptMs: KEPT_MS.shownErrors, ofStrangers: true, statements: deleteShownErrors },
   {

@@ -1,7 +1,11 @@
 // The outbox of webhook messages. Triggers on `grants` write it; deliveries claim from it and settle what they claimed.
 
-import { auditIfChanged } from "../audit.ts";
+import { auditIfChanged, auditRow } from "../audit.ts";
+import { GIVEN_UP_AT } from "../given-up.ts";
 import { batch, readAll, type Sql, sql, write } from "../sql.ts";
+
+/** A message is under delivery for less than this after it was claimed. */
+export const CLAIM_MS = 30_000;
 
 export interface OutboxMessage {
   readonly id: string;
@@ -45,10 +49,17 @@ export async function settleMessages(db: D1Database, settlements: readonly Settl
         return sql`UPDATE webhook_outbox SET next_attempt_at = ${next} WHERE ${isClaimed(message)}`;
       }
       const forget = sql`DELETE FROM webhook_outbox WHERE ${isClaimed(message)}`;
+      if (next === "delivered") return forget;
       const details = `${message.type} ${message.id}`;
-      return next === "dead"
-        ? [forget, auditIfChanged(now, { kind: "webhook_given_up", alert: true, details })]
-        : forget;
+      const claimed = sql`EXISTS (SELECT 1 FROM webhook_outbox WHERE ${isClaimed(message)})`;
+      const person = sql`data ->> 'userId'`;
+      return [
+        auditRow(now, { kind: "webhook_given_up", alert: true, details }, claimed),
+        // Those of a person who was erased are not kept.
+        sql`UPDATE webhook_outbox SET next_attempt_at = ${GIVEN_UP_AT} WHERE ${isClaimed(message)}
+          AND (${person} IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ${person}))`,
+        forget,
+      ];
     }),
     true,
   );
@@ -57,6 +68,58 @@ export async function settleMessages(db: D1Database, settlements: readonly Settl
 /** The message's row, as long as no other caller has claimed it since. */
 function isClaimed(message: OutboxMessage): Sql {
   return sql`next_attempt_at = ${message.nextAttemptAt} AND occurred_at = ${message.occurredAt} AND id = ${message.id}`;
+}
+
+export type MessagePosition = Pick<OutboxMessage, "nextAttemptAt" | "occurredAt" | "id">;
+
+/** Messages that were given up, then waiting ones; those that are tried last come first. From behind `after` on. */
+export function messageListStatement(after: MessagePosition | undefined, limit: number): Sql {
+  const position = after
+    ? sql`(next_attempt_at, occurred_at, id) < (${after.nextAttemptAt}, ${after.occurredAt}, ${after.id})`
+    : sql`TRUE`;
+  return sql`SELECT id, type, occurred_at AS "occurredAt", next_attempt_at AS "nextAttemptAt", attempts FROM webhook_outbox
+    WHERE ${position} ORDER BY next_attempt_at DESC, occurred_at DESC, id DESC LIMIT ${limit}`;
+}
+
+/** One page of `messageListStatement`. */
+export function listMessages(
+  db: D1Database,
+  after: MessagePosition | undefined,
+  limit: number,
+): Promise<Omit<OutboxMessage, "data">[]> {
+  return readAll(db, messageListStatement(after, limit));
+}
+
+/** The statement of `makeMessagesDue`. */
+export function makeDueStatement(id: string | undefined, now: number, limit: number): Sql {
+  const chosen = id === undefined ? sql`TRUE` : sql`id = ${id}`;
+  return sql`UPDATE webhook_outbox SET next_attempt_at = ${now} WHERE (next_attempt_at, occurred_at, id) IN (
+      SELECT next_attempt_at, occurred_at, id FROM webhook_outbox
+      WHERE next_attempt_at > ${now + CLAIM_MS} AND ${chosen} ORDER BY next_attempt_at, occurred_at, id LIMIT ${limit})
+    RETURNING 1 AS due`;
+}
+
+/**
+ * Makes the message `id`, or at most `limit` messages, due at once, those that were given up too. Messages that are due
+ * within half a minute stay as they are: they may be under delivery.
+ */
+export async function makeMessagesDue(
+  db: D1Database,
+  id: string | undefined,
+  now: number,
+  limit: number,
+  actor: string,
+): Promise<{ readonly found: boolean; readonly count: number }> {
+  const [due = [], , found = []] = await batch(
+    db,
+    [
+      makeDueStatement(id, now, limit),
+      auditIfChanged(now, { kind: "webhooks_redelivered", actor, details: id ?? "all" }),
+      id === undefined ? sql`SELECT 1` : sql`SELECT 1 FROM webhook_outbox WHERE id = ${id} LIMIT 1`,
+    ],
+    false,
+  );
+  return { found: found.length > 0, count: due.length };
 }
 
 /** Deletes all messages; for a deployment without a webhook, where the triggers write all the same. */

@@ -3,8 +3,8 @@ import { randomId } from "../../crypto/random.ts";
 import { queueUnlinksOfGrants, SHARES_ALEXA_ACCOUNT } from "../amazon/unlinks.ts";
 import { anonymiseInitiations } from "../attempts/initiations.ts";
 import { auditRow } from "../audit.ts";
+import { deleteGivenUpMessages } from "../given-up.ts";
 import { endGrants } from "../grants/grants.ts";
-
 import { batch, type Sql, sql } from "../sql.ts";
 
 /** How many rows of each kind an erasure concerned. */
@@ -68,6 +68,7 @@ export async function eraseUser(
           WHERE user_id = ${userId} RETURNING 1`,
       anonymiseInitiations(userId, erased),
       sql`DELETE FROM codes WHERE user_id = ${userId}`,
+      deleteGivenUpMessages(userId),
       keepErasedImports(grants, now),
       // Foreign keys delete the identities, sessions and grants, and with the grants Amazon's tokens.
       sql`DELETE FROM users WHERE id = ${userId}`,
