@@ -120,10 +120,6 @@ const scheduledWork: WritePath = {
 
 const alerting: WritePath = {
   name: "raising and clearing an alert",
-  variables: {
-    WEBHOOK_URL: "https://hooks.example.com/",
-    WEBHOOK_SECRET: `whsec_${btoa("obviously-fake-webhook-key-00000")}`,
-  },
   async begin(world) {
     const hourAt = world.service.clock.now - (world.service.clock.now % 3_600_000);
     await insert("oauthMetrics", { hourAt, name: "provider_unreachable", count: 20 }).run();
