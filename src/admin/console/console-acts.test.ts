@@ -1,8 +1,9 @@
 // What operators change in the console: each act does what the API does and is in the audit, and no form can be forged.
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { admin, SKILL_BODY } from "../../../test/support/admin.ts";
 import { rows } from "../../../test/support/app-user.ts";
+import { insert } from "../../../test/support/rows.ts";
 import { refresh, SERVICE_CLIENT, SKILL_ID, seedAppAndService, seedSkill } from "../../../test/support/seeds.ts";
 import { ADMIN_TOKEN, type Service, startService } from "../../../test/support/service.ts";
 import { linkAlexa } from "../../../test/support/tokens.ts";
@@ -167,6 +168,30 @@ describe("operations", () => {
     expect(await kinds()).toEqual(
       ["maintenance_run", "signing_key_rotated", "signing_key_dropped"].map((k) => `${k} by ADMIN_TOKEN`),
     );
+  });
+});
+
+describe("webhook messages", () => {
+  const here = "/admin/operations";
+  it("that were given up are shown with what else waits, and are delivered again", async () => {
+    await admin(service, "GET", "exports/links");
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(null, { status: 204 }));
+    await insert("webhookOutbox", { id: "msg_lost" }).run();
+    await env.DB.prepare("UPDATE webhook_outbox SET next_attempt_at = 8640000000000000").run();
+    expect((await operator.get(here)).html).toContain("No webhook is configured");
+    service = startService({
+      WEBHOOK_URL: "https://hooks.example.com/",
+      WEBHOOK_SECRET: `whsec_${btoa("f".repeat(32))}`,
+    });
+    operator = await signIn();
+    const page = await operator.get(here);
+    for (const text of ["msg_lost", "given up", "links exported", "Skills to be disabled"]) {
+      expect(page.html).toContain(text);
+    }
+    expect((await act(here, `${here}/redeliver`)).status).toBe(303);
+    expect(await kinds()).toEqual(["links_exported by ADMIN_TOKEN", "webhooks_redelivered by ADMIN_TOKEN"]);
+    await vi.waitFor(async () => expect((await operator.get(here)).html).toContain("Every message is delivered"));
+    vi.restoreAllMocks();
   });
 });
 

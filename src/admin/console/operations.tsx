@@ -1,12 +1,14 @@
-// /admin/operations: signing keys and the scheduled maintenance.
+// /admin/operations: the scheduled maintenance, webhook messages, signing keys and exports.
 import type { FC } from "hono/jsx";
 import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
+import type { AuditRecord } from "../../storage/maintenance/audit-list.ts";
+import { MOST_COUNTED, readWaitingWork, type WaitingWork } from "../../storage/maintenance/operations.ts";
 import { ActForm, type ApiResult, callAdminApi } from "./acts.tsx";
 import { notDone, perform } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
-import { DataTable, Empty, Panel, Time } from "./parts.tsx";
-import { selectionOf } from "./selection.ts";
+import { DataTable, Empty, Panel, Time, words } from "./parts.tsx";
+import { hrefOf, selectionOf } from "./selection.ts";
 
 const HERE = "/admin/operations";
 
@@ -38,6 +40,102 @@ const Keys: FC<{ c: AppContext; keys: readonly Key[] }> = ({ c, keys }) => {
   );
 };
 
+interface Message {
+  readonly id: string;
+  readonly type: string;
+  readonly occurredAt: string;
+  readonly attempts: number;
+  readonly nextAttemptAt: string | null;
+}
+
+const Webhooks: FC<{ c: AppContext; body: ApiResult["body"] }> = ({ c, body }) => {
+  const { zone } = selectionOf(c);
+  const messages = body.items as readonly Message[];
+  const redeliver = `${HERE}/redeliver`;
+  const isConfigured = c.var.runtime.config.webhook !== undefined;
+  return (
+    <Panel title="Webhooks">
+      {isConfigured ? null : <p>No webhook is configured. The next maintenance deletes what is queued.</p>}
+      {messages.length === 0 ? (
+        <Empty>Every message is delivered.</Empty>
+      ) : (
+        <>
+          <DataTable
+            caption="Webhook messages that are not delivered"
+            head={["Message", "Occurred", "Attempts", "Next attempt", ""]}
+            rows={messages.map(({ id, type, occurredAt, attempts, nextAttemptAt }) => [
+              <>
+                {type} <code>{id}</code>
+              </>,
+              <Time at={Date.parse(occurredAt)} zone={zone} />,
+              String(attempts),
+              nextAttemptAt === null ? (
+                <span class="badge bad">given up</span>
+              ) : (
+                <Time at={Date.parse(nextAttemptAt)} zone={zone} />
+              ),
+              isConfigured ? <ActForm c={c} action={redeliver} button="Deliver now" fields={{ id }} /> : "",
+            ])}
+          />
+          {body.nextCursor === undefined ? null : <p>There are more: alexa-link webhooks list.</p>}
+          {isConfigured ? <ActForm c={c} action={redeliver} button="Deliver all now" /> : null}
+        </>
+      )}
+    </Panel>
+  );
+};
+
+const Acts: FC<{ c: AppContext; acts: readonly AuditRecord[] }> = ({ c, acts }) => {
+  const selection = selectionOf(c);
+  return (
+    <DataTable
+      caption="From the audit"
+      head={["What", "Operator", "When"]}
+      rows={acts.map(({ kind, actor, at }) => [
+        <a href={hrefOf(selection, "/admin/audit", { kind })}>{words(kind)}</a>,
+        actor ?? "–",
+        <Time at={at} zone={selection.zone} />,
+      ])}
+    />
+  );
+};
+
+const Waiting: FC<{ c: AppContext; work: WaitingWork }> = ({ c, work }) => {
+  const { previousKeyId } = c.var.runtime.keyring;
+  const [lastRun] = work.acts.filter(({ kind }) => kind === "maintenance_run");
+  const { pendingUnlinks, oldestUnlinkAt, sealedBefore } = work;
+  return (
+    <dl>
+      <dt>Skills to be disabled at Amazon</dt>
+      <dd>
+        {pendingUnlinks}
+        {oldestUnlinkAt === null ? null : (
+          <>
+            {", the oldest since "}
+            <Time at={oldestUnlinkAt} zone={selectionOf(c).zone} />
+          </>
+        )}
+      </dd>
+      <dt>Values sealed by the previous master key</dt>
+      <dd>
+        {previousKeyId === undefined
+          ? "MASTER_KEY_PREVIOUS is not set"
+          : `${sealedBefore}${sealedBefore >= MOST_COUNTED ? " or more" : ""}`}
+      </dd>
+      <dt>Last run by an operator</dt>
+      <dd>
+        {lastRun ? (
+          <>
+            <Time at={lastRun.at} zone={selectionOf(c).zone} /> by {lastRun.actor}
+          </>
+        ) : (
+          "none lately"
+        )}
+      </dd>
+    </dl>
+  );
+};
+
 const Report: FC<{ report: ApiResult["body"] }> = ({ report }) => {
   const swept = Object.entries((report.swept ?? {}) as Record<string, number>).filter(([, count]) => count > 0);
   const failed = (report.failed ?? []) as readonly string[];
@@ -54,19 +152,34 @@ const Report: FC<{ report: ApiResult["body"] }> = ({ report }) => {
 };
 
 async function operationsPage(c: AppContext, report?: ApiResult["body"]): Promise<Response> {
-  const keys = await callAdminApi(c, "GET", "/api/admin/keys");
-  if (!keys.ok) return notDone(c, keys, HERE, HERE);
+  const rt = c.var.runtime;
+  const [keys, webhooks, work] = await Promise.all([
+    callAdminApi(c, "GET", "/api/admin/keys"),
+    callAdminApi(c, "GET", "/api/admin/webhooks"),
+    readWaitingWork(rt.db, rt.keyring.previousKeyId),
+  ]);
+  for (const result of [keys, webhooks]) if (!result.ok) return notDone(c, result, HERE, HERE);
+  const exported = work.acts.filter(({ kind }) => kind.endsWith("_exported"));
   return renderConsole(
     c,
     { title: "Operations", under: HERE },
     <>
       <Panel title="Maintenance">
         {report ? <Report report={report} /> : <p>It runs every five minutes by itself.</p>}
+        <Waiting c={c} work={work} />
         <ActForm c={c} action={`${HERE}/maintenance`} button="Run it now" />
       </Panel>
+      <Webhooks c={c} body={webhooks.body} />
       <Panel title="Signing keys">
         <Keys c={c} keys={keys.body.items as readonly Key[]} />
         <ActForm c={c} action={`${HERE}/rotate-key`} button="Publish the next key" />
+      </Panel>
+      <Panel title="Exports">
+        <p>
+          <code>alexa-link move-out</code> takes every account and link, through{" "}
+          <code>GET /api/admin/exports/users</code> and <code>GET /api/admin/exports/links</code>.
+        </p>
+        {exported.length === 0 ? <Empty>Nothing was exported lately.</Empty> : <Acts c={c} acts={exported} />}
       </Panel>
     </>,
   );
@@ -80,6 +193,17 @@ operationsPages.post(`${HERE}/maintenance`, (context) => {
   const run = { under: HERE, back: HERE, act: () => ({ method: "POST", path: "/api/admin/maintenance" }) };
   return perform(c, run, ({ body }) => operationsPage(c, body));
 });
+operationsPages.post(`${HERE}/redeliver`, (context) =>
+  perform(context as AppContext, {
+    under: HERE,
+    back: HERE,
+    act: (fields) => ({
+      method: "POST",
+      path: "/api/admin/webhooks/redeliver",
+      body: fields.has("id") ? { id: fields.get("id") } : {},
+    }),
+  }),
+);
 operationsPages.post(`${HERE}/rotate-key`, (context) =>
   perform(context as AppContext, {
     under: HERE,
