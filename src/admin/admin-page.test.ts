@@ -280,3 +280,21 @@ describe("the dashboard", () => {
     expect((await visitor.get("/admin")).html).toContain("npm run skill -- add");
   });
 });
+
+describe("a path that the console does not have", () => {
+  it("is a page of the console, in English, and other methods of its paths stay refused", async () => {
+    const service = startService();
+    const visitor = await signedIn(service);
+    for (const path of ["/admin/nothing", "/admin/attempts/a/b", "/admin/%3Cb%3E"]) {
+      const { status, html, response } = await visitor.get(path);
+      expect([status, response.headers.get("content-language")], path).toEqual([404, "en"]);
+      expect(html).toContain("No such page");
+      expect(html).toContain('aria-label="Console"');
+      expect(response.headers.get("content-type")).toBe("text/html; charset=UTF-8");
+    }
+    expect((await visitor.post("/admin/nothing", {})).status).toBe(404);
+    expect((await visitor.get("/admin/operations/maintenance")).status).toBe(405);
+    expect((await visitor.post("/admin/attempts", {})).status).toBe(405);
+    expect((await browser(service).get("/admin/nothing")).html).toContain("Operator sign-in");
+  });
+});

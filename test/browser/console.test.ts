@@ -2,31 +2,67 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DEMO_SKILL_ID } from "../../scripts/demo.ts";
-import { ADMIN_TOKEN, chromiumPath, raiseStage, type Stage } from "./harness.ts";
+import { type ConsoleData, fillConsole, linkFromWebsite } from "./console-data.ts";
+import { ADMIN_TOKEN, chromiumPath, raiseStage, type Stage, signIn } from "./harness.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-const LONG_NAME = `Acme ${"Verylongunbrokenname".repeat(5)}`;
+const CONTRAST = ["color-contrast"];
+const LONG_NAME = `Acme ${"Verylongunbrokenname".repeat(4)}`;
 
-/** Pages to look at, with what is done on them first. */
-const PAGES: readonly {
-  readonly name: string;
+interface ConsolePage {
   readonly path: string;
-  readonly first?: (page: Page) => Promise<void>;
-}[] = [
-  { name: "overview", path: "/admin" },
-  { name: "attempts", path: "/admin/attempts" },
-  { name: "attempts, all open", path: "/admin/attempts", first: openDetails },
-  { name: "attempts, none", path: "/admin/attempts?reason=pkce_missing&range=1d" },
-  { name: "an attempt", path: "attempt", first: openDetails },
-  { name: "links", path: "/admin/links" },
-  { name: "links, ended", path: "/admin/links?state=ended" },
-  { name: "alerts", path: "/admin/alerts" },
-  { name: "audit", path: "/admin/audit" },
-  { name: "no such page", path: "/admin/nothing" },
-];
+  readonly title: string | RegExp;
+  /** What the page must contain, so that a page without its content is not taken for one that is accessible. */
+  readonly has?: string;
+  readonly first?: (page: Page) => Promise<unknown>;
+}
+
+/** Pages to look at, with what is done on them first. `{attempt}` and `{customer}` stand for ids. */
+const PAGES: Readonly<Record<string, ConsolePage>> = {
+  overview: { path: "/admin", title: "Account linking", has: ".chart svg", first: openDetails },
+  "overview without anything": { path: "/admin?skill=of-nobody", title: "Account linking" },
+  attempts: { path: "/admin/attempts", title: "Attempts", has: "#attempts > li:nth-child(3)" },
+  "attempts, all open": { path: "/admin/attempts", title: "Attempts", has: "details[open] .steps", first: openDetails },
+  "attempts, filtered": { path: "/admin/attempts?outcome=failed", title: "Attempts", has: "#attempts > li" },
+  "attempts, none": { path: "/admin/attempts?reason=pkce_missing&range=1d", title: "Attempts", has: ".empty" },
+  "a failed attempt": { path: "/admin/attempts/{attempt}", title: /./, has: ".badge.failed", first: openDetails },
+  "an unknown attempt": { path: "/admin/attempts/none", title: "No such attempt" },
+  "a customer": { path: "/admin/customers/{customer}", title: /./, has: ".act button", first: openDetails },
+  "a search with hits": { path: "/admin/search?q=demo", title: "Search", has: "table" },
+  "a search without hits": { path: "/admin/search?q=nobody%40example.com", title: "Search", has: "form input#at" },
+  "a search for a time": { path: "/admin/search?q=2026-01-01%2000:00", title: "Search" },
+  "links, stopped": { path: "/admin/links", title: "Links" },
+  "links, development": { path: "/admin/links?state=development", title: "Links" },
+  "links, idle": { path: "/admin/links?state=idle", title: "Links" },
+  "links, logins": { path: "/admin/links?state=logins", title: "Links" },
+  "links, ended": { path: "/admin/links?state=ended", title: "Links", has: "#links > li" },
+  "refused requests": {
+    path: "/admin/refused",
+    title: "Refused requests",
+    has: "#refusals > li:nth-child(2)",
+    first: openDetails,
+  },
+  amazon: { path: "/admin/amazon", title: /./, first: openDetails },
+  alerts: { path: "/admin/alerts", title: "Alerts", has: ".alerts li" },
+  skills: { path: "/admin/skills", title: "Skills", has: "tbody tr" },
+  "a new skill": { path: "/admin/skills/new", title: /./, has: ".act button", first: openDetails },
+  "a skill": { path: `/admin/skills/${DEMO_SKILL_ID}`, title: LONG_NAME, has: "form.act", first: openDetails },
+  clients: { path: "/admin/clients", title: "Clients", has: "tbody tr" },
+  "a new client": { path: "/admin/clients/new", title: /./, has: ".act button" },
+  "a client": { path: "/admin/clients/demo-app", title: /./, has: ".act button" },
+  operations: { path: "/admin/operations", title: "Operations", has: "tbody tr" },
+  audit: { path: "/admin/audit", title: "Audit", has: "#audit > li" },
+  "a confirmation": {
+    path: `/admin/skills/${DEMO_SKILL_ID}`,
+    title: "Delete this skill?",
+    has: "button.danger",
+    first: (page) => page.getByRole("button", { name: "Delete this skill" }).click(),
+  },
+  "no such page": { path: "/admin/nothing", title: "No such page", has: ".pages a" },
+};
 
 async function openDetails(page: Page): Promise<void> {
   await page.evaluate(() => {
@@ -39,19 +75,19 @@ interface Violation {
   readonly nodes: readonly { readonly html: string }[];
 }
 
-/** What axe finds on the page as it is now. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(async (tags) => {
+/** What axe finds on the page as it is now, by all rules or those given. The page has axe already. */
+async function violations(page: Page, runOnly: readonly string[]): Promise<string[]> {
+  const found = await page.evaluate(async (only) => {
     const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } };
-    const { violations: all } = await axe.run({ runOnly: tags });
+    const { violations: all } = await axe.run({ runOnly: only, resultTypes: ["violations"] });
     return all.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => ({ html })) }));
-  }, TAGS);
-  return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)}`);
+  }, runOnly);
+  return found.map(({ id, nodes }) => `${id}, ${nodes.length} times: ${nodes[0]?.html.slice(0, 200)}`);
 }
 
-function widths(page: Page): Promise<readonly [number, number]> {
-  return page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth] as const);
+/** How much wider than the window the page is. */
+function excess(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
 /** Links, buttons and fields that are smaller than 24 by 24 pixels, except links in a sentence. */
@@ -67,74 +103,75 @@ function smallTargets(page: Page): Promise<string[]> {
   );
 }
 
+/** Everything that is wrong with the page: both widths and schemes, zoom, forced colours, language. */
+async function faultsOf(page: Page): Promise<unknown[]> {
+  const found: unknown[] = [];
+  await page.evaluate(AXE);
+  // The scheme changes nothing but colours.
+  for (const [width, rulesOf] of [
+    [1280, { light: TAGS, dark: CONTRAST }],
+    [320, { light: CONTRAST, dark: TAGS }],
+  ] as const) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      found.push(...(await violations(page, rulesOf[colorScheme])).map((text) => [width, colorScheme, text]));
+    }
+    found.push(...(await smallTargets(page)).map((text) => [width, "small", text]));
+    if ((await excess(page)) > 0) found.push([width, "scrolls sideways"]);
+  }
+  await page.emulateMedia({ forcedColors: "active", colorScheme: "light" });
+  if ((await excess(page)) > 0) found.push(["forced colours", "scrolls sideways"]);
+  if (!(await page.locator("h1").isVisible())) found.push(["forced colours", "no heading"]);
+  await page.emulateMedia({ forcedColors: "none" });
+  // 200 % zoom of a window of 1280 pixels.
+  await page.setViewportSize({ width: 640, height: 450 });
+  if ((await excess(page)) > 0) found.push(["zoomed", "scrolls sideways"]);
+  const language = await page.getAttribute("html", "lang");
+  if (language !== "en") found.push(["language", language]);
+  return found;
+}
+
 describe("the console's pages", { skip: !chromiumPath }, () => {
   let stage: Stage;
+  let data: ConsoleData;
   let context: BrowserContext;
   let page: Page;
-  let attemptPath = "";
+  let customer: Page;
 
   beforeAll(async () => {
     stage = await raiseStage();
-    const run = (body: object) =>
-      fetch(`${stage.simulator}/simulator/run`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body),
-      });
-    await run({ scenario: "authorize" });
-    await run({ scenario: "app-to-app" });
-    const authorization = { authorization: `Bearer ${ADMIN_TOKEN}` };
-    const redirectUri = encodeURIComponent("https://pitangui.amazon.com/api/skill/link/M0OTHER");
-    await fetch(`${stage.service}/authorize?client_id=unknown&redirect_uri=${redirectUri}&response_type=code`);
-    await fetch(`${stage.service}/token`, {
-      method: "POST",
-      headers: { authorization: `Basic ${btoa("alexa-acme-home:wrong")}` },
-      body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: "none" }),
-    });
-    await fetch(`${stage.service}/api/admin/skills/${DEMO_SKILL_ID}`, {
-      method: "PATCH",
-      headers: { ...authorization, "content-type": "application/json" },
-      body: JSON.stringify({ name: LONG_NAME }),
-    });
-    const listed = await fetch(`${stage.service}/api/admin/linkings`, { headers: authorization });
-    const { items } = (await listed.json()) as { items: { id: string }[] };
-    attemptPath = `/admin/attempts/${items[0]?.id}`;
-    context = await stage.browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "de-DE" });
+    customer = await (await stage.phone()).newPage();
+    await signIn(customer, stage);
+    data = await fillConsole(stage, customer, LONG_NAME);
+    context = await stage.browser.newContext({ locale: "de-DE" });
     context.setDefaultTimeout(15_000);
     page = await context.newPage();
+  }, 300_000);
+  afterAll(() => stage?.close());
+  beforeEach(async () => {
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  it("sign-in: nothing for axe, no sideways scrolling, in English", async () => {
     await page.goto(`${stage.service}/admin`);
+    expect(await page.textContent("h1")).toBe("Operator sign-in");
+    expect(await faultsOf(page)).toEqual([]);
     await page.fill("#token", ADMIN_TOKEN);
     await page.click("button[type=submit]");
+    await page.locator("h1#content").waitFor();
   });
-  afterAll(() => stage?.close());
 
-  it.each(PAGES)(
-    "$name: nothing for axe at both widths and schemes, no sideways scrolling, in English",
-    async (one) => {
-      await page.setViewportSize({ width: 1280, height: 900 });
-      await page.goto(stage.service + (one.path === "attempt" ? attemptPath : one.path));
-      await one.first?.(page);
-      const found: unknown[] = [];
-      for (const width of [1280, 320]) {
-        for (const colorScheme of ["light", "dark"] as const) {
-          await page.setViewportSize({ width, height: 900 });
-          await page.emulateMedia({ colorScheme });
-          found.push(...(await violations(page)).map((text) => [width, colorScheme, text]));
-        }
-        const [scrolled, visible] = await widths(page);
-        if (scrolled > visible) found.push([width, "scrolls", scrolled]);
-        found.push(...(await smallTargets(page)).map((text) => [width, "small", text]));
-      }
-      expect(found).toEqual([]);
-      expect(await page.getAttribute("html", "lang")).toBe("en");
-      // 200 % zoom of a window of 1280 pixels.
-      await page.setViewportSize({ width: 640, height: 450 });
-      expect((await widths(page))[0]).toBeLessThanOrEqual(640);
-    },
-  );
+  it.each(Object.keys(PAGES))("%s: nothing for axe, no sideways scrolling, in English", async (name) => {
+    const { path, title, has, first } = PAGES[name] as ConsolePage;
+    await page.goto(stage.service + path.replace("{attempt}", data.attempt).replace("{customer}", data.customer));
+    await first?.(page);
+    await page.locator("h1#content", { hasText: title }).waitFor();
+    if (has !== undefined) expect(await page.locator(has).count(), has).toBeGreaterThan(0);
+    expect(await faultsOf(page)).toEqual([]);
+  });
 
   it("forced colours keep the marks of what is chosen and what has the focus", async () => {
-    await page.setViewportSize({ width: 1280, height: 900 });
     await page.emulateMedia({ forcedColors: "active" });
     await page.goto(`${stage.service}/admin/attempts`);
     const chosen = page.locator(".pages a[aria-current]").first();
@@ -145,7 +182,6 @@ describe("the console's pages", { skip: !chromiumPath }, () => {
   });
 
   it("the keyboard reaches everything in the order of the page, with a visible focus, and skips to the content", async () => {
-    await page.setViewportSize({ width: 1280, height: 900 });
     await page.goto(`${stage.service}/admin/attempts`);
     const focused: { order: number; outline: string }[] = [];
     for (let i = 0; i < 25; i++) {
@@ -164,5 +200,34 @@ describe("the console's pages", { skip: !chromiumPath }, () => {
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("content");
+  });
+
+  it("a list refreshes itself: what is open and what has the focus stays, and a button pauses it", async () => {
+    await page.goto(`${stage.service}/admin/attempts`);
+    const rows = page.locator("#attempts > li");
+    const before = await rows.count();
+    const summary = rows.first().locator("summary");
+    await summary.focus();
+    await page.keyboard.press("Enter");
+    const opened = await page.locator("#attempts > li:has(details[open])").getAttribute("id");
+    await linkFromWebsite(stage, customer, "deny");
+    await rows.nth(before).waitFor();
+    expect(await page.locator("#attempts > li:has(details[open])").getAttribute("id")).toBe(opened);
+    expect(await page.evaluate(() => document.activeElement?.closest("li")?.id)).toBe(opened);
+    expect(await page.evaluate(() => document.activeElement?.localName)).toBe("summary");
+    expect(await page.locator("#live-status").textContent()).toBe("1 new attempt.");
+
+    const button = page.locator("#live button");
+    await button.click();
+    expect(await button.textContent()).toBe("Resume refreshing");
+    let requests = 0;
+    page.on("request", () => requests++);
+    // Longer than the interval.
+    await page.waitForTimeout(6000);
+    expect(requests).toBe(0);
+    await context.clearCookies();
+    await button.click();
+    await page.locator("#live-status a").waitFor();
+    expect(await page.locator("#live-status").textContent()).toContain("You are signed out");
   });
 });

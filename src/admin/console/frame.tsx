@@ -167,3 +167,12 @@ export async function renderConsole(c: AppContext, page: ConsolePage, body: Chil
     </>,
   );
 }
+
+/** The page for a path that the console does not have. */
+export function noSuchPage(c: AppContext): Promise<Response> {
+  return renderConsole(
+    c,
+    { title: "No such page", under: "", status: 404 },
+    <p>The console has no page at this address. The navigation above leads to those that it has.</p>,
+  );
+}

@@ -1,5 +1,6 @@
 // The console: /admin and everything below. No page of it is shown, and no form taken, without an operator's session.
 import { Hono } from "hono/tiny";
+import { methodsOf } from "../../http/methods.ts";
 import type { AppContext, AppEnv } from "../../runtime.ts";
 import { alertsPage } from "./alerts.tsx";
 import { amazonPage, deleteToken, storeToken } from "./amazon-page.tsx";
@@ -9,6 +10,7 @@ import { auditPage } from "./audit.tsx";
 import { clientPages } from "./clients.tsx";
 import { customerActRoutes } from "./customer-acts.tsx";
 import { customerPage } from "./customer-page.tsx";
+import { noSuchPage } from "./frame.tsx";
 import { linksPage } from "./links.tsx";
 import { liveScript } from "./lists.tsx";
 import { operationsPages } from "./operations.tsx";
@@ -42,3 +44,7 @@ consoleRoutes.post("/admin/amazon/token/delete", (c) => deleteToken(c as AppCont
 consoleRoutes.get("/admin/skills/:id/amazon", (c) => skillAmazonPage(c as AppContext));
 consoleRoutes.post("/admin/skills/:id/amazon", (c) => pushToAmazon(c as AppContext));
 for (const pages of [skillPages, clientPages, operationsPages, customerActRoutes]) consoleRoutes.route("/", pages);
+// Other paths. Another method of a path of the console is refused as everywhere.
+consoleRoutes.use("/admin/*", (c, next) =>
+  methodsOf(consoleRoutes, c.req.path).length === 0 ? noSuchPage(c as AppContext) : next(),
+);
