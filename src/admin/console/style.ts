@@ -39,7 +39,7 @@ select{font:inherit;max-width:100%;min-width:0;text-overflow:ellipsis;border:1px
 .act select{width:100%;min-height:2.75rem;padding:.2rem .7rem}
 textarea{width:100%;font:inherit;padding:.6rem .8rem;border:1px solid var(--field);border-radius:.65rem;background:var(--paper);color:var(--text)}
 label.check{display:inline-flex;align-items:center;gap:.6rem;min-height:2.75rem;margin:0;font-weight:400}
-label.check input{flex:none;width:1.25rem;min-height:1.25rem;height:1.25rem;margin:0}
+label.check input{flex:none;width:1.5rem;min-height:1.5rem;height:1.5rem;margin:0}
 button.danger{background:var(--paper);border:1px solid var(--bad);color:var(--bad)}
 pre{overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
@@ -112,7 +112,7 @@ th,td{padding:.5rem .75rem .5rem 0;border-top:1px solid var(--line);vertical-ali
 thead th{border-top:0}
 td.number{font-variant-numeric:tabular-nums;white-space:nowrap}
 th{white-space:nowrap}
-td{line-height:1.45;overflow-wrap:break-word}
+td{line-height:1.45;min-width:5rem;overflow-wrap:anywhere}
 td code{overflow-wrap:anywhere}
 .alerts{list-style:none;padding:0;margin:0}
 .alerts li{border-top:1px solid var(--line);padding:.75rem 0;margin:0}
