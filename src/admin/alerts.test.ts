@@ -4,7 +4,6 @@ import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
 import { recordRefusals } from "../../test/support/refusals.ts";
-import { insert } from "../../test/support/rows.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { ALEXA_CLIENT, SKILL_ID, seedSkill } from "../../test/support/seeds.ts";
 import { type Service, START, startService } from "../../test/support/service.ts";
