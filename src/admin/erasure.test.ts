@@ -73,7 +73,8 @@ const SPEAKER = "amzn1.ask.account.of-a-spoken-link";
 
 /** Tables without personal data, and tables whose rows are unreadable without a key. A new table goes into one list. */
 const IMPERSONAL = [
-  ...["alerts", "clients", "developer_token", "oauth_metrics", "refusals", "signing_keys", "skills", "d1_migrations"],
+  ...["alerts", "clients", "developer_token", "oauth_metrics", "refusals", "shown_errors"],
+  ...["signing_keys", "skills", "d1_migrations"],
 ];
 const OPAQUE = [
   "sign_in_attempts", // hashes of random values, for an hour

@@ -107,6 +107,8 @@ function formOf(body: string): Request {
 
 /** File, function, and how it is called when not with the text alone. */
 const PARSERS: readonly (readonly [path: string, name: string, call?: (parse: Parse, text: string) => unknown])[] = [
+  ["admin/console/refused-then.tsx", "minuteOf", (parse, text) => parse(text, "UTC")],
+  ["admin/console/selection.ts", "isZone"],
   ["admin/insight-api.ts", "visible"],
   ["admin/web-address.ts", "addressError", (parse, text) => parse(text, { development: true, deepLinks: true })],
   ["admin/web-address.ts", "resourceError", (parse, text) => parse(`https://x.invalid/${text}`, true)],
@@ -177,16 +179,18 @@ describe("parsers of request text", () => {
     "contrast",
     "equalInConstantTime",
     "isDevelopment",
-    "isMisplacedTokenRequest",
+    "linesOf",
     "matchesForeignHash",
     "newStableToken",
     "protectedResource",
+    "readTokenCounter",
     "readText",
     "readableOn",
     "refusedSkill",
     "remedyFor",
     "sealedUnder",
     "sha256",
+    "startOfDay",
     "styleVariables",
     "textOn",
     "utf8",
@@ -194,6 +198,7 @@ describe("parsers of request text", () => {
     "webhookSecrets",
     "withQuery",
     "words",
+    "zoneOffset",
   ];
 
   it("S10: each exported function that takes a text first is in one of the two lists", () => {

@@ -50,7 +50,7 @@ function partsOf(step: string): { readonly key: string; readonly region?: string
 /** Replaces `{name}`; a part in [brackets] stays out when a value of it is missing. */
 function fill(text: string, values: Readonly<Record<string, string | undefined>>): string {
   return text
-    .replace(/\[([^\]]*)\]/g, (_, part: string) =>
+    .replace(/\[([^[\]]*)\]/g, (_, part: string) =>
       [...part.matchAll(/\{(\w+)\}/g)].every(([, name = ""]) => values[name] !== undefined) ? part : "",
     )
     .replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "unknown");
