@@ -43,7 +43,6 @@ function attemptsThat(outcome: string, share: number, reason: string, step: stri
     days: 180,
     columns: {
       id: `id('${outcome}', i)`,
-      trace_id: `id('trace-${outcome}', i)`,
       flow: FLOW,
       skill_id: `CASE WHEN i % 100 < 70 THEN '${SKILLS[0]}' ELSE '${SKILLS[1]}' END`,
       client_id: `CASE WHEN i % 100 < 70 THEN '${alexaClientOf(SKILLS[0])}' ELSE '${alexaClientOf(SKILLS[1])}' END`,
@@ -111,7 +110,6 @@ const FILLINGS: readonly Filling[] = [
       scope: "'profile devices:control'",
       flow: FLOW,
       attempt_id: "id('attempt', i)",
-      trace_id: "id('trace', i)",
       refresh_hash: "secret('refresh', i)",
       created_at: "at",
       last_used_at: `MAX(at, :now - (i * 7 % ${30 * 24}) * ${HOUR_MS})`,
@@ -134,7 +132,6 @@ const FILLINGS: readonly Filling[] = [
       scope: "'profile devices:control'",
       flow: FLOW,
       attempt_id: "id('ended-attempt', i)",
-      trace_id: "id('ended-trace', i)",
       refresh_hash: "secret('ended-refresh', i)",
       created_at: `at - ${LINK_LIFETIME_DAYS * DAY_MS}`,
       last_used_at: "at",
@@ -150,7 +147,6 @@ const FILLINGS: readonly Filling[] = [
     days: 180,
     columns: {
       id: "id('attempt', i)",
-      trace_id: "id('trace', i)",
       flow: FLOW,
       platform: `IIF(${STARTED_HERE}, 'ios', NULL)`,
       skill_id: SKILL,
@@ -184,7 +180,6 @@ const FILLINGS: readonly Filling[] = [
     days: 0.04,
     columns: {
       id: "id('pending', i)",
-      trace_id: "id('trace-pending', i)",
       flow: "'alexa_app'",
       skill_id: SKILL,
       client_id: CLIENT,
@@ -202,7 +197,6 @@ const FILLINGS: readonly Filling[] = [
     days: 0.9,
     columns: {
       id: "id('nobody', i)",
-      trace_id: "id('trace-nobody', i)",
       flow: "'alexa_app'",
       skill_id: `'${SKILLS[0]}'`,
       client_id: `'${alexaClientOf(SKILLS[0])}'`,
@@ -293,7 +287,6 @@ const FILLINGS: readonly Filling[] = [
       user_id: "id('user', i)",
       client_id: "'bench-app'",
       grant_id: "id('app-grant', i)",
-      trace_id: "id('app-trace', i)",
     },
   },
   {

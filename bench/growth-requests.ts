@@ -232,7 +232,7 @@ export async function operatorRequests({ measure }: Measured, operator: Visitor)
   await get("Metrics, 48 hours of a skill", `/api/admin/metrics?period=hour&skillId=${SKILL}`);
   await get("Skills", "/api/admin/skills");
   await get("Dashboard", "/admin");
-  await get("Dashboard, failed attempts of a skill", `/admin/attempts?outcome=failed&skill=${SKILL}`);
+  await get("Dashboard, failed attempts of a skill", `/admin/attempts?outcome=failed&skill=${SKILL}&range=90d`);
   await get("Health", "/healthz");
 }
 
@@ -242,7 +242,7 @@ const DUE = 100;
 /** One statement for each sweep: rows that it has to end or delete. `?1`: now, `?2`: a number for the ids. */
 const DUE_ROWS: readonly (readonly [table: string, columns: Readonly<Record<string, string>>])[] = [
   ...[
-    { outcome: "'linked'", created_at: daysAgo(181), user_id: "'0' || i" },
+    { outcome: "'linked'", created_at: daysAgo(401), user_id: "'0' || i" },
     // Ended as abandoned, then deleted, because nobody had signed in.
     { outcome: "'pending'", created_at: daysAgo(2) },
   ].map(
@@ -251,7 +251,6 @@ const DUE_ROWS: readonly (readonly [table: string, columns: Readonly<Record<stri
         "attempts",
         {
           id: `'0due${kind}-' || ?2 || '-' || i`,
-          trace_id: "'due'",
           flow: "'alexa_app'",
           steps: "'[]'",
           expires_at: own.created_at,
@@ -308,9 +307,17 @@ const DUE_ROWS: readonly (readonly [table: string, columns: Readonly<Record<stri
   ["oauth_metrics", { hour_at: `${daysAgo(801)} - i * 3600000`, skill_id: "''", name: id("m"), count: "1" }],
   [
     "refusals",
-    { client_id: id("c"), reason: "'client_unknown'", redirect_uri: "''", count: "1", last_seen_at: daysAgo(91) },
+    {
+      endpoint: "'authorize'",
+      client_id: id("c"),
+      reason: "'client_unknown'",
+      detail: "''",
+      count: "1",
+      last_seen_at: daysAgo(91),
+      recent: "'[]'",
+    },
   ],
-  ["skill_events", { request_id: id("event"), received_at: daysAgo(8) }],
+  ["skill_events", { request_id: id("event"), received_at: daysAgo(401) }],
 ];
 
 function daysAgo(days: number): string {

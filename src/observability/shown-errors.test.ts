@@ -69,12 +69,12 @@ it("S11: an isolate writes at most 50 rows at once, of bounded length", async ()
   expect(await countOf("shown_errors", "LENGTH(client_id) = 100")).toBe(50);
 });
 
-it("S11: maintenance keeps the newest 500", async () => {
+it("S11: maintenance keeps the newest 300", async () => {
   const rows = Array.from({ length: 600 }, (_, i) => insert("shownErrors", { id: `e${i}`, at: START - i }));
   await env.DB.batch(rows);
-  expect((await admin(service, "POST", "maintenance")).body.swept).toMatchObject({ shownErrors: 100 });
-  expect(await countOf("shown_errors")).toBe(500);
-  expect(await countOf("shown_errors", "id IN ('e0', 'e499')")).toBe(2);
+  expect((await admin(service, "POST", "maintenance")).body.swept).toMatchObject({ shownErrors: 300 });
+  expect(await countOf("shown_errors")).toBe(300);
+  expect(await countOf("shown_errors", "id IN ('e0', 'e299')")).toBe(2);
   service.clock.advance(30 * DAY);
   await admin(service, "POST", "maintenance");
   expect(await countOf("shown_errors")).toBe(0);

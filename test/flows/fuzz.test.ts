@@ -141,8 +141,8 @@ async function faultOf(response: Response, method: string, origin: string): Prom
   const location = response.headers.get("location");
   if (location !== null && !(await mayLeadTo(location, origin))) return `leads to ${location.slice(0, 300)}`;
   const ours = origin.startsWith("http:")
-    ? /^(browser|session|signed-out|admin|sign-in-\d-\d)=/
-    : /^(__Host-(browser|session|signed-out|admin)|__Secure-sign-in-\d-\d)=/;
+    ? /^(browser|session|signed-out|admin|transaction|sign-in-\d-\d)=/
+    : /^(__Host-(browser|session|signed-out|admin|transaction)|__Secure-sign-in-\d-\d)=/;
   const foreign = response.headers.getSetCookie().find((cookie) => !ours.test(cookie));
   if (foreign !== undefined) return `sets the cookie ${foreign.slice(0, 100)}`;
   const type = response.headers.get("content-type") ?? "";

@@ -91,7 +91,7 @@ function deleteMetrics(before: number, limit: number): Sql[] {
 }
 
 /** Anyone can make an error page. */
-const MOST_SHOWN_ERRORS = 500;
+const MOST_SHOWN_ERRORS = 300;
 
 function deleteShownErrors(before: number, limit: number): Sql[] {
   const newest = sql`SELECT at FROM shown_errors WHERE at > 0 ORDER BY at DESC LIMIT 1 OFFSET ${MOST_SHOWN_ERRORS}`;
