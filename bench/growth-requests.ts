@@ -232,7 +232,7 @@ export async function operatorRequests({ measure }: Measured, operator: Visitor)
   await get("Metrics, 48 hours of a skill", `/api/admin/metrics?period=hour&skillId=${SKILL}`);
   await get("Skills", "/api/admin/skills");
   await get("Dashboard", "/admin");
-  await get("Dashboard, failed attempts of a skill", `/admin/attempts?outcome=failed&skill=${SKILL}&range=90d`);
+  await get("Dashboard, failed attempts of a skill", `/api/admin/linkings?outcome=failed&skillId=${SKILL}&limit=20`);
   await get("Health", "/healthz");
 }
 
