@@ -280,7 +280,7 @@ CREATE INDEX audit_by_grant ON audit (grant_id);
 -- Ids of operators' sessions that were signed out: no copy of their cookies acts any more.
 CREATE UNIQUE INDEX audit_operator_sign_outs ON audit (details) WHERE kind = 'operator_signed_out';
 
--- Counts of authorization requests that got an error page. They show operators why no customer can link.
+-- Counts of refused requests. They show operators why no customer can link.
 CREATE TABLE refusals (
   endpoint TEXT NOT NULL CHECK (endpoint IN ('authorize', 'wrong_address', 'token', 'events', 'accept_grant')),
   client_id TEXT NOT NULL,

@@ -73,8 +73,8 @@ const SPEAKER = "amzn1.ask.account.of-a-spoken-link";
 
 /** Tables without personal data, and tables whose rows are unreadable without a key. A new table goes into one list. */
 const IMPERSONAL = [
-  ...["alerts", "clients", "developer_token", "oauth_metrics", "refusals", "shown_errors"],
-  ...["signing_keys", "skills", "d1_migrations"],
+  ...["alerts", "clients", "developer_token", "oauth_metrics", "shown_errors", "signing_keys", "skills"],
+  "d1_migrations",
 ];
 const OPAQUE = [
   "sign_in_attempts", // hashes of random values, for an hour
@@ -100,6 +100,7 @@ async function live(): Promise<void> {
   const one = (sql: string, ...values: unknown[]) => env.DB.prepare(sql).bind(...values);
   await env.DB.batch([
     insert("initiations", { userId, browserHash: "browser" }),
+    insert("refusals", { endpoint: "token", detail: last?.id ?? "" }),
     one(
       "INSERT INTO skill_events (request_id, received_at, skill_id, alexa_user_id) SELECT 'event-1', ?, ?, alexa_user_id FROM grants WHERE alexa_user_id IS NOT NULL AND revoked_at IS NULL LIMIT 1",
       START,

@@ -69,6 +69,8 @@ export async function eraseUser(
       anonymiseInitiations(userId, erased),
       sql`DELETE FROM codes WHERE user_id = ${userId}`,
       deleteGivenUpMessages(userId),
+      // Of refresh tokens and AcceptGrants. The quotas keep the table small, so it needs no index for this.
+      sql`DELETE FROM refusals WHERE endpoint IN ('token', 'accept_grant') AND detail IN (${grants})`,
       keepErasedImports(grants, now),
       // Foreign keys delete the identities, sessions and grants, and with the grants Amazon's tokens.
       sql`DELETE FROM users WHERE id = ${userId}`,
