@@ -54,6 +54,25 @@ it("shows the exact redirect URI, the remedy, the count, and the customer of a r
   expect(rowsOf((await browser.get("/admin/refused?client=%3Cb%3E")).html)).toHaveLength(1);
 });
 
+it("leads from a refused token request to the attempt that it probably belongs to", async () => {
+  await seed();
+  const attempt = { clientId: ALEXA_CLIENT, decision: "allow", createdAt: START, decidedAt: START } as const;
+  await env.DB.batch([
+    insert("attempts", { id: "attempt-1", ...attempt }),
+    insert("refusals", { endpoint: "token", clientId: ALEXA_CLIENT, reason: "invalid_client", lastSeenAt: START + 1 }),
+  ]);
+  const service = startService();
+  service.clock.advance(60_000);
+  const browser = await operator(service);
+  const links = async (query: string) =>
+    (await browser.get(`/admin/refused${query}`)).html.match(/href="\/admin\/attempts\/[^"]+"/g) ?? [];
+  expect(await links(`?endpoint=token&client=${ALEXA_CLIENT}`)).toEqual([expect.stringContaining("attempt-1")]);
+  // A refresh names its grant, an unknown client has no attempts, and other endpoints redeem no code.
+  expect(await links("?reason=grant_idle")).toEqual([]);
+  expect(await links("?client=%3Cb%3E")).toEqual([]);
+  expect(await links("?endpoint=authorize")).toEqual([]);
+});
+
 it("wrong values of the address choose nothing", async () => {
   await seed();
   const service = startService();

@@ -3,7 +3,12 @@ import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
 import { loadRemedies, remedyForRefusal } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
-import { type ListedRefusal, listRefusals, REFUSING_ENDPOINTS } from "../../storage/attempts/refusals.ts";
+import {
+  type ListedRefusal,
+  listRefusals,
+  REFUSING_ENDPOINTS,
+  readAttemptsOfRefusals,
+} from "../../storage/attempts/refusals.ts";
 import { readGrantOwners } from "../../storage/grants/link-lists.ts";
 import { visible } from "../insight-api.ts";
 import {
@@ -55,12 +60,13 @@ const Detail: FC<{ refusal: ListedRefusal; owner: string | undefined; selection:
   );
 };
 
-const Row: FC<{ refusal: ListedRefusal; owner: string | undefined; selection: Selection; number: string }> = ({
-  refusal,
-  owner,
-  selection,
-  number,
-}) => {
+const Row: FC<{
+  refusal: ListedRefusal;
+  owner: string | undefined;
+  attempt: string | undefined;
+  selection: Selection;
+  number: string;
+}> = ({ refusal, owner, attempt, selection, number }) => {
   const { endpoint, clientId, reason, count, lastSeenAt, recent } = refusal;
   return (
     <li id={`refusal-${number}`} class="wideRow">
@@ -72,6 +78,11 @@ const Row: FC<{ refusal: ListedRefusal; owner: string | undefined; selection: Se
       <span>
         {clientId === "" ? "no client" : "client"} <code>{visible(clientId)}</code>{" "}
         <Detail refusal={refusal} owner={owner} selection={selection} />
+        {attempt === undefined ? null : (
+          <a href={hrefOf(selection, `/admin/attempts/${encodeURIComponent(attempt)}`)}>
+            the attempt that it probably belongs to
+          </a>
+        )}
         {recent.length === 0 ? null : (
           <details>
             <summary>Latest minutes</summary>
@@ -118,7 +129,18 @@ export async function refusedPage(c: AppContext): Promise<Response> {
   // The latest are first. What was last refused before the range is not shown.
   const refusals = found.filter(({ lastSeenAt }) => lastSeenAt >= selection.from);
   const grants = refusals.flatMap((one) => (one.endpoint === "token" && one.detail !== "" ? [one.detail] : []));
-  const owners = grants.length === 0 ? new Map<string, string>() : await readGrantOwners(rt.db, grants);
+  // A refused refresh names its grant. What names none may be the exchange of a code that was just issued.
+  const nameless = refusals.filter(({ endpoint: at, clientId, detail, registered }) => {
+    return at === "token" && clientId !== "" && detail === "" && registered !== null;
+  });
+  const [owners, probable] = await Promise.all([
+    grants.length === 0 ? new Map<string, string>() : readGrantOwners(rt.db, grants),
+    readAttemptsOfRefusals(
+      rt.db,
+      nameless.map(({ clientId, lastSeenAt }) => ({ clientId, at: lastSeenAt })),
+      rt.config.codeTtlSeconds * 1000,
+    ),
+  ]);
   const isFiltered = Object.values(filters).some((value) => value !== undefined);
   return renderLists(
     c,
@@ -151,6 +173,7 @@ export async function refusedPage(c: AppContext): Promise<Response> {
           <Row
             refusal={refusal}
             owner={refusal.endpoint === "token" ? owners.get(refusal.detail) : undefined}
+            attempt={probable[nameless.indexOf(refusal)]}
             selection={selection}
             number={encodeURIComponent([refusal.endpoint, refusal.clientId, refusal.reason, refusal.detail].join(" "))}
           />

@@ -11,11 +11,9 @@ import {
   MINUTE_MS,
   MOST_MINUTES,
   type RefusedMinute,
-  readAttemptOfRefusal,
-  readInvalidClientBursts,
+  readAttemptsOfRefusals,
   readRefusalsAt,
   selectAttemptOfRefusal,
-  selectInvalidClientBursts,
   selectRefusalsAt,
 } from "./refusals.ts";
 
@@ -69,23 +67,6 @@ describe("minutes", () => {
   });
 });
 
-describe("bursts of wrong secrets", () => {
-  it("of registered clients only, in the minutes since then", async () => {
-    await recordRefusals(env.DB, [
-      wrongSecret(ALEXA_CLIENT, [at(10), 7, "a"], [at(9), 4, "b"], [at(2), 100, "c"]),
-      wrongSecret(APP_CLIENT, [at(10), 2, "a"]),
-      wrongSecret("stranger", [at(10), 900, "a"]),
-      { ...wrongSecret(APP_CLIENT, [at(10), 50, "a"]), reason: "code_expired" },
-    ]);
-    expect(await readInvalidClientBursts(env.DB, at(9))).toEqual([
-      { clientId: ALEXA_CLIENT, skillId: SKILL_ID, count: 11 },
-      { clientId: APP_CLIENT, skillId: null, count: 2 },
-    ]);
-    expect(await readInvalidClientBursts(env.DB, at(11))).toEqual([]);
-    expect(await queryPlan(selectInvalidClientBursts(T))).toContain("refusals_by_time (last_seen_at>?)");
-  });
-});
-
 describe("the attempt of a refused token request", () => {
   const TTL = 5 * MINUTE_MS;
   const attempt = (id: string, row: Parameters<typeof insert<"attempts">>[1]) =>
@@ -103,16 +84,20 @@ describe("the attempt of a refused token request", () => {
     await attempt("earlier", { createdAt: at(-1) });
     await attempt("denied", { decision: "deny", createdAt: at(1) });
     await attempt("undecided", { decision: null, decidedAt: null, createdAt: at(1) });
-    await attempt("linked", { outcome: "linked", createdAt: at(1) });
+    await attempt("redeemed", { outcome: "linked", redeemedAt: at(2), createdAt: at(1) });
     await attempt("of-another", { clientId: APP_CLIENT, createdAt: at(1) });
     await attempt("later", { createdAt: at(20), decidedAt: at(21) });
-    const found = (time: number, clientId = ALEXA_CLIENT) => readAttemptOfRefusal(env.DB, clientId, time, TTL);
+    const found = async (time: number, clientId = ALEXA_CLIENT) =>
+      (await readAttemptsOfRefusals(env.DB, [{ clientId, at: time }], TTL))[0];
     expect(await found(at(2))).toBe("expected");
     expect(await found(at(6))).toBe("expected");
     expect(await found(at(7))).toBeUndefined();
     expect(await found(at(-1))).toBeUndefined();
     expect(await found(at(2), "stranger")).toBeUndefined();
-    expect(await queryPlan(selectAttemptOfRefusal(ALEXA_CLIENT, T, TTL))).toContain(
+    const both = [at(7), at(2)].map((time) => ({ clientId: ALEXA_CLIENT, at: time }));
+    expect(await readAttemptsOfRefusals(env.DB, both, TTL)).toEqual([undefined, "expected"]);
+    expect(await readAttemptsOfRefusals(env.DB, [], TTL)).toEqual([]);
+    expect(await queryPlan(selectAttemptOfRefusal({ clientId: ALEXA_CLIENT, at: T }, TTL))).toContain(
       "attempts_by_time (created_at>? AND created_at<?)",
     );
   });

@@ -1,5 +1,5 @@
 // Counts of refused requests by endpoint, client and reason, so that operators see why linking fails.
-import { all, decodeRow, readAll, readFirst, type Sql, sql } from "../sql.ts";
+import { all, batch, decodeRow, readAll, type Sql, sql } from "../sql.ts";
 
 /** Where requests are refused. `wrong_address`: token requests that came to another path or by GET. */
 export const REFUSING_ENDPOINTS = ["authorize", "wrong_address", "token", "events", "accept_grant"] as const;
@@ -149,47 +149,37 @@ export async function readRefusalsAt(db: D1Database, at: number): Promise<Listed
   return listed(await readAll<Record<string, unknown>>(db, selectRefusalsAt(at)));
 }
 
-export interface InvalidClientBurst {
-  readonly clientId: string;
-  readonly skillId: string | null;
-  /** How often its secret was wrong since then. */
-  readonly count: number;
-}
-
-/** The read of `readInvalidClientBursts`. */
-export function selectInvalidClientBursts(since: number): Sql {
-  return sql`SELECT c.id AS "clientId", c.skill_id AS "skillId", SUM(minute.value ->> 1) AS count
-    FROM refusals r CROSS JOIN clients c ON c.id = r.client_id CROSS JOIN json_each(r.recent) minute
-    WHERE r.last_seen_at >= ${since} AND +r.endpoint = 'token' AND r.reason = 'invalid_client'
-      AND minute.value ->> 0 > ${since - MINUTE_MS}
-    GROUP BY c.id ORDER BY count DESC, c.id LIMIT 100`;
-}
-
-/** Registered clients whose secret was wrong at `/token` since a time (milliseconds), the most frequent first. */
-export function readInvalidClientBursts(db: D1Database, since: number): Promise<InvalidClientBurst[]> {
-  return readAll(db, selectInvalidClientBursts(since));
-}
-
 /** No attempt is open longer than this before its consent. */
 const LONGEST_CONSENT_MS = 3_600_000;
 
-/** The read of `readAttemptOfRefusal`. */
-export function selectAttemptOfRefusal(clientId: string, at: number, codeTtlMs: number): Sql {
+/** A refused token request: its client, and when, in milliseconds, exact to the minute. */
+export interface RefusedTokenRequest {
+  readonly clientId: string;
+  readonly at: number;
+}
+
+/** One read of `readAttemptsOfRefusals`. */
+export function selectAttemptOfRefusal({ clientId, at }: RefusedTokenRequest, codeTtlMs: number): Sql {
   return sql`SELECT id FROM attempts
     WHERE created_at BETWEEN ${at - codeTtlMs - LONGEST_CONSENT_MS} AND ${at + MINUTE_MS} AND client_id = ${clientId}
-      AND decision = 'allow' AND decided_at BETWEEN ${at - codeTtlMs} AND ${at + MINUTE_MS} AND outcome <> 'linked'
+      AND decision = 'allow' AND decided_at BETWEEN ${at - codeTtlMs} AND ${at + MINUTE_MS} AND redeemed_at IS NULL
     ORDER BY created_at DESC, id DESC LIMIT 1`;
 }
 
 /**
- * The attempt that a refused token request probably belongs to: of the same client, consented within the life of a code
- * before it, and not redeemed. `at` in milliseconds, exact to the minute.
+ * The ids of the attempts that refused token requests probably belong to, in the same order: of the same client,
+ * consented within the life of a code before, and not redeemed. One round trip.
  */
-export async function readAttemptOfRefusal(
+export async function readAttemptsOfRefusals(
   db: D1Database,
-  clientId: string,
-  at: number,
+  requests: readonly RefusedTokenRequest[],
   codeTtlMs: number,
-): Promise<string | undefined> {
-  return (await readFirst<{ id: string }>(db, selectAttemptOfRefusal(clientId, at, codeTtlMs)))?.id;
+): Promise<(string | undefined)[]> {
+  if (requests.length === 0) return [];
+  const found = await batch(
+    db,
+    requests.map((request) => selectAttemptOfRefusal(request, codeTtlMs)),
+    true,
+  );
+  return found.map(([row]) => row?.id as string | undefined);
 }
