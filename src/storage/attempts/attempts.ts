@@ -46,3 +46,13 @@ export function addStep(
 export async function recordStep(db: D1Database, ...step: Parameters<typeof addStep>): Promise<void> {
   await write(db, addStep(...step), true);
 }
+
+/** In SQL, on `attempts` as `a`: we started it, so that redeeming its code is not yet a link. */
+export const STARTED_BY_US = sql`a.flow IN ('app_to_app', 'website')`;
+
+/**
+ * In SQL, on `attempts` as `a`: it is a completed link with Alexa. Alexa redeemed its code, an attempt that we started
+ * ended as linked, and no AcceptGrant undid it. A sign-in of the company's app is none.
+ */
+export const IS_COMPLETED = sql`a.flow <> 'oauth' AND a.redeemed_at IS NOT NULL AND (NOT ${STARTED_BY_US} OR a.outcome = 'linked')
+  AND a.accept_grant IS NOT 'refused'`;

@@ -1,4 +1,5 @@
 // Figures of account activation, per period and group: initiations, completions, enablements, and the counters.
+import { IS_COMPLETED, STARTED_BY_US } from "../attempts/attempts.ts";
 import { batch, type Sql, sql, sqlName } from "../sql.ts";
 
 /** By what figures are told apart beside the period, and the columns of attempts and initiations. */
@@ -63,7 +64,6 @@ const MARGIN_MS = 48 * HOUR_MS;
 
 const FROM = sql`(s.value ->> 1)`;
 const TO = sql`(s.value ->> 2)`;
-const OURS = sql`a.flow IN ('app_to_app', 'website')`;
 
 /** The stretches as a table `s`. It is read first: each stretch is one range of the index of `table`. */
 function stretchesWith({ stretches }: ActivationQuery, table: Sql): Sql {
@@ -108,8 +108,7 @@ function initiations(query: ActivationQuery): Sql {
 function completions(query: ActivationQuery): Sql {
   const counted = eventCounts(sql`COALESCE(a.user_id, a.browser_hash, a.id)`);
   return sql`SELECT ${figures(query, sql`a.redeemed_at`)}, ${counted} ${stretchesWith(query, sql`attempts a`)}
-    WHERE ${madeAround(sql`a.created_at`)} AND ${within(sql`a.redeemed_at`)} AND a.flow <> 'oauth'
-      AND (NOT ${OURS} OR a.outcome = 'linked') AND a.accept_grant IS NOT 'refused' AND ${matching(query)} GROUP BY 1, 2`;
+    WHERE ${madeAround(sql`a.created_at`)} AND ${within(sql`a.redeemed_at`)} AND ${IS_COMPLETED} AND ${matching(query)} GROUP BY 1, 2`;
 }
 
 /** What Alexa's events report, and our own calls. An event's person is the user of a link of that Alexa user, if any. */
@@ -122,7 +121,7 @@ function enablements(query: ActivationQuery): Sql {
     UNION ALL
     SELECT ${figures(query, sql`a.finished_at`)}, COALESCE(a.user_id, a.browser_hash, a.id)
       ${stretchesWith(query, sql`attempts a`)}
-      WHERE ${madeAround(sql`a.created_at`)} AND ${within(sql`a.finished_at`)} AND ${OURS} AND a.outcome = 'linked' AND ${matching(query)}`;
+      WHERE ${madeAround(sql`a.created_at`)} AND ${within(sql`a.finished_at`)} AND ${STARTED_BY_US} AND a.outcome = 'linked' AND ${matching(query)}`;
   return sql`SELECT period, "group", COUNT(DISTINCT person) AS users FROM (${known}) GROUP BY 1, 2`;
 }
 

@@ -1,5 +1,6 @@
 // Alerts: the counts that they are found in, and their rows. Each change is one batch with its audit row and its webhook
 // message, and conditional, so that of parallel runs one makes it.
+import { IS_COMPLETED } from "../attempts/attempts.ts";
 import { auditIfChanged } from "../audit.ts";
 import { batch, decodeRow, readAll, type Sql, sql } from "../sql.ts";
 
@@ -88,9 +89,8 @@ export async function readCompletions(db: D1Database, starts: readonly number[])
     [
       sql`SELECT skill_id, ${part(sql`hour_at`)} AS part, COUNT(*) AS n FROM initiations
           WHERE hour_at >= ${first} AND skill_id IS NOT NULL GROUP BY 1, 2 LIMIT ${MOST_FACTS}`,
-      sql`SELECT skill_id, ${part(sql`created_at`)} AS part, COUNT(*) AS n FROM attempts
-          WHERE created_at >= ${first} AND skill_id IS NOT NULL AND flow <> 'oauth' AND redeemed_at IS NOT NULL
-            AND (flow NOT IN ('app_to_app', 'website') OR outcome = 'linked') AND accept_grant IS NOT 'refused'
+      sql`SELECT skill_id, ${part(sql`created_at`)} AS part, COUNT(*) AS n FROM attempts a
+          WHERE created_at >= ${first} AND skill_id IS NOT NULL AND ${IS_COMPLETED}
           GROUP BY 1, 2 LIMIT ${MOST_FACTS}`,
     ],
     true,
