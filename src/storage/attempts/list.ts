@@ -79,20 +79,26 @@ export function attemptFromRow(row: Record<string, unknown>): ListedAttempt {
   return decodeRow<ListedAttempt>(row, { json: ["steps"] });
 }
 
+/** Why attempts failed, were cancelled or abandoned. */
 export interface ReasonCount {
   readonly reason: string;
   readonly count: number;
+  /** When the latest of them started, in milliseconds since 1970. */
+  readonly lastAt: number;
 }
 
-/** Exported so that a test can read its query plan. */
-export function reasonCountsQuery(filter: Pick<AttemptFilter, "skillId"> & TimeRange, limit: number): Sql {
-  const { skillId, from, to } = filter;
+/** `isOfAlexa`: without sign-ins to the company's apps. Exported so that a test can read its query plan. */
+export function reasonCountsQuery(
+  filter: Pick<AttemptFilter, "skillId"> & TimeRange & { readonly isOfAlexa?: boolean },
+  limit: number,
+): Sql {
+  const { skillId, from, to, isOfAlexa } = filter;
   // Each of the three is a range of its own in the index.
   const ofSkill = skillId === undefined ? sql`TRUE` : sql`skill_id = ${skillId}`;
-  return sql`SELECT reason, COUNT(*) AS count FROM attempts
+  return sql`SELECT reason, COUNT(*) AS count, MAX(created_at) AS "lastAt" FROM attempts
     WHERE outcome IN ('cancelled', 'failed', 'abandoned') AND ${ofSkill} AND created_at >= ${from} AND created_at < ${to}
-      AND reason IS NOT NULL
-    GROUP BY reason ORDER BY count DESC, reason LIMIT ${limit}`;
+      AND reason IS NOT NULL AND ${isOfAlexa ? sql`flow <> 'oauth'` : sql`TRUE`}
+    GROUP BY reason ORDER BY count DESC, "lastAt" DESC LIMIT ${limit}`;
 }
 
 interface TimeRange {

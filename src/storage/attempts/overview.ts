@@ -1,5 +1,6 @@
 // What the console's overview shows of attempts: how they ended, how far they came, why they failed, the first set-up.
 import { batch, type Sql, sql } from "../sql.ts";
+import { type ReasonCount, reasonCountsQuery } from "./list.ts";
 
 export interface OverviewQuery {
   /** The starts of the periods in milliseconds since 1970, ascending. */
@@ -17,14 +18,6 @@ export interface UnlinkedCount {
   /** `accept_grant_refused`: linked here, but Alexa told the customer that it failed. */
   readonly outcome: "cancelled" | "failed" | "abandoned" | "accept_grant_refused";
   readonly count: number;
-}
-
-/** Why attempts failed, were cancelled or abandoned. */
-export interface ReasonCount {
-  readonly reason: string;
-  readonly count: number;
-  /** When the latest of them started. */
-  readonly lastAt: number;
 }
 
 /** How many link attempts that started in a range came how far. */
@@ -82,9 +75,7 @@ export function overviewStatements({ starts, to, skillId }: OverviewQuery): read
         (SELECT COUNT(*) FILTER (WHERE decision = 'allow') AS consented, COUNT(redeemed_at) AS redeemed,
           COUNT(*) FILTER (WHERE accept_grant = 'accepted') AS accepted, COUNT(*) FILTER (WHERE accept_grant = 'refused') AS refused
           FROM attempts WHERE created_at >= ${from} AND created_at < ${to} AND ${ofAlexa}) a`,
-    sql`SELECT reason, COUNT(*) AS count, MAX(created_at) AS "lastAt" FROM attempts
-      WHERE outcome IN ('cancelled', 'failed', 'abandoned') AND created_at >= ${from} AND created_at < ${to} AND reason IS NOT NULL AND ${ofAlexa}
-      GROUP BY reason ORDER BY count DESC, "lastAt" DESC LIMIT ${MOST_REASONS}`,
+    reasonCountsQuery({ skillId, from, to, isOfAlexa: true }, MOST_REASONS),
     sql`SELECT EXISTS (SELECT 1 FROM skills) AS skill,
         EXISTS (SELECT 1 FROM skills WHERE lwa_client_id IS NOT NULL) AS "amazonPair",
         EXISTS (SELECT 1 FROM skills WHERE event_client_id IS NOT NULL) AS "eventGateway",
