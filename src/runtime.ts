@@ -33,8 +33,10 @@ export interface Runtime {
 
 export interface AppEnv {
   Bindings: Env;
-  /** `browserHash` is what `browserOf` found or set, so that one request never sets two cookies. */
-  /** `operator` is set by the guards of the console and the admin API. */
+  /**
+   * `browserHash` is what `browserOf` found or set, so that one request never sets two cookies. `operator` is set by the
+   * guards of the console and the admin API.
+   */
   Variables: {
     runtime: Runtime;
     browserHash?: string;

@@ -54,7 +54,7 @@ export function adviceFor(attempt: Pick<ListedAttempt, "outcome" | "reason" | "s
     return `A token request was refused: ${tag}. ${remedyFor(tag) ?? ""} ${remedy ?? ""}`;
   }
   if (attempt.outcome === "pending" && attempt.steps.at(-1)?.name === "consent_given") {
-    return `No valid token request yet; if Alexa was refused, it is among the refused calls (token_error_… in the metrics). ${remedyFor("code_not_redeemed") ?? ""}`;
+    return `No valid token request yet; if Alexa was refused, it is among the refused token requests. ${remedyFor("code_not_redeemed") ?? ""}`;
   }
   return remedy;
 }

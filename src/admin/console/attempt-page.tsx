@@ -180,7 +180,10 @@ async function tokenRefusals(c: AppContext, attempt: AttemptDetail): Promise<rea
   const until = outcome === "linked" ? (finishedAt ?? rt.now()) : attempt.expiresAt + rt.config.codeTtlSeconds * 1000;
   await rt.metrics.flush();
   const all = await listRefusals(rt.db, { endpoints: ["token"], clientId }, undefined, MOST_REFUSALS);
-  return all.filter(({ recent }) => recent.some(([minute]) => minute > createdAt - MINUTE_MS && minute <= until));
+  return all.filter(
+    ({ recent, lastSeenAt }) =>
+      lastSeenAt >= createdAt && recent.some(([minute]) => minute > createdAt - MINUTE_MS && minute <= until),
+  );
 }
 
 /** The page about one attempt. */
