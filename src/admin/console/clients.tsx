@@ -13,6 +13,8 @@ import {
   Problem,
   perform,
   SecretField,
+  secretRefusal,
+  secretSeen,
   TextField,
   type Values,
 } from "./entry-form.tsx";
@@ -158,7 +160,7 @@ async function clientPage(
       {client.kind === "service" ? (
         <Panel title="Secret">
           {until === undefined ? null : <p>The previous secret is accepted until {until}.</p>}
-          <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Make a new secret" />
+          <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Make a new secret" fields={secretSeen(client)} />
         </Panel>
       ) : null}
       <ActForm c={c} action={`${pageOf(id)}/delete`} button="Delete this client" danger />
@@ -200,6 +202,8 @@ clientPages.post(`${HERE}/:id/rotate`, (context) => {
           "The present secret is accepted for seven more days. A secret that is still in its own overlap ends now.",
         button: "Make a new secret",
       },
+      refusal: async (fields) =>
+        secretRefusal((await callAdminApi(c, "GET", apiOf(idOf(c)))).body as Partial<ClientView>, fields),
       act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/rotate-secret` }),
     },
     (result) => clientPage(c, idOf(c), { secret: result.body.secret }),

@@ -110,6 +110,9 @@ describe("skills", () => {
     const asked = await act(page, `${page}/rotate`);
     expect(await kinds()).toEqual([]);
     expect((await confirm(asked, `${page}/rotate`)).html).toMatch(/<code>[A-Za-z0-9_-]{43}<\/code>/);
+    // A second press would end the secret that Alexa still has.
+    const again = await confirm(asked, `${page}/rotate`);
+    expect([again.status, again.html.includes("has been replaced since")]).toEqual([409, true]);
     const sure = await act(page, `${page}/delete`);
     expect(sure.html).toContain("cannot be undone");
     const gone = await confirm(sure, `${page}/delete`);

@@ -117,17 +117,22 @@ export async function perform(
     under,
     back,
     confirmation,
+    refusal,
     act,
   }: {
     readonly under: string;
     readonly back: string;
     readonly confirmation?: Omit<Confirmation, "under" | "back">;
+    /** Why it is not done after all, in a sentence; undefined: nothing is against it. */
+    readonly refusal?: (fields: ReadonlyMap<string, string>) => Promise<string | undefined>;
     readonly act: (fields: ReadonlyMap<string, string>) => Act;
   },
   done: (result: ApiResult) => Response | Promise<Response> = () => seeOther(c, back),
 ): Promise<Response> {
   const fields = await takeAct(c, confirmation && { ...confirmation, under, back });
   if (fields instanceof Response) return fields;
+  const problem = await refusal?.(fields);
+  if (problem !== undefined) return notDone(c, { status: 409, ok: false, body: {}, problem }, under, back);
   const { method, path, body } = act(fields);
   const result = await callAdminApi(c, method, path, body);
   if (result.ok) return done(result);
@@ -143,6 +148,22 @@ export function notDone(c: AppContext, result: ApiResult, under: string, back: s
       <a href={back}>Back</a>
     </p>,
   ] as Child);
+}
+
+interface Rotated {
+  readonly previousSecretExpiresAt?: string;
+}
+
+/** The field that names the secret that a button replaces. */
+export const secretSeen = (client: Rotated) => ({ seen: client.previousSecretExpiresAt ?? "the first" });
+
+/**
+ * For `perform`: a button that was pressed twice replaces a secret once. The second secret would end the one that Alexa
+ * or the backend still has.
+ */
+export function secretRefusal(client: Rotated | undefined, fields: ReadonlyMap<string, string>): string | undefined {
+  if (client && fields.get("seen") === secretSeen(client).seen) return undefined;
+  return "The secret has been replaced since this form was shown. Open the page again to replace it once more.";
 }
 
 /** A secret that was just made. It is in this response only. */

@@ -34,7 +34,11 @@ export interface SkillView {
     readonly secret?: string;
     readonly previousSecretExpiresAt?: string;
   };
-  readonly serviceClient: { readonly id: string; readonly secret?: string } | null;
+  readonly serviceClient: {
+    readonly id: string;
+    readonly secret?: string;
+    readonly previousSecretExpiresAt?: string;
+  } | null;
 }
 
 const lines = (entries: readonly (string | object)[]) =>

@@ -4,7 +4,7 @@ import { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
 import { operatorOf } from "../operator.ts";
 import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
-import { NewSecret, notDone, Problem, perform, type Values } from "./entry-form.tsx";
+import { NewSecret, notDone, Problem, perform, secretRefusal, secretSeen, type Values } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
 import { DataTable, Empty, Panel, words } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
@@ -115,13 +115,13 @@ async function skillPage(c: AppContext, id: string, { values, problem, made }: S
       </Panel>
       <Panel title="Secrets">
         {until === undefined ? null : <p>The previous secret is accepted until {until}.</p>}
-        <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Make a new secret" />
+        <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Make a new secret" fields={secretSeen(skill.client)} />
         {skill.serviceClient ? (
           <ActForm
             c={c}
             action={`${pageOf(id)}/rotate`}
             button="Make a new secret of the service client"
-            fields={{ client: "service" }}
+            fields={{ client: "service", ...secretSeen(skill.serviceClient) }}
           />
         ) : null}
       </Panel>
@@ -177,6 +177,13 @@ skillPages.post(`${HERE}/:id/rotate`, (context) => {
           "The present secret is accepted for seven more days. Enter the new one at Amazon within that time. If an earlier " +
           "secret is still in its own overlap, that one ends now.",
         button: "Make a new secret",
+      },
+      refusal: async (fields) => {
+        const skill = (await callAdminApi(c, "GET", apiOf(idOf(c)))).body as Partial<SkillView>;
+        return secretRefusal(
+          (fields.get("client") === "service" ? skill.serviceClient : skill.client) ?? undefined,
+          fields,
+        );
       },
       act: (fields) => ({
         method: "POST",
