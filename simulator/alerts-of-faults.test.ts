@@ -1,35 +1,18 @@
 // Each fault of the simulator against the real service: it raises the alert that names it and no other, which is cleared
 // when the fault is off and the time has passed.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ADMIN_TOKEN, type Service, START, startService } from "../test/support/service.ts";
-import { createSimulator } from "./app.ts";
+import { oneIsolate, SERVICE, SIMULATOR, simulatedRedirectUris } from "../test/support/one-isolate.ts";
+import { ADMIN_TOKEN, type Service } from "../test/support/service.ts";
 import { faultsSchema } from "./state/faults.ts";
 
-const SERVICE = "http://localhost:8787";
-const SIMULATOR = "http://127.0.0.1:8788";
 const SKILL_ID = "amzn1.ask.skill.0000-alerts";
 const VENDOR = "M0ALERTSVENDOR";
 const SIGN_IN = { email: "alerts@example.com", password: "alerts-password-1" };
 const LWA = { clientId: "amzn1.application-oa2-client.alerts", clientSecret: "example-lwa-secret" };
 const TWO_HOURS_S = 7200;
 
-const simulator = createSimulator();
+const { drive, start } = oneIsolate();
 let service: Service;
-
-async function ask(request: Request): Promise<Response> {
-  const body = request.body ? await request.arrayBuffer() : undefined;
-  const { url, method, headers } = request;
-  return service.requestOnly(url, { method, headers, ...(body && { body }) });
-}
-const bindings = () => ({ SERVICE: { fetch: ask } as unknown as Fetcher });
-
-async function drive<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
-  const response = await simulator.request(SIMULATOR + path, init, bindings());
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
-  return (text.startsWith("{") ? JSON.parse(text) : text) as T;
-}
 
 async function admin<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
@@ -52,28 +35,14 @@ async function openAlerts(): Promise<string[]> {
 }
 
 beforeEach(async () => {
-  await drive("POST", "/simulator/reset", { skills: true });
-  await drive("POST", "/simulator/clock", { advanceSeconds: (START - Date.now()) / 1000 });
-  service = startService({
-    ISSUER: SERVICE,
-    ALEXA_CERT_ORIGIN: SIMULATOR,
-    ALEXA_CERT_ROOTS: await drive<string>("GET", "/simulator/certificate-root"),
-    AMAZON_AUTHORIZE_URL: `${SIMULATOR}/ap/oa`,
-    AMAZON_TOKEN_URL: `${SIMULATOR}/auth/o2/token`,
-    ALEXA_APP_URL: `${SIMULATOR}/spa/skill-account-linking-consent`,
-    ALEXA_API_URL: SIMULATOR,
-    ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${SIMULATOR}/${region}`).join(","),
-  });
-  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) =>
-    simulator.fetch(new Request(input, init), bindings()),
-  );
+  service = await start();
   const { client } = await admin<{ client: { id: string; secret: string } }>("POST", "skills", {
     id: SKILL_ID,
     name: "Acme Home",
     type: "smart_home",
     stage: "development",
     vendorId: VENDOR,
-    extraRedirectUris: ["pitangui", "layla", "japan"].map((host) => `${SIMULATOR}/${host}/api/skill/link/${VENDOR}`),
+    extraRedirectUris: simulatedRedirectUris(VENDOR),
     scopes: ["profile"],
     returnUrls: [`${SIMULATOR}/company/done`],
     lwa: LWA,

@@ -1,36 +1,18 @@
 // The simulator in the same isolate as the real service, so that both share a clock and the simulator's root
 // certificate.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ADMIN_TOKEN, type Service, START, startService } from "../test/support/service.ts";
-import { createSimulator } from "./app.ts";
+import { oneIsolate, SERVICE, SIMULATOR, simulatedRedirectUris } from "../test/support/one-isolate.ts";
+import { ADMIN_TOKEN, type Service } from "../test/support/service.ts";
 import type { Check } from "./library/checks.ts";
 
-const SERVICE = "http://localhost:8787";
-const SIMULATOR = "http://127.0.0.1:8788";
 const SKILL_ID = "amzn1.ask.skill.0000-isolate";
 const VENDOR = "M0ISOLATEVENDOR";
 const SIGN_IN = { email: "isolate@example.com", password: "isolate-password-1" };
 const LWA = { clientId: "amzn1.application-oa2-client.isolate", clientSecret: "example-lwa-secret" };
 
-/** One simulator for the whole file, since its certificates take a while to generate; each test resets it. */
-const simulator = createSimulator();
+const { bindings, simulator, drive, start } = oneIsolate();
 let service: Service;
 let configuration: Record<string, unknown>;
-
-async function ask(request: Request): Promise<Response> {
-  const body = request.body ? await request.arrayBuffer() : undefined;
-  const { url, method, headers } = request;
-  return service.requestOnly(url, { method, headers, ...(body && { body }) });
-}
-const bindings = () => ({ SERVICE: { fetch: ask } as unknown as Fetcher });
-
-async function drive<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
-  const response = await simulator.request(SIMULATOR + path, init, bindings());
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
-  return (text.startsWith("{") ? JSON.parse(text) : text) as T;
-}
 
 function run(order: Record<string, unknown>) {
   return drive<{ ok: boolean; checks: Check[]; linkId: string }>("POST", "/simulator/run", {
@@ -47,28 +29,14 @@ async function admin(path: string, body: unknown): Promise<Record<string, unknow
 }
 
 beforeEach(async () => {
-  await drive("POST", "/simulator/reset", { skills: true });
-  await drive("POST", "/simulator/clock", { advanceSeconds: (START - Date.now()) / 1000 });
-  service = startService({
-    ISSUER: SERVICE,
-    ALEXA_CERT_ORIGIN: SIMULATOR,
-    ALEXA_CERT_ROOTS: await drive<string>("GET", "/simulator/certificate-root"),
-    AMAZON_AUTHORIZE_URL: `${SIMULATOR}/ap/oa`,
-    AMAZON_TOKEN_URL: `${SIMULATOR}/auth/o2/token`,
-    ALEXA_APP_URL: `${SIMULATOR}/spa/skill-account-linking-consent`,
-    ALEXA_API_URL: SIMULATOR,
-    ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${SIMULATOR}/${region}`).join(","),
-  });
-  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) =>
-    simulator.fetch(new Request(input, init), bindings()),
-  );
+  service = await start();
   const made = await admin("/skills", {
     id: SKILL_ID,
     name: "Acme Home",
     type: "smart_home",
     stage: "development",
     vendorId: VENDOR,
-    extraRedirectUris: ["pitangui", "layla", "japan"].map((host) => `${SIMULATOR}/${host}/api/skill/link/${VENDOR}`),
+    extraRedirectUris: simulatedRedirectUris(VENDOR),
     scopes: ["profile"],
     returnUrls: [`${SIMULATOR}/company/done`, `${SIMULATOR}/company/app/return`],
     lwa: LWA,

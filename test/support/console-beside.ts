@@ -1,12 +1,10 @@
 // The console beside the simulator as Amazon, in one isolate: for tests of its pages about Amazon.
 import { afterEach, beforeEach, expect, vi } from "vitest";
-import { createSimulator } from "../../simulator/app.ts";
 import { admin, SKILL_BODY } from "./admin.ts";
-import { ADMIN_TOKEN, type Service, START, startService } from "./service.ts";
+import { oneIsolate, SERVICE, SIMULATOR, simulatedRedirectUris } from "./one-isolate.ts";
+import { ADMIN_TOKEN, type Service } from "./service.ts";
 import { type Page, type Visitor, visit } from "./visitor.ts";
 
-const SERVICE = "http://localhost:8787";
-const SIMULATOR = "http://127.0.0.1:8788";
 export const SKILL_ID = "amzn1.ask.skill.0000-beside";
 export const SECRET = "example-alexa-secret-0000";
 const SIGN_IN = { email: "beside@example.com", password: "beside-password-1" };
@@ -18,7 +16,6 @@ export const DEVELOPER = {
 };
 export const COMPARE = `/admin/skills/${SKILL_ID}/amazon`;
 
-const simulator = createSimulator();
 export let service: Service;
 export let operator: Visitor;
 export let lines: string[];
@@ -30,23 +27,14 @@ export function respondWith(response: () => Response): void {
   instead = response;
 }
 
-const bindings = () => ({
-  SERVICE: {
-    async fetch(request: Request): Promise<Response> {
-      const body = request.body ? await request.arrayBuffer() : undefined;
-      const { url, method, headers } = request;
-      return service.requestOnly(url, { method, headers, ...(body && { body }) });
-    },
-  } as unknown as Fetcher,
+const { drive: driveSimulator, start } = oneIsolate((request) => {
+  if (!/^\/v\d\/skills\//.test(new URL(request.url).pathname)) return undefined;
+  asked.push(request.clone());
+  return instead?.(request);
 });
 
-export async function drive(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
-  const init = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-  const response = await simulator.request(SIMULATOR + path, init, bindings());
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
-  return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
-}
+export const drive = (method: string, path: string, body?: unknown): Promise<Record<string, unknown>> =>
+  driveSimulator(method, path, body);
 
 export async function link(order: Record<string, unknown>): Promise<void> {
   // The simulator's clock goes on by itself.
@@ -62,33 +50,14 @@ export const storeToken = (changes: object = {}) =>
 export function startBeside(): void {
   beforeEach(async () => {
     [asked, lines, instead] = [[], [], undefined];
-    await drive("POST", "/simulator/reset", { skills: true });
-    await drive("POST", "/simulator/clock", { advanceSeconds: (START - Date.now()) / 1000 });
-    service = startService({
-      ISSUER: SERVICE,
-      AMAZON_AUTHORIZE_URL: `${SIMULATOR}/ap/oa`,
-      AMAZON_TOKEN_URL: `${SIMULATOR}/auth/o2/token`,
-      ALEXA_APP_URL: `${SIMULATOR}/spa/skill-account-linking-consent`,
-      ALEXA_API_URL: SIMULATOR,
-      ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${SIMULATOR}/${region}`).join(","),
-    });
-    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
-      const request = new Request(input, init);
-      const { pathname } = new URL(request.url);
-      if (/^\/v\d\/skills\//.test(pathname)) {
-        asked.push(request.clone());
-        const other = instead?.(request);
-        if (other) return other;
-      }
-      return simulator.fetch(request, bindings());
-    });
+    service = await start();
     const listen = (...parts: unknown[]) => void lines.push(parts.map(String).join(" "));
     for (const level of ["log", "info", "warn", "error"] as const) vi.spyOn(console, level).mockImplementation(listen);
     await admin(service, "POST", "skills", {
       ...SKILL_BODY,
       id: SKILL_ID,
       vendorId: "M0BESIDE",
-      extraRedirectUris: ["pitangui", "layla", "japan"].map((host) => `${SIMULATOR}/${host}/api/skill/link/M0BESIDE`),
+      extraRedirectUris: simulatedRedirectUris("M0BESIDE"),
       scopes: ["profile"],
       returnUrls: [`${SIMULATOR}/company/done`, `${SIMULATOR}/company/app/return`],
       lwa: LWA,
