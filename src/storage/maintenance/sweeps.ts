@@ -3,7 +3,8 @@ import { GIVEN_UP_AT } from "../given-up.ts";
 import { endGrants } from "../grants/grants.ts";
 import { batch, type Sql, sql, sqlName } from "../sql.ts";
 
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** How long rows are kept after they were last needed, in milliseconds. */
 export const KEPT_MS = {
@@ -15,6 +16,8 @@ export const KEPT_MS = {
   endedImports: 400 * DAY_MS,
   attempts: 400 * DAY_MS,
   initiations: 400 * DAY_MS,
+  /** By then, who began an attempt has signed in or left. */
+  surplusInitiations: 2 * HOUR_MS,
   /** Attempts in which nobody has signed in. */
   attemptsWithoutPerson: DAY_MS,
   /** A session's cookie lives for 30 days; after that its row still makes the browser known to the account. */
@@ -81,6 +84,23 @@ function deleteInitiations(before: number, limit: number): Sql[] {
   ];
 }
 
+/** Of people who never signed in, an hour keeps this many, or five times as many as of people who did. */
+const MOST_STRANGERS_AN_HOUR = 500;
+const STRANGERS_FOR_EACH_PERSON = 5;
+
+/** Anyone can begin attempts without end. Which of an hour stay is left to chance: keys are hashes. */
+function deleteSurplusInitiations(before: number, limit: number): Sql[] {
+  const ofStrangers = sql`hour_at = ${before - (before % HOUR_MS)} AND user_id IS NULL`;
+  const people = sql`SELECT COUNT(user_id) FROM initiations WHERE hour_at = ${before - (before % HOUR_MS)}`;
+  const first = sql`SELECT key FROM initiations WHERE ${ofStrangers} ORDER BY key
+    LIMIT 1 OFFSET MAX(${MOST_STRANGERS_AN_HOUR}, ${STRANGERS_FOR_EACH_PERSON} * (${people}))`;
+  return [
+    sql`DELETE FROM initiations WHERE (hour_at, key) IN (
+      SELECT hour_at, key FROM initiations WHERE ${ofStrangers} AND key >= (${first}) LIMIT ${limit})
+    RETURNING 1 AS gone`,
+  ];
+}
+
 /** `oauth_metrics` has no single column that names a row. */
 function deleteMetrics(before: number, limit: number): Sql[] {
   return [
@@ -131,6 +151,12 @@ export const SWEEPS: readonly Sweep[] = [
     statements: deletion("attempts", "id", "created_at", sql`user_id IS NULL AND decision IS NULL`),
   },
   { name: "initiations", keptMs: KEPT_MS.initiations, ofStrangers: true, statements: deleteInitiations },
+  {
+    name: "surplusInitiations",
+    keptMs: KEPT_MS.surplusInitiations,
+    ofStrangers: true,
+    statements: deleteSurplusInitiations,
+  },
   { name: "codes", keptMs: KEPT_MS.codes, statements: deletion("codes", "code_hash", "expires_at") },
   {
     name: "revokedGrants",
