@@ -1,7 +1,7 @@
 // /api/admin/clients: apps and skill backends.
 import * as z from "zod/mini";
 import { clientChangesSchema, newClientSchema, rotateSecretSchema } from "../src/admin/admin-schemas.ts";
-import { pageQuery } from "../src/admin/paging.ts";
+import { plainPage } from "../src/admin/paging.ts";
 import type { Resource } from "./describe.ts";
 import { EXAMPLE_SKILL_ID, EXAMPLE_TIME, strings, time } from "./shapes.ts";
 
@@ -76,7 +76,7 @@ export const clients: Resource = {
         id: "listClients",
         summary: "The registered apps and skill backends",
         security: "admin",
-        query: z.object(pageQuery()),
+        query: plainPage,
         responses: {
           200: {
             description: "Ordered by id. Alexa's clients are shown with their skills.",

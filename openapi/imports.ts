@@ -1,8 +1,9 @@
 // /api/admin/imports: moving links over from another account linking server.
 import * as z from "zod/mini";
-import { exportLinksQuery, exportPeopleQuery } from "../src/admin/exports-api.ts";
+import { exportPeopleQuery } from "../src/admin/exports-api.ts";
 import { importPeopleSchema, PERSON_REFUSALS } from "../src/admin/import-people-api.ts";
 import { IMPORT_REFUSALS, importsSchema } from "../src/admin/imports-api.ts";
+import { plainPage } from "../src/admin/paging.ts";
 import type { Resource } from "./describe.ts";
 import { EXAMPLE_GRANT_ID, EXAMPLE_SKILL_ID, EXAMPLE_TIME, EXAMPLE_USER_ID, time } from "./shapes.ts";
 
@@ -180,7 +181,7 @@ export const imports: Resource = {
         summary: "All live links with Alexa, for another server",
         description: "A page may have fewer items than `limit`, or none, and continue all the same.",
         security: "admin",
-        query: exportLinksQuery,
+        query: plainPage,
         responses: { 200: { description: "Ordered by id.", content: { shape: { listOf: "ExportedLink" } } } },
       },
     },

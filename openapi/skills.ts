@@ -6,7 +6,7 @@ import {
   rotateSecretSchema,
   skillChangesSchema,
 } from "../src/admin/admin-schemas.ts";
-import { pageQuery } from "../src/admin/paging.ts";
+import { plainPage } from "../src/admin/paging.ts";
 import { PERSON_KINDS, SKILL_TYPES } from "../src/storage/skills/skills.ts";
 import type { FieldTexts, Resource } from "./describe.ts";
 import { EXAMPLE_SKILL_ID, EXAMPLE_TIME, stage, strings, time } from "./shapes.ts";
@@ -191,7 +191,7 @@ export const skills: Resource = {
         id: "listSkills",
         summary: "The registered skills",
         security: "admin",
-        query: z.object(pageQuery()),
+        query: plainPage,
         responses: {
           200: {
             description: "Ordered by id.",

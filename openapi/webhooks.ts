@@ -1,6 +1,7 @@
 // /api/admin/webhooks.
 import * as z from "zod/mini";
-import { redeliverSchema, webhooksQuery } from "../src/admin/webhooks-api.ts";
+import { plainPage } from "../src/admin/paging.ts";
+import { redeliverSchema } from "../src/admin/webhooks-api.ts";
 import type { Resource } from "./describe.ts";
 import { EXAMPLE_TIME, time } from "./shapes.ts";
 
@@ -40,7 +41,7 @@ export const webhooks: Resource = {
         summary: "Webhook messages that wait for delivery or were given up",
         description: "Those that were given up come first. Delivered ones are not kept.",
         security: "admin",
-        query: webhooksQuery,
+        query: plainPage,
         responses: {
           200: { description: "Those tried last come first.", content: { shape: { listOf: "WebhookMessage" } } },
         },

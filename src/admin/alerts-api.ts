@@ -1,13 +1,11 @@
 // /api/admin/alerts: what is wrong now, and what was until lately.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { queryOf } from "../http/read.ts";
-import { json } from "../http/respond.ts";
 import { loadRemedies, remedyFor } from "../linking/remedies.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { listAlerts, type StoredAlert } from "../storage/maintenance/alerts.ts";
 import { idFilter } from "./insight-api.ts";
-import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { pageQuery, respondWithPage, rfc3339 } from "./paging.ts";
 
 /** Mounts the list of alerts. The admin guard must run before it. */
 export function alertsApi(app: Hono<AppEnv>): void {
@@ -38,14 +36,14 @@ function alertView(alert: StoredAlert): object {
 }
 
 async function alerts(c: AppContext): Promise<Response> {
-  const query = queryOf(c, alertsQuery);
-  if (query instanceof Response) return query;
-  const after = positionOf(query.cursor, position);
-  if (after instanceof Response) return after;
-  const filter = { skillId: query.skillId, ...(query.open === undefined ? {} : { open: true }) };
-  const [rows] = await Promise.all([listAlerts(c.var.runtime.db, filter, after, query.limit + 1), loadRemedies(c)]);
-  return json(
+  return respondWithPage(
     c,
-    pageOf(rows, query.limit, alertView, ({ raisedAt, name, subject }) => ({ raisedAt, name, subject })),
+    alertsQuery,
+    position,
+    async ({ skillId, open, limit }, after) => {
+      await loadRemedies(c);
+      return listAlerts(c.var.runtime.db, { skillId, ...(open ? { open: true } : {}) }, after, limit + 1);
+    },
+    alertView,
   );
 }

@@ -1,10 +1,9 @@
 // /api/admin/clients: the company's apps and the skills' backends. Alexa's clients are created with their skill.
 import type { Hono } from "hono/tiny";
-import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
 import { problem } from "../http/problem.ts";
-import { jsonBody, queryOf } from "../http/read.ts";
+import { jsonBody } from "../http/read.ts";
 import { json, noContent } from "../http/respond.ts";
 import { LINKS_SCOPE } from "../oauth/bearer.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
@@ -25,7 +24,7 @@ import {
   rotateSecretSchema,
 } from "./admin-schemas.ts";
 import { operatorOf } from "./operator.ts";
-import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { idPosition, plainPage, respondWithPage, rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/clients`. The admin guard must run before it. */
 export function clientsApi(app: Hono<AppEnv>): void {
@@ -116,22 +115,14 @@ async function create(c: AppContext): Promise<Response> {
   return stored ? json(c, clientView(stored, secret), 201) : problem("not_found");
 }
 
-const clientPosition = () => z.string();
-
 async function list(c: AppContext): Promise<Response> {
-  const query = queryOf(c, z.strictObject(pageQuery()));
-  if (query instanceof Response) return query;
-  const after = positionOf(query.cursor, clientPosition);
-  if (after instanceof Response) return after;
-  const clients = await listClients(c.var.runtime.db, after ?? "", query.limit + 1);
-  return json(
+  const { db } = c.var.runtime;
+  return respondWithPage(
     c,
-    pageOf(
-      clients,
-      query.limit,
-      (client) => clientView(client),
-      (client) => client.id,
-    ),
+    plainPage,
+    idPosition,
+    ({ limit }, after) => listClients(db, after?.id ?? "", limit + 1),
+    (client) => clientView(client),
   );
 }
 

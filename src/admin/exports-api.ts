@@ -1,14 +1,12 @@
 // /api/admin/exports: everything that another server needs to take over the accounts and links of this one.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
-import { queryOf } from "../http/read.ts";
-import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { importedGrantId } from "../storage/grants/imports.ts";
 import { type ExportedGrant, type ExportedPerson, readGrants, readPeople } from "../storage/maintenance/exports.ts";
 import { openStored } from "../storage/sealed.ts";
 import { operatorOf } from "./operator.ts";
-import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { pageQuery, plainPage, respondWithPage, rfc3339 } from "./paging.ts";
 
 /** Mounts `/api/admin/exports`. The admin guard must run before it. */
 export function exportsApi(app: Hono<AppEnv>): void {
@@ -20,29 +18,18 @@ export function exportsApi(app: Hono<AppEnv>): void {
 export const exportPeopleQuery = () =>
   z.strictObject({ ...pageQuery(), passwordHashes: z.optional(z.literal("true", "must be true, or left out")) });
 
-/** Query of `GET /api/admin/exports/links`. */
-export const exportLinksQuery = () => z.strictObject(pageQuery());
-
-const personPosition = () => z.tuple([z.string(), z.string(), z.string()]);
+const personPosition = () => z.object({ method: z.string(), issuer: z.string(), subject: z.string() });
 
 async function people(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const query = queryOf(c, exportPeopleQuery);
-  if (query instanceof Response) return query;
-  const position = positionOf<[string, string, string]>(query.cursor, personPosition);
-  if (position instanceof Response) return position;
-  const actor = operatorOf(c).name;
-  const rows = await readPeople(rt.db, position, query.limit, query.passwordHashes === "true", rt.now(), actor);
-  const page = pageOf(
-    rows,
-    query.limit,
-    (row) => row,
-    ({ method, issuer, subject }) => [method, issuer, subject],
+  return respondWithPage(
+    c,
+    exportPeopleQuery,
+    personPosition,
+    ({ limit, passwordHashes }, after) =>
+      readPeople(rt.db, after, limit, passwordHashes === "true", rt.now(), operatorOf(c).name),
+    (row) => personView(rt, row),
   );
-  return json(c, {
-    ...page,
-    items: await Promise.all((page.items as ExportedPerson[]).map((row) => personView(rt, row))),
-  });
 }
 
 /** The form in which `POST /api/admin/imports/users` takes it. */
@@ -64,19 +51,13 @@ async function personView(rt: Runtime, row: ExportedPerson): Promise<object> {
 
 async function links(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
-  const query = queryOf(c, exportLinksQuery);
-  if (query instanceof Response) return query;
-  const after = positionOf(query.cursor, z.string);
-  if (after instanceof Response) return after;
-  const rows = await readGrants(rt.db, after ?? "", query.limit, rt.now(), operatorOf(c).name);
-  const page = pageOf(
-    rows,
-    query.limit,
-    (row) => row,
-    ({ grantId }) => grantId,
+  return respondWithPage(
+    c,
+    plainPage,
+    () => z.object({ grantId: z.string() }),
+    ({ limit }, after) => readGrants(rt.db, after?.grantId ?? "", limit, rt.now(), operatorOf(c).name),
+    (row) => (row.isLink === 1 ? linkView(row) : undefined),
   );
-  const found = (page.items as ExportedGrant[]).filter(({ isLink }) => isLink === 1);
-  return json(c, { ...page, items: await Promise.all(found.map(linkView)) });
 }
 
 async function linkView(row: ExportedGrant): Promise<object> {

@@ -2,15 +2,18 @@
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
-import { queryOf } from "../http/read.ts";
-import { json } from "../http/respond.ts";
 import { adviceFor, loadRemedies, remedyForRefusal } from "../linking/remedies.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { FLOWS, OUTCOMES, PLATFORMS } from "../storage/attempts/attempts.ts";
-import { type ListedAttempt, listAttempts } from "../storage/attempts/list.ts";
+import {
+  type AttemptFilter,
+  type AttemptPosition,
+  type ListedAttempt,
+  listAttempts,
+} from "../storage/attempts/list.ts";
 import { CONSOLE_FAULTS, type ListedRefusal, listRefusals, REFUSING_ENDPOINTS } from "../storage/attempts/refusals.ts";
 import { listAudit } from "../storage/maintenance/audit-list.ts";
-import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { pageQuery, respondWithPage, rfc3339 } from "./paging.ts";
 
 /** Mounts the lists. The admin guard must run before them. */
 export function insightApi(app: Hono<AppEnv>): void {
@@ -76,18 +79,14 @@ function attemptView(attempt: ListedAttempt): object {
 }
 
 async function attempts(c: AppContext): Promise<Response> {
-  const query = queryOf(c, attemptsQuery);
-  if (query instanceof Response) return query;
-  if (query.from !== undefined && query.to !== undefined && query.from >= query.to) {
-    return problem("invalid_query", "from: must be before to");
-  }
-  const after = positionOf(query.cursor, attemptPosition);
-  if (after instanceof Response) return after;
-  const [rows] = await Promise.all([listAttempts(c.var.runtime.db, query, after, query.limit + 1), loadRemedies(c)]);
-  return json(
-    c,
-    pageOf(rows, query.limit, attemptView, ({ createdAt, id }) => ({ createdAt, id })),
-  );
+  const read = async (query: AttemptFilter & { readonly limit: number }, after: AttemptPosition | undefined) => {
+    if (query.from !== undefined && query.to !== undefined && query.from >= query.to) {
+      return problem("invalid_query", "from: must be before to");
+    }
+    await loadRemedies(c);
+    return listAttempts(c.var.runtime.db, query, after, query.limit + 1);
+  };
+  return respondWithPage(c, attemptsQuery, attemptPosition, read, attemptView);
 }
 
 export const refusalsQuery = () =>
@@ -97,7 +96,8 @@ export const refusalsQuery = () =>
     clientId: idFilter(),
   });
 
-const refusalPosition = () =>
+/** The position of a refusal in its list. */
+export const refusalPosition = () =>
   z.object({
     lastSeenAt: z.int(),
     endpoint: z.enum(REFUSING_ENDPOINTS),
@@ -130,24 +130,17 @@ function refusalView(refusal: ListedRefusal): object {
 }
 
 async function refusals(c: AppContext): Promise<Response> {
-  const query = queryOf(c, refusalsQuery);
-  if (query instanceof Response) return query;
-  const after = positionOf(query.cursor, refusalPosition);
-  if (after instanceof Response) return after;
   const rt = c.var.runtime;
-  await rt.metrics.flush();
-  const { endpoint, clientId, limit } = query;
-  const endpoints = endpoint ? [endpoint] : CONSOLE_FAULTS;
-  const [rows] = await Promise.all([listRefusals(rt.db, { endpoints, clientId }, after, limit + 1), loadRemedies(c)]);
-  return json(
+  return respondWithPage(
     c,
-    pageOf(rows, limit, refusalView, ({ lastSeenAt, endpoint: at, clientId: of, reason, detail }) => ({
-      lastSeenAt,
-      endpoint: at,
-      clientId: of,
-      reason,
-      detail,
-    })),
+    refusalsQuery,
+    refusalPosition,
+    async ({ endpoint, clientId, limit }, after) => {
+      await Promise.all([rt.metrics.flush(), loadRemedies(c)]);
+      const endpoints = endpoint ? [endpoint] : CONSOLE_FAULTS;
+      return listRefusals(rt.db, { endpoints, clientId }, after, limit + 1);
+    },
+    refusalView,
   );
 }
 
@@ -159,20 +152,16 @@ export const auditQuery = () =>
     grantId: idFilter(),
   });
 
+/** The position of an audit row in its list. */
+export const auditPosition = () => z.object({ id: z.int() });
+
 async function audit(c: AppContext): Promise<Response> {
-  const query = queryOf(c, auditQuery);
-  if (query instanceof Response) return query;
-  const before = positionOf(query.cursor, z.int());
-  if (before instanceof Response) return before;
-  const filter = { alertsOnly: query.alert === "true", userId: query.userId, grantId: query.grantId };
-  const rows = await listAudit(c.var.runtime.db, filter, before, query.limit + 1);
-  return json(
+  return respondWithPage(
     c,
-    pageOf(
-      rows,
-      query.limit,
-      ({ id: _, ...record }) => ({ ...record, traceId: record.attemptId, at: rfc3339(record.at) }),
-      ({ id }) => id,
-    ),
+    auditQuery,
+    auditPosition,
+    ({ alert, userId, grantId, limit }, before) =>
+      listAudit(c.var.runtime.db, { alertsOnly: alert === "true", userId, grantId }, before?.id, limit + 1),
+    ({ id: _, ...record }) => ({ ...record, traceId: record.attemptId, at: rfc3339(record.at) }),
   );
 }

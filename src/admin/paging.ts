@@ -3,6 +3,9 @@
 import * as z from "zod/mini";
 import { fromBase64Url, toBase64Url, utf8, utf8Decode } from "../crypto/encoding.ts";
 import { problem } from "../http/problem.ts";
+import { parseJson, queryOf } from "../http/read.ts";
+import { json } from "../http/respond.ts";
+import type { AppContext } from "../runtime.ts";
 import { type SchemaSource, schemaOf } from "../schema-of.ts";
 
 const LIMIT_RULE = "must be a number from 1 to 200";
@@ -21,41 +24,55 @@ export const pageQuery = () => ({
   cursor: z.optional(z.string().check(z.maxLength(8192, "is not valid for this list"))),
 });
 
-/** Encodes the position of a page's last row as `nextCursor`. */
-export function cursorOf(position: unknown): string {
-  return toBase64Url(utf8(JSON.stringify(position)));
+/** The query of a list without filters. */
+export const plainPage = () => z.strictObject(pageQuery());
+
+/** The position in a list that is ordered by ids. */
+export const idPosition = () => z.object({ id: z.string() });
+
+/** What of a row tells its place in a list, and stands in the cursor. */
+export type PositionSchema<Position> = SchemaSource<z.ZodMiniType<Position>>;
+
+/** The cursor for the page behind `row`. */
+export function cursorOf(row: unknown, position: PositionSchema<unknown>): string {
+  return toBase64Url(utf8(JSON.stringify(schemaOf(position).parse(row))));
 }
 
-/** The position in a cursor; undefined without a cursor; a 400 response if it is not valid for this list. */
-export function positionOf<T>(
-  cursor: string | undefined,
-  schema: SchemaSource<z.ZodMiniType<T>>,
-): T | undefined | Response {
-  if (cursor === undefined) return undefined;
+/** The position in a cursor; undefined if it is not valid for this list. */
+export function positionOf<Position>(cursor: string, position: PositionSchema<Position>): Position | undefined {
   const bytes = fromBase64Url(cursor);
-  const text = bytes && utf8Decode(bytes);
-  try {
-    const parsed = schemaOf(schema).safeParse(JSON.parse(text ?? ""));
-    if (parsed.success) return parsed.data;
-  } catch {
-    // Not JSON: refused below.
-  }
-  return problem("invalid_query", "cursor: is not valid for this list");
+  const parsed = schemaOf(position).safeParse(parseJson(bytes && utf8Decode(bytes)));
+  return parsed.success ? parsed.data : undefined;
 }
 
-/** The page of `rows`. If the list continues, `rows` has one row more than `limit`. */
-export function pageOf<Row>(
-  rows: readonly Row[],
-  limit: number,
-  item: (row: Row) => unknown,
-  position: (row: Row) => unknown,
-): { items: unknown[]; nextCursor?: string } {
+interface PagedQuery {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+/**
+ * Responds with one page of a list. `read` returns the rows behind `after`: one more than `limit` if the list continues.
+ * `view`: an item of the response; undefined leaves the row out.
+ */
+export async function respondWithPage<Query extends z.ZodMiniType<PagedQuery>, Position, Row>(
+  c: AppContext,
+  querySchema: SchemaSource<Query>,
+  position: PositionSchema<Position>,
+  read: (query: z.output<Query>, after: Position | undefined) => Promise<readonly Row[] | Response>,
+  view: (row: Row) => object | undefined | Promise<object | undefined>,
+): Promise<Response> {
+  const query = queryOf(c, querySchema);
+  if (query instanceof Response) return query;
+  const { cursor, limit } = query;
+  const after = cursor === undefined ? undefined : positionOf(cursor, position);
+  if (cursor !== undefined && after === undefined) {
+    return problem("invalid_query", "cursor: is not valid for this list");
+  }
+  const rows = await read(query, after);
+  if (rows instanceof Response) return rows;
   const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    items: shown.map(item),
-    ...(rows.length > limit && last !== undefined ? { nextCursor: cursorOf(position(last)) } : {}),
-  };
+  const items = (await Promise.all(shown.map(view))).filter((item) => item !== undefined);
+  return json(c, { items, ...(rows.length > limit ? { nextCursor: cursorOf(shown.at(-1), position) } : {}) });
 }
 
 /** Formats milliseconds since 1970 as RFC 3339 in UTC. */

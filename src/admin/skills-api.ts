@@ -1,6 +1,5 @@
 // /api/admin/skills: registering skills, each with the OAuth client that Alexa uses for it.
 import type { Hono } from "hono/tiny";
-import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId, randomSecret } from "../crypto/random.ts";
 import { problem } from "../http/problem.ts";
@@ -14,7 +13,7 @@ import { listSkills, readSkill, type Skill } from "../storage/skills/skills.ts";
 import { accountLinkingRequest } from "./account-linking-request.ts";
 import { newSkillSchema, rotateSecretQuery, rotateSecretSchema, skillChangesSchema } from "./admin-schemas.ts";
 import { operatorOf } from "./operator.ts";
-import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { idPosition, plainPage, respondWithPage, rfc3339 } from "./paging.ts";
 import { relayToStore } from "./relay-settings.ts";
 import { isFlashBriefing, refusedSkill, scopesToStore } from "./skill-rules.ts";
 import { type NewSecrets, protectedResource, type SkillWithClients, skillView, withClients } from "./skill-view.ts";
@@ -145,19 +144,17 @@ async function shown(
 }
 
 async function list(c: AppContext): Promise<Response> {
-  const query = queryOf(c, z.strictObject(pageQuery()));
-  if (query instanceof Response) return query;
-  const after = positionOf(query.cursor, z.string());
-  if (after instanceof Response) return after;
   const { db } = c.var.runtime;
-  const skills = await listSkills(db, { after, limit: query.limit + 1 });
-  const page = pageOf(
-    await withClients(db, skills),
-    query.limit,
+  return respondWithPage(
+    c,
+    plainPage,
+    idPosition,
+    async ({ limit }, after) => {
+      const skills = await withClients(db, await listSkills(db, { after: after?.id, limit: limit + 1 }));
+      return skills.map((one) => ({ ...one, id: one.skill.id }));
+    },
     (row) => skillView(row),
-    (row) => row.skill.id,
   );
-  return json(c, page);
 }
 
 async function show(c: AppContext): Promise<Response> {

@@ -2,13 +2,13 @@
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { problem } from "../http/problem.ts";
-import { jsonBody, queryOf } from "../http/read.ts";
+import { jsonBody } from "../http/read.ts";
 import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { GIVEN_UP_AT } from "../storage/given-up.ts";
 import { listMessages, makeMessagesDue, type OutboxMessage } from "../storage/maintenance/webhooks.ts";
 import { operatorOf } from "./operator.ts";
-import { pageOf, pageQuery, positionOf, rfc3339 } from "./paging.ts";
+import { plainPage, respondWithPage, rfc3339 } from "./paging.ts";
 
 /** Messages that one request makes due; more than a receiver takes in the time until the next one. */
 const MOST_AT_ONCE = 1000;
@@ -18,9 +18,6 @@ export function webhooksApi(app: Hono<AppEnv>): void {
   app.get("/api/admin/webhooks", list);
   app.post("/api/admin/webhooks/redeliver", redeliver);
 }
-
-/** Query of `GET /api/admin/webhooks`. */
-export const webhooksQuery = () => z.strictObject(pageQuery());
 
 /** Body of `POST /api/admin/webhooks/redeliver`; may be empty. */
 export const redeliverSchema = () =>
@@ -49,15 +46,8 @@ function messageView({ id, type, occurredAt, attempts, nextAttemptAt }: Omit<Out
 }
 
 async function list(c: AppContext): Promise<Response> {
-  const query = queryOf(c, webhooksQuery);
-  if (query instanceof Response) return query;
-  const after = positionOf(query.cursor, position);
-  if (after instanceof Response) return after;
-  const rows = await listMessages(c.var.runtime.db, after, query.limit + 1);
-  return json(
-    c,
-    pageOf(rows, query.limit, messageView, ({ nextAttemptAt, occurredAt, id }) => ({ nextAttemptAt, occurredAt, id })),
-  );
+  const { db } = c.var.runtime;
+  return respondWithPage(c, plainPage, position, ({ limit }, after) => listMessages(db, after, limit + 1), messageView);
 }
 
 async function redeliver(c: AppContext): Promise<Response> {

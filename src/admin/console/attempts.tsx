@@ -13,7 +13,7 @@ import {
   FilterForm,
   isFragment,
   LIST_LENGTH,
-  Older,
+  List,
   positionInAddress,
   QuickLinks,
   renderLists,
@@ -188,20 +188,17 @@ export async function attemptsPage(c: AppContext): Promise<Response> {
           ) : null}
         </details>
       )}
-      <section class="panel" aria-label="Attempts">
-        <ol class="list" id="attempts" data-list="newest">
-          {attempts.slice(0, LIST_LENGTH).map(row)}
-        </ol>
-        {attempts.length === 0 ? <Empty>{isFiltered ? "No attempt fits these filters." : "No attempt."}</Empty> : null}
-        <Older
-          c={c}
-          selection={selection}
-          list="attempts"
-          rows={attempts}
-          position={({ createdAt, id }) => ({ createdAt, id })}
-          parameters={filters}
-        />
-      </section>
+      <List
+        selection={selection}
+        path={PATH}
+        parameters={filters}
+        id="attempts"
+        label="Attempts"
+        rows={attempts}
+        position={attemptPosition}
+        empty={isFiltered ? "No attempt fits these filters." : "No attempt."}
+        row={row}
+      />
     </>,
   );
 }

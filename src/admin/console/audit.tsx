@@ -1,20 +1,20 @@
 // The page at /admin/audit: who changed what, and events that need a look.
 import type { FC } from "hono/jsx";
-import * as z from "zod/mini";
 import { loadRemedies, remedyFor } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
 import { type AuditRecord, listAudit } from "../../storage/maintenance/audit-list.ts";
+import { auditPosition } from "../insight-api.ts";
 import {
   Choice,
   FilterForm,
   LIST_LENGTH,
-  Older,
+  List,
   positionInAddress,
   renderLists,
   TextFilter,
   textInAddress,
 } from "./lists.tsx";
-import { Empty, Time, words } from "./parts.tsx";
+import { Time, words } from "./parts.tsx";
 import { hrefOf, type Selection, selectionOf } from "./selection.ts";
 
 const PATH = "/admin/audit";
@@ -70,9 +70,12 @@ export async function auditPage(c: AppContext): Promise<Response> {
   const [kind, user, client, actor] = ["kind", "user", "client", "actor"].map((name) => textInAddress(c, name));
   const alert = c.req.query("alert") === "true" ? "true" : undefined;
   const filters = { kind, alert, user, client, actor };
-  const before = positionInAddress(c, () => z.int());
+  const before = positionInAddress(c, auditPosition);
   const filter = { kind, alertsOnly: alert !== undefined, userId: user, clientId: client, actor, from: selection.from };
-  const [records] = await Promise.all([listAudit(c.var.runtime.db, filter, before, LIST_LENGTH + 1), loadRemedies(c)]);
+  const [records] = await Promise.all([
+    listAudit(c.var.runtime.db, filter, before?.id, LIST_LENGTH + 1),
+    loadRemedies(c),
+  ]);
   const isFiltered = Object.values(filters).some((value) => value !== undefined);
   return renderLists(
     c,
@@ -86,14 +89,16 @@ export async function auditPage(c: AppContext): Promise<Response> {
         <TextFilter name="user" label="Customer’s id" value={user} />
       </FilterForm>
     ),
-    <section class="panel" aria-label="Records">
-      <ol class="list" id="audit" data-list="newest">
-        {records.slice(0, LIST_LENGTH).map((record) => (
-          <Row record={record} selection={selection} />
-        ))}
-      </ol>
-      {records.length === 0 ? <Empty>{isFiltered ? "No record fits these filters." : "No record."}</Empty> : null}
-      <Older c={c} selection={selection} list="audit" rows={records} position={({ id }) => id} parameters={filters} />
-    </section>,
+    <List
+      selection={selection}
+      path={PATH}
+      parameters={filters}
+      id="audit"
+      label="Records"
+      rows={records}
+      position={auditPosition}
+      empty={isFiltered ? "No record fits these filters." : "No record."}
+      row={(record) => <Row record={record} selection={selection} />}
+    />,
   );
 }

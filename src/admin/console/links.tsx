@@ -14,8 +14,8 @@ import {
 } from "../../storage/grants/link-lists.ts";
 import { KEPT_MS } from "../../storage/maintenance/sweeps.ts";
 import { listSkills } from "../../storage/skills/skills.ts";
-import { Choice, FilterForm, isFragment, LIST_LENGTH, Older, positionInAddress, renderLists } from "./lists.tsx";
-import { Empty, Time, words } from "./parts.tsx";
+import { Choice, FilterForm, isFragment, LIST_LENGTH, List, positionInAddress, renderLists } from "./lists.tsx";
+import { Time, words } from "./parts.tsx";
 import { hrefOf, type Selection, selectionOf } from "./selection.ts";
 
 const PATH = "/admin/links";
@@ -126,6 +126,8 @@ const Tiles: FC<{
   </nav>
 );
 
+const position = () => z.object({ at: z.int(), id: z.string() });
+
 /** One state's links, by `state`, `days`, `reason` and the selection. */
 export async function linksPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
@@ -136,7 +138,7 @@ export async function linksPage(c: AppContext): Promise<Response> {
   const reason = state === "ended" && given && Object.hasOwn(ENDED_BY, given) ? given : undefined;
   const { skillId, from, to } = selection;
   const query: LinkQuery = { now: rt.now(), idleDays: rt.config.refreshIdleDays, days, skillId, from, to, reason };
-  const after = positionInAddress(c, () => z.object({ at: z.int(), id: z.string() }));
+  const after = positionInAddress(c, position);
   const [links, counts, skills] = await Promise.all([
     listLinks(rt.db, state, query, after, LIST_LENGTH + 1),
     isFragment(c) ? undefined : countLinks(rt.db, query, MOST_COUNTED),
@@ -176,27 +178,24 @@ export async function linksPage(c: AppContext): Promise<Response> {
         <Explanation state={state} query={query} />
       </>
     ),
-    <section class="panel" aria-label={TITLES[state]}>
-      <ol class="list" id="links" data-list="newest">
-        {links.slice(0, LIST_LENGTH).map((link) => (
-          <Row
-            link={link}
-            state={state}
-            query={query}
-            selection={selection}
-            name={names.get(link.skillId ?? "") ?? link.skillId ?? link.clientId}
-          />
-        ))}
-      </ol>
-      {links.length === 0 ? <Empty>None.</Empty> : null}
-      <Older
-        c={c}
-        selection={selection}
-        list="links"
-        rows={links}
-        position={({ at, id }) => ({ at, id })}
-        parameters={parameters}
-      />
-    </section>,
+    <List
+      selection={selection}
+      path={PATH}
+      parameters={parameters}
+      id="links"
+      label={TITLES[state]}
+      rows={links}
+      position={position}
+      empty="None."
+      row={(link) => (
+        <Row
+          link={link}
+          state={state}
+          query={query}
+          selection={selection}
+          name={names.get(link.skillId ?? "") ?? link.skillId ?? link.clientId}
+        />
+      )}
+    />,
   );
 }

@@ -1,13 +1,12 @@
 // Lists of the console: filters in the address, "load older", and rows that refresh themselves where the script runs.
 import { html } from "hono/html";
 import type { Child, FC } from "hono/jsx";
-import type * as z from "zod/mini";
 import { readAsset } from "../../http/assets.ts";
 import type { AppContext } from "../../runtime.ts";
-import type { SchemaSource } from "../../schema-of.ts";
 import { HiddenFields } from "../../ui/parts.tsx";
-import { cursorOf, positionOf } from "../paging.ts";
+import { cursorOf, type PositionSchema, positionOf } from "../paging.ts";
 import { type ConsolePage, KeptFields, renderConsole } from "./frame.tsx";
+import { Empty } from "./parts.tsx";
 import { hrefOf, type Selection } from "./selection.ts";
 
 /** Rows of one page of a list. */
@@ -16,10 +15,9 @@ export const LIST_LENGTH = 50;
 const HEADER = "x-fragment";
 
 /** The position in the address, `cursor`. One that is not valid for this list counts as none. */
-export function positionInAddress<T>(c: AppContext, schema: SchemaSource<z.ZodMiniType<T>>): T | undefined {
+export function positionInAddress<T>(c: AppContext, position: PositionSchema<T>): T | undefined {
   const cursor = c.req.query("cursor");
-  const position = cursor === undefined || cursor.length > 8192 ? undefined : positionOf(cursor, schema);
-  return position instanceof Response ? undefined : position;
+  return cursor === undefined || cursor.length > 8192 ? undefined : positionOf(cursor, position);
 }
 
 /** Whether the page's script asks for the lists alone. */
@@ -67,35 +65,39 @@ export async function liveScript(c: AppContext): Promise<Response> {
   });
 }
 
-/** The link to the next older rows. `shown`: the rows of this page; it is there if `rows` has more. */
-export function Older<Row>({
-  c,
-  selection,
-  list,
-  rows,
-  position,
-  parameters,
-}: {
-  c: AppContext;
-  selection: Selection;
-  /** The id of the list. */
-  list: string;
-  rows: readonly Row[];
-  position: (row: Row) => unknown;
-  parameters: Readonly<Record<string, string | undefined>>;
-}) {
-  const last = rows[LIST_LENGTH - 1];
-  if (rows.length <= LIST_LENGTH || last === undefined) return null;
+interface ListProps<Row> {
+  readonly selection: Selection;
+  /** The address of the page, and its parameters. */
+  readonly path: string;
+  readonly parameters: Readonly<Record<string, string | undefined>>;
+  readonly id: string;
+  readonly label: string;
+  /** If there are more than `LIST_LENGTH`, a link leads to the older ones. */
+  readonly rows: readonly Row[];
+  readonly position: PositionSchema<unknown>;
+  /** In place of an empty list. */
+  readonly empty: string;
+  /** One row: a list item with an id. */
+  readonly row: (row: Row) => Child;
+}
+
+/** The newest rows of a list, or those behind a position. */
+export function List<Row>({ selection, path, parameters, id, label, rows, position, empty, row }: ListProps<Row>) {
+  const older = rows.length > LIST_LENGTH && cursorOf(rows[LIST_LENGTH - 1], position);
   return (
-    <p class="older">
-      <a
-        class="button quiet"
-        data-older={list}
-        href={hrefOf(selection, c.req.path, { ...parameters, cursor: cursorOf(position(last)) })}
-      >
-        Load older
-      </a>
-    </p>
+    <section class="panel" aria-label={label}>
+      <ol class="list" id={id} data-list="newest">
+        {rows.slice(0, LIST_LENGTH).map(row)}
+      </ol>
+      {rows.length === 0 ? <Empty>{empty}</Empty> : null}
+      {older ? (
+        <p class="older">
+          <a class="button quiet" data-older={id} href={hrefOf(selection, path, { ...parameters, cursor: older })}>
+            Load older
+          </a>
+        </p>
+      ) : null}
+    </section>
   );
 }
 

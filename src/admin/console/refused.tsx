@@ -1,6 +1,5 @@
 // The page at /admin/refused: requests that were refused, by endpoint, client and reason, with what to do.
 import type { FC } from "hono/jsx";
-import * as z from "zod/mini";
 import { loadRemedies, remedyForRefusal } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
 import {
@@ -10,19 +9,19 @@ import {
   readAttemptsOfRefusals,
 } from "../../storage/attempts/refusals.ts";
 import { readGrantOwners } from "../../storage/grants/link-lists.ts";
-import { visible } from "../insight-api.ts";
+import { refusalPosition, visible } from "../insight-api.ts";
 import {
   Choice,
   FilterForm,
   LIST_LENGTH,
-  Older,
+  List,
   positionInAddress,
   QuickLinks,
   renderLists,
   TextFilter,
   textInAddress,
 } from "./lists.tsx";
-import { Empty, Time, words } from "./parts.tsx";
+import { Time, words } from "./parts.tsx";
 import { hrefOf, type Selection, selectionOf } from "./selection.ts";
 
 const PATH = "/admin/refused";
@@ -101,15 +100,6 @@ const Row: FC<{
   );
 };
 
-const position = () =>
-  z.object({
-    lastSeenAt: z.int(),
-    endpoint: z.enum(REFUSING_ENDPOINTS),
-    clientId: z.string(),
-    reason: z.string(),
-    detail: z.string(),
-  });
-
 /** Refused requests, by `endpoint`, `client`, `reason` and the selection. */
 export async function refusedPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
@@ -123,7 +113,7 @@ export async function refusedPage(c: AppContext): Promise<Response> {
     skillId: selection.skillId,
     ...(endpoint ? { endpoints: [endpoint] } : {}),
   };
-  const after = positionInAddress(c, position);
+  const after = positionInAddress(c, refusalPosition);
   await rt.metrics.flush();
   const [found] = await Promise.all([listRefusals(rt.db, filter, after, LIST_LENGTH + 1), loadRemedies(c)]);
   // The latest are first. What was last refused before the range is not shown.
@@ -167,33 +157,24 @@ export async function refusedPage(c: AppContext): Promise<Response> {
         />
       </>
     ),
-    <section class="panel" aria-label="Refused requests">
-      <ol class="list" id="refusals" data-list="newest">
-        {refusals.slice(0, LIST_LENGTH).map((refusal) => (
-          <Row
-            refusal={refusal}
-            owner={refusal.endpoint === "token" ? owners.get(refusal.detail) : undefined}
-            attempt={probable[nameless.indexOf(refusal)]}
-            selection={selection}
-            number={encodeURIComponent([refusal.endpoint, refusal.clientId, refusal.reason, refusal.detail].join(" "))}
-          />
-        ))}
-      </ol>
-      {refusals.length === 0 ? <Empty>{isFiltered ? "None fits these filters." : "None."}</Empty> : null}
-      <Older
-        c={c}
-        selection={selection}
-        list="refusals"
-        rows={refusals}
-        position={({ lastSeenAt, endpoint: where, clientId, reason: why, detail }) => ({
-          lastSeenAt,
-          endpoint: where,
-          clientId,
-          reason: why,
-          detail,
-        })}
-        parameters={filters}
-      />
-    </section>,
+    <List
+      selection={selection}
+      path={PATH}
+      parameters={filters}
+      id="refusals"
+      label="Refused requests"
+      rows={refusals}
+      position={refusalPosition}
+      empty={isFiltered ? "None fits these filters." : "None."}
+      row={(refusal) => (
+        <Row
+          refusal={refusal}
+          owner={refusal.endpoint === "token" ? owners.get(refusal.detail) : undefined}
+          attempt={probable[nameless.indexOf(refusal)]}
+          selection={selection}
+          number={encodeURIComponent([refusal.endpoint, refusal.clientId, refusal.reason, refusal.detail].join(" "))}
+        />
+      )}
+    />,
   );
 }

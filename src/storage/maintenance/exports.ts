@@ -16,21 +16,16 @@ export interface ExportedPerson {
   readonly passwordHash: string | null;
 }
 
-/** The last row of a page. */
-export type PersonPosition = readonly [method: string, issuer: string, subject: string];
-
-/**
- * At most `limit` + 1 identities after a position, and an audit row of who took them. One round trip.
- */
+/** At most `limit` + 1 identities after another one, and an audit row of who took them. One round trip. */
 export async function readPeople(
   db: D1Database,
-  after: PersonPosition | undefined,
+  after: Pick<ExportedPerson, "issuer" | "subject"> & { readonly method: string } | undefined,
   limit: number,
   withHashes: boolean,
   now: number,
   actor: string,
 ): Promise<ExportedPerson[]> {
-  const [method, issuer, subject] = after ?? ["", "", ""];
+  const { method, issuer, subject } = after ?? { method: "", issuer: "", subject: "" };
   const people = sql`SELECT i.user_id AS "userId", u.email, u.name, u.created_at AS "createdAt", i.method, i.issuer, i.subject,
       ${withHashes ? sql`i.password_hash` : sql`NULL`} AS "passwordHash"
     FROM identities i JOIN users u ON u.id = i.user_id
