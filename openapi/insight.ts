@@ -190,6 +190,8 @@ export const insight: Resource = {
       GET: {
         id: "listAttempts",
         summary: "Link attempts, with their steps and the reasons for failures",
+        description:
+          "The name of a step may end with a colon and a tag: `token_refused:code_expired`, `enablement_na_response:403`, `lwa_response:400 invalid_grant`. A response is Amazon's HTTP status with an error that Amazon documents, or `none (timed_out)`; its own texts are not repeated.",
         security: "admin",
         query: attemptsQuery,
         responses: {

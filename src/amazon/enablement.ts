@@ -1,6 +1,6 @@
 // Client of the Skill Enablement API (customer family): endpoint discovery, enable and link, status, disable.
 import * as z from "zod/mini";
-import { callForJson, type NoResponse, type OutboundResponse } from "../http/outbound.ts";
+import { callForJson, type NoResponse, type OutboundResponse, responseTag } from "../http/outbound.ts";
 import { tolerant } from "../http/tolerant.ts";
 import type { Runtime } from "../runtime.ts";
 import { schemaOf } from "../schema-of.ts";
@@ -63,7 +63,7 @@ export interface EnablementRequest {
   readonly code: AuthorizationCode;
 }
 
-export type EnablementResult =
+type EnablementInterpretation =
   | { readonly linked: true; readonly alexaUserId: string | null }
   | {
       readonly linked: false;
@@ -71,6 +71,10 @@ export type EnablementResult =
       /** Seconds, from `Retry-After`. */
       readonly retryAfter?: number | undefined;
     };
+export type EnablementResult = EnablementInterpretation & {
+  /** The HTTP status and what it says about the link, as `responseTag`. */
+  readonly response: string;
+};
 
 export type LinkState =
   | { readonly state: "linked"; readonly alexaUserId: string | null }
@@ -118,10 +122,20 @@ export async function requestEnablement(
       message: response.responded ? messageOf(response.json) : null,
     });
   }
-  return result;
+  return { ...result, response: responseTag(response, detailOf(response, result)) };
 }
 
-function interpretEnablement(response: OutboundResponse | NoResponse, stage: Stage): EnablementResult {
+/** The one message of Alexa's that is known. It has no error codes. */
+const REFUSED_OUR_CODE = "Invalid account linking credentials";
+
+function detailOf(response: OutboundResponse | NoResponse, result: EnablementInterpretation): string | undefined {
+  if (result.linked) return "linked";
+  if (result.reason === "enablement_not_linked") return "not linked";
+  if (result.reason === "enablement_malformed") return "malformed";
+  return response.responded && messageOf(response.json) === REFUSED_OUR_CODE ? REFUSED_OUR_CODE : undefined;
+}
+
+function interpretEnablement(response: OutboundResponse | NoResponse, stage: Stage): EnablementInterpretation {
   if (!response.responded) return { linked: false, reason: reasonWithoutResponse(response) };
   if (response.status < 200 || response.status >= 300) {
     return { linked: false, reason: reasonOfStatus(response.status, stage), retryAfter: response.retryAfter };

@@ -11,6 +11,11 @@ import {
 import { eventGatewayCredentials, type LwaCredentials, lwaCredentials, readSkill } from "../storage/skills/skills.ts";
 import { type AmazonCode, exchangeGrantCode } from "./lwa.ts";
 
+export interface GrantCodeResult {
+  readonly outcome: GrantCodeOutcome;
+  /** What Login with Amazon responded, as `responseTag`; undefined: it was not asked, or the attempt has it already. */
+  readonly response?: string;
+}
 export type GrantCodeOutcome =
   | "stored"
   /** The skill has no LWA credentials. */
@@ -44,19 +49,20 @@ export async function storeTokensOfCode(
   code: AmazonCode,
   grant: TokenGrant,
   use: { readonly purpose: GatewayPurpose; readonly host: string },
-): Promise<GrantCodeOutcome> {
+): Promise<GrantCodeResult> {
   const codeHash = await sha256(code);
-  if (grant.codeHash === codeHash) return "stored";
+  if (grant.codeHash === codeHash) return { outcome: "stored" };
   const credentials = await credentialsFor(rt, grant.skillId, use.purpose);
-  if (!credentials) return "credentials_missing";
-  const response = await exchangeGrantCode(rt, credentials, code);
-  if (response.outcome === "unavailable") return "amazon_unavailable";
-  if (response.outcome === "rejected") {
-    const storedByUs = response.error === "invalid_grant" && (await storedMeanwhile(rt, grant, use.purpose, codeHash));
-    return storedByUs ? "stored" : "code_rejected";
+  if (!credentials) return { outcome: "credentials_missing" };
+  const lwa = await exchangeGrantCode(rt, credentials, code);
+  const { response } = lwa;
+  if (lwa.outcome === "unavailable") return { outcome: "amazon_unavailable", response };
+  if (lwa.outcome === "rejected") {
+    const storedByUs = lwa.error === "invalid_grant" && (await storedMeanwhile(rt, grant, use.purpose, codeHash));
+    return storedByUs ? { outcome: "stored" } : { outcome: "code_rejected", response };
   }
-  const given = { grantId: grant.grantId, ...use, codeHash, tokens: response.tokens };
-  return (await storeCodeTokens(rt.db, rt.keyring, given, rt.now())) ? "stored" : "grant_revoked";
+  const given = { grantId: grant.grantId, ...use, codeHash, tokens: lwa.tokens, response };
+  return { outcome: (await storeCodeTokens(rt.db, rt.keyring, given, rt.now())) ? "stored" : "grant_revoked" };
 }
 
 async function storedMeanwhile(

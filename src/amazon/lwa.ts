@@ -1,7 +1,7 @@
 // Login with Amazon's token endpoint, with a skill's LWA credentials.
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
-import { callForJson, type OutboundErrorReason } from "../http/outbound.ts";
+import { callForJson, type OutboundErrorReason, responseTag } from "../http/outbound.ts";
 import type { Runtime } from "../runtime.ts";
 import { schemaOf } from "../schema-of.ts";
 import type { AmazonTokens } from "../storage/amazon/amazon-tokens.ts";
@@ -18,7 +18,11 @@ export function toAmazonCode(value: string): AmazonCode | undefined {
   return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_AMAZON_CODE ? (value as AmazonCode) : undefined;
 }
 
-export type LwaOutcome =
+export type LwaOutcome = LwaInterpretation & {
+  /** The HTTP status and the error, as `responseTag`. */
+  readonly response: string;
+};
+type LwaInterpretation =
   | { readonly outcome: "tokens"; readonly tokens: AmazonTokens }
   /** Amazon refused; `error` is its error code, reduced to letters, digits and underscores. */
   | { readonly outcome: "rejected"; readonly error: string }
@@ -129,18 +133,26 @@ async function requestTokens(
       status: response.responded ? response.status : null,
     });
   }
-  return outcome;
+  return { ...outcome, response: responseTag(response, detailOf(outcome)) };
 }
 
-/** The errors that Amazon documents. Counters have no other names. */
+function detailOf(outcome: LwaInterpretation): string | undefined {
+  if (outcome.outcome === "rejected") return knownError(outcome.error) ?? "another error";
+  return outcome.outcome === "unavailable" && outcome.reason === "malformed" ? "malformed" : undefined;
+}
+
+function knownError(error: string): string | undefined {
+  return COUNTED_ERRORS.find((known) => known === error);
+}
+
+/** The errors that Amazon documents. Counters and time lines have no other names. */
 const COUNTED_ERRORS = ["invalid_client", "unauthorized_client", "invalid_grant", "invalid_request"];
 
-function count(rt: Runtime, { skillId }: LwaCredentials, response: LwaOutcome): void {
+function count(rt: Runtime, { skillId }: LwaCredentials, response: LwaInterpretation): void {
   if (response.outcome === "tokens") rt.metrics.count("lwa_accepted", skillId);
   else if (response.outcome === "unavailable") rt.metrics.count(`lwa_unavailable_${response.reason}`, skillId);
   else {
-    const error = COUNTED_ERRORS.find((known) => known === response.error) ?? "other";
-    rt.metrics.count(`lwa_refused_${error}`, skillId);
+    rt.metrics.count(`lwa_refused_${knownError(response.error) ?? "other"}`, skillId);
   }
 }
 
@@ -149,7 +161,7 @@ function interpret(
   response: Awaited<ReturnType<typeof callForJson>>,
   pairHash: string,
   keptRefreshToken: string | undefined,
-): LwaOutcome {
+): LwaInterpretation {
   if (!response.responded) return { outcome: "unavailable", reason: response.reason };
   const { retryAfter } = response;
   if (response.status >= 500) return { outcome: "unavailable", reason: "server_error", retryAfter };

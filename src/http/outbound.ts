@@ -94,6 +94,12 @@ export interface NoResponse {
   readonly reason: OutboundErrorReason;
 }
 
+/** What a call was responded, for a log or a time line: `403`, `400 invalid_grant`, or `none (timed_out)`. */
+export function responseTag(response: OutboundResponse | NoResponse, detail?: string): string {
+  if (!response.responded) return `none (${response.reason})`;
+  return detail === undefined ? String(response.status) : `${response.status} ${detail}`;
+}
+
 /** One call whose response should be JSON. Does not throw on failure: the result has the reason. */
 export async function callForJson(
   url: string,

@@ -5,6 +5,7 @@ import { randomId } from "../crypto/random.ts";
 import { mintEnablementCode } from "../oauth/codes.ts";
 import type { Runtime } from "../runtime.ts";
 import { noteRunStep, type RunKey, runHolds, type StartedAttempt } from "../storage/attempts/started.ts";
+import type { Step } from "../storage/steps.ts";
 
 /** Kept for the GET after a call. */
 const LOOK_MS = 2000;
@@ -37,7 +38,8 @@ export type EnableOutcome =
 /**
  * Tries the customer's regions until one links, all of them before `deadline` (milliseconds): the hosts not yet asked
  * share the time that is left. A host that names a short `Retry-After` is asked once more at the end. No lock is held
- * meanwhile: Alexa redeems our code inside the call.
+ * meanwhile: Alexa redeems our code inside the call. `responses` are what Amazon responded and is not stored yet: the
+ * next step is stored with them, and what Alexa responds is added.
  */
 export async function enableAnywhere(
   rt: Runtime,
@@ -46,6 +48,7 @@ export async function enableAnywhere(
   granted: { readonly scope: string; readonly resource: string | null },
   accessToken: string,
   deadline: number,
+  responses: Step[],
 ): Promise<EnableOutcome> {
   const { id: attemptId, clientId, userId, skillId, stage, redirectUri } = attempt;
   const hosts = await enablementHosts(rt, accessToken, attempt.rememberedHost);
@@ -59,17 +62,21 @@ export async function enableAnywhere(
     if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
     const until = rt.now() + share;
     const grantId = randomId();
+    const step = `enablement_${regionOf(rt, host).toLowerCase()}`;
     const [holds, code] = await Promise.all([
-      noteRunStep(rt.db, run, `enablement_${regionOf(rt, host).toLowerCase()}`, rt.now()),
+      noteRunStep(rt.db, run, step, rt.now(), { responses }),
       mintEnablementCode(rt, { attemptId, grantId, clientId, userId, redirectUri, ...granted }, runHolds(run)),
     ]);
     if (!holds) return { outcome: "lost" };
+    responses.length = 0;
     const request = { accessToken, skillId, stage, redirectUri, code };
     const response = await requestEnablement(rt, host, request, until - rt.now() - LOOK_MS);
+    responses.push({ name: `${step}_response:${response.response}`, at: rt.now() });
     if (response.linked) return { outcome: "linked", host, grantId, alexaUserId: response.alexaUserId, byLook: false };
     const rule = failureRule(response.reason);
     if (rule.undecided) {
       const look = await readEnablement(rt, host, { accessToken, skillId }, until - rt.now());
+      responses.push({ name: `${step}_look:${look.state}`, at: rt.now() });
       if (look.state === "linked") {
         return { outcome: "linked", host, grantId, alexaUserId: look.alexaUserId, byLook: true };
       }

@@ -19,6 +19,7 @@ import {
 } from "../storage/attempts/outcomes.ts";
 import { endRun, noteRunStep, type RunKey, type StartedAttempt } from "../storage/attempts/started.ts";
 import { lwaCredentials, type Skill, scopesOf } from "../storage/skills/skills.ts";
+import type { Step } from "../storage/steps.ts";
 import { type Enabled, enableAnywhere } from "./enable.ts";
 import type { FailureReason } from "./reasons.ts";
 import { codeVerifierOf, type LinkingState } from "./state.ts";
@@ -53,14 +54,17 @@ export interface Run {
   readonly failuresEndIt: boolean;
 }
 
-/** Amazon's tokens as soon as there are some: they are stored again when a later storage call fails. */
+/** What the run got of Amazon. */
 interface Held {
+  /** As soon as there are some: they are stored again when a later storage call fails. */
   tokens: AmazonTokens | null;
+  /** What Amazon responded and is not stored yet: the next write takes it along, so that it costs none of its own. */
+  readonly responses: Step[];
 }
 
 /** Runs to the end. After a `StorageFault`, which is thrown, the run is ended at once if possible, else by time. */
 export async function runAttempt(rt: Runtime, run: Run): Promise<RunOutcome> {
-  const held: Held = { tokens: null };
+  const held: Held = { tokens: null, responses: [] };
   try {
     return await link(rt, run, held);
   } catch (error) {
@@ -77,7 +81,7 @@ async function link(rt: Runtime, run: Run, held: Held): Promise<RunOutcome> {
   const { attempt, skill } = run;
   const deadline = rt.now() + RUN_BUDGET_MS;
   const credentials = await lwaCredentials(rt, skill);
-  if (!credentials) return fail(rt, run, "lwa_credentials_missing");
+  if (!credentials) return fail(rt, run, "lwa_credentials_missing", held);
 
   const context = attemptTokensContext(attempt.id);
   if (attempt.amazonTokens !== null) held.tokens = await openTokens(rt, context, attempt.amazonTokens);
@@ -87,35 +91,45 @@ async function link(rt: Runtime, run: Run, held: Held): Promise<RunOutcome> {
       redirectUri: attempt.redirectUri,
       codeVerifier: await codeVerifierOf(rt, attempt.id, run.state),
     });
-    if (response.outcome === "rejected") return fail(rt, run, `amazon_code_rejected_${response.error}`);
+    held.responses.push({ name: `lwa_response:${response.response}`, at: rt.now() });
+    if (response.outcome === "rejected") return fail(rt, run, `amazon_code_rejected_${response.error}`, held);
     if (response.outcome === "unavailable")
       return failTransiently(rt, run, "amazon_unavailable", held, response.retryAfter);
     held.tokens = response.tokens;
-    const sealed = await sealTokens(rt.keyring, context, response.tokens);
-    if (!(await noteRunStep(rt.db, keyOf(run), "amazon_tokens_received", rt.now(), sealed))) return stop(rt, run);
+    const also = { responses: held.responses, sealedTokens: await sealTokens(rt.keyring, context, response.tokens) };
+    if (!(await noteRunStep(rt.db, keyOf(run), "amazon_tokens_received", rt.now(), also))) return stop(rt, run, held);
+    held.responses.length = 0;
   }
   const scope = scopesOf(skill, "user")
     .map(({ name }) => name)
     .join(" ");
   const granted = { scope, resource: skill.resource };
-  const enabled = await enableAnywhere(rt, attempt, keyOf(run), granted, held.tokens.accessToken, deadline);
-  if (enabled.outcome === "lost") return stop(rt, run);
-  if (enabled.outcome === "linked") return succeed(rt, run, held.tokens, enabled);
+  const { tokens, responses } = held;
+  const enabled = await enableAnywhere(rt, attempt, keyOf(run), granted, tokens.accessToken, deadline, responses);
+  if (enabled.outcome === "lost") return stop(rt, run, held);
+  if (enabled.outcome === "linked") return succeed(rt, run, { tokens, responses }, enabled);
   return failureRule(enabled.reason).code === "enablement_unavailable"
     ? failTransiently(rt, run, enabled.reason, held, enabled.retryAfter)
-    : fail(rt, run, enabled.reason);
+    : fail(rt, run, enabled.reason, held);
 }
 
-async function succeed(rt: Runtime, run: Run, tokens: AmazonTokens, enabled: Enabled): Promise<RunOutcome> {
+async function succeed(
+  rt: Runtime,
+  run: Run,
+  held: Held & { readonly tokens: AmazonTokens },
+  enabled: Enabled,
+): Promise<RunOutcome> {
   const { attempt, runId } = run;
+  const { tokens, responses } = held;
   const grants = await readCandidateGrants(rt.db, attempt);
-  if (grants.some((grant) => grant.id === enabled.grantId && grant.revokedAt !== null)) return stop(rt, run);
+  if (grants.some((grant) => grant.id === enabled.grantId && grant.revokedAt !== null)) return stop(rt, run, held);
   const live = grants.filter((grant) => grant.revokedAt === null);
   const grantId = winningGrant(live, attempt.id, enabled);
   if (!grantId) {
     // This link is of another account of ours or of none: we must not end it, unless the person was erased.
-    const holds = await noteRunStep(rt.db, keyOf(run), "grant_missing", rt.now());
-    return holds ? fail(rt, run, "enablement_code_not_redeemed") : stop(rt, run);
+    const holds = await noteRunStep(rt.db, keyOf(run), "grant_missing", rt.now(), { responses });
+    responses.length = 0;
+    return holds ? fail(rt, run, "enablement_code_not_redeemed", held) : stop(rt, run, held);
   }
   const ended = await endAsLinked(
     rt.db,
@@ -129,10 +143,11 @@ async function succeed(rt: Runtime, run: Run, tokens: AmazonTokens, enabled: Ena
       alexaUserId: enabled.alexaUserId,
       sealedTokens: await sealTokens(rt.keyring, grantTokensContext(grantId, "enablement"), tokens),
       accessExpiresAt: tokens.accessExpiresAt,
+      responses,
     },
     rt.now(),
   );
-  if (!ended) return stop(rt, run);
+  if (!ended) return stop(rt, run, held);
   rt.log.info("linking_linked", { traceId: attempt.id, grantId, byLook: enabled.byLook });
   return { outcome: "linked" };
 }
@@ -152,13 +167,14 @@ function winningGrant(grants: readonly CandidateGrant[], attemptId: string, enab
 }
 
 /** The attempt, the grant or the person has gone meanwhile. */
-function stop(rt: Runtime, run: Run): Promise<RunOutcome> {
-  return fail(rt, run, "unlinked_meanwhile");
+function stop(rt: Runtime, run: Run, held: Held): Promise<RunOutcome> {
+  return fail(rt, run, "unlinked_meanwhile", held);
 }
 
-async function fail(rt: Runtime, run: Run, reason: FailureReason): Promise<RunOutcome> {
+async function fail(rt: Runtime, run: Run, reason: FailureReason, { responses }: Held): Promise<RunOutcome> {
   const { attempt, runId } = run;
-  const ended = await endAttempt(rt, attempt.id, { outcome: "failed", reason, by: ATTEMPT_ENDED_BY.run(runId) });
+  const by = ATTEMPT_ENDED_BY.run(runId);
+  const ended = await endAttempt(rt, attempt.id, { outcome: "failed", reason, by, responses });
   rt.log.warn("linking_failed", { traceId: attempt.id, reason });
   return ended ? { outcome: "failed", reason } : { outcome: "lost" };
 }
@@ -179,14 +195,14 @@ async function failTransiently(
   held: Held,
   retryAfter: number | undefined,
 ): Promise<RunOutcome> {
-  if (run.failuresEndIt || rt.now() >= run.attempt.expiresAt) return fail(rt, run, reason);
+  if (run.failuresEndIt || rt.now() >= run.attempt.expiresAt) return fail(rt, run, reason, held);
   await endTransiently(rt, run, reason, held);
   rt.metrics.count(`linking_failed_${reason}`, run.attempt.skillId);
   const code = reason === "amazon_unavailable" ? "amazon_unavailable" : "enablement_unavailable";
   return { outcome: "transient", code, retryAfter };
 }
 
-async function endTransiently(rt: Runtime, run: Run, step: string, { tokens }: Held): Promise<void> {
-  const sealed = tokens && (await sealTokens(rt.keyring, attemptTokensContext(run.attempt.id), tokens));
-  await endRun(rt.db, keyOf(run), step, sealed, rt.now());
+async function endTransiently(rt: Runtime, run: Run, step: string, { tokens, responses }: Held): Promise<void> {
+  const sealedTokens = tokens && (await sealTokens(rt.keyring, attemptTokensContext(run.attempt.id), tokens));
+  await endRun(rt.db, keyOf(run), step, { responses, sealedTokens }, rt.now());
 }

@@ -181,8 +181,9 @@ async function choiceOf(rt: Runtime, { token, alexaUserId }: Grantee): Promise<G
 }
 
 async function store(rt: Runtime, code: AmazonCode, grantee: Grantee, grant: TokenGrant, region: Region) {
-  const outcome = await storeTokensOfCode(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(region) });
-  if (outcome !== "stored") return refuse(rt, outcome, grantee, grant);
+  const use = { purpose: PURPOSE, host: gatewayOrigin(region) } as const;
+  const { outcome, response } = await storeTokensOfCode(rt, code, grant, use);
+  if (outcome !== "stored") return refuse(rt, outcome, grantee, grant, response);
   rt.metrics.count("accept_grant_ok", grant.skillId);
   return undefined;
 }
@@ -195,6 +196,7 @@ function refuse<Reason extends Refusal>(
   reason: Reason,
   { clientId }: Grantee,
   grant?: TokenGrant,
+  response?: string,
 ): Reason {
   const { grantId, skillId } = grant ?? {};
   rt.log.warn("accept_grant_failed", { reason, clientId, skillId, grantId });
@@ -203,9 +205,13 @@ function refuse<Reason extends Refusal>(
   rt.metrics.count(`accept_grant_refused_${reason}`, grant?.skillId);
   if (grant) {
     rt.background(
-      noteGrantRefused(rt.db, grant.grantId, PURPOSE, { reason, final: FINAL.includes(reason) }, rt.now()).catch(
-        (error: unknown) => rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
-      ),
+      noteGrantRefused(
+        rt.db,
+        grant.grantId,
+        PURPOSE,
+        { reason, final: FINAL.includes(reason), response },
+        rt.now(),
+      ).catch((error: unknown) => rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) })),
     );
   }
   return reason;

@@ -247,7 +247,7 @@ describe("requests without a token to return", () => {
         pairHash: "",
       };
       const kept = { grantId, purpose: "event_gateway", host: "https://api.amazonalexa.com", codeHash: "x" } as const;
-      await storeCodeTokens(rt.db, rt.keyring, { ...kept, tokens: newer }, rt.now());
+      await storeCodeTokens(rt.db, rt.keyring, { ...kept, tokens: newer, response: "200" }, rt.now());
       return response;
     };
     await (await ask({ grantId })).text();

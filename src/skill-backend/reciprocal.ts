@@ -42,8 +42,9 @@ async function reciprocate(c: AppContext): Promise<Response> {
   // The audience of a token for a skill is the skill. Tokens of apps and services are not accepted here.
   const grant = await findTokenGrant(rt.db, PURPOSE, { grantId: claims.grant }, [claims.aud], rt.now());
   if (!grant) return oauthError(INVALID_TOKEN);
-  const outcome = await storeTokensOfCode(rt, code, grant, { purpose: PURPOSE, host: gatewayOrigin(REGION) });
-  if (outcome !== "stored") return refuse(rt, outcome, grant.grantId);
+  const use = { purpose: PURPOSE, host: gatewayOrigin(REGION) } as const;
+  const { outcome, response } = await storeTokensOfCode(rt, code, grant, use);
+  if (outcome !== "stored") return refuse(rt, outcome, grant.grantId, response);
   return oauthSuccess({});
 }
 
@@ -51,11 +52,16 @@ function invalidRequest(description: string): Response {
   return oauthError({ status: 400, error: "invalid_request", description });
 }
 
-function refuse(rt: Runtime, outcome: Exclude<GrantCodeOutcome, "stored">, grantId: string): Response {
+function refuse(
+  rt: Runtime,
+  outcome: Exclude<GrantCodeOutcome, "stored">,
+  grantId: string,
+  response: string | undefined,
+): Response {
   rt.log.warn("reciprocal_failed", { reason: outcome, grantId });
   rt.background(
-    noteGrantRefused(rt.db, grantId, PURPOSE, { reason: outcome, final: false }, rt.now()).catch((error: unknown) =>
-      rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
+    noteGrantRefused(rt.db, grantId, PURPOSE, { reason: outcome, final: false, response }, rt.now()).catch(
+      (error: unknown) => rt.log.warn("refusal_not_noted", { message: String(error).slice(0, 200) }),
     ),
   );
   switch (outcome) {

@@ -1,5 +1,7 @@
 // The time line of one attempt: the steps that happened, and in their places the ones that did not.
+import type { OAuthError } from "../../http/oauth-error.ts";
 import { publicReason } from "../../linking/reasons.ts";
+import { type TokenFailure, tokenFailureError } from "../../oauth/token-failure.ts";
 import type { AttemptDetail } from "../../storage/maintenance/attempt-detail.ts";
 import type { AttemptTexts } from "./attempt-texts.ts";
 import { words } from "./parts.tsx";
@@ -39,12 +41,21 @@ const COMPLETES: Readonly<Record<string, string>> = {
   event_gateway_refused: "accept_grant",
 };
 
-/** `enablement_eu` is `enablement` with the region EU, `token_refused:code_expired` a refusal with its tag. */
+/** `enablement_eu_response:404` is `enablement_response` with the region EU and the tag 404. */
 function partsOf(step: string): { readonly key: string; readonly region?: string; readonly tag?: string } {
-  const region = /^enablement_(na|eu|fe)$/.exec(step)?.[1];
-  if (region !== undefined) return { key: "enablement", region: region.toUpperCase() };
-  const [key = "", tag] = step.split(":");
-  return tag === undefined ? { key } : { key, tag };
+  const [name = "", tag] = step.split(":");
+  const [, region, rest = ""] = /^enablement_(na|eu|fe)(_response|_look)?$/.exec(name) ?? [];
+  return {
+    key: region === undefined ? name : `enablement${rest}`,
+    ...(region === undefined ? {} : { region: region.toUpperCase() }),
+    ...(tag === undefined ? {} : { tag: name.endsWith("_response") ? tag : words(tag) }),
+  };
+}
+
+/** What `/token` responds to a code for a reason that we have; undefined for any other text. */
+function refusalOf(reason: string | undefined): string | undefined {
+  const response: OAuthError | undefined = tokenFailureError({ reason } as TokenFailure);
+  return response && `${response.status} ${response.error}`;
 }
 
 /** Replaces `{name}`; a part in [brackets] stays out when a value of it is missing. */
@@ -64,6 +75,7 @@ function valuesOf(attempt: AttemptDetail): Readonly<Record<string, string | unde
     platform: attempt.platform ?? undefined,
     redirectUri: attempt.redirectUri ?? undefined,
     scope: attempt.scope ?? undefined,
+    locale: attempt.locale ?? undefined,
     pkce: attempt.pkce === null ? undefined : attempt.pkce === 1 ? "with PKCE" : "without PKCE",
     grant: attempt.grantId ?? undefined,
     outcome: attempt.outcome,
@@ -101,7 +113,8 @@ export function lineOf(attempt: AttemptDetail, texts: AttemptTexts, now: number)
     const own = stages.indexOf(key === "token_refused" ? "redeemed" : completes);
     // A step that completes no stage, or comes out of order, stays where its time puts it.
     const stage = Math.max(before.stage, key === "consent_denied" ? decision : own);
-    const text = textOf(key, { tag: tag && words(tag), region });
+    const response = key === "token_refused" ? refusalOf(name.split(":")[1]) : undefined;
+    const text = textOf(key, { tag, region, response });
     line.push({ entry: { is: "done", name, text, at, after: at - before.at }, stage });
     before = { at, stage };
   }

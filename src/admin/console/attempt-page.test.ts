@@ -71,7 +71,7 @@ describe("an attempt from the Alexa app", () => {
     const shown = await show(undefined, "?zone=Europe/Berlin");
     expect(shown.status).toBe(200);
     expectLine(shown, [
-      `as ${ALEXA_CLIENT}, with the redirect URI ${ALEXA_REDIRECT_URIS[0]}, for the scopes profile devices:control, without PKCE`,
+      `as ${ALEXA_CLIENT}, with the redirect URI ${ALEXA_REDIRECT_URIS[0]}, for the scopes profile devices:control, without PKCE, in the language en`,
       "The customer signed in",
       "The customer allowed access",
       "redeemed the code at /token",
@@ -160,7 +160,7 @@ describe("an attempt from the Alexa app", () => {
       "/authorize",
       "signed in",
       "allowed",
-      "was refused: redirect uri mismatch",
+      "was refused: redirect uri mismatch. The response was 400 invalid_grant.",
       "-No request to /token has succeeded yet",
       "-AcceptGrant has not arrived",
     ]);
@@ -216,9 +216,11 @@ describe("an attempt that we started", () => {
       "POST /api/links",
       "They were sent to Amazon",
       "Amazon sent the customer back",
+      "Login with Amazon responded to its code: 200",
       "gave its tokens",
       "in the region NA to enable the skill (stage development)",
       "redeemed the code",
+      "in the region NA responded: 201 linked",
       "reported the skill as enabled",
       "-AcceptGrant never arrived",
     ]);

@@ -4,12 +4,13 @@
 /** Of a step that happened: what was asked, and what the response was. A part in [brackets] stays out without its value. */
 const HAPPENED = {
   "alexa_app.opened":
-    "Alexa opened /authorize in the customer's browser, as {client}[, with the redirect URI {redirectUri}][, for the scopes {scope}][, {pkce}]. The sign-in or consent page was shown.",
+    "Alexa opened /authorize in the customer's browser, as {client}[, with the redirect URI {redirectUri}][, for the scopes {scope}][, {pkce}][, in the language {locale}]. The sign-in or consent page was shown.",
   "oauth.opened":
-    "The app opened /authorize in the customer's browser, as {client}[, with the redirect URI {redirectUri}][, for the scopes {scope}][, {pkce}]. The sign-in or consent page was shown.",
+    "The app opened /authorize in the customer's browser, as {client}[, with the redirect URI {redirectUri}][, for the scopes {scope}][, {pkce}][, in the language {locale}]. The sign-in or consent page was shown.",
   "app_authorize.opened":
     "The Alexa app opened your app, which asked POST /api/authorizations what to show, for {client}[, with the redirect URI {redirectUri}][, for the scopes {scope}][, {pkce}].",
-  "website.opened": "The customer opened /link/{skill}. The sign-in or consent page was shown.",
+  "website.opened":
+    "The customer opened /link/{skill}[, in the language {locale}]. The sign-in or consent page was shown.",
   "app_to_app.opened": "Your app asked POST /api/links to link {skill}, stage {stage}, on {platform}.",
   known: "The customer was signed in before. No sign-in was needed.",
   "app_authorize.known": "The customer was signed in to your app.",
@@ -18,16 +19,23 @@ const HAPPENED = {
   consent_given: "The customer allowed access. We sent the browser back to the redirect URI with a code.",
   consent_denied: "The customer declined. Whoever had asked got access_denied, and no code.",
   linking_started: "The customer agreed to link. They were sent to Amazon, which asks for its own consent.",
-  code_redeemed: "{client} redeemed the code at /token. It got an access token and a refresh token: the grant {grant}.",
-  token_refused: "A request to /token with this attempt's code was refused: {tag}.",
+  code_redeemed:
+    "{client} redeemed the code at /token. The response was 200, with an access token and a refresh token: the grant {grant}.",
+  token_refused: "A request to /token with this attempt's code was refused: {tag}.[ The response was {response}.]",
   amazon_code_received: "Amazon sent the customer back with its code. We ask Login with Amazon for tokens.",
+  lwa_response: "Login with Amazon responded to its code: {tag}.",
   amazon_tokens_received: "Login with Amazon gave its tokens.",
   enablement:
     "We asked Alexa's API in the region {region} to enable the skill (stage {stage}) and to link it with a fresh code of ours.",
+  enablement_response: "Alexa's API in the region {region} responded: {tag}.",
+  enablement_look:
+    "That left open whether Alexa had linked. We asked the region {region} for the state of the link: {tag}.",
   linked: "Alexa reported the skill as enabled and the account as linked.",
+  event_gateway_response: "Login with Amazon responded to the code of AcceptGrant: {tag}.",
   event_gateway_granted:
     "AcceptGrant arrived, and Login with Amazon accepted its code. We hold a token for Alexa's event gateway.",
   event_gateway_refused: "AcceptGrant arrived, and we responded with an error: {tag}. Alexa undoes the link then.",
+  reciprocal_response: "Login with Amazon responded to the code of the reciprocal authorization: {tag}.",
   reciprocal_granted: "Alexa's reciprocal authorization arrived, and Login with Amazon accepted its code.",
   reciprocal_refused: "Alexa's reciprocal authorization arrived, and was refused: {tag}.",
   grant_missing: "Alexa reports a link, but of a code that is not from this attempt.",

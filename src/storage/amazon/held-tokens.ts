@@ -2,7 +2,7 @@
 import type { Keyring } from "../../crypto/keyring.ts";
 import { grantIsLive } from "../grants/grants.ts";
 import { batch, readFirst, type Sql, sql, write } from "../sql.ts";
-import { stepsWith } from "../steps.ts";
+import { type Step, stepsWith } from "../steps.ts";
 import { type AmazonTokens, grantTokensContext, sealTokens, type TokenPurpose } from "./amazon-tokens.ts";
 
 /** The purposes for which a skill's backend holds tokens. */
@@ -66,6 +66,8 @@ export interface NewTokens {
   readonly host: string;
   readonly codeHash: string;
   readonly tokens: AmazonTokens;
+  /** What Login with Amazon responded. */
+  readonly response: string;
 }
 
 /** Stores a code's tokens in place of older ones, with a step of the attempt. False: the grant is revoked. */
@@ -75,7 +77,7 @@ export async function storeCodeTokens(
   given: NewTokens,
   now: number,
 ): Promise<boolean> {
-  const { grantId, purpose, host, codeHash, tokens } = given;
+  const { grantId, purpose, host, codeHash, tokens, response } = given;
   const sealed = await sealTokens(keyring, grantTokensContext(grantId, purpose), tokens);
   const [rows = []] = await batch(
     db,
@@ -86,15 +88,27 @@ export async function storeCodeTokens(
           ON CONFLICT (grant_id, purpose) DO UPDATE SET host = excluded.host, tokens = excluded.tokens,
             access_expires_at = excluded.access_expires_at, code_hash = excluded.code_hash, updated_at = excluded.updated_at
           RETURNING grant_id`,
-      addStepOfGrant(grantId, `${purpose}_granted`, now, acceptGrantSet(purpose, sql`'accepted'`)),
+      addStepOfGrant(grantId, `${purpose}_granted`, now, {
+        also: acceptGrantSet(purpose, sql`'accepted'`),
+        earlier: responseStep(purpose, response, now),
+      }),
     ],
     true,
   );
   return rows.length === 1;
 }
 
-function addStepOfGrant(grantId: string, name: string, at: number, also: Sql): Sql {
-  return sql`UPDATE attempts SET ${also} steps = ${stepsWith(name, at)}
+function responseStep(purpose: GatewayPurpose, response: string | undefined, at: number): Step[] {
+  return response === undefined ? [] : [{ name: `${purpose}_response:${response}`, at }];
+}
+
+function addStepOfGrant(
+  grantId: string,
+  name: string,
+  at: number,
+  { also, earlier }: { readonly also: Sql; readonly earlier: readonly Step[] },
+): Sql {
+  return sql`UPDATE attempts SET ${also} steps = ${stepsWith(name, at, earlier)}
              WHERE id = (SELECT attempt_id FROM grants WHERE id = ${grantId})`;
 }
 
@@ -104,18 +118,19 @@ function acceptGrantSet(purpose: GatewayPurpose, value: Sql): Sql {
 }
 
 /**
- * Adds to the link attempt why Amazon's grant was not accepted. `final`: another try with this code cannot succeed. A
- * grant that was accepted before stays accepted.
+ * Adds to the link attempt why Amazon's grant was not accepted, after what Login with Amazon responded, if it was asked.
+ * `final`: another try with this code cannot succeed. A grant that was accepted before stays accepted.
  */
 export async function noteGrantRefused(
   db: D1Database,
   grantId: string,
   purpose: GatewayPurpose,
-  refusal: { readonly reason: string; readonly final: boolean },
+  refusal: { readonly reason: string; readonly final: boolean; readonly response: string | undefined },
   at: number,
 ): Promise<void> {
   const also = refusal.final ? acceptGrantSet(purpose, sql`COALESCE(accept_grant, 'refused')`) : sql``;
-  await write(db, addStepOfGrant(grantId, `${purpose}_refused:${refusal.reason}`, at, also), false);
+  const earlier = responseStep(purpose, refusal.response, at);
+  await write(db, addStepOfGrant(grantId, `${purpose}_refused:${refusal.reason}`, at, { also, earlier }), false);
 }
 
 /** Identifies stored tokens by their sealed value: every write to them is a compare-and-set. */

@@ -4,7 +4,7 @@ import type { AuditEntry } from "../audit.ts";
 import { voidCodes } from "../grants/codes.ts";
 import { endGrants } from "../grants/grants.ts";
 import { batch, readAll, type Sql, sql } from "../sql.ts";
-import { stepsWith } from "../steps.ts";
+import { type Step, stepsWith } from "../steps.ts";
 import type { Outcome } from "./attempts.ts";
 import type { RunKey, StartedAttempt } from "./started.ts";
 
@@ -42,6 +42,8 @@ export interface LinkedEnd extends RunKey {
   /** Sealed for the grant. */
   readonly sealedTokens: string;
   readonly accessExpiresAt: number;
+  /** What Amazon responded, as steps that are not stored yet. */
+  readonly responses: readonly Step[];
 }
 
 /**
@@ -58,7 +60,7 @@ export async function endAsLinked(db: D1Database, end: LinkedEnd, now: number): 
     db,
     [
       sql`UPDATE attempts SET outcome = 'linked', grant_id = ${grantId}, amazon_host = ${end.host}, finished_at = ${now},
-            running_until = NULL, amazon_tokens = NULL, reason = NULL, steps = ${stepsWith("linked", now)}
+            running_until = NULL, amazon_tokens = NULL, reason = NULL, steps = ${stepsWith("linked", now, end.responses)}
           WHERE id = ${attemptId} AND run_id = ${runId} AND outcome = 'pending'
             AND EXISTS (SELECT 1 FROM grants WHERE id = ${grantId} AND revoked_at IS NULL)`,
       sql`INSERT INTO amazon_tokens (grant_id, purpose, host, tokens, access_expires_at, updated_at)
@@ -105,6 +107,8 @@ export interface FailedEnd {
   readonly by: Sql;
   /** Amazon's API host where disabling is tried first. */
   readonly host: string;
+  /** As in `LinkedEnd`. */
+  readonly responses?: readonly Step[];
   readonly audit?: AuditEntry;
 }
 
@@ -130,7 +134,7 @@ export async function endAsFailed(db: D1Database, end: FailedEnd, now: number): 
       ...endGrants(ofIt, "linking_failed", now),
       voidCodes(ofIt, now),
       sql`UPDATE attempts SET outcome = ${outcome}, reason = ${reason}, finished_at = ${now}, running_until = NULL, amazon_tokens = NULL,
-            steps = ${stepsWith(outcome, now)} WHERE ${open}`,
+            steps = ${stepsWith(outcome, now, end.responses)} WHERE ${open}`,
       sql`SELECT 1 FROM attempts WHERE id = ${attemptId} AND outcome = ${outcome} AND reason = ${reason}`,
     ],
     true,

@@ -1,7 +1,7 @@
 // Link attempts that we start: started once, run by one request at a time. Nothing is locked while Amazon is called.
 import { type Skill, skillFromRow, skillStatement } from "../skills/skills.ts";
 import { batch, readAll, readFirst, type Sql, sql, write } from "../sql.ts";
-import { firstStep, stepsWith } from "../steps.ts";
+import { firstStep, type Step, stepsWith } from "../steps.ts";
 import type { AttemptStart, Flow, Outcome, Stage } from "./attempts.ts";
 
 export type Platform = "ios" | "android" | "web";
@@ -173,19 +173,19 @@ export function runHolds(run: RunKey): Sql {
 }
 
 /**
- * Adds a step of a run. `sealedTokens`: Amazon's tokens, kept from then on, so that a later run does not need the code
- * again. False when the attempt has been ended: the run must stop.
+ * Adds a step of a run, and what Amazon responded before it. `sealedTokens`: Amazon's tokens, kept from then on, so that
+ * a later run does not need the code again. False when the attempt has been ended: the run must stop.
  */
 export async function noteRunStep(
   db: D1Database,
   run: RunKey,
   step: string,
   now: number,
-  sealedTokens: string | null = null,
+  { responses, sealedTokens = null }: { readonly responses: readonly Step[]; readonly sealedTokens?: string | null },
 ): Promise<boolean> {
   const changed = await write(
     db,
-    sql`UPDATE attempts SET amazon_tokens = COALESCE(${sealedTokens}, amazon_tokens), steps = ${stepsWith(step, now)} WHERE ${isRun(run)}`,
+    sql`UPDATE attempts SET amazon_tokens = COALESCE(${sealedTokens}, amazon_tokens), steps = ${stepsWith(step, now, responses)} WHERE ${isRun(run)}`,
     true,
   );
   return changed === 1;
@@ -196,12 +196,12 @@ export async function endRun(
   db: D1Database,
   run: RunKey,
   step: string,
-  sealedTokens: string | null,
+  { responses, sealedTokens }: { readonly responses: readonly Step[]; readonly sealedTokens: string | null },
   now: number,
 ): Promise<void> {
   await write(
     db,
-    sql`UPDATE attempts SET running_until = NULL, amazon_tokens = COALESCE(${sealedTokens}, amazon_tokens), steps = ${stepsWith(step, now)}
+    sql`UPDATE attempts SET running_until = NULL, amazon_tokens = COALESCE(${sealedTokens}, amazon_tokens), steps = ${stepsWith(step, now, responses)}
         WHERE ${isRun(run)} AND running_until IS NOT NULL`,
     true,
   );

@@ -14,6 +14,8 @@ export interface AttemptDetail extends ListedAttempt {
   readonly scope: string | null;
   /** Whether the authorization request had a code challenge; null where there was none. */
   readonly pkce: 0 | 1 | null;
+  /** The language of the pages. */
+  readonly locale: string | null;
   readonly returnTo: string | null;
   readonly expiresAt: number;
   readonly finishedAt: number | null;
@@ -53,7 +55,7 @@ const MOST_ROWS = 50;
 export function attemptDetailStatements(id: string): Sql[] {
   const ofIt = sql`user_id = (SELECT user_id FROM attempts WHERE id = ${id}) AND attempt_id = ${id}`;
   return [
-    sql`SELECT ${ATTEMPT_COLUMNS}, decision, grant_id AS "grantId", redirect_uri AS "redirectUri", scope, pkce, return_to AS "returnTo",
+    sql`SELECT ${ATTEMPT_COLUMNS}, decision, grant_id AS "grantId", redirect_uri AS "redirectUri", scope, pkce, locale, return_to AS "returnTo",
           expires_at AS "expiresAt", finished_at AS "finishedAt",
           (SELECT name FROM skills WHERE id = attempts.skill_id) AS "skillName",
           (SELECT name FROM clients WHERE id = attempts.client_id) AS "clientName",
