@@ -7,8 +7,11 @@ const PAGES = ["/", "/alexa-app", "/company", "/company/app", "/exchanges", "/sc
 
 describe.skipIf(chromiumPath === undefined)("the simulator's pages", () => {
   let stage: Stage;
-  const run = (scenario: string) =>
-    fetch(`${stage.simulator}/simulator/run`, { method: "POST", body: JSON.stringify({ scenario }) });
+  const run = async (scenario: string) => {
+    const body = JSON.stringify({ scenario });
+    const response = await fetch(`${stage.simulator}/simulator/run`, { method: "POST", body });
+    expect(await response.json()).toMatchObject({ ok: true, scenario });
+  };
 
   beforeAll(async () => {
     stage = await raiseStage();

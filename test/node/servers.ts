@@ -19,8 +19,26 @@ export interface Servers {
   close(): Promise<void>;
 }
 
+/**
+ * The harness sends the requests of its Workers through Node's `fetch`, which would follow redirects that the Worker
+ * wants to see: it follows them itself where it asked for that. Returns what restores `fetch`.
+ */
+function letWorkersSeeRedirects(): () => void {
+  const { fetch } = globalThis;
+  globalThis.fetch = (input, init) => {
+    // Of a Worker: the whole request is given as options.
+    if (init === undefined || !("url" in init)) return fetch(input, init);
+    const { method, headers, body } = init;
+    return fetch(input, { method, headers, body, redirect: "manual", ...(body && { duplex: "half" }) } as RequestInit);
+  };
+  return () => {
+    globalThis.fetch = fetch;
+  };
+}
+
 /** Starts both. `variables` override the service's. */
 export async function startServers(variables: Readonly<Record<string, string>> = {}): Promise<Servers> {
+  const restoreFetch = letWorkersSeeRedirects();
   const simulatorHarness = createTestHarness({ workers: [{ configPath: "simulator/wrangler.toml" }] });
   const simulator = (await simulatorHarness.listen()).url.origin;
   const worker = (given: Readonly<Record<string, string>>) => ({
@@ -45,6 +63,7 @@ export async function startServers(variables: Readonly<Record<string, string>> =
     },
     async close() {
       await Promise.all([serviceHarness.close(), simulatorHarness.close()]);
+      restoreFetch();
     },
   };
 }
