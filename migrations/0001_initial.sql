@@ -333,7 +333,7 @@ CREATE TABLE skill_events (
   request_id TEXT PRIMARY KEY,
   type TEXT,
   skill_id TEXT,
-  alexa_user_id TEXT,
+  alexa_user_id TEXT, -- the customer's id when their links are deleted, a random value when they are erased
   event_at INTEGER,
   received_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -62,7 +62,9 @@ async function metrics(c: AppContext): Promise<Response> {
       given[name] === undefined ? [] : [[name, given[name]]],
     ),
   );
-  const { totals, items, skillIds } = await metricsReport(rt, { from, to, starts, only, groupBy });
+  const { totals, items: found, skillIds } = await metricsReport(rt, { from, to, starts, only, groupBy });
+  // Token requests that named no skill's client are in the figures of all skills only.
+  const items = groupBy === "skill" ? found.filter(({ group }) => group !== null) : found;
   if (skillId !== null && !skillIds.includes(skillId)) return problem("skill_not_found");
   if (items.length > MAX_ITEMS) {
     return problem("invalid_query", `from: these are ${items.length} items, more than ${MAX_ITEMS}`);

@@ -2,15 +2,26 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEMO, seedAccount } from "../../test/support/accounts.ts";
 import { admin } from "../../test/support/admin.ts";
+import { appBearer } from "../../test/support/app-bearer.ts";
 import { decideOnTheWay } from "../../test/support/attempts.ts";
-import { redeem } from "../../test/support/metrics.ts";
+import { query, signedIn } from "../../test/support/authorize.ts";
+import {
+  authorizePage,
+  consent,
+  linkingOf,
+  type MetricsFigures,
+  metricsOf,
+  redeem,
+} from "../../test/support/metrics.ts";
 import {
   ALEXA_CLIENT,
   basic,
   exchange,
   form,
+  json,
   refresh,
   SKILL_ID,
+  seedAppAndService,
   seedEveryone,
   seedSkill,
 } from "../../test/support/seeds.ts";
@@ -151,6 +162,105 @@ it("token requests by grant type, outcome and skill, and their latency as a cumu
   expect(of("_count", { grant_type: "refresh_token" })).toBe(4);
   expect(of("_count", { grant_type: "authorization_code" })).toBe(2);
   expect(of("_sum", { grant_type: "authorization_code" })).toBe(0);
+});
+
+it("the same played numbers stand in JSON, by skill, in CSV and here", async () => {
+  const other = { skillId: "amzn1.ask.skill.0000-other", id: "alexa-other" };
+  await seedSkill();
+  await seedSkill(other);
+  await seedAppAndService();
+  await seedAccount(service, DEMO);
+  const authorization = { authorization: `Bearer ${await appBearer(service, DEMO)}` };
+  const visitor = await signedIn(service);
+  const link = async (state: string, clientId?: string) => {
+    const page = await visitor.open(authorizePage(state, clientId === undefined ? {} : { client_id: clientId }));
+    return json(await redeem(service, await consent(visitor, page), clientId));
+  };
+  const { refresh_token } = await link("state-1");
+  await link("state-2", other.id);
+  await visitor.get(authorizePage("state-3", { client_id: other.id }));
+  // Decided in the company's app.
+  const ask = async (more: object = {}) => {
+    const body = JSON.stringify({ query: query({ state: "state-4" }), ...more });
+    const headers = { ...authorization, "content-type": "application/json" };
+    return json<Record<string, string>>(
+      await service.request("/api/authorizations", { method: "POST", headers, body }),
+    );
+  };
+  const { redirectTo = "" } = await ask({ ticket: (await ask()).ticket, decision: "allow" });
+  await redeem(service, redirectTo);
+  const replay = exchange(new URL(redirectTo).searchParams.get("code") ?? "");
+  for (const request of [replay, refresh(refresh_token), refresh("not-a-token"), wrongSecret(), exchange("none")]) {
+    await service.request("/token", request);
+  }
+  await service.request("/token", asService({ grant_type: "client_credentials" }));
+
+  const range = "groupBy=skill&from=2026-01-15";
+  const { totals, items } = await metricsOf(service, range);
+  expect(items.map((item) => [item.skillId, ...linkingOf(item)])).toEqual([
+    [other.skillId, [2, 1, 1, 1], [0, 0, 0, 0], [2, 1, 1, 1]],
+    [SKILL_ID, [1, 1, 1, 1], [1, 1, 1, 1], [2, 2, 1, 1]],
+  ]);
+  // One person in all, who initiated four attempts at two skills.
+  expect(linkingOf(totals)).toEqual([
+    [3, 2, 1, 1],
+    [1, 1, 1, 1],
+    [4, 3, 1, 1],
+  ]);
+  expect(totals.linking.total).toMatchObject({ completionRate: 3 / 4, initiationsPerUser: 4 });
+  const token = ({ oauth }: MetricsFigures) =>
+    [oauth.exchange, oauth.refresh, oauth.clientCredentials].map((one) => [one?.requests, one?.succeeded]);
+  // The app's own sign-in is an exchange, of no skill.
+  expect(items.map(token)).toEqual([
+    [
+      [1, 1],
+      [0, 0],
+      [0, 0],
+    ],
+    [
+      [4, 2],
+      [3, 1],
+      [0, 0],
+    ],
+  ]);
+  expect(token(totals)).toEqual([
+    [6, 4],
+    [3, 1],
+    [1, 1],
+  ]);
+
+  const csv = await service.request(`/api/admin/metrics?format=csv&${range}`, {
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+  });
+  const [header = "", ...lines] = (await csv.text()).trimEnd().split("\r\n");
+  const column = (path: string) => lines.map((line) => line.split(",")[header.split(",").indexOf(path)]);
+  expect(column("skillId")).toEqual([other.skillId, SKILL_ID]);
+  expect(column("linking.total.initiations")).toEqual(["2", "2"]);
+  expect(column("linking.appToApp.completions")).toEqual(["0", "1"]);
+  expect(column("linking.alexaApp.completionRate")).toEqual(["0.5", "1"]);
+  expect(column("oauth.exchange.requests")).toEqual(["1", "4"]);
+  expect(column("oauth.refresh.succeeded")).toEqual(["0", "1"]);
+
+  const families = await scrape();
+  const flows = { alexa_app: "alexaApp", app_to_app: "appToApp" } as const;
+  for (const item of items) {
+    for (const [flow, name] of Object.entries(flows)) {
+      const labels = { flow, skill_id: item.skillId ?? "" };
+      const of = (family: string) => families.get(family)?.samples.get(series(family, labels));
+      expect(of(INITIATIONS)).toBe(item.linking[name as "alexaApp"].initiations);
+      expect(of(COMPLETIONS)).toBe(item.linking[name as "alexaApp"].completions);
+    }
+  }
+  const sum = (grant: string, outcome = "") =>
+    [...(families.get(REQUESTS)?.samples ?? [])]
+      .filter(([key]) => key.includes(grant) && key.includes(`"outcome":"${outcome}`))
+      .reduce((all, [, count]) => all + count, 0);
+  const grants = ["authorization_code", "refresh_token", "client_credentials"];
+  expect(grants.map((grant) => [sum(grant), sum(grant, "success")])).toEqual(token(totals));
+  const histogram = families.get(DURATION)!.samples;
+  expect(grants.map((grant_type) => histogram.get(series(`${DURATION}_count`, { grant_type })))).toEqual(
+    token(totals).map(([requests]) => requests),
+  );
 });
 
 it("counts begin again with the day of UTC", async () => {

@@ -2,8 +2,17 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { recordRefusals } from "../../test/support/refusals.ts";
-import { ALEXA_CLIENT, APP_CLIENT, seedAppAndService, seedSkill } from "../../test/support/seeds.ts";
+import {
+  ALEXA_CLIENT,
+  APP_CLIENT,
+  SKILL_ID,
+  seedAppAndService,
+  seedSkill,
+  seedUser,
+  USER_ID,
+} from "../../test/support/seeds.ts";
 import { utf8 } from "../crypto/encoding.ts";
+import { addInitiations } from "../storage/attempts/initiations.ts";
 import { addRefusals, listRefusals } from "../storage/attempts/refusals.ts";
 import { DAY_MS, HOUR_MS, readCounts } from "../storage/maintenance/metrics.ts";
 import { Counters } from "./counters.ts";
@@ -182,5 +191,60 @@ describe("counters", () => {
     const kept = await listRefusals(env.DB, {}, undefined, 2000);
     const known = kept.map(({ clientId }) => clientId).filter((id) => id === ALEXA_CLIENT || id === APP_CLIENT);
     expect(known).toEqual([ALEXA_CLIENT]);
+  });
+
+  const initiation = (key: string, userId: string | null) => ({
+    key,
+    at: HOUR,
+    flow: "alexa_app" as const,
+    skillId: SKILL_ID,
+    platform: null,
+    stage: null,
+    locale: "en",
+    browserHash: `browser-${key}`,
+    userId,
+  });
+  const initiations = async () =>
+    (await env.DB.prepare("SELECT key, user_id FROM initiations ORDER BY at, key").all<Record<string, string | null>>())
+      .results;
+
+  it("until they are written, an isolate holds 1,000 initiations of customers, and 200 of strangers beside them", async () => {
+    await seedUser();
+    const { metrics } = counters(null);
+    for (let i = 0; i < 300; i++) metrics.initiated(initiation(`stranger-${i}`, null));
+    for (let i = 0; i < 1100; i++) metrics.initiated(initiation(`known-${i}`, USER_ID));
+    await metrics.flush();
+    const kept = await initiations();
+    expect(kept.filter(({ user_id }) => user_id === null).length).toBe(200);
+    expect(kept.filter(({ user_id }) => user_id === USER_ID).length).toBe(1000);
+    // Nothing is left of the flood.
+    metrics.initiated(initiation("next", null));
+    await metrics.flush();
+    expect((await initiations()).length).toBe(1201);
+  });
+
+  it("a stranger who signs in makes room for another, keeps the time of the first page, and counts in spite of a flood", async () => {
+    await seedUser();
+    const { metrics, wait } = counters(null);
+    for (let i = 0; i < 200; i++) metrics.initiated(initiation(`stranger-${i}`, null));
+    wait(60_000);
+    metrics.initiated({ ...initiation("stranger-7", USER_ID), at: HOUR + 60_000 });
+    // The page before the sign-in again, after it.
+    metrics.initiated({ ...initiation("stranger-7", null), at: HOUR + 90_000 });
+    metrics.initiated(initiation("late", null));
+    metrics.initiated(initiation("too-late", null));
+    metrics.initiated(initiation("customer", USER_ID));
+    await metrics.flush();
+    const kept = await initiations();
+    expect(kept.length).toBe(202);
+    expect(kept.filter(({ user_id }) => user_id === USER_ID).map(({ key }) => key)).toEqual(["customer", "stranger-7"]);
+    expect(kept.some(({ key }) => key === "late")).toBe(true);
+    expect(kept.some(({ key }) => key === "too-late")).toBe(false);
+  });
+
+  it("no bound value of initiations exceeds D1's 2 MB", () => {
+    const worst = Array.from({ length: 1200 }, (_, i) => initiation(String(i).padStart(22, "k"), "u".repeat(26)));
+    const sizes = addInitiations(worst).values.map((value) => utf8(String(value)).byteLength);
+    expect(Math.max(...sizes)).toBeLessThan(2_000_000);
   });
 });

@@ -3,9 +3,22 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Account, DEMO, seedAccount } from "../support/accounts.ts";
 import { admin } from "../support/admin.ts";
+import { type Amazon, startAmazon } from "../support/amazon.ts";
+import { appBearer } from "../support/app-bearer.ts";
+import { seedLwa } from "../support/app-user.ts";
 import { query, signedIn } from "../support/authorize.ts";
-import { authorizePage, consent, linkingOf, metricsOf, redeem } from "../support/metrics.ts";
-import { APP_CLIENT, APP_REDIRECT_URI, challengeOf, SKILL_ID, seedAppAndService, seedSkill } from "../support/seeds.ts";
+import { asBackend, directive, seedGatewayCredentials, startLwa } from "../support/gateway.ts";
+import { decide } from "../support/link-page.ts";
+import { authorizePage, consent, linkingOf, metricsOf, numbers, redeem } from "../support/metrics.ts";
+import {
+  APP_CLIENT,
+  APP_REDIRECT_URI,
+  challengeOf,
+  json,
+  SKILL_ID,
+  seedAppAndService,
+  seedSkill,
+} from "../support/seeds.ts";
 import { type Service, startService } from "../support/service.ts";
 import { anotherIsolate, HOUR, MINUTE } from "../support/tokens.ts";
 import { type Visitor, visit } from "../support/visitor.ts";
@@ -109,6 +122,112 @@ describe("an initiation through the Alexa app", () => {
   });
 });
 
+describe("an attempt that is decided in the company's app", () => {
+  const asked = (state: string) => query({ state });
+  const ask = async (token: string, body: object) => {
+    const response = await service.request("/api/authorizations", {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return (await response.json()) as Record<string, string>;
+  };
+
+  it("counts as app-to-app once for each query; the app's own sign-in counts as nothing", async () => {
+    const token = await appBearer(service, DEMO);
+    expect(await totals()).toEqual([NONE, NONE, NONE]);
+    await ask(token, { query: asked("state-1") });
+    const { ticket } = await ask(token, { query: asked("state-1") });
+    expect(await totals()).toEqual([NONE, [1, 0, 1, 0], [1, 0, 1, 0]]);
+    const { redirectTo = "" } = await ask(token, { query: asked("state-1"), ticket, decision: "allow" });
+    expect(await totals()).toEqual([NONE, [1, 0, 1, 0], [1, 0, 1, 0]]);
+    await (await redeem(service, redirectTo)).text();
+    expect(await totals()).toEqual([NONE, [1, 1, 1, 1], [1, 1, 1, 1]]);
+    // Denied; refused, which is no initiation; the same person in the Alexa app.
+    const denied = await ask(token, { query: asked("state-2") });
+    await ask(token, { query: asked("state-2"), ticket: denied.ticket, decision: "deny" });
+    const evil = query({ redirect_uri: "https%3A%2F%2Fevil.example%2F" });
+    expect((await ask(token, { query: evil })).code).toBe("redirect_uri_unregistered");
+    expect((await ask(token, { query: query({ scope: "unknown" }) })).redirectTo).toContain("error=invalid_scope");
+    await link(await signedIn(service), "state-4");
+    expect(await totals()).toEqual([
+      [1, 1, 1, 1],
+      [2, 1, 1, 1],
+      [3, 2, 1, 1],
+    ]);
+    const { items } = await metricsOf(service, "groupBy=flow");
+    const today = items.slice(-2).map((item) => [item.flow, ...numbers(item.linking.total)]);
+    expect(today).toEqual([
+      ["alexa_app", 1, 1, 1, 1],
+      ["app_authorize", 2, 1, 1, 1],
+    ]);
+    expect((await metricsOf(service)).totals.enablements.users).toBe(0);
+  });
+});
+
+describe("an attempt that begins at /link/{skillId}", () => {
+  const PAGE = `/link/${SKILL_ID}`;
+  const started = async () => (await totals())[1];
+  let amazon: Amazon;
+  beforeEach(async () => {
+    await seedLwa(service);
+    amazon = startAmazon(service);
+  });
+  const allow = async (visitor: Visitor, decision = "allow") => decide(visitor, await visitor.get(PAGE), decision);
+
+  it("counts once until its decision, however often the page is loaded: also after the sign-in and hours later", async () => {
+    const browser = visit(service);
+    for (let loads = 0; loads < 3; loads++) await browser.get(PAGE);
+    expect(await started()).toEqual([1, 0, 1, 0]);
+    await browser.signIn(DEMO.email, DEMO.password);
+    for (const hours of [1, 1, 40]) {
+      service.clock.advance(hours * HOUR);
+      await browser.get(`${PAGE}?via=lwa`);
+    }
+    expect(await started()).toEqual([1, 0, 1, 0]);
+    const callback = await amazon.approve((await allow(browser)).location ?? "");
+    await browser.get(callback.pathname + callback.search);
+    expect(await started()).toEqual([1, 1, 1, 1]);
+    expect((await metricsOf(service)).totals.enablements.users).toBe(1);
+    // The next attempt: cancelled, and after that another one, in which Amazon does not link.
+    await browser.get(PAGE);
+    expect(await started()).toEqual([2, 1, 1, 1]);
+    await allow(browser, "deny");
+    expect(await started()).toEqual([2, 1, 1, 1]);
+    amazon.faults.push(async (seen, usual) => {
+      if (seen.what !== "enable") return usual();
+      await usual();
+      amazon.disable("amazon-account-1");
+      return new Response("{}", { status: 403 });
+    });
+    const again = await amazon.approve((await allow(browser)).location ?? "");
+    await browser.get(again.pathname + again.search);
+    expect(await started()).toEqual([3, 1, 1, 1]);
+    expect((await metricsOf(service)).totals.enablements.users).toBe(1);
+    const codes = await env.DB.prepare("SELECT COUNT(redeemed_at) AS n FROM attempts").first("n");
+    expect(codes, "the code of the last one was redeemed").toBe(2);
+  });
+
+  it("is one for each browser and skill; HEAD requests and prefetches are none, and a forged cookie is replaced", async () => {
+    await seedLwa(service, OTHER_SKILL);
+    const browser = visit(service);
+    await browser.send(PAGE, { method: "HEAD" });
+    await browser.send(PAGE, { headers: { "sec-purpose": "prefetch" } });
+    expect(await started()).toEqual(NONE);
+    await browser.get(PAGE);
+    await browser.get(`/link/${OTHER_SKILL}`);
+    await visit(service).get(PAGE);
+    expect(await started()).toEqual([3, 0, 2, 0]);
+    const cookie = [...browser.cookies.keys()].find((name) => name.endsWith("transaction")) ?? "";
+    for (const value of ["", "x".repeat(65), "%00", "' OR 1=1"]) {
+      browser.cookies.set(cookie, value);
+      await browser.get(PAGE);
+      expect(browser.cookies.get(cookie)).toMatch(/^[A-Za-z0-9_-]{20,64}$/);
+    }
+    expect(await started()).toEqual([7, 0, 2, 0]);
+  });
+});
+
 describe("persons", () => {
   it("one who signs in during the attempt is one person, not a browser and a person", async () => {
     const visitor = visit(service);
@@ -172,6 +291,27 @@ describe("persons", () => {
 });
 
 describe("periods", () => {
+  it("a refused AcceptGrant takes the completion from the period of the redemption, whenever it comes", async () => {
+    await seedGatewayCredentials(service);
+    const lwa = startLwa();
+    const visitor = await signedIn(service);
+    service.clock.advance(HOUR - 10 * MINUTE);
+    const page = await visitor.open(authorizePage("state-1"));
+    const tokens = await json(await redeem(service, await consent(visitor, page)));
+    const accept = async (code: string) => {
+      const response = await service.request("/alexa/accept-grant", asBackend(directive(code, tokens.access_token)));
+      await response.text();
+    };
+    const lastHours = async () =>
+      (await metricsOf(service, "period=hour")).items.slice(-2).map(({ linking }) => linking.alexaApp.completions);
+    service.clock.advance(HOUR / 2);
+    expect(await lastHours()).toEqual([1, 0]);
+    await accept("ANunknown-code");
+    expect(await lastHours()).toEqual([0, 0]);
+    await accept(lwa.code());
+    expect(await lastHours()).toEqual([1, 0]);
+  });
+
   it("a redemption counts in its own period, which may be later than its initiation's", async () => {
     const visitor = await signedIn(service);
     service.clock.advance(HOUR - 2 * MINUTE);

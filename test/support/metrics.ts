@@ -18,6 +18,9 @@ export interface LinkingFigures {
 export interface MetricsFigures {
   readonly enablements: { readonly users: number | null };
   readonly linking: Readonly<Record<"alexaApp" | "appToApp" | "total", LinkingFigures>>;
+  readonly oauth: Readonly<
+    Record<"exchange" | "refresh" | "clientCredentials", { requests: number | null; succeeded: number | null }>
+  >;
   readonly counts: Readonly<Record<string, number>>;
 }
 

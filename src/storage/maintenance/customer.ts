@@ -61,8 +61,8 @@ export function customerStatements(userId: string, before: number, limit: number
     sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE user_id = ${userId} AND +created_at < ${before}
         ORDER BY created_at DESC LIMIT ${limit}`,
     sql`SELECT type, skill_id AS "skillId", received_at AS "receivedAt" FROM skill_events
-        WHERE alexa_user_id IN (SELECT alexa_user_id FROM grants WHERE user_id = ${userId}) AND alexa_user_id IS NOT NULL
-          AND +received_at < ${before}
+        WHERE alexa_user_id IN (SELECT alexa_user_id FROM grants WHERE user_id = ${userId} UNION ALL SELECT ${userId})
+          AND alexa_user_id IS NOT NULL AND +received_at < ${before}
         ORDER BY received_at DESC LIMIT ${limit}`,
     sql`SELECT * FROM (${auditListStatement({ userId }, undefined, 1000)}) WHERE at < ${before} LIMIT ${limit}`,
   ];

@@ -54,6 +54,24 @@ function deletion(table: string, key: string, column: string, condition = sql`TR
   ];
 }
 
+/**
+ * Deletes links. Persons of enablements are counted for longer: the events of an Alexa user without another link get the
+ * customer's id in its place.
+ */
+function deleteGrants(column: string, condition: Sql): Sweep["statements"] {
+  const at = sqlName(column);
+  return (before, limit, now) => {
+    const due = sql`SELECT id FROM grants WHERE ${at} <= ${before} AND ${condition} LIMIT ${limit}`;
+    const alexaUsers = sql`SELECT g.alexa_user_id FROM grants g WHERE g.id IN (${due}) AND g.alexa_user_id IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.alexa_user_id = g.alexa_user_id AND o.id NOT IN (${due}))`;
+    const user = sql`SELECT g.user_id FROM grants g WHERE g.alexa_user_id = skill_events.alexa_user_id ORDER BY g.created_at DESC LIMIT 1`;
+    return [
+      sql`UPDATE skill_events SET alexa_user_id = (${user}) WHERE alexa_user_id IN (${alexaUsers})`,
+      ...deletion("grants", "id", column, condition)(before, limit, now),
+    ];
+  };
+}
+
 /** Attempts that expired unfinished, except those with a redeemable code or a run in progress. */
 function abandonAttempts(before: number, limit: number, now: number): Sql[] {
   return [
@@ -161,23 +179,23 @@ export const SWEEPS: readonly Sweep[] = [
   {
     name: "revokedGrants",
     keptMs: KEPT_MS.endedGrants,
-    statements: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NULL`),
+    statements: deleteGrants("revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NULL`),
   },
   {
     name: "endedImports",
     keptMs: KEPT_MS.endedImports,
-    statements: deletion("grants", "id", "revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NOT NULL`),
+    statements: deleteGrants("revoked_at", sql`revoked_at IS NOT NULL AND imported_at IS NOT NULL`),
   },
   { name: "endedIdleLinks", keptMs: 0, statements: revokeIdleLinks },
   {
     name: "idleGrants",
     keptMs: KEPT_MS.endedGrants,
-    statements: deletion("grants", "id", "idle_expires_at", sql`imported_at IS NULL`),
+    statements: deleteGrants("idle_expires_at", sql`imported_at IS NULL`),
   },
   {
     name: "expiredGrants",
     keptMs: KEPT_MS.endedGrants,
-    statements: deletion("grants", "id", "expires_at", sql`expires_at IS NOT NULL`),
+    statements: deleteGrants("expires_at", sql`expires_at IS NOT NULL`),
   },
   { name: "sessions", keptMs: KEPT_MS.sessions, statements: deletion("sessions", "id", "created_at") },
   {

@@ -61,7 +61,8 @@ export async function eraseUser(
       auditRow(now, { kind: "user_deleted", actor }, sql`EXISTS (SELECT 1 FROM users WHERE id = ${userId})`),
       queueUnlinksOfGrants(sql`g.user_id = ${userId} AND NOT ${isSharedWithOthers}`, userId, now, now),
       sql`UPDATE pending_unlinks SET user_id = NULL WHERE user_id = ${userId} RETURNING 1`,
-      sql`UPDATE skill_events SET alexa_user_id = ${erased} WHERE alexa_user_id IN (${alexaUsers}) RETURNING 1`,
+      sql`UPDATE skill_events SET alexa_user_id = ${erased}
+          WHERE alexa_user_id IN (${alexaUsers} UNION ALL SELECT ${userId}) RETURNING 1`,
       ...endGrants(sql`user_id = ${userId}`, "user_deleted", now, { actor }),
       sql`UPDATE audit SET user_id = NULL, grant_id = NULL WHERE user_id = ${userId} OR grant_id IN (${grants}) RETURNING 1`,
       sql`UPDATE attempts SET user_id = NULL, browser_hash = ${erased}, session_id = NULL, grant_id = NULL
