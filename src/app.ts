@@ -1,6 +1,9 @@
 // The Hono app: what every request gets (runtime, security headers), the routers, and the error boundary.
+import type { Next } from "hono";
 import { cors } from "hono/cors";
 import { Hono } from "hono/tiny";
+import type { RouterRoute } from "hono/types";
+import { getPath } from "hono/utils/url";
 import { accountPages } from "./account/account-routes.ts";
 import { passwordPages } from "./account/change-password.tsx";
 import { type MaintenanceReport, runMaintenance } from "./admin/maintenance.ts";
@@ -44,7 +47,11 @@ import { StorageFault } from "./storage/sql.ts";
 import { loadMessages, messagesFor } from "./ui/messages.ts";
 import { noteShownError, renderErrorPage } from "./ui/page.tsx";
 
-const ROUTES = [
+/** Adds routes to a router. */
+type Routes = (app: Hono<AppEnv>) => void;
+
+const CUSTOMER_ROUTES: readonly Routes[] = [
+  forBrowsers,
   tokenRoutes,
   revokeRoutes,
   introspectRoutes,
@@ -56,7 +63,6 @@ const ROUTES = [
   signInRoutes,
   accountPages,
   passwordPages,
-  operationsRoutes,
   apiDescriptionRoutes,
   linksApiRoutes,
   callbackRoutes,
@@ -68,6 +74,9 @@ const ROUTES = [
   personalizationRoutes,
 ];
 
+/** Paths of operators and of their programs. */
+const OPERATOR_PATHS = /^\/(admin|api\/admin|metrics|healthz)(\/|$)/;
+
 /** The format of a path's errors: OAuth's JSON, problem documents, or pages. */
 type Dialect = "oauth" | "problem" | "page";
 
@@ -77,13 +86,6 @@ const OAUTH_PATHS = ["/token", "/revoke", "/introspect", "/userinfo", "/alexa/re
 const CORS_PATHS = ["/token", "/revoke", "/userinfo"];
 
 const EXPOSED_HEADERS = ["WWW-Authenticate", "Retry-After"];
-const publicClientCors = cors({
-  origin: "*",
-  allowMethods: ["GET", "POST"],
-  allowHeaders: ["Authorization", "Content-Type"],
-  exposeHeaders: EXPOSED_HEADERS,
-  maxAge: 86_400,
-});
 
 /** POST requests that are responded to ahead of the router. Their routes are there for all other addresses. */
 const DIRECT = [
@@ -103,18 +105,20 @@ function dialectOf(path: string): Dialect {
   return /^\/(api|alexa|\.well-known|openapi\.json|healthz|metrics)(\/|$)/.test(path) ? "problem" : "page";
 }
 
+export interface App {
+  fetch(request: Request, env: Env, context?: ExecutionContext): Response | Promise<Response>;
+  /** Every route. Reading it makes the routers. */
+  readonly routes: readonly RouterRoute[];
+}
+
 export interface Service {
-  readonly app: Hono<AppEnv>;
+  readonly app: App;
   /** The scheduled work, outside any request. */
   scheduled(env: Env, background: (work: Promise<unknown>) => void): Promise<MaintenanceReport>;
 }
 
-/** The router alone, for tests and callers that need no scheduled work. `now` gives milliseconds since 1970. */
-export function createApp(
-  config: Config,
-  now: () => number = () => Date.now(),
-  counters = new Counters(),
-): Hono<AppEnv> {
+/** The routes alone, for tests and callers that need no scheduled work. `now` gives milliseconds since 1970. */
+export function createApp(config: Config, now: () => number = () => Date.now(), counters = new Counters()): App {
   return createService(config, now, counters).app;
 }
 
@@ -124,7 +128,6 @@ export function createService(
   now: () => number = () => Date.now(),
   counters = new Counters(),
 ): Service {
-  const app = new Hono<AppEnv>();
   const caches = new Caches();
   let keyring: Promise<Keyring> | undefined;
   // Without ISSUER only loopback origins are served.
@@ -174,38 +177,52 @@ export function createService(
     return secure(response);
   }
 
-  app.use("*", async (c, next) => {
+  async function withRuntime(c: AppContext, next: Next): Promise<Response | undefined> {
     const issuer = issuerFor(config, c.req.url);
     if (issuer === undefined) {
       return problem("not_configured", "Set the variable ISSUER to this server's public origin.");
     }
-    if (!isAtIssuer(c.req.url, issuer) && c.req.path !== "/healthz") return atAnotherOrigin(c as AppContext, issuer);
+    if (!isAtIssuer(c.req.url, issuer) && c.req.path !== "/healthz") return atAnotherOrigin(c, issuer);
     const rt = await runtime(c.env, issuer, (work) => c.executionCtx.waitUntil(work));
     c.set("runtime", rt);
-    if (dialectOf(c.req.path) === "page") await loadMessages(c as AppContext);
+    if (dialectOf(c.req.path) === "page") await loadMessages(c);
     // The router treats `/token/` as `/token`; only the documented path exists.
-    if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c as AppContext);
+    if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c);
     else await next();
     // After the handlers, so that responses they built themselves and those of the error boundary get them too.
     secure(c.res);
-  });
+    return undefined;
+  }
 
-  // Browsers request it unprompted; a cached empty response keeps these requests out of the log.
-  app.get("/favicon.ico", (c) => c.body(null, 204, { "cache-control": "public, max-age=86400" }));
-  for (const path of CORS_PATHS) app.use(path, publicClientCors);
-  for (const routes of ROUTES) app.route("/", routes);
+  function routerOf(adders: readonly Routes[]): Hono<AppEnv> {
+    const app = new Hono<AppEnv>();
+    app.use("*", (c, next) => withRuntime(c as AppContext, next));
+    for (const addRoutes of adders) addRoutes(app);
+    app.notFound((c) => {
+      const allow = methodsOf(app, c.req.path);
+      const here = allow.length === 0 || allow.includes(c.req.method);
+      return here ? notFound(c as AppContext) : wrongMethod(c as AppContext, allow.join(", "));
+    });
+    app.onError((error, c) => unexpected(error, c as AppContext));
+    return app;
+  }
 
-  app.notFound((c) => {
-    const allow = methodsOf(app, c.req.path);
-    const here = allow.length === 0 || allow.includes(c.req.method);
-    return here ? notFound(c as AppContext) : wrongMethod(c as AppContext, allow.join(", "));
-  });
-  app.onError((error, c) => unexpected(error, c as AppContext));
-  const throughRouter = app.fetch;
-  app.fetch = (request, env, context) => {
-    const endpoint = request.method === "POST" ? direct.get(request.url) : undefined;
-    if (!endpoint || !context) return throughRouter(request, env, context);
-    return respondDirectly(endpoint, request, env as Env, (work) => context.waitUntil(work));
+  // Each is made with its first request: a start for a token request makes none.
+  let ofCustomers: Hono<AppEnv> | undefined;
+  let ofOperators: Hono<AppEnv> | undefined;
+  const customers = () => (ofCustomers ??= routerOf(CUSTOMER_ROUTES));
+  const operators = () => (ofOperators ??= routerOf([operationsRoutes]));
+
+  const app: App = {
+    fetch(request, env, context) {
+      const endpoint = request.method === "POST" ? direct.get(request.url) : undefined;
+      if (endpoint && context) return respondDirectly(endpoint, request, env, (work) => context.waitUntil(work));
+      const router = OPERATOR_PATHS.test(getPath(request)) ? operators() : customers();
+      return router.fetch(request, env, context);
+    },
+    get routes() {
+      return [customers(), operators()].flatMap(({ routes }) => routes);
+    },
   };
   return {
     app,
@@ -213,6 +230,20 @@ export function createService(
     scheduled: async (env, background) =>
       runMaintenance(await runtime(env, config.issuer ?? "http://localhost", background)),
   };
+}
+
+/** What browsers ask for by themselves: an icon, and whether a page of another origin may call an endpoint. */
+function forBrowsers(app: Hono<AppEnv>): void {
+  // A cached empty response keeps these requests out of the log.
+  app.get("/favicon.ico", (c) => c.body(null, 204, { "cache-control": "public, max-age=86400" }));
+  const publicClientCors = cors({
+    origin: "*",
+    allowMethods: ["GET", "POST"],
+    allowHeaders: ["Authorization", "Content-Type"],
+    exposeHeaders: EXPOSED_HEADERS,
+    maxAge: 86_400,
+  });
+  for (const path of CORS_PATHS) app.use(path, publicClientCors);
 }
 
 function secure(response: Response): Response {

@@ -1,5 +1,5 @@
 // GET /account, the copy of one's data, and unlinking.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
@@ -18,11 +18,13 @@ import { renderAccount, renderUnlink } from "./account-page.tsx";
 
 const UNLINK_FORM = "unlink";
 
-export const accountPages = new Hono<AppEnv>();
-accountPages.get("/account", showAccount);
-accountPages.get("/account/data", giveData);
-accountPages.get("/account/links/:grantId", showUnlink);
-accountPages.post("/account/links/:grantId", postUnlink);
+/** Adds these routes to a router. */
+export function accountPages(app: Hono<AppEnv>): void {
+  app.get("/account", showAccount);
+  app.get("/account/data", giveData);
+  app.get("/account/links/:grantId", showUnlink);
+  app.post("/account/links/:grantId", postUnlink);
+}
 
 /** The signed-in user and their links, read now; undefined when the session does not act. One read. */
 async function accountOf(c: AppContext, session: Session | undefined, grantId?: string) {

@@ -1,5 +1,5 @@
 // GET and POST /account/password: change the password with the current one. Ends all other sessions.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
@@ -23,9 +23,11 @@ const FORM = "change-password";
 const PATH = "/account/password";
 const ERROR_ID = "form-error";
 
-export const passwordPages = new Hono<AppEnv>();
-passwordPages.get(PATH, showForm);
-passwordPages.post(PATH, postForm);
+/** Adds these routes to a router. */
+export function passwordPages(app: Hono<AppEnv>): void {
+  app.get(PATH, showForm);
+  app.post(PATH, postForm);
+}
 
 /** The session and its user, read now. One read. */
 async function ownerOf(c: AppContext, browserHash: string) {

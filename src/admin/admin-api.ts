@@ -1,5 +1,5 @@
 // The operations of /api/admin. The router puts its guard before them; the console calls them for its forms.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import type { AppEnv } from "../runtime.ts";
 import { deliverSoon } from "../webhooks/webhooks.ts";
 import { alertsApi } from "./alerts-api.ts";
@@ -16,23 +16,24 @@ import { userAccessApi } from "./user-access-api.ts";
 import { usersApi } from "./users-api.ts";
 import { webhooksApi } from "./webhooks-api.ts";
 
-export const adminApi = new Hono<AppEnv>();
-
-adminApi.use("/api/admin/*", async (c, next) => {
-  await next();
-  // The change may have created or revoked links. Maintenance delivers webhooks itself.
-  if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
-});
-skillsApi(adminApi);
-developerTokenApi(adminApi);
-clientsApi(adminApi);
-usersApi(adminApi);
-userAccessApi(adminApi);
-importsApi(adminApi);
-importPeopleApi(adminApi);
-exportsApi(adminApi);
-insightApi(adminApi);
-alertsApi(adminApi);
-metricsApi(adminApi);
-maintenanceApi(adminApi);
-webhooksApi(adminApi);
+/** Adds these routes to a router. */
+export function adminApi(app: Hono<AppEnv>): void {
+  app.use("/api/admin/*", async (c, next) => {
+    await next();
+    // The change may have created or revoked links. Maintenance delivers webhooks itself.
+    if (c.req.method !== "GET" && !c.req.path.endsWith("/maintenance")) deliverSoon(c.var.runtime);
+  });
+  skillsApi(app);
+  developerTokenApi(app);
+  clientsApi(app);
+  usersApi(app);
+  userAccessApi(app);
+  importsApi(app);
+  importPeopleApi(app);
+  exportsApi(app);
+  insightApi(app);
+  alertsApi(app);
+  metricsApi(app);
+  maintenanceApi(app);
+  webhooksApi(app);
+}

@@ -1,5 +1,5 @@
 // The operators' routes: the admin API behind its guard, the pages, and the health check.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { problem } from "../http/problem.ts";
 import { json } from "../http/respond.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
@@ -11,13 +11,14 @@ import { adminGuard } from "./admin-guard.ts";
 import { consoleRoutes } from "./console/routes.ts";
 import { prometheusRoute } from "./prometheus.ts";
 
-export const operationsRoutes = new Hono<AppEnv>();
-
-operationsRoutes.get("/healthz", health);
-operationsRoutes.route("/", consoleRoutes);
-for (const path of ["/api/admin/*", "/metrics"]) operationsRoutes.use(path, adminGuard);
-prometheusRoute(operationsRoutes);
-operationsRoutes.route("/", adminApi);
+/** Adds these routes to a router. */
+export function operationsRoutes(app: Hono<AppEnv>): void {
+  app.get("/healthz", health);
+  consoleRoutes(app);
+  for (const path of ["/api/admin/*", "/metrics"]) app.use(path, adminGuard);
+  prometheusRoute(app);
+  adminApi(app);
+}
 
 const NAMED = 5;
 

@@ -1,5 +1,5 @@
 // POST /alexa/events: Alexa's skill events, accepted only when authenticated, recent and about a registered skill.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { utf8Decode } from "../crypto/encoding.ts";
 import { problem } from "../http/problem.ts";
@@ -59,8 +59,10 @@ type Envelope = z.infer<ReturnType<typeof envelope>>;
 
 type Refusal = SignatureRefusal | "body_malformed" | "timestamp_outside_window";
 
-export const skillEventRoutes = new Hono<AppEnv>();
-skillEventRoutes.post("/alexa/events", takeEvent);
+/** Adds these routes to a router. */
+export function skillEventRoutes(app: Hono<AppEnv>): void {
+  app.post("/alexa/events", takeEvent);
+}
 
 async function takeEvent(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

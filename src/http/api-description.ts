@@ -1,5 +1,5 @@
 // The description of the JSON API, for programs and for people: static assets that the build renders from openapi/.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../runtime.ts";
 
 /** The build does not know the issuer. The built document has this in its place. */
@@ -37,7 +37,7 @@ async function docsStyleSheet(c: AppContext): Promise<Response> {
   });
 }
 
-export const apiDescriptionRoutes = new Hono<AppEnv>()
-  .get("/openapi.json", openApi)
-  .get("/docs", docs)
-  .get("/docs.css", docsStyleSheet);
+/** Adds these routes to a router. */
+export function apiDescriptionRoutes(app: Hono<AppEnv>): void {
+  app.get("/openapi.json", openApi).get("/docs", docs).get("/docs.css", docsStyleSheet);
+}

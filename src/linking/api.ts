@@ -1,5 +1,5 @@
 // The JSON API of /api/links, for the company's app and website, with the user's access token.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { toAmazonCode } from "../amazon/lwa.ts";
 import { problem } from "../http/problem.ts";
 import { counterKey, isWithinRateLimit, mayLinkMore, RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
@@ -24,14 +24,15 @@ const LARGEST_BODY_BYTES = 16 * 1024;
 /** Any skill id, but not the path of `complete`. */
 const ONE_LINK: string = "/api/links/:skillId{(?!complete$)[^/]+}";
 
-export const linksApiRoutes = new Hono<AppEnv>();
-
-linksApiRoutes.post("/api/links", (c) => asUser(c, (rt, user) => startFromApi(c, rt, user)));
-linksApiRoutes.get("/api/links", (c) => asUser(c, (rt, user) => list(c, rt, user)));
-linksApiRoutes.post("/api/links/complete", (c) => asUser(c, (rt, user) => complete(c, rt, user)));
-linksApiRoutes.get(ONE_LINK, (c) => asUser(c, (rt, user) => show(c, rt, user)));
-linksApiRoutes.delete(ONE_LINK, (c) => asUser(c, (rt, user) => unlinkAll(c, rt, user)));
-linksApiRoutes.delete("/api/links/:skillId/grants/:grantId", (c) => asUser(c, (rt, user) => unlinkOne(c, rt, user)));
+/** Adds these routes to a router. */
+export function linksApiRoutes(app: Hono<AppEnv>): void {
+  app.post("/api/links", (c) => asUser(c, (rt, user) => startFromApi(c, rt, user)));
+  app.get("/api/links", (c) => asUser(c, (rt, user) => list(c, rt, user)));
+  app.post("/api/links/complete", (c) => asUser(c, (rt, user) => complete(c, rt, user)));
+  app.get(ONE_LINK, (c) => asUser(c, (rt, user) => show(c, rt, user)));
+  app.delete(ONE_LINK, (c) => asUser(c, (rt, user) => unlinkAll(c, rt, user)));
+  app.delete("/api/links/:skillId/grants/:grantId", (c) => asUser(c, (rt, user) => unlinkOne(c, rt, user)));
+}
 
 async function asUser(c: AppContext, go: (rt: Runtime, user: ApiUser) => Promise<Response>): Promise<Response> {
   const user = await authenticateUser(c);

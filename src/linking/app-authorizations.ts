@@ -1,5 +1,5 @@
 // Linking from the Alexa app through the company's app: the app shows the consent, and we return the redirect to Alexa.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
@@ -53,7 +53,10 @@ const ticketSchema = () =>
     resource: z.nullable(z.string()),
   });
 
-export const appAuthorizationRoutes = new Hono<AppEnv>().post("/api/authorizations", authorizations);
+/** Adds these routes to a router. */
+export function appAuthorizationRoutes(app: Hono<AppEnv>): void {
+  app.post("/api/authorizations", authorizations);
+}
 
 async function authorizations(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

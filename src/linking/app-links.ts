@@ -1,5 +1,5 @@
 // For the company's mobile app: the association files of both platforms, and the URL that Alexa opens the app with.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { problem } from "../http/problem.ts";
 import { seeOther } from "../http/respond.ts";
 import { rawQueryOf } from "../oauth/raw-query.ts";
@@ -8,20 +8,23 @@ import { androidStatements, appleAssociation } from "./association-files.ts";
 
 const MAX_AGE_SECONDS = 3600;
 
-export const deepLinkRoutes = new Hono<AppEnv>()
-  .get("/.well-known/apple-app-site-association", (c) => {
-    const { appleAppIds } = c.var.runtime.config;
-    return associationFile(c as AppContext, appleAppIds.length === 0 ? undefined : appleAssociation(appleAppIds));
-  })
-  .get("/.well-known/assetlinks.json", (c) => {
-    const { androidApps } = c.var.runtime.config;
-    return associationFile(c as AppContext, androidApps.size === 0 ? undefined : androidStatements(androidApps));
-  })
-  .get("/app/authorize", (c) => {
-    // The app is not installed: the browser goes on with the same query, byte for byte.
-    const query = rawQueryOf(c.req.url);
-    return seeOther(c as AppContext, query === "" ? "/authorize" : `/authorize?${query}`);
-  });
+/** Adds these routes to a router. */
+export function deepLinkRoutes(app: Hono<AppEnv>): void {
+  app
+    .get("/.well-known/apple-app-site-association", (c) => {
+      const { appleAppIds } = c.var.runtime.config;
+      return associationFile(c as AppContext, appleAppIds.length === 0 ? undefined : appleAssociation(appleAppIds));
+    })
+    .get("/.well-known/assetlinks.json", (c) => {
+      const { androidApps } = c.var.runtime.config;
+      return associationFile(c as AppContext, androidApps.size === 0 ? undefined : androidStatements(androidApps));
+    })
+    .get("/app/authorize", (c) => {
+      // The app is not installed: the browser goes on with the same query, byte for byte.
+      const query = rawQueryOf(c.req.url);
+      return seeOther(c as AppContext, query === "" ? "/authorize" : `/authorize?${query}`);
+    });
+}
 
 function associationFile(c: AppContext, content: unknown): Response {
   if (content === undefined) return problem("not_found", "No app is configured for this platform.");

@@ -1,5 +1,5 @@
 // Amazon's redirect to us: it completes an attempt in the browser that started it, or is passed on to the app.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
 import { browserOf } from "../http/browser.ts";
 import { parseRawQuery, rawQueryOf } from "../oauth/raw-query.ts";
@@ -23,9 +23,12 @@ import { hashOfState, type LinkingState, sealResult, toLinkingState } from "./st
 const LONGEST_QUERY = 8192;
 const LONGEST_ERROR = 200;
 
-export const callbackRoutes = new Hono<AppEnv>()
-  .get(BROWSER_CALLBACK, (c) => takeCallback(c as AppContext, BROWSER_CALLBACK))
-  .get(APP_CALLBACK, (c) => takeCallback(c as AppContext, APP_CALLBACK));
+/** Adds these routes to a router. */
+export function callbackRoutes(app: Hono<AppEnv>): void {
+  app
+    .get(BROWSER_CALLBACK, (c) => takeCallback(c as AppContext, BROWSER_CALLBACK))
+    .get(APP_CALLBACK, (c) => takeCallback(c as AppContext, APP_CALLBACK));
+}
 
 interface CallbackQuery {
   /** undefined: it cannot be a state of ours. */

@@ -1,5 +1,5 @@
 // GET /link/{skillId} renders one page that asks for consent; its POST starts the attempt and redirects to Amazon.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { randomId } from "../crypto/random.ts";
 import { browserOf } from "../http/browser.ts";
@@ -60,9 +60,10 @@ const FLOW: ConsentFlow<z.infer<ReturnType<typeof startSchema>>, Transaction> = 
   expired: (text) => ({ title: text.linkFailedTitle, message: text.linkExpiredMessage }),
 };
 
-export const linkPageRoutes = new Hono<AppEnv>()
-  .get("/link/:skillId", showLinkPage)
-  .post("/link/:skillId", takeDecision);
+/** Adds these routes to a router. */
+export function linkPageRoutes(app: Hono<AppEnv>): void {
+  app.get("/link/:skillId", showLinkPage).post("/link/:skillId", takeDecision);
+}
 
 interface LinkQuery {
   readonly returnTo: string | null;

@@ -1,5 +1,5 @@
 // GET /authorize shows a page and changes nothing; POST /authorize/decision decides.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/hash.ts";
 import { randomId } from "../crypto/random.ts";
@@ -55,9 +55,10 @@ const FLOW: ConsentFlow<z.infer<ReturnType<typeof startSchema>>, z.infer<ReturnT
   expired: (text) => ({ title: text.consentExpiredTitle, message: text.consentExpiredMessage }),
 };
 
-export const authorizeRoutes = new Hono<AppEnv>()
-  .get("/authorize", showAuthorize)
-  .post("/authorize/decision", takeDecision);
+/** Adds these routes to a router. */
+export function authorizeRoutes(app: Hono<AppEnv>): void {
+  app.get("/authorize", showAuthorize).post("/authorize/decision", takeDecision);
+}
 
 async function showAuthorize(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

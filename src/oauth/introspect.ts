@@ -1,5 +1,5 @@
 // POST /introspect (RFC 7662): whether a token is active. Only for clients that may know.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
 import type { AppEnv, Runtime } from "../runtime.ts";
@@ -10,7 +10,10 @@ import { scopeNames } from "./scopes.ts";
 import { findToken, isRetired, type PresentedToken, presentedToken, readPresented } from "./token-lookup.ts";
 import { audienceOf } from "./token-response.ts";
 
-export const introspectRoutes = new Hono<AppEnv>().post("/introspect", (c) => introspect(c.var.runtime, c.req.raw));
+/** Adds these routes to a router. */
+export function introspectRoutes(app: Hono<AppEnv>): void {
+  app.post("/introspect", (c) => introspect(c.var.runtime, c.req.raw));
+}
 
 /** The response to an introspection request. Throws `StorageFault` for transient failures. */
 export async function introspect(rt: Runtime, request: Request): Promise<Response> {

@@ -1,5 +1,5 @@
 // Authorization server metadata (RFC 8414) and the public key set: no storage call when warm, cacheable.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { SKILL_SCOPES_CACHE_MS } from "../caches.ts";
 import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
 import { readScopeNames } from "../storage/skills/skills.ts";
@@ -28,37 +28,40 @@ async function skillScopes(rt: Runtime): Promise<readonly string[]> {
   }
 }
 
-export const metadataRoutes = new Hono<AppEnv>()
+/** Adds these routes to a router. */
+export function metadataRoutes(app: Hono<AppEnv>): void {
   // The second address is for gateways that read nothing else.
-  .on("GET", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"], async (c) => {
-    const rt = (c as AppContext).var.runtime;
-    const { issuer } = rt;
-    // Sorted, so that the document stays the same byte for byte.
-    const scopes = [...new Set([LINKS_SCOPE, ...(await skillScopes(rt))])].toSorted();
-    c.header("cache-control", `public, max-age=${SKILL_SCOPES_CACHE_MS / 1000}`);
-    c.header("access-control-allow-origin", "*");
-    return c.json({
-      issuer,
-      authorization_endpoint: `${issuer}/authorize`,
-      token_endpoint: `${issuer}/token`,
-      revocation_endpoint: `${issuer}/revoke`,
-      introspection_endpoint: `${issuer}/introspect`,
-      userinfo_endpoint: `${issuer}/userinfo`,
-      jwks_uri: `${issuer}/.well-known/jwks.json`,
-      scopes_supported: scopes,
-      response_types_supported: CAPABILITIES.responseTypes,
-      response_modes_supported: CAPABILITIES.responseModes,
-      grant_types_supported: CAPABILITIES.grantTypes,
-      token_endpoint_auth_methods_supported: CAPABILITIES.authMethods,
-      revocation_endpoint_auth_methods_supported: CAPABILITIES.authMethods,
-      introspection_endpoint_auth_methods_supported: CAPABILITIES.confidentialAuthMethods,
-      code_challenge_methods_supported: CAPABILITIES.challengeMethods,
-      authorization_response_iss_parameter_supported: false,
-      service_documentation: `${issuer}/docs`,
+  app
+    .on("GET", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"], async (c) => {
+      const rt = (c as AppContext).var.runtime;
+      const { issuer } = rt;
+      // Sorted, so that the document stays the same byte for byte.
+      const scopes = [...new Set([LINKS_SCOPE, ...(await skillScopes(rt))])].toSorted();
+      c.header("cache-control", `public, max-age=${SKILL_SCOPES_CACHE_MS / 1000}`);
+      c.header("access-control-allow-origin", "*");
+      return c.json({
+        issuer,
+        authorization_endpoint: `${issuer}/authorize`,
+        token_endpoint: `${issuer}/token`,
+        revocation_endpoint: `${issuer}/revoke`,
+        introspection_endpoint: `${issuer}/introspect`,
+        userinfo_endpoint: `${issuer}/userinfo`,
+        jwks_uri: `${issuer}/.well-known/jwks.json`,
+        scopes_supported: scopes,
+        response_types_supported: CAPABILITIES.responseTypes,
+        response_modes_supported: CAPABILITIES.responseModes,
+        grant_types_supported: CAPABILITIES.grantTypes,
+        token_endpoint_auth_methods_supported: CAPABILITIES.authMethods,
+        revocation_endpoint_auth_methods_supported: CAPABILITIES.authMethods,
+        introspection_endpoint_auth_methods_supported: CAPABILITIES.confidentialAuthMethods,
+        code_challenge_methods_supported: CAPABILITIES.challengeMethods,
+        authorization_response_iss_parameter_supported: false,
+        service_documentation: `${issuer}/docs`,
+      });
+    })
+    .get("/.well-known/jwks.json", async (c) => {
+      c.header("cache-control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
+      c.header("access-control-allow-origin", "*");
+      return c.json(await publicKeySet((c as AppContext).var.runtime));
     });
-  })
-  .get("/.well-known/jwks.json", async (c) => {
-    c.header("cache-control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
-    c.header("access-control-allow-origin", "*");
-    return c.json(await publicKeySet((c as AppContext).var.runtime));
-  });
+}

@@ -1,5 +1,5 @@
 // POST /revoke (RFC 7009): either token of a client revokes its grant.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
@@ -8,7 +8,10 @@ import { deliverSoon } from "../webhooks/webhooks.ts";
 import { authenticateClient } from "./client-authentication.ts";
 import { findToken, presentedToken, readPresented } from "./token-lookup.ts";
 
-export const revokeRoutes = new Hono<AppEnv>().post("/revoke", revoke);
+/** Adds these routes to a router. */
+export function revokeRoutes(app: Hono<AppEnv>): void {
+  app.post("/revoke", revoke);
+}
 
 async function revoke(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

@@ -1,5 +1,5 @@
 // POST /token: one URL for exchange, refresh and client credentials. Responds within four seconds, always in JSON.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { withDeadline } from "../http/deadline.ts";
 import { type OAuthError, oauthError } from "../http/oauth-error.ts";
 import { readForm } from "../http/read.ts";
@@ -27,7 +27,10 @@ interface Progress {
   fields?: ReadonlyMap<string, string>;
 }
 
-export const tokenRoutes = new Hono<AppEnv>().post("/token", (c) => respondToTokenRequest(c.var.runtime, c.req.raw));
+/** Adds these routes to a router. */
+export function tokenRoutes(app: Hono<AppEnv>): void {
+  app.post("/token", (c) => respondToTokenRequest(c.var.runtime, c.req.raw));
+}
 
 /** The response to a token request: tokens or an error, 503 when storage fails or the deadline passes. */
 export async function respondToTokenRequest(rt: Runtime, request: Request): Promise<Response> {

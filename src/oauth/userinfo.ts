@@ -1,5 +1,5 @@
 // GET /userinfo: the access token's user, as long as its grant is live. Name and e-mail address need their scopes.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { type OAuthError, oauthError, oauthSuccess } from "../http/oauth-error.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { isPhoneNumber } from "../sign-in/labels.ts";
@@ -7,7 +7,10 @@ import { readUserOfGrant } from "../storage/grants/grants.ts";
 import { verifyAccessToken } from "./access-tokens.ts";
 import { bearerTokenOf } from "./bearer.ts";
 
-export const userinfoRoutes = new Hono<AppEnv>().on(["GET", "POST"], "/userinfo", userinfo);
+/** Adds these routes to a router. */
+export function userinfoRoutes(app: Hono<AppEnv>): void {
+  app.on(["GET", "POST"], "/userinfo", userinfo);
+}
 
 async function userinfo(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

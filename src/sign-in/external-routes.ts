@@ -1,5 +1,5 @@
 // Redirects to a provider (the company's or Amazon), and its callbacks.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { browserOf } from "../http/browser.ts";
 import { RATE_LIMIT_PERIOD_SECONDS } from "../http/rate-limit.ts";
 import { seeOther } from "../http/respond.ts";
@@ -18,9 +18,11 @@ import { renderSignIn } from "./sign-in-page.tsx";
 
 const RETRY_AFTER_SECONDS = 5;
 
-export const externalPages = new Hono<AppEnv>();
-externalPages.get("/sign-in/oidc/callback", (c) => receiveCallback(c, "oidc"));
-externalPages.get("/sign-in/amazon/callback", (c) => receiveCallback(c, "amazon"));
+/** Adds these routes to a router. */
+export function externalPages(app: Hono<AppEnv>): void {
+  app.get("/sign-in/oidc/callback", (c) => receiveCallback(c, "oidc"));
+  app.get("/sign-in/amazon/callback", (c) => receiveCallback(c, "amazon"));
+}
 
 function providerName(c: AppContext, method: ExternalMethod): string {
   return method === "amazon" ? "Amazon" : brandName(c.var.runtime);

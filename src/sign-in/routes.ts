@@ -1,7 +1,11 @@
 // The routes of signing in.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import type { AppEnv } from "../runtime.ts";
 import { externalPages } from "./external-routes.ts";
 import { signInPages } from "./sign-in-routes.ts";
 
-export const signInRoutes = new Hono<AppEnv>().route("/", signInPages).route("/", externalPages);
+/** Adds these routes to a router. */
+export function signInRoutes(app: Hono<AppEnv>): void {
+  signInPages(app);
+  externalPages(app);
+}

@@ -1,5 +1,5 @@
 // GET and POST /sign-in, /sign-out and /sign-out/everywhere.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { browserOf } from "../http/browser.ts";
 import { openForm, sealForm } from "../http/form-token.ts";
@@ -19,11 +19,13 @@ import { renderSignIn } from "./sign-in-page.tsx";
 
 const SIGN_OUT_FORM = "sign-out";
 
-export const signInPages = new Hono<AppEnv>();
-signInPages.get("/sign-in", showSignIn);
-signInPages.post("/sign-in", postSignIn);
-signInPages.post("/sign-out", postSignOut);
-signInPages.post("/sign-out/everywhere", postSignOutEverywhere);
+/** Adds these routes to a router. */
+export function signInPages(app: Hono<AppEnv>): void {
+  app.get("/sign-in", showSignIn);
+  app.post("/sign-in", postSignIn);
+  app.post("/sign-out", postSignOut);
+  app.post("/sign-out/everywhere", postSignOutEverywhere);
+}
 
 async function showSignIn(c: AppContext): Promise<Response> {
   const { text } = messagesFor(c);

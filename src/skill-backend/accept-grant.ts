@@ -1,7 +1,7 @@
 // POST /alexa/accept-grant: Alexa's permission to send events, forwarded by the skill's backend. A smart-home skill
 // receives a directive, and we respond with the event that it returns; a custom skill receives a request
 // (ask-sdk-model: Alexa.Authorization.Grant).
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { type GrantCodeOutcome, storeTokensOfCode } from "../amazon/grant-code.ts";
 import { type AmazonCode, toAmazonCode } from "../amazon/lwa.ts";
@@ -100,8 +100,10 @@ const CODES: Readonly<Record<Exclude<Refusal, "directive_malformed">, ProblemCod
   storage_fault: "temporarily_unavailable",
 };
 
-export const acceptGrantRoutes = new Hono<AppEnv>();
-acceptGrantRoutes.post("/alexa/accept-grant", acceptGrant);
+/** Adds these routes to a router. */
+export function acceptGrantRoutes(app: Hono<AppEnv>): void {
+  app.post("/alexa/accept-grant", acceptGrant);
+}
 
 /** Every response to an authenticated directive is 200 with an event, which the backend returns as it is. */
 async function acceptGrant(c: AppContext): Promise<Response> {

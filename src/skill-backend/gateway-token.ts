@@ -1,5 +1,5 @@
 // /api/event-gateway/token: Amazon's token with which a skill's backend sends events to Alexa, for one customer.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { gatewayToken } from "../amazon/held-token.ts";
 import { REGIONS } from "../amazon/regions.ts";
@@ -44,9 +44,11 @@ export const gatewayRefusalBodySchema = () =>
 /** The gateways of wrong regions return this code too, so the caller must have asked all of them. */
 const FINAL_CODE = "SKILL_DISABLED_EXCEPTION";
 
-export const gatewayTokenRoutes = new Hono<AppEnv>();
-gatewayTokenRoutes.post("/api/event-gateway/token", giveToken);
-gatewayTokenRoutes.delete("/api/event-gateway/token", takeRefusal);
+/** Adds these routes to a router. */
+export function gatewayTokenRoutes(app: Hono<AppEnv>): void {
+  app.post("/api/event-gateway/token", giveToken);
+  app.delete("/api/event-gateway/token", takeRefusal);
+}
 
 async function giveToken(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

@@ -1,5 +1,5 @@
 // POST /api/personalization: tells a skill's backend which of our accounts the speaker of a request may use.
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { callForJson } from "../http/outbound.ts";
 import { problem } from "../http/problem.ts";
@@ -40,8 +40,10 @@ type LinkState =
   | { readonly link: "linked"; readonly userId: string; readonly grantId: string; readonly scopes: readonly string[] }
   | { readonly link: "not_linked" | "ended" };
 
-export const personalizationRoutes = new Hono<AppEnv>();
-personalizationRoutes.post("/api/personalization", personalize);
+/** Adds these routes to a router. */
+export function personalizationRoutes(app: Hono<AppEnv>): void {
+  app.post("/api/personalization", personalize);
+}
 
 async function personalize(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;

@@ -1,5 +1,5 @@
 // POST /alexa/reciprocal: Alexa sends a code of Amazon's for a linked customer (baby activity and health skills).
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import { type GrantCodeOutcome, storeTokensOfCode } from "../amazon/grant-code.ts";
 import { toAmazonCode } from "../amazon/lwa.ts";
 import { gatewayOrigin } from "../amazon/regions.ts";
@@ -14,7 +14,10 @@ const PURPOSE = "reciprocal";
 /** The request names no region. */
 const REGION = "NA";
 
-export const reciprocalRoutes = new Hono<AppEnv>().post("/alexa/reciprocal", reciprocate);
+/** Adds these routes to a router. */
+export function reciprocalRoutes(app: Hono<AppEnv>): void {
+  app.post("/alexa/reciprocal", reciprocate);
+}
 
 const INVALID_TOKEN: OAuthError = {
   status: 401,

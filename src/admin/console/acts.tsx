@@ -109,16 +109,18 @@ const calls = new WeakMap<Request, Internal>();
 let unguarded: Hono<AppEnv> | undefined;
 
 function unguardedApi(): Hono<AppEnv> {
-  unguarded ??= new Hono<AppEnv>()
-    .use("*", async (c, next) => {
-      const call = calls.get(c.req.raw);
-      if (!call) throw new TypeError("Only callAdminApi calls this");
-      c.set("runtime", call.runtime);
-      c.set("operator", call.operator);
-      await next();
-    })
-    .route("/", adminApi);
-  return unguarded;
+  if (unguarded) return unguarded;
+  const app = new Hono<AppEnv>();
+  app.use("*", async (c, next) => {
+    const call = calls.get(c.req.raw);
+    if (!call) throw new TypeError("Only callAdminApi calls this");
+    c.set("runtime", call.runtime);
+    c.set("operator", call.operator);
+    await next();
+  });
+  adminApi(app);
+  unguarded = app;
+  return app;
 }
 
 /** Calls an operation of the admin API, `/api/admin/…`, inside this process and in the operator's name. */

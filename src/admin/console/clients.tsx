@@ -1,6 +1,6 @@
 // /admin/clients: the company's apps and the skills' backends.
 import type { FC } from "hono/jsx";
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
 import { operatorOf } from "../operator.ts";
 import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
@@ -168,57 +168,58 @@ async function clientPage(
   );
 }
 
-export const clientPages = new Hono<AppEnv>();
-
-clientPages.get(HERE, (c) => listPage(c as AppContext));
-clientPages.get(`${HERE}/new`, (c) => newPage(c as AppContext));
-clientPages.post(`${HERE}/new`, async (context) => {
-  const c = context as AppContext;
-  const fields = await takeAct(c);
-  if (fields instanceof Response) return fields;
-  const result = await callAdminApi(c, "POST", "/api/admin/clients", bodyOf(fields, true));
-  if (!result.ok) return newPage(c, Object.fromEntries(fields), result);
-  return clientPage(c, String(result.body.id), { secret: result.body.secret });
-});
-clientPages.get(`${HERE}/:id`, (context) => clientPage(context as AppContext, idOf(context as AppContext)));
-clientPages.post(`${HERE}/:id`, async (context) => {
-  const c = context as AppContext;
-  const fields = await takeAct(c);
-  if (fields instanceof Response) return fields;
-  const result = await callAdminApi(c, "PATCH", apiOf(idOf(c)), bodyOf(fields, false));
-  const shown = result.ok ? {} : { values: Object.fromEntries(fields), problem: result };
-  return clientPage(c, idOf(c), shown);
-});
-clientPages.post(`${HERE}/:id/rotate`, (context) => {
-  const c = context as AppContext;
-  return perform(
-    c,
-    {
-      under: HERE,
-      back: pageOf(idOf(c)),
-      confirmation: {
-        title: "Make a new secret?",
-        message:
-          "The present secret is accepted for seven more days. A secret that is still in its own overlap ends now.",
-        button: "Make a new secret",
-      },
-      refusal: async (fields) =>
-        secretRefusal((await callAdminApi(c, "GET", apiOf(idOf(c)))).body as Partial<ClientView>, fields),
-      act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/rotate-secret` }),
-    },
-    (result) => clientPage(c, idOf(c), { secret: result.body.secret }),
-  );
-});
-clientPages.post(`${HERE}/:id/delete`, (context) => {
-  const c = context as AppContext;
-  return perform(c, {
-    under: HERE,
-    back: HERE,
-    confirmation: {
-      title: "Delete this client?",
-      message: "All sign-ins and tokens of the client end at once. This cannot be undone.",
-      button: "Delete the client",
-    },
-    act: () => ({ method: "DELETE", path: apiOf(idOf(c)) }),
+/** Adds these routes to a router. */
+export function clientPages(app: Hono<AppEnv>): void {
+  app.get(HERE, (c) => listPage(c as AppContext));
+  app.get(`${HERE}/new`, (c) => newPage(c as AppContext));
+  app.post(`${HERE}/new`, async (context) => {
+    const c = context as AppContext;
+    const fields = await takeAct(c);
+    if (fields instanceof Response) return fields;
+    const result = await callAdminApi(c, "POST", "/api/admin/clients", bodyOf(fields, true));
+    if (!result.ok) return newPage(c, Object.fromEntries(fields), result);
+    return clientPage(c, String(result.body.id), { secret: result.body.secret });
   });
-});
+  app.get(`${HERE}/:id`, (context) => clientPage(context as AppContext, idOf(context as AppContext)));
+  app.post(`${HERE}/:id`, async (context) => {
+    const c = context as AppContext;
+    const fields = await takeAct(c);
+    if (fields instanceof Response) return fields;
+    const result = await callAdminApi(c, "PATCH", apiOf(idOf(c)), bodyOf(fields, false));
+    const shown = result.ok ? {} : { values: Object.fromEntries(fields), problem: result };
+    return clientPage(c, idOf(c), shown);
+  });
+  app.post(`${HERE}/:id/rotate`, (context) => {
+    const c = context as AppContext;
+    return perform(
+      c,
+      {
+        under: HERE,
+        back: pageOf(idOf(c)),
+        confirmation: {
+          title: "Make a new secret?",
+          message:
+            "The present secret is accepted for seven more days. A secret that is still in its own overlap ends now.",
+          button: "Make a new secret",
+        },
+        refusal: async (fields) =>
+          secretRefusal((await callAdminApi(c, "GET", apiOf(idOf(c)))).body as Partial<ClientView>, fields),
+        act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/rotate-secret` }),
+      },
+      (result) => clientPage(c, idOf(c), { secret: result.body.secret }),
+    );
+  });
+  app.post(`${HERE}/:id/delete`, (context) => {
+    const c = context as AppContext;
+    return perform(c, {
+      under: HERE,
+      back: HERE,
+      confirmation: {
+        title: "Delete this client?",
+        message: "All sign-ins and tokens of the client end at once. This cannot be undone.",
+        button: "Delete the client",
+      },
+      act: () => ({ method: "DELETE", path: apiOf(idOf(c)) }),
+    });
+  });
+}

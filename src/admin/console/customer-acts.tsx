@@ -1,6 +1,6 @@
 // What operators do to a customer's account: end logins and links, erase.
 import type { FC } from "hono/jsx";
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
 import { ActForm } from "./acts.tsx";
 import { perform } from "./entry-form.tsx";
@@ -31,64 +31,61 @@ export const EndLogin: FC<{ c: AppContext; userId: string; loginId: string }> = 
 const idOf = (c: AppContext) => c.req.param("id") ?? "";
 const frame = (c: AppContext) => ({ under: UNDER, back: pageOf(idOf(c)) });
 
-export const customerActRoutes = new Hono<AppEnv>();
-
-customerActRoutes.post("/admin/customers/:id/sign-out", (context) => {
-  const c = context as AppContext;
-  return perform(c, { ...frame(c), act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/sign-out` }) });
-});
-
-customerActRoutes.post("/admin/customers/:id/end-login", (context) => {
-  const c = context as AppContext;
-  return perform(c, {
-    ...frame(c),
-    act: (fields) => ({
-      method: "DELETE",
-      path: `${apiOf(idOf(c))}/logins/${encodeURIComponent(fields.get("loginId") || "-")}`,
-    }),
+/** Adds these routes to a router. */
+export function customerActRoutes(app: Hono<AppEnv>): void {
+  app.post("/admin/customers/:id/sign-out", (context) => {
+    const c = context as AppContext;
+    return perform(c, { ...frame(c), act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/sign-out` }) });
   });
-});
-
-customerActRoutes.post("/admin/customers/:id/end-link", (context) => {
-  const c = context as AppContext;
-  return perform(c, {
-    ...frame(c),
-    confirmation: {
-      title: "End this link?",
-      message: "Alexa loses access to the account at once. The customer must link again to get it back.",
-      button: "End this link",
-    },
-    act: (fields) => ({
-      method: "DELETE",
-      path: `${apiOf(idOf(c))}/links/${encodeURIComponent(fields.get("grantId") || "-")}`,
-    }),
+  app.post("/admin/customers/:id/end-login", (context) => {
+    const c = context as AppContext;
+    return perform(c, {
+      ...frame(c),
+      act: (fields) => ({
+        method: "DELETE",
+        path: `${apiOf(idOf(c))}/logins/${encodeURIComponent(fields.get("loginId") || "-")}`,
+      }),
+    });
   });
-});
-
-customerActRoutes.post("/admin/customers/:id/end-links", (context) => {
-  const c = context as AppContext;
-  return perform(c, {
-    ...frame(c),
-    confirmation: {
-      title: "End all links?",
-      message: "Alexa and the company's apps lose access to the account at once. The customer must link again.",
-      button: "End all links",
-    },
-    act: () => ({ method: "DELETE", path: `${apiOf(idOf(c))}/links` }),
+  app.post("/admin/customers/:id/end-link", (context) => {
+    const c = context as AppContext;
+    return perform(c, {
+      ...frame(c),
+      confirmation: {
+        title: "End this link?",
+        message: "Alexa loses access to the account at once. The customer must link again to get it back.",
+        button: "End this link",
+      },
+      act: (fields) => ({
+        method: "DELETE",
+        path: `${apiOf(idOf(c))}/links/${encodeURIComponent(fields.get("grantId") || "-")}`,
+      }),
+    });
   });
-});
-
-customerActRoutes.post("/admin/customers/:id/erase", (context) => {
-  const c = context as AppContext;
-  return perform(c, {
-    ...frame(c),
-    confirmation: {
-      title: "Erase this customer?",
-      message:
-        "The account with its password, all links, all logins and Amazon's tokens are deleted, and skills are disabled at Amazon. " +
-        "Attempts and audit records are kept without the person. This cannot be undone.",
-      button: "Erase for ever",
-    },
-    act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/erase` }),
+  app.post("/admin/customers/:id/end-links", (context) => {
+    const c = context as AppContext;
+    return perform(c, {
+      ...frame(c),
+      confirmation: {
+        title: "End all links?",
+        message: "Alexa and the company's apps lose access to the account at once. The customer must link again.",
+        button: "End all links",
+      },
+      act: () => ({ method: "DELETE", path: `${apiOf(idOf(c))}/links` }),
+    });
   });
-});
+  app.post("/admin/customers/:id/erase", (context) => {
+    const c = context as AppContext;
+    return perform(c, {
+      ...frame(c),
+      confirmation: {
+        title: "Erase this customer?",
+        message:
+          "The account with its password, all links, all logins and Amazon's tokens are deleted, and skills are disabled at Amazon. " +
+          "Attempts and audit records are kept without the person. This cannot be undone.",
+        button: "Erase for ever",
+      },
+      act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/erase` }),
+    });
+  });
+}

@@ -1,6 +1,6 @@
 // /admin/operations: the scheduled maintenance, webhook messages, signing keys and exports.
 import type { FC } from "hono/jsx";
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
 import type { AuditRecord } from "../../storage/maintenance/audit-list.ts";
 import { MOST_COUNTED, readWaitingWork, type WaitingWork } from "../../storage/maintenance/operations.ts";
@@ -185,47 +185,48 @@ async function operationsPage(c: AppContext, report?: ApiResult["body"]): Promis
   );
 }
 
-export const operationsPages = new Hono<AppEnv>();
-
-operationsPages.get(HERE, (c) => operationsPage(c as AppContext));
-operationsPages.post(`${HERE}/maintenance`, (context) => {
-  const c = context as AppContext;
-  const run = { under: HERE, back: HERE, act: () => ({ method: "POST", path: "/api/admin/maintenance" }) };
-  return perform(c, run, ({ body }) => operationsPage(c, body));
-});
-operationsPages.post(`${HERE}/redeliver`, (context) =>
-  perform(context as AppContext, {
-    under: HERE,
-    back: HERE,
-    act: (fields) => ({
-      method: "POST",
-      path: "/api/admin/webhooks/redeliver",
-      body: fields.has("id") ? { id: fields.get("id") } : {},
+/** Adds these routes to a router. */
+export function operationsPages(app: Hono<AppEnv>): void {
+  app.get(HERE, (c) => operationsPage(c as AppContext));
+  app.post(`${HERE}/maintenance`, (context) => {
+    const c = context as AppContext;
+    const run = { under: HERE, back: HERE, act: () => ({ method: "POST", path: "/api/admin/maintenance" }) };
+    return perform(c, run, ({ body }) => operationsPage(c, body));
+  });
+  app.post(`${HERE}/redeliver`, (context) =>
+    perform(context as AppContext, {
+      under: HERE,
+      back: HERE,
+      act: (fields) => ({
+        method: "POST",
+        path: "/api/admin/webhooks/redeliver",
+        body: fields.has("id") ? { id: fields.get("id") } : {},
+      }),
     }),
-  }),
-);
-operationsPages.post(`${HERE}/rotate-key`, (context) =>
-  perform(context as AppContext, {
-    under: HERE,
-    back: HERE,
-    act: () => ({ method: "POST", path: "/api/admin/keys/rotate" }),
-  }),
-);
-operationsPages.post(`${HERE}/drop-key`, (context) =>
-  perform(context as AppContext, {
-    under: HERE,
-    back: HERE,
-    confirmation: {
-      title: "Drop this signing key?",
-      message:
-        "Every token that it signed becomes invalid at once; Alexa refreshes its tokens. Another key signs from now on. " +
-        "This cannot be undone.",
-      button: "Drop the key",
-    },
-    act: (fields) => ({
-      method: "POST",
-      path: "/api/admin/keys/rotate",
-      body: { compromised: fields.get("kid") ?? "" },
+  );
+  app.post(`${HERE}/rotate-key`, (context) =>
+    perform(context as AppContext, {
+      under: HERE,
+      back: HERE,
+      act: () => ({ method: "POST", path: "/api/admin/keys/rotate" }),
     }),
-  }),
-);
+  );
+  app.post(`${HERE}/drop-key`, (context) =>
+    perform(context as AppContext, {
+      under: HERE,
+      back: HERE,
+      confirmation: {
+        title: "Drop this signing key?",
+        message:
+          "Every token that it signed becomes invalid at once; Alexa refreshes its tokens. Another key signs from now on. " +
+          "This cannot be undone.",
+        button: "Drop the key",
+      },
+      act: (fields) => ({
+        method: "POST",
+        path: "/api/admin/keys/rotate",
+        body: { compromised: fields.get("kid") ?? "" },
+      }),
+    }),
+  );
+}

@@ -1,6 +1,6 @@
 // /admin/skills: the registered skills; each with its form, its secrets and the documents to copy.
 import type { FC } from "hono/jsx";
-import { Hono } from "hono/tiny";
+import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
 import { operatorOf } from "../operator.ts";
 import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
@@ -139,71 +139,72 @@ async function skillPage(c: AppContext, id: string, { values, problem, made }: S
 
 const valuesFrom = (fields: ReadonlyMap<string, string>): Values => Object.fromEntries(fields);
 
-export const skillPages = new Hono<AppEnv>();
-
-skillPages.get(HERE, (c) => listPage(c as AppContext));
-skillPages.get(`${HERE}/new`, (c) => newPage(c as AppContext));
-skillPages.post(`${HERE}/new`, async (context) => {
-  const c = context as AppContext;
-  const fields = await takeAct(c);
-  if (fields instanceof Response) return fields;
-  const result = await callAdminApi(c, "POST", "/api/admin/skills", skillBody(fields, undefined));
-  if (!result.ok) return newPage(c, valuesFrom(fields), result);
-  const made = result.body as unknown as SkillView;
-  return skillPage(c, made.id, { made });
-});
-skillPages.get(`${HERE}/:id`, (context) => skillPage(context as AppContext, idOf(context as AppContext)));
-skillPages.post(`${HERE}/:id`, async (context) => {
-  const c = context as AppContext;
-  const fields = await takeAct(c);
-  if (fields instanceof Response) return fields;
-  const found = await callAdminApi(c, "GET", apiOf(idOf(c)));
-  if (!found.ok) return notDone(c, found, HERE, HERE);
-  const body = skillBody(fields, found.body as unknown as SkillView);
-  const result = await callAdminApi(c, "PATCH", apiOf(idOf(c)), body);
-  if (!result.ok) return skillPage(c, idOf(c), { values: valuesFrom(fields), problem: result });
-  return skillPage(c, idOf(c), { made: result.body as unknown as SkillView });
-});
-skillPages.post(`${HERE}/:id/rotate`, (context) => {
-  const c = context as AppContext;
-  return perform(
-    c,
-    {
-      under: HERE,
-      back: pageOf(idOf(c)),
-      confirmation: {
-        title: "Make a new secret?",
-        message:
-          "The present secret is accepted for seven more days. Enter the new one at Amazon within that time. If an earlier " +
-          "secret is still in its own overlap, that one ends now.",
-        button: "Make a new secret",
-      },
-      refusal: async (fields) => {
-        const skill = (await callAdminApi(c, "GET", apiOf(idOf(c)))).body as Partial<SkillView>;
-        return secretRefusal(
-          (fields.get("client") === "service" ? skill.serviceClient : skill.client) ?? undefined,
-          fields,
-        );
-      },
-      act: (fields) => ({
-        method: "POST",
-        path: `${apiOf(idOf(c))}/rotate-secret${fields.get("client") === "service" ? "?client=service" : ""}`,
-      }),
-    },
-    (result) => skillPage(c, idOf(c), { made: result.body as unknown as SkillView }),
-  );
-});
-skillPages.post(`${HERE}/:id/delete`, (context) => {
-  const c = context as AppContext;
-  return perform(c, {
-    under: HERE,
-    back: HERE,
-    confirmation: {
-      title: "Delete this skill?",
-      message:
-        "All links of all its customers end at once, and its client is deleted. Customers must link again. This cannot be undone.",
-      button: "Delete the skill and all its links",
-    },
-    act: () => ({ method: "DELETE", path: apiOf(idOf(c)) }),
+/** Adds these routes to a router. */
+export function skillPages(app: Hono<AppEnv>): void {
+  app.get(HERE, (c) => listPage(c as AppContext));
+  app.get(`${HERE}/new`, (c) => newPage(c as AppContext));
+  app.post(`${HERE}/new`, async (context) => {
+    const c = context as AppContext;
+    const fields = await takeAct(c);
+    if (fields instanceof Response) return fields;
+    const result = await callAdminApi(c, "POST", "/api/admin/skills", skillBody(fields, undefined));
+    if (!result.ok) return newPage(c, valuesFrom(fields), result);
+    const made = result.body as unknown as SkillView;
+    return skillPage(c, made.id, { made });
   });
-});
+  app.get(`${HERE}/:id`, (context) => skillPage(context as AppContext, idOf(context as AppContext)));
+  app.post(`${HERE}/:id`, async (context) => {
+    const c = context as AppContext;
+    const fields = await takeAct(c);
+    if (fields instanceof Response) return fields;
+    const found = await callAdminApi(c, "GET", apiOf(idOf(c)));
+    if (!found.ok) return notDone(c, found, HERE, HERE);
+    const body = skillBody(fields, found.body as unknown as SkillView);
+    const result = await callAdminApi(c, "PATCH", apiOf(idOf(c)), body);
+    if (!result.ok) return skillPage(c, idOf(c), { values: valuesFrom(fields), problem: result });
+    return skillPage(c, idOf(c), { made: result.body as unknown as SkillView });
+  });
+  app.post(`${HERE}/:id/rotate`, (context) => {
+    const c = context as AppContext;
+    return perform(
+      c,
+      {
+        under: HERE,
+        back: pageOf(idOf(c)),
+        confirmation: {
+          title: "Make a new secret?",
+          message:
+            "The present secret is accepted for seven more days. Enter the new one at Amazon within that time. If an earlier " +
+            "secret is still in its own overlap, that one ends now.",
+          button: "Make a new secret",
+        },
+        refusal: async (fields) => {
+          const skill = (await callAdminApi(c, "GET", apiOf(idOf(c)))).body as Partial<SkillView>;
+          return secretRefusal(
+            (fields.get("client") === "service" ? skill.serviceClient : skill.client) ?? undefined,
+            fields,
+          );
+        },
+        act: (fields) => ({
+          method: "POST",
+          path: `${apiOf(idOf(c))}/rotate-secret${fields.get("client") === "service" ? "?client=service" : ""}`,
+        }),
+      },
+      (result) => skillPage(c, idOf(c), { made: result.body as unknown as SkillView }),
+    );
+  });
+  app.post(`${HERE}/:id/delete`, (context) => {
+    const c = context as AppContext;
+    return perform(c, {
+      under: HERE,
+      back: HERE,
+      confirmation: {
+        title: "Delete this skill?",
+        message:
+          "All links of all its customers end at once, and its client is deleted. Customers must link again. This cannot be undone.",
+        button: "Delete the skill and all its links",
+      },
+      act: () => ({ method: "DELETE", path: apiOf(idOf(c)) }),
+    });
+  });
+}
