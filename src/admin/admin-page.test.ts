@@ -2,10 +2,10 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin, SKILL_BODY } from "../../test/support/admin.ts";
-import { queryPlan } from "../../test/support/query-plan.ts";
+import { plansOf } from "../../test/support/query-plan.ts";
 import { recordRefusals } from "../../test/support/refusals.ts";
 import { ADMIN_TOKEN, type Service, START, startService } from "../../test/support/service.ts";
-import { selectSignOut } from "../storage/maintenance/operator-sessions.ts";
+import { isOperatorSignedOut } from "../storage/maintenance/operator-sessions.ts";
 
 interface Browser {
   cookies: Map<string, string>;
@@ -142,9 +142,8 @@ describe("signing in", () => {
       await signOut();
     }
     expect(await signOuts()).toBe(1);
-    expect(await queryPlan(selectSignOut("0operatorsession"))).toMatch(
-      /^SEARCH audit USING.* INDEX audit_operator_sign_outs/,
-    );
+    const [plan] = await plansOf((db) => isOperatorSignedOut(db, "0operatorsession"));
+    expect(plan).toMatch(/^SEARCH audit USING.* INDEX audit_operator_sign_outs/);
   });
 
   it("is disabled without ADMIN_TOKEN", async () => {

@@ -3,13 +3,13 @@ import { createExecutionContext, createScheduledController, waitOnExecutionConte
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin } from "../../test/support/admin.ts";
-import { queryPlan } from "../../test/support/query-plan.ts";
+import { plansOf } from "../../test/support/query-plan.ts";
 import { seedSkill, seedUser } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, START, startService } from "../../test/support/service.ts";
 import { createService } from "../app.ts";
 import { parseConfig } from "../env.ts";
 import worker from "../index.ts";
-import { KEPT_MS, SWEEPS, sweepStatements } from "../storage/maintenance/sweeps.ts";
+import { KEPT_MS, SWEEPS, sweep } from "../storage/maintenance/sweeps.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -233,8 +233,7 @@ describe("expired rows", () => {
 
   it("every sweep uses an index, without a scan", async () => {
     for (const one of SWEEPS) {
-      for (const statement of sweepStatements(one, START, 10)) {
-        const plan = await queryPlan(statement);
+      for (const plan of await plansOf((db) => sweep(db, [one], START, 10))) {
         expect([one.name, plan]).toEqual([one.name, expect.not.stringContaining("SCAN")]);
         expect([one.name, plan]).toEqual([one.name, expect.stringMatching(/INDEX|PRIMARY KEY/)]);
       }

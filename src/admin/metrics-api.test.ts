@@ -4,11 +4,11 @@ import { admin } from "../../test/support/admin.ts";
 import { directive, SERVICE_BASIC, seedGatewayCredentials, startLwa } from "../../test/support/gateway.ts";
 import { link, startAndApprove, startLinkingWorld } from "../../test/support/linking.ts";
 import { linkingOf, metricsOf } from "../../test/support/metrics.ts";
-import { queryPlan } from "../../test/support/query-plan.ts";
+import { plansOf } from "../../test/support/query-plan.ts";
 import { SKILL_ID, seedEveryone } from "../../test/support/seeds.ts";
 import { ADMIN_TOKEN, type Service, startService } from "../../test/support/service.ts";
 import { linkAlexa } from "../../test/support/tokens.ts";
-import { activationStatements } from "../storage/maintenance/activation.ts";
+import { readActivation } from "../storage/maintenance/activation.ts";
 
 const NONE = [0, 0, 0, 0];
 
@@ -122,8 +122,8 @@ describe("AcceptGrant", () => {
 
 it("F4: a report finds its rows by their time", async () => {
   const stretches = [{ first: 0, from: 0, to: 10, length: 10 }];
-  const statements = activationStatements({ stretches, only: { skill: "s" }, groupBy: "skill" });
-  const plans = await Promise.all(Object.values(statements).map((statement) => queryPlan(statement)));
+  const query = { stretches, only: { skill: "s" }, groupBy: "skill" } as const;
+  const [, ...plans] = await plansOf((db) => readActivation(db, [query]));
   expect(plans[0]).toContain("SEARCH i USING PRIMARY KEY (hour_at>? AND hour_at<?)");
   expect(plans[1]).toContain("SEARCH a USING INDEX attempts_by_time (created_at>? AND created_at<?)");
   expect(plans[2]).toContain("SEARCH e USING INDEX skill_events_by_time (received_at>? AND received_at<?)");

@@ -36,9 +36,21 @@ export function sqlName(name: string): Sql {
   return { text: name, values: [] };
 }
 
+/** Names as in `sqlName`, separated by commas. */
+export function sqlNames(names: readonly string[]): Sql {
+  return { text: names.map((name) => sqlName(name).text).join(", "), values: [] };
+}
+
 /** Conditions joined by AND; TRUE when there are none. */
 export function all(conditions: readonly Sql[]): Sql {
   return conditions.reduce((joined, condition) => sql`${joined} AND ${condition}`, sql`TRUE`);
+}
+
+/** The columns have these values; one that is undefined may have any. */
+export function equal(columns: Readonly<Record<string, SqlValue | undefined>>): Sql {
+  return all(
+    Object.entries(columns).flatMap(([name, value]) => (value === undefined ? [] : [sql`${sqlName(name)} = ${value}`])),
+  );
 }
 
 /** D1 did not respond, or responded with an error that is no constraint of ours: a transient failure, 503 outside. */
@@ -95,14 +107,14 @@ export async function write(db: D1Database, statement: Sql, repeatable: boolean)
 }
 
 /** The rows of each statement. One transaction; `repeatable` as in `write`. Throws `StorageFault`. */
-export async function batch(
+export async function batch<Rows extends readonly unknown[] = Record<string, unknown>[]>(
   db: D1Database,
   statements: readonly Sql[],
   repeatable: boolean,
-): Promise<Record<string, unknown>[][]> {
+): Promise<{ [Index in keyof Rows]: Rows[Index][] }> {
   const prepared = statements.map((statement) => prepare(db, statement));
-  const results = await call(() => db.batch<Record<string, unknown>>(prepared), repeatable);
-  return results.map((result) => result.results);
+  const results = await call(() => db.batch(prepared), repeatable);
+  return results.map((result) => result.results) as { [Index in keyof Rows]: Rows[Index][] };
 }
 
 /** A row with its JSON columns parsed and its 0/1 columns as booleans; null columns stay null. */

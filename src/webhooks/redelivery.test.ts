@@ -2,14 +2,14 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
-import { queryPlan } from "../../test/support/query-plan.ts";
+import { plansOf } from "../../test/support/query-plan.ts";
 import { insert } from "../../test/support/rows.ts";
 import { runtimeOf } from "../../test/support/runtime.ts";
 import { seedEveryone } from "../../test/support/seeds.ts";
 import { type Service, START, startService } from "../../test/support/service.ts";
 import { link } from "../../test/support/skill-events.ts";
-import { SWEEPS, sweepStatements } from "../storage/maintenance/sweeps.ts";
-import { makeDueStatement, messageListStatement } from "../storage/maintenance/webhooks.ts";
+import { SWEEPS, sweep } from "../storage/maintenance/sweeps.ts";
+import { listMessages, makeMessagesDue } from "../storage/maintenance/webhooks.ts";
 import { deliverWebhooks } from "./webhooks.ts";
 
 const VARIABLES = {
@@ -179,14 +179,13 @@ it("the list is paged, those that were given up first", async () => {
 });
 
 it("the list, the redelivery and the sweep use the primary key", async () => {
-  const [sweep] = SWEEPS.filter(({ name }) => name === "givenUpWebhooks").flatMap((one) =>
-    sweepStatements(one, START, 10),
-  );
-  if (!sweep) throw new Error("no such sweep");
-  expect(await queryPlan(sweep)).toContain("(next_attempt_at=? AND occurred_at<?)");
+  const givenUp = SWEEPS.filter(({ name }) => name === "givenUpWebhooks");
+  const [swept] = await plansOf((db) => sweep(db, givenUp, START, 10));
+  expect(swept).toContain("(next_attempt_at=? AND occurred_at<?)");
   const position = { nextAttemptAt: 1, occurredAt: 1, id: "a" };
-  for (const statement of [messageListStatement(position, 10), makeDueStatement(undefined, START, 10)]) {
-    const plan = await queryPlan(statement);
+  const [list] = await plansOf((db) => listMessages(db, position, 10));
+  const [due] = await plansOf((db) => makeMessagesDue(db, undefined, START, 10, "operator"));
+  for (const plan of [list, due]) {
     expect(plan).toContain("SEARCH webhook_outbox USING PRIMARY KEY");
     expect(plan).not.toContain("TEMP B-TREE");
   }

@@ -6,12 +6,12 @@ import { admin } from "../../../test/support/admin.ts";
 import { decideOnTheWay, latestAttempt, showAttempt } from "../../../test/support/attempts.ts";
 import { STATE } from "../../../test/support/authorize.ts";
 import { operator } from "../../../test/support/operator.ts";
-import { queryPlan } from "../../../test/support/query-plan.ts";
+import { plansOf } from "../../../test/support/query-plan.ts";
 import { insert } from "../../../test/support/rows.ts";
 import { ALEXA_REDIRECT_URIS, exchange, seedSkill } from "../../../test/support/seeds.ts";
 import { type Service, START, startService } from "../../../test/support/service.ts";
 import { Visitor } from "../../../test/support/visitor.ts";
-import { attemptDetailStatements } from "../../storage/maintenance/attempt-detail.ts";
+import { readAttemptDetail } from "../../storage/maintenance/attempt-detail.ts";
 
 let service: Service;
 
@@ -85,5 +85,5 @@ it("S1: nobody sees it without an operator's session, and opening it writes noth
 });
 
 it("F4: everything of an attempt is found by a key or an index", async () => {
-  for (const statement of attemptDetailStatements("id")) expect(await queryPlan(statement)).not.toMatch(/SCAN/);
+  for (const plan of await plansOf((db) => readAttemptDetail(db, "id"))) expect(plan).not.toMatch(/SCAN/);
 });

@@ -5,11 +5,11 @@ import { expect, it } from "vitest";
 import { admin } from "../../../test/support/admin.ts";
 import { ALEXA_CLIENT, SKILL_ID, USER_ID } from "../../../test/support/constants.ts";
 import { operator } from "../../../test/support/operator.ts";
-import { queryPlan } from "../../../test/support/query-plan.ts";
+import { plansOf, queryPlan } from "../../../test/support/query-plan.ts";
 import { insert } from "../../../test/support/rows.ts";
 import { seedSkill, seedUser } from "../../../test/support/seeds.ts";
 import { START, startService } from "../../../test/support/service.ts";
-import { LINK_STATES, linkListQuery } from "../../storage/grants/link-lists.ts";
+import { LINK_STATES, listLinks } from "../../storage/grants/link-lists.ts";
 import { auditListStatement } from "../../storage/maintenance/audit-list.ts";
 
 const DAY = 86_400_000;
@@ -103,7 +103,7 @@ it("F4: each list of links is a range of an index, in its order", async () => {
   const query = { now: START, idleDays: 400, days: 3, from: START - DAY, to: START, skillId: "s", reason: "idle" };
   for (const state of LINK_STATES) {
     for (const after of [undefined, { at: START, id: "x" }]) {
-      const plan = await queryPlan(linkListQuery(state, query, after, 51));
+      const [plan] = await plansOf((db) => listLinks(db, state, query, after, 51));
       expect([state, plan]).toEqual([state, expect.stringMatching(/SEARCH grants USING INDEX (grants_by_|ended_)/)]);
       expect([state, plan]).toEqual([state, expect.not.stringMatching(/TEMP B-TREE|SCAN grants/)]);
     }

@@ -3,9 +3,10 @@ import type { FC } from "hono/jsx";
 import { seeOther } from "../../http/respond.ts";
 import type { AppContext } from "../../runtime.ts";
 import { normalizeEmail } from "../../sign-in/email.ts";
-import type { ListedAttempt } from "../../storage/attempts/list.ts";
+import { type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
+import { MINUTE_MS } from "../../storage/attempts/refusals.ts";
 import { readShownError, type ShownError } from "../../storage/attempts/shown-errors.ts";
-import { attemptsOfMinute, type Hit, type HitKind, MOST_HITS, search } from "../../storage/maintenance/search.ts";
+import { type Hit, type HitKind, MOST_HITS, search } from "../../storage/maintenance/search.ts";
 import { attemptHref, customerHref } from "./customer-page.tsx";
 import { renderConsole } from "./frame.tsx";
 import { clock, DataTable, Empty, Outcome, Panel, Time, words } from "./parts.tsx";
@@ -134,7 +135,7 @@ export async function searchPage(c: AppContext): Promise<Response> {
   await rt.metrics.flush();
   const shown = minute === undefined && typed.length <= LONGEST ? await readShownError(rt.db, text) : null;
   if (shown !== null) {
-    const refusals = await refusedThen(c, shown.at - (shown.at % 60_000));
+    const refusals = await refusedThen(c, shown.at - (shown.at % MINUTE_MS));
     return renderConsole(
       c,
       page,
@@ -148,7 +149,7 @@ export async function searchPage(c: AppContext): Promise<Response> {
   }
   const [refusals, attempts] = await Promise.all([
     refusedThen(c, at),
-    at === undefined ? [] : attemptsOfMinute(rt.db, at),
+    at === undefined ? [] : listAttempts(rt.db, { from: at, to: at + MINUTE_MS }, undefined, MOST_HITS),
   ]);
   return renderConsole(
     c,

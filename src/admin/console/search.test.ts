@@ -5,7 +5,7 @@ import { DEMO, seedAccount } from "../../../test/support/accounts.ts";
 import { decideOnTheWay, latestAttempt } from "../../../test/support/attempts.ts";
 import { query } from "../../../test/support/authorize.ts";
 import { operator, textOf } from "../../../test/support/operator.ts";
-import { queryPlan } from "../../../test/support/query-plan.ts";
+import { plansOf } from "../../../test/support/query-plan.ts";
 import { insert } from "../../../test/support/rows.ts";
 import {
   ALEXA_CLIENT,
@@ -19,7 +19,7 @@ import {
 } from "../../../test/support/seeds.ts";
 import { type Service, START, startService } from "../../../test/support/service.ts";
 import type { Visitor } from "../../../test/support/visitor.ts";
-import { attemptsOfMinuteStatement, searchStatements } from "../../storage/maintenance/search.ts";
+import { search } from "../../storage/maintenance/search.ts";
 import { minuteOf } from "./refused-then.tsx";
 
 let service: Service;
@@ -180,9 +180,7 @@ it("S1: what was typed is text, also where it is shown again", async () => {
 });
 
 it("F4: one read, in which everything is found by a key or an index", async () => {
-  for (const statement of [...searchStatements("text", "text"), attemptsOfMinuteStatement(START)]) {
-    expect(await queryPlan(statement)).not.toMatch(/SCAN (?!CONSTANT)/);
-  }
+  for (const plan of await plansOf((db) => search(db, "text", "text"))) expect(plan).not.toMatch(/SCAN (?!CONSTANT)/);
   await find("nobody");
   service.meter.clear();
   await find(userId);

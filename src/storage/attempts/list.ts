@@ -1,5 +1,5 @@
 // Link attempts as operators see them: newest first, one page at a time, read in the order of an index.
-import { all, decodeRow, readAll, type Sql, sql } from "../sql.ts";
+import { all, decodeRow, equal, readAll, type Sql, sql } from "../sql.ts";
 import type { Flow, Outcome, Stage } from "./attempts.ts";
 
 export interface ListedAttempt {
@@ -43,7 +43,7 @@ export const ATTEMPT_COLUMNS = sql`attempts.id, flow, platform, attempts.skill_i
 /** Exported so that a test can read its query plan. Each index ends with time and id: only one person's rows are sorted. */
 export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition | undefined, limit: number): Sql {
   const { skillId, outcome, userId, reason, flow, platform, from, to } = filter;
-  const conditions: Sql[] = [];
+  const conditions = [equal({ user_id: userId, reason, flow, platform })];
   // One person has few attempts. The plus keeps other columns from choosing another index.
   const plus = userId === undefined ? sql`` : sql`+`;
   if (skillId !== undefined) conditions.push(sql`${plus}skill_id = ${skillId}`);
@@ -52,11 +52,7 @@ export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition |
   const indexed =
     outcome === "pending" ? sql`outcome = 'pending'` : sql`outcome IN ('cancelled', 'failed', 'abandoned')`;
   if (userId === undefined && outcome !== undefined && outcome !== "linked") conditions.push(indexed);
-  if (userId !== undefined) conditions.push(sql`user_id = ${userId}`);
   if (filter.ended) conditions.push(sql`+outcome <> 'pending'`);
-  if (reason !== undefined) conditions.push(sql`reason = ${reason}`);
-  if (flow !== undefined) conditions.push(sql`flow = ${flow}`);
-  if (platform !== undefined) conditions.push(sql`platform = ${platform}`);
   if (from !== undefined) conditions.push(sql`${plus}created_at >= ${from}`);
   if (to !== undefined) conditions.push(sql`${after ? sql`+` : plus}created_at < ${to}`);
   if (after) conditions.push(sql`(created_at, id) < (${after.createdAt}, ${after.id})`);
@@ -94,9 +90,8 @@ export function reasonCountsQuery(
 ): Sql {
   const { skillId, from, to, isOfAlexa } = filter;
   // Each of the three is a range of its own in the index.
-  const ofSkill = skillId === undefined ? sql`TRUE` : sql`skill_id = ${skillId}`;
   return sql`SELECT reason, COUNT(*) AS count, MAX(created_at) AS "lastAt" FROM attempts
-    WHERE outcome IN ('cancelled', 'failed', 'abandoned') AND ${ofSkill} AND created_at >= ${from} AND created_at < ${to}
+    WHERE outcome IN ('cancelled', 'failed', 'abandoned') AND ${equal({ skill_id: skillId })} AND created_at >= ${from} AND created_at < ${to}
       AND reason IS NOT NULL AND ${isOfAlexa ? sql`flow <> 'oauth'` : sql`TRUE`}
     GROUP BY reason ORDER BY count DESC, "lastAt" DESC LIMIT ${limit}`;
 }

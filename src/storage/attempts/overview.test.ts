@@ -2,9 +2,9 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { SKILL_ID, START } from "../../../test/support/constants.ts";
-import { queryPlan } from "../../../test/support/query-plan.ts";
+import { plansOf } from "../../../test/support/query-plan.ts";
 import { insert, type Tables } from "../../../test/support/rows.ts";
-import { overviewStatements, readOverview } from "./overview.ts";
+import { readOverview } from "./overview.ts";
 
 const HOUR_MS = 3_600_000;
 const STARTS = [START, START + HOUR_MS, START + 2 * HOUR_MS];
@@ -104,7 +104,7 @@ it("O14: an attempt without a row of its initiation, and a link that was importe
 it.each([undefined, SKILL_ID])(
   "O14: every statement finds its range by an index, for the skill %s",
   async (skillId) => {
-    const plans = await Promise.all(overviewStatements({ starts: STARTS, to: TO, skillId }).map(queryPlan));
+    const plans = await plansOf((db) => readOverview(db, { starts: STARTS, to: TO, skillId }));
     expect(plans[0]).toContain("SEARCH a USING INDEX attempts_by_time (created_at>? AND created_at<?)");
     expect(plans[1]).toContain("SEARCH initiations USING PRIMARY KEY (hour_at>? AND hour_at<?)");
     expect(plans[1]).toContain("SEARCH attempts USING INDEX attempts_by_time (created_at>? AND created_at<?)");

@@ -1,5 +1,5 @@
 // What the console's overview shows of attempts: how they ended, how far they came, why they failed, the first set-up.
-import { batch, type Sql, sql } from "../sql.ts";
+import { batch, equal, sql } from "../sql.ts";
 import { type ReasonCount, reasonCountsQuery } from "./list.ts";
 
 export interface OverviewQuery {
@@ -57,13 +57,13 @@ const MOST_REASONS = 8;
 /** A skill with AcceptGrant gets one for each link: it is looked for among the latest attempts only. */
 const LATEST = 1000;
 
-/** The statements of `readOverview`. Exported so that a test can read their query plans. */
-export function overviewStatements({ starts, to, skillId }: OverviewQuery): readonly Sql[] {
+/** Reads all in one round trip. */
+export async function readOverview(db: D1Database, { starts, to, skillId }: OverviewQuery): Promise<Overview> {
   const periods = JSON.stringify(starts.map((start, i) => [start, starts[i + 1] ?? to]));
   const from = starts[0] ?? to;
-  const ofSkill = skillId === undefined ? sql`TRUE` : sql`skill_id = ${skillId}`;
+  const ofSkill = equal({ skill_id: skillId });
   const ofAlexa = sql`flow <> 'oauth' AND ${ofSkill}`;
-  return [
+  const statements = [
     sql`SELECT p.key AS period, IIF(a.outcome = 'linked', 'accept_grant_refused', a.outcome) AS outcome, COUNT(*) AS count
       FROM json_each(${periods}) p CROSS JOIN attempts a
         ON a.created_at >= p.value ->> 0 AND a.created_at < p.value ->> 1
@@ -86,15 +86,7 @@ export function overviewStatements({ starts, to, skillId }: OverviewQuery): read
           WHERE accept_grant = 'accepted') AS "acceptGrant",
         EXISTS (SELECT 1 FROM skill_events) AS "skillEvent"`,
   ];
-}
-
-/** Reads all in one round trip. */
-export async function readOverview(db: D1Database, query: OverviewQuery): Promise<Overview> {
-  const [unlinked = [], reached = [], reasons = [], setUp = []] = await batch(db, overviewStatements(query), true);
-  return {
-    unlinked: unlinked as unknown as UnlinkedCount[],
-    reached: reached[0] as unknown as Reached,
-    reasons: reasons as unknown as ReasonCount[],
-    setUp: setUp[0] as unknown as SetUp,
-  };
+  type Rows = [UnlinkedCount, Reached, ReasonCount, SetUp];
+  const [unlinked, reached, reasons, setUp] = await batch<Rows>(db, statements, true);
+  return { unlinked, reached: reached[0]!, reasons, setUp: setUp[0]! };
 }

@@ -1,17 +1,16 @@
 // The scheduled work and the operators' lists find attempts by the index made for it, never among all.
 import { expect, it } from "vitest";
-import { queryPlan } from "../../../test/support/query-plan.ts";
+import { plansOf, queryPlan } from "../../../test/support/query-plan.ts";
 import { START, startService } from "../../../test/support/service.ts";
 import { readSealedRows, SEALED_COLUMNS } from "../maintenance/reseal.ts";
-import { SWEEPS, sweepStatements } from "../maintenance/sweeps.ts";
+import { SWEEPS, sweep } from "../maintenance/sweeps.ts";
 import { attemptListQuery } from "./list.ts";
 import { readExpiredAttempts } from "./started.ts";
 
 it("F4: attempts that have expired, and the codes of each", async () => {
   const abandoned = SWEEPS.find(({ name }) => name === "abandonedAttempts");
-  const [statement] = abandoned ? sweepStatements(abandoned, START, 10) : [];
-  if (!statement) throw new Error("no such sweep");
-  const plan = await queryPlan(statement);
+  if (!abandoned) throw new Error("no such sweep");
+  const [plan] = await plansOf((db) => sweep(db, [abandoned], START, 10));
   expect(plan).toContain("SEARCH a USING INDEX attempts_pending");
   expect(plan).toContain("SEARCH c USING INDEX codes_by_user");
   expect(plan).not.toContain("TEMP B-TREE");
@@ -31,11 +30,9 @@ it("F4: attempts with Amazon's tokens", async () => {
 });
 
 it("F4: attempts of nobody, by their age", async () => {
-  const [statement] = SWEEPS.filter(({ name }) => name === "attemptsWithoutPerson").flatMap((sweep) =>
-    sweepStatements(sweep, START, 10),
-  );
-  if (!statement) throw new Error("no such sweep");
-  expect(await queryPlan(statement)).toContain("USING INDEX attempts_without_person (created_at<?)");
+  const ofNobody = SWEEPS.filter(({ name }) => name === "attemptsWithoutPerson");
+  const [plan] = await plansOf((db) => sweep(db, ofNobody, START, 10));
+  expect(plan).toContain("USING INDEX attempts_without_person (created_at<?)");
 });
 
 it.each([

@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ALEXA_CLIENT, APP_CLIENT, SKILL_ID, START } from "../../../test/support/constants.ts";
-import { queryPlan } from "../../../test/support/query-plan.ts";
+import { plansOf } from "../../../test/support/query-plan.ts";
 import { recordRefusals } from "../../../test/support/refusals.ts";
 import { insert } from "../../../test/support/rows.ts";
 import { seedEveryone } from "../../../test/support/seeds.ts";
@@ -13,8 +13,6 @@ import {
   type RefusedMinute,
   readAttemptsOfRefusals,
   readRefusalsAt,
-  selectAttemptOfRefusal,
-  selectRefusalsAt,
 } from "./refusals.ts";
 
 const T = START - (START % MINUTE_MS);
@@ -63,7 +61,7 @@ describe("minutes", () => {
     expect(await idsAt(at(9))).toEqual(["other", ALEXA_CLIENT]);
     expect(await idsAt(at(12))).toEqual(["stranger", ALEXA_CLIENT]);
     expect(await idsAt(at(100))).toEqual([]);
-    expect(await queryPlan(selectRefusalsAt(T))).toContain("refusals_by_time (last_seen_at>?)");
+    expect((await plansOf((db) => readRefusalsAt(db, T)))[0]).toContain("refusals_by_time (last_seen_at>?)");
   });
 });
 
@@ -97,8 +95,7 @@ describe("the attempt of a refused token request", () => {
     const both = [at(7), at(2)].map((time) => ({ clientId: ALEXA_CLIENT, at: time }));
     expect(await readAttemptsOfRefusals(env.DB, both, TTL)).toEqual([undefined, "expected"]);
     expect(await readAttemptsOfRefusals(env.DB, [], TTL)).toEqual([]);
-    expect(await queryPlan(selectAttemptOfRefusal({ clientId: ALEXA_CLIENT, at: T }, TTL))).toContain(
-      "attempts_by_time (created_at>? AND created_at<?)",
-    );
+    const [plan] = await plansOf((db) => readAttemptsOfRefusals(db, both, TTL));
+    expect(plan).toContain("attempts_by_time (created_at>? AND created_at<?)");
   });
 });

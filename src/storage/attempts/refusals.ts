@@ -1,5 +1,5 @@
 // Counts of refused requests by endpoint, client and reason, so that operators see why linking fails.
-import { all, batch, decodeRow, readAll, type Sql, sql } from "../sql.ts";
+import { all, batch, decodeRow, equal, readAll, type Sql, sql } from "../sql.ts";
 
 /** Where requests are refused. `wrong_address`: token requests that came to another path or by GET. */
 export const REFUSING_ENDPOINTS = ["authorize", "wrong_address", "token", "events", "accept_grant"] as const;
@@ -89,7 +89,6 @@ export interface RefusalFilter {
   readonly clientId?: string | undefined;
   readonly reason?: string | undefined;
   readonly skillId?: string | undefined;
-  readonly detail?: string | undefined;
 }
 
 /** Authorization requests, and token requests at a wrong address: what Alexa's developer console got wrong. */
@@ -101,7 +100,8 @@ const COLUMNS = sql`endpoint, client_id AS "clientId", reason, detail, count, la
    WHERE endpoint = 'authorize' AND uri.value = r.detail ORDER BY o.id LIMIT 1) AS holder
   FROM refusals r LEFT JOIN clients c ON c.id = r.client_id`;
 
-function listed(rows: readonly Record<string, unknown>[]): ListedRefusal[] {
+async function readListed(db: D1Database, query: Sql): Promise<ListedRefusal[]> {
+  const rows = await readAll<Record<string, unknown>>(db, query);
   return rows.map((row) => decodeRow<ListedRefusal>(row, { json: ["registered", "recent"] }));
 }
 
@@ -114,10 +114,7 @@ export async function listRefusals(
 ): Promise<ListedRefusal[]> {
   const conditions = [
     ...(filter.endpoints ? [sql`endpoint IN (SELECT value FROM json_each(${JSON.stringify(filter.endpoints)}))`] : []),
-    ...(filter.clientId === undefined ? [] : [sql`client_id = ${filter.clientId}`]),
-    ...(filter.reason === undefined ? [] : [sql`reason = ${filter.reason}`]),
-    ...(filter.skillId === undefined ? [] : [sql`c.skill_id = ${filter.skillId}`]),
-    ...(filter.detail === undefined ? [] : [sql`detail = ${filter.detail}`]),
+    equal({ client_id: filter.clientId, reason: filter.reason, "c.skill_id": filter.skillId }),
     ...(after
       ? [
           sql`last_seen_at <= ${after.lastSeenAt} AND (last_seen_at, endpoint, client_id, reason, detail)
@@ -125,28 +122,24 @@ export async function listRefusals(
         ]
       : []),
   ];
-  return listed(
-    await readAll<Record<string, unknown>>(
-      db,
-      sql`SELECT ${COLUMNS} WHERE ${all(conditions)}
-        ORDER BY last_seen_at DESC, endpoint DESC, client_id DESC, reason DESC, detail DESC LIMIT ${limit}`,
-    ),
+  return readListed(
+    db,
+    sql`SELECT ${COLUMNS} WHERE ${all(conditions)}
+      ORDER BY last_seen_at DESC, endpoint DESC, client_id DESC, reason DESC, detail DESC LIMIT ${limit}`,
   );
 }
 
 const AROUND_MS = 2 * MINUTE_MS;
 const MOST_AT_A_TIME = 50;
 
-/** The read of `readRefusalsAt`. */
-export function selectRefusalsAt(at: number): Sql {
-  return sql`SELECT ${COLUMNS} WHERE last_seen_at >= ${at - AROUND_MS} AND EXISTS (
-      SELECT 1 FROM json_each(r.recent) WHERE value ->> 0 BETWEEN ${at - AROUND_MS - MINUTE_MS} AND ${at + AROUND_MS})
-    ORDER BY last_seen_at LIMIT ${MOST_AT_A_TIME}`;
-}
-
 /** What was refused around a time (milliseconds), give or take two minutes: for a customer who never reached us. */
 export async function readRefusalsAt(db: D1Database, at: number): Promise<ListedRefusal[]> {
-  return listed(await readAll<Record<string, unknown>>(db, selectRefusalsAt(at)));
+  const then = sql`value ->> 0 BETWEEN ${at - AROUND_MS - MINUTE_MS} AND ${at + AROUND_MS}`;
+  return readListed(
+    db,
+    sql`SELECT ${COLUMNS} WHERE last_seen_at >= ${at - AROUND_MS} AND EXISTS (SELECT 1 FROM json_each(r.recent) WHERE ${then})
+      ORDER BY last_seen_at LIMIT ${MOST_AT_A_TIME}`,
+  );
 }
 
 /** No attempt is open longer than this before its consent. */
@@ -156,14 +149,6 @@ const LONGEST_CONSENT_MS = 3_600_000;
 export interface RefusedTokenRequest {
   readonly clientId: string;
   readonly at: number;
-}
-
-/** One read of `readAttemptsOfRefusals`. */
-export function selectAttemptOfRefusal({ clientId, at }: RefusedTokenRequest, codeTtlMs: number): Sql {
-  return sql`SELECT id FROM attempts
-    WHERE created_at BETWEEN ${at - codeTtlMs - LONGEST_CONSENT_MS} AND ${at + MINUTE_MS} AND client_id = ${clientId}
-      AND decision = 'allow' AND decided_at BETWEEN ${at - codeTtlMs} AND ${at + MINUTE_MS} AND redeemed_at IS NULL
-    ORDER BY created_at DESC, id DESC LIMIT 1`;
 }
 
 /**
@@ -176,10 +161,15 @@ export async function readAttemptsOfRefusals(
   codeTtlMs: number,
 ): Promise<(string | undefined)[]> {
   if (requests.length === 0) return [];
-  const found = await batch(
+  const found = await batch<{ readonly id: string }[]>(
     db,
-    requests.map((request) => selectAttemptOfRefusal(request, codeTtlMs)),
+    requests.map(
+      ({ clientId, at }) => sql`SELECT id FROM attempts
+        WHERE created_at BETWEEN ${at - codeTtlMs - LONGEST_CONSENT_MS} AND ${at + MINUTE_MS} AND client_id = ${clientId}
+          AND decision = 'allow' AND decided_at BETWEEN ${at - codeTtlMs} AND ${at + MINUTE_MS} AND redeemed_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT 1`,
+    ),
     true,
   );
-  return found.map(([row]) => row?.id as string | undefined);
+  return found.map(([row]) => row?.id);
 }

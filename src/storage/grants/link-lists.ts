@@ -115,8 +115,14 @@ function conditionsOf(state: LinkState, query: LinkQuery, part: Sql): { readonly
   return { where, search };
 }
 
-/** Exported so that a test can read its query plan. */
-export function linkListQuery(state: LinkState, query: LinkQuery, after: LinkPosition | undefined, limit: number): Sql {
+/** The links in a state, from behind `after` on: `stopped` and `ended` newest first, the others those that end first. */
+export function listLinks(
+  db: D1Database,
+  state: LinkState,
+  query: LinkQuery,
+  after: LinkPosition | undefined,
+  limit: number,
+): Promise<ListedLink[]> {
   const selects = partsOf(state).map((part) => {
     const { where, search } = conditionsOf(state, query, part);
     const column = sqlName(search.column);
@@ -128,12 +134,7 @@ export function linkListQuery(state: LinkState, query: LinkQuery, after: LinkPos
       FROM grants WHERE ${where} AND ${after ? behind : sql`TRUE`}`;
   });
   const order = searchOf(state, query).newestFirst ? sql`at DESC, id DESC` : sql`at, id`;
-  return sql`${joined(selects)} ORDER BY ${order} LIMIT ${limit}`;
-}
-
-/** The links in a state, from behind `after` on: `stopped` and `ended` newest first, the others those that end first. */
-export function listLinks(db: D1Database, ...query: Parameters<typeof linkListQuery>): Promise<ListedLink[]> {
-  return readAll(db, linkListQuery(...query));
+  return readAll(db, sql`${joined(selects)} ORDER BY ${order} LIMIT ${limit}`);
 }
 
 /** How many links are in each state, counted up to `most`. One round trip. */

@@ -1,6 +1,6 @@
 // Figures of account activation, per period and group: initiations, completions, enablements, and the counters.
 import { IS_COMPLETED, STARTED_BY_US } from "../attempts/attempts.ts";
-import { batch, type Sql, sql, sqlName } from "../sql.ts";
+import { batch, equal, type Sql, sql, sqlName } from "../sql.ts";
 
 /** By what figures are told apart beside the period, and the columns of attempts and initiations. */
 export const DIMENSIONS = {
@@ -87,10 +87,7 @@ function figures({ groupBy }: ActivationQuery, at: Sql): Sql {
 }
 
 function matching({ only }: ActivationQuery): Sql {
-  return Object.entries(only).reduce(
-    (sum, [dimension, value]) => sql`${sum} AND ${sqlName(DIMENSIONS[dimension as Dimension])} = ${value}`,
-    sql`TRUE`,
-  );
+  return equal(Object.fromEntries(Object.entries(only).map(([name, value]) => [DIMENSIONS[name as Dimension], value])));
 }
 
 function eventCounts(person: Sql): Sql {
@@ -138,31 +135,22 @@ function knowsOnlySkills({ only, groupBy = "skill" }: ActivationQuery): boolean 
   return groupBy === "skill" && Object.keys(only).every((dimension) => dimension === "skill");
 }
 
-/** The statements of a query, by name. Exported so that a test can read their plans. */
-export function activationStatements(query: ActivationQuery): Readonly<Record<keyof ActivationRows, Sql>> {
-  return {
-    initiations: initiations(query),
-    completions: completions(query),
-    enablements: enablements(query),
-    counts: counts(query),
-  };
-}
+const NOTHING = sql`SELECT 1 WHERE FALSE`;
 
 /** The figures of several queries and the ids of all skills, in one batch. What a query cannot tell is empty. */
 export async function readActivation(
   db: D1Database,
   queries: readonly ActivationQuery[],
 ): Promise<{ readonly skillIds: readonly string[]; readonly figures: readonly ActivationRows[] }> {
-  const statements = queries.map((query) => {
-    const { initiations, completions, enablements, counts } = activationStatements(query);
-    return knowsOnlySkills(query) ? [initiations, completions, enablements, counts] : [initiations, completions];
+  const statements = queries.flatMap((query) => {
+    const ofSkills = knowsOnlySkills(query) ? [enablements(query), counts(query)] : [NOTHING, NOTHING];
+    return [initiations(query), completions(query), ...ofSkills];
   });
-  const results = await batch(db, [sql`SELECT id FROM skills ORDER BY id`, ...statements.flat()], true);
-  let at = 1;
-  const figures = statements.map(({ length }) => {
-    const [initiations = [], completions = [], enablements = [], counts = []] = results.slice(at, at + length);
-    at += length;
-    return { initiations, completions, enablements, counts } as unknown as ActivationRows;
+  type Rows = [{ readonly id: string }, ...(EventCounts & Enablements & Counts)[]];
+  const [skills, ...rows] = await batch<Rows>(db, [sql`SELECT id FROM skills ORDER BY id`, ...statements], true);
+  const figures = queries.map((_, i) => {
+    const [initiations = [], completions = [], enablements = [], counts = []] = rows.slice(4 * i, 4 * i + 4);
+    return { initiations, completions, enablements, counts };
   });
-  return { skillIds: (results[0] ?? []).map(({ id }) => String(id)), figures };
+  return { skillIds: skills.map(({ id }) => id), figures };
 }

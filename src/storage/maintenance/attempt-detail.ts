@@ -1,7 +1,7 @@
 // One attempt and what belongs to it, for the operators' page about it. No hash, no code and no sealed value.
 import { ATTEMPT_COLUMNS, type ListedAttempt } from "../attempts/list.ts";
 import type { CodeOrigin } from "../grants/codes.ts";
-import { batch, decodeRow, type Sql, sql } from "../sql.ts";
+import { batch, decodeRow, sql } from "../sql.ts";
 import { type AuditRecord, auditFromRow, auditListStatement } from "./audit-list.ts";
 
 /** Times are milliseconds since 1970. */
@@ -51,10 +51,12 @@ export interface AttemptPage {
 
 const MOST_ROWS = 50;
 
-/** Exported so that a test can read their query plans. */
-export function attemptDetailStatements(id: string): Sql[] {
+type Row = Record<string, unknown>;
+
+/** The attempt, or undefined. One read. */
+export async function readAttemptDetail(db: D1Database, id: string): Promise<AttemptPage | undefined> {
   const ofIt = sql`user_id = (SELECT user_id FROM attempts WHERE id = ${id}) AND attempt_id = ${id}`;
-  return [
+  const statements = [
     sql`SELECT ${ATTEMPT_COLUMNS}, decision, grant_id AS "grantId", redirect_uri AS "redirectUri", scope, pkce, locale, return_to AS "returnTo",
           expires_at AS "expiresAt", finished_at AS "finishedAt",
           (SELECT name FROM skills WHERE id = attempts.skill_id) AS "skillName",
@@ -67,16 +69,7 @@ export function attemptDetailStatements(id: string): Sql[] {
         FROM grants WHERE ${ofIt} ORDER BY created_at DESC LIMIT ${MOST_ROWS}`,
     auditListStatement({ attemptId: id }, undefined, MOST_ROWS),
   ];
-}
-
-/** The attempt, or undefined. One read. */
-export async function readAttemptDetail(db: D1Database, id: string): Promise<AttemptPage | undefined> {
-  const [attempts = [], codes = [], grants = [], audit = []] = await batch(db, attemptDetailStatements(id), true);
-  if (!attempts[0]) return undefined;
-  return {
-    attempt: decodeRow<AttemptDetail>(attempts[0], { json: ["steps"] }),
-    codes: codes as unknown as CodeOfAttempt[],
-    grants: grants as unknown as GrantOfAttempt[],
-    audit: audit.map(auditFromRow),
-  };
+  const [[row], codes, grants, audit] = await batch<[Row, CodeOfAttempt, GrantOfAttempt, Row]>(db, statements, true);
+  if (!row) return undefined;
+  return { attempt: decodeRow<AttemptDetail>(row, { json: ["steps"] }), codes, grants, audit: audit.map(auditFromRow) };
 }

@@ -1,5 +1,5 @@
 // The audit as operators read it: newest first, one page at a time.
-import { all, decodeRow, readAll, type Sql, sql } from "../sql.ts";
+import { all, decodeRow, equal, readAll, type Sql, sql } from "../sql.ts";
 
 export interface AuditRecord {
   readonly id: number;
@@ -29,28 +29,27 @@ export interface AuditFilter {
   readonly from?: number | undefined;
 }
 
+/** The columns of an `AuditRecord`, from table `audit`. */
+export const AUDIT_COLUMNS = sql`id, at, kind, alert, actor, user_id AS "userId", client_id AS "clientId", grant_id AS "grantId",
+  attempt_id AS "attemptId", details`;
+
 /** The list's statement. Ids grow with time, so the id alone orders; each filter has an index that ends with it. */
 export function auditListStatement(filter: AuditFilter, before: number | undefined, limit: number): Sql {
-  const conditions: Sql[] = [];
-  if (filter.alertsOnly) conditions.push(sql`alert = 1`);
-  if (filter.singleEvents) conditions.push(sql`kind NOT IN ('alert_raised', 'alert_cleared')`);
-  if (filter.userId !== undefined) conditions.push(sql`user_id = ${filter.userId}`);
-  if (filter.grantId !== undefined) conditions.push(sql`grant_id = ${filter.grantId}`);
+  const { alertsOnly, singleEvents, userId, grantId, kind, clientId, actor } = filter;
+  const conditions = [
+    equal({ alert: alertsOnly ? 1 : undefined, user_id: userId, grant_id: grantId, kind, client_id: clientId, actor }),
+  ];
+  if (singleEvents) conditions.push(sql`kind NOT IN ('alert_raised', 'alert_cleared')`);
   if (filter.attemptId !== undefined) {
     // Found by its user: an index by attempt would be one more row for each link that ends.
     const user = sql`(SELECT user_id FROM attempts WHERE id = ${filter.attemptId})`;
     conditions.push(sql`user_id = ${user} AND attempt_id = ${filter.attemptId}`);
   }
-  if (filter.kind !== undefined) conditions.push(sql`kind = ${filter.kind}`);
-  if (filter.clientId !== undefined) conditions.push(sql`client_id = ${filter.clientId}`);
-  if (filter.actor !== undefined) conditions.push(sql`actor = ${filter.actor}`);
   if (filter.from !== undefined) {
     conditions.push(sql`id >= (SELECT id FROM audit WHERE at >= ${filter.from} ORDER BY at, id LIMIT 1)`);
   }
   if (before !== undefined) conditions.push(sql`id < ${before}`);
-  return sql`SELECT id, at, kind, alert, actor, user_id AS "userId", client_id AS "clientId", grant_id AS "grantId",
-      attempt_id AS "attemptId", details
-    FROM audit WHERE ${all(conditions)} ORDER BY id DESC LIMIT ${limit}`;
+  return sql`SELECT ${AUDIT_COLUMNS} FROM audit WHERE ${all(conditions)} ORDER BY id DESC LIMIT ${limit}`;
 }
 
 /** Newest first, older than the record `before`. */
@@ -63,7 +62,7 @@ export async function listAudit(
   return (await readAll<Record<string, unknown>>(db, auditListStatement(filter, before, limit))).map(auditFromRow);
 }
 
-/** A row of `auditListStatement`. */
+/** A row of `AUDIT_COLUMNS`. */
 export function auditFromRow(row: Record<string, unknown>): AuditRecord {
   return decodeRow<AuditRecord>(row, { flags: ["alert"] });
 }

@@ -1,9 +1,9 @@
 // Everything about one customer, for the operators' page. No hash, no token and no sealed value.
 
 import type { Flow } from "../attempts/attempts.ts";
-import { ATTEMPT_COLUMNS, attemptFromRow, type ListedAttempt } from "../attempts/list.ts";
+import { attemptFromRow, attemptListQuery, type ListedAttempt } from "../attempts/list.ts";
 import { LEVEL_COLUMN, type LinkLevel } from "../grants/link-levels.ts";
-import { batch, type Sql, sql } from "../sql.ts";
+import { batch, sql } from "../sql.ts";
 import { USER_COLUMNS, type User } from "../users/users.ts";
 import { type AuditRecord, auditFromRow, auditListStatement } from "./audit-list.ts";
 
@@ -45,9 +45,17 @@ export interface Customer {
 
 const MOST_LINKS = 100;
 
-/** Exported so that a test can read their query plans. Attempts, events and audit rows: before a time, at most `limit`. */
-export function customerStatements(userId: string, before: number, limit: number): Sql[] {
-  return [
+type Row = Record<string, unknown>;
+type Part<Name extends "identities" | "logins" | "events"> = Customer[Name][number];
+
+/** The customer, or undefined, with attempts, events and audit rows from before a time, at most `limit`. One read. */
+export async function readCustomer(
+  db: D1Database,
+  userId: string,
+  before: number,
+  limit: number,
+): Promise<Customer | undefined> {
+  const statements = [
     sql`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ${userId}`,
     sql`SELECT method, issuer, subject, created_at AS "createdAt" FROM identities WHERE user_id = ${userId}
         ORDER BY created_at LIMIT ${MOST_LINKS}`,
@@ -58,33 +66,23 @@ export function customerStatements(userId: string, before: number, limit: number
         FROM grants WHERE user_id = ${userId} ORDER BY created_at DESC, id LIMIT ${MOST_LINKS}`,
     sql`SELECT id, created_at AS "createdAt", ended_at AS "endedAt" FROM sessions WHERE user_id = ${userId}
         ORDER BY created_at DESC LIMIT ${MOST_LINKS}`,
-    sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE user_id = ${userId} AND +created_at < ${before}
-        ORDER BY created_at DESC LIMIT ${limit}`,
+    attemptListQuery({ userId, to: before }, undefined, limit),
     sql`SELECT type, skill_id AS "skillId", received_at AS "receivedAt" FROM skill_events
         WHERE alexa_user_id IN (SELECT alexa_user_id FROM grants WHERE user_id = ${userId} UNION ALL SELECT ${userId})
           AND alexa_user_id IS NOT NULL AND +received_at < ${before}
         ORDER BY received_at DESC LIMIT ${limit}`,
     sql`SELECT * FROM (${auditListStatement({ userId }, undefined, 1000)}) WHERE at < ${before} LIMIT ${limit}`,
   ];
-}
-
-/** The customer, or undefined. One read. */
-export async function readCustomer(
-  db: D1Database,
-  userId: string,
-  before: number,
-  limit: number,
-): Promise<Customer | undefined> {
-  const statements = customerStatements(userId, before, limit);
-  const [users = [], identities, links, logins, attempts = [], events, audit = []] = await batch(db, statements, true);
-  if (!users[0]) return undefined;
+  type Rows = [User, Part<"identities">, LinkOfCustomer, Part<"logins">, Row, Part<"events">, Row];
+  const [[user], identities, links, logins, attempts, events, audit] = await batch<Rows>(db, statements, true);
+  if (!user) return undefined;
   return {
-    user: users[0] as unknown as User,
-    identities: identities as unknown as Customer["identities"],
-    links: links as unknown as LinkOfCustomer[],
-    logins: logins as unknown as Customer["logins"],
+    user,
+    identities,
+    links,
+    logins,
     attempts: attempts.map(attemptFromRow),
-    events: events as unknown as Customer["events"],
+    events,
     audit: audit.map(auditFromRow),
   };
 }

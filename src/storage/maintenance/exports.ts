@@ -19,7 +19,7 @@ export interface ExportedPerson {
 /** At most `limit` + 1 identities after another one, and an audit row of who took them. One round trip. */
 export async function readPeople(
   db: D1Database,
-  after: Pick<ExportedPerson, "issuer" | "subject"> & { readonly method: string } | undefined,
+  after: (Pick<ExportedPerson, "issuer" | "subject"> & { readonly method: string }) | undefined,
   limit: number,
   withHashes: boolean,
   now: number,
@@ -33,8 +33,7 @@ export async function readPeople(
     ORDER BY i.method, i.issuer, i.subject LIMIT ${limit + 1}`;
   const kind = withHashes ? "password_hashes_exported" : "users_exported";
   const audit = auditRow(now, { kind, alert: withHashes, actor, details: `at most ${limit} accounts` });
-  const [, rows = []] = await batch(db, [audit, people], false);
-  return rows as unknown as ExportedPerson[];
+  return (await batch<[unknown, ExportedPerson]>(db, [audit, people], false))[1];
 }
 
 export interface ExportedGrant {
@@ -70,6 +69,5 @@ export async function readGrants(
         (skill_id IS NOT NULL AND refresh_hash IS NOT NULL AND ${grantIsLive(now)}) AS "isLink"
       FROM grants WHERE id > ${after} ORDER BY id LIMIT ${limit + 1}`;
   const audit = auditRow(now, { kind: "links_exported", actor, details: `at most ${limit} links` });
-  const [, rows = []] = await batch(db, [audit, grants], false);
-  return rows as unknown as ExportedGrant[];
+  return (await batch<[unknown, ExportedGrant]>(db, [audit, grants], false))[1];
 }

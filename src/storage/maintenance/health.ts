@@ -1,5 +1,5 @@
 // Whether the database can be used: its schema is complete, and our master keys open what it holds.
-import { batch, readAll, type Sql, sql, sqlName } from "../sql.ts";
+import { batch, readAll, sql, sqlName } from "../sql.ts";
 import { SEALED_COLUMNS } from "./reseal.ts";
 
 /**
@@ -30,22 +30,16 @@ const CHECKED_COLUMNS = SEALED_COLUMNS.filter(
  * `StorageFault`.
  */
 export async function columnsSealedElsewhere(db: D1Database, keyIds: readonly string[]): Promise<string[]> {
-  const found = await batch(db, keyStatements(keyIds), true);
-  return CHECKED_COLUMNS.filter((_, index) => {
-    const [row] = found[index] ?? [];
-    return row?.sealed === 1 && row.ours !== 1;
-  }).map(({ table, column }) => `${table}.${column}`);
-}
-
-/**
- * For each checked column: whether it has a sealed value, and one of ours. Anyone may ask for the health of the server,
- * and EXISTS would read every row.
- */
-export function keyStatements(keyIds: readonly string[]): Sql[] {
-  return CHECKED_COLUMNS.map(({ table, column }) => {
+  // Anyone may ask for the health of the server, and EXISTS would read every row.
+  const statements = CHECKED_COLUMNS.map(({ table, column }) => {
     const [from, value] = [sqlName(table), sqlName(column)];
     return sql`SELECT (SELECT 1 FROM ${from} WHERE ${value} IS NOT NULL LIMIT 1) AS sealed,
       (SELECT 1 FROM ${from} WHERE ${value} IS NOT NULL
         AND substr(${value}, 1, 6) IN (SELECT value FROM json_each(${JSON.stringify(keyIds)})) LIMIT 1) AS ours`;
   });
+  const found = await batch(db, statements, true);
+  return CHECKED_COLUMNS.filter((_, index) => {
+    const [row] = found[index] ?? [];
+    return row?.sealed === 1 && row.ours !== 1;
+  }).map(({ table, column }) => `${table}.${column}`);
 }

@@ -1,5 +1,5 @@
 // Counters: one row per hour, skill and name.
-import { readAll, type Sql, sql } from "../sql.ts";
+import { type Sql, sql } from "../sql.ts";
 
 export interface MetricCount {
   /** Start of the hour or day, milliseconds since 1970. */
@@ -19,19 +19,4 @@ export function addCounts(counts: readonly MetricCount[]): Sql {
   return sql`INSERT INTO oauth_metrics (hour_at, skill_id, name, count)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(${JSON.stringify(rows)}) WHERE TRUE
     ON CONFLICT (hour_at, skill_id, name) DO UPDATE SET count = count + excluded.count`;
-}
-
-/** Sums per period, skill and name, oldest first; `from` inclusive, `to` exclusive. At most `limit` rows. */
-export function readCounts(
-  db: D1Database,
-  range: { readonly from: number; readonly to: number; readonly periodMs: number; readonly skillId?: string },
-  limit: number,
-): Promise<MetricCount[]> {
-  const ofSkill = range.skillId === undefined ? sql`TRUE` : sql`skill_id = ${range.skillId}`;
-  return readAll(
-    db,
-    sql`SELECT hour_at - hour_at % ${range.periodMs} AS at, skill_id AS "skillId", name, SUM(count) AS count
-      FROM oauth_metrics WHERE hour_at >= ${range.from} AND hour_at < ${range.to} AND ${ofSkill}
-      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT ${limit}`,
-  );
 }

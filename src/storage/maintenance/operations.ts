@@ -1,6 +1,6 @@
 // What waits for the scheduled work, and what operators last ran and exported, for the console.
 import { batch, type Sql, sql, sqlName } from "../sql.ts";
-import { type AuditRecord, auditFromRow } from "./audit-list.ts";
+import { AUDIT_COLUMNS, type AuditRecord, auditFromRow } from "./audit-list.ts";
 import { SEALED_COLUMNS } from "./reseal.ts";
 
 /** Counts end here, so that the page reads a bounded number of rows of each table. */
@@ -31,9 +31,7 @@ export async function readWaitingWork(db: D1Database, previousKeyId: string | un
     db,
     [
       sql`SELECT COUNT(*) AS count, MIN(created_at) AS oldest FROM pending_unlinks`,
-      sql`SELECT id, at, kind, alert, actor, user_id AS "userId", client_id AS "clientId", grant_id AS "grantId",
-          attempt_id AS "attemptId", details FROM audit
-        WHERE id > (SELECT MAX(id) FROM audit) - ${NEWEST_AUDIT_ROWS}
+      sql`SELECT ${AUDIT_COLUMNS} FROM audit WHERE id > (SELECT MAX(id) FROM audit) - ${NEWEST_AUDIT_ROWS}
           AND kind IN ('maintenance_run', 'users_exported', 'password_hashes_exported', 'links_exported')
         ORDER BY id DESC LIMIT 10`,
       ...sealed,

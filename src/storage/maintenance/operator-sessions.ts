@@ -1,15 +1,11 @@
 // Operators' sign-outs. The audit row of a sign-out also ends every copy of the session's cookie.
 import { auditRow } from "../audit.ts";
-import { readFirst, type Sql, sql, write } from "../sql.ts";
-
-/** Selects the sign-out of an operator's session. */
-export function selectSignOut(sessionId: string): Sql {
-  return sql`SELECT 1 FROM audit WHERE kind = 'operator_signed_out' AND details = ${sessionId}`;
-}
+import { readFirst, sql, write } from "../sql.ts";
 
 /** Whether an operator's session was signed out. The row outlives the cookie. One read. */
 export async function isOperatorSignedOut(db: D1Database, sessionId: string): Promise<boolean> {
-  return (await readFirst(db, selectSignOut(sessionId))) !== null;
+  const query = sql`SELECT 1 FROM audit WHERE kind = 'operator_signed_out' AND details = ${sessionId}`;
+  return (await readFirst(db, query)) !== null;
 }
 
 /** Records that an operator signed in. One write. */

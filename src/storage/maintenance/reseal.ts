@@ -2,7 +2,7 @@
 import type { Purpose } from "../../crypto/keyring.ts";
 import { attemptTokensContext, grantTokensContext, type TokenPurpose } from "../amazon/amazon-tokens.ts";
 import { EVENT_GATEWAY, LWA, RELAY, secretSealContext } from "../skills/skills.ts";
-import { all, batch, readAll, type Sql, sql, sqlName } from "../sql.ts";
+import { batch, equal, readAll, type Sql, sql, sqlName, sqlNames } from "../sql.ts";
 
 /** A column of sealed values, and what its values are bound to. */
 export interface SealedColumn {
@@ -91,7 +91,7 @@ export function readSealedRows(
   const name = sqlName(column);
   return readAll(
     db,
-    sql`SELECT ${names(key)}, ${name} AS sealed FROM ${sqlName(table)}
+    sql`SELECT ${sqlNames(key)}, ${name} AS sealed FROM ${sqlName(table)}
       WHERE substr(${name}, 1, 6) = ${keyId} AND ${name} IS NOT NULL AND ${only} LIMIT ${limit}`,
   );
 }
@@ -106,16 +106,10 @@ export async function replaceSealedValues(
   replacements: readonly { readonly row: SealedRow; readonly sealed: string }[],
 ): Promise<void> {
   const statements = replacements.map(({ row, sealed }) => {
-    const conditions = key.map((name) => sql`${sqlName(name)} = ${row[name]}`);
-    return sql`UPDATE ${sqlName(table)} SET ${sqlName(column)} = ${sealed}
-      WHERE ${all(conditions)} AND ${sqlName(column)} = ${row.sealed}`;
+    const isRow = equal({ ...Object.fromEntries(key.map((name) => [name, row[name]])), [column]: row.sealed });
+    return sql`UPDATE ${sqlName(table)} SET ${sqlName(column)} = ${sealed} WHERE ${isRow}`;
   });
   for (let start = 0; start < statements.length; start += AT_ONCE) {
     await batch(db, statements.slice(start, start + AT_ONCE), true);
   }
-}
-
-function names(columns: readonly string[]): Sql {
-  const [first, ...rest] = columns.map(sqlName);
-  return rest.reduce((list, name) => sql`${list}, ${name}`, first ?? sql`1`);
 }

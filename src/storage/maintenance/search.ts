@@ -1,6 +1,5 @@
 // What an operator's search finds: each kind by its primary key or an index, all in one read.
-import { ATTEMPT_COLUMNS, attemptFromRow, type ListedAttempt } from "../attempts/list.ts";
-import { batch, type Sql, sql } from "../sql.ts";
+import { batch, sql } from "../sql.ts";
 
 export type HitKind = "customer" | "attempt" | "link" | "skill" | "client";
 
@@ -25,12 +24,12 @@ const GRANT = sql`'link' AS kind, id, COALESCE((SELECT name FROM skills WHERE id
   (SELECT name FROM clients WHERE id = client_id)) AS name, user_id AS of FROM grants`;
 
 /**
- * Exported so that a test can read their query plans. `text` as it was typed; `email` as addresses are compared, empty if
- * it cannot begin one.
+ * Everything that the text names. `text` as it was typed; `email` as addresses are compared, empty if it cannot begin
+ * one. One read.
  */
-export function searchStatements(text: string, email: string): Sql[] {
+export async function search(db: D1Database, text: string, email: string): Promise<Hit[]> {
   const most = sql`LIMIT ${MOST_HITS}`;
-  return [
+  const statements = [
     // The exact address comes first.
     sql`SELECT 'customer' AS kind, id, email AS name, NULL AS of FROM users
         WHERE email >= ${email} AND email < ${behind(email)} AND ${email} <> '' ORDER BY email, id ${most}`,
@@ -48,22 +47,7 @@ export function searchStatements(text: string, email: string): Sql[] {
         ORDER BY name COLLATE NOCASE ${most}`,
     sql`SELECT 'client' AS kind, id, name, skill_id AS of FROM clients WHERE id = ${text}`,
   ];
-}
-
-/** Everything that the text names. One read. */
-export async function search(db: D1Database, text: string, email: string): Promise<Hit[]> {
-  const hits = (await batch(db, searchStatements(text, email), true)).flat() as unknown as Hit[];
+  const hits = (await batch<Hit[]>(db, statements, true)).flat();
   const exact = hits.filter(({ kind, name }) => kind === "customer" && name === email);
   return exact.length === 0 ? hits : hits.filter(({ kind, name }) => kind !== "customer" || name === email);
-}
-
-/** Exported so that a test can read its query plan. */
-export function attemptsOfMinuteStatement(at: number): Sql {
-  return sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE created_at >= ${at} AND created_at < ${at + 60_000}
-    ORDER BY created_at DESC, id DESC LIMIT ${MOST_HITS}`;
-}
-
-/** The attempts that began in the minute `at`, newest first. One read. */
-export async function attemptsOfMinute(db: D1Database, at: number): Promise<ListedAttempt[]> {
-  return ((await batch(db, [attemptsOfMinuteStatement(at)], true))[0] ?? []).map(attemptFromRow);
 }

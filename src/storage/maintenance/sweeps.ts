@@ -1,7 +1,7 @@
 // Expired rows: found by an index, updated or deleted in chunks, harmless when run twice.
 import { GIVEN_UP_AT } from "../given-up.ts";
 import { endGrants } from "../grants/grants.ts";
-import { batch, type Sql, sql, sqlName } from "../sql.ts";
+import { batch, type Sql, sql, sqlName, sqlNames } from "../sql.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -45,13 +45,18 @@ export interface Sweep {
   statements(before: number, limit: number, now: number): readonly Sql[];
 }
 
-/** Deletes rows whose `column` is at or before the time and that meet `condition`. An index begins with `column`. */
-function deletion(table: string, key: string, column: string, condition = sql`TRUE`): Sweep["statements"] {
-  const [from, id, at] = [sqlName(table), sqlName(key), sqlName(column)];
+/** Deletes rows that meet a condition, by their key. */
+function deletionWhere(table: string, key: readonly string[], condition: (before: number) => Sql): Sweep["statements"] {
+  const [from, id] = [sqlName(table), sqlNames(key)];
   return (before, limit) => [
-    sql`DELETE FROM ${from} WHERE ${id} IN (SELECT ${id} FROM ${from} WHERE ${at} <= ${before} AND ${condition} LIMIT ${limit})
+    sql`DELETE FROM ${from} WHERE (${id}) IN (SELECT ${id} FROM ${from} WHERE ${condition(before)} LIMIT ${limit})
       RETURNING 1 AS gone`,
   ];
+}
+
+/** Deletes rows whose `column` is at or before the time and that meet `condition`. An index begins with `column`. */
+function deletion(table: string, key: readonly string[], column: string, condition = sql`TRUE`): Sweep["statements"] {
+  return deletionWhere(table, key, (before) => sql`${sqlName(column)} <= ${before} AND ${condition}`);
 }
 
 /**
@@ -67,7 +72,7 @@ function deleteGrants(column: string, condition: Sql): Sweep["statements"] {
     const user = sql`SELECT g.user_id FROM grants g WHERE g.alexa_user_id = skill_events.alexa_user_id ORDER BY g.created_at DESC LIMIT 1`;
     return [
       sql`UPDATE skill_events SET alexa_user_id = (${user}) WHERE alexa_user_id IN (${alexaUsers})`,
-      ...deletion("grants", "id", column, condition)(before, limit, now),
+      ...deletion("grants", ["id"], column, condition)(before, limit, now),
     ];
   };
 }
@@ -94,88 +99,50 @@ function revokeIdleLinks(before: number, limit: number, now: number): Sql[] {
   return endGrants(idle, "idle", now);
 }
 
-function deleteInitiations(before: number, limit: number): Sql[] {
-  return [
-    sql`DELETE FROM initiations WHERE (hour_at, key) IN (
-      SELECT hour_at, key FROM initiations WHERE hour_at <= ${before} LIMIT ${limit})
-    RETURNING 1 AS gone`,
-  ];
-}
-
 /** Of people who never signed in, an hour keeps this many, or five times as many as of people who did. */
 const MOST_STRANGERS_AN_HOUR = 500;
 const STRANGERS_FOR_EACH_PERSON = 5;
 
 /** Anyone can begin attempts without end. Which of an hour stay is left to chance: keys are hashes. */
-function deleteSurplusInitiations(before: number, limit: number): Sql[] {
-  const ofStrangers = sql`hour_at = ${before - (before % HOUR_MS)} AND user_id IS NULL`;
-  const people = sql`SELECT COUNT(user_id) FROM initiations WHERE hour_at = ${before - (before % HOUR_MS)}`;
-  const first = sql`SELECT key FROM initiations WHERE ${ofStrangers} ORDER BY key
+function surplusInitiations(before: number): Sql {
+  const ofHour = sql`hour_at = ${before - (before % HOUR_MS)}`;
+  const people = sql`SELECT COUNT(user_id) FROM initiations WHERE ${ofHour}`;
+  const first = sql`SELECT key FROM initiations WHERE ${ofHour} AND user_id IS NULL ORDER BY key
     LIMIT 1 OFFSET MAX(${MOST_STRANGERS_AN_HOUR}, ${STRANGERS_FOR_EACH_PERSON} * (${people}))`;
-  return [
-    sql`DELETE FROM initiations WHERE (hour_at, key) IN (
-      SELECT hour_at, key FROM initiations WHERE ${ofStrangers} AND key >= (${first}) LIMIT ${limit})
-    RETURNING 1 AS gone`,
-  ];
-}
-
-/** `oauth_metrics` has no single column that names a row. */
-function deleteMetrics(before: number, limit: number): Sql[] {
-  return [
-    sql`DELETE FROM oauth_metrics WHERE (hour_at, skill_id, name) IN (
-      SELECT hour_at, skill_id, name FROM oauth_metrics WHERE hour_at <= ${before} LIMIT ${limit})
-    RETURNING 1 AS gone`,
-  ];
+  return sql`${ofHour} AND user_id IS NULL AND key >= (${first})`;
 }
 
 /** Anyone can make an error page. */
 const MOST_SHOWN_ERRORS = 300;
 
-function deleteShownErrors(before: number, limit: number): Sql[] {
+function oldShownErrors(before: number): Sql {
   const newest = sql`SELECT at FROM shown_errors WHERE at > 0 ORDER BY at DESC LIMIT 1 OFFSET ${MOST_SHOWN_ERRORS}`;
-  return [
-    sql`DELETE FROM shown_errors WHERE id IN (
-      SELECT id FROM shown_errors WHERE at <= MAX(${before}, COALESCE((${newest}), 0)) LIMIT ${limit})
-    RETURNING 1 AS gone`,
-  ];
-}
-
-/** The key of `alerts` has three columns. */
-function deleteAlerts(before: number, limit: number): Sql[] {
-  return [
-    sql`DELETE FROM alerts WHERE (raised_at, name, subject) IN (
-      SELECT raised_at, name, subject FROM alerts WHERE raised_at <= ${before} AND cleared_at IS NOT NULL LIMIT ${limit})
-    RETURNING 1 AS gone`,
-  ];
-}
-
-function deleteGivenUpWebhooks(before: number, limit: number): Sql[] {
-  return [
-    sql`DELETE FROM webhook_outbox WHERE (next_attempt_at, occurred_at, id) IN (
-      SELECT next_attempt_at, occurred_at, id FROM webhook_outbox
-      WHERE next_attempt_at = ${GIVEN_UP_AT} AND occurred_at <= ${before} LIMIT ${limit})
-    RETURNING 1 AS gone`,
-  ];
+  return sql`at <= MAX(${before}, COALESCE((${newest}), 0))`;
 }
 
 export const SWEEPS: readonly Sweep[] = [
   // Attempts that hold Amazon's tokens may have enabled the skill at Amazon: `abandonExpiredAttempts` ends those.
   { name: "abandonedAttempts", keptMs: 0, ofStrangers: true, statements: abandonAttempts },
-  { name: "attempts", keptMs: KEPT_MS.attempts, statements: deletion("attempts", "id", "created_at") },
+  { name: "attempts", keptMs: KEPT_MS.attempts, statements: deletion("attempts", ["id"], "created_at") },
   {
     name: "attemptsWithoutPerson",
     keptMs: KEPT_MS.attemptsWithoutPerson,
     ofStrangers: true,
-    statements: deletion("attempts", "id", "created_at", sql`user_id IS NULL AND decision IS NULL`),
+    statements: deletion("attempts", ["id"], "created_at", sql`user_id IS NULL AND decision IS NULL`),
   },
-  { name: "initiations", keptMs: KEPT_MS.initiations, ofStrangers: true, statements: deleteInitiations },
+  {
+    name: "initiations",
+    keptMs: KEPT_MS.initiations,
+    ofStrangers: true,
+    statements: deletion("initiations", ["hour_at", "key"], "hour_at"),
+  },
   {
     name: "surplusInitiations",
     keptMs: KEPT_MS.surplusInitiations,
     ofStrangers: true,
-    statements: deleteSurplusInitiations,
+    statements: deletionWhere("initiations", ["hour_at", "key"], surplusInitiations),
   },
-  { name: "codes", keptMs: KEPT_MS.codes, statements: deletion("codes", "code_hash", "expires_at") },
+  { name: "codes", keptMs: KEPT_MS.codes, statements: deletion("codes", ["code_hash"], "expires_at") },
   {
     name: "revokedGrants",
     keptMs: KEPT_MS.endedGrants,
@@ -197,36 +164,53 @@ export const SWEEPS: readonly Sweep[] = [
     keptMs: KEPT_MS.endedGrants,
     statements: deleteGrants("expires_at", sql`expires_at IS NOT NULL`),
   },
-  { name: "sessions", keptMs: KEPT_MS.sessions, statements: deletion("sessions", "id", "created_at") },
+  { name: "sessions", keptMs: KEPT_MS.sessions, statements: deletion("sessions", ["id"], "created_at") },
   {
     name: "signInAttempts",
     keptMs: 0,
     ofStrangers: true,
-    statements: deletion("sign_in_attempts", "state_hash", "expires_at"),
+    statements: deletion("sign_in_attempts", ["state_hash"], "expires_at"),
   },
   {
     name: "throttles",
     keptMs: KEPT_MS.throttles,
     ofStrangers: true,
-    statements: deletion("throttles", "key", "updated_at"),
+    statements: deletion("throttles", ["key"], "updated_at"),
   },
-  { name: "audit", keptMs: KEPT_MS.audit, statements: deletion("audit", "id", "at") },
-  { name: "metrics", keptMs: KEPT_MS.metrics, statements: deleteMetrics },
-  { name: "alerts", keptMs: KEPT_MS.alerts, statements: deleteAlerts },
-  { name: "givenUpWebhooks", keptMs: KEPT_MS.givenUpWebhooks, statements: deleteGivenUpWebhooks },
-  { name: "refusals", keptMs: KEPT_MS.refusals, statements: deletion("refusals", "rowid", "last_seen_at") },
-  { name: "shownErrors", keptMs: KEPT_MS.shownErrors, ofStrangers: true, statements: deleteShownErrors },
+  { name: "audit", keptMs: KEPT_MS.audit, statements: deletion("audit", ["id"], "at") },
+  {
+    name: "metrics",
+    keptMs: KEPT_MS.metrics,
+    statements: deletion("oauth_metrics", ["hour_at", "skill_id", "name"], "hour_at"),
+  },
+  {
+    name: "alerts",
+    keptMs: KEPT_MS.alerts,
+    statements: deletion("alerts", ["raised_at", "name", "subject"], "raised_at", sql`cleared_at IS NOT NULL`),
+  },
+  {
+    name: "givenUpWebhooks",
+    keptMs: KEPT_MS.givenUpWebhooks,
+    statements: deletion(
+      "webhook_outbox",
+      ["next_attempt_at", "occurred_at", "id"],
+      "occurred_at",
+      sql`next_attempt_at = ${GIVEN_UP_AT}`,
+    ),
+  },
+  { name: "refusals", keptMs: KEPT_MS.refusals, statements: deletion("refusals", ["rowid"], "last_seen_at") },
+  {
+    name: "shownErrors",
+    keptMs: KEPT_MS.shownErrors,
+    ofStrangers: true,
+    statements: deletionWhere("shown_errors", ["id"], oldShownErrors),
+  },
   {
     name: "skillEvents",
     keptMs: KEPT_MS.skillEvents,
-    statements: deletion("skill_events", "request_id", "received_at"),
+    statements: deletion("skill_events", ["request_id"], "received_at"),
   },
 ];
-
-/** The statements of one sweep at `now` (milliseconds), for at most `limit` rows. */
-export function sweepStatements(sweep: Sweep, now: number, limit: number): readonly Sql[] {
-  return sweep.statements(now - sweep.keptMs, limit, now);
-}
 
 /** One batch; each sweep takes at most `limit` rows. How many each took: `limit` means there may be more. */
 export async function sweep(
@@ -235,7 +219,7 @@ export async function sweep(
   now: number,
   limit: number,
 ): Promise<Map<Sweep, number>> {
-  const statements = sweeps.map((one) => sweepStatements(one, now, limit));
+  const statements = sweeps.map((one) => one.statements(now - one.keptMs, limit, now));
   // Returned rows are counted, not `meta.changes`, which includes the rows of cascades and triggers.
   const results = await batch(db, statements.flat(), true);
   let end = 0;

@@ -2,7 +2,7 @@
 
 import { auditIfChanged, auditRow } from "../audit.ts";
 import { GIVEN_UP_AT } from "../given-up.ts";
-import { batch, readAll, type Sql, sql, write } from "../sql.ts";
+import { batch, equal, readAll, type Sql, sql, write } from "../sql.ts";
 
 /** A message is under delivery for less than this after it was claimed. */
 export const CLAIM_MS = 30_000;
@@ -73,30 +73,19 @@ function isClaimed(message: OutboxMessage): Sql {
 export type MessagePosition = Pick<OutboxMessage, "nextAttemptAt" | "occurredAt" | "id">;
 
 /** Messages that were given up, then waiting ones; those that are tried last come first. From behind `after` on. */
-export function messageListStatement(after: MessagePosition | undefined, limit: number): Sql {
-  const position = after
-    ? sql`(next_attempt_at, occurred_at, id) < (${after.nextAttemptAt}, ${after.occurredAt}, ${after.id})`
-    : sql`TRUE`;
-  return sql`SELECT id, type, occurred_at AS "occurredAt", next_attempt_at AS "nextAttemptAt", attempts FROM webhook_outbox
-    WHERE ${position} ORDER BY next_attempt_at DESC, occurred_at DESC, id DESC LIMIT ${limit}`;
-}
-
-/** One page of `messageListStatement`. */
 export function listMessages(
   db: D1Database,
   after: MessagePosition | undefined,
   limit: number,
 ): Promise<Omit<OutboxMessage, "data">[]> {
-  return readAll(db, messageListStatement(after, limit));
-}
-
-/** The statement of `makeMessagesDue`. */
-export function makeDueStatement(id: string | undefined, now: number, limit: number): Sql {
-  const chosen = id === undefined ? sql`TRUE` : sql`id = ${id}`;
-  return sql`UPDATE webhook_outbox SET next_attempt_at = ${now} WHERE (next_attempt_at, occurred_at, id) IN (
-      SELECT next_attempt_at, occurred_at, id FROM webhook_outbox
-      WHERE next_attempt_at > ${now + CLAIM_MS} AND ${chosen} ORDER BY next_attempt_at, occurred_at, id LIMIT ${limit})
-    RETURNING 1 AS due`;
+  const position = after
+    ? sql`(next_attempt_at, occurred_at, id) < (${after.nextAttemptAt}, ${after.occurredAt}, ${after.id})`
+    : sql`TRUE`;
+  return readAll(
+    db,
+    sql`SELECT id, type, occurred_at AS "occurredAt", next_attempt_at AS "nextAttemptAt", attempts FROM webhook_outbox
+      WHERE ${position} ORDER BY next_attempt_at DESC, occurred_at DESC, id DESC LIMIT ${limit}`,
+  );
 }
 
 /**
@@ -113,7 +102,10 @@ export async function makeMessagesDue(
   const [due = [], , found = []] = await batch(
     db,
     [
-      makeDueStatement(id, now, limit),
+      sql`UPDATE webhook_outbox SET next_attempt_at = ${now} WHERE (next_attempt_at, occurred_at, id) IN (
+          SELECT next_attempt_at, occurred_at, id FROM webhook_outbox
+          WHERE next_attempt_at > ${now + CLAIM_MS} AND ${equal({ id })} ORDER BY next_attempt_at, occurred_at, id LIMIT ${limit})
+        RETURNING 1 AS due`,
       auditIfChanged(now, { kind: "webhooks_redelivered", actor, details: id ?? "all" }),
       id === undefined ? sql`SELECT 1` : sql`SELECT 1 FROM webhook_outbox WHERE id = ${id} LIMIT 1`,
     ],
