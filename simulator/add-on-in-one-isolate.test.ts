@@ -1,5 +1,6 @@
 // Alexa+ and an MCP server that asks the real service about each token, all in one isolate.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { serveMcp } from "../test/support/mcp-server.ts";
 import { ADMIN_TOKEN, type Service, START, startService } from "../test/support/service.ts";
 import { createSimulator } from "./app.ts";
 import type { Ran } from "./testing/test-add-on.ts";
@@ -23,38 +24,11 @@ async function route(request: Request): Promise<Response> {
   const body = request.body ? await request.arrayBuffer() : undefined;
   const { url, method, headers } = request;
   if (url.startsWith(new URL(RESOURCE).origin)) {
-    return serveMcp(new Request(url, { method, headers, ...(body && { body }) }));
+    const client = created.serviceClient ?? created.client;
+    const server = { service, addOnId: ADD_ON, resource: RESOURCE, client };
+    return serveMcp(server, new Request(url, { method, headers, ...(body && { body }) }));
   }
   return service.requestOnly(url, { method, headers, ...(body && { body }) });
-}
-
-async function serveMcp(request: Request): Promise<Response> {
-  const { pathname } = new URL(request.url);
-  if (pathname === "/.well-known/oauth-protected-resource/mcp") {
-    return admin("GET", `/skills/${ADD_ON}/protected-resource`);
-  }
-  const token = await introspect(request.headers.get("authorization")?.slice("Bearer ".length) ?? "");
-  if (!token.active || token.aud !== RESOURCE) return new Response(null, { status: 401 });
-  const message = await request.json<{ id?: string; method: string; params: { protocolVersion: string } }>();
-  const reply = (result: unknown) => Response.json({ jsonrpc: "2.0", id: message.id, result });
-  if (message.id === undefined) return new Response(null, { status: 202 });
-  if (message.method === "initialize") return reply({ protocolVersion: message.params.protocolVersion });
-  if (message.method === "tools/list") return reply({ tools: [{ name: "whoami" }] });
-  if (!token.scope?.split(" ").includes("mcp:tools")) return new Response(null, { status: 403 });
-  return reply({ content: [{ type: "text", text: token.sub }] });
-}
-
-async function introspect(token: string) {
-  const { id, secret } = created.serviceClient ?? created.client;
-  const response = await service.request("/introspect", {
-    method: "POST",
-    headers: {
-      authorization: `Basic ${btoa(`${id}:${secret}`)}`,
-      "content-type": "application/x-www-form-urlencoded",
-    },
-    body: new URLSearchParams({ token }).toString(),
-  });
-  return response.json<{ active: boolean; aud?: string; scope?: string; sub?: string }>();
 }
 
 async function admin(method: string, path: string, body?: unknown): Promise<Response> {

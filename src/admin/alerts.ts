@@ -61,7 +61,12 @@ export async function evaluateAlerts(
 /** Whether `other` is about the same skill or client, or one of them is about the whole server. */
 function concerns(other: Alert, alert: Alert): boolean {
   const sameSkill = other.skillId !== null && other.skillId === alert.skillId;
-  return sameSkill || other.subject === alert.subject || other.subject === "" || alert.subject === "";
+  return sameSkill || other.subject === alert.subject || isOfServer(other) || isOfServer(alert);
+}
+
+/** Not so where a rule of skills found what concerns none of them: the client pair of the sign-in with Amazon. */
+function isOfServer({ name }: Alert): boolean {
+  return alertRules().find((rule) => rule.name === name)?.per === "server";
 }
 
 function isOutdated(stored: StoredAlert | undefined, latest: Alert): boolean {

@@ -9,9 +9,13 @@ export const SIMULATOR = "http://127.0.0.1:8788";
 
 /**
  * One simulator for a whole file, since its certificates take a while to generate; `start` resets it. `instead`: a
- * response in place of the simulator's to a request of the service.
+ * response in place of the simulator's to a request of the service. `elsewhere`: one in place of the service's to a
+ * request of the simulator.
  */
-export function oneIsolate(instead: (request: Request) => Response | undefined = () => undefined) {
+export function oneIsolate(
+  instead: (request: Request) => Response | undefined = () => undefined,
+  elsewhere: (request: Request) => Promise<Response> | undefined = () => undefined,
+) {
   const simulator = createSimulator();
   let service: Service;
   const bindings = () => ({
@@ -19,7 +23,8 @@ export function oneIsolate(instead: (request: Request) => Response | undefined =
       async fetch(request: Request): Promise<Response> {
         const body = request.body ? await request.arrayBuffer() : undefined;
         const { url, method, headers } = request;
-        return service.requestOnly(url, { method, headers, ...(body && { body }) });
+        const init = { method, headers, ...(body && { body }) };
+        return elsewhere(new Request(url, init)) ?? service.requestOnly(url, init);
       },
     } as unknown as Fetcher,
   });
@@ -38,7 +43,7 @@ export function oneIsolate(instead: (request: Request) => Response | undefined =
     bindings,
     drive,
     /** A new service, before each test. */
-    async start(): Promise<Service> {
+    async start(variables: Readonly<Record<string, string>> = {}): Promise<Service> {
       await drive("POST", "/simulator/reset", { skills: true });
       await drive("POST", "/simulator/clock", { advanceSeconds: (START - Date.now()) / 1000 });
       service = startService({
@@ -47,9 +52,11 @@ export function oneIsolate(instead: (request: Request) => Response | undefined =
         ALEXA_CERT_ROOTS: await drive<string>("GET", "/simulator/certificate-root"),
         AMAZON_AUTHORIZE_URL: `${SIMULATOR}/ap/oa`,
         AMAZON_TOKEN_URL: `${SIMULATOR}/auth/o2/token`,
+        AMAZON_PROFILE_URL: `${SIMULATOR}/user/profile`,
         ALEXA_APP_URL: `${SIMULATOR}/spa/skill-account-linking-consent`,
         ALEXA_API_URL: SIMULATOR,
         ALEXA_API_HOSTS: ["na", "eu", "fe"].map((region) => `${SIMULATOR}/${region}`).join(","),
+        ...variables,
       });
       vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
         const request = new Request(input, init);
