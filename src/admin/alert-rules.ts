@@ -1,5 +1,6 @@
 // The rules of alerts: which counters add to an alert, compared with which, and from which number on.
 import { BUCKETS_MS, readTokenCounter } from "../observability/token-counters.ts";
+import type { RefusingEndpoint } from "../storage/attempts/refusals.ts";
 import type { Alert } from "../storage/maintenance/alerts.ts";
 
 /** What a rule adds up. The counts are those of the present hour and the one before. */
@@ -94,7 +95,12 @@ const UNTRUSTED_EVENTS = /^skill_event_refused_(certificate_\w+|signature_wrong)
 export function alertRules(): readonly AlertRule[] {
   const eventsAccepted = (counter: string) => counter === "skill_event_accepted";
   const failed = { path: "/admin/attempts", label: "Failed attempts", parameters: { outcome: "failed" } };
-  const refused = { path: "/admin/refused", label: "Refused requests" };
+  const refusedAt = (endpoint: RefusingEndpoint) => ({
+    path: "/admin/refused",
+    label: "Refused requests",
+    parameters: { endpoint },
+  });
+  const overview = { path: "/admin", label: "Overview" };
   const keys = { path: "/admin/operations", label: "Signing keys" };
   const linked = (counter: string) => counter === "linking_linked";
   return [
@@ -114,7 +120,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 10,
       share: 0,
       what: "token requests had a wrong client secret",
-      list: refused,
+      list: refusedAt("token"),
     },
     {
       name: "redirect_uri_refused",
@@ -123,7 +129,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 5,
       share: 0,
       what: "authorization requests had a redirect URI that is not registered",
-      list: refused,
+      list: refusedAt("authorize"),
     },
     {
       name: "client_id_unknown",
@@ -132,7 +138,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 10,
       share: 0,
       what: "authorization requests named a client that is not registered",
-      list: refused,
+      list: refusedAt("authorize"),
     },
     {
       name: "authorize_requests_refused",
@@ -142,7 +148,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 5,
       share: 0,
       what: "authorization requests were refused",
-      list: refused,
+      list: refusedAt("authorize"),
     },
     {
       name: "token_requests_misplaced",
@@ -151,7 +157,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 5,
       share: 0,
       what: "token requests came to a wrong address",
-      list: refused,
+      list: refusedAt("wrong_address"),
     },
     {
       name: "code_exchanges_refused",
@@ -164,7 +170,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 5,
       share: 0.2,
       what: "redemptions of a code were refused",
-      list: refused,
+      list: refusedAt("token"),
     },
     {
       name: "refresh_failures_rose",
@@ -181,7 +187,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 10,
       share: 0.1,
       what: "refreshes failed",
-      list: refused,
+      list: refusedAt("token"),
     },
     {
       name: "token_latency_high",
@@ -191,6 +197,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 10,
       share: 0.05,
       what: "token requests took longer than one second",
+      list: overview,
     },
     {
       name: "skill_event_certificate_trouble",
@@ -200,7 +207,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 5,
       share: 0.5,
       what: "skill events were refused for their signature or its certificate",
-      list: refused,
+      list: refusedAt("events"),
     },
     {
       name: "skill_events_refused",
@@ -210,7 +217,7 @@ export function alertRules(): readonly AlertRule[] {
       least: 5,
       share: 0.5,
       what: "skill events were refused, although their signature was not the reason",
-      list: refused,
+      list: refusedAt("events"),
     },
     {
       name: "lwa_pair_refused",

@@ -205,6 +205,13 @@ describe("an alert", () => {
     expect(await open()).toEqual(["accept_grant_refused", "lwa_pair_refused"]);
   });
 
+  it("about no skill explains none of a skill: the sign-in with Amazon has a client pair of its own", async () => {
+    await count("lwa_refused_invalid_client", 20, "");
+    await count("accept_grant_refused_code_rejected", 20);
+    await maintain();
+    expect(await open()).toEqual(["accept_grant_refused", "lwa_pair_refused"]);
+  });
+
   it("of parallel runs in several isolates one raises it, and one clears it", async () => {
     // The first signing key.
     await maintain();
@@ -299,6 +306,25 @@ describe("the webhook message", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  it("waits while the receiver is down, and each is then delivered once", async () => {
+    let down = true;
+    vi.mocked(globalThis.fetch).mockImplementation(async (input, init) => {
+      if (down) return new Response(null, { status: 503 });
+      sent.push({ message: await new Request(input, init).json(), body: "", headers: {} });
+      return new Response(null, { status: 204 });
+    });
+    await count("provider_unreachable", 20);
+    await maintain();
+    service.clock.advance(3 * HOUR);
+    await maintain();
+    down = false;
+    for (let run = 0; run < 3; run++) {
+      service.clock.advance(3 * HOUR);
+      await maintain();
+    }
+    expect(messages().sort()).toEqual(["alert.cleared provider_unreachable", "alert.raised provider_unreachable"]);
   });
 
   it("of the all-clear names the time at which the alert was raised", async () => {

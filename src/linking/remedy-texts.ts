@@ -192,7 +192,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   skill_events_refused:
     "Links ended in the Alexa app are not noticed. Too old: the forwarding server's queue or clock. skill unknown: register the skill, or bind the service client to it.",
   lwa_pair_refused:
-    "Login with Amazon does not accept the skill's client id and secret. Set lwa to the Alexa Client Id and Secret of the skill's Account Linking page, and eventGateway to the pair of its Permissions page.",
+    "Login with Amazon does not accept the skill's client id and secret. Set lwa to the Alexa Client Id and Secret of the skill's Account Linking page, and eventGateway to the pair of its Permissions page. If the alert names no skill, it is the pair for signing in with Amazon, or the developer token.",
   amazon_refuses_linking:
     "Customers come from your app or site, and Login with Amazon refuses. Check that app-to-app linking is switched on for the skill and that its allowed return URLs name this server's callbacks.",
   enablement_refused:

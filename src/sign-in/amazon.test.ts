@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { admin } from "../../test/support/admin.ts";
 import {
   AMAZON,
   comeBack,
@@ -140,6 +141,10 @@ describe("Login with Amazon", () => {
     expect(back.status).toBe(status);
     expect(ada.cookies.has("__Host-session")).toBe(false);
     expect(await count("users")).toBe(0);
+    // What alerts look at.
+    const { body } = await admin(service, "GET", "metrics");
+    const { amazon_profile_unavailable: counted } = (body.totals as { counts: Record<string, number> }).counts;
+    expect(counted).toBe(path === "user/profile" && status === 503 ? 1 : undefined);
   });
 
   it("S2: the callback of another sign-in method refuses the attempt", async () => {

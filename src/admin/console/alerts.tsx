@@ -3,8 +3,9 @@ import type { FC } from "hono/jsx";
 import { loadRemedies, remedyFor } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
 import { listAlerts, type StoredAlert } from "../../storage/maintenance/alerts.ts";
-import { listAudit } from "../../storage/maintenance/audit-list.ts";
+import { type AuditRecord, listAudit } from "../../storage/maintenance/audit-list.ts";
 import { alertRules } from "../alert-rules.ts";
+import { COMPLETION_RATE_FELL } from "../completion-rate.ts";
 import { renderConsole } from "./frame.tsx";
 import { DataTable, Empty, Panel, Time, words } from "./parts.tsx";
 import { hrefOf, type Selection, selectionOf } from "./selection.ts";
@@ -13,12 +14,30 @@ const SHOWN_OPEN = 100;
 const SHOWN_CLEARED = 50;
 const SHOWN_EVENTS = 50;
 
-/** The list that shows what an alert counted, with the skill of the alert. */
+const OVERVIEW = { path: "/admin", label: "Overview", parameters: {} };
+
+/** The list that shows what an alert counted, with the skill and the client of the alert. */
 const Evidence: FC<{ alert: StoredAlert; selection: Selection }> = ({ alert, selection }) => {
-  const list = alertRules().find(({ name }) => name === alert.name)?.list;
+  const rule = alertRules().find(({ name }) => name === alert.name);
+  const list = alert.name === COMPLETION_RATE_FELL ? OVERVIEW : rule?.list;
   if (!list) return null;
   const about = alert.skillId === null ? selection : { ...selection, skillId: alert.skillId };
-  return <a href={hrefOf(about, list.path, list.parameters)}>{list.label}</a>;
+  const parameters = { ...list.parameters, client: alert.clientId ?? undefined };
+  return <a href={hrefOf(about, list.path, parameters)}>{list.label}</a>;
+};
+
+/** Where a single event leads. */
+const Concerned: FC<{ event: AuditRecord; selection: Selection }> = ({ event, selection }) => {
+  const { attemptId, grantId, userId } = event;
+  const link = (path: string, id: string, label: string) => (
+    <a href={hrefOf(selection, `/admin/${path}/${encodeURIComponent(id)}`)}>{label}</a>
+  );
+  return (
+    <>
+      {attemptId === null ? <code>{grantId}</code> : link("attempts", attemptId, attemptId)}{" "}
+      {userId === null ? null : link("customers", userId, "the customer")}
+    </>
+  );
 };
 
 /** Open alerts, each with its numbers and its remedy. Needs `loadRemedies`. */
@@ -88,7 +107,7 @@ export async function alertsPage(c: AppContext): Promise<Response> {
         ) : (
           <DataTable
             caption="Single events that need a look"
-            head={["What", "Client", "Attempt or grant", "Details", "When"]}
+            head={["What", "Client", "Concerns", "Details", "When"]}
             numeric={[4]}
             rows={events
               .filter(({ at }) => at >= from && at < to)
@@ -99,7 +118,7 @@ export async function alertsPage(c: AppContext): Promise<Response> {
                   <span class="small">{remedyFor(event.kind)}</span>
                 </>,
                 event.clientId,
-                <code>{event.attemptId ?? event.grantId}</code>,
+                <Concerned event={event} selection={selection} />,
                 event.details,
                 <Time at={event.at} zone={zone} />,
               ])}
