@@ -23,17 +23,16 @@ function isPrefetch(c: AppContext): boolean {
 }
 
 /**
- * Notes an initiation after the response. HEAD requests and prefetches are none. Of people who have not signed in, a
- * network has as many a minute as `PAGE_LIMIT` allows.
+ * Notes an initiation after the response. HEAD requests and prefetches are none. A person has as many a minute as
+ * `USER_LIMIT` allows; of people who have not signed in, a network as many as `PAGE_LIMIT` allows.
  */
 export function noteInitiation(c: AppContext, { of, ...initiated }: Initiated): void {
   if (c.req.method === "HEAD" || isPrefetch(c)) return;
   const rt = c.var.runtime;
   const note = async () => {
-    if (initiated.userId === null) {
-      const key = await counterKey(rt, "initiation", networkOf(c));
-      if (!(await isWithinRateLimit(c.env.PAGE_LIMIT, key))) return;
-    }
+    const { userId } = initiated;
+    const limiter = userId === null ? c.env.PAGE_LIMIT : c.env.USER_LIMIT;
+    if (!(await isWithinRateLimit(limiter, await counterKey(rt, "initiation", userId ?? networkOf(c))))) return;
     const hash = await rt.keyring.derive("initiation", JSON.stringify(of));
     rt.metrics.initiated({
       platform: null,

@@ -101,6 +101,25 @@ describe("an initiation through the Alexa app", () => {
     expect(await totals()).toEqual([NONE, NONE, NONE]);
   });
 
+  it("S11: PAGE_LIMIT bounds those of a network, USER_LIMIT those of each person who has signed in", async () => {
+    const limiter = (most: number) => {
+      const counts = new Map<string, number>();
+      return {
+        limit: async ({ key }: { key: string }) => {
+          counts.set(key, (counts.get(key) ?? 0) + 1);
+          return { success: (counts.get(key) ?? 0) <= most };
+        },
+      };
+    };
+    const [demo, eve] = [await signedIn(service), await signedIn(service, EVE)];
+    Object.assign(service.env, { PAGE_LIMIT: limiter(3), USER_LIMIT: limiter(2) });
+    for (let state = 0; state < 5; state++) await visit(service).get(authorizePage(`stranger-${state}`));
+    expect(await totals()).toEqual([[3, 0, 3, 0], NONE, [3, 0, 3, 0]]);
+    for (let state = 0; state < 5; state++) await demo.get(authorizePage(`demo-${state}`));
+    await eve.get(authorizePage("eve"));
+    expect(await totals()).toEqual([[6, 0, 5, 0], NONE, [6, 0, 5, 0]]);
+  });
+
   it("adds no storage call before the response, and writes one row", async () => {
     await visit(service).get(authorizePage("state-1"));
     await metricsOf(service);
