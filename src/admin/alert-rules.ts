@@ -57,8 +57,8 @@ function slow(counter: string): boolean | undefined {
   return counted && !((BUCKETS_MS[counted.bucket] ?? Number.POSITIVE_INFINITY) <= 1000);
 }
 
-/** Outcomes of refreshes that are no failure, or have an alert of their own. */
-const OTHER_THAN_FAILED = ["success", "invalid_client"];
+/** Outcomes of refreshes that are no failure, have an alert of their own, or that anyone can bring about. */
+const OTHER_THAN_FAILED = ["success", "invalid_client", "invalid_request"];
 /** Alexa presented a code that it should not have, or not so. A code that is presented twice is no fault of a setting. */
 const WRONG_EXCHANGES = [
   "code_malformed",

@@ -97,6 +97,8 @@ function findingsOf(rule: AlertRule, facts: readonly Fact[], since: number): Fin
   for (const fact of facts) {
     const reason = rule.bad(fact.name);
     if (reason === undefined && !rule.good?.(fact.name)) continue;
+    // Anyone can make token requests that name no skill's client.
+    if (rule.per === "skill" && fact.skillId === "" && fact.name.startsWith("token_")) continue;
     const subject = subjectOf(rule, fact);
     const sum = sums.get(subject) ?? { fact, bad: 0, good: 0, reasons: new Map<string, number>() };
     sums.set(subject, sum);

@@ -134,3 +134,17 @@ it("a request that the deadline overtakes counts once, as temporarily_unavailabl
   const request = async () => expect((await service.request("/token", exchange(code))).status).toBe(503);
   expect(await counted(request, OF_SKILL)).toEqual({ token_exchange_temporarily_unavailable_50: 1 });
 });
+
+it("S11: the time that a caller takes to send the body is not counted: strangers must not make tokens look slow", async () => {
+  const { refresh_token } = await linkAlexa(service);
+  const { body, ...request } = refresh(refresh_token);
+  const send = (controller: ReadableStreamDefaultController) => {
+    service.clock.advance(3000);
+    controller.enqueue(new TextEncoder().encode(String(body)));
+    controller.close();
+  };
+  const slowly = new ReadableStream({ pull: send }, { highWaterMark: 0 });
+  expect(await counted(() => service.request("/token", { ...request, body: slowly }))).toEqual({
+    token_refresh_success_50: 1,
+  });
+});

@@ -25,6 +25,8 @@ interface Progress {
   passed: boolean;
   /** The parameters, as far as the body was read. */
   fields?: ReadonlyMap<string, string>;
+  /** When the body was read: how long a caller takes to send it says nothing about this server. */
+  readAt: number;
 }
 
 /** Adds these routes to a router. */
@@ -34,10 +36,9 @@ export function tokenRoutes(app: Hono<AppEnv>): void {
 
 /** The response to a token request: tokens or an error, 503 when storage fails or the deadline passes. */
 export async function respondToTokenRequest(rt: Runtime, request: Request): Promise<Response> {
-  const startedAt = rt.now();
-  const progress: Progress = { passed: false };
+  const progress: Progress = { passed: false, readAt: rt.now() };
   const authorization = request.headers.get("authorization");
-  const count = (outcome: string, skillId: string | null) => countRequest(rt, progress, outcome, skillId, startedAt);
+  const count = (outcome: string, skillId: string | null) => countRequest(rt, progress, outcome, skillId);
   const client = () => namedClient(rt, authorization, progress.fields);
   const countFailure = (error: string, of: Client | undefined) => count(error, of?.skillId ?? null);
   const work = grant(rt, request, authorization, progress);
@@ -76,6 +77,7 @@ async function grant(
   progress: Progress,
 ): Promise<Issued | Refusal> {
   const body = await readForm(request);
+  progress.readAt = rt.now();
   if ("problem" in body) {
     if (body.read) progress.fields = body.read;
     return { status: 400, error: "invalid_request", description: body.problem };
@@ -118,16 +120,10 @@ function countedGrant(grantType: string | undefined): CountedGrant | undefined {
 }
 
 /** Counts a request, once, whatever became of it. Requests without one of our grant types are among the errors only. */
-function countRequest(
-  rt: Runtime,
-  { fields }: Progress,
-  outcome: string,
-  skillId: string | null,
-  startedAt: number,
-): void {
+function countRequest(rt: Runtime, { fields, readAt }: Progress, outcome: string, skillId: string | null): void {
   const type = countedGrant(fields?.get("grant_type"));
   if (type === undefined) return;
-  const took = rt.now() - startedAt;
+  const took = rt.now() - readAt;
   rt.metrics.count(tokenCounter(type, outcome, took), skillId);
   if (took > 0) rt.metrics.count(tokenMilliseconds(type), null, took);
 }
