@@ -1,7 +1,9 @@
 // Which attempts a sweep with a limit takes first, and what no ended attempt can hold.
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
+import { plansOf } from "../../../test/support/query-plan.ts";
 import { insert } from "../../../test/support/rows.ts";
+import { SKILL_ID, seedEveryone } from "../../../test/support/seeds.ts";
 import { START } from "../../../test/support/service.ts";
 import { SWEEPS, sweep } from "./sweeps.ts";
 
@@ -57,4 +59,37 @@ it("S11: a flood of attempts leaves 500 of an hour without a person, or five for
     [503, 3],
     [720, 120],
   ]);
+});
+
+it("S7: an event that comes after a person's erasure names their Alexa user for a few hours only", async () => {
+  await seedEveryone();
+  await insert("grants", { alexaUserId: "linked" }).run();
+  const event = (id: string, type: string, alexaUserId: string) =>
+    env.DB.prepare(
+      "INSERT INTO skill_events (request_id, type, skill_id, alexa_user_id, event_at, received_at) VALUES (?, ?, ?, ?, ?, ?)",
+    ).bind(id, type, SKILL_ID, alexaUserId, START, START);
+  await env.DB.batch([
+    event("erased", "SkillDisabled", "erased"),
+    event("linked", "SkillDisabled", "linked"),
+    // Counts of enablements need it.
+    event("enabled", "SkillEnabled", "nobody"),
+  ]);
+  const named = async (at: number) => {
+    const sweeps = SWEEPS.filter(({ name }) => name === "eventsOfNobody");
+    await sweep(env.DB, sweeps, at, 1000);
+    const { results } = await env.DB.prepare(
+      "SELECT request_id FROM skill_events WHERE alexa_user_id IS NOT NULL",
+    ).all();
+    return results.map(({ request_id: id }) => id).sort();
+  };
+  // Until then an event may be late that shows whose link it was.
+  expect(await named(START + 2 * HOUR - 1)).toEqual(["enabled", "erased", "linked"]);
+  expect(await named(START - (START % HOUR) + 3 * HOUR)).toEqual(["enabled", "linked"]);
+});
+
+it("F4: events of nobody are found by their time, and links by their Alexa user", async () => {
+  const ofNobody = SWEEPS.filter(({ name }) => name === "eventsOfNobody");
+  const [plan] = await plansOf((db) => sweep(db, ofNobody, START, 10));
+  expect(plan).toContain("USING INDEX skill_events_by_time (received_at>? AND received_at<?)");
+  expect(plan).toContain("USING COVERING INDEX grants_by_alexa_user (alexa_user_id=?)");
 });

@@ -34,6 +34,8 @@ export const KEPT_MS = {
   givenUpWebhooks: 35 * DAY_MS,
   /** For the number of enablements; a repeat this late is refused as stale anyway. */
   skillEvents: 400 * DAY_MS,
+  /** By then, a late event has shown whose link it was. */
+  eventsOfNobody: 3 * HOUR_MS,
 } as const;
 
 export interface Sweep {
@@ -110,6 +112,18 @@ function surplusInitiations(before: number): Sql {
   const first = sql`SELECT key FROM initiations WHERE ${ofHour} AND user_id IS NULL ORDER BY key
     LIMIT 1 OFFSET MAX(${MOST_STRANGERS_AN_HOUR}, ${STRANGERS_FOR_EACH_PERSON} * (${people}))`;
   return sql`${ofHour} AND user_id IS NULL AND key >= (${first})`;
+}
+
+/** Events after an erasure, or of people who never linked: nothing but their enablements is counted by Alexa's user id. */
+function forgetAlexaUsers(before: number, limit: number): Sql[] {
+  const hour = before - (before % HOUR_MS);
+  return [
+    sql`UPDATE skill_events SET alexa_user_id = NULL WHERE request_id IN (
+      SELECT request_id FROM skill_events e WHERE received_at >= ${hour} AND received_at < ${hour + HOUR_MS}
+        AND alexa_user_id IS NOT NULL AND type IS NOT 'SkillEnabled'
+        AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.alexa_user_id = e.alexa_user_id) LIMIT ${limit})
+    RETURNING 1 AS gone`,
+  ];
 }
 
 /** Anyone can make an error page. */
@@ -210,6 +224,7 @@ export const SWEEPS: readonly Sweep[] = [
     keptMs: KEPT_MS.skillEvents,
     statements: deletion("skill_events", ["request_id"], "received_at"),
   },
+  { name: "eventsOfNobody", keptMs: KEPT_MS.eventsOfNobody, statements: forgetAlexaUsers },
 ];
 
 /** One batch; each sweep takes at most `limit` rows. How many each took: `limit` means there may be more. */
