@@ -15,7 +15,7 @@ import { KEPT_MS } from "../../storage/maintenance/sweeps.ts";
 import { type LineEntry, lineOf, seenBy } from "./attempt-line.ts";
 import type { AttemptTexts } from "./attempt-texts.ts";
 import { renderConsole } from "./frame.tsx";
-import { DataTable, Outcome, Panel, Time, words } from "./parts.tsx";
+import { DataTable, Facts, Outcome, Panel, Time, words } from "./parts.tsx";
 import { hrefOf, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS } from "./tables.tsx";
 
@@ -81,19 +81,6 @@ const StillOpen: FC<{ attempt: AttemptDetail; codes: readonly CodeOfAttempt[]; n
     </p>
   );
 };
-
-const Facts: FC<{ rows: readonly (readonly [string, Child])[] }> = ({ rows }) => (
-  <dl>
-    {rows.map(([term, value]) =>
-      value === null || value === undefined ? null : (
-        <>
-          <dt>{term}</dt>
-          <dd>{value}</dd>
-        </>
-      ),
-    )}
-  </dl>
-);
 
 function factsOf(attempt: AttemptDetail, selection: Selection): (readonly [string, Child])[] {
   const { zone } = selection;

@@ -46,7 +46,7 @@ async function listPage(c: AppContext): Promise<Response> {
   return renderConsole(
     c,
     { title: "Clients", under: HERE },
-    <>
+    <section class="panel" aria-label="Clients">
       <p>Your apps and your skills' backends. Alexa's clients belong to their skills.</p>
       {clients.length === 0 ? (
         <Empty />
@@ -73,7 +73,7 @@ async function listPage(c: AppContext): Promise<Response> {
           </a>
         </p>
       ) : null}
-    </>,
+    </section>,
   );
 }
 

@@ -6,7 +6,7 @@ import { operatorOf } from "../operator.ts";
 import { CustomerActs, EndLink, EndLogin } from "./customer-acts.tsx";
 import { type CustomerEvent, customerLine } from "./customer-line.ts";
 import { renderConsole } from "./frame.tsx";
-import { DataTable, Empty, Panel, Time, words } from "./parts.tsx";
+import { DataTable, Empty, Facts, Panel, Time, words } from "./parts.tsx";
 import { minuteOf, NeverReachedUs, refusedThen } from "./refused-then.tsx";
 import { hrefOf, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS } from "./tables.tsx";
@@ -84,30 +84,24 @@ const Line: FC<{ events: readonly CustomerEvent[]; selection: Selection }> = ({ 
 );
 
 const Who: FC<{ customer: Customer; zone: string }> = ({ customer: { user, identities }, zone }) => (
-  <dl>
-    <dt>E-mail address</dt>
-    <dd>{user.email ?? "none that is verified"}</dd>
-    <dt>Name</dt>
-    <dd>{user.name ?? "none"}</dd>
-    <dt>Signs in with</dt>
-    <dd>
-      {identities.length === 0
-        ? "nothing"
-        : identities.map(({ method, issuer, subject }) => (
-            <p>
-              {method} {issuer} <code>{subject}</code>
-            </p>
-          ))}
-    </dd>
-    <dt>Since</dt>
-    <dd>
-      <Time at={user.createdAt} zone={zone} />
-    </dd>
-    <dt>User id</dt>
-    <dd>
-      <code>{user.id}</code>
-    </dd>
-  </dl>
+  <Facts
+    rows={[
+      ["E-mail address", user.email ?? "none that is verified"],
+      ["Name", user.name ?? "none"],
+      [
+        "Signs in with",
+        identities.length === 0
+          ? "nothing"
+          : identities.map(({ method, issuer, subject }) => (
+              <p>
+                {method} {issuer} <code>{subject}</code>
+              </p>
+            )),
+      ],
+      ["Since", <Time at={user.createdAt} zone={zone} />],
+      ["User id", <code>{user.id}</code>],
+    ]}
+  />
 );
 
 /** The page about one customer. `?before=`, in milliseconds, continues the time line; `?at=` names the minute of a failure. */

@@ -134,19 +134,23 @@ const Refreshes: FC<PeriodText & { items: readonly ReportItem[] }> = ({ items, .
 
 const percentOf = (value: number) => `${Number((value * 100).toFixed(2))} %`;
 
-const Latency: FC<PeriodText & { items: readonly ReportItem[] }> = ({ items, ...periods }) => {
-  const title = "Time that refreshes took";
+const Latency: FC<PeriodText & { items: readonly ReportItem[]; grant: "refresh" | "exchange" }> = ({
+  items,
+  grant,
+  ...periods
+}) => {
+  const title = `Time that ${grant === "refresh" ? "refreshes" : "code exchanges"} took`;
   const series = (["p50", "p90", "p99"] as const).map((name) => ({
     name,
-    values: items.map(({ oauth }) => oauth.refresh[name]),
+    values: items.map(({ oauth }) => oauth[grant][name]),
   }));
   const known = series.flatMap(({ values }) => values.filter((value) => value !== null));
   if (known.length === 0) {
-    return <Nothing title={title}>No refresh in this time.</Nothing>;
+    return <Nothing title={title}>No {grant} in this time.</Nothing>;
   }
   return (
     <Lines
-      id="latency"
+      id={`${grant}-latency`}
       title={title}
       description={`Lines of the 50th, 90th and 99th percentile. The longest is ${whole(Math.max(...known))}.`}
       series={series}
@@ -183,9 +187,11 @@ export const Charts: FC<{
       <ChartPanel title="Refreshes">
         <Refreshes items={items} {...periods} />
       </ChartPanel>
-      <ChartPanel title="Latency">
-        <Latency items={items} {...periods} />
-      </ChartPanel>
+      {(["refresh", "exchange"] as const).map((grant) => (
+        <ChartPanel title={`Time of each ${grant}`}>
+          <Latency items={items} grant={grant} {...periods} />
+        </ChartPanel>
+      ))}
     </div>
   );
 };

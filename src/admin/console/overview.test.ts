@@ -70,6 +70,8 @@ describe("with attempts", () => {
       counted(START, "token_refresh_success_50", 3),
       counted(START, "token_refresh_invalid_grant_100", 1),
       counted(START - DAY_MS, "token_refresh_success_50", 2),
+      counted(START - DAY_MS, "token_exchange_success_2000", 4),
+      counted(START, "token_error_client_secret_wrong", 6),
     ]);
   });
 
@@ -113,6 +115,11 @@ describe("with attempts", () => {
       ["Jan 15", "75 %"],
     ]);
     expect(table(html, "Time that refreshes took").at(-1)?.[1]).toMatch(/^\d+ ms$/);
+    expect(table(html, "Time that code exchanges took").slice(-2)).toEqual([
+      ["Jan 14", "1500 ms", "1900 ms", "1990 ms"],
+      ["Jan 15", "none", "none", "none"],
+    ]);
+    expect(table(html, "Refused calls")).toEqual([[expect.stringMatching(/^client secret wrong token request/), "6"]]);
   });
 
   it("O14: the reasons have their advice, their number and a link to the attempts", async () => {
@@ -192,6 +199,28 @@ it("O14: names and ids that others chose are escaped", async () => {
   expect(html).not.toContain("<img");
   expect(html).toContain("&lt;img src=x");
   expect(html).toContain(`href="/admin/attempts/${encodeURIComponent(evil)}"`);
+});
+
+it("O14: alerts that are open stand first, of the chosen skill, with numbers, remedy and what they counted", async () => {
+  await seedSkill();
+  await env.DB.batch([
+    insert("alerts"),
+    insert("alerts", { subject: "another", skillId: "another", message: "Of another skill." }),
+    insert("alerts", { name: "token_latency_high", raisedAt: START - DAY_MS, clearedAt: START }),
+  ]);
+  const ofSkill = `skill=${encodeURIComponent(SKILL_ID)}`;
+  const html = await open(`/admin?${ofSkill}`);
+  const panels = [...html.matchAll(/<section class="panel[^>]* aria-label="([^"]*)"/g)].map(([, label]) => label);
+  expect(panels[0]).toBe("Open alerts");
+  const [, list = ""] = /<ul class="alerts">(.*?)<\/ul>/s.exec(html) ?? [];
+  const text = textOf(list);
+  expect(text).toMatch(/^open refresh failures rose 12 of 40 refreshes failed\. Alexa drops a link/);
+  expect(text).toContain("Since 2026-01-15 12:00:00");
+  expect(list).toMatch(new RegExp(`href="/admin/[a-z]+\\?${ofSkill}["&]`));
+  expect(text).not.toMatch(/another skill|token latency/);
+  expect(textOf(await open())).toContain("Of another skill.");
+  await env.DB.prepare("UPDATE alerts SET cleared_at = raised_at + 1").run();
+  expect(await open()).not.toContain("Open alerts");
 });
 
 describe("first steps", () => {

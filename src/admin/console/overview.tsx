@@ -135,13 +135,11 @@ export async function overviewPage(c: AppContext): Promise<Response> {
       )}
       <Panel title="Refused requests">
         <Refusals refusals={refusals} zone={zone} />
-        {refusals.length === 0 ? null : (
-          <p class="below">
-            <a href={hrefOf(selection, "/admin/refused")}>All refused requests</a>
-          </p>
-        )}
+        <RefusedCalls totals={now.totals.counts} />
+        <p class="below">
+          <a href={hrefOf(selection, "/admin/refused")}>All refused requests</a>
+        </p>
       </Panel>
-      <RefusedCalls totals={now.totals.counts} />
     </>,
   );
 }

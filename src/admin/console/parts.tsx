@@ -57,5 +57,19 @@ export const DataTable: FC<{
   </table>
 );
 
+/** Terms and their values. Those without a value are left out. */
+export const Facts: FC<{ rows: readonly (readonly [string, Child])[] }> = ({ rows }) => (
+  <dl>
+    {rows.map(([term, value]) =>
+      value === null || value === undefined ? null : (
+        <>
+          <dt>{term}</dt>
+          <dd>{value}</dd>
+        </>
+      ),
+    )}
+  </dl>
+);
+
 /** The outcome of an attempt. Its colour only repeats the word. */
 export const Outcome: FC<{ outcome: string }> = ({ outcome }) => <span class={`badge ${outcome}`}>{outcome}</span>;

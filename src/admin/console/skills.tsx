@@ -6,7 +6,7 @@ import { operatorOf } from "../operator.ts";
 import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
 import { NewSecret, notDone, Problem, perform, secretRefusal, secretSeen, type Values } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
-import { DataTable, Empty, Panel, words } from "./parts.tsx";
+import { DataTable, Empty, Facts, Panel, words } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
 import { SkillAmazon } from "./skill-amazon.tsx";
 import { SkillFields, type SkillView, skillBody, valuesOf } from "./skill-form.tsx";
@@ -23,7 +23,7 @@ async function listPage(c: AppContext): Promise<Response> {
   return renderConsole(
     c,
     { title: "Skills", under: HERE },
-    <>
+    <section class="panel" aria-label="Skills">
       {skills.length === 0 ? (
         <Empty>
           No skill is registered yet. Register one here, or with <code>npm run skill -- add</code>.
@@ -54,7 +54,7 @@ async function listPage(c: AppContext): Promise<Response> {
           </a>
         </p>
       ) : null}
-    </>,
+    </section>,
   );
 }
 
@@ -104,10 +104,19 @@ async function skillPage(c: AppContext, id: string, { values, problem, made }: S
       <NewSecret label={SECRETS.service} secret={made?.serviceClient?.secret} />
       <Panel title="Settings">
         <Problem result={problem} />
-        <DataTable
-          caption="Ids"
-          head={["Skill id", "Alexa's client id", "Redirect URIs"]}
-          rows={[[<code>{skill.id}</code>, <code>{skill.client.id}</code>, skill.client.redirectUris.join(" ")]]}
+        <Facts
+          rows={[
+            ["Skill id", <code>{skill.id}</code>],
+            ["Alexa's client id", <code>{skill.client.id}</code>],
+            [
+              "Redirect URIs",
+              skill.client.redirectUris.map((uri) => (
+                <p>
+                  <code>{uri}</code>
+                </p>
+              )),
+            ],
+          ]}
         />
         <ActForm c={c} action={pageOf(id)} button="Save">
           <SkillFields values={values ?? valuesOf(skill)} isNew={false} />

@@ -60,7 +60,7 @@ a.tile:hover strong{text-decoration:underline}
 .live:has(button){min-height:2.75rem;margin-bottom:.75rem}
 .live button{width:auto;min-height:2.75rem;margin:0;padding:.2rem .9rem;font-weight:500}
 .live p{margin:0;color:var(--muted);font-size:.9rem}
-.older .button{width:auto;display:inline-flex;min-height:2.75rem}
+a.button{width:auto;display:inline-flex;min-height:2.75rem}
 .folded{padding:.35rem 1.25rem}
 .folded>summary{gap:.35rem;font-weight:600;color:var(--text);text-decoration:none}
 .folded>summary::before,.list summary::before{content:"▸"/"";color:var(--muted);margin-right:.4rem}
@@ -78,6 +78,7 @@ ol.list>li:first-child{border-top:0}
 .list .wideRow time{grid-area:auto}
 .list .wideRow .facts time{font-size:inherit}
 .facts{color:var(--muted);font-size:.9rem}
+.list .wideRow .facts:last-child{display:block}
 .linking{border-top:1px solid var(--line)}
 .linking details{margin:0;color:var(--text);font-size:1rem}
 .linking summary{display:grid;grid-template-columns:6.5rem 1fr auto .8rem;gap:.25rem .9rem;align-items:center;min-height:3rem;padding:.5rem 0;color:var(--text);text-decoration:none;list-style:none}
@@ -120,11 +121,11 @@ td code{overflow-wrap:anywhere}
 .alerts h3{font-size:1rem;display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;margin:0 0 .25rem}
 .alerts p{margin:.25rem 0;overflow-wrap:anywhere}
 .empty{color:var(--muted);margin:.25rem 0}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:0 1.25rem}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 1.25rem}
 .charts .wide{grid-column:1/-1}
 .charts .panel{min-width:0}
 p.small{margin:.15rem 0 0}
-.figures{grid-template-columns:repeat(auto-fill,minmax(min(14rem,100%),1fr));margin-bottom:.5rem}
+.figures{grid-template-columns:repeat(auto-fill,minmax(min(15rem,100%),1fr));margin-bottom:.5rem}
 .tile dl{border-top:1px solid var(--line);margin:.5rem 0 0;padding-top:.4rem}
 .tile dd small{display:inline}
 .checklist{padding-left:1.25rem;margin:0}

@@ -4,7 +4,7 @@ import { remedyFor, remedyForRefusal } from "../../linking/remedies.ts";
 import type { ListedAttempt } from "../../storage/attempts/list.ts";
 import type { ListedRefusal } from "../../storage/attempts/refusals.ts";
 import { visible } from "../insight-api.ts";
-import { DataTable, Empty, Panel, Time, words } from "./parts.tsx";
+import { DataTable, Empty, Time, words } from "./parts.tsx";
 
 const SHOWN_REFUSED_CALLS = 12;
 
@@ -46,7 +46,7 @@ const KINDS_OF_CALL: readonly (readonly [string, string])[] = [
   ["accept_grant_failed", "AcceptGrant"],
 ];
 
-/** Refused calls outside a link attempt: wrong secrets, forged events, refreshes of revoked links. */
+/** Refused calls outside a link attempt by reason: wrong secrets, forged events, refreshes of revoked links. */
 export const RefusedCalls: FC<{ totals: Readonly<Record<string, number>> }> = ({ totals }) => {
   const rows = Object.entries(totals).flatMap(([name, count]) =>
     KINDS_OF_CALL.filter(([prefix]) => name.startsWith(prefix)).map(([prefix, kind]) => ({
@@ -59,19 +59,17 @@ export const RefusedCalls: FC<{ totals: Readonly<Record<string, number>> }> = ({
   if (rows.length === 0) return null;
   const shown = rows.toSorted((a, b) => b.count - a.count).slice(0, SHOWN_REFUSED_CALLS);
   return (
-    <Panel title="Refused calls">
-      <DataTable
-        caption="Refused calls"
-        head={["What", "Count"]}
-        numeric={[1]}
-        rows={shown.map(({ kind, reason, remedy, count }) => [
-          <>
-            <strong>{words(reason)}</strong> {kind}
-            <p class="small">{remedy}</p>
-          </>,
-          count,
-        ])}
-      />
-    </Panel>
+    <DataTable
+      caption="Refused calls"
+      head={["Call", "Count in this range"]}
+      numeric={[1]}
+      rows={shown.map(({ kind, reason, remedy, count }) => [
+        <>
+          <strong>{words(reason)}</strong> {kind}
+          <p class="small">{remedy}</p>
+        </>,
+        count,
+      ])}
+    />
   );
 };
