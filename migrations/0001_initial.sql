@@ -295,7 +295,7 @@ CREATE INDEX refusals_by_time ON refusals (last_seen_at);
 
 -- Errors that were shown with an error id, which customers quote.
 CREATE TABLE shown_errors (
-  id TEXT PRIMARY KEY,
+  id TEXT PRIMARY KEY COLLATE NOCASE,  -- customers read it to somebody
   at INTEGER NOT NULL,
   status INTEGER NOT NULL,
   path TEXT NOT NULL,

@@ -18,6 +18,7 @@ import { methodsOf } from "./http/methods.ts";
 import { oauthError } from "./http/oauth-error.ts";
 import { isAtIssuer, sameAddressOverHttps } from "./http/one-origin.ts";
 import { problem } from "./http/problem.ts";
+import { seeOther } from "./http/respond.ts";
 import { linksApiRoutes } from "./linking/api.ts";
 import { appAuthorizationRoutes } from "./linking/app-authorizations.ts";
 import { deepLinkRoutes } from "./linking/app-links.ts";
@@ -187,8 +188,9 @@ export function createService(
     c.set("runtime", rt);
     if (dialectOf(c.req.path) === "page") await loadMessages(c);
     // The router treats `/token/` as `/token`; only the documented path exists.
-    if (c.req.path.length > 1 && c.req.path.endsWith("/")) c.res = await notFound(c);
-    else await next();
+    if (c.req.path.length > 1 && c.req.path.endsWith("/")) {
+      c.res = consolePageWithoutSlash(c) ?? (await notFound(c));
+    } else await next();
     // After the handlers, so that responses they built themselves and those of the error boundary get them too.
     secure(c.res);
     return undefined;
@@ -244,6 +246,13 @@ function forBrowsers(app: Hono<AppEnv>): void {
     maxAge: 86_400,
   });
   for (const path of CORS_PATHS) app.use(path, publicClientCors);
+}
+
+/** Operators type addresses by hand: one of the console with a slash at its end leads to the one without. */
+function consolePageWithoutSlash(c: AppContext): Response | undefined {
+  const { method, path, url } = c.req;
+  if (!path.startsWith("/admin/") || (method !== "GET" && method !== "HEAD")) return undefined;
+  return seeOther(c, path.replace(/(?<!\/)\/+$/, "") + new URL(url).search);
 }
 
 function secure(response: Response): Response {

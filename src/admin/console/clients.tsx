@@ -19,6 +19,7 @@ import {
   type Values,
 } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
+import { apiList } from "./lists.tsx";
 import { DataTable, Empty, Panel } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
 
@@ -41,8 +42,7 @@ interface ClientView {
 
 async function listPage(c: AppContext): Promise<Response> {
   const selection = selectionOf(c);
-  const { body } = await callAdminApi(c, "GET", "/api/admin/clients?limit=200");
-  const clients = (body.items ?? []) as readonly ClientView[];
+  const { rows: clients, pages } = await apiList<ClientView>(c, "/api/admin/clients");
   return renderConsole(
     c,
     { title: "Clients", under: HERE },
@@ -66,6 +66,7 @@ async function listPage(c: AppContext): Promise<Response> {
           ])}
         />
       )}
+      {pages}
       {operatorOf(c).mayChange ? (
         <p>
           <a class="button quiet" href={hrefOf(selection, `${HERE}/new`)}>

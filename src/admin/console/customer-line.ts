@@ -1,4 +1,4 @@
-// A customer's time line: what links, logins, attempts, skill events and audit rows say, newest first.
+// A customer's time line: what links, logins, attempts, refusals, skill events and audit rows say, newest first.
 import type { Customer, LinkOfCustomer } from "../../storage/maintenance/customer.ts";
 import { words } from "./parts.tsx";
 
@@ -29,7 +29,7 @@ export function customerLine(
   before: number,
   length: number,
 ): { readonly events: readonly CustomerEvent[]; readonly older: number | undefined } {
-  const { user, identities, links, logins, attempts, events, audit } = customer;
+  const { user, identities, links, logins, attempts, events, audit, refusals } = customer;
   const endOfLinks = new Set(links.flatMap((link) => (link.revokedAt === null ? [] : [link.id])));
   const all: CustomerEvent[] = [
     { at: user.createdAt, what: "account made" },
@@ -49,6 +49,12 @@ export function customerLine(
       at: receivedAt,
       what: `Alexa sent ${type}`,
       details: skillId,
+    })),
+    ...refusals.map(({ endpoint, reason, grantId, count, lastSeenAt }) => ({
+      at: lastSeenAt,
+      what: `${endpoint === "token" ? "refresh" : "AcceptGrant"} refused: ${words(reason)}${count === 1 ? "" : `, ${count} times until then`}`,
+      details: `grant ${grantId}`,
+      attemptId: links.find(({ id }) => id === grantId)?.attemptId,
     })),
     ...audit
       // The end of a link that is still there is shown already.

@@ -1,6 +1,7 @@
 // /admin/customers/{userId}: who it is, links, and everything that happened on one time line.
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../../runtime.ts";
+import { SESSION_LIFETIME_MS } from "../../sign-in/session.ts";
 import { type Customer, type LinkOfCustomer, readCustomer } from "../../storage/maintenance/customer.ts";
 import { operatorOf } from "../operator.ts";
 import { CustomerActs, EndLink, EndLogin } from "./customer-acts.tsx";
@@ -12,6 +13,7 @@ import { hrefOf, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS } from "./tables.tsx";
 
 const LENGTH = 50;
+const SHOWN_LOGINS = 2;
 const UNDER = "/admin/links";
 const USED_FOR = { person: "one speaker", account: "everyone" } as const;
 
@@ -104,14 +106,38 @@ const Who: FC<{ customer: Customer; zone: string }> = ({ customer: { user, ident
   />
 );
 
+/** Browsers that are signed in, each with its button. Folded when they are many. */
+const Logins: FC<{ c: AppContext; customer: Customer; zone: string }> = ({ c, customer: { user, logins }, zone }) => {
+  const since = c.var.runtime.now() - SESSION_LIFETIME_MS;
+  const open = logins.filter(({ createdAt, endedAt }) => endedAt === null && createdAt > since);
+  return open.length === 0 ? (
+    <Empty>No browser is signed in.</Empty>
+  ) : (
+    <details open={open.length <= SHOWN_LOGINS}>
+      <summary>{open.length === 1 ? "One browser is signed in" : `${open.length} browsers are signed in`}</summary>
+      <DataTable
+        caption="Browsers that are signed in"
+        head={["Signed in", ""]}
+        rows={open.map(({ id, createdAt }) => [
+          <Time at={createdAt} zone={zone} />,
+          <EndLogin c={c} userId={user.id} loginId={id} />,
+        ])}
+      />
+    </details>
+  );
+};
+
 /** The page about one customer. `?before=`, in milliseconds, continues the time line; `?at=` names the minute of a failure. */
 export async function customerPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const selection = selectionOf(c);
   const userId = c.req.param("id") ?? "";
   const asked = Number(/^\d{1,15}$/.exec(c.req.query("before") ?? "")?.[0] ?? Number.MAX_SAFE_INTEGER);
+  await rt.metrics.flush();
   const customer = await readCustomer(rt.db, userId, asked, 2 * LENGTH);
-  const reached = customer && customer.attempts.length + customer.links.length + customer.logins.length > 0;
+  const isFirstPage = asked === Number.MAX_SAFE_INTEGER;
+  const reached =
+    customer && (!isFirstPage || customer.attempts.length + customer.links.length + customer.logins.length > 0);
   const at = minuteOf(c.req.query("at")?.trim() ?? "", selection.zone);
   const refusals = reached ? [] : await refusedThen(c, at);
   const never = reached ? null : (
@@ -144,14 +170,7 @@ export async function customerPage(c: AppContext): Promise<Response> {
       </Panel>
       {operatorOf(c).mayChange ? (
         <Panel title="Logins and account">
-          {customer.logins.map(({ id, createdAt, endedAt }) =>
-            endedAt === null ? (
-              <div class="login">
-                Signed in in a browser at <Time at={createdAt} zone={selection.zone} />
-                <EndLogin c={c} userId={userId} loginId={id} />
-              </div>
-            ) : null,
-          )}
+          <Logins c={c} customer={customer} zone={selection.zone} />
           <CustomerActs c={c} userId={userId} />
         </Panel>
       ) : null}

@@ -109,9 +109,38 @@ it("O4: a long time line goes on with older, and shows every event once", async 
   expect(pages).toBe(3);
   expect(seen).toHaveLength(120);
   expect(new Set(seen).size).toBe(120);
+  expect((await show(userId, "?before=1")).text).not.toContain("Never reached us");
   for (const wrong of ["?before=x", "?before=-1", "?before=1&before=2", `?before=${"9".repeat(400)}`]) {
     expect((await show(userId, wrong)).status).toBe(200);
   }
+});
+
+it("O4: refused refreshes of a link are on its customer's time line, and on nobody else's", async () => {
+  const tokens = await redeem(await decideOnTheWay(service));
+  const grantId = String(await env.DB.prepare("SELECT id FROM grants").first("id"));
+  await seedUser("0userbbbbbbbbbbbbbbbbbbbbb", "bob@example.com");
+  await admin(service, "DELETE", `users/${userId}/links/${grantId}`);
+  for (let i = 0; i < 2; i++) {
+    service.clock.advance(MINUTE);
+    expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(400);
+  }
+  const { line } = await show();
+  expect(line[0]).toMatch(new RegExp(`^refresh refused: grant revoked, 2 times until then grant ${grantId}$`));
+  expect((await show("0userbbbbbbbbbbbbbbbbbbbbb")).text).not.toContain("refresh refused");
+});
+
+it("O4: browsers that are signed in each have a button; many are folded; ended and expired ones have none", async () => {
+  const login = (id: string, createdAt: number, endedAt: number | null = null) =>
+    insert("sessions", { id, userId, createdAt, endedAt });
+  expect((await show()).text).toContain("No browser is signed in");
+  await env.DB.batch([login("one", START), login("out", START, START), login("old", START - 31 * DAY)]);
+  const one = await show();
+  expect(one.html.match(/value="End this login"|>End this login</g)).toHaveLength(1);
+  expect(one.html).toMatch(/<details open[^>]*><summary>One browser is signed in</);
+  await env.DB.batch(Array.from({ length: 30 }, (_, i) => login(`more${i}`, START + i)));
+  const many = await show();
+  expect(many.html).toMatch(/<details><summary>31 browsers are signed in</);
+  expect(many.html.match(/>End this login</g)).toHaveLength(31);
 });
 
 it("O4: an account that never reached us shows the refused requests of the minute that is given", async () => {

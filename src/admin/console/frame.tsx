@@ -94,6 +94,11 @@ const Chooser: FC<{
           {name}
         </option>
       ))}
+      {selection.skillId === undefined || skills.some(({ id }) => id === selection.skillId) ? null : (
+        <option value={selection.skillId} selected>
+          {selection.skillId}
+        </option>
+      )}
     </select>
     <label for="range">Range</label>
     <select id="range" name="range">

@@ -5,9 +5,10 @@ import { readAsset } from "../../http/assets.ts";
 import type { AppContext } from "../../runtime.ts";
 import { HiddenFields } from "../../ui/parts.tsx";
 import { cursorOf, type PositionSchema, positionOf } from "../paging.ts";
+import { callAdminApi } from "./acts.tsx";
 import { type ConsolePage, KeptFields, renderConsole } from "./frame.tsx";
 import { Empty } from "./parts.tsx";
-import { hrefOf, type Selection } from "./selection.ts";
+import { hrefOf, type Selection, selectionOf } from "./selection.ts";
 
 /** Rows of one page of a list. */
 export const LIST_LENGTH = 50;
@@ -18,6 +19,30 @@ const HEADER = "x-fragment";
 export function positionInAddress<T>(c: AppContext, position: PositionSchema<T>): T | undefined {
   const cursor = c.req.query("cursor");
   return cursor === undefined || cursor.length > 8192 ? undefined : positionOf(cursor, position);
+}
+
+/**
+ * The rows of a list of the admin API, `path`, from the `cursor` in the address on, and the links to its other pages. A
+ * cursor that is not valid for this list counts as none.
+ */
+export async function apiList<Row>(c: AppContext, path: string): Promise<{ rows: readonly Row[]; pages: Child }> {
+  const ask = (cursor: Record<string, string>) =>
+    callAdminApi(c, "GET", `${path}?${new URLSearchParams({ limit: String(LIST_LENGTH), ...cursor })}`);
+  const given = c.req.query("cursor");
+  const asked = given === undefined ? undefined : await ask({ cursor: given });
+  const { body } = asked?.ok ? asked : await ask({});
+  const link = (label: string, cursor?: string) => (
+    <a class="button quiet" href={hrefOf(selectionOf(c), c.req.path, { cursor })}>
+      {label}
+    </a>
+  );
+  const next = body.nextCursor;
+  const pages = (
+    <p class="older">
+      {asked?.ok ? link("First page") : null} {typeof next === "string" ? link("Next page", next) : null}
+    </p>
+  );
+  return { rows: (body.items ?? []) as readonly Row[], pages };
 }
 
 /** Whether the page's script asks for the lists alone. */

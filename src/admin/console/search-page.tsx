@@ -14,6 +14,15 @@ import { minuteOf, NeverReachedUs, refusedThen } from "./refused-then.tsx";
 import { hrefOf, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS, Refusals } from "./tables.tsx";
 
+/** Ids as logs and the API name them, the most telling first. */
+const NAMES = ["trace", "attempt", "grant", "user", "alexaUser", "skill", "client", "request", "error"];
+
+/** What is looked for, without what was copied with it: a name, as in `"traceId":"0abc"`, or quotation marks. */
+function bare(typed: string): string {
+  const named = NAMES.map((name) => new RegExp(`\\b${name}Id["']?\\s*[:=]\\s*["']?([^\\s"',}]+)`).exec(typed)?.[1]);
+  return named.find((value) => value !== undefined) ?? typed.replace(/^["<(]+|(?<![">),;])[">),;]+$/g, "").trim();
+}
+
 /** More than any id or address has. */
 const LONGEST = 500;
 
@@ -113,6 +122,8 @@ export async function searchPage(c: AppContext): Promise<Response> {
   const selection = selectionOf(c);
   const typed = (c.req.query("q") ?? "").replace(/\p{Cc}+/gu, " ").trim();
   const text = typed.slice(0, LONGEST);
+  const wanted = bare(typed);
+  const isTooLong = wanted.length > LONGEST;
   const page = { title: "Search", under: "", searched: text };
   if (text === "") {
     return renderConsole(
@@ -125,15 +136,15 @@ export async function searchPage(c: AppContext): Promise<Response> {
       </p>,
     );
   }
-  const minute = minuteOf(text, selection.zone);
+  const minute = minuteOf(wanted, selection.zone);
   const at = minute ?? minuteOf(c.req.query("at")?.trim() ?? "", selection.zone);
-  const hits = minute !== undefined || typed.length > LONGEST ? [] : await search(rt.db, text, normalizeEmail(text));
+  const hits = minute !== undefined || isTooLong ? [] : await search(rt.db, wanted, normalizeEmail(wanted));
   const addresses = new Set(hits.map((hit) => hrefOfHit(selection, hit)));
   const [only] = addresses;
   if (only !== undefined && addresses.size === 1) return seeOther(c, only);
   if (hits.length > 0) return renderConsole(c, page, <Hits hits={hits} selection={selection} />);
   await rt.metrics.flush();
-  const shown = minute === undefined && typed.length <= LONGEST ? await readShownError(rt.db, text) : null;
+  const shown = minute === undefined && !isTooLong ? await readShownError(rt.db, wanted) : null;
   if (shown !== null) {
     const refusals = await refusedThen(c, shown.at - (shown.at % MINUTE_MS));
     return renderConsole(

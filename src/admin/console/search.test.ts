@@ -73,6 +73,42 @@ it("O4: what a customer or a log can quote leads to its page, with the skill, ra
   ] as const) {
     expect([q, await found(q)]).toEqual([q, page]);
   }
+  for (const [id, page] of [
+    [attemptId, `/admin/attempts/${attemptId}`],
+    [grantId, customer],
+    [userId, customer],
+    ["amzn1.ask.account.ADA", customer],
+    [SKILL_ID, `/admin/skills/${SKILL_ID}`],
+    [DEMO.email, customer],
+  ] as const) {
+    for (const typed of [
+      id.toUpperCase(),
+      id.toLowerCase(),
+      `\t ${id} `,
+      `"${id}"`,
+      `"${id}",`,
+      `<${id}>`,
+      `(${id})`,
+    ]) {
+      expect([typed, await found(typed)]).toEqual([typed, page]);
+    }
+  }
+  const line = JSON.stringify({ level: "warn", event: "x", requestId: "AbCdEf12", traceId: attemptId, grantId });
+  for (const [q, page] of [
+    [`"traceId":"${attemptId}"`, `/admin/attempts/${attemptId}`],
+    [`"traceId": "${attemptId}",`, `/admin/attempts/${attemptId}`],
+    [`traceId=${attemptId}`, `/admin/attempts/${attemptId}`],
+    [`traceId: '${attemptId.toUpperCase()}'`, `/admin/attempts/${attemptId}`],
+    [`"userId":"${userId}"`, customer],
+    [`"grantId":"${grantId}"`, customer],
+    [`"alexaUserId":"amzn1.ask.account.ADA"`, customer],
+    [`"skillId":"${SKILL_ID}"`, `/admin/skills/${SKILL_ID}`],
+    [`"clientId":"${APP_CLIENT}"`, `/admin/clients/${APP_CLIENT}`],
+    [line, `/admin/attempts/${attemptId}`],
+    [line.padEnd(2000, " x"), `/admin/attempts/${attemptId}`],
+  ] as const) {
+    expect([q, await found(q)]).toEqual([q, page]);
+  }
   expect(await found(userId, { zone: "Europe/Berlin", range: "30d" })).toBe(
     `${customer}?range=30d&zone=Europe%2FBerlin`,
   );
@@ -91,6 +127,27 @@ it("O4: several people are listed; an address that is somebody's is only theirs"
   expect(both.html).not.toContain("com.au");
   expect(textOf((await find("demo@")).html)).toContain("com.au");
 });
+
+it("O4: the beginning of an address may have wildcards of SQL, quotation marks and capitals", async () => {
+  await seedUser("0userwildaaaaaaaaaaaaaaaaa", "a_b%c'd@example.com");
+  await seedUser("0userwildbbbbbbbbbbbbbbbbb", "axbyc'd@example.com");
+  for (const typed of ["a_", "a_b%", "A_B%C", " a_b%c'd@ex", '"a_b%c\'d@example.com"']) {
+    expect([typed, await found(typed)]).toEqual([typed, "/admin/customers/0userwildaaaaaaaaaaaaaaaaa"]);
+  }
+  for (const typed of ["a%", "_b", "a_b_", "%"]) expect(await found(typed)).toContain("Never reached us");
+});
+
+it.each(["AbCdEf12", "abcdef12", "ABCDEF12", " AbCdEf12 ", '"requestId":"AbCdEf12"', '"AbCdEf12"'])(
+  "O4: an error id is found as customers say it and as the log has it: %s",
+  async (typed) => {
+    await env.DB.prepare(
+      "INSERT INTO shown_errors (id, at, status, path, reason) VALUES ('AbCdEf12', ?, 500, '/authorize', 'TypeError')",
+    )
+      .bind(START)
+      .run();
+    expect(await found(typed)).toMatch(/Error AbCdEf12 .*500 .*authorize.*Refused around that minute/);
+  },
+);
 
 it("O4: at most twenty of a kind are listed, and the page says so", async () => {
   for (let i = 10; i < 40; i++) await seedUser(`many${i}`, `many${i}@example.com`);

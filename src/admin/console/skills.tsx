@@ -6,6 +6,7 @@ import { operatorOf } from "../operator.ts";
 import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
 import { NewSecret, notDone, Problem, perform, secretRefusal, secretSeen, type Values } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
+import { apiList } from "./lists.tsx";
 import { DataTable, Empty, Facts, Panel, words } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
 import { SkillAmazon } from "./skill-amazon.tsx";
@@ -18,8 +19,7 @@ const idOf = (c: AppContext) => c.req.param("id") ?? "";
 
 async function listPage(c: AppContext): Promise<Response> {
   const selection = selectionOf(c);
-  const { body } = await callAdminApi(c, "GET", "/api/admin/skills?limit=200");
-  const skills = (body.items ?? []) as readonly SkillView[];
+  const { rows: skills, pages } = await apiList<SkillView>(c, "/api/admin/skills");
   return renderConsole(
     c,
     { title: "Skills", under: HERE },
@@ -47,6 +47,7 @@ async function listPage(c: AppContext): Promise<Response> {
           ])}
         />
       )}
+      {pages}
       {operatorOf(c).mayChange ? (
         <p>
           <a class="button quiet" href={hrefOf(selection, `${HERE}/new`)}>

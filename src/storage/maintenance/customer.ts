@@ -41,12 +41,20 @@ export interface Customer {
   readonly attempts: readonly ListedAttempt[];
   readonly events: readonly { readonly type: string; readonly skillId: string; readonly receivedAt: number }[];
   readonly audit: readonly AuditRecord[];
+  /** Refused refreshes, and refused AcceptGrant directives, of the links: the latest of each reason. */
+  readonly refusals: readonly {
+    readonly endpoint: "token" | "accept_grant";
+    readonly reason: string;
+    readonly grantId: string;
+    readonly count: number;
+    readonly lastSeenAt: number;
+  }[];
 }
 
 const MOST_LINKS = 100;
 
 type Row = Record<string, unknown>;
-type Part<Name extends "identities" | "logins" | "events"> = Customer[Name][number];
+type Part<Name extends "identities" | "logins" | "events" | "refusals"> = Customer[Name][number];
 
 /** The customer, or undefined, with attempts, events and audit rows from before a time, at most `limit`. One read. */
 export async function readCustomer(
@@ -72,9 +80,17 @@ export async function readCustomer(
           AND alexa_user_id IS NOT NULL AND +received_at < ${before}
         ORDER BY received_at DESC LIMIT ${limit}`,
     sql`SELECT * FROM (${auditListStatement({ userId }, undefined, 1000)}) WHERE at < ${before} LIMIT ${limit}`,
+    // Their number is bounded.
+    sql`SELECT endpoint, reason, detail AS "grantId", count, last_seen_at AS "lastSeenAt" FROM refusals
+        WHERE endpoint IN ('token', 'accept_grant') AND detail IN (SELECT id FROM grants WHERE user_id = ${userId})
+        ORDER BY last_seen_at DESC LIMIT ${limit}`,
   ];
-  type Rows = [User, Part<"identities">, LinkOfCustomer, Part<"logins">, Row, Part<"events">, Row];
-  const [[user], identities, links, logins, attempts, events, audit] = await batch<Rows>(db, statements, true);
+  type Rows = [User, Part<"identities">, LinkOfCustomer, Part<"logins">, Row, Part<"events">, Row, Part<"refusals">];
+  const [[user], identities, links, logins, attempts, events, audit, refusals] = await batch<Rows>(
+    db,
+    statements,
+    true,
+  );
   if (!user) return undefined;
   return {
     user,
@@ -84,5 +100,6 @@ export async function readCustomer(
     attempts: attempts.map(attemptFromRow),
     events,
     audit: audit.map(auditFromRow),
+    refusals,
   };
 }
