@@ -162,13 +162,6 @@ describe("an alert", () => {
     expect(body.items).toMatchObject([{ skillId: SKILL_ID }]);
   });
 
-  it("of a skill is not raised by requests that anyone can make: of no skill's client, or refused before the secret", async () => {
-    for (const name of ["token_refresh_invalid_grant_50", "token_error_code_unknown"]) await count(name, 100, "");
-    await count("token_refresh_invalid_request_50", 100);
-    await maintain();
-    expect(await open()).toEqual([]);
-  });
-
   it("shows the latest numbers while it is open", async () => {
     await count("token_refresh_invalid_grant_50", 20);
     await maintain();
