@@ -81,24 +81,20 @@ export async function alertsPage(c: AppContext): Promise<Response> {
         )}
       </Panel>
       <Panel title="Cleared in this range" id="cleared">
-        {cleared.length === 0 ? (
-          <Empty />
-        ) : (
-          <DataTable
-            caption="Alerts that were cleared"
-            head={["What", "Raised", "Cleared"]}
-            numeric={[1, 2]}
-            rows={cleared.map((alert) => [
-              <>
-                <strong>{words(alert.name)}</strong>
-                <br />
-                <span class="small">{alert.message}</span>
-              </>,
-              <Time at={alert.raisedAt} zone={zone} />,
-              <Time at={alert.clearedAt ?? alert.raisedAt} zone={zone} />,
-            ])}
-          />
-        )}
+        <DataTable
+          caption="Alerts that were cleared"
+          head={["What", "Raised", "Cleared"]}
+          numeric={[1, 2]}
+          rows={cleared.map((alert) => [
+            <>
+              <strong>{words(alert.name)}</strong>
+              <br />
+              <span class="small">{alert.message}</span>
+            </>,
+            <Time at={alert.raisedAt} zone={zone} />,
+            <Time at={alert.clearedAt ?? alert.raisedAt} zone={zone} />,
+          ])}
+        />
       </Panel>
       <Panel title="Single events" id="events">
         <p class="hint">What happened once and needs a look, of all skills. The audit keeps it for 400 days.</p>

@@ -4,7 +4,7 @@ import { developerAccess } from "../../amazon/developer-access.ts";
 import { type Developer, readMetrics, type SmapiFailure } from "../../amazon/smapi.ts";
 import type { AppContext } from "../../runtime.ts";
 import { type DeveloperTokenState, readDeveloperToken } from "../../storage/amazon/developer-token.ts";
-import { listSkills, type Skill } from "../../storage/skills/skills.ts";
+import type { Skill } from "../../storage/skills/skills.ts";
 import {
   type Compared,
   type ComparedDay,
@@ -18,14 +18,13 @@ import {
 import { metricsReport } from "../metrics-report.ts";
 import { ActForm, callAdminApi, takeAct } from "./acts.tsx";
 import { accessText, failureText } from "./amazon-texts.ts";
-import { renderConsole } from "./frame.tsx";
+import { renderConsole, skillsOf } from "./frame.tsx";
 import { DataTable, Empty, Panel, Time } from "./parts.tsx";
 import { hrefOf, RANGES, type Selection, selectionOf, startOfDay } from "./selection.ts";
 
 const PATH = "/admin/amazon";
 const TOKEN_PATH = `${PATH}/token`;
 const DAY_MS = 24 * 3_600_000;
-const MOST_SKILLS = 200;
 
 /** `GET /admin/amazon`. `?again=1` presents a refused token once more. */
 export async function amazonPage(c: AppContext): Promise<Response> {
@@ -35,7 +34,7 @@ export async function amazonPage(c: AppContext): Promise<Response> {
 async function renderAmazon(c: AppContext, problem?: string): Promise<Response> {
   const rt = c.var.runtime;
   const selection = selectionOf(c);
-  const skills = await listSkills(rt.db, { limit: MOST_SKILLS });
+  const skills = await skillsOf(c);
   const skill = skills.length === 1 ? skills[0] : skills.find(({ id }) => id === selection.skillId);
   const comparison = skill && problem === undefined ? await comparisonOf(c, selection, skill) : undefined;
   // Read afterwards: the comparison has used it.

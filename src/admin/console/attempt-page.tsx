@@ -16,7 +16,7 @@ import { type LineEntry, lineOf, seenBy } from "./attempt-line.ts";
 import type { AttemptTexts } from "./attempt-texts.ts";
 import { renderConsole } from "./frame.tsx";
 import { DataTable, Facts, Outcome, Panel, Time, words } from "./parts.tsx";
-import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { customerHref, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS } from "./tables.tsx";
 
 const DAY_MS = 24 * 3_600_000;
@@ -98,7 +98,7 @@ function factsOf(attempt: AttemptDetail, selection: Selection): (readonly [strin
       userId === null ? (
         "nobody signed in, or the person was erased"
       ) : (
-        <a href={hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`)}>{attempt.email ?? userId}</a>
+        <a href={customerHref(selection, userId)}>{attempt.email ?? userId}</a>
       ),
     ],
     ["Redirect URI", code(attempt.redirectUri)],

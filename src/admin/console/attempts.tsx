@@ -6,8 +6,8 @@ import type { AppContext } from "../../runtime.ts";
 import { schemaOf } from "../../schema-of.ts";
 import { FLOWS as ALL_FLOWS, OUTCOMES, PLATFORMS } from "../../storage/attempts/attempts.ts";
 import { type AttemptFilter, countReasons, type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
-import { listSkills } from "../../storage/skills/skills.ts";
 import { attemptPosition, attemptsQuery } from "../insight-api.ts";
+import { skillNames } from "./frame.tsx";
 import {
   Choice,
   FilterForm,
@@ -19,13 +19,12 @@ import {
   renderLists,
 } from "./lists.tsx";
 import { Empty, Outcome, Time, words } from "./parts.tsx";
-import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { attemptHref, hrefOf, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS } from "./tables.tsx";
 
 const PATH = "/admin/attempts";
 const MOST_REASONS = 30;
 const QUICK_REASONS = 4;
-const MOST_SKILLS = 200;
 
 const PLATFORM_NAMES: Readonly<Record<string, string>> = { ios: "iOS", android: "Android", web: "web" };
 
@@ -54,7 +53,7 @@ const Row: FC<{ attempt: ListedAttempt; skillName: string; selection: Selection;
     <li id={`attempt-${id}`}>
       <Outcome outcome={outcome} />
       <span>
-        <a href={hrefOf(selection, `${PATH}/${encodeURIComponent(id)}`)}>{skillName}</a>{" "}
+        <a href={attemptHref(selection, id)}>{skillName}</a>{" "}
         <span class="facts">
           {FLOWS[attempt.flow]}
           {platform === null ? "" : `, ${PLATFORM_NAMES[platform] ?? platform}`}
@@ -115,21 +114,15 @@ export async function attemptsPage(c: AppContext): Promise<Response> {
   const after = positionInAddress(c, attemptPosition);
   const filter = { ...filters, skillId, from, to };
   const isWhole = filters.outcome !== undefined;
-  const [attempts, open, reasons, skills] = await Promise.all([
+  const [attempts, open, reasons, nameOf] = await Promise.all([
     listAttempts(rt.db, { ...filter, ended: !isWhole }, after, LIST_LENGTH + 1),
     isWhole || after ? undefined : listAttempts(rt.db, { ...filter, outcome: "pending" }, undefined, LIST_LENGTH + 1),
     isFragment(c) ? [] : countReasons(rt.db, { skillId, from, to }, MOST_REASONS),
-    listSkills(rt.db, { limit: MOST_SKILLS }),
+    skillNames(c),
     loadRemedies(c),
   ]);
-  const names = new Map(skills.map(({ id, name }) => [id, name]));
   const row = (attempt: ListedAttempt) => (
-    <Row
-      attempt={attempt}
-      skillName={names.get(attempt.skillId ?? "") ?? attempt.skillId ?? attempt.clientId ?? "unknown"}
-      selection={selection}
-      filters={filters}
-    />
+    <Row attempt={attempt} skillName={nameOf(attempt)} selection={selection} filters={filters} />
   );
   const isFiltered = Object.keys(filters).length > 0;
   const known = reasons.map(({ reason }) => reason);

@@ -15,7 +15,7 @@ import {
   textInAddress,
 } from "./lists.tsx";
 import { Time, words } from "./parts.tsx";
-import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { attemptHref, customerHref, hrefOf, type Selection, selectionOf } from "./selection.ts";
 
 const PATH = "/admin/audit";
 
@@ -43,7 +43,7 @@ const Row: FC<{ record: AuditRecord; selection: Selection }> = ({ record, select
           {userId === null ? null : (
             <>
               customer{" "}
-              <a href={hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`)}>
+              <a href={customerHref(selection, userId)}>
                 <code>{userId}</code>
               </a>{" "}
             </>
@@ -53,9 +53,7 @@ const Row: FC<{ record: AuditRecord; selection: Selection }> = ({ record, select
               grant <code>{grantId}</code>{" "}
             </>
           )}
-          {attemptId === null ? null : (
-            <a href={hrefOf(selection, `/admin/attempts/${encodeURIComponent(attemptId)}`)}>the attempt</a>
-          )}
+          {attemptId === null ? null : <a href={attemptHref(selection, attemptId)}>the attempt</a>}
         </span>
         {remedy === undefined ? null : <p class="small below">{remedy}</p>}
       </span>

@@ -20,7 +20,7 @@ import {
 } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
 import { apiList } from "./lists.tsx";
-import { DataTable, Empty, Panel } from "./parts.tsx";
+import { DataTable, Panel } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
 
 const HERE = "/admin/clients";
@@ -48,24 +48,20 @@ async function listPage(c: AppContext): Promise<Response> {
     { title: "Clients", under: HERE },
     <section class="panel" aria-label="Clients">
       <p>Your apps and your skills' backends. Alexa's clients belong to their skills.</p>
-      {clients.length === 0 ? (
-        <Empty />
-      ) : (
-        <DataTable
-          caption="Clients"
-          head={["Client", "Kind", "Scopes", "Skills"]}
-          rows={clients.map((client) => [
-            <>
-              <a href={hrefOf(selection, pageOf(client.id))}>{client.name}</a>
-              <br />
-              <code>{client.id}</code>
-            </>,
-            client.kind,
-            client.scopes.join(" ") || "–",
-            client.skillIds.join(" ") || "–",
-          ])}
-        />
-      )}
+      <DataTable
+        caption="Clients"
+        head={["Client", "Kind", "Scopes", "Skills"]}
+        rows={clients.map((client) => [
+          <>
+            <a href={hrefOf(selection, pageOf(client.id))}>{client.name}</a>
+            <br />
+            <code>{client.id}</code>
+          </>,
+          client.kind,
+          client.scopes.join(" ") || "–",
+          client.skillIds.join(" ") || "–",
+        ])}
+      />
       {pages}
       {operatorOf(c).mayChange ? (
         <p>
@@ -171,28 +167,25 @@ async function clientPage(
 
 /** Adds these routes to a router. */
 export function clientPages(app: Hono<AppEnv>): void {
-  app.get(HERE, (c) => listPage(c as AppContext));
-  app.get(`${HERE}/new`, (c) => newPage(c as AppContext));
-  app.post(`${HERE}/new`, async (context) => {
-    const c = context as AppContext;
+  app.get(HERE, listPage);
+  app.get(`${HERE}/new`, (c) => newPage(c));
+  app.post(`${HERE}/new`, async (c) => {
     const fields = await takeAct(c);
     if (fields instanceof Response) return fields;
     const result = await callAdminApi(c, "POST", "/api/admin/clients", bodyOf(fields, true));
     if (!result.ok) return newPage(c, Object.fromEntries(fields), result);
     return clientPage(c, String(result.body.id), { secret: result.body.secret });
   });
-  app.get(`${HERE}/:id`, (context) => clientPage(context as AppContext, idOf(context as AppContext)));
-  app.post(`${HERE}/:id`, async (context) => {
-    const c = context as AppContext;
+  app.get(`${HERE}/:id`, (c) => clientPage(c, idOf(c)));
+  app.post(`${HERE}/:id`, async (c) => {
     const fields = await takeAct(c);
     if (fields instanceof Response) return fields;
     const result = await callAdminApi(c, "PATCH", apiOf(idOf(c)), bodyOf(fields, false));
     const shown = result.ok ? {} : { values: Object.fromEntries(fields), problem: result };
     return clientPage(c, idOf(c), shown);
   });
-  app.post(`${HERE}/:id/rotate`, (context) => {
-    const c = context as AppContext;
-    return perform(
+  app.post(`${HERE}/:id/rotate`, (c) =>
+    perform(
       c,
       {
         under: HERE,
@@ -208,11 +201,10 @@ export function clientPages(app: Hono<AppEnv>): void {
         act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/rotate-secret` }),
       },
       (result) => clientPage(c, idOf(c), { secret: result.body.secret }),
-    );
-  });
-  app.post(`${HERE}/:id/delete`, (context) => {
-    const c = context as AppContext;
-    return perform(c, {
+    ),
+  );
+  app.post(`${HERE}/:id/delete`, (c) =>
+    perform(c, {
       under: HERE,
       back: HERE,
       confirmation: {
@@ -221,6 +213,6 @@ export function clientPages(app: Hono<AppEnv>): void {
         button: "Delete the client",
       },
       act: () => ({ method: "DELETE", path: apiOf(idOf(c)) }),
-    });
-  });
+    }),
+  );
 }

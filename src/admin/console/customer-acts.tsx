@@ -33,23 +33,20 @@ const frame = (c: AppContext) => ({ under: UNDER, back: pageOf(idOf(c)) });
 
 /** Adds these routes to a router. */
 export function customerActRoutes(app: Hono<AppEnv>): void {
-  app.post("/admin/customers/:id/sign-out", (context) => {
-    const c = context as AppContext;
-    return perform(c, { ...frame(c), act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/sign-out` }) });
-  });
-  app.post("/admin/customers/:id/end-login", (context) => {
-    const c = context as AppContext;
-    return perform(c, {
+  app.post("/admin/customers/:id/sign-out", (c) =>
+    perform(c, { ...frame(c), act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/sign-out` }) }),
+  );
+  app.post("/admin/customers/:id/end-login", (c) =>
+    perform(c, {
       ...frame(c),
       act: (fields) => ({
         method: "DELETE",
         path: `${apiOf(idOf(c))}/logins/${encodeURIComponent(fields.get("loginId") || "-")}`,
       }),
-    });
-  });
-  app.post("/admin/customers/:id/end-link", (context) => {
-    const c = context as AppContext;
-    return perform(c, {
+    }),
+  );
+  app.post("/admin/customers/:id/end-link", (c) =>
+    perform(c, {
       ...frame(c),
       confirmation: {
         title: "End this link?",
@@ -60,11 +57,10 @@ export function customerActRoutes(app: Hono<AppEnv>): void {
         method: "DELETE",
         path: `${apiOf(idOf(c))}/links/${encodeURIComponent(fields.get("grantId") || "-")}`,
       }),
-    });
-  });
-  app.post("/admin/customers/:id/end-links", (context) => {
-    const c = context as AppContext;
-    return perform(c, {
+    }),
+  );
+  app.post("/admin/customers/:id/end-links", (c) =>
+    perform(c, {
       ...frame(c),
       confirmation: {
         title: "End all links?",
@@ -72,11 +68,10 @@ export function customerActRoutes(app: Hono<AppEnv>): void {
         button: "End all links",
       },
       act: () => ({ method: "DELETE", path: `${apiOf(idOf(c))}/links` }),
-    });
-  });
-  app.post("/admin/customers/:id/erase", (context) => {
-    const c = context as AppContext;
-    return perform(c, {
+    }),
+  );
+  app.post("/admin/customers/:id/erase", (c) =>
+    perform(c, {
       ...frame(c),
       confirmation: {
         title: "Erase this customer?",
@@ -86,6 +81,6 @@ export function customerActRoutes(app: Hono<AppEnv>): void {
         button: "Erase for ever",
       },
       act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/erase` }),
-    });
-  });
+    }),
+  );
 }

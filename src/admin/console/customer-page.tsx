@@ -9,7 +9,7 @@ import { type CustomerEvent, customerLine } from "./customer-line.ts";
 import { renderConsole } from "./frame.tsx";
 import { DataTable, Empty, Facts, Panel, Time, words } from "./parts.tsx";
 import { minuteOf, NeverReachedUs, refusedThen } from "./refused-then.tsx";
-import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { attemptHref, customerHref, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS } from "./tables.tsx";
 
 const LENGTH = 50;
@@ -17,45 +17,33 @@ const SHOWN_LOGINS = 2;
 const UNDER = "/admin/links";
 const USED_FOR = { person: "one speaker", account: "everyone" } as const;
 
-/** The address of a customer's page. */
-export function customerHref(selection: Selection, userId: string, parameters: Record<string, string> = {}): string {
-  return hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`, parameters);
-}
-
-/** The address of an attempt's page. */
-export function attemptHref(selection: Selection, attemptId: string): string {
-  return hrefOf(selection, `/admin/attempts/${encodeURIComponent(attemptId)}`);
-}
-
 const Links: FC<{
   c: AppContext;
   userId: string;
   links: readonly LinkOfCustomer[];
   now: number;
   zone: string;
-}> = ({ c, userId, links, now, zone }) =>
-  links.length === 0 ? (
-    <Empty>No link, and none that ended within the last 30 days.</Empty>
-  ) : (
-    <DataTable
-      caption="Links"
-      head={["Linked with", "State", "Used for", "Linked", "Last refresh", "Grant"]}
-      rows={links.map((link) => [
-        <>
-          <strong>{link.name ?? link.clientId}</strong> {FLOWS[link.flow]}
-        </>,
-        stateOf(link, now),
-        link.level === null ? "not known yet" : USED_FOR[link.level],
-        <Time at={link.createdAt} zone={zone} />,
-        link.lastUsedAt > link.createdAt ? <Time at={link.lastUsedAt} zone={zone} /> : "none yet",
-        <>
-          <code id={link.id}>{link.id}</code>
-          {link.alexaUserId === null ? null : <p class="small">Alexa user {link.alexaUserId}</p>}
-          {link.revokedAt === null ? <EndLink c={c} userId={userId} grantId={link.id} /> : null}
-        </>,
-      ])}
-    />
-  );
+}> = ({ c, userId, links, now, zone }) => (
+  <DataTable
+    caption="Links"
+    empty="No link, and none that ended within the last 30 days."
+    head={["Linked with", "State", "Used for", "Linked", "Last refresh", "Grant"]}
+    rows={links.map((link) => [
+      <>
+        <strong>{link.name ?? link.clientId}</strong> {FLOWS[link.flow]}
+      </>,
+      stateOf(link, now),
+      link.level === null ? "not known yet" : USED_FOR[link.level],
+      <Time at={link.createdAt} zone={zone} />,
+      link.lastUsedAt > link.createdAt ? <Time at={link.lastUsedAt} zone={zone} /> : "none yet",
+      <>
+        <code id={link.id}>{link.id}</code>
+        {link.alexaUserId === null ? null : <p class="small">Alexa user {link.alexaUserId}</p>}
+        {link.revokedAt === null ? <EndLink c={c} userId={userId} grantId={link.id} /> : null}
+      </>,
+    ])}
+  />
+);
 
 function stateOf(link: LinkOfCustomer, now: number) {
   if (link.revokedAt !== null) return <span class="badge">ended: {words(link.revokedReason ?? "unknown")}</span>;

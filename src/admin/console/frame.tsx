@@ -5,7 +5,7 @@ import { readAsset } from "../../http/assets.ts";
 import { browserOf } from "../../http/browser.ts";
 import { sealForm } from "../../http/form-token.ts";
 import type { AppContext } from "../../runtime.ts";
-import { listSkills } from "../../storage/skills/skills.ts";
+import { listSkills, type Skill } from "../../storage/skills/skills.ts";
 import { renderPage } from "../../ui/page.tsx";
 import { HiddenFields } from "../../ui/parts.tsx";
 import { operatorOf } from "../operator.ts";
@@ -16,6 +16,25 @@ import { hrefOf, RANGES, type Selection, selectionOf } from "./selection.ts";
 export const SIGN_OUT_FORM = "admin-sign-out";
 
 const MOST_SKILLS = 200;
+const skillsRead = new WeakMap<AppContext, Promise<Skill[]>>();
+
+/** The registered skills, read once for each request. */
+export function skillsOf(c: AppContext): Promise<Skill[]> {
+  const skills = skillsRead.get(c) ?? listSkills(c.var.runtime.db, { limit: MOST_SKILLS });
+  skillsRead.set(c, skills);
+  return skills;
+}
+
+interface OfSkill {
+  readonly skillId: string | null;
+  readonly clientId: string | null;
+}
+
+/** Names what attempts and links belong to: their skill, or the id of the skill or client. */
+export async function skillNames(c: AppContext): Promise<(one: OfSkill) => string> {
+  const names = new Map((await skillsOf(c)).map(({ id, name }) => [id, name]));
+  return ({ skillId, clientId }) => names.get(skillId ?? "") ?? skillId ?? clientId ?? "unknown";
+}
 
 export interface ConsolePage {
   readonly title: string;
@@ -130,7 +149,7 @@ export async function renderConsole(c: AppContext, page: ConsolePage, body: Chil
   const [form, css, skills] = await Promise.all([
     browserOf(c).then((browserHash) => sealForm(rt, SIGN_OUT_FORM, browserHash, {})),
     readAsset(rt, "console.css", String),
-    page.selects ? listSkills(rt.db, { limit: MOST_SKILLS }) : [],
+    page.selects ? skillsOf(c) : [],
   ]);
   const operator = operatorOf(c);
   return renderPage(

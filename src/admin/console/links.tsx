@@ -13,16 +13,15 @@ import {
   listLinks,
 } from "../../storage/grants/link-lists.ts";
 import { KEPT_MS } from "../../storage/maintenance/sweeps.ts";
-import { listSkills } from "../../storage/skills/skills.ts";
+import { skillNames } from "./frame.tsx";
 import { Choice, FilterForm, isFragment, LIST_LENGTH, List, positionInAddress, renderLists } from "./lists.tsx";
 import { Time, words } from "./parts.tsx";
-import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { customerHref, hrefOf, type Selection, selectionOf } from "./selection.ts";
 
 const PATH = "/admin/links";
 const DAY_MS = 24 * 3_600_000;
 /** Counts on the tiles stop here. */
 const MOST_COUNTED = 1000;
-const MOST_SKILLS = 200;
 const UNUSED_DAYS = [2, 3, 7, 14, 30, 60, 90] as const;
 const DEFAULT_DAYS = 3;
 
@@ -78,7 +77,7 @@ const Row: FC<{ link: ListedLink; state: LinkState; query: LinkQuery; selection:
   return (
     <li id={`link-${link.id}`} class="wideRow">
       <span>
-        <a href={hrefOf(selection, `/admin/customers/${encodeURIComponent(link.userId)}`)}>
+        <a href={customerHref(selection, link.userId)}>
           <code>{link.userId}</code>
         </a>{" "}
         <span class="facts">{name}</span>
@@ -139,12 +138,11 @@ export async function linksPage(c: AppContext): Promise<Response> {
   const { skillId, from, to } = selection;
   const query: LinkQuery = { now: rt.now(), idleDays: rt.config.refreshIdleDays, days, skillId, from, to, reason };
   const after = positionInAddress(c, position);
-  const [links, counts, skills] = await Promise.all([
+  const [links, counts, nameOf] = await Promise.all([
     listLinks(rt.db, state, query, after, LIST_LENGTH + 1),
     isFragment(c) ? undefined : countLinks(rt.db, query, MOST_COUNTED),
-    listSkills(rt.db, { limit: MOST_SKILLS }),
+    skillNames(c),
   ]);
-  const names = new Map(skills.map(({ id, name }) => [id, name]));
   const parameters = { state, days: days === DEFAULT_DAYS ? undefined : String(days), reason };
   return renderLists(
     c,
@@ -187,15 +185,7 @@ export async function linksPage(c: AppContext): Promise<Response> {
       rows={links}
       position={position}
       empty="None."
-      row={(link) => (
-        <Row
-          link={link}
-          state={state}
-          query={query}
-          selection={selection}
-          name={names.get(link.skillId ?? "") ?? link.skillId ?? link.clientId}
-        />
-      )}
+      row={(link) => <Row link={link} state={state} query={query} selection={selection} name={nameOf(link)} />}
     />,
   );
 }

@@ -7,7 +7,7 @@ import { MOST_COUNTED, readWaitingWork, type WaitingWork } from "../../storage/m
 import { ActForm, type ApiResult, callAdminApi } from "./acts.tsx";
 import { notDone, perform } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
-import { DataTable, Empty, Panel, Time, words } from "./parts.tsx";
+import { DataTable, Facts, Panel, Time, words } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
 
 const HERE = "/admin/operations";
@@ -23,11 +23,10 @@ interface Key {
 const Keys: FC<{ c: AppContext; keys: readonly Key[] }> = ({ c, keys }) => {
   const { zone } = selectionOf(c);
   const when = (at: string | null) => (at === null ? "–" : <Time at={Date.parse(at)} zone={zone} />);
-  return keys.length === 0 ? (
-    <Empty>There is no signing key yet. The first token makes one.</Empty>
-  ) : (
+  return (
     <DataTable
       caption="Signing keys"
+      empty="There is no signing key yet. The first token makes one."
       head={["Key", "Status", "Signs from", "Verifies until", ""]}
       rows={keys.map(({ kid, status, signsFrom, verifiesUntil }) => [
         <code>{kid}</code>,
@@ -56,31 +55,26 @@ const Webhooks: FC<{ c: AppContext; body: ApiResult["body"] }> = ({ c, body }) =
   return (
     <Panel title="Webhooks">
       {isConfigured ? null : <p>No webhook is configured. The next maintenance deletes what is queued.</p>}
-      {messages.length === 0 ? (
-        <Empty>Every message is delivered.</Empty>
-      ) : (
-        <>
-          <DataTable
-            caption="Webhook messages that are not delivered"
-            head={["Message", "Occurred", "Attempts", "Next attempt", ""]}
-            rows={messages.map(({ id, type, occurredAt, attempts, nextAttemptAt }) => [
-              <>
-                {type} <code>{id}</code>
-              </>,
-              <Time at={Date.parse(occurredAt)} zone={zone} />,
-              String(attempts),
-              nextAttemptAt === null ? (
-                <span class="badge bad">given up</span>
-              ) : (
-                <Time at={Date.parse(nextAttemptAt)} zone={zone} />
-              ),
-              isConfigured ? <ActForm c={c} action={redeliver} button="Deliver now" fields={{ id }} /> : "",
-            ])}
-          />
-          {body.nextCursor === undefined ? null : <p>There are more: alexa-link webhooks list.</p>}
-          {isConfigured ? <ActForm c={c} action={redeliver} button="Deliver all now" /> : null}
-        </>
-      )}
+      <DataTable
+        caption="Webhook messages that are not delivered"
+        empty="Every message is delivered."
+        head={["Message", "Occurred", "Attempts", "Next attempt", ""]}
+        rows={messages.map(({ id, type, occurredAt, attempts, nextAttemptAt }) => [
+          <>
+            {type} <code>{id}</code>
+          </>,
+          <Time at={Date.parse(occurredAt)} zone={zone} />,
+          String(attempts),
+          nextAttemptAt === null ? (
+            <span class="badge bad">given up</span>
+          ) : (
+            <Time at={Date.parse(nextAttemptAt)} zone={zone} />
+          ),
+          isConfigured ? <ActForm c={c} action={redeliver} button="Deliver now" fields={{ id }} /> : "",
+        ])}
+      />
+      {body.nextCursor === undefined ? null : <p>There are more: alexa-link webhooks list.</p>}
+      {isConfigured && messages.length > 0 ? <ActForm c={c} action={redeliver} button="Deliver all now" /> : null}
     </Panel>
   );
 };
@@ -90,6 +84,7 @@ const Acts: FC<{ c: AppContext; acts: readonly AuditRecord[] }> = ({ c, acts }) 
   return (
     <DataTable
       caption="From the audit"
+      empty="Nothing was exported lately."
       head={["What", "Operator", "When"]}
       rows={acts.map(({ kind, actor, at }) => [
         <a href={hrefOf(selection, "/admin/audit", { kind })}>{words(kind)}</a>,
@@ -102,37 +97,26 @@ const Acts: FC<{ c: AppContext; acts: readonly AuditRecord[] }> = ({ c, acts }) 
 
 const Waiting: FC<{ c: AppContext; work: WaitingWork }> = ({ c, work }) => {
   const { previousKeyId } = c.var.runtime.keyring;
+  const { zone } = selectionOf(c);
   const [lastRun] = work.acts.filter(({ kind }) => kind === "maintenance_run");
   const { pendingUnlinks, oldestUnlinkAt, sealedBefore } = work;
+  const oldest = oldestUnlinkAt === null ? null : [", the oldest since ", <Time at={oldestUnlinkAt} zone={zone} />];
   return (
-    <dl>
-      <dt>Skills to be disabled at Amazon</dt>
-      <dd>
-        {pendingUnlinks}
-        {oldestUnlinkAt === null ? null : (
-          <>
-            {", the oldest since "}
-            <Time at={oldestUnlinkAt} zone={selectionOf(c).zone} />
-          </>
-        )}
-      </dd>
-      <dt>Values sealed by the previous master key</dt>
-      <dd>
-        {previousKeyId === undefined
-          ? "MASTER_KEY_PREVIOUS is not set"
-          : `${sealedBefore}${sealedBefore >= MOST_COUNTED ? " or more" : ""}`}
-      </dd>
-      <dt>Last run by an operator</dt>
-      <dd>
-        {lastRun ? (
-          <>
-            <Time at={lastRun.at} zone={selectionOf(c).zone} /> by {lastRun.actor}
-          </>
-        ) : (
-          "none lately"
-        )}
-      </dd>
-    </dl>
+    <Facts
+      rows={[
+        ["Skills to be disabled at Amazon", [String(pendingUnlinks), oldest]],
+        [
+          "Values sealed by the previous master key",
+          previousKeyId === undefined
+            ? "MASTER_KEY_PREVIOUS is not set"
+            : `${sealedBefore}${sealedBefore >= MOST_COUNTED ? " or more" : ""}`,
+        ],
+        [
+          "Last run by an operator",
+          lastRun ? [<Time at={lastRun.at} zone={zone} />, ` by ${lastRun.actor}`] : "none lately",
+        ],
+      ]}
+    />
   );
 };
 
@@ -179,7 +163,7 @@ async function operationsPage(c: AppContext, report?: ApiResult["body"]): Promis
           <code>alexa-link move-out</code> takes every account and link, through{" "}
           <code>GET /api/admin/exports/users</code> and <code>GET /api/admin/exports/links</code>.
         </p>
-        {exported.length === 0 ? <Empty>Nothing was exported lately.</Empty> : <Acts c={c} acts={exported} />}
+        <Acts c={c} acts={exported} />
       </Panel>
     </>,
   );
@@ -187,14 +171,13 @@ async function operationsPage(c: AppContext, report?: ApiResult["body"]): Promis
 
 /** Adds these routes to a router. */
 export function operationsPages(app: Hono<AppEnv>): void {
-  app.get(HERE, (c) => operationsPage(c as AppContext));
-  app.post(`${HERE}/maintenance`, (context) => {
-    const c = context as AppContext;
+  app.get(HERE, (c) => operationsPage(c));
+  app.post(`${HERE}/maintenance`, (c) => {
     const run = { under: HERE, back: HERE, act: () => ({ method: "POST", path: "/api/admin/maintenance" }) };
     return perform(c, run, ({ body }) => operationsPage(c, body));
   });
-  app.post(`${HERE}/redeliver`, (context) =>
-    perform(context as AppContext, {
+  app.post(`${HERE}/redeliver`, (c) =>
+    perform(c, {
       under: HERE,
       back: HERE,
       act: (fields) => ({
@@ -204,15 +187,15 @@ export function operationsPages(app: Hono<AppEnv>): void {
       }),
     }),
   );
-  app.post(`${HERE}/rotate-key`, (context) =>
-    perform(context as AppContext, {
+  app.post(`${HERE}/rotate-key`, (c) =>
+    perform(c, {
       under: HERE,
       back: HERE,
       act: () => ({ method: "POST", path: "/api/admin/keys/rotate" }),
     }),
   );
-  app.post(`${HERE}/drop-key`, (context) =>
-    perform(context as AppContext, {
+  app.post(`${HERE}/drop-key`, (c) =>
+    perform(c, {
       under: HERE,
       back: HERE,
       confirmation: {

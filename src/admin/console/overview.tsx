@@ -7,82 +7,71 @@ import { type ListedAttempt, listAttempts, type ReasonCount } from "../../storag
 import { readOverview } from "../../storage/attempts/overview.ts";
 import { CONSOLE_FAULTS, listRefusals } from "../../storage/attempts/refusals.ts";
 import { listAlerts } from "../../storage/maintenance/alerts.ts";
-import { listSkills } from "../../storage/skills/skills.ts";
 import { metricsReport } from "../metrics-report.ts";
 import { OpenAlerts } from "./alerts.tsx";
 import { FirstRun } from "./first-run.tsx";
-import { renderConsole } from "./frame.tsx";
+import { renderConsole, skillNames } from "./frame.tsx";
 import { Charts } from "./overview-charts.tsx";
-import { clock, DataTable, Empty, Outcome, Panel, Time, words } from "./parts.tsx";
-import { before, hrefOf, type Selection, selectionOf, startsOf } from "./selection.ts";
+import { clock, DataTable, Outcome, Panel, Time, words } from "./parts.tsx";
+import { attemptHref, before, customerHref, hrefOf, type Selection, selectionOf, startsOf } from "./selection.ts";
 import { FLOWS, Refusals, RefusedCalls } from "./tables.tsx";
 import { Tiles } from "./tiles.tsx";
 
 const SHOWN_ATTEMPTS = 10;
 const SHOWN_REFUSALS = 5;
 const SHOWN_ALERTS = 10;
-const MOST_SKILLS = 200;
 
 /** Where the filters that this address once had are now; undefined without one. */
 function movedTo(c: AppContext, selection: Selection): string | undefined {
   const { email, userId, outcome, skillId } = c.req.query();
   if (email !== undefined) return hrefOf(selection, "/admin/search", { q: email.trim() });
-  if (userId !== undefined) return hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`);
+  if (userId !== undefined) return customerHref(selection, userId);
   if (outcome === undefined && skillId === undefined) return undefined;
   return hrefOf(selection, "/admin/attempts", { outcome, ...(skillId === undefined ? {} : { skill: skillId }) });
 }
 
 const Reasons: FC<{ reasons: readonly ReasonCount[]; selection: Selection }> = ({ reasons, selection }) => (
   <Panel title="Why attempts did not link">
-    {reasons.length === 0 ? (
-      <Empty>No attempt of this time has a reason.</Empty>
-    ) : (
-      <DataTable
-        caption="Reasons of attempts that did not link"
-        head={["Reason", "Attempts", "Latest"]}
-        numeric={[1, 2]}
-        rows={reasons.map(({ reason, count, lastAt }) => [
-          <>
-            <a href={hrefOf(selection, "/admin/attempts", { reason })}>{words(reason)}</a>
-            <p class="small">{remedyFor(reason)}</p>
-          </>,
-          count,
-          <Time at={lastAt} zone={selection.zone} />,
-        ])}
-      />
-    )}
+    <DataTable
+      caption="Reasons of attempts that did not link"
+      empty="No attempt of this time has a reason."
+      head={["Reason", "Attempts", "Latest"]}
+      numeric={[1, 2]}
+      rows={reasons.map(({ reason, count, lastAt }) => [
+        <>
+          <a href={hrefOf(selection, "/admin/attempts", { reason })}>{words(reason)}</a>
+          <p class="small">{remedyFor(reason)}</p>
+        </>,
+        count,
+        <Time at={lastAt} zone={selection.zone} />,
+      ])}
+    />
   </Panel>
 );
 
 const Latest: FC<{
   attempts: readonly ListedAttempt[];
-  names: ReadonlyMap<string, string>;
+  nameOf: (attempt: ListedAttempt) => string;
   selection: Selection;
-}> = ({ attempts, names, selection }) => (
+}> = ({ attempts, nameOf, selection }) => (
   <Panel title="Latest attempts">
-    {attempts.length === 0 ? (
-      <Empty>None yet.</Empty>
-    ) : (
-      <DataTable
-        caption="Latest attempts"
-        head={["Outcome", "Attempt", "Reason", "Started"]}
-        numeric={[3]}
-        rows={attempts.map((attempt) => [
-          <Outcome outcome={attempt.outcome} />,
-          <>
-            <a href={hrefOf(selection, `/admin/attempts/${encodeURIComponent(attempt.id)}`)}>
-              {names.get(attempt.skillId ?? "") ?? attempt.skillId ?? attempt.clientId ?? "unknown"}
-            </a>{" "}
-            <small>{FLOWS[attempt.flow]}</small>
-          </>,
-          <>
-            {attempt.reason === null ? null : <code>{attempt.reason}</code>}
-            <p class="small">{adviceFor(attempt)}</p>
-          </>,
-          <Time at={attempt.createdAt} zone={selection.zone} />,
-        ])}
-      />
-    )}
+    <DataTable
+      caption="Latest attempts"
+      empty="None yet."
+      head={["Outcome", "Attempt", "Reason", "Started"]}
+      numeric={[3]}
+      rows={attempts.map((attempt) => [
+        <Outcome outcome={attempt.outcome} />,
+        <>
+          <a href={attemptHref(selection, attempt.id)}>{nameOf(attempt)}</a> <small>{FLOWS[attempt.flow]}</small>
+        </>,
+        <>
+          {attempt.reason === null ? null : <code>{attempt.reason}</code>}
+          <p class="small">{adviceFor(attempt)}</p>
+        </>,
+        <Time at={attempt.createdAt} zone={selection.zone} />,
+      ])}
+    />
     <p class="below">
       <a href={hrefOf(selection, "/admin/attempts")}>All attempts</a>
     </p>
@@ -100,18 +89,17 @@ export async function overviewPage(c: AppContext): Promise<Response> {
   const earlier = before(selection);
   const only = skillId === undefined ? {} : { skill: skillId };
   await rt.metrics.flush();
-  const [now, past, overview, attempts, refusals, alerts, skills] = await Promise.all([
+  const [now, past, overview, attempts, refusals, alerts, nameOf] = await Promise.all([
     metricsReport(rt, { from, to, starts, only }),
     metricsReport(rt, { from: earlier.from, to: earlier.to, starts: [earlier.from], only }),
     readOverview(rt.db, { starts, to, skillId }),
     listAttempts(rt.db, { skillId }, undefined, SHOWN_ATTEMPTS),
     listRefusals(rt.db, { endpoints: CONSOLE_FAULTS }, undefined, SHOWN_REFUSALS),
     listAlerts(rt.db, { open: true, skillId }, undefined, SHOWN_ALERTS),
-    listSkills(rt.db, { limit: MOST_SKILLS }),
+    skillNames(c),
     loadRemedies(c),
   ]);
   const { setUp } = overview;
-  const names = new Map(skills.map(({ id, name }) => [id, name]));
   return renderConsole(
     c,
     { title: "Account linking", under: "/admin", selects: {} },
@@ -130,7 +118,7 @@ export async function overviewPage(c: AppContext): Promise<Response> {
           </p>
           <Charts selection={selection} items={now.items} unlinked={overview.unlinked} reached={overview.reached} />
           <Reasons reasons={overview.reasons} selection={selection} />
-          <Latest attempts={attempts} names={names} selection={selection} />
+          <Latest attempts={attempts} nameOf={nameOf} selection={selection} />
         </>
       )}
       <Panel title="Refused requests">

@@ -27,35 +27,43 @@ export const Panel: FC<{ title: string; id?: string; children?: Child }> = ({ ti
 /** What stands in place of an empty list. */
 export const Empty: FC<{ children?: Child }> = ({ children }) => <p class="empty">{children ?? "None."}</p>;
 
-/** A table whose rows become blocks on narrow screens. `numeric`: indexes of columns with numbers. */
-export const DataTable: FC<{
-  caption: string;
-  head: readonly string[];
-  rows: readonly (readonly Child[])[];
-  numeric?: readonly number[];
-}> = ({ caption, head, rows, numeric = [] }) => (
-  <table>
-    <caption class="unseen">{caption}</caption>
-    <thead>
-      <tr>
-        {head.map((title) => (
-          <th scope="col">{title}</th>
-        ))}
-      </tr>
-    </thead>
-    <tbody>
-      {rows.map((cells) => (
+interface Table {
+  readonly caption: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly Child[])[];
+  /** Indexes of columns with numbers. */
+  readonly numeric?: readonly number[];
+  /** In place of a table without rows. */
+  readonly empty?: Child;
+}
+
+/** A table whose rows become blocks on narrow screens. */
+export const DataTable: FC<Table> = ({ caption, head, rows, numeric = [], empty }) =>
+  rows.length === 0 ? (
+    <Empty>{empty}</Empty>
+  ) : (
+    <table>
+      <caption class="unseen">{caption}</caption>
+      <thead>
         <tr>
-          {cells.map((cell, column) => (
-            <td class={numeric.includes(column) ? "number" : undefined} data-label={head[column]}>
-              {cell}
-            </td>
+          {head.map((title) => (
+            <th scope="col">{title}</th>
           ))}
         </tr>
-      ))}
-    </tbody>
-  </table>
-);
+      </thead>
+      <tbody>
+        {rows.map((cells) => (
+          <tr>
+            {cells.map((cell, column) => (
+              <td class={numeric.includes(column) ? "number" : undefined} data-label={head[column]}>
+                {cell}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
 
 /** Terms and their values. Those without a value are left out. */
 export const Facts: FC<{ rows: readonly (readonly [string, Child])[] }> = ({ rows }) => (

@@ -22,7 +22,7 @@ import {
   textInAddress,
 } from "./lists.tsx";
 import { Time, words } from "./parts.tsx";
-import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { attemptHref, customerHref, hrefOf, type Selection, selectionOf } from "./selection.ts";
 
 const PATH = "/admin/refused";
 const SHOWN_MINUTES = 5;
@@ -52,9 +52,7 @@ const Detail: FC<{ refusal: ListedRefusal; owner: string | undefined; selection:
   return (
     <>
       {named[endpoint]} <code>{visible(detail)}</code>{" "}
-      {owner === undefined ? null : (
-        <a href={hrefOf(selection, `/admin/customers/${encodeURIComponent(owner)}`)}>the customer</a>
-      )}
+      {owner === undefined ? null : <a href={customerHref(selection, owner)}>the customer</a>}
     </>
   );
 };
@@ -78,9 +76,7 @@ const Row: FC<{
         {clientId === "" ? "no client" : "client"} <code>{visible(clientId)}</code>{" "}
         <Detail refusal={refusal} owner={owner} selection={selection} />
         {attempt === undefined ? null : (
-          <a href={hrefOf(selection, `/admin/attempts/${encodeURIComponent(attempt)}`)}>
-            the attempt that it probably belongs to
-          </a>
+          <a href={attemptHref(selection, attempt)}>the attempt that it probably belongs to</a>
         )}
         {recent.length === 0 ? null : (
           <details>

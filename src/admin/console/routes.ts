@@ -1,7 +1,7 @@
 // The console: /admin and everything below. No page of it is shown, and no form taken, without an operator's session.
 import type { Hono } from "hono/tiny";
 import { methodsOf } from "../../http/methods.ts";
-import type { AppContext, AppEnv } from "../../runtime.ts";
+import type { AppEnv } from "../../runtime.ts";
 import { alertsPage } from "./alerts.tsx";
 import { amazonPage, deleteToken, storeToken } from "./amazon-page.tsx";
 import { attemptPage } from "./attempt-page.tsx";
@@ -24,26 +24,26 @@ import { skillPages } from "./skills.tsx";
 /** Adds these routes to a router. */
 export function consoleRoutes(app: Hono<AppEnv>): void {
   // These are for browsers without a session as well. The two forms check their own tokens; the script holds no data.
-  app.post("/admin/session", (c) => signIn(c as AppContext));
-  app.post("/admin/sign-out", (c) => signOut(c as AppContext));
-  app.get("/admin/live.js", (c) => liveScript(c as AppContext));
-  app.use("/admin", (c, next) => consoleGuard(c as AppContext, next));
-  app.use("/admin/*", (c, next) => consoleGuard(c as AppContext, next));
-  app.get("/admin", (c) => overviewPage(c as AppContext));
-  app.get("/admin/attempts/:id", (c) => attemptPage(c as AppContext));
-  app.get("/admin/attempts", (c) => attemptsPage(c as AppContext));
-  app.get("/admin/alerts", (c) => alertsPage(c as AppContext));
-  app.get("/admin/links", (c) => linksPage(c as AppContext));
-  app.get("/admin/audit", (c) => auditPage(c as AppContext));
-  app.get("/admin/customers/:id", (c) => customerPage(c as AppContext));
-  app.get("/admin/search", (c) => searchPage(c as AppContext));
-  app.get("/admin/refused", (c) => refusedPage(c as AppContext));
-  app.get("/admin/amazon", (c) => amazonPage(c as AppContext));
-  app.post("/admin/amazon/token", (c) => storeToken(c as AppContext));
-  app.post("/admin/amazon/token/delete", (c) => deleteToken(c as AppContext));
-  app.get("/admin/skills/:id/amazon", (c) => skillAmazonPage(c as AppContext));
-  app.post("/admin/skills/:id/amazon", (c) => pushToAmazon(c as AppContext));
+  app.post("/admin/session", signIn);
+  app.post("/admin/sign-out", signOut);
+  app.get("/admin/live.js", liveScript);
+  app.use("/admin", consoleGuard);
+  app.use("/admin/*", consoleGuard);
+  app.get("/admin", overviewPage);
+  app.get("/admin/attempts/:id", attemptPage);
+  app.get("/admin/attempts", attemptsPage);
+  app.get("/admin/alerts", alertsPage);
+  app.get("/admin/links", linksPage);
+  app.get("/admin/audit", auditPage);
+  app.get("/admin/customers/:id", customerPage);
+  app.get("/admin/search", searchPage);
+  app.get("/admin/refused", refusedPage);
+  app.get("/admin/amazon", amazonPage);
+  app.post("/admin/amazon/token", storeToken);
+  app.post("/admin/amazon/token/delete", deleteToken);
+  app.get("/admin/skills/:id/amazon", skillAmazonPage);
+  app.post("/admin/skills/:id/amazon", pushToAmazon);
   for (const pages of [skillPages, clientPages, operationsPages, customerActRoutes]) pages(app);
   // Other paths. Another method of a path of the console is refused as everywhere.
-  app.use("/admin/*", (c, next) => (methodsOf(app, c.req.path).length === 0 ? noSuchPage(c as AppContext) : next()));
+  app.use("/admin/*", (c, next) => (methodsOf(app, c.req.path).length === 0 ? noSuchPage(c) : next()));
 }

@@ -7,11 +7,10 @@ import { type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts
 import { MINUTE_MS } from "../../storage/attempts/refusals.ts";
 import { readShownError, type ShownError } from "../../storage/attempts/shown-errors.ts";
 import { type Hit, type HitKind, MOST_HITS, search } from "../../storage/maintenance/search.ts";
-import { attemptHref, customerHref } from "./customer-page.tsx";
 import { renderConsole } from "./frame.tsx";
-import { clock, DataTable, Empty, Outcome, Panel, Time, words } from "./parts.tsx";
+import { clock, DataTable, Outcome, Panel, Time, words } from "./parts.tsx";
 import { minuteOf, NeverReachedUs, refusedThen } from "./refused-then.tsx";
-import { hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { attemptHref, customerHref, hrefOf, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS, Refusals } from "./tables.tsx";
 
 /** Ids as logs and the API name them, the most telling first. */
@@ -74,24 +73,21 @@ const Hits: FC<{ hits: readonly Hit[]; selection: Selection }> = ({ hits, select
 
 const AttemptsThen: FC<{ attempts: readonly ListedAttempt[]; selection: Selection }> = ({ attempts, selection }) => (
   <Panel title="Attempts of that minute">
-    {attempts.length === 0 ? (
-      <Empty>No attempt began in that minute.</Empty>
-    ) : (
-      <DataTable
-        caption="Attempts that began in that minute"
-        head={["Began", "Outcome", "Flow", "Skill or client"]}
-        rows={attempts.map((attempt) => [
-          <a href={attemptHref(selection, attempt.id)}>
-            <Time at={attempt.createdAt} zone={selection.zone} />
-          </a>,
-          <>
-            <Outcome outcome={attempt.outcome} /> {attempt.reason === null ? null : words(attempt.reason)}
-          </>,
-          FLOWS[attempt.flow],
-          attempt.skillId ?? attempt.clientId ?? "unknown",
-        ])}
-      />
-    )}
+    <DataTable
+      caption="Attempts that began in that minute"
+      empty="No attempt began in that minute."
+      head={["Began", "Outcome", "Flow", "Skill or client"]}
+      rows={attempts.map((attempt) => [
+        <a href={attemptHref(selection, attempt.id)}>
+          <Time at={attempt.createdAt} zone={selection.zone} />
+        </a>,
+        <>
+          <Outcome outcome={attempt.outcome} /> {attempt.reason === null ? null : words(attempt.reason)}
+        </>,
+        FLOWS[attempt.flow],
+        attempt.skillId ?? attempt.clientId ?? "unknown",
+      ])}
+    />
   </Panel>
 );
 

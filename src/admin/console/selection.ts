@@ -110,3 +110,13 @@ export function hrefOf(
   ).toString();
   return query === "" ? path : `${path}?${query}`;
 }
+
+/** The address of a customer's page. */
+export function customerHref(selection: Selection, userId: string, parameters: Record<string, string> = {}): string {
+  return hrefOf(selection, `/admin/customers/${encodeURIComponent(userId)}`, parameters);
+}
+
+/** The address of an attempt's page. */
+export function attemptHref(selection: Selection, attemptId: string): string {
+  return hrefOf(selection, `/admin/attempts/${encodeURIComponent(attemptId)}`);
+}

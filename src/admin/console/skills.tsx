@@ -7,7 +7,7 @@ import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
 import { NewSecret, notDone, Problem, perform, secretRefusal, secretSeen, type Values } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
 import { apiList } from "./lists.tsx";
-import { DataTable, Empty, Facts, Panel, words } from "./parts.tsx";
+import { DataTable, Facts, Panel, words } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
 import { SkillAmazon } from "./skill-amazon.tsx";
 import { SkillFields, type SkillView, skillBody, valuesOf } from "./skill-form.tsx";
@@ -24,29 +24,28 @@ async function listPage(c: AppContext): Promise<Response> {
     c,
     { title: "Skills", under: HERE },
     <section class="panel" aria-label="Skills">
-      {skills.length === 0 ? (
-        <Empty>
-          No skill is registered yet. Register one here, or with <code>npm run skill -- add</code>.
-        </Empty>
-      ) : (
-        <DataTable
-          caption="Skills"
-          head={["Skill", "Type", "Stage", "Resource", "Service client", "App-to-app linking", "Event gateway"]}
-          rows={skills.map((skill) => [
-            <>
-              <a href={hrefOf(selection, pageOf(skill.id))}>{skill.name}</a>
-              <br />
-              <code>{skill.id}</code>
-            </>,
-            words(skill.type),
-            skill.stage,
-            skill.resource ?? "–",
-            skill.serviceClient?.id ?? "–",
-            skill.lwa ? "ready" : "off: Alexa's client id and secret are missing",
-            skill.eventGateway ? "own pair" : skill.lwa ? "the same pair" : "none",
-          ])}
-        />
-      )}
+      <DataTable
+        caption="Skills"
+        empty={
+          <>
+            No skill is registered yet. Register one here, or with <code>npm run skill -- add</code>.
+          </>
+        }
+        head={["Skill", "Type", "Stage", "Resource", "Service client", "App-to-app linking", "Event gateway"]}
+        rows={skills.map((skill) => [
+          <>
+            <a href={hrefOf(selection, pageOf(skill.id))}>{skill.name}</a>
+            <br />
+            <code>{skill.id}</code>
+          </>,
+          words(skill.type),
+          skill.stage,
+          skill.resource ?? "–",
+          skill.serviceClient?.id ?? "–",
+          skill.lwa ? "ready" : "off: Alexa's client id and secret are missing",
+          skill.eventGateway ? "own pair" : skill.lwa ? "the same pair" : "none",
+        ])}
+      />
       {pages}
       {operatorOf(c).mayChange ? (
         <p>
@@ -151,10 +150,9 @@ const valuesFrom = (fields: ReadonlyMap<string, string>): Values => Object.fromE
 
 /** Adds these routes to a router. */
 export function skillPages(app: Hono<AppEnv>): void {
-  app.get(HERE, (c) => listPage(c as AppContext));
-  app.get(`${HERE}/new`, (c) => newPage(c as AppContext));
-  app.post(`${HERE}/new`, async (context) => {
-    const c = context as AppContext;
+  app.get(HERE, listPage);
+  app.get(`${HERE}/new`, (c) => newPage(c));
+  app.post(`${HERE}/new`, async (c) => {
     const fields = await takeAct(c);
     if (fields instanceof Response) return fields;
     const result = await callAdminApi(c, "POST", "/api/admin/skills", skillBody(fields, undefined));
@@ -162,9 +160,8 @@ export function skillPages(app: Hono<AppEnv>): void {
     const made = result.body as unknown as SkillView;
     return skillPage(c, made.id, { made });
   });
-  app.get(`${HERE}/:id`, (context) => skillPage(context as AppContext, idOf(context as AppContext)));
-  app.post(`${HERE}/:id`, async (context) => {
-    const c = context as AppContext;
+  app.get(`${HERE}/:id`, (c) => skillPage(c, idOf(c)));
+  app.post(`${HERE}/:id`, async (c) => {
     const fields = await takeAct(c);
     if (fields instanceof Response) return fields;
     const found = await callAdminApi(c, "GET", apiOf(idOf(c)));
@@ -174,9 +171,8 @@ export function skillPages(app: Hono<AppEnv>): void {
     if (!result.ok) return skillPage(c, idOf(c), { values: valuesFrom(fields), problem: result });
     return skillPage(c, idOf(c), { made: result.body as unknown as SkillView });
   });
-  app.post(`${HERE}/:id/rotate`, (context) => {
-    const c = context as AppContext;
-    return perform(
+  app.post(`${HERE}/:id/rotate`, (c) =>
+    perform(
       c,
       {
         under: HERE,
@@ -201,11 +197,10 @@ export function skillPages(app: Hono<AppEnv>): void {
         }),
       },
       (result) => skillPage(c, idOf(c), { made: result.body as unknown as SkillView }),
-    );
-  });
-  app.post(`${HERE}/:id/delete`, (context) => {
-    const c = context as AppContext;
-    return perform(c, {
+    ),
+  );
+  app.post(`${HERE}/:id/delete`, (c) =>
+    perform(c, {
       under: HERE,
       back: HERE,
       confirmation: {
@@ -215,6 +210,6 @@ export function skillPages(app: Hono<AppEnv>): void {
         button: "Delete the skill and all its links",
       },
       act: () => ({ method: "DELETE", path: apiOf(idOf(c)) }),
-    });
-  });
+    }),
+  );
 }

@@ -4,7 +4,7 @@ import { remedyFor, remedyForRefusal } from "../../linking/remedies.ts";
 import type { ListedAttempt } from "../../storage/attempts/list.ts";
 import type { ListedRefusal } from "../../storage/attempts/refusals.ts";
 import { visible } from "../insight-api.ts";
-import { DataTable, Empty, Time, words } from "./parts.tsx";
+import { DataTable, Time, words } from "./parts.tsx";
 
 const SHOWN_REFUSED_CALLS = 12;
 
@@ -18,26 +18,23 @@ export const FLOWS: Readonly<Record<ListedAttempt["flow"], string>> = {
 };
 
 /** Authorization requests that got an error page, with the redirect URI exactly as received. */
-export const Refusals: FC<{ refusals: readonly ListedRefusal[]; zone: string }> = ({ refusals, zone }) =>
-  refusals.length === 0 ? (
-    <Empty />
-  ) : (
-    <DataTable
-      caption="Refused requests"
-      head={["Reason", "Client", "Redirect URI or path received", "Count", "Last seen"]}
-      numeric={[3, 4]}
-      rows={refusals.map((refusal) => [
-        <>
-          <strong>{words(refusal.reason)}</strong>
-          <p class="small">{remedyForRefusal(refusal)}</p>
-        </>,
-        <code>{visible(refusal.clientId).slice(0, 200)}</code>,
-        <code>{visible(refusal.detail)}</code>,
-        refusal.count,
-        <Time at={refusal.lastSeenAt} zone={zone} />,
-      ])}
-    />
-  );
+export const Refusals: FC<{ refusals: readonly ListedRefusal[]; zone: string }> = ({ refusals, zone }) => (
+  <DataTable
+    caption="Refused requests"
+    head={["Reason", "Client", "Redirect URI or path received", "Count", "Last seen"]}
+    numeric={[3, 4]}
+    rows={refusals.map((refusal) => [
+      <>
+        <strong>{words(refusal.reason)}</strong>
+        <p class="small">{remedyForRefusal(refusal)}</p>
+      </>,
+      <code>{visible(refusal.clientId).slice(0, 200)}</code>,
+      <code>{visible(refusal.detail)}</code>,
+      refusal.count,
+      <Time at={refusal.lastSeenAt} zone={zone} />,
+    ])}
+  />
+);
 
 /** Prefixes of counter names, and the kind of call that they count. */
 const KINDS_OF_CALL: readonly (readonly [string, string])[] = [
