@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import { ENABLEMENT_FAILURES } from "../../src/amazon/enablement-failures.ts";
+import { LOG_FIELDS } from "../support/log-fields.ts";
 
 const pages = globSync(["*.md", "docs/**/*.md"]);
 const text = (path: string) => readFileSync(path, "utf8");
@@ -162,4 +163,17 @@ describe("the receiver of webhooks that the page shows", () => {
       rmSync(folder, { recursive: true });
     }
   });
+});
+
+it("docs/operations.md lists the fields of the log, and every line of the source has these only", () => {
+  const [, section = ""] = text("docs/operations.md").split("\n## Logs\n");
+  const [table = ""] = section.split("E-mail addresses");
+  const listed = matches(table, /^\| (`[^|]*`) \|/gm).flatMap((names) => matches(names, /`([a-zA-Z]+)`/g));
+  expect(listed.toSorted()).toEqual([...LOG_FIELDS].toSorted());
+  const sources = globSync("src/**/*.ts{,x}").filter((path) => !path.includes(".test."));
+  const written = sources
+    .flatMap((path) => matches(text(path), /log\.(?:info|warn|alert)\(\s*[^,()]+,\s*\{([^{}]*)\}\s*\)/g))
+    .flatMap((fields) => matches(fields, /(?:^|,)\s*([a-zA-Z]+)(?=\s*[,:}]|\s*$)/g));
+  expect(written.length).toBeGreaterThan(80);
+  expect([...new Set(written)].filter((name) => !listed.includes(name))).toEqual([]);
 });
