@@ -122,6 +122,27 @@ describe("skills", () => {
   });
 });
 
+describe("an add-on's service client", () => {
+  const ADD_ON = {
+    ...{ ...SKILL_FIELDS, lwaId: "", lwaSecret: "", type: "add_on" },
+    ...{ scopes: "profile", resource: "https://mcp.example.com/acme" },
+  };
+
+  it("is made with the form, kept by it, and removed after a confirmation", async () => {
+    const serviceClient = async () => (await admin(service, "GET", `skills/${ADD_ON.id}`)).body.serviceClient;
+    await act("/admin/skills/new", "/admin/skills/new", { ...ADD_ON, serviceClient: "yes" });
+    const made = await serviceClient();
+    expect(made).toMatchObject({ id: expect.any(String) });
+    expect((await act(PAGE, PAGE, ADD_ON)).status).toBe(200);
+    expect(await serviceClient()).toEqual(made);
+    const asked = await act(PAGE, `${PAGE}/remove-service-client`);
+    expect(asked.html).toContain("cannot be undone");
+    expect(await serviceClient()).toEqual(made);
+    await confirm(asked, `${PAGE}/remove-service-client`);
+    expect(await serviceClient()).toBeNull();
+  });
+});
+
 describe("clients", () => {
   it("are registered, changed, rotated and deleted", async () => {
     const made = await act("/admin/clients/new", "/admin/clients/new", { kind: "service", name: "Backend", id: "b1" });

@@ -64,14 +64,17 @@ export function valuesOf(skill: SkillView): Values {
     relayClaim: skill.relay?.person.claim ?? "",
     relayAs: skill.relay?.person.as ?? "",
     requirePkce: skill.client.requirePkce ? "yes" : "",
-    serviceClient: skill.serviceClient ? "yes" : "",
   };
 }
 
 const KEPT = "Leave it empty to keep the stored one.";
 const choices = (names: readonly string[]) => names.map((name) => [name, words(name)] as const);
 
-export const SkillFields: FC<{ values: Values; isNew: boolean }> = ({ values, isNew }) => (
+export const SkillFields: FC<{ values: Values; isNew: boolean; hasServiceClient?: boolean }> = ({
+  values,
+  isNew,
+  hasServiceClient = false,
+}) => (
   <>
     {isNew ? (
       <>
@@ -132,7 +135,9 @@ export const SkillFields: FC<{ values: Values; isNew: boolean }> = ({ values, is
       <ChoiceField name="relayAs" label="It is" values={values} choices={[["", "–"], ...choices(PERSON_KINDS)]} />
     </fieldset>
     <CheckField name="requirePkce" label="Alexa must use PKCE" values={values} />
-    <CheckField name="serviceClient" label="A second client for service tokens (add-ons)" values={values} />
+    {hasServiceClient ? null : (
+      <CheckField name="serviceClient" label="A second client for service tokens (add-ons)" values={values} />
+    )}
     <CheckField name="force" label="Accept redirect URIs that are not all of Amazon's" values={values} />
   </>
 );
@@ -207,7 +212,6 @@ export function skillBody(fields: Fields, stored: SkillView | undefined): object
       requirePkce: fields.get("requirePkce") === "yes" || isAddOn,
     },
     ...(wantsService && !stored?.serviceClient ? { serviceClient: {} } : {}),
-    ...(stored?.serviceClient && !wantsService ? { serviceClient: null } : {}),
     ...(fields.get("force") === "yes" ? { force: true } : {}),
   };
 }

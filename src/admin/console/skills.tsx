@@ -119,7 +119,11 @@ async function skillPage(c: AppContext, id: string, { values, problem, made }: S
           ]}
         />
         <ActForm c={c} action={pageOf(id)} button="Save">
-          <SkillFields values={values ?? valuesOf(skill)} isNew={false} />
+          <SkillFields
+            values={values ?? valuesOf(skill)}
+            isNew={false}
+            hasServiceClient={skill.serviceClient !== null}
+          />
         </ActForm>
       </Panel>
       <Panel title="Secrets">
@@ -132,6 +136,9 @@ async function skillPage(c: AppContext, id: string, { values, problem, made }: S
             button="Make a new secret of the service client"
             fields={{ client: "service", ...secretSeen(skill.serviceClient) }}
           />
+        ) : null}
+        {skill.serviceClient ? (
+          <ActForm c={c} action={`${pageOf(id)}/remove-service-client`} button="Remove the service client" danger />
         ) : null}
       </Panel>
       <SkillAmazon skillId={skill.id} selection={selectionOf(c)} />
@@ -198,6 +205,19 @@ export function skillPages(app: Hono<AppEnv>): void {
       },
       (result) => skillPage(c, idOf(c), { made: result.body as unknown as SkillView }),
     ),
+  );
+  app.post(`${HERE}/:id/remove-service-client`, (c) =>
+    perform(c, {
+      under: HERE,
+      back: pageOf(idOf(c)),
+      confirmation: {
+        title: "Remove the service client?",
+        message:
+          "Its secret and its tokens end at once: Alexa+ gets no service tokens with it any more. This cannot be undone.",
+        button: "Remove the service client",
+      },
+      act: () => ({ method: "PATCH", path: apiOf(idOf(c)), body: { serviceClient: null } }),
+    }),
   );
   app.post(`${HERE}/:id/delete`, (c) =>
     perform(c, {
