@@ -173,6 +173,10 @@ export function remaining(run: Run): string {
   } else {
     lines.push("- Create an account to try it with: npm run alexa-link -- user add --help");
   }
+  lines.push(
+    `- Open ${originOf(run)}/admin with ADMIN_TOKEN. To let operators sign in with their own names, set up Cloudflare`,
+    "  Access: docs/deploy.md, Operators with names.",
+  );
   if (!answers.skillId) lines.push("- Register the skill when you have it: run setup again with --skill-id.");
   else {
     if (!hasDeveloperToken(run)) lines.push("- Enter the values of the skill above at Amazon.");

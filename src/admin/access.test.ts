@@ -79,6 +79,7 @@ const open = async (token: string | undefined, where = service, path = "/admin")
 async function verdict(token: string | undefined, where = service): Promise<string> {
   const { status, html } = await open(token, where);
   if (html.includes('href="/cdn-cgi/access/logout"')) return "console";
+  if (status === 503) return "503";
   return html.includes('name="token"') ? "token form" : `${status}`;
 }
 
@@ -200,6 +201,20 @@ describe("the team's keys", () => {
     service.clock.advance(10 * 60_000);
     expect(await verdict(await assertion())).toBe("console");
   });
+});
+
+it("while they cannot be fetched, ADMIN_TOKEN opens the console, and without it nothing does", async () => {
+  certs = () => new Response("", { status: 500 });
+  const visitor = visit(service);
+  visitor.headers[HEADER] = await assertion();
+  const page = await visitor.get("/admin/skills");
+  expect([page.status, page.html]).toEqual([503, expect.stringContaining("or sign in here")]);
+  const signedIn = await visitor.post("/admin/session", { ...page.hidden("/admin/session"), token: ADMIN_TOKEN });
+  expect([signedIn.status, signedIn.location]).toEqual([303, "/admin/skills"]);
+  expect((await visitor.get("/admin/skills")).html).toContain("ADMIN_TOKEN");
+  const without = startService({ ...VARIABLES, ADMIN_TOKEN: "" });
+  const { status, html } = await open(await assertion(), without);
+  expect([status, html.includes('name="token"')]).toEqual([503, false]);
 });
 
 describe("roles", () => {

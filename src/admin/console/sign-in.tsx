@@ -45,18 +45,21 @@ async function operatorOrPage(c: AppContext): Promise<Operator | Response> {
   const named = await operatorOfAccess(c);
   if (typeof named === "object") return named;
   if (adminToken !== undefined && (await isOperator(c, adminToken))) return TOKEN_HOLDER;
-  if (named === "unavailable") {
-    c.header("retry-after", "10");
-    return renderErrorPage(c, {
-      status: 503,
-      title: "Cloudflare Access cannot be reached",
-      message: "The keys that verify your sign-in could not be fetched. Reload the page in a moment.",
-    });
-  }
-  if (adminToken === undefined) return access ? accessPage(c) : disabledPage(c);
   const isPage = c.req.method === "GET" || c.req.method === "HEAD";
   const { pathname, search } = new URL(c.req.url);
-  return isPage ? signInPage(c, { page: pathname + search }) : signInPage(c, { page: "/admin", status: 401 });
+  const page = isPage ? pathname + search : "/admin";
+  if (named === "unavailable") {
+    c.header("retry-after", "10");
+    const [title, message] = [
+      "Cloudflare Access cannot be reached",
+      "The keys that verify your sign-in could not be fetched. Reload the page in a moment",
+    ];
+    if (adminToken !== undefined)
+      return signInPage(c, { page, status: 503, error: `${title}. ${message}, or sign in here.` });
+    return renderErrorPage(c, { status: 503, title, message: `${message}.` });
+  }
+  if (adminToken === undefined) return access ? accessPage(c) : disabledPage(c);
+  return signInPage(c, { page, status: isPage ? 200 : 401 });
 }
 
 /** Lets operators through to the console's pages; others get the sign-in page, and no form of theirs is taken. */
@@ -70,7 +73,7 @@ export async function consoleGuard(c: AppContext, next: Next): Promise<Response 
 
 async function signInPage(
   c: AppContext,
-  { page, status = 200, error }: { page: string; status?: 200 | 401 | 429; error?: string },
+  { page, status = 200, error }: { page: string; status?: 200 | 401 | 429 | 503; error?: string },
 ): Promise<Response> {
   const form = await sealForm(c.var.runtime, SIGN_IN_FORM, await browserOf(c), { page });
   return renderPage(
