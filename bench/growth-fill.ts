@@ -7,6 +7,11 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** A link lives this long: each day, links ÷ 720 are made, and as many end. */
 export const LINK_LIFETIME_DAYS = 720;
+const ceil = (rows: number) => Math.ceil(rows);
+/** Attempts, initiations and skill events are kept this long. */
+const KEPT_DAYS = 400;
+/** Rows of that time, if each link leaves `share` of them when it is made. */
+const madeWithLinks = (share: number) => (links: number) => ceil((links * share * KEPT_DAYS) / LINK_LIFETIME_DAYS);
 /** Characters of Amazon's two tokens, sealed. */
 const SEALED_LENGTH = 1200;
 
@@ -33,14 +38,12 @@ interface Filling {
   readonly days: number;
 }
 
-const ceil = (rows: number) => Math.ceil(rows);
-
-/** The attempts of the last 180 days that did not end as linked. */
+/** The attempts that did not end as linked: `share` for each that did. */
 function attemptsThat(outcome: string, share: number, reason: string, step: string): Filling {
   return {
     table: "attempts",
-    rows: (links) => ceil(links * share),
-    days: 180,
+    rows: madeWithLinks(share),
+    days: KEPT_DAYS,
     columns: {
       id: `id('${outcome}', i)`,
       flow: FLOW,
@@ -141,10 +144,10 @@ const FILLINGS: readonly Filling[] = [
     },
   },
   {
-    // The newest quarter of the links: their attempts are younger than 180 days.
+    // Of the links whose attempts are still kept.
     table: "attempts",
-    rows: (links) => ceil(links / 4),
-    days: 180,
+    rows: madeWithLinks(1),
+    days: KEPT_DAYS,
     columns: {
       id: "id('attempt', i)",
       flow: FLOW,
@@ -168,15 +171,16 @@ const FILLINGS: readonly Filling[] = [
       created_at: "at",
       expires_at: `at + ${HOUR_MS}`,
       finished_at: "at + 12000",
+      redeemed_at: "at + 10000",
     },
   },
-  attemptsThat("abandoned", 0.08, "left_before_consent", "consent_shown"),
-  attemptsThat("cancelled", 0.04, "denied_by_user", "consent_denied"),
-  attemptsThat("failed", 0.03, "enablement_rejected", "failed"),
+  attemptsThat("abandoned", 0.32, "left_before_consent", "consent_shown"),
+  attemptsThat("cancelled", 0.16, "denied_by_user", "consent_denied"),
+  attemptsThat("failed", 0.12, "enablement_rejected", "failed"),
   {
     // Begun within the last hour and not finished: those that will be abandoned.
     table: "attempts",
-    rows: (links) => 12 + ceil((links * 0.08) / 180 / 24),
+    rows: (links) => 12 + ceil((links * 0.32) / LINK_LIFETIME_DAYS / 24),
     days: 0.04,
     columns: {
       id: "id('pending', i)",
@@ -207,6 +211,24 @@ const FILLINGS: readonly Filling[] = [
       created_at: "at",
       expires_at: `at + ${HOUR_MS}`,
       finished_at: `at + ${HOUR_MS}`,
+    },
+  },
+  {
+    // Of all attempts, those of people who did not sign in included.
+    table: "initiations",
+    rows: madeWithLinks(2.1),
+    days: KEPT_DAYS,
+    columns: {
+      hour_at: `at / ${HOUR_MS} * ${HOUR_MS}`,
+      key: "substr(secret('initiation', i), 1, 22)",
+      at: "at",
+      flow: FLOW,
+      skill_id: SKILL,
+      platform: `IIF(${STARTED_HERE}, 'ios', NULL)`,
+      stage: `IIF(${STARTED_HERE}, 'live', NULL)`,
+      locale: "'en'",
+      browser_hash: "secret('browser', i)",
+      user_id: "IIF(i % 21 < 16, id('user', i), NULL)",
     },
   },
   {
@@ -291,8 +313,8 @@ const FILLINGS: readonly Filling[] = [
   },
   {
     table: "skill_events",
-    rows: (links) => ceil((links * 2 * 7) / LINK_LIFETIME_DAYS),
-    days: 6.9,
+    rows: madeWithLinks(2),
+    days: KEPT_DAYS,
     columns: {
       request_id: "'amzn1.echo-api.request.' || id('event', i)",
       type: "IIF(i % 2 = 0, 'SkillEnabled', 'SkillDisabled')",
