@@ -198,14 +198,14 @@ export function createService(
 
   function routerOf(adders: readonly Routes[]): Hono<AppEnv> {
     const app = new Hono<AppEnv>();
-    app.use("*", (c, next) => withRuntime(c as AppContext, next));
+    app.use("*", withRuntime);
     for (const addRoutes of adders) addRoutes(app);
     app.notFound((c) => {
       const allow = methodsOf(app, c.req.path);
       const here = allow.length === 0 || allow.includes(c.req.method);
-      return here ? notFound(c as AppContext) : wrongMethod(c as AppContext, allow.join(", "));
+      return here ? notFound(c) : wrongMethod(c, allow.join(", "));
     });
-    app.onError((error, c) => unexpected(error, c as AppContext));
+    app.onError(unexpected);
     return app;
   }
 

@@ -1,5 +1,5 @@
 // The OAuth figures of the metrics: how many token requests came, how many succeeded, and how long they took.
-import { BUCKETS_MS, type CountedGrant, readTokenCounter } from "../observability/token-counters.ts";
+import { BUCKETS_MS, type CountedGrant, tokenRequests } from "../observability/token-counters.ts";
 
 /** Of the token requests of one grant type. Shares are between 0 and 1; null without requests. */
 export interface OAuthFigures {
@@ -30,14 +30,8 @@ export function oauthFigures(counts: Readonly<Record<string, number>>): OAuthRep
 }
 
 function figuresOf(counts: Readonly<Record<string, number>>, grant: CountedGrant): OAuthFigures {
-  const buckets = [...BUCKETS_MS, 0].map(() => 0);
-  let succeeded = 0;
-  for (const [name, count] of Object.entries(counts)) {
-    const counted = readTokenCounter(name);
-    if (counted?.grant !== grant) continue;
-    buckets[counted.bucket]! += count;
-    if (counted.outcome === "success") succeeded += count;
-  }
+  const { outcomes, buckets } = tokenRequests(counts, grant);
+  const succeeded = outcomes.get("success") ?? 0;
   const requests = buckets.reduce((sum, count) => sum + count, 0);
   const share = (part: number) => (requests === 0 ? null : Math.round((part / requests) * 10_000) / 10_000);
   const over = (bound: number) =>

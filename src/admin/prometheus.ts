@@ -4,8 +4,8 @@ import {
   BUCKETS_MS,
   type CountedGrant,
   GRANT_TYPES,
-  readTokenCounter,
   tokenMilliseconds,
+  tokenRequests,
 } from "../observability/token-counters.ts";
 import type { AppContext, AppEnv } from "../runtime.ts";
 import { DAY_MS } from "../storage/maintenance/metrics.ts";
@@ -53,40 +53,32 @@ function linkingSamples(items: readonly ReportItem[], figure: "initiations" | "c
     ]);
 }
 
+const GRANTS = Object.keys(GRANT_TYPES) as CountedGrant[];
+
 /** One series for each grant type, outcome and skill; the buckets of the latency are added. */
 function requestSamples(items: readonly ReportItem[]): Sample[] {
-  return items.flatMap(({ group, counts }) => {
-    const sums = new Map<string, { readonly grant: CountedGrant; readonly outcome: string; sum: number }>();
-    for (const [name, count] of Object.entries(counts)) {
-      const counted = readTokenCounter(name);
-      if (counted === undefined) continue;
-      const { grant, outcome } = counted;
-      const key = `${grant} ${outcome}`;
-      sums.set(key, { grant, outcome, sum: (sums.get(key)?.sum ?? 0) + count });
-    }
-    return [...sums.values()].map(({ grant, outcome, sum }): Sample => {
-      const labels = { grant_type: GRANT_TYPES[grant], outcome, skill_id: group ?? "" };
-      return ["alexa_link_token_requests_total", labels, sum];
-    });
-  });
+  return items.flatMap(({ group, counts }) =>
+    GRANTS.flatMap((grant) =>
+      [...tokenRequests(counts, grant).outcomes].map(([outcome, count]): Sample => {
+        const labels = { grant_type: GRANT_TYPES[grant], outcome, skill_id: group ?? "" };
+        return ["alexa_link_token_requests_total", labels, count];
+      }),
+    ),
+  );
 }
 
 function durationSamples(counts: Readonly<Record<string, number>>): Sample[] {
   const name = "alexa_link_token_duration_seconds";
-  return (Object.keys(GRANT_TYPES) as CountedGrant[]).flatMap((grant) => {
+  return GRANTS.flatMap((grant) => {
     const grantType = { grant_type: GRANT_TYPES[grant] };
-    const requests = Object.entries(counts).flatMap(([counter, count]) => {
-      const counted = readTokenCounter(counter);
-      return counted?.grant === grant ? [[counted.bucket, count] as const] : [];
-    });
-    const upTo = (last: number) => requests.reduce((sum, [bucket, n]) => (bucket <= last ? sum + n : sum), 0);
-    const all = upTo(BUCKETS_MS.length);
-    const buckets = BUCKETS_MS.map((bound, i): Sample => {
-      return [`${name}_bucket`, { ...grantType, le: String(bound / 1000) }, upTo(i)];
+    let all = 0;
+    const buckets = tokenRequests(counts, grant).buckets.map((count, i): Sample => {
+      all += count;
+      const bound = BUCKETS_MS[i];
+      return [`${name}_bucket`, { ...grantType, le: bound === undefined ? "+Inf" : String(bound / 1000) }, all];
     });
     return [
       ...buckets,
-      [`${name}_bucket`, { ...grantType, le: "+Inf" }, all],
       [`${name}_sum`, grantType, (counts[tokenMilliseconds(grant)] ?? 0) / 1000],
       [`${name}_count`, grantType, all],
     ];

@@ -13,16 +13,16 @@ export function deepLinkRoutes(app: Hono<AppEnv>): void {
   app
     .get("/.well-known/apple-app-site-association", (c) => {
       const { appleAppIds } = c.var.runtime.config;
-      return associationFile(c as AppContext, appleAppIds.length === 0 ? undefined : appleAssociation(appleAppIds));
+      return associationFile(c, appleAppIds.length === 0 ? undefined : appleAssociation(appleAppIds));
     })
     .get("/.well-known/assetlinks.json", (c) => {
       const { androidApps } = c.var.runtime.config;
-      return associationFile(c as AppContext, androidApps.size === 0 ? undefined : androidStatements(androidApps));
+      return associationFile(c, androidApps.size === 0 ? undefined : androidStatements(androidApps));
     })
     .get("/app/authorize", (c) => {
       // The app is not installed: the browser goes on with the same query, byte for byte.
       const query = rawQueryOf(c.req.url);
-      return seeOther(c as AppContext, query === "" ? "/authorize" : `/authorize?${query}`);
+      return seeOther(c, query === "" ? "/authorize" : `/authorize?${query}`);
     });
 }
 

@@ -26,8 +26,8 @@ const LONGEST_ERROR = 200;
 /** Adds these routes to a router. */
 export function callbackRoutes(app: Hono<AppEnv>): void {
   app
-    .get(BROWSER_CALLBACK, (c) => takeCallback(c as AppContext, BROWSER_CALLBACK))
-    .get(APP_CALLBACK, (c) => takeCallback(c as AppContext, APP_CALLBACK));
+    .get(BROWSER_CALLBACK, (c) => takeCallback(c, BROWSER_CALLBACK))
+    .get(APP_CALLBACK, (c) => takeCallback(c, APP_CALLBACK));
 }
 
 interface CallbackQuery {

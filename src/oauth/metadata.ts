@@ -1,7 +1,7 @@
 // Authorization server metadata (RFC 8414) and the public key set: no storage call when warm, cacheable.
 import type { Hono } from "hono/tiny";
 import { SKILL_SCOPES_CACHE_MS } from "../caches.ts";
-import type { AppContext, AppEnv, Runtime } from "../runtime.ts";
+import type { AppEnv, Runtime } from "../runtime.ts";
 import { readScopeNames } from "../storage/skills/skills.ts";
 import { StorageFault } from "../storage/sql.ts";
 import { LINKS_SCOPE } from "./bearer.ts";
@@ -33,7 +33,7 @@ export function metadataRoutes(app: Hono<AppEnv>): void {
   // The second address is for gateways that read nothing else.
   app
     .on("GET", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"], async (c) => {
-      const rt = (c as AppContext).var.runtime;
+      const rt = c.var.runtime;
       const { issuer } = rt;
       // Sorted, so that the document stays the same byte for byte.
       const scopes = [...new Set([LINKS_SCOPE, ...(await skillScopes(rt))])].toSorted();
@@ -62,6 +62,6 @@ export function metadataRoutes(app: Hono<AppEnv>): void {
     .get("/.well-known/jwks.json", async (c) => {
       c.header("cache-control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
       c.header("access-control-allow-origin", "*");
-      return c.json(await publicKeySet((c as AppContext).var.runtime));
+      return c.json(await publicKeySet(c.var.runtime));
     });
 }

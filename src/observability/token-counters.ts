@@ -47,3 +47,22 @@ export function readTokenCounter(name: string): CountedTokenRequests | undefined
   }
   return undefined;
 }
+
+/** Requests of one grant type: how many by outcome, and all of them by the position of their bucket. */
+export interface TokenRequests {
+  readonly outcomes: ReadonlyMap<string, number>;
+  readonly buckets: readonly number[];
+}
+
+/** The requests of a grant type, from counters by name. */
+export function tokenRequests(counts: Readonly<Record<string, number>>, grant: CountedGrant): TokenRequests {
+  const outcomes = new Map<string, number>();
+  const buckets = [...BUCKETS_MS, 0].map(() => 0);
+  for (const [name, count] of Object.entries(counts)) {
+    const counted = readTokenCounter(name);
+    if (counted?.grant !== grant) continue;
+    outcomes.set(counted.outcome, (outcomes.get(counted.outcome) ?? 0) + count);
+    buckets[counted.bucket]! += count;
+  }
+  return { outcomes, buckets };
+}
