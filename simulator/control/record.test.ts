@@ -1,5 +1,6 @@
 // The record: searched, exported as HAR; scenarios say why they failed.
 import { describe, expect, it } from "vitest";
+import * as z from "zod";
 import { startSimulator } from "../testing/test-simulator.ts";
 
 interface Har {
@@ -22,7 +23,77 @@ interface Har {
   };
 }
 
+/** The fields that HAR 1.2 requires and allows; names that begin with `_` are free. */
+function harSchema() {
+  const pairs = z.array(z.strictObject({ name: z.string(), value: z.string() }));
+  const withOwnNames = (shape: z.ZodRawShape) =>
+    z.looseObject(shape).refine((value) => Object.keys(value).every((name) => name.startsWith("_") || name in shape));
+  const size = z.int().min(-1);
+  const message = {
+    httpVersion: z.string(),
+    cookies: z.array(z.never()),
+    headers: pairs,
+    headersSize: size,
+    bodySize: size,
+  };
+  const milliseconds = z.number().min(0);
+  return z.strictObject({
+    log: z.strictObject({
+      version: z.literal("1.2"),
+      creator: z.strictObject({ name: z.string().min(1), version: z.string().min(1) }),
+      pages: z.array(
+        z.strictObject({
+          startedDateTime: z.iso.datetime(),
+          id: z.string(),
+          title: z.string(),
+          pageTimings: z.strictObject({}),
+        }),
+      ),
+      entries: z.array(
+        withOwnNames({
+          pageref: z.string().optional(),
+          startedDateTime: z.iso.datetime(),
+          time: milliseconds,
+          request: withOwnNames({
+            ...message,
+            method: z.string().min(1),
+            url: z.url(),
+            queryString: pairs,
+            postData: z.strictObject({ mimeType: z.string(), text: z.string() }).optional(),
+          }),
+          response: withOwnNames({
+            ...message,
+            status: z.int().min(0).max(599),
+            statusText: z.string(),
+            content: z.strictObject({ size, mimeType: z.string(), text: z.string() }),
+            redirectURL: z.string(),
+          }),
+          cache: z.strictObject({}),
+          timings: z.strictObject({ send: milliseconds, wait: milliseconds, receive: milliseconds }),
+        }),
+      ),
+    }),
+  });
+}
+
 describe("the HTTP Archive", () => {
+  it("has the fields of HAR 1.2 and no others, also for redirects, failures and what has no attempt", async () => {
+    const simulator = await startSimulator();
+    await simulator.linkFromAlexa();
+    await simulator.call("/v1/alexaApiEndpoint");
+    const usual = simulator.company.fetch;
+    simulator.company.fetch = () => Promise.reject(new Error("connection lost"));
+    await simulator.json("POST", "/simulator/run", { scenario: "authorize" });
+    simulator.company.fetch = usual;
+    for (const query of ["", "?q=no-such-text", "?linkId=unknown"]) {
+      const har = await simulator.json("GET", `/simulator/exchanges.har${query}`);
+      expect(harSchema().safeParse(har).error?.issues).toBeUndefined();
+      const { log } = har as unknown as Har;
+      const pages = log.pages.map(({ id }) => id);
+      expect(log.entries.filter(({ pageref }) => pageref !== undefined && !pages.includes(pageref))).toEqual([]);
+    }
+  });
+
   it("has one page per attempt, and every exchange with its request and response", async () => {
     const simulator = await startSimulator();
     await simulator.linkFromAlexa();
@@ -47,6 +118,9 @@ describe("the HTTP Archive", () => {
     const text = await (await simulator.call("/simulator/exchanges.har")).text();
     expect(text).toContain("client_secret=(hidden)");
     expect(text).not.toMatch(/example-secret|example-lwa-secret/);
+    // What is long enough to be used is shortened.
+    expect(text).toMatch(/code_verifier=[^&"]{10}…\(\d+\)/);
+    expect(text).not.toMatch(/"(set-)?cookie","value":"(?!\(hidden\))/);
   });
 
   it("names the error of a request that got no response", async () => {

@@ -1,7 +1,8 @@
 // The simulator's pages in a browser: the record follows what happens, and every page fits a small phone.
+import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chromiumPath, raiseStage, type Stage } from "./harness.ts";
+import { ADMIN_TOKEN, chromiumPath, raiseStage, type Stage } from "./harness.ts";
 
 const PAGES = ["/", "/alexa-app", "/company", "/company/app", "/exchanges", "/scenarios", "/faults", "/accounts"];
 
@@ -47,6 +48,59 @@ describe.skipIf(chromiumPath === undefined)("the simulator's pages", () => {
     expect(await attempts.count()).toBe(before);
     await page.getByRole("button", { name: "Go on" }).click();
     await expect.poll(() => attempts.count(), { timeout: 30_000 }).toBeGreaterThan(before);
+    await context.close();
+  }, 60_000);
+
+  it("requests are found by their text, and saved as an HTTP Archive", async () => {
+    const context = await stage.browser.newContext({ acceptDownloads: true });
+    const page = await context.newPage();
+    await run("authorize");
+    await page.goto(`${stage.simulator}/exchanges`);
+    await page.getByLabel("Find in requests and responses").fill("grant_type=authorization_code");
+    await page.getByRole("button", { name: "Find" }).click();
+    const steps = page.locator("[data-live=steps] > li");
+    await page.getByRole("heading", { name: "Requests with" }).waitFor();
+    const found = await steps.count();
+    expect(found).toBeGreaterThan(0);
+    for (const step of await steps.all()) expect(await step.locator(".line").innerText()).toMatch(/^POST \S*\/token/);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "HTTP Archive (HAR)" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe("alexa-simulator.har");
+    const { log } = JSON.parse(await readFile(await download.path(), "utf8")) as { log: { entries: unknown[] } };
+    expect(log.entries).toHaveLength(found);
+    await context.close();
+  }, 60_000);
+
+  it("an attempt leads to its page in the company's console", async () => {
+    const context = await stage.browser.newContext();
+    const page = await context.newPage();
+    await run("authorize");
+    await page.goto(`${stage.simulator}/exchanges`);
+    await page.getByRole("link", { name: "Look it up in the company’s console" }).first().click();
+    await page.fill("#token", ADMIN_TOKEN);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.locator('main a[href*="/admin/attempts/"]').first().click();
+    await page.waitForURL(/\/admin\/attempts\/./);
+    expect(await page.locator("main").innerText()).toContain("linked");
+    await context.close();
+  }, 60_000);
+
+  it("a scenario that fails says why on its page, and leads to its requests", async () => {
+    const context = await stage.browser.newContext();
+    const page = await context.newPage();
+    const setFaults = (faults: object) =>
+      fetch(`${stage.simulator}/simulator/faults`, { method: "PUT", body: JSON.stringify(faults) });
+    await setFaults({ tokenClient: { wrongSecret: true } });
+    await page.goto(`${stage.simulator}/scenarios`);
+    await page.getByRole("button", { name: "Run authorize" }).click();
+    const result = page.getByRole("region", { name: "Result" });
+    await expect.poll(() => result.innerText(), { timeout: 30_000 }).toContain("did not return what Alexa needs");
+    await setFaults({});
+    await result.getByRole("link", { name: "Its requests and responses" }).click();
+    await page.waitForURL(/\/exchanges\/./);
+    await expect.poll(() => page.locator("[data-live=steps]").innerText(), { timeout: 30_000 }).toContain("401");
     await context.close();
   }, 60_000);
 
