@@ -6,10 +6,10 @@ import { convertV4MiniflareOptions, Miniflare, Response } from "miniflare";
 import { builtBundle, canMeasureStartUp, measureStartUp } from "../bench/start-up.ts";
 
 const BUNDLE = "dist/index.js";
-const LIMIT_BYTES = 210 * 1024;
+const LIMIT_BYTES = 206 * 1024;
 const START_UP_ROUNDS = 5;
-/** Nearly three times what was measured (decision 39): machines differ. */
-const START_UP_BOUND_MS = 150;
+/** Half as much again as was measured on a machine with other work (decision 39): machines differ. */
+const START_UP_BOUND_MS = 120;
 
 /** Size of the compressed bundle in bytes, and the limit. */
 export function bundleSize(): { bytes: number; limit: number } {
