@@ -1,11 +1,11 @@
 // Small components of pages. No inline styles and no scripts: the Content-Security-Policy refuses them.
 import type { Child, FC } from "hono/jsx";
 
-export const HiddenFields: FC<{ fields: Readonly<Record<string, string>> }> = ({ fields }) => (
+export const HiddenFields: FC<{ fields: Readonly<Record<string, string | undefined>> }> = ({ fields }) => (
   <>
-    {Object.entries(fields).map(([name, value]) => (
-      <input type="hidden" name={name} value={value} />
-    ))}
+    {Object.entries(fields).map(([name, value]) =>
+      value === undefined ? null : <input type="hidden" name={name} value={value} />,
+    )}
   </>
 );
 

@@ -89,7 +89,7 @@ const Search: FC<{ selection: Selection; text: string | undefined }> = ({ select
 
 /** The selection as hidden fields of a form that is sent with GET. */
 export const KeptFields: FC<{ selection: Selection }> = ({ selection: { skillId, range, zone } }) => (
-  <HiddenFields fields={{ ...(skillId === undefined ? {} : { skill: skillId }), range, zone }} />
+  <HiddenFields fields={{ skill: skillId, range, zone }} />
 );
 
 const Chooser: FC<{
@@ -98,13 +98,7 @@ const Chooser: FC<{
   kept: Readonly<Record<string, string | undefined>>;
 }> = ({ selection, skills, kept }) => (
   <form class="chooser">
-    <HiddenFields
-      fields={Object.fromEntries(
-        Object.entries(kept).flatMap(([name, value]): [string, string][] =>
-          value === undefined ? [] : [[name, value]],
-        ),
-      )}
-    />
+    <HiddenFields fields={kept} />
     <label for="skill">Skill</label>
     <select id="skill" name="skill">
       <option value="">all skills</option>

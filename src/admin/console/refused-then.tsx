@@ -3,6 +3,7 @@ import type { FC } from "hono/jsx";
 import { loadRemedies } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
 import { type ListedRefusal, listRefusals, readRefusalsAt } from "../../storage/attempts/refusals.ts";
+import { HiddenFields } from "../../ui/parts.tsx";
 import { KeptFields } from "./frame.tsx";
 import { clock, Panel } from "./parts.tsx";
 import { isZone, type Selection, zoneOffset } from "./selection.ts";
@@ -54,9 +55,7 @@ export const NeverReachedUs: FC<{
       </p>
       <form class="chooser" action={action}>
         <KeptFields selection={selection} />
-        {Object.entries(fields).map(([name, value]) => (
-          <input type="hidden" name={name} value={value} />
-        ))}
+        <HiddenFields fields={fields} />
         <label for="at">When it failed ({selection.zone})</label>
         <input
           id="at"

@@ -79,22 +79,12 @@ ol.list>li:first-child{border-top:0}
 .list .wideRow .facts time{font-size:inherit}
 .facts{color:var(--muted);font-size:.9rem}
 .list .wideRow .facts:last-child{display:block}
-.linking{border-top:1px solid var(--line)}
-.linking details{margin:0;color:var(--text);font-size:1rem}
-.linking summary{display:grid;grid-template-columns:6.5rem 1fr auto .8rem;gap:.25rem .9rem;align-items:center;min-height:3rem;padding:.5rem 0;color:var(--text);text-decoration:none;list-style:none}
-.linking summary::-webkit-details-marker{display:none}
-.linking summary time{color:var(--muted);font-size:.85rem;font-variant-numeric:tabular-nums;white-space:nowrap}
-.linking summary em{font-style:normal;color:var(--muted);font-size:.9rem}
 .badge{display:inline-block;justify-self:start;padding:.1rem .6rem;border-radius:1rem;border:1px solid var(--field);font-size:.8rem;font-weight:600;white-space:nowrap;color:var(--muted)}
-.badge.linked,.badge.ok{color:var(--good);border-color:var(--good)}
-.badge.linked::before,.badge.ok::before{content:"✓ "/""}
+.badge.linked{color:var(--good);border-color:var(--good)}
+.badge.linked::before{content:"✓ "/""}
 .badge.failed,.badge.bad{color:var(--bad);border-color:var(--bad);background:var(--badGround)}
 .badge.failed::before,.badge.bad::before{content:"✕ "/""}
 .badge.pending::before{content:"… "/""}
-.linking .inside{padding:.1rem 0 1rem}
-.linking summary::after{content:"▸"/"";color:var(--muted);grid-area:1/4}
-.linking details[open] summary::after{content:"▾"/""}
-.remedy{grid-column:2/-1;font-size:.9rem;color:var(--text)}
 ol.steps{list-style:none;display:flex;flex-wrap:wrap;gap:.35rem;padding:0;margin:.5rem 0}
 ol.steps li{border:1px solid var(--line);border-radius:.5rem;padding:.15rem .55rem;margin:0;font-size:.85rem}
 ol.steps small{color:var(--muted);font-variant-numeric:tabular-nums}
@@ -177,9 +167,6 @@ ol.list>li{grid-template-columns:auto 1fr;padding:.6rem 0;gap:0 .75rem}
 .list details{grid-area:auto/1/auto/-1}
 .list .wideRow{grid-template-columns:minmax(0,1fr)}
 .list .wideRow>time{justify-self:start}
-.linking summary{grid-template-columns:auto 1fr .8rem}
-.linking summary::after{grid-area:1/3}
-.linking summary time,.remedy{grid-column:1/-1}
 .panel{padding:.9rem 1rem;border-radius:.85rem}
 .panel dl{display:block}
 .panel dt{margin-top:.6rem}

@@ -77,7 +77,7 @@ export interface StartedRows {
 export async function startAttempt(db: D1Database, given: NewAttempt, now: number): Promise<StartedRows> {
   const { start, browser, decision, returnTo, shownFor } = given;
   const denied = decision === "deny";
-  const [skills = [], , rows = []] = await batch(
+  const [[skill], , [attempt]] = await batch<[Record<string, unknown>, unknown, StartedAttempt]>(
     db,
     [
       skillStatement(given.skillId),
@@ -105,10 +105,7 @@ export async function startAttempt(db: D1Database, given: NewAttempt, now: numbe
     ],
     true,
   );
-  return {
-    skill: skills[0] ? skillFromRow(skills[0]) : undefined,
-    attempt: rows[0] as unknown as StartedAttempt | undefined,
-  };
+  return { skill: skill && skillFromRow(skill), attempt };
 }
 
 /** The attempt with this state, or null. One read. */
@@ -143,7 +140,7 @@ export interface ClaimedRows {
  * other Amazon code. Whether it started is read from `attempt.runId`.
  */
 export async function startRun(db: D1Database, run: NewRun, now: number): Promise<ClaimedRows> {
-  const [, rows = [], skills = []] = await batch(
+  const [, [attempt], [skill]] = await batch<[unknown, StartedAttempt, Record<string, unknown>]>(
     db,
     [
       sql`UPDATE attempts SET amazon_code_hash = ${run.amazonCodeHash}, running_until = ${run.runningUntil}, run_id = ${run.runId},
@@ -156,10 +153,7 @@ export async function startRun(db: D1Database, run: NewRun, now: number): Promis
     ],
     true,
   );
-  return {
-    attempt: rows[0] as unknown as StartedAttempt | undefined,
-    skill: skills[0] ? skillFromRow(skills[0]) : undefined,
-  };
+  return { attempt, skill: skill && skillFromRow(skill) };
 }
 
 /** In SQL, on `attempts`: the attempt is still this run's. It has no user after the person was erased. */

@@ -29,7 +29,7 @@ export async function readLinks(
   target: { readonly userId: string; readonly skillId: string },
   now: number,
 ): Promise<{ skill: Skill | undefined; grants: LinkedGrant[] }> {
-  const [skills = [], grants = []] = await batch(
+  const [[skill], grants] = await batch<[Record<string, unknown>, LinkedGrant]>(
     db,
     [
       skillStatement(target.skillId),
@@ -41,7 +41,7 @@ export async function readLinks(
     ],
     true,
   );
-  return { skill: skills[0] ? skillFromRow(skills[0]) : undefined, grants: grants as unknown as LinkedGrant[] };
+  return { skill: skill && skillFromRow(skill), grants };
 }
 
 /** A skill with one of the user's grants, or with none: the columns of the grant are null then. */

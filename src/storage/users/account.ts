@@ -50,12 +50,9 @@ export async function readLinksOfUser(
   now: number,
   grantId?: string,
 ): Promise<LinkOfUser[] | undefined> {
-  const [users = [], links = []] = await batch(
-    db,
-    [sql`SELECT id FROM users WHERE id = ${userId}`, selectLinks(userId, now, grantId)],
-    true,
-  );
-  return users.length === 0 ? undefined : (links as unknown as LinkOfUser[]);
+  const statements = [sql`SELECT id FROM users WHERE id = ${userId}`, selectLinks(userId, now, grantId)];
+  const [users, links] = await batch<[unknown, LinkOfUser]>(db, statements, true);
+  return users.length === 0 ? undefined : links;
 }
 
 /** The user of a valid session and their links, newest first; `grantId` narrows to one link. One read. */
@@ -66,7 +63,7 @@ export async function readAccount(
   grantId?: string,
 ): Promise<AccountView | undefined> {
   const { userId } = session;
-  const [users = [], links = []] = await batch(
+  const [[row], links] = await batch<[Record<string, unknown>, LinkOfUser]>(
     db,
     [
       sql`SELECT ${USER_COLUMNS},
@@ -77,10 +74,5 @@ export async function readAccount(
     ],
     true,
   );
-  const [row] = users;
-  if (!row) return undefined;
-  return {
-    user: decodeRow<AccountOwner>(row, { flags: ["pendingAtAmazon"] }),
-    links: links as unknown as LinkOfUser[],
-  };
+  return row && { user: decodeRow<AccountOwner>(row, { flags: ["pendingAtAmazon"] }), links };
 }

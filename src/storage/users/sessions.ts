@@ -111,7 +111,7 @@ export interface Login {
 
 /** A user's sign-ins in browsers, newest first; undefined when there is no such user. One read. */
 export async function readLogins(db: D1Database, userId: string): Promise<Login[] | undefined> {
-  const [users = [], logins = []] = await batch(
+  const [users, logins] = await batch<[unknown, Login]>(
     db,
     [
       sql`SELECT id FROM users WHERE id = ${userId}`,
@@ -120,7 +120,7 @@ export async function readLogins(db: D1Database, userId: string): Promise<Login[
     ],
     true,
   );
-  return users.length === 0 ? undefined : (logins as unknown as Login[]);
+  return users.length === 0 ? undefined : logins;
 }
 
 /** Ends one sign-in for an operator; its browser is no longer known. False when there is none. Repeatable. */
