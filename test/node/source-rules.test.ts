@@ -9,7 +9,7 @@ const LONG_FILES: readonly string[] = [
   "src/linking/unlink.test.ts",
   "test/support/fuzz-material.ts",
 ];
-const MOST_LINES = 28_000;
+const MOST_LINES = 27_900;
 
 const without = (found: readonly string[], known: readonly string[]) => found.filter((one) => !known.includes(one));
 
