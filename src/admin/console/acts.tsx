@@ -5,12 +5,16 @@ import { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { browserOf } from "../../http/browser.ts";
 import { openForm, sealForm } from "../../http/form-token.ts";
+import { readForm } from "../../http/read.ts";
 import type { AppContext, AppEnv, Runtime } from "../../runtime.ts";
-import { postedFields, renderUnusableForm } from "../../sign-in/posted-form.ts";
+import { renderUnusableForm } from "../../sign-in/posted-form.ts";
 import { HiddenFields } from "../../ui/parts.tsx";
 import { adminApi } from "../admin-api.ts";
 import { type Operator, operatorOf } from "../operator.ts";
 import { renderConsole } from "./frame.tsx";
+
+/** Encoding triples most of what a scope's descriptions have. The API takes 64 KB, and names what is too long. */
+const LARGEST_FORM_BYTES = 256 * 1024;
 
 /** A form token is valid for one address, one browser and one operator, and before or after the confirmation. */
 function tokenName(c: AppContext, action: string, confirmed: boolean): string {
@@ -68,8 +72,15 @@ export async function takeAct(
       <p>Your role is read-only. Ask an operator who may change things.</p>,
     );
   }
-  const fields = await postedFields(c);
-  if (fields instanceof Response) return fields;
+  const body = await readForm(c.req.raw, LARGEST_FORM_BYTES);
+  if (!("fields" in body)) {
+    return renderConsole(
+      c,
+      { title: "Nothing was changed", under: confirmation?.under ?? "/admin", status: 400 },
+      <p>The form could not be read. {body.problem}. Go back, correct it, and send it again.</p>,
+    );
+  }
+  const { fields } = body;
   const confirmed = confirmation !== undefined && fields.get("confirmed") === "yes";
   const name = tokenName(c, c.req.path, confirmed);
   const opened = await openForm(c.var.runtime, name, await browserOf(c), fields.get("form"), () => z.object({}));

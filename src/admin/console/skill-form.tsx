@@ -96,7 +96,7 @@ export const SkillFields: FC<{ values: Values; isNew: boolean; hasServiceClient?
       name="linking"
       label="Account linking"
       values={values}
-      choices={[["", "as the type demands"], ...choices(["required", "optional"])]}
+      choices={[...(isNew ? [["", "as the type demands"] as const] : []), ...choices(["required", "optional"])]}
     />
     <TextField name="vendorId" label="Vendor id" values={values} hint="Gives Amazon's four redirect URIs." />
     <LinesField
@@ -130,7 +130,11 @@ export const SkillFields: FC<{ values: Values; isNew: boolean; hasServiceClient?
       <TextField name="relayTokenUrl" label="Its token URL" values={values} hint="Empty: no relay." />
       <TextField name="relayUserinfoUrl" label="Its userinfo URL" values={values} />
       <TextField name="relayId" label="Relay client id" values={values} hint="Empty: as Alexa sends it." />
-      <SecretField name="relaySecret" label="Relay client secret" hint={isNew ? "" : KEPT} />
+      <SecretField
+        name="relaySecret"
+        label="Relay client secret"
+        hint={isNew ? "" : `${KEPT} Type it again if another field of the relay changes.`}
+      />
       <TextField name="relayClaim" label="Claim that names the person" values={values} hint="sub, if left empty." />
       <ChoiceField name="relayAs" label="It is" values={values} choices={[["", "–"], ...choices(PERSON_KINDS)]} />
     </fieldset>
@@ -148,7 +152,7 @@ const text = (fields: Fields, name: string) => (fields.get(name) ?? "").trim();
 /** A pair as it is sent: null removes it, undefined keeps it. */
 function pairOf(fields: Fields, name: string, stored: Pair | null | undefined): object | null | undefined {
   const [clientId, clientSecret] = [text(fields, `${name}Id`), text(fields, `${name}Secret`)];
-  if (clientId === "") return stored ? null : undefined;
+  if (clientId === "" && clientSecret === "") return stored ? null : undefined;
   return clientSecret === "" && stored?.clientId === clientId ? undefined : { clientId, clientSecret };
 }
 
@@ -156,8 +160,11 @@ const RELAY_FIELDS = ["relayTokenUrl", "relayUserinfoUrl", "relayId", "relayClai
 
 function relayOf(fields: Fields, stored: SkillView | undefined): object | null | undefined {
   const tokenUrl = text(fields, "relayTokenUrl");
-  if (tokenUrl === "") return stored?.relay ? null : undefined;
   const shown = stored && valuesOf(stored);
+  // Without its token URL the stored relay ends. What else was entered is not passed over in silence.
+  const isTyped =
+    RELAY_FIELDS.some((name) => text(fields, name) !== (shown?.[name] ?? "")) || fields.has("relaySecret");
+  if (tokenUrl === "" && (stored?.relay || !isTyped)) return stored?.relay ? null : undefined;
   const secret = text(fields, "relaySecret");
   if (secret === "" && shown && RELAY_FIELDS.every((name) => text(fields, name) === shown[name])) return undefined;
   const [clientId, userinfoUrl] = [text(fields, "relayId"), text(fields, "relayUserinfoUrl")];
@@ -186,7 +193,8 @@ export function skillBody(fields: Fields, stored: SkillView | undefined): object
   const [vendorId, resource, linking] = ["vendorId", "resource", "linking"].map((name) => text(fields, name));
   const redirectUris = linesOf(fields.get("redirectUris"));
   const wantsService = fields.get("serviceClient") === "yes";
-  const isAddOn = fields.get("type") === "add_on";
+  const type = fields.get("type");
+  const isAddOn = type === "add_on";
   const [clientId, clientSecret] = [text(fields, "clientId"), text(fields, "clientSecret")];
   const pairs = {
     lwa: pairOf(fields, "lwa", stored?.lwa),
@@ -196,9 +204,9 @@ export function skillBody(fields: Fields, stored: SkillView | undefined): object
   return {
     ...(stored ? {} : { id: text(fields, "id") }),
     name: text(fields, "name"),
-    type: fields.get("type"),
+    type,
     stage: fields.get("stage"),
-    ...(linking === "" ? {} : { linking }),
+    ...(linking === "" || (linking === stored?.linking && type === stored?.type) ? {} : { linking }),
     ...(vendorId === "" ? (stored?.vendorId ? { vendorId: null } : {}) : { vendorId }),
     ...(redirectUris.length === 0 ? {} : { redirectUris }),
     extraRedirectUris: linesOf(fields.get("extraRedirectUris")),
