@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { DEMO_SKILL_ID } from "../../scripts/demo.ts";
+import { call, DEMO_SKILL_ID } from "../../scripts/demo.ts";
 import { DEVELOPER } from "../../simulator/state/developer.ts";
 import { CONSOLE_PAGES } from "../support/console-pages.ts";
 import { type ConsoleData, fillConsole, linkFromWebsite } from "./console-data.ts";
@@ -246,6 +246,24 @@ describe("the console's pages", { skip: !chromiumPath }, () => {
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("content");
+  });
+
+  it("“Load older” appends to the list, each row once, and leaves at the end", async () => {
+    const access = { service: stage.service, adminToken: ADMIN_TOKEN };
+    for (let i = 0; i < 101; i++) await call(access, "PATCH", `/skills/${DEMO_SKILL_ID}`, { name: `Renamed ${i}` });
+    await page.goto(`${stage.service}/admin/audit?kind=skill_changed`);
+    const rows = page.locator("#audit > li");
+    const older = page.locator("a[data-older]");
+    expect(await rows.count()).toBe(50);
+    await older.click();
+    await rows.nth(99).waitFor();
+    await older.click();
+    await older.waitFor({ state: "detached" });
+    const ids = await rows.evaluateAll((all) => all.map(({ id }) => id));
+    expect(ids.length).toBeGreaterThan(100);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(page.url()).toBe(`${stage.service}/admin/audit?kind=skill_changed`);
+    expect(await page.evaluate(() => document.activeElement?.closest("li")?.id)).toBe(ids[100]);
   });
 
   it("a list refreshes itself: what is open and what has the focus stays, and a button pauses it", async () => {
