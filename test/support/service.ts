@@ -54,6 +54,7 @@ export function startService(
     ...env,
     // The local rate limiters count in real time and across tests. A test of a limit sets one of its own.
     PAGE_LIMIT: unlimited,
+    ADMIN_LIMIT: unlimited,
     USER_LIMIT: unlimited,
     DB: meterD1(bindings.DB ?? env.DB, meter),
     CODES: meterKv(bindings.CODES ?? env.CODES, meter),
