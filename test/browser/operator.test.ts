@@ -215,5 +215,16 @@ describe("an operator finds in the console", { skip: !chromiumPath }, () => {
     for (const words of ["amazon unavailable", "server_error", "check Amazon's status page"]) {
       expect(amazons).toContain(words);
     }
+    await setFaults({ tokenClient: { wrongSecret: true } });
+    for (let i = 0; i < 10; i++) {
+      await fetch(`${stage.simulator}/simulator/run`, { method: "POST", body: '{"scenario":"authorize"}' });
+    }
+    await openPage("Operations");
+    await operator.getByRole("button", { name: /Run/ }).click();
+    await openPage("Alerts");
+    const ours = operator.locator("#open li", { hasText: "invalid client burst" });
+    expect(await ours.innerText()).toContain("enter Client ID and Secret on the skill's Account Linking page again");
+    await ours.getByRole("link", { name: "Refused requests" }).click();
+    expect(await operator.locator("#refusals > li").first().innerText()).toContain("invalid client");
   });
 });
