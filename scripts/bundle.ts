@@ -8,8 +8,8 @@ import { builtBundle, canMeasureStartUp, measureStartUp } from "../bench/start-u
 const BUNDLE = "dist/index.js";
 const LIMIT_BYTES = 206 * 1024;
 const START_UP_ROUNDS = 5;
-/** Half as much again as was measured on a machine with other work (decision 39): machines differ. */
-const START_UP_BOUND_MS = 120;
+/** Twice what was measured on a machine with little other work (decision 39): machines differ. */
+const START_UP_BOUND_MS = 150;
 
 /** Size of the compressed bundle in bytes, and the limit. */
 export function bundleSize(): { bytes: number; limit: number } {
