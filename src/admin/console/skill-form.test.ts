@@ -151,6 +151,26 @@ describe("each field", () => {
     expect(await view()).toEqual({ ...before, ...expected });
   });
 
+  it("of the redirect URIs and of PKCE changes the Alexa client alone", async () => {
+    await register(SKILLS[PAIRS] ?? {});
+    const before = await view();
+    const client = before.client as { redirectUris: string[] };
+    const changes: [Record<string, string>, object, object][] = [
+      [{ requirePkce: "yes" }, {}, { requirePkce: true }],
+      [
+        { vendorId: "M9OTHER" },
+        { vendorId: "M9OTHER" },
+        { redirectUris: client.redirectUris.map((uri) => uri.replace(String(before.vendorId), "M9OTHER")) },
+      ],
+    ];
+    let expected = before;
+    for (const [change, skill, ofClient] of changes) {
+      expected = { ...expected, ...skill, client: { ...(expected.client as object), ...ofClient } };
+      expect((await save(change)).status).toBe(200);
+      expect(await view()).toEqual(expected);
+    }
+  });
+
   it("of the relay changes the relay alone, with the secret typed again", async () => {
     await register(SKILLS[WITH_RELAY] ?? {});
     const before = await view();
