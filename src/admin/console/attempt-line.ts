@@ -142,7 +142,8 @@ export function seenBy(attempt: AttemptDetail, texts: AttemptTexts): string {
   const text = ownOf(
     texts.seen,
     outcome === "linked" && has("event_gateway_refused:") && "accept_grant_refused",
-    outcome === "pending" && "pending",
+    outcome === "pending" && !has("token_refused:") && (has("consent_given") ? `${flow}.code_issued` : "pending"),
+    outcome === "pending" && !has("token_refused:") && "pending",
     `${flow}.${reason}`,
     reason,
     outcome !== "linked" && has("token_refused:") && `${flow}.token_refused`,

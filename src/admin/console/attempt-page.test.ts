@@ -165,6 +165,7 @@ describe("an attempt from the Alexa app", () => {
       "-AcceptGrant has not arrived",
     ]);
     expect(shown.text).toContain("issued for another redirect URI");
+    expect(shown.text).toContain("The Alexa app said that it was unable to link the account");
   });
 
   it("O4: names refused token requests of its client at that time, such as a wrong secret", async () => {
@@ -179,9 +180,20 @@ describe("an attempt from the Alexa app", () => {
     const shown = await show();
     expect(shown.text).toContain("Refused token requests that may belong to it");
     expect(shown.text).toContain("invalid client 1");
+    expect(shown.text).toContain("went back to the Alexa app, which has not redeemed the code");
     service.clock.advance(3 * HOUR);
     await consented();
     expect((await show()).text).not.toContain("invalid client");
+  });
+
+  it("O4: that is over does not name a token request that was refused later in the same minute", async () => {
+    const code = await consented();
+    await ok(redeem(code));
+    service.clock.advance(2000);
+    expect((await redeem("another-code")).status).toBe(400);
+    const shown = await show();
+    expect(shown.text).toContain("redeemed the code");
+    expect(shown.text).not.toContain("may belong to it");
   });
 
   it("O4: that AcceptGrant undid says what the customer saw", async () => {

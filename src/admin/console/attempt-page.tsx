@@ -164,12 +164,15 @@ async function tokenRefusals(c: AppContext, attempt: AttemptDetail): Promise<rea
   const rt = c.var.runtime;
   const { clientId, createdAt, finishedAt, outcome } = attempt;
   if (clientId === null || attempt.decision !== "allow") return [];
-  const until = outcome === "linked" ? (finishedAt ?? rt.now()) : attempt.expiresAt + rt.config.codeTtlSeconds * 1000;
+  const isOver = outcome === "linked" || outcome === "failed";
+  const until = (isOver ? finishedAt : null) ?? attempt.expiresAt + rt.config.codeTtlSeconds * 1000;
   await rt.metrics.flush();
   const all = await listRefusals(rt.db, { endpoints: ["token"], clientId }, undefined, MOST_REFUSALS);
   return all.filter(
-    ({ recent, lastSeenAt }) =>
-      lastSeenAt >= createdAt && recent.some(([minute]) => minute > createdAt - MINUTE_MS && minute <= until),
+    ({ recent, lastSeenAt, count }) =>
+      lastSeenAt >= createdAt &&
+      (count > 1 || lastSeenAt <= until) &&
+      recent.some(([minute]) => minute > createdAt - MINUTE_MS && minute <= until),
   );
 }
 
@@ -210,7 +213,7 @@ export async function attemptPage(c: AppContext): Promise<Response> {
           ]}
         />
       </Panel>
-      <Panel title="Time line">
+      <Panel title={`Time line (${selection.zone})`}>
         <ol class="line">
           {line.map((entry) => (
             <Entry entry={entry} zone={selection.zone} />

@@ -66,6 +66,8 @@ const MISSING: AttemptTexts["missing"] = {
 };
 
 const UNABLE = "The Alexa app said that it was unable to link the account, and not why.";
+const WAITS =
+  "They allowed access and went back to the Alexa app, which has not redeemed the code. It may have said already that it was unable to link the account.";
 const YOUR_APP =
   "Your app got {public} from POST /api/links/complete and showed what it shows then. In the Alexa app the skill is not linked.";
 const YOUR_SITE = "Your website, to which they came back with status={outcome} and reason={public}.";
@@ -85,6 +87,8 @@ const SEEN = {
   "oauth.denied_by_user": "They declined here, and came back to the app without being signed in.",
   amazon_denied: "They declined at Amazon, and came back to your app or website with the link cancelled.",
   accept_grant_refused: UNABLE,
+  "alexa_app.code_issued": WAITS,
+  "app_authorize.code_issued": WAITS,
   "alexa_app.token_refused": UNABLE,
   "app_authorize.token_refused": `Your app sent them back to the Alexa app. ${UNABLE}`,
   "oauth.token_refused": "The app came back without being signed in, with an error of its own.",

@@ -11,7 +11,7 @@ export interface CustomerEvent {
   readonly attemptId?: string | null | undefined;
 }
 
-function ofLink(link: LinkOfCustomer): CustomerEvent[] {
+function ofLink(link: LinkOfCustomer, operator: string | null | undefined): CustomerEvent[] {
   const name = link.name ?? link.clientId;
   const about = { details: `grant ${link.id}`, attemptId: link.attemptId };
   return [
@@ -19,7 +19,13 @@ function ofLink(link: LinkOfCustomer): CustomerEvent[] {
     ...(link.lastUsedAt > link.createdAt ? [{ at: link.lastUsedAt, what: `latest refresh of ${name}`, ...about }] : []),
     ...(link.revokedAt === null
       ? []
-      : [{ at: link.revokedAt, what: `${name} ended: ${words(link.revokedReason ?? "unknown")}`, ...about }]),
+      : [
+          {
+            at: link.revokedAt,
+            what: `${name} ended: ${words(link.revokedReason ?? "unknown")}${operator ? `, by ${operator}` : ""}`,
+            ...about,
+          },
+        ]),
   ];
 }
 
@@ -34,7 +40,10 @@ export function customerLine(
   const all: CustomerEvent[] = [
     { at: user.createdAt, what: "account made" },
     ...identities.map(({ createdAt, method }) => ({ at: createdAt, what: `way to sign in added: ${method}` })),
-    ...links.flatMap(ofLink),
+    ...links.flatMap((link) => {
+      const end = audit.find(({ kind, grantId }) => kind === "grant_revoked" && grantId === link.id);
+      return ofLink(link, end?.actor);
+    }),
     ...logins.flatMap(({ createdAt, endedAt }) => [
       { at: createdAt, what: "signed in in a browser" },
       ...(endedAt === null ? [] : [{ at: endedAt, what: "signed out in a browser" }]),

@@ -35,7 +35,7 @@ const Links: FC<{
       stateOf(link, now),
       link.level === null ? "not known yet" : USED_FOR[link.level],
       <Time at={link.createdAt} zone={zone} />,
-      link.lastUsedAt > link.createdAt ? <Time at={link.lastUsedAt} zone={zone} /> : "none yet",
+      link.lastUsedAt > link.createdAt ? <Time at={link.lastUsedAt} zone={zone} /> : "none after the first day",
       <>
         <code id={link.id}>{link.id}</code>
         {link.alexaUserId === null ? null : <p class="small">Alexa user {link.alexaUserId}</p>}
@@ -162,7 +162,7 @@ export async function customerPage(c: AppContext): Promise<Response> {
           <CustomerActs c={c} userId={userId} />
         </Panel>
       ) : null}
-      <Panel title="Time line">
+      <Panel title={`Time line (${selection.zone})`}>
         {events.length === 0 ? <Empty>Nothing older.</Empty> : <Line events={events} selection={selection} />}
         {older === undefined ? null : (
           <p class="below">

@@ -57,6 +57,7 @@ it("O4: shows who it is, the link, and everything that happened, newest first", 
   service.clock.advance(MINUTE);
   const grantId = String(await env.DB.prepare("SELECT id FROM grants").first("id"));
   const live = await show();
+  expect(live.text).toContain("Time line (UTC)");
   expect(live.text).toContain("one speaker");
   expect(live.html).toContain('<span class="badge linked">live</span>');
   await admin(service, "DELETE", `users/${userId}/links/${grantId}`);
@@ -66,7 +67,7 @@ it("O4: shows who it is, the link, and everything that happened, newest first", 
     expect(shown.text).toContain(text);
   }
   const order = [
-    "Acme Home ended: ended by operator",
+    "Acme Home ended: ended by operator, by ADMIN_TOKEN",
     "latest refresh of Acme Home",
     "Alexa sent SkillEnabled",
     "linked with Acme Home",

@@ -98,7 +98,7 @@ const Steps: FC<{ reached: Reached }> = ({ reached: { shown, signedIn, consented
       <p class="hint">
         {accepted + refused === 0
           ? "No AcceptGrant came in this time. Only skills that send events get one."
-          : `AcceptGrant was refused ${refused} times. Only skills that send events get one.`}
+          : `AcceptGrant was refused ${refused === 1 ? "once" : `${refused} times`}. Only skills that send events get one.`}
       </p>
     </>
   );

@@ -52,6 +52,9 @@ it("shows the exact redirect URI, the remedy, the count, and the customer of a r
   expect(html).toContain(`href="/admin/customers/${USER_ID}"`);
   expect(rowsOf((await browser.get("/admin/refused?reason=skill_unknown&range=30d")).html)).toHaveLength(1);
   expect(rowsOf((await browser.get("/admin/refused?client=%3Cb%3E")).html)).toHaveLength(1);
+  await insert("refusals", { endpoint: "accept_grant", reason: "code_rejected", detail: "grant-1" }).run();
+  const ofAcceptGrant = await browser.get("/admin/refused?endpoint=accept_grant&range=30d");
+  expect(ofAcceptGrant.html).toContain(`href="/admin/customers/${USER_ID}?range=30d"`);
 });
 
 it("leads from a refused token request to the attempt that it probably belongs to", async () => {

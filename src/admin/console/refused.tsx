@@ -57,6 +57,10 @@ const Detail: FC<{ refusal: ListedRefusal; owner: string | undefined; selection:
   );
 };
 
+function namesGrant({ endpoint, detail }: ListedRefusal): boolean {
+  return (endpoint === "token" || endpoint === "accept_grant") && detail !== "";
+}
+
 const Row: FC<{
   refusal: ListedRefusal;
   owner: string | undefined;
@@ -114,7 +118,7 @@ export async function refusedPage(c: AppContext): Promise<Response> {
   const [found] = await Promise.all([listRefusals(rt.db, filter, after, LIST_LENGTH + 1), loadRemedies(c)]);
   // The latest are first. What was last refused before the range is not shown.
   const refusals = found.filter(({ lastSeenAt }) => lastSeenAt >= selection.from);
-  const grants = refusals.flatMap((one) => (one.endpoint === "token" && one.detail !== "" ? [one.detail] : []));
+  const grants = refusals.flatMap((one) => (namesGrant(one) ? [one.detail] : []));
   // A refused refresh names its grant. What names none may be the exchange of a code that was just issued.
   const nameless = refusals.filter(({ endpoint: at, clientId, detail, registered }) => {
     return at === "token" && clientId !== "" && detail === "" && registered !== null;
@@ -165,7 +169,7 @@ export async function refusedPage(c: AppContext): Promise<Response> {
       row={(refusal) => (
         <Row
           refusal={refusal}
-          owner={refusal.endpoint === "token" ? owners.get(refusal.detail) : undefined}
+          owner={namesGrant(refusal) ? owners.get(refusal.detail) : undefined}
           attempt={probable[nameless.indexOf(refusal)]}
           selection={selection}
           number={encodeURIComponent([refusal.endpoint, refusal.clientId, refusal.reason, refusal.detail].join(" "))}
