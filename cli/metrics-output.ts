@@ -13,7 +13,7 @@ export interface MetricsReport {
   readonly items: readonly Figures[];
 }
 
-/** Every figure with its path: `alexaApp.initiations`. */
+/** Every value with its path: `alexaApp.initiations`. */
 function flat(figures: Figures, path = ""): [string, number | string | null][] {
   return Object.entries(figures).flatMap(([name, value]) =>
     typeof value === "object" && value !== null ? flat(value, `${path}${name}.`) : [[`${path}${name}`, value]],
@@ -32,7 +32,7 @@ const COLUMNS = [
 ] as const;
 
 function share(value: number | string | null | undefined): string {
-  return typeof value === "number" ? `${(value * 100).toFixed(1)} %` : "–";
+  return typeof value === "number" ? `${(value * 100).toFixed(1)}%` : "–";
 }
 
 /** The activation figures: initiations and completions for each way to link; `group` heads the column of `groupBy`. */

@@ -1,4 +1,4 @@
-// The console's page /admin/amazon: Amazon's figures beside ours, and the developer's token.
+// The console's page /admin/amazon: Amazon's metrics compared with ours, and the developer's token.
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { admin, SKILL_BODY } from "../test/support/admin.ts";
@@ -31,7 +31,7 @@ async function amazonPage(query = ""): Promise<Page> {
   return operator.get(`/admin/amazon${query}`);
 }
 
-describe("Amazon's figures", () => {
+describe("Amazon's metrics", () => {
   it("stand beside ours, each exact, in Amazon's names and days", async () => {
     await storeToken();
     await link({ scenario: "authorize" });
@@ -43,7 +43,7 @@ describe("Amazon's figures", () => {
     expect(figure(page, "Completions EVENTS")).toEqual(["3", "3", "the same"]);
     expect(figure(page, "Initiations, Alexa app ALEXA_APP_EVENTS")).toEqual(["2", "2", "the same"]);
     expect(figure(page, "Completions, app-to-app APP_TO_APP_EVENTS")).toEqual(["1", "1", "the same"]);
-    expect(figure(page, "Completion rate TOTAL_COMPLETION_RATE")).toEqual(["100.0 %", "100.0 %", "the same"]);
+    expect(figure(page, "Completion rate TOTAL_COMPLETION_RATE")).toEqual(["100.0%", "100.0%", "the same"]);
     expect(figure(page, "Users who enabled")?.[0]).toBe("2");
     // Two Amazon accounts are linked with one customer of ours.
     expect(figure(page, "Users who started linking USERS")).toEqual(["2", "1", "+1: Amazon has more"]);
@@ -73,7 +73,7 @@ describe("Amazon's figures", () => {
     expect(figure(page, "Users who started linking, Alexa app")).toEqual(["2", "2", "the same"]);
     expect(figure(page, "Initiations per user, Alexa app")).toEqual(["1.50", "1.50", "the same"]);
     expect(textOf(page.html)).toContain("Alexa app and app-to-app: no difference");
-    expect(textOf(page.html)).toContain("Completions day by day: no difference");
+    expect(textOf(page.html)).toContain("Completions by day: no difference");
   });
 
   it("are asked of the skill's stage, in days of UTC whatever zone is chosen, with five questions a request", async () => {
@@ -92,19 +92,19 @@ describe("Amazon's figures", () => {
   });
 
   it.each([
-    ["429", { metrics: 429 }, "too many requests (429)"],
-    ["403", { metrics: 403 }, "may not do this (403)"],
+    ["429", { metrics: 429 }, "throttling requests (429)"],
+    ["403", { metrics: 403 }, "does not allow this (403)"],
     ["404", { metrics: 404 }, "does not know this skill (404)"],
-    ["401", { metrics: 401 }, "does not accept the access token (401)"],
+    ["401", { metrics: 401 }, "rejected the access token (401)"],
     [
       "400 with Amazon's words",
       { metrics: { status: 400, body: { message: "<b>no</b>" } } },
       "Amazon says: &lt;b&gt;no",
     ],
-    ["500", { metrics: 500 }, "did not respond, or failed"],
+    ["500", { metrics: 500 }, "did not respond, or responded with a server error"],
     ["a redirect", { metrics: "redirect" }, "redirected"],
-    ["a web page", { metrics: { mode: "html", status: 200 } }, "was not understood"],
-    ["another form", { metricsMalformed: true }, "was not understood"],
+    ["a web page", { metrics: { mode: "html", status: 200 } }, "does not have the expected format"],
+    ["another form", { metricsMalformed: true }, "does not have the expected format"],
   ])("are not shown after %s, and the page says why", async (_, fault, said) => {
     await storeToken();
     await faults(fault);
@@ -124,7 +124,7 @@ describe("Amazon's figures", () => {
     await storeToken();
     await faults({}, { lwaResponse: { error: "invalid_grant", times: 1 } });
     await amazonPage();
-    expect(textOf((await amazonPage()).html)).toContain("(invalid_grant). It is kept");
+    expect(textOf((await amazonPage()).html)).toContain("(invalid_grant). It stays stored");
     expect(figure(await amazonPage("?again=1"), "Completions EVENTS")).toEqual(["0", "0", "the same"]);
   });
 
@@ -132,8 +132,8 @@ describe("Amazon's figures", () => {
     await storeToken();
     respondWith(() => jsonResponse({ results: [] }));
     const page = await amazonPage();
-    expect(page.html).toContain("Amazon gave no figure for this range.");
-    expect(figure(page, "Completions EVENTS")).toEqual(["no figure", "0", "Amazon has no figure"]);
+    expect(page.html).toContain("Amazon returned no metrics for this range.");
+    expect(figure(page, "Completions EVENTS")).toEqual(["no value", "0", "Amazon has no value"]);
   });
 
   it("one figure for initiations and completions is compared with both of ours", async () => {
@@ -149,12 +149,12 @@ describe("Amazon's figures", () => {
       }),
     );
     const page = await amazonPage();
-    expect(figure(page, "Initiations, and who or what completed it (one figure) EVENTS")).toEqual([
+    expect(figure(page, "Initiations, together with those completed (one value) EVENTS")).toEqual([
       "2",
       "2",
       "the same",
     ]);
-    expect(figure(page, "Completion rate TOTAL")).toEqual(["50.0 %", "100.0 %", "−50.0 points: Amazon has fewer"]);
+    expect(figure(page, "Completion rate TOTAL")).toEqual(["50.0%", "100.0%", "−50.0 points: Amazon has fewer"]);
   });
 
   it.each([
@@ -198,7 +198,7 @@ describe("Amazon's figures", () => {
     expect(page.html).toContain("Choose one");
     expect(page.html).toContain("&lt;b&gt;Other");
     expect(asked).toEqual([]);
-    expect((await amazonPage(`?skill=${SKILL_ID}`)).html).toContain("Acme Home beside ours");
+    expect((await amazonPage(`?skill=${SKILL_ID}`)).html).toContain("Acme Home compared with ours");
   });
 });
 
@@ -236,7 +236,7 @@ describe("the developer's token", () => {
       ...DEVELOPER,
       refreshToken: "Atza|an-access-token",
     });
-    expect([refused.status, textOf(refused.html)]).toEqual([400, expect.stringContaining("this one lasts an hour")]);
+    expect([refused.status, textOf(refused.html)]).toEqual([400, expect.stringContaining("not an access token")]);
     expect(refused.html).not.toContain(DEVELOPER.clientSecret);
     expect((await operator.post(path, DEVELOPER)).status).toBe(403);
   });

@@ -33,7 +33,10 @@ describe("pushing to Amazon", () => {
     const page = await operator.get(COMPARE);
     expect(figure(page, "scopes")).toEqual(["email, profile", "profile"]);
     const pushed = await push(page, { clientSecret: SECRET });
-    expect([pushed.status, textOf(pushed.html)]).toEqual([200, expect.stringContaining("Wrote the account linking")]);
+    expect([pushed.status, textOf(pushed.html)]).toEqual([
+      200,
+      expect.stringContaining("account linking configuration was written"),
+    ]);
     expect(textOf(pushed.html)).toContain("No difference between this server and Amazon");
     expect(asked.find(({ method }) => method === "PUT")?.headers.get("if-match")).toBeTruthy();
     expect(await audits()).toEqual([{ actor: "ADMIN_TOKEN", client_id: "alexa-beside", details: SKILL_ID }]);
@@ -59,16 +62,16 @@ describe("pushing to Amazon", () => {
     const page = await operator.get(COMPARE);
     await faults({ accountLinking: { status: 500, methods: ["PUT"] } });
     const failed = await push(page, { newSecret: "yes" });
-    expect([failed.status, textOf(failed.html)]).toEqual([502, expect.stringContaining("shown this once")]);
+    expect([failed.status, textOf(failed.html)]).toEqual([502, expect.stringContaining("shown only once")]);
     expect(await audits()).toEqual([]);
     await faults({});
-    const secret = /would end the one that Amazon has\. <code>([^<]+)<\/code>/.exec(failed.html)?.[1] ?? "";
+    const secret = /would invalidate the secret that Amazon has\. <code>([^<]+)<\/code>/.exec(failed.html)?.[1] ?? "";
     expect((await push(failed, { clientSecret: secret })).status).toBe(200);
   });
 
   it.each([
     ["without confirmation", { clientSecret: SECRET, confirmed: "" }, 400, "confirm that"],
-    ["without a secret", {}, 400, "give the client secret"],
+    ["without a secret", {}, 400, "enter the client secret"],
     ["with another secret", { clientSecret: "wrong-secret-0000000" }, 400, "is not the secret of client"],
     ["with both", { clientSecret: SECRET, newSecret: "yes" }, 400, "not both"],
     ["after a change at Amazon", { clientSecret: SECRET, etag: '"another"' }, 409, "has changed since"],
@@ -82,12 +85,12 @@ describe("pushing to Amazon", () => {
 
   it.each([
     [400, 502, "Amazon refused the request"],
-    [403, 502, "may not do this (403)"],
+    [403, 502, "does not allow this (403)"],
     [404, 502, "does not know this skill (404)"],
-    [409, 502, "in progress at Amazon (409)"],
+    [409, 502, "processing another change to the skill (409)"],
     [412, 409, "has changed since"],
-    [429, 502, "too many requests (429)"],
-    [503, 502, "did not respond, or failed"],
+    [429, 502, "throttling requests (429)"],
+    [503, 502, "did not respond, or responded with a server error"],
   ])("says in a sentence what Amazon's %i means", async (status, shown, said) => {
     await storeToken();
     const page = await operator.get(COMPARE);

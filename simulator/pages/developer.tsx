@@ -1,4 +1,4 @@
-// What Amazon shows the developer of the skills: credentials for the Skill Management API, and what Alexa has counted.
+// What Amazon shows the skill's developer: credentials for the Skill Management API, and the metrics that Alexa counted.
 import type { Hono } from "hono";
 import { type Activity, tally } from "../state/activity.ts";
 import type { SimulatorContext, SimulatorEnv } from "../state/context.ts";
@@ -21,10 +21,10 @@ function showDeveloper(c: SimulatorContext) {
     <div class="stack">
       <h1>The developer’s account</h1>
       <div class="card stack">
-        <h2>What Amazon counts</h2>
+        <h2>Amazon’s metrics</h2>
         <p class="soft">
-          The metrics API (<code>POST /v2/skills/…/metrics</code>) returns these numbers, which the simulated Alexa
-          counts itself. Days are those of UTC.
+          The metrics API (<code>POST /v2/skills/…/metrics</code>) returns these numbers, counted by the simulated
+          Alexa. Days are in UTC.
         </p>
         {activities.length === 0 ? (
           <p class="small soft">Nothing yet. Link an account.</p>
@@ -34,7 +34,9 @@ function showDeveloper(c: SimulatorContext) {
       </div>
       <div class="card stack">
         <h2>Credentials for the Skill Management API</h2>
-        <p class="soft">What the ASK CLI would print. A server stores them to read the metrics and to push.</p>
+        <p class="soft">
+          The ASK CLI would print these. The server stores them to read metrics and to push configurations.
+        </p>
         <dl class="facts">
           <dt>LWA client id</dt>
           <dd class="wide">

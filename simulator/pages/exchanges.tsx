@@ -5,10 +5,10 @@ import { firstSkill, type Store } from "../state/store.ts";
 
 interface ExchangesProps {
   readonly store: Store;
-  /** Of these attempts only. */
+  /** Only these attempts. */
   readonly linkId?: string | readonly string[] | undefined;
   readonly title?: string;
-  /** If no attempt is given: only the steps of this party. */
+  /** Without `linkId`: only the steps of this party. */
   readonly of?: Actor;
 }
 

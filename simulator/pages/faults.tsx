@@ -54,7 +54,7 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       {
         id: "wrong-secret",
         label: "Alexa uses a wrong client secret",
-        expect: "No customer can link. The operator’s page counts the refusals.",
+        expect: "No customer can link. The operator’s console counts the refusals.",
         faults: { tokenClient: { wrongSecret: true } },
       },
       {
@@ -173,25 +173,25 @@ const GROUPS: readonly { readonly title: string; readonly presets: readonly Pres
       {
         id: "mcp-authorize-other",
         label: "Another resource in the authorization request",
-        expect: "The company redirects with invalid_target. The customer reads that linking failed.",
+        expect: "The company redirects with invalid_target. The customer sees that linking failed.",
         faults: { authorize: { resource: "other" } },
       },
       {
         id: "mcp-authorize-slash",
         label: "An extra slash in the authorization request’s resource",
-        expect: "As above: a slash at the end counts.",
+        expect: "As above: a trailing slash matters.",
         faults: { authorize: { resource: "slash" } },
       },
       {
         id: "mcp-token-other",
         label: "Another resource in the token request",
-        expect: "The token endpoint returns invalid_target. The customer reads that linking failed.",
+        expect: "The token endpoint returns invalid_target. The customer sees that linking failed.",
         faults: { tokenClient: { resource: "other" } },
       },
       {
         id: "mcp-token-slash",
         label: "An extra slash in the token request’s resource",
-        expect: "As above: a slash at the end counts.",
+        expect: "As above: a trailing slash matters.",
         faults: { tokenClient: { resource: "slash" } },
       },
       {
@@ -244,8 +244,8 @@ function showFaults(c: SimulatorContext) {
       <h1>Inject faults</h1>
       <p class="soft">
         Each switch simulates something that happens in production. Turn one on, link again and read the requests. If
-        linking fails, the operator’s page (<code>/admin</code>) of the service shows why. Programs can set these and
-        more with <code>PUT /simulator/faults</code>.
+        linking fails, the service’s operator console (<code>/admin</code>) shows why. Programs can set these and more
+        with <code>PUT /simulator/faults</code>.
       </p>
       {active && <Active faults={faults} />}
       <div class="grid three">

@@ -1,13 +1,13 @@
-// The simulator's one script: follows the record without reloading the page. Without it, the page is reloaded by hand.
+// The simulator's only script: updates the record without reloading the page.
 
-/** Served as `/live.js`. It reads the same page again and takes over what has changed; opened steps stay open. */
+/** Served as `/live.js`. It fetches the same page again and replaces what has changed; opened steps stay open. */
 export const LIVE_SCRIPT = `"use strict";
 const PAUSE_MS = 1500;
 const button = document.querySelector("[data-follow]");
 const status = document.querySelector("[data-status]");
 let following = true;
 
-function takeOver(live, fresh) {
+function update(live, fresh) {
   const known = new Map([...live.children].map((item) => [item.dataset.id, item]));
   const wanted = [...fresh.children];
   for (const [id, item] of known) if (!wanted.some((one) => one.dataset.id === id)) item.remove();
@@ -29,13 +29,13 @@ async function look() {
       const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
       for (const live of document.querySelectorAll("[data-live]")) {
         const fresh = page.querySelector('[data-live="' + live.dataset.live + '"]');
-        if (fresh) takeOver(live, fresh);
+        if (fresh) update(live, fresh);
       }
       for (const place of document.querySelectorAll("[data-text]")) {
         const fresh = page.querySelector('[data-text="' + place.dataset.text + '"]');
         if (fresh && fresh.textContent !== place.textContent) place.textContent = fresh.textContent;
       }
-      status.textContent = "New steps appear by themselves.";
+      status.textContent = "New steps appear automatically.";
     } catch {
       status.textContent = "The simulator does not respond. Trying again …";
     }
@@ -46,8 +46,8 @@ async function look() {
 button.hidden = false;
 button.addEventListener("click", () => {
   following = !following;
-  button.textContent = following ? "Pause" : "Go on";
-  status.textContent = following ? "New steps appear by themselves." : "Paused.";
+  button.textContent = following ? "Pause" : "Resume";
+  status.textContent = following ? "New steps appear automatically." : "Paused.";
 });
 look();
 `;

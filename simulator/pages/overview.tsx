@@ -151,7 +151,7 @@ function State({ store, skill }: { store: Store; skill: Skill }) {
         </ul>
       )}
       <p class="small">
-        <a href="/developer">What Amazon counts, and the developer’s credentials</a>
+        <a href="/developer">Amazon’s metrics and the developer’s credentials</a>
       </p>
       <ActionButton action="/reset" label="Reset" look="plain slim" />
     </div>

@@ -1,4 +1,4 @@
-// The record: every link attempt, its requests and responses, searched, followed live and exported.
+// The record: every link attempt with its requests and responses, with search, live updates and export.
 import type { Hono } from "hono";
 import type { SimulatorContext, SimulatorEnv } from "../state/context.ts";
 import { mentions } from "../state/exchange.ts";
@@ -45,21 +45,21 @@ function showRecord(c: SimulatorContext, linkId?: string) {
         <h1>Exchanges</h1>
         <form class="row find" action={linkId ? `/exchanges/${encodeURIComponent(linkId)}` : "/exchanges"}>
           <label class="field" for="q">
-            Find in requests and responses
+            Search requests and responses
             <input id="q" name="q" type="search" value={q} maxlength={200} />
           </label>
           <button type="submit" class="button plain slim">
-            Find
+            Search
           </button>
         </form>
         <p class="soft small">
-          One entry for each link attempt. The requests beside them as{" "}
+          One entry for each link attempt. Download the requests shown here as{" "}
           <a href={`/simulator/exchanges.har?${query}`}>HTTP Archive (HAR)</a> or{" "}
           <a href={`/simulator/exchanges?${query}`}>JSON</a>.
         </p>
         <p class="row small">
           <span data-status role="status">
-            Reload the page to see what is new.
+            Reload the page to see new steps.
           </span>
           <button type="button" class="button plain slim" data-follow hidden>
             Pause
@@ -107,14 +107,14 @@ function AttemptCard({ attempt, store, open }: { attempt: Attempt; store: Store;
       {reason && <p class="small">{reason}</p>}
       {lookUp && (
         <p class="small">
-          <a href={lookUp}>Look it up in the company’s console</a>
+          <a href={lookUp}>Find it in the operator’s console</a>
         </p>
       )}
     </li>
   );
 }
 
-/** Where the company's operators find the attempt: by the grant that its token names, else by its minute in UTC. */
+/** The address of a search in the operator's console: by the grant in the access token, otherwise by the minute in UTC. */
 function lookUpAddress(store: Store, attempt: Attempt): string | undefined {
   const prefix = findSkill(store, attempt.skillId, attempt.stage)?.company.searchUrl;
   if (!prefix) return undefined;
@@ -123,7 +123,7 @@ function lookUpAddress(store: Store, attempt: Attempt): string | undefined {
   return `${prefix}${encodeURIComponent(grantOf(token) ?? minute)}`;
 }
 
-/** The claim `grant` of a JWT; undefined for other tokens. The simulator has no need to verify it. */
+/** The claim `grant` of a JWT; undefined for other tokens. The simulator does not need to verify it. */
 function grantOf(token: string | undefined): string | undefined {
   try {
     const payload = token?.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";

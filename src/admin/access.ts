@@ -12,7 +12,7 @@ import type { Operator } from "./operator.ts";
 const LIMITS = { timeoutMs: 4000, maxBytes: 64 * 1024 };
 /** Access replaces its keys every six weeks, and publishes the previous one for seven days. */
 const MAX_AGE_MS = 10 * 60_000;
-/** After a fetch that failed or that an unknown key id triggered, there is none for this time. */
+/** No fetch for this long after one that failed or that an unknown key id triggered. */
 const PAUSE_MS = 10_000;
 const CLOCK_TOLERANCE_SECONDS = 10;
 const LONGEST_ASSERTION = 16 * 1024;
@@ -41,7 +41,7 @@ function stateOf(rt: Runtime): KeyState {
   return state;
 }
 
-/** Fetches the team's keys, unless a pause holds. True when they are new. */
+/** Fetches the team's keys, unless fetching is paused. Returns whether it fetched new ones. */
 async function fetchKeys(rt: Runtime, { issuer }: AccessConfig, pause: boolean): Promise<boolean> {
   const state = stateOf(rt);
   if (rt.now() < state.pausedUntil) return false;
@@ -59,7 +59,7 @@ async function fetchKeys(rt: Runtime, { issuer }: AccessConfig, pause: boolean):
   return false;
 }
 
-/** The keys to verify with, those of an earlier fetch while Access cannot be reached; undefined when there are none. */
+/** The keys to verify with; those of an earlier fetch if Access cannot be reached; undefined if there are none. */
 async function currentKeys(rt: Runtime, access: AccessConfig): Promise<JSONWebKeySet | undefined> {
   const state = stateOf(rt);
   if (!state.keys || rt.now() - state.keys.loadedAt >= MAX_AGE_MS) await fetchKeys(rt, access, false);
@@ -102,8 +102,8 @@ async function verify(
 }
 
 /**
- * The operator whom Access names in `Cf-Access-Jwt-Assertion`; its cookie alone counts for nothing. `refused`: the header
- * is there and proves nothing. `unavailable`: the keys cannot be fetched. undefined: no header, or no Access.
+ * The operator named in `Cf-Access-Jwt-Assertion`; Access's cookie alone is ignored. `refused`: the header is not valid.
+ * `unavailable`: the keys cannot be fetched. undefined: there is no header, or Access is not configured.
  */
 export async function operatorOfAccess(c: AppContext): Promise<Operator | "refused" | "unavailable" | undefined> {
   const rt = c.var.runtime;

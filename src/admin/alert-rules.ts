@@ -1,40 +1,40 @@
-// The rules of alerts: which counters add to an alert, compared with which, and from which number on.
+// Alert rules: which counters count towards an alert, what they are compared with, and the thresholds.
 import { BUCKETS_MS, readTokenCounter } from "../observability/token-counters.ts";
 import type { RefusingEndpoint } from "../storage/attempts/refusals.ts";
 import type { Alert } from "../storage/maintenance/alerts.ts";
 
-/** What a rule adds up. The counts are those of the present hour and the one before. */
+/** A rule over the counters of the current and the previous hour. */
 export interface AlertRule {
   readonly name: string;
   /** One alert for each skill or client, or one for this server. */
   readonly per: "skill" | "client" | "server";
-  /** The reason, if a counter of this name adds to the alert. */
+  /** The reason that a counter of this name stands for, if it counts towards the alert. */
   readonly bad: (counter: string) => string | undefined;
-  /** Whether a counter of this name is what went well. */
+  /** Whether a counter of this name counts successes. */
   readonly good?: (counter: string) => boolean;
-  /** How many raise it. It is cleared below half of that. */
+  /** The count that raises the alert. It is cleared below half of that. */
   readonly least: number;
-  /** Which part of all of them raises it; 0: any. It is cleared below half of that. */
+  /** The share of failures that raises the alert; 0: any. It is cleared below half of that. */
   readonly share: number;
-  /** What follows the numbers in the sentence. */
+  /** The text that follows the numbers in the message. */
   readonly what: string;
-  /** The console's list that shows it. */
+  /** The console's list that shows what was counted. */
   readonly list?: {
     readonly path: string;
     readonly label: string;
     readonly parameters?: Readonly<Record<string, string>>;
   };
-  /** Open alerts of the same subject or of the server that are the cause of this one. */
+  /** Alerts that explain this one: while such an alert of the same subject or of the server is open, it is not raised. */
   readonly causes?: readonly string[];
 }
 
-/** What a rule found about one subject. */
+/** The result of a rule for one subject. */
 export interface Finding {
   readonly alert: Alert;
   readonly causes: readonly string[];
-  /** It is enough to raise the alert. */
+  /** The thresholds for raising the alert are reached. */
   readonly raises: boolean;
-  /** It is enough to keep the alert open. */
+  /** The thresholds for keeping the alert open are reached. */
   readonly holds: boolean;
 }
 
@@ -51,15 +51,15 @@ function either(...rules: readonly AlertRule["bad"][]): AlertRule["bad"] {
   return (counter) => rules.map((rule) => rule(counter)).find((reason) => reason !== undefined);
 }
 
-/** Whether token requests took over a second; undefined if the counter counts no token requests. */
+/** Whether a counter of token requests counts those over a second; undefined for other counters. */
 function slow(counter: string): boolean | undefined {
   const counted = readTokenCounter(counter);
   return counted && !((BUCKETS_MS[counted.bucket] ?? Number.POSITIVE_INFINITY) <= 1000);
 }
 
-/** Outcomes of refreshes that are no failure, have an alert of their own, or that anyone can bring about. */
+/** Outcomes of refreshes that are not failures, have their own alert, or can be caused by anyone. */
 const OTHER_THAN_FAILED = ["success", "invalid_client", "invalid_request"];
-/** Alexa presented a code that it should not have, or not so. A code that is presented twice is no fault of a setting. */
+/** Reasons that a wrong setting can cause. A code that is presented twice is not among them. */
 const WRONG_EXCHANGES = [
   "code_malformed",
   "code_unknown",
@@ -74,7 +74,7 @@ const WRONG_EXCHANGES = [
   "resource_unregistered",
 ];
 const OF_THE_PAIR = ["invalid_client", "unauthorized_client"];
-/** Failures of the enablement call that trying again does not cure. */
+/** Failures of the enablement call that a retry does not fix. */
 const ENABLEMENT_REFUSED = [
   "forbidden",
   "forbidden_stage",
@@ -110,7 +110,7 @@ export function alertRules(): readonly AlertRule[] {
       bad: after("signing_key_"),
       least: 1,
       share: 0,
-      what: "reason why access tokens may fail",
+      what: "problem(s) with the signing key",
       list: keys,
     },
     {
@@ -156,7 +156,7 @@ export function alertRules(): readonly AlertRule[] {
       bad: after("refused_wrong_address_"),
       least: 5,
       share: 0,
-      what: "token requests came to a wrong address",
+      what: "token requests were sent to a wrong address",
       list: refusedAt("wrong_address"),
     },
     {
@@ -169,7 +169,7 @@ export function alertRules(): readonly AlertRule[] {
       },
       least: 5,
       share: 0.2,
-      what: "redemptions of a code were refused",
+      what: "code redemptions were refused",
       list: refusedAt("token"),
     },
     {
@@ -206,7 +206,7 @@ export function alertRules(): readonly AlertRule[] {
       good: eventsAccepted,
       least: 5,
       share: 0.5,
-      what: "skill events were refused for their signature or its certificate",
+      what: "skill events were refused because of their signature or certificate",
       list: refusedAt("events"),
     },
     {
@@ -216,7 +216,7 @@ export function alertRules(): readonly AlertRule[] {
       good: eventsAccepted,
       least: 5,
       share: 0.5,
-      what: "skill events were refused, although their signature was not the reason",
+      what: "skill events were refused for other reasons than their signature",
       list: refusedAt("events"),
     },
     {
@@ -226,7 +226,7 @@ export function alertRules(): readonly AlertRule[] {
       good: (counter) => counter === "lwa_accepted",
       least: 3,
       share: 0.5,
-      what: "calls of Login with Amazon were refused because of our client id and secret there",
+      what: "calls to Login with Amazon were refused because of the client id and secret",
       list: failed,
     },
     {
@@ -240,7 +240,7 @@ export function alertRules(): readonly AlertRule[] {
       good: (counter) => counter === "lwa_accepted" || counter.startsWith("lwa_refused_") || linked(counter),
       least: 5,
       share: 0.2,
-      what: "calls of Amazon had no usable response",
+      what: "calls to Amazon had no usable response",
       list: failed,
     },
     {
@@ -290,7 +290,7 @@ export function alertRules(): readonly AlertRule[] {
       bad: after("provider_", ["unreachable"]),
       least: 5,
       share: 0,
-      what: "times the identity provider did not respond",
+      what: "sign-ins failed because the identity provider did not respond",
     },
   ];
 }

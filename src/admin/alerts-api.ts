@@ -1,4 +1,4 @@
-// /api/admin/alerts: what is wrong now, and what was until lately.
+// /api/admin/alerts: open and recently cleared alerts.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { loadRemedies, remedyFor } from "../linking/remedies.ts";

@@ -1,4 +1,4 @@
-// Finds what operators should hear of, and says so once: when it begins and when it is over.
+// Raises and clears alerts, each once: when the condition begins and when it is over.
 import { currentSigner } from "../oauth/keys.ts";
 import type { Runtime } from "../runtime.ts";
 import {
@@ -15,30 +15,30 @@ import { type AlertRule, alertRules, type Finding } from "./alert-rules.ts";
 import { COMPLETION_RATE_FELL, completionFindings, completionParts } from "./completion-rate.ts";
 
 const SHOWN_REASONS = 3;
-/** Of the scheduled work. */
+/** How often the scheduled maintenance runs. */
 const RUN_PERIOD_MS = 5 * 60_000;
 
-/** Finds and writes what has begun and what is over. Safe to run concurrently. `rotationFailed`: of the signing key. */
+/** Evaluates and stores alerts. Safe to run concurrently. `rotationFailed`: the rotation of the signing key failed. */
 export async function evaluateAlerts(
   rt: Runtime,
   { rotationFailed, atOnce }: { readonly rotationFailed: boolean; readonly atOnce: boolean },
 ): Promise<{ readonly raised: number; readonly cleared: number }> {
   const now = rt.now();
   const since = now - (now % HOUR_MS) - HOUR_MS;
-  // The completion rate reads a week: in the first run of an hour, or when an operator runs it.
+  // The completion rate reads a week, so only in the first run of each hour, or when an operator runs it.
   const readsWeek = atOnce || now % HOUR_MS < RUN_PERIOD_MS;
-  const [{ facts, alerts: lately }, keyFacts, weeks] = await Promise.all([
+  const [{ facts, alerts: recent }, keyFacts, weeks] = await Promise.all([
     readAlertSources(rt.db, since, since - DAY_MS),
     signingKeyFacts(rt, rotationFailed),
     readsWeek ? readCompletions(rt.db, completionParts(since)) : undefined,
   ]);
-  const alerts = lately.filter(({ name }) => readsWeek || name !== COMPLETION_RATE_FELL);
+  const alerts = recent.filter(({ name }) => readsWeek || name !== COMPLETION_RATE_FELL);
   const findings = [
     ...alertRules().flatMap((rule) => findingsOf(rule, [...keyFacts, ...facts], since)),
     ...completionFindings(weeks ?? [], alerts),
   ];
   const open = alerts.filter(({ clearedAt }) => clearedAt === null);
-  /** What was cleared may still be the cause of what is counted: for the completion rate for a day. */
+  /** A cleared alert can still explain what is counted: since `since`, or for the completion rate for a day. */
   const isRecent = (clearedAt: number | null, name: string) =>
     clearedAt === null || clearedAt > (name === COMPLETION_RATE_FELL ? since - DAY_MS : since);
   const openAs = ({ name, subject }: Alert) => open.find((one) => one.name === name && one.subject === subject);
@@ -64,7 +64,7 @@ function concerns(other: Alert, alert: Alert): boolean {
   return sameSkill || other.subject === alert.subject || isOfServer(other) || isOfServer(alert);
 }
 
-/** Not so where a rule of skills found what concerns none of them: the client pair of the sign-in with Amazon. */
+/** Whether its rule is about the server. A skill rule without a skill, such as the LWA pair of sign-in, is not. */
 function isOfServer({ name }: Alert): boolean {
   return alertRules().find((rule) => rule.name === name)?.per === "server";
 }
@@ -91,13 +91,13 @@ interface Sum {
   readonly reasons: Map<string, number>;
 }
 
-/** What the facts say about each subject of a rule. */
+/** The findings of a rule, one for each subject. */
 function findingsOf(rule: AlertRule, facts: readonly Fact[], since: number): Finding[] {
   const sums = new Map<string, Sum>();
   for (const fact of facts) {
     const reason = rule.bad(fact.name);
     if (reason === undefined && !rule.good?.(fact.name)) continue;
-    // Anyone can make token requests that name no skill's client.
+    // Anyone can send token requests that name no skill's client.
     if (rule.per === "skill" && fact.skillId === "" && fact.name.startsWith("token_")) continue;
     const subject = subjectOf(rule, fact);
     const sum = sums.get(subject) ?? { fact, bad: 0, good: 0, reasons: new Map<string, number>() };

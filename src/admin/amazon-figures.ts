@@ -1,4 +1,4 @@
-// Amazon's metrics beside ours: which figure is which, and how they differ.
+// Compares Amazon's metrics with ours: which metric is which, and how they differ.
 import type { MetricQuery, Series } from "../amazon/metric-series.ts";
 
 const ENABLEMENTS = "Alexa.SkillEnablementEvents";
@@ -7,12 +7,12 @@ const ACTIVATION = "Alexa.AccountActivationEvents";
 type Group = "initiated" | "completed";
 type Kind = "count" | "mean" | "rate";
 
-/** A figure that both sides have. */
+/** A metric that both sides have. */
 interface Figure {
   readonly namespace: string;
   /** Amazon's name. */
   readonly name: string;
-  /** The part of Amazon's metric that it is; undefined: all of it. */
+  /** The part of Amazon's metric; undefined: all of it. */
   readonly group?: Group;
   readonly label: string;
   /** Path in our metrics report. */
@@ -43,7 +43,7 @@ function ofPlace(prefix: string, place: string, words: string): Figure[] {
   ];
 }
 
-/** Every figure that Amazon's metrics API and our report have. docs/alexa.md repeats this list. */
+/** Every metric that both Amazon's metrics API and our report have. docs/alexa.md has the same list. */
 export function figures(): Figure[] {
   return [
     {
@@ -61,10 +61,10 @@ export function figures(): Figure[] {
 
 const idOf = ({ namespace, name }: Pick<Figure, "namespace" | "name">) =>
   namespace === ENABLEMENTS ? `enabled_${name}` : name;
-/** The id of the question for events by day. */
+/** The id of the query for events by day. */
 const BY_DAY = "EVENTS_by_day";
 
-/** What to ask Amazon: each metric once over the whole range, and the events of each day. */
+/** The queries to Amazon: each metric once over the whole range, and events by day. */
 export function metricQueries(): MetricQuery[] {
   const asked = new Map(
     figures().map(({ namespace, name }): [string, MetricQuery] => {
@@ -75,7 +75,7 @@ export function metricQueries(): MetricQuery[] {
   return [...asked.values(), { id: BY_DAY, name: "EVENTS", metricNamespace: ACTIVATION, aggregationPeriod: "BY_DAY" }];
 }
 
-/** One line of the comparison. Rates are shares, 0 to 1. null: that side has no figure. */
+/** One line of the comparison. Rates are shares, 0 to 1. null: that side has no value. */
 export interface Compared {
   readonly label: string;
   /** Amazon's name. */
@@ -115,8 +115,8 @@ function single(series: Series | undefined, kind: Kind): number | null {
 }
 
 /**
- * Each figure of Amazon's over the range beside ours. Where Amazon gives one number for what we split, it is compared
- * with both of ours together: events are added, and whoever completes has started.
+ * Each of Amazon's metrics over the range with ours. Where Amazon returns one number for what we split, it is compared
+ * with both of ours together: events are added, users are not, since a user who completes has also started.
  */
 export function compareFigures(answers: Answers, ours: Ours): Compared[] {
   return figures().flatMap((figure): Compared[] => {
@@ -133,7 +133,7 @@ export function compareFigures(answers: Answers, ours: Ours): Compared[] {
     return [
       {
         ...line,
-        label: `${label}, and who or what completed it (one figure)`,
+        label: `${label}, together with those completed (one value)`,
         ours: both,
         amazon: single(whole, kind),
       },
@@ -149,7 +149,7 @@ export interface ComparedDay {
   readonly completions: Pick<Compared, "amazon" | "ours">;
 }
 
-/** Each day of ours beside Amazon's, newest first; none if Amazon does not say which day is which. */
+/** Each day of ours with Amazon's, newest first; none if Amazon's values have no dates. */
 export function compareDays(answers: Answers, days: readonly { readonly from: number }[]): ComparedDay[] {
   const series = answers.get(BY_DAY) ?? [];
   const amazonOn = (group: Group, at: number) =>
@@ -163,21 +163,21 @@ export function compareDays(answers: Answers, days: readonly { readonly from: nu
   }));
 }
 
-/** A figure as it is shown. */
+/** Formats a value. */
 export function shownFigure(value: number | null, kind: Kind): string {
-  if (value === null) return "no figure";
-  if (kind === "rate") return `${(value * 100).toFixed(1)} %`;
+  if (value === null) return "no value";
+  if (kind === "rate") return `${(value * 100).toFixed(1)}%`;
   return kind === "mean" ? value.toFixed(2) : String(Math.round(value * 100) / 100);
 }
 
-/** The words for no difference. */
+/** The text for no difference. */
 export const SAME = "the same";
 
 /** The difference in words. */
 export function difference({ amazon, ours, kind }: Pick<Compared, "amazon" | "ours" | "kind">): string {
-  if (amazon === null && ours === null) return "neither has a figure";
-  if (amazon === null) return "Amazon has no figure";
-  if (ours === null) return "we have no figure";
+  if (amazon === null && ours === null) return "neither has a value";
+  if (amazon === null) return "Amazon has no value";
+  if (ours === null) return "we have no value";
   const by = amazon - ours;
   const shown = kind === "rate" ? `${(Math.abs(by) * 100).toFixed(1)} points` : shownFigure(Math.abs(by), kind);
   if (Math.abs(by) < (kind === "count" ? 1e-9 : 0.0005)) return SAME;

@@ -1,25 +1,25 @@
-// The alert that the completion rate fell: of each skill, against the week before.
+// The alert for a fallen completion rate: each skill's rate compared with the week before.
 import type { CompletionCounts, StoredAlert } from "../storage/maintenance/alerts.ts";
 import { DAY_MS, HOUR_MS } from "../storage/maintenance/metrics.ts";
 import { alertRules, type Finding } from "./alert-rules.ts";
 
 export const COMPLETION_RATE_FELL = "completion_rate_fell";
 
-/** The shortest of these stretches with enough attempts is compared, in hours. */
+/** Hours. The shortest of these periods with enough attempts is compared. */
 const HOURS = [2, 6, 24] as const;
 const LEAST_RECENT = 20;
 const LEAST_BEFORE = 50;
-/** Parts of the rate before at which the alert is raised, and until which it is held. */
+/** The alert is raised at this part of the previous rate, and kept open up to the other. */
 const RAISED_AT = 2 / 3;
 const HELD_AT = 5 / 6;
 
-/** The starts of the week before, and of the rest of the last 24, 6 and 2 hours. `since`: of the last two. */
+/** The starts of the week before, and of the parts of the last 24, 6 and 2 hours. `since`: the start of the last two. */
 export function completionParts(since: number): number[] {
   const day = since + 2 * HOUR_MS - DAY_MS;
   return [day - 7 * DAY_MS, day, since - 4 * HOUR_MS, since];
 }
 
-/** What the counts by these parts say about each skill. Open alerts are compared with the week before they began. */
+/** Findings for each skill from the counts of these parts. Open alerts are compared with the week before they began. */
 export function completionFindings(counts: readonly CompletionCounts[], alerts: readonly StoredAlert[]): Finding[] {
   const causes = alertRules().map(({ name }) => name);
   return [...new Set(counts.map(({ skillId }) => skillId))].flatMap((skillId) => {
@@ -41,7 +41,7 @@ export function completionFindings(counts: readonly CompletionCounts[], alerts: 
       typeof stored === "number" ? stored : week.all >= LEAST_BEFORE ? round(week.good / week.all) : undefined;
     if (all === 0 || !before) return [];
     const rate = round(good / all);
-    const message = `Skill ${skillId}: ${good} of ${all} link attempts of the last ${HOURS[i]} hours were completed (${percent(rate)}), in the week before ${percent(before)}.`;
+    const message = `Skill ${skillId}: ${good} of ${all} link attempts in the last ${HOURS[i]} hours were completed (${percent(rate)}), compared with ${percent(before)} in the week before.`;
     return [
       {
         alert: {
@@ -65,5 +65,5 @@ function round(rate: number): number {
 }
 
 function percent(rate: number): string {
-  return `${Math.round(rate * 100)} %`;
+  return `${Math.round(rate * 100)}%`;
 }

@@ -1,4 +1,4 @@
-// /api/admin/developer-token: the developer's token for Amazon's Skill Management API. It is never shown again.
+// /api/admin/developer-token: the developer token for Amazon's Skill Management API. It is never returned.
 import type { Hono } from "hono/tiny";
 import * as z from "zod/mini";
 import { developerAccess } from "../amazon/developer-access.ts";
@@ -33,11 +33,11 @@ export const developerTokenSchema = () =>
     clientId: text(200, "must be the id of the LWA client that the token was issued to, without spaces"),
     clientSecret: text(500, "must be the secret of that client, without spaces"),
     refreshToken: text(4096, "must be the refresh token, without spaces").check(
-      z.refine((value) => !value.startsWith("Atza|"), "must be the refresh token: this one lasts an hour"),
+      z.refine((value) => !value.startsWith("Atza|"), "must be the refresh token, not an access token"),
     ),
   });
 
-/** What may be shown of the token. */
+/** The public state of the token. */
 function developerTokenView({ storedAt, usedAt, refusal }: DeveloperTokenState): object {
   return {
     storedAt: rfc3339(storedAt),
@@ -56,7 +56,7 @@ async function show(c: AppContext): Promise<Response> {
   return shown(c, c.var.runtime);
 }
 
-/** Stores the token, and presents it to Login with Amazon once, so that the response says whether it works. */
+/** Stores the token and tests it at Login with Amazon, so that the response says whether it works. */
 async function store(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const body = await jsonBody(c, developerTokenSchema);

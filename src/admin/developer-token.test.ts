@@ -101,7 +101,7 @@ describe("storing", () => {
     ["a secret with a space", { clientSecret: "a b" }, "clientSecret"],
     ["a secret with a line break", { clientSecret: "a\r\nx: y" }, "clientSecret"],
     ["a refresh token that is too long", { refreshToken: "x".repeat(4097) }, "refreshToken"],
-    ["an access token", { refreshToken: "Atza|fake" }, "lasts an hour"],
+    ["an access token", { refreshToken: "Atza|fake" }, "not an access token"],
     ["a number", { refreshToken: 5 }, "refreshToken"],
     ["a list", { refreshToken: ["Atzr|fake"] }, "refreshToken"],
     ["an unknown field", { vendorId: "M2" }, "vendorId"],

@@ -12,11 +12,11 @@ export interface Drift {
 
 export interface Comparison {
   readonly drift: readonly Drift[];
-  /** Fields of ours that Amazon does not show, so that they cannot be compared. */
+  /** Fields of ours that Amazon does not return, so that they cannot be compared. */
   readonly notShown: readonly string[];
 }
 
-/** What Amazon's published types lack in the response. If Amazon shows one all the same, it is compared. */
+/** Fields that Amazon's published response type does not have. If Amazon returns one anyway, it is compared. */
 export const NOT_IN_RESPONSE = ["clientSecret", "reciprocalAccessTokenUrl", "skipOnEnablement", "pkceConfiguration"];
 
 /** Alexa's own redirect URIs, which Amazon may list among ours. */
@@ -51,7 +51,7 @@ function pkce(value: unknown): unknown {
   return codeChallengeMethod === "S256" ? status : `${status} ${codeChallengeMethod}`;
 }
 
-/** How each field is compared: the form in which equal values are equal. */
+/** How each field is compared: its normal form, in which equivalent values are equal. */
 const FIELDS: Readonly<Record<string, (value: unknown) => unknown>> = {
   type: asIs,
   authorizationUrl: asIs,
@@ -84,7 +84,7 @@ export function driftOf(ours: Json, amazons: Json | undefined): Comparison {
   return { drift, notShown: NOT_IN_RESPONSE.filter((field) => field === "clientSecret" || !isShown(field)) };
 }
 
-/** A value of a comparison, for people. */
+/** Formats a value of a comparison. */
 export function shownValue(value: unknown): string {
   if (value === null || (Array.isArray(value) && value.length === 0)) return "(none)";
   if (Array.isArray(value)) return value.map((one) => String(one)).join(", ");

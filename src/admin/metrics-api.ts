@@ -53,7 +53,7 @@ async function metrics(c: AppContext): Promise<Response> {
   if (to - from > MAX_RANGE_MS[period] + length) {
     return problem("invalid_query", `from: must be at most ${MAX_RANGE_MS[period] / DAY_MS} days before to`);
   }
-  // The first period begins with the range, the others with an hour or day.
+  // The first period begins with the range, the others on the hour or day.
   const starts = [from];
   for (let start = Math.floor(from / length) * length + length; start < to; start += length) starts.push(start);
   const given: Partial<Record<Dimension, string | undefined>> = { ...query, skill: query.skillId };
@@ -63,11 +63,11 @@ async function metrics(c: AppContext): Promise<Response> {
     ),
   );
   const { totals, items: found, skillIds } = await metricsReport(rt, { from, to, starts, only, groupBy });
-  // Token requests that named no skill's client are in the figures of all skills only.
+  // Token requests that named no skill's client are only in the values for all skills.
   const items = groupBy === "skill" ? found.filter(({ group }) => group !== null) : found;
   if (skillId !== null && !skillIds.includes(skillId)) return problem("skill_not_found");
   if (items.length > MAX_ITEMS) {
-    return problem("invalid_query", `from: these are ${items.length} items, more than ${MAX_ITEMS}`);
+    return problem("invalid_query", `from: the result has ${items.length} items, more than the limit of ${MAX_ITEMS}`);
   }
   if (query.format === "csv") return csv(c, items, skillId, groupBy);
   return json(c, {
@@ -80,7 +80,7 @@ async function metrics(c: AppContext): Promise<Response> {
   });
 }
 
-/** What an item is about: its period, skill, and the value of another `groupBy`. */
+/** The period of an item, its skill, and the value of another `groupBy`. */
 function placeOf({ from, to, group }: ReportItem, skillId: string | null, groupBy: Dimension | undefined) {
   const isBySkill = groupBy === undefined || groupBy === "skill";
   return {
@@ -100,7 +100,7 @@ interface Figures {
   readonly [name: string]: Cell | Figures;
 }
 
-/** Every figure with its path: `linking.alexaApp.initiations`. */
+/** Every value with its path: `linking.alexaApp.initiations`. */
 function flat(figures: Figures, path = ""): [string, Cell][] {
   return Object.entries(figures).flatMap(([name, value]) =>
     typeof value === "object" && value !== null ? flat(value, `${path}${name}.`) : [[`${path}${name}`, value]],
@@ -113,7 +113,7 @@ function cell(value: Cell | undefined): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** One line for each item, with a column for every figure but the counters, whose names differ from time to time. */
+/** One line for each item, with a column for every value except the counters, whose names vary. */
 function csv(
   c: AppContext,
   items: readonly ReportItem[],

@@ -16,16 +16,16 @@ export interface Linking {
   readonly completions: number;
   readonly initiatingUsers: number;
   readonly completingUsers: number;
-  /** Completions ÷ initiations. Over 1 if attempts of the period before completed. null without initiations. */
+  /** Completions ÷ initiations. Over 1 if attempts of an earlier period completed in this one. null without initiations. */
   readonly completionRate: number | null;
   readonly initiationsPerUser: number | null;
 }
 
-/** As in `OAuthFigures`; null where token requests are not known by what was asked for. */
+/** As in `OAuthFigures`; null if token requests are not counted by the requested dimension. */
 type MaybeOAuth = { readonly [Name in keyof OAuthFigures]: OAuthFigures[Name] | null };
 
 export interface Totals {
-  /** null where enablements are not known by what was asked for. */
+  /** null if enablements are not counted by the requested dimension. */
   readonly enablements: { readonly users: number | null };
   readonly linking: { readonly alexaApp: Linking; readonly appToApp: Linking; readonly total: Linking };
   readonly oauth: { readonly [Grant in keyof OAuthReport]: MaybeOAuth };
@@ -38,7 +38,7 @@ export interface ReportItem extends Totals {
   readonly from: number;
   /** Exclusive. */
   readonly to: number;
-  /** The value of `groupBy`; null where it is not known. */
+  /** The value of `groupBy`; null if it is unknown. */
   readonly group: string | null;
 }
 
@@ -61,7 +61,7 @@ export interface MetricsReport {
   readonly skillIds: readonly string[];
 }
 
-/** Periods of the same length that follow each other, as one: a year of days has a few where the clocks change. */
+/** Joins consecutive periods of the same length. A year of days has several stretches, because the clocks change. */
 function stretchesOf({ starts, to }: MetricsQuery): Stretch[] {
   const stretches: Stretch[] = [];
   for (const [first, from] of starts.entries()) {
@@ -135,7 +135,7 @@ function partsOf(rows: ActivationRows): Map<string, Part> {
   return parts;
 }
 
-/** The groups of a report: with `skill` all registered ones, otherwise those that there are figures of. */
+/** The groups of a report: for `skill` all registered skills, otherwise the groups that have values. */
 function groupsOf(query: MetricsQuery, parts: ReadonlyMap<string, Part>, skillIds: readonly string[]) {
   if (query.groupBy === undefined) return [null];
   const found = [...parts.keys()].map((key) => (JSON.parse(key) as [number, string | null])[1]);
@@ -144,7 +144,7 @@ function groupsOf(query: MetricsQuery, parts: ReadonlyMap<string, Part>, skillId
   return [...new Set([...registered, ...found])].sort((a, b) => (a === null ? 1 : b === null ? -1 : a < b ? -1 : 1));
 }
 
-/** Reads the report, one round trip. What other isolates counted within the last two seconds may be missing. */
+/** Reads the report in one round trip. What other isolates counted in the last two seconds may be missing. */
 export async function metricsReport(rt: Runtime, query: MetricsQuery): Promise<MetricsReport> {
   await rt.metrics.flush();
   const { from, to, starts, only = {}, groupBy } = query;

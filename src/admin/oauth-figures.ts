@@ -1,7 +1,7 @@
-// The OAuth figures of the metrics: how many token requests came, how many succeeded, and how long they took.
+// The OAuth metrics: how many token requests arrived, how many succeeded, and how long they took.
 import { BUCKETS_MS, type CountedGrant, tokenRequests } from "../observability/token-counters.ts";
 
-/** Of the token requests of one grant type. Shares are between 0 and 1; null without requests. */
+/** The token requests of one grant type. Shares are between 0 and 1; null without requests. */
 export interface OAuthFigures {
   readonly requests: number;
   readonly succeeded: number;
@@ -20,7 +20,7 @@ export interface OAuthReport {
   readonly clientCredentials: OAuthFigures;
 }
 
-/** The figures of all grant types, from counters by name. */
+/** Computes the metrics of all grant types from counters by name. */
 export function oauthFigures(counts: Readonly<Record<string, number>>): OAuthReport {
   return {
     exchange: figuresOf(counts, "exchange"),
@@ -48,7 +48,7 @@ function figuresOf(counts: Readonly<Record<string, number>>, grant: CountedGrant
   };
 }
 
-/** As Prometheus's `histogram_quantile` does it: even within a bucket; the last bound for what lies beyond it. */
+/** Like Prometheus's `histogram_quantile`: linear within a bucket, and the last bound for anything above it. */
 function percentile(buckets: readonly number[], requests: number, quantile: number): number | null {
   if (requests === 0) return null;
   const rank = quantile * requests;

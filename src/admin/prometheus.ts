@@ -1,4 +1,4 @@
-// GET /metrics: the figures of the current UTC day in the text format of Prometheus.
+// GET /metrics: the metrics of the current UTC day in Prometheus text format.
 import type { Hono } from "hono/tiny";
 import {
   BUCKETS_MS,
@@ -29,13 +29,13 @@ async function metrics(c: AppContext): Promise<Response> {
   const { totals, items } = await metricsReport(rt, query);
   const linking = (figure: "initiations" | "completions") => linkingSamples(items, figure);
   const text = [
-    family("alexa_link_linking_initiations_total", "counter", `Link attempts begun ${SINCE}.`, linking("initiations")),
-    family("alexa_link_linking_completions_total", "counter", `Links completed ${SINCE}.`, linking("completions")),
+    family("alexa_link_linking_initiations_total", "counter", `Initiations ${SINCE}.`, linking("initiations")),
+    family("alexa_link_linking_completions_total", "counter", `Completions ${SINCE}.`, linking("completions")),
     family("alexa_link_token_requests_total", "counter", `Requests to /token ${SINCE}.`, requestSamples(items)),
     family(
       "alexa_link_token_duration_seconds",
       "histogram",
-      `How long requests to /token took, ${SINCE}.`,
+      `Duration of requests to /token ${SINCE}.`,
       durationSamples(totals.counts),
     ),
   ].join("");
@@ -55,7 +55,7 @@ function linkingSamples(items: readonly ReportItem[], figure: "initiations" | "c
 
 const GRANTS = Object.keys(GRANT_TYPES) as CountedGrant[];
 
-/** One series for each grant type, outcome and skill; the buckets of the latency are added. */
+/** One series per grant type, outcome and skill, with the latency buckets added up. */
 function requestSamples(items: readonly ReportItem[]): Sample[] {
   return items.flatMap(({ group, counts }) =>
     GRANTS.flatMap((grant) =>

@@ -15,7 +15,7 @@ export async function loadRemedies(c: AppContext): Promise<void> {
 /** What to do about a reason, in a sentence or two for an operator; undefined when its name is enough. Needs `loadRemedies`. */
 export function remedyFor(reason: string): string | undefined {
   if (advice && Object.hasOwn(advice, reason)) return advice[reason];
-  if (reason.startsWith("certificate_")) return "Not signed by Alexa, or the header SignatureCertChainUrl was lost.";
+  if (reason.startsWith("certificate_")) return "Not signed by Alexa, or the SignatureCertChainUrl header was lost.";
   return reason.startsWith("amazon_code_rejected_") ? "Login with Amazon refused; the log has its message." : undefined;
 }
 
@@ -30,17 +30,17 @@ export function remedyForRefusal(refusal: ListedRefusal): string | undefined {
   if (host === undefined || registered === null) return remedyFor(reason);
   if (registered.includes(redirectUri)) return "This redirect URI has been registered since. No action needed.";
   if (holder !== null) {
-    return `Another client: this redirect URI is registered for ${holder}. Enter ${holder} as Your Client ID in the console, or add the vendor id ${vendorId} to this client's skill.`;
+    return `Wrong client: this redirect URI is registered for ${holder}. Enter ${holder} as Your Client ID in the developer console, or add the vendor id ${vendorId} to this client's skill.`;
   }
   const vendorIds = new Set(
     registered.map((uri) => AMAZON_REDIRECT_URI.exec(uri)?.[2]).filter((id) => id !== undefined),
   );
   if (vendorId !== undefined && vendorIds.has(vendorId)) {
-    return `Another host: the vendor id ${vendorId} is right, but ${host} is not registered. Set the skill's vendorId, which registers all of Amazon's known hosts; if this host is not one of them, add the URI to extraRedirectUris.`;
+    return `Unregistered host: the vendor id ${vendorId} is right, but ${host} is not registered. Set the skill's vendorId, which registers all of Amazon's known hosts; if this host is not one of them, add the URI to extraRedirectUris.`;
   }
   return vendorIds.size === 0
     ? `The client has no redirect URI of Amazon's. Set the skill's vendorId to ${vendorId}.`
-    : `Another vendor id: Amazon uses ${vendorId}, registered is ${[...vendorIds].join(", ")}. The skill belongs to another developer account: set the skill's vendorId to ${vendorId}.`;
+    : `Wrong vendor id: Amazon uses ${vendorId}, but ${[...vendorIds].join(", ")} is registered. The skill belongs to another developer account: set the skill's vendorId to ${vendorId}.`;
 }
 
 /** Advice for an operator; undefined if the outcome is enough. Even a `linked` attempt may have a refused step. */
@@ -54,7 +54,7 @@ export function adviceFor(attempt: Pick<ListedAttempt, "outcome" | "reason" | "s
     return `A token request was refused: ${tag}. ${remedyFor(tag) ?? ""} ${remedy ?? ""}`;
   }
   if (attempt.outcome === "pending" && attempt.steps.at(-1)?.name === "consent_given") {
-    return `No valid token request yet; if Alexa was refused, it is among the refused token requests. ${remedyFor("code_not_redeemed") ?? ""}`;
+    return `No valid token request yet; if Alexa's request was refused, it is listed under the refused requests. ${remedyFor("code_not_redeemed") ?? ""}`;
   }
   return remedy;
 }

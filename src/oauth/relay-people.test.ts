@@ -1,4 +1,4 @@
-// The relay: whom the old server names, and which of our accounts that is.
+// The relay: that the old server identifies, and which of our accounts that is.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admin } from "../../test/support/admin.ts";
@@ -27,7 +27,7 @@ afterEach(() => vi.restoreAllMocks());
 const relayTo = (more: object = {}) => relayToOldServer(service, more);
 const refreshed = (init = refresh(TOKEN)) => outcomeOf(service.request("/token", init));
 
-describe("whom the old server names", () => {
+describe("that the old server identifies", () => {
   it.each(["response", "id_token", "access_token"] as const)("is found in the %s", async (place) => {
     await relayTo({ person: { claim: "https://acme.example/id", as: "oidcSubject" } });
     old.claimsIn = place;

@@ -107,7 +107,7 @@ async function openDetails(page: Page): Promise<void> {
 async function storeToken(page: Page, token: Readonly<Record<keyof typeof DEVELOPER, string>>): Promise<void> {
   await openDetails(page);
   for (const [name, value] of Object.entries(token)) await page.fill(`#${name}`, value);
-  await page.getByRole("button", { name: "Store and try" }).click();
+  await page.getByRole("button", { name: "Store and test" }).click();
   await page.getByRole("button", { name: "Delete the token…" }).waitFor();
 }
 

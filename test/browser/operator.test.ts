@@ -29,7 +29,7 @@ const FROM_THE_ALEXA_APP: readonly (readonly [what: string, faults: Faults, says
   [
     "a wrong client secret in Amazon's console",
     { tokenClient: { wrongSecret: true } },
-    ["Alexa has not come to /token yet", "invalid client", "enter Client ID and Secret in the console again"],
+    ["Alexa has not come to /token yet", "invalid client", "enter Client ID and Secret in the developer console again"],
   ],
   ["a wrong PKCE verifier", { tokenClient: { verifier: "wrong" } }, ["verifier mismatch"]],
   ["another redirect URI at the token URL", { tokenClient: { wrongRedirectUri: true } }, ["redirect uri mismatch"]],
@@ -45,7 +45,7 @@ const FROM_THE_WEBSITE: readonly (readonly [what: string, faults: Faults, says: 
   [
     "Login with Amazon refuses the skill's pair",
     { lwaResponse: { error: "invalid_client" } },
-    ["amazon_code_rejected_invalid_client", "Login with Amazon does not know this pair"],
+    ["amazon_code_rejected_invalid_client", "Login with Amazon does not know this client id and secret"],
   ],
   ["the customer declines at Amazon", { consent: { error: "access_denied" } }, ["amazon denied", "declined at Amazon"]],
   [
@@ -173,7 +173,7 @@ describe("an operator finds in the console", { skip: !chromiumPath }, () => {
     const report = await admin("GET", "/metrics?period=day");
     const { linking } = (report.json as { totals: { linking: { total: Record<string, number> } } }).totals;
     expect(linking.total.completions).toBeGreaterThan(0);
-    expect(text).toContain(`${((linking.total.completionRate ?? 0) * 100).toFixed(1)} %`);
+    expect(text).toContain(`${((linking.total.completionRate ?? 0) * 100).toFixed(1)}%`);
   });
 
   it("who was unlinked and why", async () => {
@@ -197,7 +197,7 @@ describe("an operator finds in the console", { skip: !chromiumPath }, () => {
     await openPage("Refused requests");
     await follow("token requests");
     await operator.getByLabel("Range").selectOption("today");
-    await operator.getByRole("button", { name: "Show" }).first().click();
+    await operator.getByRole("button", { name: "Apply" }).first().click();
     await operator.waitForURL(/range=1d/);
     const row = operator.locator("#refusals > li", { hasText: "grant revoked" }).first();
     await row.locator('a[href*="/admin/customers/"]').click();

@@ -46,7 +46,7 @@ describe.skipIf(chromiumPath === undefined)("the simulator's pages", () => {
     await run("authorize");
     await page.waitForTimeout(3500);
     expect(await attempts.count()).toBe(before);
-    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("button", { name: "Resume" }).click();
     await expect.poll(() => attempts.count(), { timeout: 30_000 }).toBeGreaterThan(before);
     await context.close();
   }, 60_000);
@@ -56,8 +56,8 @@ describe.skipIf(chromiumPath === undefined)("the simulator's pages", () => {
     const page = await context.newPage();
     await run("authorize");
     await page.goto(`${stage.simulator}/exchanges`);
-    await page.getByLabel("Find in requests and responses").fill("grant_type=authorization_code");
-    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByLabel("Search requests and responses").fill("grant_type=authorization_code");
+    await page.getByRole("button", { name: "Search" }).click();
     const steps = page.locator("[data-live=steps] > li");
     await page.getByRole("heading", { name: "Requests with" }).waitFor();
     const found = await steps.count();
@@ -78,7 +78,7 @@ describe.skipIf(chromiumPath === undefined)("the simulator's pages", () => {
     const page = await context.newPage();
     await run("authorize");
     await page.goto(`${stage.simulator}/exchanges`);
-    await page.getByRole("link", { name: "Look it up in the company’s console" }).first().click();
+    await page.getByRole("link", { name: "Find it in the operator’s console" }).first().click();
     await page.fill("#token", ADMIN_TOKEN);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.locator('main a[href*="/admin/attempts/"]').first().click();

@@ -1,4 +1,4 @@
-// What operators change: plain forms, each with a token of its own, that call the admin API's own handlers.
+// Forms with which operators change things. Each has its own token, and calls the admin API's own handlers.
 
 import type { Child, FC } from "hono/jsx";
 import { Hono } from "hono/tiny";
@@ -16,19 +16,19 @@ import { renderConsole } from "./frame.tsx";
 /** Encoding triples most of what a scope's descriptions have. The API takes 64 KB, and names what is too long. */
 const LARGEST_FORM_BYTES = 256 * 1024;
 
-/** A form token is valid for one address, one browser and one operator, and before or after the confirmation. */
+/** A form token is valid for one path, one browser and one operator, either before or after the confirmation page. */
 function tokenName(c: AppContext, action: string, confirmed: boolean): string {
   return `console ${confirmed ? "confirmed " : ""}${action} ${operatorOf(c).name}`;
 }
 
-/** A form that posts to `action`, a path of the console, with `children` as its fields. Nothing for read-only operators. */
+/** A form that posts to `action`, a path of the console, with `children` as its fields. Renders nothing for read-only operators. */
 export const ActForm: FC<{
   c: AppContext;
   action: string;
   button: string;
   danger?: boolean;
   fields?: Readonly<Record<string, string>>;
-  /** The page that asks first was shown. */
+  /** The confirmation page was shown. */
   confirmed?: boolean;
   children?: Child;
 }> = async ({ c, action, button, danger, fields = {}, confirmed = false, children }) => {
@@ -46,7 +46,7 @@ export const ActForm: FC<{
   );
 };
 
-/** Asks before something that cannot be undone. */
+/** A page that asks for confirmation of something that cannot be undone. */
 export interface Confirmation {
   readonly title: string;
   /** What will happen, in full sentences. */
@@ -58,8 +58,8 @@ export interface Confirmation {
 }
 
 /**
- * The fields of a posted `ActForm`, or the response: an error page, or with `confirmation` a page that asks first. The
- * form's address is that of the request.
+ * The fields of a posted `ActForm`; or a response: an error page, or with `confirmation` the confirmation page. The
+ * form's action is the path of the request.
  */
 export async function takeAct(
   c: AppContext,
@@ -69,7 +69,7 @@ export async function takeAct(
     return renderConsole(
       c,
       { title: "Not allowed", under: "/admin", status: 403 },
-      <p>Your role is read-only. Ask an operator who may change things.</p>,
+      <p>Your role is read-only. Ask an operator with write access.</p>,
     );
   }
   const body = await readForm(c.req.raw, LARGEST_FORM_BYTES);
@@ -100,13 +100,13 @@ export async function takeAct(
   );
 }
 
-/** What the admin API responded. */
+/** The response of the admin API. */
 export interface ApiResult {
   readonly status: number;
   readonly ok: boolean;
   /** `{}` when there is none. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** For the operator, when it was refused. */
+  /** What to tell the operator if the request was refused. */
   readonly problem: string;
 }
 
@@ -134,7 +134,7 @@ function unguardedApi(): Hono<AppEnv> {
   return app;
 }
 
-/** Calls an operation of the admin API, `/api/admin/…`, inside this process and in the operator's name. */
+/** Calls an operation of the admin API, `/api/admin/…`, inside this process, as the operator. */
 export async function callAdminApi(c: AppContext, method: string, path: string, body?: object): Promise<ApiResult> {
   const request = new Request(new URL(path, c.var.runtime.issuer), {
     method,

@@ -10,7 +10,7 @@ import { REMEDIES } from "../../linking/remedy-texts.ts";
 import { alertRules } from "../alert-rules.ts";
 
 const HOUR = 3_600_000;
-const EMPTY = "Nothing. Alerts are raised and cleared by the scheduled work, every five minutes.";
+const EMPTY = "No open alerts. Alerts are raised and cleared by the scheduled maintenance, every five minutes.";
 
 async function alertsPage(query = ""): Promise<HTMLElement> {
   const service = startService();

@@ -1,4 +1,4 @@
-// The page at /admin/alerts: what is wrong now, what was in the range, and single events that need a look.
+// The page at /admin/alerts: open alerts, alerts cleared in the range, and single events that need attention.
 import type { FC } from "hono/jsx";
 import { loadRemedies, remedyFor } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
@@ -16,7 +16,7 @@ const SHOWN_EVENTS = 50;
 
 const OVERVIEW = { path: "/admin", label: "Overview", parameters: {} };
 
-/** The list that shows what an alert counted, with the skill and the client of the alert. */
+/** A link to the list of what the alert counted, filtered by the alert's skill and client. */
 const Evidence: FC<{ alert: StoredAlert; selection: Selection }> = ({ alert, selection }) => {
   const rule = alertRules().find(({ name }) => name === alert.name);
   const list = alert.name === COMPLETION_RATE_FELL ? OVERVIEW : rule?.list;
@@ -26,8 +26,8 @@ const Evidence: FC<{ alert: StoredAlert; selection: Selection }> = ({ alert, sel
   return <a href={hrefOf(about, list.path, parameters)}>{list.label}</a>;
 };
 
-/** Where a single event leads. */
-const Concerned: FC<{ event: AuditRecord; selection: Selection }> = ({ event, selection }) => {
+/** Links to the attempt and the customer of a single event. */
+const Affected: FC<{ event: AuditRecord; selection: Selection }> = ({ event, selection }) => {
   const { attemptId, grantId, userId } = event;
   const link = (path: string, id: string, label: string) => (
     <a href={hrefOf(selection, `/admin/${path}/${encodeURIComponent(id)}`)}>{label}</a>
@@ -35,7 +35,7 @@ const Concerned: FC<{ event: AuditRecord; selection: Selection }> = ({ event, se
   return (
     <>
       {attemptId === null ? <code>{grantId}</code> : link("attempts", attemptId, attemptId)}{" "}
-      {userId === null ? null : link("customers", userId, "the customer")}
+      {userId === null ? null : link("customers", userId, "customer")}
     </>
   );
 };
@@ -75,7 +75,7 @@ export async function alertsPage(c: AppContext): Promise<Response> {
     <>
       <Panel title="Open" id="open">
         {open.length === 0 ? (
-          <Empty>Nothing. Alerts are raised and cleared by the scheduled work, every five minutes.</Empty>
+          <Empty>No open alerts. Alerts are raised and cleared by the scheduled maintenance, every five minutes.</Empty>
         ) : (
           <OpenAlerts alerts={open} selection={selection} />
         )}
@@ -83,7 +83,7 @@ export async function alertsPage(c: AppContext): Promise<Response> {
       <Panel title="Cleared in this range" id="cleared">
         <DataTable
           caption="Alerts that were cleared"
-          head={["What", "Raised", "Cleared"]}
+          head={["Alert", "Raised", "Cleared"]}
           numeric={[1, 2]}
           rows={cleared.map((alert) => [
             <>
@@ -97,13 +97,15 @@ export async function alertsPage(c: AppContext): Promise<Response> {
         />
       </Panel>
       <Panel title="Single events" id="events">
-        <p class="hint">What happened once and needs a look, of all skills. The audit keeps it for 400 days.</p>
+        <p class="hint">
+          Events of all skills that need attention even if they happen once. The audit log keeps them for 400 days.
+        </p>
         {events.filter(({ at }) => at >= from && at < to).length === 0 ? (
           <Empty />
         ) : (
           <DataTable
-            caption="Single events that need a look"
-            head={["What", "Client", "Concerns", "Details", "When"]}
+            caption="Single events that need attention"
+            head={["Event", "Client", "Affects", "Details", "Time"]}
             numeric={[4]}
             rows={events
               .filter(({ at }) => at >= from && at < to)
@@ -114,7 +116,7 @@ export async function alertsPage(c: AppContext): Promise<Response> {
                   <span class="small">{remedyFor(event.kind)}</span>
                 </>,
                 event.clientId,
-                <Concerned event={event} selection={selection} />,
+                <Affected event={event} selection={selection} />,
                 event.details,
                 <Time at={event.at} zone={zone} />,
               ])}

@@ -1,4 +1,4 @@
-// /admin/amazon: Amazon's figures beside ours, and the developer's token with which they are read.
+// /admin/amazon: Amazon's metrics compared with ours, and the developer token with which they are read.
 import type { FC } from "hono/jsx";
 import { developerAccess } from "../../amazon/developer-access.ts";
 import { type Developer, readMetrics, type SmapiFailure } from "../../amazon/smapi.ts";
@@ -26,7 +26,7 @@ const PATH = "/admin/amazon";
 const TOKEN_PATH = `${PATH}/token`;
 const DAY_MS = 24 * 3_600_000;
 
-/** `GET /admin/amazon`. `?again=1` presents a refused token once more. */
+/** `GET /admin/amazon`. `?again=1` tries a refused token again. */
 export async function amazonPage(c: AppContext): Promise<Response> {
   return renderAmazon(c);
 }
@@ -37,7 +37,7 @@ async function renderAmazon(c: AppContext, problem?: string): Promise<Response> 
   const skills = await skillsOf(c);
   const skill = skills.length === 1 ? skills[0] : skills.find(({ id }) => id === selection.skillId);
   const comparison = skill && problem === undefined ? await comparisonOf(c, selection, skill) : undefined;
-  // Read afterwards: the comparison has used it.
+  // Read afterwards, because the comparison uses the token.
   const token = await readDeveloperToken(rt.db);
   return renderConsole(
     c,
@@ -52,12 +52,12 @@ async function renderAmazon(c: AppContext, problem?: string): Promise<Response> 
 }
 
 const ChooseSkill: FC<{ skills: readonly Skill[]; selection: Selection }> = ({ skills, selection }) => (
-  <Panel title="Amazon's figures">
+  <Panel title="Amazon's metrics">
     {skills.length === 0 ? (
       <Empty>No skill is registered yet.</Empty>
     ) : (
       <>
-        <p>Amazon counts each skill for itself. Choose one:</p>
+        <p>Amazon reports metrics for each skill. Choose one:</p>
         <ul>
           {skills.map(({ id, name }) => (
             <li>
@@ -70,7 +70,7 @@ const ChooseSkill: FC<{ skills: readonly Skill[]; selection: Selection }> = ({ s
   </Panel>
 );
 
-/** The days of the range in UTC, as Amazon's days are: their starts, and the end. */
+/** The days of the range in UTC, as Amazon counts them: their starts, and the end. */
 function utcDays({ range, to }: Selection): { readonly starts: number[]; readonly to: number } {
   const { days } = RANGES[range];
   const first = startOfDay("UTC", to, days - 1);
@@ -82,11 +82,11 @@ async function comparisonOf(c: AppContext, selection: Selection, skill: Skill) {
   const access = await developerAccess(rt, { again: c.req.query("again") === "1" });
   if (access.outcome !== "token") {
     return (
-      <Panel title="Amazon's figures">
+      <Panel title="Amazon's metrics">
         <p>{accessText(access, selection.zone)}</p>
         {access.outcome === "refused" ? (
           <p>
-            <a href={hrefOf(selection, PATH, { again: "1" })}>Present it again</a>
+            <a href={hrefOf(selection, PATH, { again: "1" })}>Try it again</a>
           </p>
         ) : null}
       </Panel>
@@ -112,14 +112,14 @@ async function comparisonOf(c: AppContext, selection: Selection, skill: Skill) {
 }
 
 const Failure: FC<{ failure: SmapiFailure; skill: Skill }> = ({ failure, skill }) => (
-  <Panel title={`Amazon's figures of ${skill.name}`}>
+  <Panel title={`Amazon's metrics for ${skill.name}`}>
     <p>{failureText(failure)}</p>
   </Panel>
 );
 
 const day = (at: number) => new Date(at).toISOString().slice(0, 10);
 
-/** How many of them differ, for a heading. */
+/** How many metrics differ, for a heading. */
 const differing = (all: readonly Pick<Compared, "amazon" | "ours" | "kind">[]) => {
   const differ = all.filter((one) => one.amazon !== one.ours && difference(one) !== SAME).length;
   return differ === 0 ? "no difference" : `${differ} of ${all.length} differ`;
@@ -129,7 +129,7 @@ const Lines: FC<{ caption: string; lines: readonly Compared[] }> = ({ caption, l
   <div class="compared">
     <DataTable
       caption={caption}
-      head={["Figure", "Amazon", "Here", "Difference"]}
+      head={["Metric", "Amazon", "Ours", "Difference"]}
       numeric={[1, 2]}
       rows={lines.map((line) => [
         <>
@@ -148,12 +148,12 @@ const Lines: FC<{ caption: string; lines: readonly Compared[] }> = ({ caption, l
 const Days: FC<{ days: readonly ComparedDay[] }> = ({ days }) => (
   <details class="panel folded">
     <summary>
-      Completions day by day: {differing(days.map(({ completions }) => ({ ...completions, kind: "count" })))}
+      Completions by day: {differing(days.map(({ completions }) => ({ ...completions, kind: "count" })))}
     </summary>
     <div class="compared days">
       <DataTable
-        caption="Initiations and completions of each day, at Amazon and here"
-        head={["Day (UTC)", "Initiations: Amazon", "Here", "Completions: Amazon", "Here", "Difference in completions"]}
+        caption="Initiations and completions per day, at Amazon and on this server"
+        head={["Day (UTC)", "Initiations: Amazon", "Ours", "Completions: Amazon", "Ours", "Difference in completions"]}
         numeric={[0, 1, 2, 3, 4]}
         rows={days.map(({ at, initiations, completions }) => [
           day(at),
@@ -180,39 +180,40 @@ const Comparison: FC<{
   const ofFlows = lines.filter(({ name }) => OF_ONE_FLOW.test(name));
   return (
     <>
-      <Panel title={`Amazon's figures of ${skill.name} beside ours`}>
+      <Panel title={`Amazon's metrics for ${skill.name} compared with ours`}>
         <p>
-          {day(from)} to {day(to)}, in days of UTC as Amazon counts them, whatever time zone is chosen. Amazon's figures
-          are those of the {skill.stage} stage.
+          {day(from)} to {day(to)}, in UTC days as Amazon counts them, regardless of the chosen time zone. Amazon's
+          metrics are for the {skill.stage} stage.
         </p>
         {lines.every(({ amazon }) => amazon === null) ? (
           <p>
-            <strong>Amazon gave no figure for this range.</strong> New skills have none for up to a day.
+            <strong>Amazon returned no metrics for this range.</strong> New skills have none for up to a day.
           </p>
         ) : null}
-        <Lines caption="Amazon's figures beside ours" lines={lines.filter(({ name }) => !OF_ONE_FLOW.test(name))} />
+        <Lines caption="Amazon's metrics and ours" lines={lines.filter(({ name }) => !OF_ONE_FLOW.test(name))} />
       </Panel>
       <details class="panel folded">
         <summary>Alexa app and app-to-app: {differing(ofFlows)}</summary>
-        <Lines caption="Amazon's figures of the Alexa app and of app-to-app beside ours" lines={ofFlows} />
+        <Lines caption="Amazon's metrics for the Alexa app and app-to-app linking compared with ours" lines={ofFlows} />
       </details>
       {days.length === 0 ? null : <Days days={days} />}
       <details class="panel folded">
-        <summary>What usually explains a difference</summary>
+        <summary>Common reasons for a difference</summary>
         <ul>
-          <li>Amazon's enablements are up to a day late, its other figures up to two hours.</li>
-          <li>Amazon leaves out what you do on the developer console's test page. We count it.</li>
+          <li>Amazon's enablement metrics lag by up to a day, its other metrics by up to two hours.</li>
+          <li>Amazon does not count what you do on the developer console's Test page. We do.</li>
           <li>Amazon counts Amazon accounts. We count customers, and browsers that never signed in.</li>
           <li>
-            Amazon has fewer initiations: customers who left before Amazon, or a link that was opened outside the Alexa
-            app.
+            Amazon shows fewer initiations: customers left before they reached Amazon, or opened the authorization URL
+            outside the Alexa app.
           </li>
           <li>
-            Amazon has more: the skill links to another server too, or its requests do not reach this one. Compare the
-            account linking configuration on the skill's page.
+            Amazon shows more: the skill also links to another server, or its requests do not reach this one. Compare
+            the account linking configuration on the skill's page.
           </li>
           <li>
-            Amazon has fewer completions: Alexa ended the link after our token response, as when AcceptGrant fails.
+            Amazon shows fewer completions: Alexa discarded the link after our token response, for example because
+            AcceptGrant failed.
           </li>
         </ul>
       </details>
@@ -221,12 +222,12 @@ const Comparison: FC<{
 };
 
 const TokenPanel: FC<{ c: AppContext; token: DeveloperTokenState | null; zone: string }> = ({ c, token, zone }) => (
-  <Panel title="The developer's token" id="token">
+  <Panel title="Developer token" id="token">
     {token ? (
       <p>
         Stored on <Time at={token.storedAt} zone={zone} />.{" "}
         {token.usedAt === null ? (
-          "Login with Amazon has not responded to it yet."
+          "Login with Amazon has not confirmed it yet."
         ) : (
           <>
             Login with Amazon {token.refusal === null ? "accepted it" : `refused it (${token.refusal})`} on{" "}
@@ -235,18 +236,18 @@ const TokenPanel: FC<{ c: AppContext; token: DeveloperTokenState | null; zone: s
         )}
       </p>
     ) : (
-      <p>None is stored. With one, this page shows Amazon's figures, and a skill's page can push to Amazon.</p>
+      <p>No token is stored. With one, this page shows Amazon's metrics, and skills can be pushed to Amazon.</p>
     )}
     <details>
-      <summary>{token ? "Store another token" : "Store a token"}</summary>
+      <summary>{token ? "Replace the token" : "Store a token"}</summary>
       <p>
-        A refresh token lasts. Make a security profile in Amazon's developer console with{" "}
-        <code>http://127.0.0.1:9090/cb</code> as its return URL, then let Amazon's ASK CLI print the token:{" "}
+        A refresh token stays valid until it is revoked. Create a security profile in Amazon's developer console with{" "}
+        <code>http://127.0.0.1:9090/cb</code> as an allowed return URL, then print the token with the ASK CLI:{" "}
         <code>
           ask util generate-lwa-tokens --client-id … --client-confirmation … --scopes "alexa::ask:skills:readwrite"
         </code>
       </p>
-      <ActForm c={c} action={TOKEN_PATH} button="Store and try">
+      <ActForm c={c} action={TOKEN_PATH} button="Store and test">
         <label for="clientId">LWA client id</label>
         <input id="clientId" name="clientId" required maxlength={200} autocomplete="off" />
         <label for="clientSecret">LWA client secret</label>
@@ -274,8 +275,8 @@ export async function storeToken(c: AppContext): Promise<Response> {
 export async function deleteToken(c: AppContext): Promise<Response> {
   const fields = await takeAct(c, {
     title: "Delete the developer token?",
-    message: "The console then shows none of Amazon's figures, and cannot push. The token stays valid at Amazon.",
-    button: "Delete it",
+    message: "The console then no longer shows Amazon's metrics or pushes. The token stays valid at Amazon.",
+    button: "Delete the token",
     under: PATH,
     back: PATH,
   });

@@ -1,4 +1,4 @@
-// The time line of one attempt: the steps that happened, and in their places the ones that did not.
+// The timeline of one attempt: the steps that happened and, in their places, those that did not.
 import type { OAuthError } from "../../http/oauth-error.ts";
 import { publicReason } from "../../linking/reasons.ts";
 import { type TokenFailure, tokenFailureError } from "../../oauth/token-failure.ts";
@@ -9,16 +9,16 @@ import { words } from "./parts.tsx";
 export interface LineEntry {
   /** `waiting`: it may still happen. */
   readonly is: "done" | "missing" | "waiting";
-  /** The name of the step, for whoever reads rows or logs; empty for what is not stored. */
+  /** The step's name as in rows and logs; empty if the step is not stored. */
   readonly name: string;
   readonly text: string;
   /** Milliseconds since 1970; undefined: not known, or it did not happen. */
   readonly at?: number;
-  /** Milliseconds since the step before. */
+  /** Milliseconds since the previous step. */
   readonly after?: number;
 }
 
-/** The stages that an attempt passes when all is well, in order, by flow. */
+/** The stages of a successful attempt, in order, by flow. */
 const STAGES: Readonly<Record<AttemptDetail["flow"], readonly string[]>> = {
   alexa_app: ["signed_in", "decided", "redeemed", "accept_grant"],
   app_authorize: ["signed_in", "decided", "redeemed", "accept_grant"],
@@ -27,7 +27,7 @@ const STAGES: Readonly<Record<AttemptDetail["flow"], readonly string[]>> = {
   website: ["signed_in", "started", "amazon_code", "amazon_tokens", "enablement", "redeemed", "linked", "accept_grant"],
 };
 
-/** The stage that a step completes. A refused AcceptGrant has arrived all the same. */
+/** The stage that a step completes. A refused AcceptGrant has arrived as well. */
 const COMPLETES: Readonly<Record<string, string>> = {
   signed_in: "signed_in",
   consent_given: "decided",
@@ -52,13 +52,13 @@ function partsOf(step: string): { readonly key: string; readonly region?: string
   };
 }
 
-/** What `/token` responds to a code for a reason that we have; undefined for any other text. */
+/** The response of `/token` for a known reason of a refused code; undefined for any other text. */
 function refusalOf(reason: string | undefined): string | undefined {
   const response: OAuthError | undefined = tokenFailureError({ reason } as TokenFailure);
   return response && `${response.status} ${response.error}`;
 }
 
-/** Replaces `{name}`; a part in [brackets] stays out when a value of it is missing. */
+/** Replaces `{name}`. A part in [brackets] is left out if one of its values is missing. */
 function fill(text: string, values: Readonly<Record<string, string | undefined>>): string {
   return text
     .replace(/\[([^[\]]*)\]/g, (_, part: string) =>
@@ -83,13 +83,13 @@ function valuesOf(attempt: AttemptDetail): Readonly<Record<string, string | unde
   };
 }
 
-/** The value of the first key that the record itself has: names of steps may be anything. */
+/** The value of the first key that is an own property of the record: a step name can be any string. */
 function ownOf<T>(record: Readonly<Record<string, T>>, ...keys: readonly (string | false | null)[]): T | undefined {
   const key = keys.find((one) => typeof one === "string" && Object.hasOwn(record, one));
   return typeof key === "string" ? record[key] : undefined;
 }
 
-/** The time line, the earliest first. */
+/** The timeline, earliest first. */
 export function lineOf(attempt: AttemptDetail, texts: AttemptTexts, now: number): LineEntry[] {
   const { flow } = attempt;
   const values = valuesOf(attempt);
@@ -111,7 +111,7 @@ export function lineOf(attempt: AttemptDetail, texts: AttemptTexts, now: number)
   let before = { at: attempt.createdAt, stage: -1 };
   for (const { name, at, key, tag, region, completes = "" } of steps) {
     const own = stages.indexOf(key === "token_refused" ? "redeemed" : completes);
-    // A step that completes no stage, or comes out of order, stays where its time puts it.
+    // A step that completes no stage, or is out of order, keeps its place by time.
     const stage = Math.max(before.stage, key === "consent_denied" ? decision : own);
     const response = key === "token_refused" ? refusalOf(name.split(":")[1]) : undefined;
     const text = textOf(key, { tag, region, response });
@@ -125,7 +125,7 @@ export function lineOf(attempt: AttemptDetail, texts: AttemptTexts, now: number)
     const [over = words(stage), open = over] =
       ownOf(texts.missing, isDeclined, isRefused, `${flow}.${stage}`, stage) ?? [];
     const entry: LineEntry =
-      // Whoever decided was signed in, here or in the company's app.
+      // A customer who decided was signed in, here or in the company's app.
       stage === "signed_in" && passed > index
         ? { is: "done", name: "", text: textOf("known") }
         : { is: isOpen ? "waiting" : "missing", name: "", text: isOpen ? open : over };
@@ -149,5 +149,5 @@ export function seenBy(attempt: AttemptDetail, texts: AttemptTexts): string {
     outcome !== "linked" && has("token_refused:") && `${flow}.token_refused`,
     `${flow}.${outcome}`,
   );
-  return text === undefined ? "Not known." : fill(text, valuesOf(attempt));
+  return text === undefined ? "Unknown." : fill(text, valuesOf(attempt));
 }

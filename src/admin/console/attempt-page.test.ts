@@ -71,13 +71,13 @@ describe("an attempt from the Alexa app", () => {
     const shown = await show(undefined, "?zone=Europe/Berlin");
     expect(shown.status).toBe(200);
     expectLine(shown, [
-      `as ${ALEXA_CLIENT}, with the redirect URI ${ALEXA_REDIRECT_URIS[0]}, for the scopes profile devices:control, without PKCE, in the language en`,
+      `client ${ALEXA_CLIENT}, redirect URI ${ALEXA_REDIRECT_URIS[0]}, scopes profile devices:control, without PKCE, language en`,
       "The customer signed in",
       "The customer allowed access",
       "redeemed the code at /token",
       "-AcceptGrant never arrived here",
     ]);
-    expect(shown.text).toContain("1.5 s after the step before");
+    expect(shown.text).toContain("1.5 s after the previous step");
     expect(shown.text).toContain("the account has been linked");
     expect(shown.html).toContain(`<a href="/admin/customers/${userId}?zone=Europe%2FBerlin">${DEMO.email}</a>`);
     expect(shown.html).toContain(`<time datetime="${new Date(START).toISOString()}">2026-`);
@@ -98,10 +98,12 @@ describe("an attempt from the Alexa app", () => {
     await consented();
     service.clock.advance(MINUTE);
     const { text } = await show();
-    expect(text).toMatch(/Still open\. It may still take 58 min 5\d s, until .*Its code can be redeemed until/);
+    expect(text).toMatch(
+      /Still open\. It can still complete within 58 min 5\d s, until .*Its code can be redeemed until/,
+    );
   });
 
-  it("O4: to which Alexa never came says so, and what the customer saw", async () => {
+  it("O4: says that Alexa never came to /token, and what the customer saw", async () => {
     await consented();
     service.clock.advance(2 * HOUR);
     await admin(service, "POST", "maintenance");
@@ -125,9 +127,9 @@ describe("an attempt from the Alexa app", () => {
     await admin(service, "POST", "maintenance");
     expectLine(await show(), [
       "/authorize",
-      "did not let the customer in",
+      "The sign-in failed",
       "-The customer never signed in",
-      "-The customer never decided",
+      "-did not decide",
       "-Alexa never came to /token",
       "-AcceptGrant never arrived",
     ]);
@@ -144,11 +146,11 @@ describe("an attempt from the Alexa app", () => {
     ]);
   });
 
-  it("O4: of a customer who had signed in before says so", async () => {
+  it("O4: says that the customer was already signed in", async () => {
     const visitor = new Visitor(service);
     await visitor.signIn(DEMO.email, DEMO.password);
     await visitor.submit(await visitor.open(AUTHORIZE), { decision: "allow" });
-    expectLine(await show(), ["/authorize", "signed in before", "allowed", "-has not come", "-has not arrived"]);
+    expectLine(await show(), ["/authorize", "already signed in", "allowed", "-has not come", "-has not arrived"]);
   });
 
   it("O4: whose token request was refused shows the refusal in its place, with the reason", async () => {
@@ -178,7 +180,7 @@ describe("an attempt from the Alexa app", () => {
     const body = new URLSearchParams({ grant_type: "authorization_code", code, ...wrong });
     expect((await service.request("/token", { method: "POST", body })).status).toBe(401);
     const shown = await show();
-    expect(shown.text).toContain("Refused token requests that may belong to it");
+    expect(shown.text).toContain("Refused token requests that may belong to this attempt");
     expect(shown.text).toContain("invalid client 1");
     expect(shown.text).toContain("went back to the Alexa app, which has not redeemed the code");
     service.clock.advance(3 * HOUR);
@@ -208,7 +210,7 @@ describe("an attempt from the Alexa app", () => {
       ],
     }).run();
     const shown = await show("refused");
-    expectLine(shown, ["/authorize", "before", "allowed", "redeemed", "we responded with an error: code rejected"]);
+    expectLine(shown, ["/authorize", "already", "allowed", "redeemed", "we responded with an error: code rejected"]);
     expect(shown.text).toContain("unable to link the account");
     expect(shown.text).toContain("AcceptGrant was refused (code_rejected)");
   });
@@ -226,13 +228,13 @@ describe("an attempt that we started", () => {
     await ok(ada.complete({ state, code }));
     expectLine(await show(id), [
       "POST /api/links",
-      "They were sent to Amazon",
+      "was sent to Amazon",
       "Amazon sent the customer back",
-      "Login with Amazon responded to its code: 200",
-      "gave its tokens",
-      "in the region NA to enable the skill (stage development)",
+      "Login with Amazon's response to the code: 200",
+      "issued tokens",
+      "(region NA) to enable the skill (development stage)",
       "redeemed the code",
-      "in the region NA responded: 201 linked",
+      "(region NA) responded: 201 linked",
       "reported the skill as enabled",
       "-AcceptGrant never arrived",
     ]);
@@ -245,9 +247,9 @@ describe("an attempt that we started", () => {
     const shown = await show(id);
     expectLine(shown, [
       "POST /api/links",
-      "They were sent to Amazon",
+      "was sent to Amazon",
       "-Amazon never sent the customer back",
-      "-Login with Amazon gave no tokens",
+      "-Login with Amazon issued no tokens",
       "-enablement API was never called",
       "-Alexa never came to /token",
       "-Alexa never reported a link",
@@ -269,7 +271,7 @@ describe("an attempt that we started", () => {
     expectLine(shown, [
       "/link/Acme Home",
       "signed in",
-      "They were sent to Amazon",
+      "was sent to Amazon",
       "ended without a link",
       "-Amazon never sent the customer back with a code",
       "-no tokens",
@@ -312,12 +314,7 @@ it("O4: an attempt that your app decided, and one of your app's own sign-in", as
   const page = await visitor.open(`/authorize?${query({ ...request, ...challenge })}`);
   const { location } = await visitor.submit(page, { decision: "allow" });
   const shown = await show();
-  expectLine(shown, [
-    "for the scopes links, with PKCE",
-    "signed in before",
-    "allowed",
-    "-The app has not come to /token yet",
-  ]);
+  expectLine(shown, ["scopes links, with PKCE", "already signed in", "allowed", "-The app has not come to /token yet"]);
   const code = new URL(location ?? "").searchParams.get("code") ?? "";
   await ok(service.request("/token", exchangeOfApp(code)));
   expect((await show()).line.at(-1)).toContain("demo-app redeemed the code".replace("demo-app", APP_CLIENT));
@@ -343,7 +340,7 @@ it("O4: whatever the flow and the end, there is a text for what the customer saw
       const seen = seenBy({ ...attempt, flow, outcome: "cancelled", reason, steps: [] }, ATTEMPT_TEXTS);
       if (reason.startsWith("enablement") && !["app_to_app", "website"].includes(flow)) continue;
       expect(seen, `${flow} ${reason}`).toMatch(/^[A-Z].*\.$/);
-      expect(seen).not.toMatch(/[{}]|Not known/);
+      expect(seen).not.toMatch(/[{}]|Unknown/);
     }
   }
 });

@@ -1,4 +1,4 @@
-// /admin/attempts/{id}: what happened in one attempt, what did not, why, what the customer saw, and what to do.
+// /admin/attempts/{id}: what happened in one attempt and what did not, why, what the customer saw, and what to do.
 import type { Child, FC } from "hono/jsx";
 import { readAsset } from "../../http/assets.ts";
 import { adviceFor, loadRemedies, remedyFor } from "../../linking/remedies.ts";
@@ -41,7 +41,7 @@ const Entry: FC<{ entry: LineEntry; zone: string }> = ({ entry: { is, name, text
     {at === undefined ? null : (
       <small>
         <Time at={at} zone={zone} />
-        {after === undefined || after === 0 ? null : ` · ${duration(after)} after the step before`}
+        {after === undefined || after === 0 ? null : ` · ${duration(after)} after the previous step`}
         {name === "" ? null : (
           <>
             {" · "}
@@ -53,7 +53,7 @@ const Entry: FC<{ entry: LineEntry; zone: string }> = ({ entry: { is, name, text
   </li>
 );
 
-/** Until when an open attempt may still take, in a sentence. */
+/** How long an open attempt can still take. */
 const StillOpen: FC<{ attempt: AttemptDetail; codes: readonly CodeOfAttempt[]; now: number; zone: string }> = ({
   attempt,
   codes,
@@ -67,10 +67,11 @@ const StillOpen: FC<{ attempt: AttemptDetail; codes: readonly CodeOfAttempt[]; n
       <strong>Still open.</strong>{" "}
       {attempt.expiresAt > now ? (
         <>
-          It may still take {duration(attempt.expiresAt - now)}, until <Time at={attempt.expiresAt} zone={zone} />.
+          It can still complete within {duration(attempt.expiresAt - now)}, until{" "}
+          <Time at={attempt.expiresAt} zone={zone} />.
         </>
       ) : (
-        "Its time is over: the scheduled work gives it up with its next run."
+        "It has expired. The next scheduled maintenance marks it as abandoned."
       )}
       {code ? (
         <>
@@ -87,7 +88,7 @@ function factsOf(attempt: AttemptDetail, selection: Selection): (readonly [strin
   const code = (text: string | null) => (text === null ? null : <code>{text}</code>);
   const { userId } = attempt;
   return [
-    ["Attempt and trace id", code(attempt.id)],
+    ["Attempt id (trace id)", code(attempt.id)],
     ["Flow", FLOWS[attempt.flow]],
     ["Skill", attempt.skillId === null ? null : <NamedId name={attempt.skillName} id={attempt.skillId} />],
     ["Stage", attempt.stage],
@@ -96,16 +97,16 @@ function factsOf(attempt: AttemptDetail, selection: Selection): (readonly [strin
     [
       "Customer",
       userId === null ? (
-        "nobody signed in, or the person was erased"
+        "unknown: the customer did not sign in, or was erased"
       ) : (
         <a href={customerHref(selection, userId)}>{attempt.email ?? userId}</a>
       ),
     ],
     ["Redirect URI", code(attempt.redirectUri)],
     ["Return URL", code(attempt.returnTo)],
-    ["Began", <Time at={attempt.createdAt} zone={zone} />],
+    ["Started", <Time at={attempt.createdAt} zone={zone} />],
     ["Ended", attempt.finishedAt === null ? null : <Time at={attempt.finishedAt} zone={zone} />],
-    ["Took", attempt.finishedAt === null ? null : duration(attempt.finishedAt - attempt.createdAt)],
+    ["Duration", attempt.finishedAt === null ? null : duration(attempt.finishedAt - attempt.createdAt)],
   ];
 }
 
@@ -117,10 +118,10 @@ const NamedId: FC<{ name: string | null; id: string }> = ({ name, id }) => (
 
 const Grants: FC<{ grants: readonly GrantOfAttempt[]; zone: string }> = ({ grants, zone }) =>
   grants.length === 0 ? null : (
-    <Panel title="Links that it made">
+    <Panel title="Links from this attempt">
       <DataTable
-        caption="Links that the attempt made"
-        head={["Grant", "Made", "Last used", "Ended"]}
+        caption="Links from this attempt"
+        head={["Grant", "Created", "Last used", "Ended"]}
         rows={grants.map((grant) => [
           <code>{grant.id}</code>,
           <Time at={grant.createdAt} zone={zone} />,
@@ -141,7 +142,7 @@ const Grants: FC<{ grants: readonly GrantOfAttempt[]; zone: string }> = ({ grant
 const AuditTable: FC<{ records: readonly AuditRecord[]; zone: string }> = ({ records, zone }) => (
   <DataTable
     caption="Audit"
-    head={["When", "What", "By", "Details"]}
+    head={["Time", "Event", "By", "Details"]}
     rows={records.map((record) => [
       <Time at={record.at} zone={zone} />,
       <>
@@ -157,8 +158,8 @@ const AuditTable: FC<{ records: readonly AuditRecord[]; zone: string }> = ({ rec
 const MOST_REFUSALS = 200;
 
 /**
- * Refused token requests of the attempt's client while its code could be redeemed: its code was in none of them, or it
- * would be on the time line, but a wrong secret or another code may have been meant for it.
+ * Refused token requests of the attempt's client while its code could be redeemed. None of them presented its code (that
+ * would be on the timeline), but one with a wrong secret or another code may belong to this attempt.
  */
 async function tokenRefusals(c: AppContext, attempt: AttemptDetail): Promise<readonly ListedRefusal[]> {
   const rt = c.var.runtime;
@@ -193,9 +194,9 @@ export async function attemptPage(c: AppContext): Promise<Response> {
   const advice = adviceFor(attempt);
   return renderConsole(
     c,
-    { title: `Attempt of ${attempt.skillName ?? attempt.clientName ?? "a deleted skill"}`, under: UNDER },
+    { title: `Attempt: ${attempt.skillName ?? attempt.clientName ?? "a deleted skill"}`, under: UNDER },
     <>
-      <Panel title="In short">
+      <Panel title="Summary">
         <p>
           <Outcome outcome={attempt.outcome} /> {FLOWS[attempt.flow]}
           {attempt.reason === null ? null : (
@@ -213,18 +214,18 @@ export async function attemptPage(c: AppContext): Promise<Response> {
           ]}
         />
       </Panel>
-      <Panel title={`Time line (${selection.zone})`}>
+      <Panel title={`Timeline (${selection.zone})`}>
         <ol class="line">
           {line.map((entry) => (
             <Entry entry={entry} zone={selection.zone} />
           ))}
         </ol>
       </Panel>
-      <Panel title="Facts">
+      <Panel title="Details">
         <Facts rows={factsOf(attempt, selection)} />
       </Panel>
       {refused.length === 0 ? null : (
-        <Panel title="Refused token requests that may belong to it">
+        <Panel title="Refused token requests that may belong to this attempt">
           <DataTable
             caption="Refused token requests of the same client at that time"
             head={["Reason", "Times", "Last seen", "What to do"]}
@@ -254,9 +255,9 @@ function unknownAttempt(c: AppContext): Promise<Response> {
     { title: "No such attempt", under: UNDER, status: 404 },
     <Panel title="No attempt has this id">
       <p>
-        Attempts are kept for {KEPT_MS.attempts / DAY_MS} days, and those in which nobody signed in for{" "}
-        {KEPT_MS.attemptsWithoutPerson / DAY_MS} day. An attempt is stored from its first form on: whoever only opened
-        the sign-in page left none.
+        Attempts are kept for {KEPT_MS.attempts / DAY_MS} days, or {KEPT_MS.attemptsWithoutPerson / DAY_MS} day if
+        nobody signed in. An attempt is stored when the customer submits the first form. Opening the sign-in page alone
+        does not store one.
       </p>
     </Panel>,
   );

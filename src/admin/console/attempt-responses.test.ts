@@ -53,16 +53,16 @@ async function responsesTo(plan: Readonly<Record<string, readonly Reply[]>>): Pr
 const ALL = { endpoints: ["api.amazonalexa.com", "api.eu.amazonalexa.com"] };
 
 describe("what Amazon responded to a link that we started", () => {
-  it("O4: stands on the time line of one that worked, without a write of its own", async () => {
+  it("O4: is on the timeline of a successful attempt, without a separate write", async () => {
     const { id, names } = await responsesTo({});
     expect(names).toEqual(["lwa_response:200", "enablement_na_response:201 linked"]);
     const { line } = await showAttempt(service, id);
     const places = [
-      "Login with Amazon responded to its code: 200",
-      "Login with Amazon gave its tokens",
-      "in the region NA to enable",
+      "Login with Amazon's response to the code: 200",
+      "Login with Amazon issued tokens",
+      "(region NA) to enable",
       "redeemed the code at /token. The response was 200",
-      "Alexa's API in the region NA responded: 201 linked",
+      "Alexa's enablement API (region NA) responded: 201 linked",
       "Alexa reported the skill as enabled",
     ].map((words) => line.findIndex((text) => text.includes(words)));
     expect(places).not.toContain(-1);
@@ -195,7 +195,7 @@ describe("what was responded to AcceptGrant", () => {
     expect(names.at(-2)).toBe(`event_gateway_response:${response}`);
     expect(names.at(-1)).toMatch(response === "200" ? /^event_gateway_granted$/ : /^event_gateway_refused:/);
     const { line } = await showAttempt(service, id);
-    expect(line.at(-2)).toContain(`Login with Amazon responded to the code of AcceptGrant: ${response}.`);
+    expect(line.at(-2)).toContain(`Login with Amazon's response to the code in AcceptGrant: ${response}.`);
     expect(await rows("SELECT 1 FROM attempts WHERE json_array_length(steps) > 40")).toEqual([]);
   });
 });

@@ -134,7 +134,7 @@ it("wrong, repeated and oversized values filter nothing, and hostile ones are es
   }
   const hostile = await browser.get(`/admin/attempts?reason=${encodeURIComponent('"><script>alert(1)</script>')}`);
   expect(idsOf(hostile.html)).toEqual([]);
-  expect(hostile.html).toContain("No attempt fits these filters.");
+  expect(hostile.html).toContain("No attempts match these filters.");
   expect(hostile.html).not.toContain("<script>alert");
 });
 

@@ -1,4 +1,4 @@
-// The page at /admin/attempts: link attempts with reasons, filtered, open ones in a group of their own.
+// The page at /admin/attempts: link attempts with their reasons, filtered. Open attempts are grouped.
 import type { FC } from "hono/jsx";
 import * as z from "zod/mini";
 import { adviceFor, loadRemedies } from "../../linking/remedies.ts";
@@ -30,7 +30,7 @@ const PLATFORM_NAMES: Readonly<Record<string, string>> = { ios: "iOS", android: 
 
 type Filters = Pick<AttemptFilter, "outcome" | "reason" | "flow" | "platform">;
 
-/** The filters in the address. A value that no attempt can have filters nothing. */
+/** The filters in the address. Invalid values are ignored. */
 function filtersOf(c: AppContext): Filters {
   const { shape } = schemaOf(attemptsQuery);
   const taken: Record<string, unknown> = {};
@@ -75,7 +75,7 @@ const Row: FC<{ attempt: ListedAttempt; skillName: string; selection: Selection;
         </ol>
         {reason === null || reason === filters.reason ? null : (
           <p class="below">
-            <a href={hrefOf(selection, PATH, { ...filters, reason })}>All that ended so</a>
+            <a href={hrefOf(selection, PATH, { ...filters, reason })}>All attempts with this reason</a>
           </p>
         )}
       </details>
@@ -145,7 +145,7 @@ export async function attemptsPage(c: AppContext): Promise<Response> {
           <Choice name="reason" label="Reason" value={filters.reason} options={reasonOptions} />
           <Choice
             name="flow"
-            label="Started"
+            label="Flow"
             value={filters.flow}
             options={ALL_FLOWS.map((flow) => [flow, FLOWS[flow]])}
           />
@@ -176,7 +176,7 @@ export async function attemptsPage(c: AppContext): Promise<Response> {
           <ol class="list" id="open" data-list="whole">
             {open.slice(0, LIST_LENGTH).map(row)}
           </ol>
-          {open.length === 0 ? <Empty>No attempt is open.</Empty> : null}
+          {open.length === 0 ? <Empty>No open attempts.</Empty> : null}
           {open.length > LIST_LENGTH ? (
             <p>
               <a href={hrefOf(selection, PATH, { ...filters, outcome: "pending" })}>All open attempts</a>
@@ -192,7 +192,7 @@ export async function attemptsPage(c: AppContext): Promise<Response> {
         label="Attempts"
         rows={attempts}
         position={attemptPosition}
-        empty={isFiltered ? "No attempt fits these filters." : "No attempt."}
+        empty={isFiltered ? "No attempts match these filters." : "No attempts."}
         row={row}
       />
     </>,

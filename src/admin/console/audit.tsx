@@ -1,4 +1,4 @@
-// The page at /admin/audit: who changed what, and events that need a look.
+// The page at /admin/audit: who changed what, and events that need attention.
 import type { FC } from "hono/jsx";
 import { loadRemedies, remedyFor } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
@@ -53,7 +53,7 @@ const Row: FC<{ record: AuditRecord; selection: Selection }> = ({ record, select
               grant <code>{grantId}</code>{" "}
             </>
           )}
-          {attemptId === null ? null : <a href={attemptHref(selection, attemptId)}>the attempt</a>}
+          {attemptId === null ? null : <a href={attemptHref(selection, attemptId)}>attempt</a>}
         </span>
         {remedy === undefined ? null : <p class="small below">{remedy}</p>}
       </span>
@@ -62,7 +62,7 @@ const Row: FC<{ record: AuditRecord; selection: Selection }> = ({ record, select
   );
 };
 
-/** The audit, filtered by `kind`, `alert`, `user`, `client`, `actor` and the range. */
+/** The audit log, filtered by `kind`, `alert`, `user`, `client`, `actor` and the range. */
 export async function auditPage(c: AppContext): Promise<Response> {
   const selection = selectionOf(c);
   const [kind, user, client, actor] = ["kind", "user", "client", "actor"].map((name) => textInAddress(c, name));
@@ -84,7 +84,7 @@ export async function auditPage(c: AppContext): Promise<Response> {
         <TextFilter name="kind" label="Kind" value={kind} />
         <TextFilter name="actor" label="Operator" value={actor} />
         <TextFilter name="client" label="Client" value={client} />
-        <TextFilter name="user" label="Customer’s id" value={user} />
+        <TextFilter name="user" label="Customer id" value={user} />
       </FilterForm>
     ),
     <List
@@ -95,7 +95,7 @@ export async function auditPage(c: AppContext): Promise<Response> {
       label="Records"
       rows={records}
       position={auditPosition}
-      empty={isFiltered ? "No record fits these filters." : "No record."}
+      empty={isFiltered ? "No records match these filters." : "No records."}
       row={(record) => <Row record={record} selection={selection} />}
     />,
   );

@@ -47,7 +47,7 @@ async function listPage(c: AppContext): Promise<Response> {
     c,
     { title: "Clients", under: HERE },
     <section class="panel" aria-label="Clients">
-      <p>Your apps and your skills' backends. Alexa's clients belong to their skills.</p>
+      <p>Your apps and your skills' backends. Alexa's own clients are on the pages of their skills.</p>
       <DataTable
         caption="Clients"
         head={["Client", "Kind", "Scopes", "Skills"]}
@@ -87,14 +87,14 @@ const ClientFields: FC<{ values: Values; isNew: boolean }> = ({ values, isNew })
             ["service", "service: a backend with a secret"],
           ]}
         />
-        <TextField name="id" label="Client id" values={values} hint="Made if it is left empty." />
-        <SecretField name="secret" label="Secret" hint="Services only. Made if it is left empty." />
+        <TextField name="id" label="Client id" values={values} hint="Leave empty to generate one." />
+        <SecretField name="secret" label="Secret" hint="Services only. Leave empty to generate one." />
       </>
     ) : null}
     <TextField name="name" label="Name" values={values} required />
     <LinesField name="redirectUris" label="Redirect URIs" values={values} hint="Apps only, one per line." />
     <LinesField name="scopes" label="Scopes" values={values} hint="One per line." />
-    <LinesField name="skillIds" label="Skill ids" values={values} hint="Services only: whose tokens it introspects." />
+    <LinesField name="skillIds" label="Skill ids" values={values} hint="Services only: may introspect their tokens." />
     <LinesField name="resources" label="Resources" values={values} hint="Services only: audiences of its own tokens." />
   </>
 );
@@ -144,7 +144,7 @@ async function clientPage(
     c,
     { title: client.name, under: HERE, ...(problem ? { status: 400 as const } : {}) },
     <>
-      <NewSecret label="The client's secret" secret={secret} />
+      <NewSecret label="Client secret" secret={secret} />
       <Panel title="Settings">
         <Problem result={problem} />
         <p>
@@ -157,7 +157,7 @@ async function clientPage(
       {client.kind === "service" ? (
         <Panel title="Secret">
           {until === undefined ? null : <p>The previous secret is accepted until {until}.</p>}
-          <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Make a new secret" fields={secretSeen(client)} />
+          <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Rotate the secret" fields={secretSeen(client)} />
         </Panel>
       ) : null}
       <ActForm c={c} action={`${pageOf(id)}/delete`} button="Delete this client" danger />
@@ -191,10 +191,10 @@ export function clientPages(app: Hono<AppEnv>): void {
         under: HERE,
         back: pageOf(idOf(c)),
         confirmation: {
-          title: "Make a new secret?",
+          title: "Rotate the secret?",
           message:
-            "The present secret is accepted for seven more days. A secret that is still in its own overlap ends now.",
-          button: "Make a new secret",
+            "The current secret is accepted for seven more days. The secret before it, if still accepted, stops working now.",
+          button: "Rotate the secret",
         },
         refusal: async (fields) =>
           secretRefusal((await callAdminApi(c, "GET", apiOf(idOf(c)))).body as Partial<ClientView>, fields),
@@ -209,7 +209,7 @@ export function clientPages(app: Hono<AppEnv>): void {
       back: HERE,
       confirmation: {
         title: "Delete this client?",
-        message: "All sign-ins and tokens of the client end at once. This cannot be undone.",
+        message: "All of the client's sign-ins and tokens are revoked at once. This cannot be undone.",
         button: "Delete the client",
       },
       act: () => ({ method: "DELETE", path: apiOf(idOf(c)) }),

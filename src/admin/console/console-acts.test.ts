@@ -209,12 +209,12 @@ describe("webhook messages", () => {
     });
     operator = await signIn();
     const page = await operator.get(here);
-    for (const text of ["msg_lost", "given up", "links exported", "Skills to be disabled"]) {
+    for (const text of ["msg_lost", "given up", "links exported", "Skills waiting to be disabled"]) {
       expect(page.html).toContain(text);
     }
     expect((await act(here, `${here}/redeliver`)).status).toBe(303);
     expect(await kinds()).toEqual(["links_exported by ADMIN_TOKEN", "webhooks_redelivered by ADMIN_TOKEN"]);
-    await vi.waitFor(async () => expect((await operator.get(here)).html).toContain("Every message is delivered"));
+    await vi.waitFor(async () => expect((await operator.get(here)).html).toContain("All messages were delivered"));
     vi.restoreAllMocks();
   });
 });

@@ -1,4 +1,4 @@
-// What operators do to a customer's account: end logins and links, erase.
+// What operators can do with a customer's account: end logins and links, erase it.
 import type { FC } from "hono/jsx";
 import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
@@ -9,7 +9,7 @@ const UNDER = "/admin/links";
 const pageOf = (userId: string) => `/admin/customers/${encodeURIComponent(userId)}`;
 const apiOf = (userId: string) => `/api/admin/users/${encodeURIComponent(userId)}`;
 
-/** The acts on a whole account, for the customer's page. */
+/** Buttons that affect the whole account, for the customer's page. */
 export const CustomerActs: FC<{ c: AppContext; userId: string }> = ({ c, userId }) => (
   <>
     <ActForm c={c} action={`${pageOf(userId)}/sign-out`} button="Sign out everywhere" />
@@ -77,8 +77,8 @@ export function customerActRoutes(app: Hono<AppEnv>): void {
         title: "Erase this customer?",
         message:
           "The account with its password, all links, all logins and Amazon's tokens are deleted, and skills are disabled at Amazon. " +
-          "Attempts and audit records are kept without the person. This cannot be undone.",
-        button: "Erase for ever",
+          "Attempts and audit records are kept in anonymised form. This cannot be undone.",
+        button: "Erase permanently",
       },
       act: () => ({ method: "POST", path: `${apiOf(idOf(c))}/erase` }),
     }),

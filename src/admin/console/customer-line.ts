@@ -1,4 +1,4 @@
-// A customer's time line: what links, logins, attempts, refusals, skill events and audit rows say, newest first.
+// A customer's timeline from links, logins, attempts, refusals, skill events and audit records, newest first.
 import type { Customer, LinkOfCustomer } from "../../storage/maintenance/customer.ts";
 import { words } from "./parts.tsx";
 
@@ -13,23 +13,17 @@ export interface CustomerEvent {
 
 function ofLink(link: LinkOfCustomer, operator: string | null | undefined): CustomerEvent[] {
   const name = link.name ?? link.clientId;
+  const kind = link.skillId === null ? "sign-in to" : "link with";
+  const reason = words(link.revokedReason ?? "unknown") + (operator ? `, by ${operator}` : "");
   const about = { details: `grant ${link.id}`, attemptId: link.attemptId };
   return [
     { at: link.createdAt, what: link.skillId === null ? `signed in to ${name}` : `linked with ${name}`, ...about },
-    ...(link.lastUsedAt > link.createdAt ? [{ at: link.lastUsedAt, what: `latest refresh of ${name}`, ...about }] : []),
-    ...(link.revokedAt === null
-      ? []
-      : [
-          {
-            at: link.revokedAt,
-            what: `${name} ended: ${words(link.revokedReason ?? "unknown")}${operator ? `, by ${operator}` : ""}`,
-            ...about,
-          },
-        ]),
+    ...(link.lastUsedAt > link.createdAt ? [{ at: link.lastUsedAt, what: `last refresh by ${name}`, ...about }] : []),
+    ...(link.revokedAt === null ? [] : [{ at: link.revokedAt, what: `${kind} ${name} ended: ${reason}`, ...about }]),
   ];
 }
 
-/** Everything before a time, and the time before which the next page begins; undefined: this is the last one. */
+/** The events before a time, and the time before which the next page begins; undefined: this is the last page. */
 export function customerLine(
   customer: Customer,
   before: number,
@@ -38,15 +32,15 @@ export function customerLine(
   const { user, identities, links, logins, attempts, events, audit, refusals } = customer;
   const endOfLinks = new Set(links.flatMap((link) => (link.revokedAt === null ? [] : [link.id])));
   const all: CustomerEvent[] = [
-    { at: user.createdAt, what: "account made" },
-    ...identities.map(({ createdAt, method }) => ({ at: createdAt, what: `way to sign in added: ${method}` })),
+    { at: user.createdAt, what: "account created" },
+    ...identities.map(({ createdAt, method }) => ({ at: createdAt, what: `sign-in method added: ${method}` })),
     ...links.flatMap((link) => {
       const end = audit.find(({ kind, grantId }) => kind === "grant_revoked" && grantId === link.id);
       return ofLink(link, end?.actor);
     }),
     ...logins.flatMap(({ createdAt, endedAt }) => [
-      { at: createdAt, what: "signed in in a browser" },
-      ...(endedAt === null ? [] : [{ at: endedAt, what: "signed out in a browser" }]),
+      { at: createdAt, what: "signed in with a browser" },
+      ...(endedAt === null ? [] : [{ at: endedAt, what: "signed out of a browser" }]),
     ]),
     ...attempts.map(({ createdAt, id, outcome, reason, skillId, clientId }) => ({
       at: createdAt,
@@ -61,12 +55,12 @@ export function customerLine(
     })),
     ...refusals.map(({ endpoint, reason, grantId, count, lastSeenAt }) => ({
       at: lastSeenAt,
-      what: `${endpoint === "token" ? "refresh" : "AcceptGrant"} refused: ${words(reason)}${count === 1 ? "" : `, ${count} times until then`}`,
+      what: `${endpoint === "token" ? "refresh" : "AcceptGrant"} refused: ${words(reason)}${count === 1 ? "" : `, ${count} times in total`}`,
       details: `grant ${grantId}`,
       attemptId: links.find(({ id }) => id === grantId)?.attemptId,
     })),
     ...audit
-      // The end of a link that is still there is shown already.
+      // The end of a link that is still stored is already on the timeline.
       .filter(({ kind, grantId }) => kind !== "grant_revoked" || grantId === null || !endOfLinks.has(grantId))
       .map(({ at, kind, details, actor, attemptId }) => ({
         at,

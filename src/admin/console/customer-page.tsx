@@ -1,4 +1,4 @@
-// /admin/customers/{userId}: who it is, links, and everything that happened on one time line.
+// /admin/customers/{userId}: the account, its links, and everything that happened on one timeline.
 import type { FC } from "hono/jsx";
 import type { AppContext } from "../../runtime.ts";
 import { SESSION_LIFETIME_MS } from "../../sign-in/session.ts";
@@ -15,7 +15,7 @@ import { FLOWS } from "./tables.tsx";
 const LENGTH = 50;
 const SHOWN_LOGINS = 2;
 const UNDER = "/admin/links";
-const USED_FOR = { person: "one speaker", account: "everyone" } as const;
+const LEVELS = { person: "person (one recognised speaker)", account: "account (all speakers)" } as const;
 
 const Links: FC<{
   c: AppContext;
@@ -26,14 +26,14 @@ const Links: FC<{
 }> = ({ c, userId, links, now, zone }) => (
   <DataTable
     caption="Links"
-    empty="No link, and none that ended within the last 30 days."
-    head={["Linked with", "State", "Used for", "Linked", "Last refresh", "Grant"]}
+    empty="No links, and none that ended in the last 30 days."
+    head={["Linked with", "State", "Level", "Linked", "Last refresh", "Grant"]}
     rows={links.map((link) => [
       <>
         <strong>{link.name ?? link.clientId}</strong> {FLOWS[link.flow]}
       </>,
       stateOf(link, now),
-      link.level === null ? "not known yet" : USED_FOR[link.level],
+      link.level === null ? "not known yet" : LEVELS[link.level],
       <Time at={link.createdAt} zone={zone} />,
       link.lastUsedAt > link.createdAt ? <Time at={link.lastUsedAt} zone={zone} /> : "none after the first day",
       <>
@@ -47,7 +47,7 @@ const Links: FC<{
 
 function stateOf(link: LinkOfCustomer, now: number) {
   if (link.revokedAt !== null) return <span class="badge">ended: {words(link.revokedReason ?? "unknown")}</span>;
-  if (link.idleExpiresAt <= now) return <span class="badge">ended: not used</span>;
+  if (link.idleExpiresAt <= now) return <span class="badge">ended: idle</span>;
   if (link.expiresAt !== null && link.expiresAt <= now) return <span class="badge">ended: expired</span>;
   return <span class="badge linked">live</span>;
 }
@@ -76,25 +76,25 @@ const Line: FC<{ events: readonly CustomerEvent[]; selection: Selection }> = ({ 
 const Who: FC<{ customer: Customer; zone: string }> = ({ customer: { user, identities }, zone }) => (
   <Facts
     rows={[
-      ["E-mail address", user.email ?? "none that is verified"],
+      ["Email address", user.email ?? "no verified address"],
       ["Name", user.name ?? "none"],
       [
-        "Signs in with",
+        "Sign-in methods",
         identities.length === 0
-          ? "nothing"
+          ? "none"
           : identities.map(({ method, issuer, subject }) => (
               <p>
                 {method} {issuer} <code>{subject}</code>
               </p>
             )),
       ],
-      ["Since", <Time at={user.createdAt} zone={zone} />],
+      ["Created", <Time at={user.createdAt} zone={zone} />],
       ["User id", <code>{user.id}</code>],
     ]}
   />
 );
 
-/** Browsers that are signed in, each with its button. Folded when they are many. */
+/** Browsers that are signed in, each with a button. Folded when there are many. */
 const Logins: FC<{ c: AppContext; customer: Customer; zone: string }> = ({ c, customer: { user, logins }, zone }) => {
   const since = c.var.runtime.now() - SESSION_LIFETIME_MS;
   const open = logins.filter(({ createdAt, endedAt }) => endedAt === null && createdAt > since);
@@ -115,7 +115,7 @@ const Logins: FC<{ c: AppContext; customer: Customer; zone: string }> = ({ c, cu
   );
 };
 
-/** The page about one customer. `?before=`, in milliseconds, continues the time line; `?at=` names the minute of a failure. */
+/** The page about one customer. `?before=`, in milliseconds, continues the timeline; `?at=` is the minute of a failure. */
 export async function customerPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const selection = selectionOf(c);
@@ -137,7 +137,7 @@ export async function customerPage(c: AppContext): Promise<Response> {
       { title: "No such customer", under: UNDER, status: 404 },
       <>
         <p>
-          No account has the id <code>{userId.slice(0, 100)}</code>. It may have been erased: then nothing here says who
+          No account has the id <code>{userId.slice(0, 100)}</code>. If it was erased, this server has no record of who
           it was.
         </p>
         {never}
@@ -149,7 +149,7 @@ export async function customerPage(c: AppContext): Promise<Response> {
     c,
     { title: `Customer ${customer.user.email ?? customer.user.name ?? customer.user.id}`, under: UNDER },
     <>
-      <Panel title="Who">
+      <Panel title="Account">
         <Who customer={customer} zone={selection.zone} />
       </Panel>
       {never}
@@ -162,8 +162,8 @@ export async function customerPage(c: AppContext): Promise<Response> {
           <CustomerActs c={c} userId={userId} />
         </Panel>
       ) : null}
-      <Panel title={`Time line (${selection.zone})`}>
-        {events.length === 0 ? <Empty>Nothing older.</Empty> : <Line events={events} selection={selection} />}
+      <Panel title={`Timeline (${selection.zone})`}>
+        {events.length === 0 ? <Empty>No older events.</Empty> : <Line events={events} selection={selection} />}
         {older === undefined ? null : (
           <p class="below">
             <a href={customerHref(selection, userId, { before: String(older) })}>Older</a>

@@ -57,8 +57,8 @@ it("O4: shows who it is, the link, and everything that happened, newest first", 
   service.clock.advance(MINUTE);
   const grantId = String(await env.DB.prepare("SELECT id FROM grants").first("id"));
   const live = await show();
-  expect(live.text).toContain("Time line (UTC)");
-  expect(live.text).toContain("one speaker");
+  expect(live.text).toContain("Timeline (UTC)");
+  expect(live.text).toContain("one recognised speaker");
   expect(live.html).toContain('<span class="badge linked">live</span>');
   await admin(service, "DELETE", `users/${userId}/links/${grantId}`);
   const shown = await show();
@@ -67,12 +67,12 @@ it("O4: shows who it is, the link, and everything that happened, newest first", 
     expect(shown.text).toContain(text);
   }
   const order = [
-    "Acme Home ended: ended by operator, by ADMIN_TOKEN",
-    "latest refresh of Acme Home",
+    "link with Acme Home ended: ended by operator, by ADMIN_TOKEN",
+    "last refresh by Acme Home",
     "Alexa sent SkillEnabled",
     "linked with Acme Home",
     "attempt: linked",
-    "account made",
+    "account created",
   ];
   const places = order.map((words) => shown.line.findIndex((text) => text.includes(words)));
   expect(places).not.toContain(-1);
@@ -126,7 +126,7 @@ it("O4: refused refreshes of a link are on its customer's time line, and on nobo
     expect((await service.request("/token", refresh(tokens.refresh_token))).status).toBe(400);
   }
   const { line } = await show();
-  expect(line[0]).toMatch(new RegExp(`^refresh refused: grant revoked, 2 times until then grant ${grantId}$`));
+  expect(line[0]).toMatch(new RegExp(`^refresh refused: grant revoked, 2 times in total grant ${grantId}$`));
   expect((await show("0userbbbbbbbbbbbbbbbbbbbbb")).text).not.toContain("refresh refused");
 });
 
@@ -163,7 +163,7 @@ it.each(["unknown", "%00", "%22%3E%3Cimg%20src=x%3E", "a".repeat(9000), "%", "..
   async (id) => {
     const { status, html, text } = await show(id);
     expect(status).toBe(404);
-    expect(text).toContain("may have been erased");
+    expect(text).toContain("If it was erased");
     expect(html).not.toContain("<img");
     expect(html).toContain('aria-label="Console"');
   },

@@ -1,4 +1,4 @@
-// Fields of the console's forms, and what an act responds when it was done or refused.
+// Fields of the console's forms, and the response after a form was accepted or refused.
 import type { Child, FC } from "hono/jsx";
 import { seeOther } from "../../http/respond.ts";
 import type { AppContext } from "../../runtime.ts";
@@ -6,7 +6,7 @@ import { ErrorNotice } from "../../ui/parts.tsx";
 import { type ApiResult, type Confirmation, callAdminApi, takeAct } from "./acts.tsx";
 import { renderConsole } from "./frame.tsx";
 
-/** What stands in the fields of a form, by name. Secrets are never among them. */
+/** The values of a form's fields, by name. Secrets are never among them. */
 export type Values = Readonly<Record<string, string>>;
 
 interface FieldProps {
@@ -42,7 +42,7 @@ export const TextField: FC<FieldProps> = (field) => (
   </>
 );
 
-/** Always empty when it is shown: what was typed is not sent back. */
+/** Always rendered empty: a typed secret is never sent back. */
 export const SecretField: FC<Omit<FieldProps, "values">> = (field) => (
   <>
     <label for={field.name}>{field.label}</label>
@@ -100,7 +100,7 @@ export function linesOf(text: string | undefined): string[] {
     .filter((line) => line !== "");
 }
 
-/** The problem that the API reported, at the head of a form. */
+/** The problem that the API reported, at the top of a form. */
 export const Problem: FC<{ result: ApiResult | undefined }> = ({ result }) =>
   result === undefined || result.ok ? null : <ErrorNotice id="error">{result.problem}</ErrorNotice>;
 
@@ -110,7 +110,7 @@ interface Act {
   readonly body?: object;
 }
 
-/** Carries out an act without fields to correct: back to a page when it was done, else a page with the problem. */
+/** Handles a form without fields to correct: redirects to `back` on success, otherwise renders the problem. */
 export async function perform(
   c: AppContext,
   {
@@ -123,7 +123,7 @@ export async function perform(
     readonly under: string;
     readonly back: string;
     readonly confirmation?: Omit<Confirmation, "under" | "back">;
-    /** Why it is not done after all, in a sentence; undefined: nothing is against it. */
+    /** Why the request must not be carried out, in a sentence; undefined: it may be. */
     readonly refusal?: (fields: ReadonlyMap<string, string>) => Promise<string | undefined>;
     readonly act: (fields: ReadonlyMap<string, string>) => Act;
   },
@@ -139,7 +139,7 @@ export async function perform(
   return notDone(c, result, under, back);
 }
 
-/** The page for an act that the API refused. */
+/** The page for a request that the API refused. */
 export function notDone(c: AppContext, result: ApiResult, under: string, back: string): Promise<Response> {
   const status = result.status === 404 || result.status === 409 ? result.status : result.status >= 500 ? 503 : 400;
   return renderConsole(c, { title: "Nothing was changed", under, status }, [
@@ -154,24 +154,24 @@ interface Rotated {
   readonly previousSecretExpiresAt?: string;
 }
 
-/** The field that names the secret that a button replaces. */
+/** The field that identifies the secret that a button replaces. */
 export const secretSeen = (client: Rotated) => ({ seen: client.previousSecretExpiresAt ?? "the first" });
 
 /**
- * For `perform`: a button that was pressed twice replaces a secret once. The second secret would end the one that Alexa
- * or the backend still has.
+ * For `perform`: a button that is pressed twice replaces a secret only once. A second rotation would invalidate the secret
+ * that Alexa or the backend still has.
  */
 export function secretRefusal(client: Rotated | undefined, fields: ReadonlyMap<string, string>): string | undefined {
   if (client && fields.get("seen") === secretSeen(client).seen) return undefined;
-  return "The secret has been replaced since this form was shown. Open the page again to replace it once more.";
+  return "The secret has been replaced since this form was shown. Reload the page to replace it again.";
 }
 
-/** A secret that was just made. It is in this response only. */
+/** A secret that was just generated. It is in this response only. */
 export const NewSecret: FC<{ label: string; secret: unknown }> = ({ label, secret }) =>
   typeof secret === "string" ? (
     <section class="panel" aria-label={label}>
       <h2>{label}</h2>
-      <p>Copy it now: it is not stored in a form that can be shown again.</p>
+      <p>Copy it now. It cannot be shown again.</p>
       <p>
         <code>{secret}</code>
       </p>

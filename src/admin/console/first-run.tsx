@@ -1,4 +1,4 @@
-// What a new installation still needs, each step with what to do next.
+// The setup checklist: what a new installation still needs, each step with what to do next.
 import type { Child, FC } from "hono/jsx";
 import type { SetUp } from "../../storage/attempts/overview.ts";
 import { hrefOf, type Selection } from "./selection.ts";
@@ -19,34 +19,35 @@ function stepsOf(setUp: SetUp, selection: Selection): readonly Step[] {
       next: (
         <>
           Register it under <a href={hrefOf(selection, "/admin/skills")}>Skills</a>, or with{" "}
-          <code>npm run skill -- add</code>, and enter the addresses, client id and secret at Amazon.
+          <code>npm run skill -- add</code>, and enter its URLs, client id and secret in Amazon’s developer console.
         </>
       ),
     },
     {
       done: setUp.amazonPair === 1,
-      name: "Amazon’s pair is stored",
-      needed: "Needed for linking from your app or website only.",
+      name: "Alexa Client Id and Client Secret are stored",
+      needed: "Needed only for linking from your app or website.",
       next: (
         <>
-          Copy “Alexa Client Id” and “Alexa Client Secret” of the console’s Account Linking page:{" "}
-          <code>npm run skill -- set --lwa-client-id …</code>.
+          Copy “Alexa Client Id” and “Alexa Client Secret” from the skill’s Account Linking page in Amazon’s developer
+          console: <code>npm run skill -- set --lwa-client-id …</code>.
         </>
       ),
     },
     {
       done: setUp.link === 1,
-      name: "The first link exists",
+      name: "A first link exists",
       next: (
         <>
-          Link the skill in the Alexa app with your own account; if that fails, <code>npm run doctor</code> names why.
+          Link the skill in the Alexa app with your own account. If that fails, <code>npm run doctor</code> finds out
+          why.
         </>
       ),
     },
     {
       done: setUp.acceptGrant === 1,
       name: "AcceptGrant was received",
-      ...(setUp.eventGateway === 1 ? {} : { needed: "Needed for skills with “Send Alexa Events” only." }),
+      ...(setUp.eventGateway === 1 ? {} : { needed: "Needed only for skills with “Send Alexa Events” switched on." }),
       next: (
         <>
           Forward the directive from the skill’s Lambda to <code>POST /alexa/accept-grant</code>, then link again.
@@ -59,14 +60,14 @@ function stepsOf(setUp: SetUp, selection: Selection): readonly Step[] {
       needed: "Recommended: they report customers who disable the skill.",
       next: (
         <>
-          Subscribe the skill to them with <code>npm run skill -- push --events</code>, then enable the skill once more.
+          Subscribe the skill to them with <code>npm run skill -- push --events</code>, then enable the skill again.
         </>
       ),
     },
   ];
 }
 
-/** The checklist: open until the first link exists, then folded, and gone once all is done. */
+/** The checklist: open until the first link exists, then folded, and gone once every step is done. */
 export const FirstRun: FC<{ setUp: SetUp; selection: Selection }> = ({ setUp, selection }) => {
   const steps = stepsOf(setUp, selection);
   const open = steps.filter(({ done }) => !done).length;
@@ -90,15 +91,15 @@ export const FirstRun: FC<{ setUp: SetUp; selection: Selection }> = ({ setUp, se
     return (
       <details class="panel folded">
         <summary>
-          Set-up: {open} of {steps.length} steps open
+          Setup: {open} of {steps.length} steps left
         </summary>
         {list}
       </details>
     );
   }
   return (
-    <section class="panel" aria-label="Set-up">
-      <h2>Set-up</h2>
+    <section class="panel" aria-label="Setup">
+      <h2>Setup</h2>
       {list}
     </section>
   );

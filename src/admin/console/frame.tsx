@@ -1,4 +1,4 @@
-// The frame of every console page: navigation, search, the choice of skill, range and time zone, and signing out.
+// The frame of every console page: navigation, search, selection of skill, range and time zone, and signing out.
 import type { Child, FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { readAsset } from "../../http/assets.ts";
@@ -41,9 +41,9 @@ export interface ConsolePage {
   /** The path of the navigation item that the page belongs to. */
   readonly under: string;
   readonly status?: ContentfulStatusCode;
-  /** Parameters that a change of the selection keeps, such as the filters of a list. Without it there is no choice. */
+  /** Parameters to keep when the selection changes, such as a list's filters. Without it the selection is not shown. */
   readonly selects?: Readonly<Record<string, string | undefined>>;
-  /** The text of the search field. */
+  /** The text in the search field. */
   readonly searched?: string;
   /** Its lists refresh themselves. */
   readonly live?: boolean;
@@ -59,7 +59,7 @@ const Pages: FC<{ selection: Selection; under: string }> = ({ selection, under }
   </nav>
 );
 
-/** Side by side on wide screens, behind a button on narrow ones: the style sheet shows one of the two. */
+/** A row of links on wide screens, a menu on narrow ones: the style sheet shows one of the two. */
 const Navigation: FC<{ selection: Selection; under: string }> = ({ selection, under }) => (
   <>
     <div class="wide">
@@ -78,10 +78,10 @@ const Search: FC<{ selection: Selection; text: string | undefined }> = ({ select
   <search>
     <form class="search" action="/admin/search">
       <KeptFields selection={selection} />
-      <label for="q">Find an e-mail address, or any id that a customer or a log names</label>
+      <label for="q">Search for an email address, or any id from a customer or a log</label>
       <input id="q" name="q" type="search" value={text} maxlength={500} />
       <button type="submit" class="quiet">
-        Find
+        Search
       </button>
     </form>
   </search>
@@ -131,12 +131,12 @@ const Chooser: FC<{
       )}
     </datalist>
     <button type="submit" class="quiet">
-      Show
+      Apply
     </button>
   </form>
 );
 
-/** A console page in its frame. The console's guard has run. */
+/** Renders a console page in its frame. The console's guard must have run. */
 export async function renderConsole(c: AppContext, page: ConsolePage, body: Child): Promise<Response> {
   const rt = c.var.runtime;
   const selection = selectionOf(c);
@@ -157,7 +157,7 @@ export async function renderConsole(c: AppContext, page: ConsolePage, body: Chil
     },
     <>
       <a class="skip" href="#content">
-        Skip to the content
+        Skip to content
       </a>
       <div class="bar">
         <Navigation selection={selection} under={page.under} />
@@ -191,6 +191,6 @@ export function noSuchPage(c: AppContext): Promise<Response> {
   return renderConsole(
     c,
     { title: "No such page", under: "", status: 404 },
-    <p>The console has no page at this address. The navigation above leads to those that it has.</p>,
+    <p>The console has no page at this address. Use the navigation above.</p>,
   );
 }

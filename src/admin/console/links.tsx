@@ -1,4 +1,4 @@
-// The page at /admin/links: who stopped refreshing, which links are about to end, and which ended and why.
+// The page at /admin/links: links that stopped refreshing, links that end soon, and links that ended and why.
 import type { Child, FC } from "hono/jsx";
 import * as z from "zod/mini";
 import type { AppContext } from "../../runtime.ts";
@@ -20,17 +20,17 @@ import { customerHref, hrefOf, type Selection, selectionOf } from "./selection.t
 
 const PATH = "/admin/links";
 const DAY_MS = 24 * 3_600_000;
-/** Counts on the tiles stop here. */
+/** Counts on the tiles stop at this number. */
 const MOST_COUNTED = 1000;
 const UNUSED_DAYS = [2, 3, 7, 14, 30, 60, 90] as const;
 const DEFAULT_DAYS = 3;
 
 const TITLES: Readonly<Record<LinkState, string>> = {
   stopped: "Stopped refreshing",
-  development: "Test links near their end",
-  idle: "Idle, end soon",
+  development: "Test links that end soon",
+  idle: "Idle links that end soon",
   logins: "App logins that end soon",
-  ended: "Ended",
+  ended: "Ended links",
 };
 
 /** Who ended a link, by reason. */
@@ -40,12 +40,12 @@ const ENDED_BY: Readonly<Record<string, string>> = {
   revoked_by_client: "By the client, at the revocation endpoint.",
   unlinked: "By the customer, here or in the company's app.",
   logins_ended: "By the customer, who ended all logins.",
-  ended_by_operator: "By an operator; the audit names them.",
-  skill_disabled: "By Alexa's event: the skill was disabled for this customer.",
+  ended_by_operator: "By an operator: see the audit log.",
+  skill_disabled: "By a skill event from Alexa: the customer disabled the skill.",
   enablement_gone: "By this server: Alexa reports that the skill is disabled.",
   linking_failed: "By this server: the attempt failed after the code was redeemed.",
   superseded_attempt: "By a later attempt of the same customer.",
-  idle: "By this server: it was not used for the time in REFRESH_IDLE_DAYS.",
+  idle: "By this server: it was not used for REFRESH_IDLE_DAYS.",
   user_deleted: "The customer's account was erased.",
 };
 
@@ -55,11 +55,11 @@ function stateOf(c: AppContext): LinkState {
 
 const Explanation: FC<{ state: LinkState; query: LinkQuery }> = ({ state, query }) => {
   const texts: Readonly<Record<LinkState, Child>> = {
-    stopped: `Live links that Alexa has not refreshed for ${query.days} days. A refresh is noted once a day. Usual causes: the skill was disabled, the speaker is off, or Alexa's requests do not arrive.`,
-    development: `Links of skills in development without a refresh for ${DEVELOPMENT_DAYS.shown} days. Test links have been seen to end after ${DEVELOPMENT_DAYS.end} days without activity of the developer; Amazon sends no event then, and this server sees the refreshes only.`,
-    idle: `Links that this server ends within ${ENDING_DAYS.idle} days, because nobody uses them (REFRESH_IDLE_DAYS is ${query.idleDays}). The next refresh renews them.`,
-    logins: `Logins of the company's apps that reach their longest time within ${ENDING_DAYS.logins} days (REFRESH_PUBLIC_MAX_DAYS). The customer signs in again then.`,
-    ended: `Links and app logins that ended in this range. They are kept for ${KEPT_MS.endedGrants / DAY_MS} days; older ones, and those of erased customers, are in the audit.`,
+    stopped: `Live links that Alexa has not refreshed for ${query.days} days. A refresh is recorded at most once a day. Common causes: the skill was disabled, the device is off, or Alexa's requests do not reach this server.`,
+    development: `Links of skills in development that Alexa has not refreshed for ${DEVELOPMENT_DAYS.shown} days. Amazon has been observed to end test links after ${DEVELOPMENT_DAYS.end} days without developer activity. It sends no event then: this server only sees that refreshes stop.`,
+    idle: `Links that this server ends within ${ENDING_DAYS.idle} days because they are not used (REFRESH_IDLE_DAYS is ${query.idleDays}). A refresh keeps them.`,
+    logins: `Logins to your apps that reach their maximum age within ${ENDING_DAYS.logins} days (REFRESH_PUBLIC_MAX_DAYS). The customer then signs in again.`,
+    ended: `Links and app logins that ended in this range. They are kept for ${KEPT_MS.endedGrants / DAY_MS} days; older ones, and those of erased customers, are in the audit log.`,
   };
   return <p class="hint">{texts[state]}</p>;
 };
@@ -184,7 +184,7 @@ export async function linksPage(c: AppContext): Promise<Response> {
       label={TITLES[state]}
       rows={links}
       position={position}
-      empty="None."
+      empty="No links."
       row={(link) => <Row link={link} state={state} query={query} selection={selection} name={nameOf(link)} />}
     />,
   );

@@ -15,15 +15,15 @@ export const LIST_LENGTH = 50;
 
 const HEADER = "x-fragment";
 
-/** The position in the address, `cursor`. One that is not valid for this list counts as none. */
+/** The position in the address, `cursor`. An invalid one is ignored. */
 export function positionInAddress<T>(c: AppContext, position: PositionSchema<T>): T | undefined {
   const cursor = c.req.query("cursor");
   return cursor === undefined || cursor.length > 8192 ? undefined : positionOf(cursor, position);
 }
 
 /**
- * The rows of a list of the admin API, `path`, from the `cursor` in the address on, and the links to its other pages. A
- * cursor that is not valid for this list counts as none.
+ * The rows of a list of the admin API, `path`, from the `cursor` in the address on, and links to its other pages. An
+ * invalid cursor is ignored.
  */
 export async function apiList<Row>(c: AppContext, path: string): Promise<{ rows: readonly Row[]; pages: Child }> {
   const ask = (cursor: Record<string, string>) =>
@@ -45,14 +45,14 @@ export async function apiList<Row>(c: AppContext, path: string): Promise<{ rows:
   return { rows: (body.items ?? []) as readonly Row[], pages };
 }
 
-/** Whether the page's script asks for the lists alone. */
+/** Whether the page's script requests the lists alone. */
 export function isFragment(c: AppContext): boolean {
   return c.req.header(HEADER) === "lists";
 }
 
 /**
- * A page of lists. To the page's script the lists alone. `above`: what stands before them; not called for a fragment.
- * `noun`: what a row is.
+ * A page of lists; for the page's script, the lists alone. `above` renders what precedes them, not in a fragment.
+ * `noun`: the name of one row.
  */
 export async function renderLists(
   c: AppContext,
@@ -80,7 +80,7 @@ export async function renderLists(
   );
 }
 
-/** `GET /admin/live.js`: the script of the pages of lists. */
+/** `GET /admin/live.js`: the script of the pages with lists. */
 export async function liveScript(c: AppContext): Promise<Response> {
   const script = await readAsset(c.var.runtime, "live.js", String);
   if (script === undefined) return c.body(null, 503, { "cache-control": "no-store" });
@@ -100,13 +100,13 @@ interface ListProps<Row> {
   /** If there are more than `LIST_LENGTH`, a link leads to the older ones. */
   readonly rows: readonly Row[];
   readonly position: PositionSchema<unknown>;
-  /** In place of an empty list. */
+  /** Shown instead of an empty list. */
   readonly empty: string;
   /** One row: a list item with an id. */
   readonly row: (row: Row) => Child;
 }
 
-/** The newest rows of a list, or those behind a position. */
+/** The newest rows of a list, or those after a position. */
 export function List<Row>({ selection, path, parameters, id, label, rows, position, empty, row }: ListProps<Row>) {
   const older = rows.length > LIST_LENGTH && cursorOf(rows[LIST_LENGTH - 1], position);
   return (
@@ -140,11 +140,11 @@ export const FilterForm: FC<{
     <button type="submit" class="quiet">
       Filter
     </button>
-    {clear === undefined ? null : <a href={clear}>Clear the filters</a>}
+    {clear === undefined ? null : <a href={clear}>Clear filters</a>}
   </form>
 );
 
-/** A choice of the filter form. The first option is any. */
+/** A select of the filter form. Its first option is `any`. */
 export const Choice: FC<{
   name: string;
   label: string;
@@ -164,7 +164,7 @@ export const Choice: FC<{
   </span>
 );
 
-/** A text of the filter form. */
+/** A text field of the filter form. */
 export const TextFilter: FC<{ name: string; label: string; value: string | undefined }> = ({ name, label, value }) => (
   <span class="choice">
     <label for={`filter-${name}`}>{label}</label>
@@ -178,7 +178,7 @@ export function textInAddress(c: AppContext, name: string): string | undefined {
   return text && text.length <= 255 ? text : undefined;
 }
 
-/** Links to frequent filters. The one that is in use is marked. */
+/** Links to common filters. The active one is marked. */
 export const QuickLinks: FC<{
   label: string;
   links: readonly { readonly href: string; readonly label: string; readonly current: boolean }[];

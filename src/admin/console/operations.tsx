@@ -26,7 +26,7 @@ const Keys: FC<{ c: AppContext; keys: readonly Key[] }> = ({ c, keys }) => {
   return (
     <DataTable
       caption="Signing keys"
-      empty="There is no signing key yet. The first token makes one."
+      empty="No signing key yet. The first token request creates one."
       head={["Key", "Status", "Signs from", "Verifies until", ""]}
       rows={keys.map(({ kid, status, signsFrom, verifiesUntil }) => [
         <code>{kid}</code>,
@@ -54,10 +54,10 @@ const Webhooks: FC<{ c: AppContext; body: ApiResult["body"] }> = ({ c, body }) =
   const isConfigured = c.var.runtime.config.webhook !== undefined;
   return (
     <Panel title="Webhooks">
-      {isConfigured ? null : <p>No webhook is configured. The next maintenance deletes what is queued.</p>}
+      {isConfigured ? null : <p>No webhook is configured. The next maintenance run deletes queued messages.</p>}
       <DataTable
-        caption="Webhook messages that are not delivered"
-        empty="Every message is delivered."
+        caption="Undelivered webhook messages"
+        empty="All messages were delivered."
         head={["Message", "Occurred", "Attempts", "Next attempt", ""]}
         rows={messages.map(({ id, type, occurredAt, attempts, nextAttemptAt }) => [
           <>
@@ -73,7 +73,7 @@ const Webhooks: FC<{ c: AppContext; body: ApiResult["body"] }> = ({ c, body }) =
           isConfigured ? <ActForm c={c} action={redeliver} button="Deliver now" fields={{ id }} /> : "",
         ])}
       />
-      {body.nextCursor === undefined ? null : <p>There are more: alexa-link webhooks list.</p>}
+      {body.nextCursor === undefined ? null : <p>For the rest, run: alexa-link webhooks list.</p>}
       {isConfigured && messages.length > 0 ? <ActForm c={c} action={redeliver} button="Deliver all now" /> : null}
     </Panel>
   );
@@ -83,9 +83,9 @@ const Acts: FC<{ c: AppContext; acts: readonly AuditRecord[] }> = ({ c, acts }) 
   const selection = selectionOf(c);
   return (
     <DataTable
-      caption="From the audit"
-      empty="Nothing was exported lately."
-      head={["What", "Operator", "When"]}
+      caption="Recent exports"
+      empty="No recent exports."
+      head={["Export", "Operator", "Time"]}
       rows={acts.map(({ kind, actor, at }) => [
         <a href={hrefOf(selection, "/admin/audit", { kind })}>{words(kind)}</a>,
         actor ?? "–",
@@ -104,16 +104,16 @@ const Waiting: FC<{ c: AppContext; work: WaitingWork }> = ({ c, work }) => {
   return (
     <Facts
       rows={[
-        ["Skills to be disabled at Amazon", [String(pendingUnlinks), oldest]],
+        ["Skills waiting to be disabled at Amazon", [String(pendingUnlinks), oldest]],
         [
-          "Values sealed by the previous master key",
+          "Values encrypted with the previous master key",
           previousKeyId === undefined
             ? "MASTER_KEY_PREVIOUS is not set"
             : `${sealedBefore}${sealedBefore >= MOST_COUNTED ? " or more" : ""}`,
         ],
         [
           "Last run by an operator",
-          lastRun ? [<Time at={lastRun.at} zone={zone} />, ` by ${lastRun.actor}`] : "none lately",
+          lastRun ? [<Time at={lastRun.at} zone={zone} />, ` by ${lastRun.actor}`] : "none recently",
         ],
       ]}
     />
@@ -126,11 +126,11 @@ const Report: FC<{ report: ApiResult["body"] }> = ({ report }) => {
   const rows: (readonly [string, string])[] = [
     ["Unlinks finished at Amazon", String(report.finishedUnlinks)],
     ["Webhook messages delivered", String(report.deliveredWebhooks)],
-    ["Values sealed under the current master key", String(report.resealed)],
-    ["A next signing key was published", report.keyRotated === true ? "yes" : "no"],
+    ["Values re-encrypted with the current master key", String(report.resealed)],
+    ["Next signing key published", report.keyRotated === true ? "yes" : "no"],
     ...swept.map(([name, count]) => [`Rows ended or deleted: ${name}`, String(count)] as const),
-    ["Parts that failed", failed.length === 0 ? "none" : failed.join(", ")],
-    ["Work is left for the next run", report.more === true ? "yes" : "no"],
+    ["Failed parts", failed.length === 0 ? "none" : failed.join(", ")],
+    ["Work left for the next run", report.more === true ? "yes" : "no"],
   ];
   return <DataTable caption="Report of the run" head={["What", "Result"]} rows={rows} />;
 };
@@ -149,9 +149,9 @@ async function operationsPage(c: AppContext, report?: ApiResult["body"]): Promis
     { title: "Operations", under: HERE },
     <>
       <Panel title="Maintenance">
-        {report ? <Report report={report} /> : <p>It runs every five minutes by itself.</p>}
+        {report ? <Report report={report} /> : <p>Maintenance runs automatically every five minutes.</p>}
         <Waiting c={c} work={work} />
-        <ActForm c={c} action={`${HERE}/maintenance`} button="Run it now" />
+        <ActForm c={c} action={`${HERE}/maintenance`} button="Run now" />
       </Panel>
       <Webhooks c={c} body={webhooks.body} />
       <Panel title="Signing keys">
@@ -160,7 +160,7 @@ async function operationsPage(c: AppContext, report?: ApiResult["body"]): Promis
       </Panel>
       <Panel title="Exports">
         <p>
-          <code>alexa-link move-out</code> takes every account and link, through{" "}
+          <code>alexa-link move-out</code> exports all accounts and links, through{" "}
           <code>GET /api/admin/exports/users</code> and <code>GET /api/admin/exports/links</code>.
         </p>
         <Acts c={c} acts={exported} />
@@ -201,7 +201,7 @@ export function operationsPages(app: Hono<AppEnv>): void {
       confirmation: {
         title: "Drop this signing key?",
         message:
-          "Every token that it signed becomes invalid at once; Alexa refreshes its tokens. Another key signs from now on. " +
+          "Every token that it signed becomes invalid at once, and Alexa requests new ones. Another key signs from now on. " +
           "This cannot be undone.",
         button: "Drop the key",
       },

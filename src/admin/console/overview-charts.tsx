@@ -1,4 +1,4 @@
-// The charts of the overview, or words in place of one that has nothing to show.
+// The charts of the overview, or a sentence instead of an empty chart.
 import type { Child, FC } from "hono/jsx";
 import type { Reached, UnlinkedCount } from "../../storage/attempts/overview.ts";
 import type { ReportItem } from "../metrics-report.ts";
@@ -20,7 +20,7 @@ function periodLabels({ zone, range }: Selection, starts: readonly number[]): st
   return starts.map((start) => format.format(start));
 }
 
-/** What stands in place of a chart without figures. */
+/** Shown instead of a chart without data. */
 const Nothing: FC<{ title: string; children?: Child }> = ({ title, children }) => (
   <>
     <h2>{title}</h2>
@@ -61,14 +61,14 @@ const Completions: FC<PeriodText & { items: readonly ReportItem[]; unlinked: rea
   const series = [{ name: "completed", filling: "solid", counts: completed } as const, ...endings];
   const title = `Completions per ${periods.period.toLowerCase()}, and attempts that did not link`;
   if (series.every(({ counts }) => counts.every((count) => count === 0))) {
-    return <Nothing title={title}>No attempt ended in this time.</Nothing>;
+    return <Nothing title={title}>No attempts ended in this range.</Nothing>;
   }
   const sums = series.map(({ name, counts }) => `${counts.reduce((sum, count) => sum + count, 0)} ${name}`);
   return (
     <StackedBars
       id="completions"
       title={title}
-      description={`Stacked bars, completions at the bottom. In all: ${sums.join(", ")}.`}
+      description={`Stacked bars, completions at the bottom. In total: ${sums.join(", ")}.`}
       series={series}
       {...periods}
     />
@@ -76,9 +76,9 @@ const Completions: FC<PeriodText & { items: readonly ReportItem[]; unlinked: rea
 };
 
 const Steps: FC<{ reached: Reached }> = ({ reached: { shown, signedIn, consented, redeemed, accepted, refused } }) => {
-  const title = "How far attempts came";
+  const title = "How far attempts got";
   if (shown === 0 && consented === 0) {
-    return <Nothing title={title}>No attempt started in this time.</Nothing>;
+    return <Nothing title={title}>No attempts started in this range.</Nothing>;
   }
   const steps = [
     { name: "Shown or started", count: shown },
@@ -97,8 +97,8 @@ const Steps: FC<{ reached: Reached }> = ({ reached: { shown, signedIn, consented
       />
       <p class="hint">
         {accepted + refused === 0
-          ? "No AcceptGrant came in this time. Only skills that send events get one."
-          : `AcceptGrant was refused ${refused === 1 ? "once" : `${refused} times`}. Only skills that send events get one.`}
+          ? "No AcceptGrant arrived in this range. Alexa sends it only for skills with Send Alexa Events on."
+          : `AcceptGrant refused: ${refused}. Alexa sends it only for skills with Send Alexa Events on.`}
       </p>
     </>
   );
@@ -106,7 +106,7 @@ const Steps: FC<{ reached: Reached }> = ({ reached: { shown, signedIn, consented
 
 const whole = (value: number) => `${Math.round(value)} ms`;
 
-/** The axis of a rate: from 0, or closer if all values are high. */
+/** The axis of a rate: from 0, or from a higher value if all values are high. */
 function rateTicks(values: readonly (number | null)[]): readonly number[] {
   const least = Math.min(...values.map((value) => value ?? 1));
   if (least >= 0.9) return [0.9, 0.92, 0.94, 0.96, 0.98, 1];
@@ -114,17 +114,17 @@ function rateTicks(values: readonly (number | null)[]): readonly number[] {
 }
 
 const Refreshes: FC<PeriodText & { items: readonly ReportItem[] }> = ({ items, ...periods }) => {
-  const title = "Refreshes that succeeded";
+  const title = "Refresh success rate";
   const values = items.map(({ oauth }) => oauth.refresh.successRate);
   if (values.every((value) => value === null)) {
-    return <Nothing title={title}>No refresh in this time.</Nothing>;
+    return <Nothing title={title}>No refreshes in this range.</Nothing>;
   }
   return (
     <Lines
       id="refreshes"
       title={title}
-      description={`A line of the share of successful refreshes. The lowest is ${percentOf(Math.min(...values.map((value) => value ?? 1)))}.`}
-      series={[{ name: "Succeeded", values }]}
+      description={`Line chart of the share of refreshes that succeeded. The lowest is ${percentOf(Math.min(...values.map((value) => value ?? 1)))}.`}
+      series={[{ name: "Success rate", values }]}
       ticks={rateTicks(values)}
       format={percentOf}
       {...periods}
@@ -132,27 +132,27 @@ const Refreshes: FC<PeriodText & { items: readonly ReportItem[] }> = ({ items, .
   );
 };
 
-const percentOf = (value: number) => `${Number((value * 100).toFixed(2))} %`;
+const percentOf = (value: number) => `${Number((value * 100).toFixed(2))}%`;
 
 const Latency: FC<PeriodText & { items: readonly ReportItem[]; grant: "refresh" | "exchange" }> = ({
   items,
   grant,
   ...periods
 }) => {
-  const title = `Time that ${grant === "refresh" ? "refreshes" : "code exchanges"} took`;
+  const title = `${grant === "refresh" ? "Refresh" : "Code exchange"} latency`;
   const series = (["p50", "p90", "p99"] as const).map((name) => ({
     name,
     values: items.map(({ oauth }) => oauth[grant][name]),
   }));
   const known = series.flatMap(({ values }) => values.filter((value) => value !== null));
   if (known.length === 0) {
-    return <Nothing title={title}>No {grant} in this time.</Nothing>;
+    return <Nothing title={title}>No {grant === "refresh" ? "refreshes" : "code exchanges"} in this range.</Nothing>;
   }
   return (
     <Lines
       id={`${grant}-latency`}
       title={title}
-      description={`Lines of the 50th, 90th and 99th percentile. The longest is ${whole(Math.max(...known))}.`}
+      description={`Line chart of the 50th, 90th and 99th percentile. The highest is ${whole(Math.max(...known))}.`}
       series={series}
       ticks={ticksTo(Math.max(...known))}
       format={whole}
@@ -188,7 +188,7 @@ export const Charts: FC<{
         <Refreshes items={items} {...periods} />
       </ChartPanel>
       {(["refresh", "exchange"] as const).map((grant) => (
-        <ChartPanel title={`Time of each ${grant}`}>
+        <ChartPanel title={`${grant} latency`}>
           <Latency items={items} grant={grant} {...periods} />
         </ChartPanel>
       ))}

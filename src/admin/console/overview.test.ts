@@ -75,22 +75,18 @@ describe("with attempts", () => {
     ]);
   });
 
-  it("O14: the tiles have each figure, its parts, and the difference from the time before in words", async () => {
+  it("O14: the tiles have each metric, its parts, and the difference from the previous range", async () => {
     const html = await open();
-    expect(tile(html, "Initiations")).toBe("4 +3, more (before: 1) Alexa app 3 +2, more App-to-app 1 +1, more");
-    expect(tile(html, "Completions")).toBe("2 +1, more (before: 1) Alexa app 2 +1, more App-to-app 0 as before");
+    expect(tile(html, "Initiations")).toBe("4 +3 (before: 1) Alexa app 3 +2 App-to-app 1 +1");
+    expect(tile(html, "Completions")).toBe("2 +1 (before: 1) Alexa app 2 +1 App-to-app 0 no change");
     expect(tile(html, "Completion rate")).toBe(
-      "50.0 % −50.0 points, lower (before: 100.0 %) Alexa app 66.7 % −33.3 points, lower App-to-app 0.0 %",
+      "50.0% −50.0 points (before: 100.0%) Alexa app 66.7% −33.3 points App-to-app 0.0%",
     );
-    expect(tile(html, "Users who started")).toBe("3 +2, more (before: 1) Alexa app 2 +1, more App-to-app 1 +1, more");
-    expect(tile(html, "Users who completed")).toBe(
-      "2 +1, more (before: 1) Alexa app 2 +1, more App-to-app 0 as before",
-    );
-    expect(tile(html, "Initiations per user")).toBe(
-      "1.33 +0.33, higher (before: 1.00) Alexa app 1.50 +0.50, higher App-to-app 1.00",
-    );
-    expect(tile(html, "Users who enabled the skill")).toBe("0 as before (before: 0)");
-    expect(textOf(html)).toContain("Before: 2026-01-02 00:00:00 to 2026-01-08 12:00:00 (UTC).");
+    expect(tile(html, "Users who started")).toBe("3 +2 (before: 1) Alexa app 2 +1 App-to-app 1 +1");
+    expect(tile(html, "Users who completed")).toBe("2 +1 (before: 1) Alexa app 2 +1 App-to-app 0 no change");
+    expect(tile(html, "Initiations per user")).toBe("1.33 +0.33 (before: 1.00) Alexa app 1.50 +0.50 App-to-app 1.00");
+    expect(tile(html, "Users who enabled the skill")).toBe("0 no change (before: 0)");
+    expect(textOf(html)).toContain("Compared with 2026-01-02 00:00:00 to 2026-01-08 12:00:00 (UTC).");
   });
 
   it("O14: the charts and their tables have the same numbers", async () => {
@@ -102,20 +98,20 @@ describe("with attempts", () => {
       ["Jan 14", "1", "0", "1", "0", "0"],
       ["Jan 15", "1", "1", "0", "0", "0"],
     ]);
-    expect(textOf(html)).toContain("In all: 2 completed, 1 AcceptGrant refused, 1 failed, 1 cancelled, 0 abandoned.");
-    expect(table(html, "How far attempts came")).toEqual([
-      ["Shown or started", "4", "100 %"],
-      ["Signed in", "3", "75 %"],
-      ["Consented", "3", "75 %"],
-      ["Code redeemed", "3", "75 %"],
-      ["AcceptGrant accepted", "1", "25 %"],
+    expect(textOf(html)).toContain("In total: 2 completed, 1 AcceptGrant refused, 1 failed, 1 cancelled, 0 abandoned.");
+    expect(table(html, "How far attempts got")).toEqual([
+      ["Shown or started", "4", "100%"],
+      ["Signed in", "3", "75%"],
+      ["Consented", "3", "75%"],
+      ["Code redeemed", "3", "75%"],
+      ["AcceptGrant accepted", "1", "25%"],
     ]);
-    expect(table(html, "Refreshes that succeeded").slice(-2)).toEqual([
-      ["Jan 14", "100 %"],
-      ["Jan 15", "75 %"],
+    expect(table(html, "Refresh success rate").slice(-2)).toEqual([
+      ["Jan 14", "100%"],
+      ["Jan 15", "75%"],
     ]);
-    expect(table(html, "Time that refreshes took").at(-1)?.[1]).toMatch(/^\d+ ms$/);
-    expect(table(html, "Time that code exchanges took").slice(-2)).toEqual([
+    expect(table(html, "Refresh latency").at(-1)?.[1]).toMatch(/^\d+ ms$/);
+    expect(table(html, "Code exchange latency").slice(-2)).toEqual([
       ["Jan 14", "1500 ms", "1900 ms", "1990 ms"],
       ["Jan 15", "none", "none", "none"],
     ]);
@@ -146,17 +142,17 @@ describe("with attempts", () => {
       ["16:00", "0", "1", "0", "0", "0"],
       ["17:00", "1", "0", "0", "0", "0"],
     ]);
-    expect(tile(html, "Completions")).toMatch(/^1 as before \(before: 1\)/);
+    expect(tile(html, "Completions")).toMatch(/^1 no change \(before: 1\)/);
   });
 
   it("O14: the figures are those of the chosen skill", async () => {
     const html = await open("/admin?skill=another");
-    expect(tile(html, "Initiations")).toMatch(/^0 as before/);
-    expect(tile(html, "Completion rate")).toMatch(/^none none before/);
+    expect(tile(html, "Initiations")).toMatch(/^0 no change/);
+    expect(tile(html, "Completion rate")).toMatch(/^none no earlier value/);
     for (const words of [
-      "No attempt ended in this time",
-      "No attempt started in this time",
-      "No refresh in this time",
+      "No attempts ended in this range",
+      "No attempts started in this range",
+      "No refreshes in this range",
     ]) {
       expect(html).toContain(words);
     }
@@ -173,7 +169,7 @@ describe("with attempts", () => {
     expect(html).not.toMatch(/<script| style=/);
     expect(html).toContain('<option value="7d" selected="">');
     expect(html).toContain('name="zone" value="UTC"');
-    expect(tile(html, "Initiations")).toMatch(/^0 as before/);
+    expect(tile(html, "Initiations")).toMatch(/^0 no change/);
   });
 
   it("O14: empty choices are all skills, 7 days, UTC", async () => {
@@ -236,17 +232,17 @@ describe("first steps", () => {
     await seedSkill();
     const before = await open();
     expect(textOf(before)).toContain("A skill is registered done");
-    expect(before).toContain("<h2>Set-up</h2>");
+    expect(before).toContain("<h2>Setup</h2>");
     await linked(START, "ada").run();
     const after = await open();
-    expect(textOf(after)).toContain("Set-up: 3 of 5 steps open");
-    expect(after).not.toContain("<h2>Set-up</h2>");
+    expect(textOf(after)).toContain("Setup: 3 of 5 steps left");
+    expect(after).not.toContain("<h2>Setup</h2>");
     await env.DB.batch([
       env.DB.prepare("UPDATE skills SET lwa_client_id = 'id', event_client_id = 'id'"),
       env.DB.prepare("UPDATE attempts SET accept_grant = 'accepted'"),
       insert("skillEvents"),
     ]);
-    expect(await open()).not.toContain("Set-up");
+    expect(await open()).not.toContain("Setup");
   });
 });
 

@@ -1,4 +1,4 @@
-// The page at /admin: how linking is doing, why it fails, the latest attempts and refused requests, and the first steps.
+// The page at /admin: metrics, reasons of failures, the latest attempts and refused requests, and the setup checklist.
 import type { FC } from "hono/jsx";
 import { seeOther } from "../../http/respond.ts";
 import { adviceFor, loadRemedies, remedyFor } from "../../linking/remedies.ts";
@@ -21,7 +21,7 @@ const SHOWN_ATTEMPTS = 10;
 const SHOWN_REFUSALS = 5;
 const SHOWN_ALERTS = 10;
 
-/** Where the filters that this address once had are now; undefined without one. */
+/** The page that now has the filters that this address once had; undefined without such a filter. */
 function movedTo(c: AppContext, selection: Selection): string | undefined {
   const { email, userId, outcome, skillId } = c.req.query();
   if (email !== undefined) return hrefOf(selection, "/admin/search", { q: email.trim() });
@@ -34,7 +34,7 @@ const Reasons: FC<{ reasons: readonly ReasonCount[]; selection: Selection }> = (
   <Panel title="Why attempts did not link">
     <DataTable
       caption="Reasons of attempts that did not link"
-      empty="No attempt of this time has a reason."
+      empty="No attempts in this range have a reason."
       head={["Reason", "Attempts", "Latest"]}
       numeric={[1, 2]}
       rows={reasons.map(({ reason, count, lastAt }) => [
@@ -78,7 +78,7 @@ const Latest: FC<{
   </Panel>
 );
 
-/** The overview. Filters in the address that it once had lead to the pages that have them now. */
+/** The overview. Filters that this address once had redirect to the pages that have them now. */
 export async function overviewPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const selection = selectionOf(c);
@@ -114,7 +114,7 @@ export async function overviewPage(c: AppContext): Promise<Response> {
         <>
           <Tiles now={now.totals} past={past.totals} />
           <p class="hint">
-            Before: {clock(earlier.from, zone)} to {clock(earlier.to, zone)} ({zone}).
+            Compared with {clock(earlier.from, zone)} to {clock(earlier.to, zone)} ({zone}).
           </p>
           <Charts selection={selection} items={now.items} unlinked={overview.unlinked} reached={overview.reached} />
           <Reasons reasons={overview.reasons} selection={selection} />

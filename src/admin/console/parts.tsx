@@ -11,7 +11,7 @@ export function words(tag: string): string {
   return tag.replaceAll("_", " ");
 }
 
-/** A time, in the zone of the selection. */
+/** A time in a time zone. */
 export const Time: FC<{ at: number; zone: string }> = ({ at, zone }) => (
   <time datetime={new Date(at).toISOString()}>{clock(at, zone)}</time>
 );
@@ -24,7 +24,7 @@ export const Panel: FC<{ title: string; id?: string; children?: Child }> = ({ ti
   </section>
 );
 
-/** What stands in place of an empty list. */
+/** Shown instead of an empty list. */
 export const Empty: FC<{ children?: Child }> = ({ children }) => <p class="empty">{children ?? "None."}</p>;
 
 interface Table {

@@ -1,4 +1,4 @@
-// The requests that were refused around a time: what there is of a customer who never reached us.
+// The requests that were refused around a time: all there is of a customer who never reached us.
 import type { FC } from "hono/jsx";
 import { loadRemedies } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
@@ -15,7 +15,7 @@ const MOST = 100;
 
 /**
  * The start of a minute, written as `2026-11-29 14:03` in the zone; also with a `T`, and with seconds, which are
- * ignored. With a `Z` at the end, in UTC. Undefined when it is no time.
+ * ignored. With a `Z` at the end, in UTC. Undefined if it is not a time.
  */
 export function minuteOf(text: string, zone: string): number | undefined {
   const [, date, time, utc] =
@@ -29,7 +29,7 @@ export function minuteOf(text: string, zone: string): number | undefined {
   return local - zoneOffset(zone, guess);
 }
 
-/** What was refused around the minute `at`, or without one in the last hour. */
+/** The requests refused around the minute `at`, or without one in the last hour. */
 export async function refusedThen(c: AppContext, at: number | undefined): Promise<readonly ListedRefusal[]> {
   const { runtime: rt } = c.var;
   await Promise.all([rt.metrics.flush(), loadRemedies(c)]);
@@ -38,7 +38,7 @@ export async function refusedThen(c: AppContext, at: number | undefined): Promis
   return rows.filter(({ lastSeenAt }) => lastSeenAt >= rt.now() - HOUR_MS);
 }
 
-/** What it means that nothing was found, and what to look at. `fields`: what the form for the minute keeps. */
+/** What it means that nothing was found, and what to check. `fields`: hidden fields of the form for the minute. */
 export const NeverReachedUs: FC<{
   selection: Selection;
   at: number | undefined;
@@ -49,14 +49,14 @@ export const NeverReachedUs: FC<{
   <>
     <Panel title="Never reached us">
       <p>
-        An attempt is stored from the first form on. Without one, the customer only opened a page, or Alexa's request
-        was refused, or it never arrived: a wrong authorization URI in Amazon's console, a firewall, or an error of the
-        Alexa app. Look at the refused requests of that minute.
+        An attempt is stored when the customer submits the first form. If there is none, the customer only opened a
+        page, or Alexa's request was refused, or it never arrived: a wrong Authorization URI in Amazon's developer
+        console, a firewall, or an error in the Alexa app. Check the requests that were refused in that minute.
       </p>
       <form class="chooser" action={action}>
         <KeptFields selection={selection} />
         <HiddenFields fields={fields} />
-        <label for="at">When it failed ({selection.zone})</label>
+        <label for="at">Time of the failure ({selection.zone})</label>
         <input
           id="at"
           name="at"

@@ -57,7 +57,7 @@ it("shows the exact redirect URI, the remedy, the count, and the customer of a r
   expect(ofAcceptGrant.html).toContain(`href="/admin/customers/${USER_ID}?range=30d"`);
 });
 
-it("leads from a refused token request to the attempt that it probably belongs to", async () => {
+it("leads from a refused token request to probably from this attempt", async () => {
   await seed();
   const attempt = { clientId: ALEXA_CLIENT, decision: "allow", createdAt: START, decidedAt: START } as const;
   await env.DB.batch([

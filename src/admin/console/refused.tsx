@@ -1,4 +1,4 @@
-// The page at /admin/refused: requests that were refused, by endpoint, client and reason, with what to do.
+// The page at /admin/refused: refused requests by endpoint, client and reason, with what to do.
 import type { FC } from "hono/jsx";
 import { loadRemedies, remedyForRefusal } from "../../linking/remedies.ts";
 import type { AppContext } from "../../runtime.ts";
@@ -35,7 +35,7 @@ const ENDPOINTS: Readonly<Record<(typeof REFUSING_ENDPOINTS)[number], string>> =
   accept_grant: "AcceptGrant",
 };
 
-/** What `detail` holds at the endpoint of a refusal. */
+/** What `detail` is, depending on the endpoint of the refusal. */
 const Detail: FC<{ refusal: ListedRefusal; owner: string | undefined; selection: Selection }> = ({
   refusal: { endpoint, detail },
   owner,
@@ -52,7 +52,7 @@ const Detail: FC<{ refusal: ListedRefusal; owner: string | undefined; selection:
   return (
     <>
       {named[endpoint]} <code>{visible(detail)}</code>{" "}
-      {owner === undefined ? null : <a href={customerHref(selection, owner)}>the customer</a>}
+      {owner === undefined ? null : <a href={customerHref(selection, owner)}>customer</a>}
     </>
   );
 };
@@ -79,12 +79,10 @@ const Row: FC<{
       <span>
         {clientId === "" ? "no client" : "client"} <code>{visible(clientId)}</code>{" "}
         <Detail refusal={refusal} owner={owner} selection={selection} />
-        {attempt === undefined ? null : (
-          <a href={attemptHref(selection, attempt)}>the attempt that it probably belongs to</a>
-        )}
+        {attempt === undefined ? null : <a href={attemptHref(selection, attempt)}>probably from this attempt</a>}
         {recent.length === 0 ? null : (
           <details>
-            <summary>Latest minutes</summary>
+            <summary>Recent minutes</summary>
             <ul>
               {recent.slice(0, SHOWN_MINUTES).map(([at, times, errorId]) => (
                 <li>
@@ -116,10 +114,10 @@ export async function refusedPage(c: AppContext): Promise<Response> {
   const after = positionInAddress(c, refusalPosition);
   await rt.metrics.flush();
   const [found] = await Promise.all([listRefusals(rt.db, filter, after, LIST_LENGTH + 1), loadRemedies(c)]);
-  // The latest are first. What was last refused before the range is not shown.
+  // Newest first. Refusals last seen before the range are left out.
   const refusals = found.filter(({ lastSeenAt }) => lastSeenAt >= selection.from);
   const grants = refusals.flatMap((one) => (namesGrant(one) ? [one.detail] : []));
-  // A refused refresh names its grant. What names none may be the exchange of a code that was just issued.
+  // A refused refresh has its grant. A request without one may be the exchange of a code that was just issued.
   const nameless = refusals.filter(({ endpoint: at, clientId, detail, registered }) => {
     return at === "token" && clientId !== "" && detail === "" && registered !== null;
   });
@@ -140,7 +138,7 @@ export async function refusedPage(c: AppContext): Promise<Response> {
         <FilterForm selection={selection} clear={isFiltered ? hrefOf(selection, PATH) : undefined}>
           <Choice
             name="endpoint"
-            label="Where"
+            label="Endpoint"
             value={endpoint}
             options={REFUSING_ENDPOINTS.map((one) => [one, ENDPOINTS[one]])}
           />
@@ -148,7 +146,7 @@ export async function refusedPage(c: AppContext): Promise<Response> {
           <TextFilter name="reason" label="Reason" value={reason} />
         </FilterForm>
         <QuickLinks
-          label="Where"
+          label="Endpoint"
           links={[undefined, ...REFUSING_ENDPOINTS].map((one) => ({
             href: hrefOf(selection, PATH, { ...filters, endpoint: one }),
             label: one === undefined ? "all" : ENDPOINTS[one],
@@ -165,7 +163,7 @@ export async function refusedPage(c: AppContext): Promise<Response> {
       label="Refused requests"
       rows={refusals}
       position={refusalPosition}
-      empty={isFiltered ? "None fits these filters." : "None."}
+      empty={isFiltered ? "No requests match these filters." : "None."}
       row={(refusal) => (
         <Row
           refusal={refusal}

@@ -1,4 +1,4 @@
-// /admin/search: finds what a customer or a log can quote. One hit leads to its page.
+// /admin/search: finds ids and addresses that a customer or a log can quote. A single hit redirects to its page.
 import type { FC } from "hono/jsx";
 import { seeOther } from "../../http/respond.ts";
 import type { AppContext } from "../../runtime.ts";
@@ -13,16 +13,16 @@ import { minuteOf, NeverReachedUs, refusedThen } from "./refused-then.tsx";
 import { attemptHref, customerHref, hrefOf, type Selection, selectionOf } from "./selection.ts";
 import { FLOWS, Refusals } from "./tables.tsx";
 
-/** Ids as logs and the API name them, the most telling first. */
+/** Ids as logs and the API name them, the most specific first. */
 const NAMES = ["trace", "attempt", "grant", "user", "alexaUser", "skill", "client", "request", "error"];
 
-/** What is looked for, without what was copied with it: a name, as in `"traceId":"0abc"`, or quotation marks. */
+/** The text to search for, without what was copied with it: a name, as in `"traceId":"0abc"`, or quotation marks. */
 function bare(typed: string): string {
   const named = NAMES.map((name) => new RegExp(`\\b${name}Id["']?\\s*[:=]\\s*["']?([^\\s"',}]+)`).exec(typed)?.[1]);
   return named.find((value) => value !== undefined) ?? typed.replace(/^["<(]+|(?<![">),;])[">),;]+$/g, "").trim();
 }
 
-/** More than any id or address has. */
+/** Longer than any id or address. */
 const LONGEST = 500;
 
 const KINDS: readonly (readonly [HitKind, string])[] = [
@@ -64,7 +64,9 @@ const Hits: FC<{ hits: readonly Hit[]; selection: Selection }> = ({ hits, select
               <code>{hit.id}</code>,
             ])}
           />
-          {some.length >= MOST_HITS ? <p class="small">The first {MOST_HITS} are shown. Type more of it.</p> : null}
+          {some.length >= MOST_HITS ? (
+            <p class="small">Only the first {MOST_HITS} are shown. Enter more characters.</p>
+          ) : null}
         </Panel>
       );
     })}
@@ -72,11 +74,11 @@ const Hits: FC<{ hits: readonly Hit[]; selection: Selection }> = ({ hits, select
 );
 
 const AttemptsThen: FC<{ attempts: readonly ListedAttempt[]; selection: Selection }> = ({ attempts, selection }) => (
-  <Panel title="Attempts of that minute">
+  <Panel title="Attempts in that minute">
     <DataTable
-      caption="Attempts that began in that minute"
-      empty="No attempt began in that minute."
-      head={["Began", "Outcome", "Flow", "Skill or client"]}
+      caption="Attempts that started in that minute"
+      empty="No attempts started in that minute."
+      head={["Started", "Outcome", "Flow", "Skill or client"]}
       rows={attempts.map((attempt) => [
         <a href={attemptHref(selection, attempt.id)}>
           <Time at={attempt.createdAt} zone={selection.zone} />
@@ -95,24 +97,24 @@ const Shown: FC<{ shown: ShownError; selection: Selection }> = ({ shown, selecti
   <Panel title={`Error ${shown.id}`}>
     <DataTable
       caption="What was shown under this error id"
-      head={["When", "Status", "Path", "What failed", "Client"]}
+      head={["Time", "Status", "Path", "Error", "Client"]}
       rows={[
         [
           <Time at={shown.at} zone={selection.zone} />,
           shown.status,
           <code>{shown.path}</code>,
           words(shown.reason),
-          shown.clientId === null ? "not known" : <code>{shown.clientId}</code>,
+          shown.clientId === null ? "unknown" : <code>{shown.clientId}</code>,
         ],
       ]}
     />
     <p class="small">
-      The log has it as <code>requestId</code>.
+      In the log, this id is the <code>requestId</code>.
     </p>
   </Panel>
 );
 
-/** The search. `?q=` is what was typed; `?at=` the minute of a failure that nothing was found for. */
+/** The search. `?q=` is the text; `?at=` is the minute of a failure for which nothing was found. */
 export async function searchPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const selection = selectionOf(c);
@@ -126,7 +128,7 @@ export async function searchPage(c: AppContext): Promise<Response> {
       c,
       page,
       <p>
-        Type an e-mail address or its beginning; the id of an attempt (also called trace id), customer, grant, skill,
+        Enter an email address or its beginning; the id of an attempt (also called trace id), customer, grant, skill,
         client or Alexa user; an error id; the name of a skill; or a time such as{" "}
         {clock(rt.now(), selection.zone).slice(0, 16)} ({selection.zone}).
       </p>,

@@ -153,7 +153,7 @@ it("O4: at most twenty of a kind are listed, and the page says so", async () => 
   for (let i = 10; i < 40; i++) await seedUser(`many${i}`, `many${i}@example.com`);
   const { html } = await find("many");
   expect(html.match(/href="\/admin\/customers\//g)).toHaveLength(20);
-  expect(html).toContain("The first 20 are shown");
+  expect(html).toContain("Only the first 20 are shown");
 });
 
 it("O4: a link whose row is gone is found by its audit", async () => {
@@ -170,12 +170,12 @@ describe("a time", () => {
     await service.settled();
     const [date, time] = new Date(START).toISOString().slice(0, 16).split("T");
     const shown = await found(`${date} ${time}`);
-    expect(shown).toContain("Attempts of that minute");
+    expect(shown).toContain("Attempts in that minute");
     expect(shown).toContain("from the Alexa app");
     expect(shown).toContain("https://layla.amazon.com/wrong");
     expect(shown).not.toContain("Never reached us");
     const elsewhere = await found(`${date} ${time}`, { zone: "Asia/Tokyo" });
-    expect(elsewhere).toContain("No attempt began in that minute");
+    expect(elsewhere).toContain("No attempts started in that minute");
     expect(elsewhere).not.toContain("https://layla.amazon.com/wrong");
   });
 
@@ -216,9 +216,9 @@ describe("nothing is found", () => {
 });
 
 it.each([
-  ["/admin/search", "Type an e-mail address"],
-  ["/admin/search?q=", "Type an e-mail address"],
-  ["/admin/search?q=%20%00%0A", "Type an e-mail address"],
+  ["/admin/search", "Enter an email address"],
+  ["/admin/search?q=", "Enter an email address"],
+  ["/admin/search?q=%20%00%0A", "Enter an email address"],
   ["/admin/search?q=nobody&q=demo", "Never reached us"],
   [`/admin/search?q=${"a".repeat(10_240)}`, "Never reached us"],
   ["/admin/search?q=a%00b%1b[31m", "Never reached us"],

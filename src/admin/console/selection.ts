@@ -1,4 +1,4 @@
-// What the console's pages are about: a skill, a time range and a time zone, kept in the address of every page.
+// The selection of the console's pages: a skill, a time range and a time zone, kept in the address of every page.
 import type { AppContext } from "../../runtime.ts";
 
 const HOUR_MS = 3_600_000;
@@ -25,7 +25,7 @@ export interface Selection {
   readonly to: number;
 }
 
-/** How far the clocks of `zone` are ahead of UTC at `at`, in milliseconds. */
+/** The offset of `zone` from UTC at the time `at`, in milliseconds; positive east of UTC. */
 export function zoneOffset(zone: string, at: number): number {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone: zone,
@@ -42,7 +42,7 @@ export function zoneOffset(zone: string, at: number): number {
   return Date.UTC(year, month - 1, day, hour, minute, second) - (at - (at % 1000));
 }
 
-/** The start of the day in `zone`, `daysBefore` days before the one that `at` lies in. */
+/** The start of the day in `zone`, `daysBefore` days before the day of `at`. */
 export function startOfDay(zone: string, at: number, daysBefore = 0): number {
   const local = at + zoneOffset(zone, at);
   const midnight = local - (((local % DAY_MS) + DAY_MS) % DAY_MS) - daysBefore * DAY_MS;
@@ -61,7 +61,7 @@ export function isZone(zone: string): boolean {
   }
 }
 
-/** The selection in the page's address. What is missing or unknown gets its default: all skills, 7 days, UTC. */
+/** The selection in the page's address. Missing or unknown values get their defaults: all skills, 7 days, UTC. */
 export function selectionOf(c: AppContext): Selection {
   const given = c.req.query("range") ?? "";
   const range = Object.hasOwn(RANGES, given) ? (given as RangeName) : "7d";
@@ -82,7 +82,7 @@ export function startsOf({ range, zone, from, to }: Selection): number[] {
   return Array.from({ length: Math.ceil((to - from) / HOUR_MS) }, (_, i) => from + i * HOUR_MS);
 }
 
-/** As much time before the selection: its first day so many days earlier, and to the same time of its last day. */
+/** The same length of time before the selection, up to the same time of its last day. */
 export function before(selection: Selection): Selection {
   const { days } = RANGES[selection.range];
   const { zone, from, to } = selection;

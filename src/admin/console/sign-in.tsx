@@ -17,19 +17,19 @@ import { SIGN_OUT_FORM } from "./frame.tsx";
 
 const SIGN_IN_FORM = "admin-sign-in";
 
-/** What travels sealed with the sign-in form: the page to continue with. */
+/** The sealed content of the sign-in form: the page to continue with. */
 const entrySchema = () => z.object({ page: z.string() });
 
 function disabledPage(c: AppContext): Promise<Response> {
   return renderErrorPage(c, {
     status: 503,
-    title: "The operator's pages are disabled",
+    title: "The operator's console is disabled",
     message:
       "Set the secret ADMIN_TOKEN to at least 32 characters, then sign in here with it, or set up Cloudflare Access.",
   });
 }
 
-/** Cloudflare Access names nobody, and there is no token to sign in with. */
+/** For requests without a valid assertion of Cloudflare Access when ADMIN_TOKEN is not set. */
 function accessPage(c: AppContext): Promise<Response> {
   return renderErrorPage(c, {
     status: 401,

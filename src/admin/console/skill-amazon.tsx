@@ -1,4 +1,4 @@
-// /admin/skills/{id}/amazon: a skill's account linking configuration at Amazon beside ours, and writing it there.
+// /admin/skills/{id}/amazon: compares a skill's account linking configuration at Amazon with ours, and pushes ours.
 import type { Child, FC } from "hono/jsx";
 import { developerAccess } from "../../amazon/developer-access.ts";
 import { type Developer, readLinking, type StoredLinking, writeLinking } from "../../amazon/smapi.ts";
@@ -24,13 +24,13 @@ function pathOf(skillId: string): string {
   return `${UNDER}/${encodeURIComponent(skillId)}/amazon`;
 }
 
-/** The panel of a skill's page that leads here. */
+/** The panel of a skill's page that links here. */
 export const SkillAmazon: FC<{ skillId: string; selection: Selection }> = ({ skillId, selection }) => (
   <Panel title="At Amazon" id="amazon">
     <p>
-      <a href={hrefOf(selection, pathOf(skillId))}>Compare with Amazon, and push</a>
+      <a href={hrefOf(selection, pathOf(skillId))}>Compare with Amazon and push</a>
       {" · "}
-      <a href={hrefOf({ ...selection, skillId }, "/admin/amazon")}>Amazon's figures</a>
+      <a href={hrefOf({ ...selection, skillId }, "/admin/amazon")}>Amazon's metrics</a>
     </p>
   </Panel>
 );
@@ -55,11 +55,11 @@ interface BothSides {
   readonly amazons: StoredLinking | null;
 }
 
-/** Reads Amazon's side; a text if it cannot be read. */
+/** Reads the configuration at Amazon; returns the reason as text if that fails. */
 async function bothSides(c: AppContext, found: SkillWithClients, again = false): Promise<BothSides | string> {
   const rt = c.var.runtime;
   if (found.skill.type === "add_on") {
-    return "Amazon configures add-ons with its alexa-ai command line, not through the Skill Management API.";
+    return "Add-ons are configured with Amazon's alexa-ai CLI, not through the Skill Management API.";
   }
   const access = await developerAccess(rt, { again });
   if (access.outcome !== "token") return accessText(access, selectionOf(c).zone);
@@ -76,27 +76,27 @@ export async function skillAmazonPage(c: AppContext): Promise<Response> {
   return found ? render(c, found, {}) : notFound(c);
 }
 
-interface Said {
-  /** What happened to the last push. */
+interface PushResult {
+  /** The result of the last push. */
   readonly message?: string;
   readonly status?: 200 | 400 | 409 | 502;
   /** A new secret that Amazon does not have. It is shown this once. */
   readonly secret?: string;
 }
 
-async function render(c: AppContext, found: SkillWithClients, said: Said): Promise<Response> {
+async function render(c: AppContext, found: SkillWithClients, result: PushResult): Promise<Response> {
   const { skill } = found;
   const sides = await bothSides(c, found, c.req.query("again") === "1");
   return page(
     c,
     `${skill.name} at Amazon`,
     <>
-      {said.message === undefined ? null : <p role="alert">{said.message}</p>}
-      {said.secret === undefined ? null : (
+      {result.message === undefined ? null : <p role="alert">{result.message}</p>}
+      {result.secret === undefined ? null : (
         <Panel title="The new client secret">
           <p>
-            Amazon does not have it, and it is shown this once. Keep it, and push again with it; another new secret
-            would end the one that Amazon has. <code>{said.secret}</code>
+            Amazon does not have it yet, and it is shown only once. Copy it, and push again with it. Generating another
+            one would invalidate the secret that Amazon has. <code>{result.secret}</code>
           </p>
         </Panel>
       )}
@@ -104,14 +104,14 @@ async function render(c: AppContext, found: SkillWithClients, said: Said): Promi
         <Panel title="Account linking configuration">
           <p>{sides}</p>
           <p>
-            <a href={hrefOf(selectionOf(c), "/admin/amazon")}>The developer's token</a>
+            <a href={hrefOf(selectionOf(c), "/admin/amazon")}>Developer token</a>
           </p>
         </Panel>
       ) : (
         <Differences c={c} sides={sides} />
       )}
     </>,
-    said.status,
+    result.status,
   );
 }
 
@@ -140,7 +140,7 @@ const Differences: FC<{ c: AppContext; sides: BothSides }> = ({ c, sides: { foun
             ])}
           />
         )}
-        {notShown.length === 0 ? null : <p>Not shown by Amazon: {notShown.join(", ")}.</p>}
+        {notShown.length === 0 ? null : <p>Amazon does not return: {notShown.join(", ")}.</p>}
       </Panel>
       <Panel title="Push to Amazon">
         <p>
@@ -155,19 +155,19 @@ const Differences: FC<{ c: AppContext; sides: BothSides }> = ({ c, sides: { foun
           <input id="clientSecret" name="clientSecret" type="password" maxlength={500} autocomplete="off" />
           <p>
             <label class="check">
-              <input type="checkbox" name="newSecret" value="yes" /> Make a new secret instead. The present one works
-              for seven more days.
+              <input type="checkbox" name="newSecret" value="yes" /> Generate a new secret instead. The current one is
+              accepted for seven more days.
             </label>
           </p>
           {running > c.var.runtime.now() ? (
             <p>
-              The previous secret still works, until <Time at={running} zone={selectionOf(c).zone} />. If Amazon has
-              that one, a new secret ends it at once.
+              The previous secret is accepted until <Time at={running} zone={selectionOf(c).zone} />. If Amazon still
+              uses it, do not generate a new one: that would invalidate it at once.
             </p>
           ) : null}
           <p>
             <label class="check">
-              <input type="checkbox" name="confirmed" value="yes" required /> Replace what Amazon has.
+              <input type="checkbox" name="confirmed" value="yes" required /> Replace the configuration at Amazon.
             </label>
           </p>
         </ActForm>
@@ -192,7 +192,7 @@ export async function pushToAmazon(c: AppContext): Promise<Response> {
     return render(c, found, { message: failureText({ failure: "changed", message: "" }), status: 409 });
   }
   const secret = makeNew ? await newSecret(c, found) : typed;
-  if (secret === undefined) return render(c, found, { message: "No new secret was made.", status: 502 });
+  if (secret === undefined) return render(c, found, { message: "No new secret was generated.", status: 502 });
   return send(c, sides, secret, makeNew);
 }
 
@@ -203,11 +203,11 @@ async function refusalOf(
   makeNew: boolean,
   confirmed: boolean,
 ): Promise<string | undefined> {
-  if (!confirmed) return "Nothing was written: confirm that what Amazon has is to be replaced.";
-  if (makeNew) return typed === "" ? undefined : "Nothing was written: give the secret, or make a new one, not both.";
-  if (typed === "") return "Nothing was written: give the client secret, or make a new one.";
+  if (!confirmed) return "Nothing was written: confirm that the configuration at Amazon is to be replaced.";
+  if (makeNew) return typed === "" ? undefined : "Nothing was written: enter the secret or generate one, not both.";
+  if (typed === "") return "Nothing was written: enter the client secret or generate a new one.";
   if (await secretMatches(client, typed, c.var.runtime.now())) return undefined;
-  return `Nothing was written: this is not the secret of client ${client.id}. A wrong one would end all linking.`;
+  return `Nothing was written: this is not the secret of client ${client.id}. With a wrong secret, no customer could link.`;
 }
 
 async function newSecret(c: AppContext, { skill }: SkillWithClients): Promise<string | undefined> {
@@ -227,5 +227,5 @@ async function send(c: AppContext, sides: BothSides, secret: string, isNew: bool
   }
   const audit = { kind: "skill_pushed", actor: operatorOf(c).name, clientId: found.client.id, details: found.skill.id };
   await write(rt.db, auditRow(rt.now(), audit), false);
-  return render(c, found, { message: "Wrote the account linking configuration to Amazon's development stage." });
+  return render(c, found, { message: "The account linking configuration was written to Amazon's development stage." });
 }

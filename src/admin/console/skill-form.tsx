@@ -1,4 +1,4 @@
-// The form of a skill: its fields, their values, and the body of the API's request that they make.
+// The form of a skill: its fields, their values, and the request body for the admin API made from them.
 import type { FC } from "hono/jsx";
 import { PERSON_KINDS, SKILL_TYPES } from "../../storage/skills/skills.ts";
 import { CheckField, ChoiceField, LinesField, linesOf, SecretField, TextField, type Values } from "./entry-form.tsx";
@@ -44,7 +44,7 @@ export interface SkillView {
 const lines = (entries: readonly (string | object)[]) =>
   entries.map((entry) => (typeof entry === "string" ? entry : JSON.stringify(entry))).join("\n");
 
-/** What the form shows of a stored skill. */
+/** The form's values for a stored skill. */
 export function valuesOf(skill: SkillView): Values {
   return {
     name: skill.name,
@@ -67,7 +67,7 @@ export function valuesOf(skill: SkillView): Values {
   };
 }
 
-const KEPT = "Leave it empty to keep the stored one.";
+const KEPT = "Leave empty to keep the stored one.";
 const choices = (names: readonly string[]) => names.map((name) => [name, words(name)] as const);
 
 export const SkillFields: FC<{ values: Values; isNew: boolean; hasServiceClient?: boolean }> = ({
@@ -79,8 +79,8 @@ export const SkillFields: FC<{ values: Values; isNew: boolean; hasServiceClient?
     {isNew ? (
       <>
         <TextField name="id" label="Skill id" values={values} required hint="Such as amzn1.ask.skill.…" />
-        <TextField name="clientId" label="Alexa's client id" values={values} hint="Made if it is left empty." />
-        <SecretField name="clientSecret" label="Alexa's client secret" hint="Made if it is left empty." />
+        <TextField name="clientId" label="Alexa's client id" values={values} hint="Leave empty to generate one." />
+        <SecretField name="clientSecret" label="Alexa's client secret" hint="Leave empty to generate one." />
       </>
     ) : null}
     <TextField name="name" label="Name" values={values} required />
@@ -96,16 +96,16 @@ export const SkillFields: FC<{ values: Values; isNew: boolean; hasServiceClient?
       name="linking"
       label="Account linking"
       values={values}
-      choices={[...(isNew ? [["", "as the type demands"] as const] : []), ...choices(["required", "optional"])]}
+      choices={[...(isNew ? [["", "default of the type"] as const] : []), ...choices(["required", "optional"])]}
     />
-    <TextField name="vendorId" label="Vendor id" values={values} hint="Gives Amazon's four redirect URIs." />
+    <TextField name="vendorId" label="Vendor id" values={values} hint="Amazon's four redirect URIs follow from it." />
     <LinesField
       name="redirectUris"
       label="Redirect URIs"
       values={values}
-      hint={`One per line, in place of a vendor id.${isNew ? "" : " Leave it empty to keep the stored ones."}`}
+      hint={`One per line, instead of a vendor id.${isNew ? "" : " Leave empty to keep the stored ones."}`}
     />
-    <LinesField name="extraRedirectUris" label="Further redirect URIs" values={values} hint="In development." />
+    <LinesField name="extraRedirectUris" label="Extra redirect URIs" values={values} hint="One per line." />
     <LinesField
       name="scopes"
       label="Scopes"
@@ -113,36 +113,46 @@ export const SkillFields: FC<{ values: Values; isNew: boolean; hasServiceClient?
       required
       hint='One per line: a name, or JSON such as {"name":"profile","descriptions":{"en":"Your name"}}.'
     />
-    <LinesField name="returnUrls" label="Return URLs" values={values} hint="One per line: where linking may end." />
+    <LinesField
+      name="returnUrls"
+      label="Return URLs"
+      values={values}
+      hint="One per line: where linking may return to."
+    />
     <TextField name="resource" label="Resource" values={values} hint="Add-ons only: the MCP server's URI." />
     <fieldset>
       <legend>Alexa's credentials for app-to-app linking</legend>
-      <TextField name="lwaId" label="Alexa client id" values={values} hint="Empty: none." />
+      <TextField name="lwaId" label="Alexa client id" values={values} hint="Leave empty for none." />
       <SecretField name="lwaSecret" label="Alexa client secret" hint={isNew ? "" : KEPT} />
     </fieldset>
     <fieldset>
       <legend>Credentials for the event gateway</legend>
-      <TextField name="eventId" label="Event client id" values={values} hint="Empty: the pair above serves for both." />
+      <TextField name="eventId" label="Event client id" values={values} hint="Leave empty to use the pair above." />
       <SecretField name="eventSecret" label="Event client secret" hint={isNew ? "" : KEPT} />
     </fieldset>
     <fieldset>
-      <legend>Relay to the server that links the skill today</legend>
-      <TextField name="relayTokenUrl" label="Its token URL" values={values} hint="Empty: no relay." />
-      <TextField name="relayUserinfoUrl" label="Its userinfo URL" values={values} />
-      <TextField name="relayId" label="Relay client id" values={values} hint="Empty: as Alexa sends it." />
+      <legend>Relay to the old server</legend>
+      <TextField name="relayTokenUrl" label="Old server's token URL" values={values} hint="Leave empty for no relay." />
+      <TextField name="relayUserinfoUrl" label="Old server's userinfo URL" values={values} />
+      <TextField name="relayId" label="Relay client id" values={values} hint="Leave empty to use Alexa's." />
       <SecretField
         name="relaySecret"
         label="Relay client secret"
-        hint={isNew ? "" : `${KEPT} Type it again if another field of the relay changes.`}
+        hint={isNew ? "" : `${KEPT} Enter it again if you change another field of the relay.`}
       />
-      <TextField name="relayClaim" label="Claim that names the person" values={values} hint="sub, if left empty." />
-      <ChoiceField name="relayAs" label="It is" values={values} choices={[["", "–"], ...choices(PERSON_KINDS)]} />
+      <TextField name="relayClaim" label="Claim that names the person" values={values} hint="Leave empty for sub." />
+      <ChoiceField
+        name="relayAs"
+        label="Claim content"
+        values={values}
+        choices={[["", "–"], ...choices(PERSON_KINDS)]}
+      />
     </fieldset>
-    <CheckField name="requirePkce" label="Alexa must use PKCE" values={values} />
+    <CheckField name="requirePkce" label="Require PKCE from Alexa" values={values} />
     {hasServiceClient ? null : (
-      <CheckField name="serviceClient" label="A second client for service tokens (add-ons)" values={values} />
+      <CheckField name="serviceClient" label="Separate client for service tokens (add-ons)" values={values} />
     )}
-    <CheckField name="force" label="Accept redirect URIs that are not all of Amazon's" values={values} />
+    <CheckField name="force" label="Accept redirect URIs even if some of Amazon's are missing" values={values} />
   </>
 );
 
@@ -178,7 +188,7 @@ function relayOf(fields: Fields, stored: SkillView | undefined): object | null |
   };
 }
 
-/** A scope in JSON as an object. What is no JSON is sent as it is, so that the API says what is wrong. */
+/** A scope in JSON as an object. Invalid JSON is passed on unchanged, so that the API reports what is wrong. */
 function scopeOf(line: string): unknown {
   if (!line.startsWith("{")) return line;
   try {

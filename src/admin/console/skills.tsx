@@ -1,4 +1,4 @@
-// /admin/skills: the registered skills; each with its form, its secrets and the documents to copy.
+// /admin/skills: the registered skills, each with its form, its secrets and the documents to copy.
 import type { FC } from "hono/jsx";
 import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
@@ -42,7 +42,7 @@ async function listPage(c: AppContext): Promise<Response> {
           skill.stage,
           skill.resource ?? "–",
           skill.serviceClient?.id ?? "–",
-          skill.lwa ? "ready" : "off: Alexa's client id and secret are missing",
+          skill.lwa ? "ready" : "off: Alexa Client Id and Client Secret are missing",
           skill.eventGateway ? "own pair" : skill.lwa ? "the same pair" : "none",
         ])}
       />
@@ -83,7 +83,7 @@ const SECRETS = { client: "Alexa's client secret", service: "The service client'
 interface Shown {
   readonly values?: Values;
   readonly problem?: ApiResult;
-  /** The API's response with secrets that were just made. */
+  /** The API's response with secrets that were just generated. */
   readonly made?: SkillView;
 }
 
@@ -128,12 +128,12 @@ async function skillPage(c: AppContext, id: string, { values, problem, made }: S
       </Panel>
       <Panel title="Secrets">
         {until === undefined ? null : <p>The previous secret is accepted until {until}.</p>}
-        <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Make a new secret" fields={secretSeen(skill.client)} />
+        <ActForm c={c} action={`${pageOf(id)}/rotate`} button="Rotate the secret" fields={secretSeen(skill.client)} />
         {skill.serviceClient ? (
           <ActForm
             c={c}
             action={`${pageOf(id)}/rotate`}
-            button="Make a new secret of the service client"
+            button="Rotate the service client's secret"
             fields={{ client: "service", ...secretSeen(skill.serviceClient) }}
           />
         ) : null}
@@ -185,11 +185,11 @@ export function skillPages(app: Hono<AppEnv>): void {
         under: HERE,
         back: pageOf(idOf(c)),
         confirmation: {
-          title: "Make a new secret?",
+          title: "Rotate the secret?",
           message:
-            "The present secret is accepted for seven more days. Enter the new one at Amazon within that time. If an earlier " +
-            "secret is still in its own overlap, that one ends now.",
-          button: "Make a new secret",
+            "The current secret is accepted for seven more days. Enter the new one at Amazon within that time. The secret " +
+            "before it, if still accepted, stops working now.",
+          button: "Rotate the secret",
         },
         refusal: async (fields) => {
           const skill = (await callAdminApi(c, "GET", apiOf(idOf(c)))).body as Partial<SkillView>;

@@ -1,4 +1,4 @@
-// Tables that several pages of the console show: refused requests and calls.
+// Tables of refused requests and calls, which several pages of the console show.
 import type { FC } from "hono/jsx";
 import { remedyFor, remedyForRefusal } from "../../linking/remedies.ts";
 import type { ListedAttempt } from "../../storage/attempts/list.ts";

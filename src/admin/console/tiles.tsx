@@ -1,28 +1,19 @@
-// The figures at the top of the overview, in Amazon's terms, each beside what it was before.
+// The metrics at the top of the overview, in Amazon's terms, each with its previous value.
 import type { FC } from "hono/jsx";
 import type { Linking, Totals } from "../metrics-report.ts";
 
-/** A kind of figure: how it is written, and in which words it differs from the one before. */
+/** How the values and the differences of a metric are formatted. */
 interface Kind {
   readonly format: (value: number) => string;
   readonly difference: (value: number) => string;
-  readonly more: string;
-  readonly fewer: string;
 }
 
-const COUNT: Kind = { format: String, difference: String, more: "more", fewer: "fewer" };
+const COUNT: Kind = { format: String, difference: String };
 const RATE: Kind = {
-  format: (value) => `${(value * 100).toFixed(1)} %`,
+  format: (value) => `${(value * 100).toFixed(1)}%`,
   difference: (value) => `${(value * 100).toFixed(1)} points`,
-  more: "higher",
-  fewer: "lower",
 };
-const AVERAGE: Kind = {
-  format: (value) => value.toFixed(2),
-  difference: (value) => value.toFixed(2),
-  more: "higher",
-  fewer: "lower",
-};
+const AVERAGE: Kind = { format: (value) => value.toFixed(2), difference: (value) => value.toFixed(2) };
 
 type Figure = number | null;
 
@@ -33,12 +24,11 @@ interface Pair {
 
 const shown = (value: Figure, { format }: Kind) => (value === null ? "none" : format(value));
 
-/** `+12, more`, `−0.5 points, lower`; undefined if one of them is not known. */
+/** `+12`, `−0.5 points` or `no change`; undefined if one of the values is unknown. */
 function change({ now, past }: Pair, kind: Kind): string | undefined {
   if (now === null || past === null) return undefined;
-  if (kind.format(now) === kind.format(past)) return "as before";
-  const [sign, word] = now > past ? ["+", kind.more] : ["−", kind.fewer];
-  return `${sign}${kind.difference(Math.abs(now - past))}, ${word}`;
+  if (kind.format(now) === kind.format(past)) return "no change";
+  return `${now > past ? "+" : "−"}${kind.difference(Math.abs(now - past))}`;
 }
 
 const Tile: FC<{ label: string; kind: Kind; total: Pair; parts?: readonly (Pair & { readonly name: string })[] }> = ({
@@ -51,7 +41,7 @@ const Tile: FC<{ label: string; kind: Kind; total: Pair; parts?: readonly (Pair 
     <small>{label}</small>
     <strong>{shown(total.now, kind)}</strong>
     <small>
-      {change(total, kind)} {total.past === null ? "none before" : `(before: ${kind.format(total.past)})`}
+      {change(total, kind)} {total.past === null ? "no earlier value" : `(before: ${kind.format(total.past)})`}
     </small>
     {parts.length === 0 ? null : (
       <dl>
@@ -72,7 +62,7 @@ const Tile: FC<{ label: string; kind: Kind; total: Pair; parts?: readonly (Pair 
   </div>
 );
 
-/** The tiles of a range and of the range before it. */
+/** The tiles for a range, compared with the range before it. */
 export const Tiles: FC<{ now: Totals; past: Totals }> = ({ now, past }) => {
   const linking = (label: string, kind: Kind, figure: (part: Linking) => Figure) => {
     const pair = (part: "total" | "alexaApp" | "appToApp") => ({

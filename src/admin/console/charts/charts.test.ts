@@ -110,8 +110,8 @@ it("O14: a funnel has the share of each step, also of none", () => {
     }),
   );
   expect(rowsOf(html)).toEqual([
-    ["shown", "8", "100 %"],
-    ["consented", "2", "25 %"],
+    ["shown", "8", "100%"],
+    ["consented", "2", "25%"],
   ]);
   expect(all(html, /filled solid"[^>]* width="([\d.]+%)"/g)).toEqual(["100%", "25%"]);
   expect(rowsOf(String(Funnel({ ...TEXT, steps: [{ name: "shown", count: 0 }] })))).toEqual([["shown", "0", "none"]]);

@@ -1,5 +1,5 @@
-// What all charts have: a name and a description for screen readers, axes, patterns, and their numbers as a table. Sizes
-// are percentages and texts have their own size, so that charts fit every screen and texts stay readable.
+// What all charts share: a title and a description for screen readers, axes, patterns, and a table of their numbers.
+// Sizes are percentages and text has a fixed size, so that charts fit every screen and stay readable.
 import type { Child, FC } from "hono/jsx";
 import { DataTable } from "../parts.tsx";
 
@@ -7,7 +7,7 @@ export interface ChartText {
   /** Unique in the page. */
   readonly id: string;
   readonly title: string;
-  /** What the chart shows, in a sentence or two, for those who do not see it. */
+  /** What the chart shows, in a sentence or two, for screen readers. */
   readonly description: string;
 }
 
@@ -30,7 +30,7 @@ export const Figure: FC<
       {children}
     </svg>
     <details>
-      <summary>Numbers of “{title}”</summary>
+      <summary>Data for “{title}”</summary>
       <DataTable caption={title} head={head} rows={rows} numeric={head.map((_, i) => i).slice(1)} />
     </details>
   </figure>
@@ -96,7 +96,7 @@ export const PeriodAxis: FC<{ labels: readonly string[] }> = ({ labels }) => {
   );
 };
 
-/** Fillings that differ without colour. Their colours are in the style sheet. */
+/** Fillings that can be told apart without colour. Their colours are in the style sheet. */
 export type Filling = "solid" | "grid" | "stripes" | "dots" | "hollow";
 
 /** The patterns that the charts and legends of a page refer to, once per page. */

@@ -9,7 +9,7 @@ export interface FunnelStep {
 
 /** `count` of `whole` as a percentage without decimals. */
 export function share(count: number, whole: number): string {
-  return whole === 0 ? "none" : `${Math.round((count / whole) * 100)} %`;
+  return whole === 0 ? "none" : `${Math.round((count / whole) * 100)}%`;
 }
 
 /** Steps from the first to the last, each with its share of the first one. */
