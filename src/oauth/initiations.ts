@@ -1,4 +1,4 @@
-// Noting initiations: the first page or call of a link attempt with Alexa, in the background of the request.
+// Records initiations, the first page or call of a link attempt with Alexa, in the background of the request.
 import { toBase64Url } from "../crypto/encoding.ts";
 import { networkOf } from "../http/network.ts";
 import { counterKey, isWithinRateLimit } from "../http/rate-limit.ts";
@@ -6,7 +6,7 @@ import type { AppContext } from "../runtime.ts";
 import type { Initiation } from "../storage/attempts/initiations.ts";
 import { languageOf } from "../ui/messages.ts";
 
-/** A page or call. What is left out is not known. */
+/** A page or call. Missing values are unknown. */
 export interface Initiated extends Pick<Initiation, "flow" | "skillId" | "userId"> {
   /** What identifies the attempt. */
   readonly of: readonly string[];
@@ -17,14 +17,14 @@ export interface Initiated extends Pick<Initiation, "flow" | "skillId" | "userId
 
 const KEY_BYTES = 16;
 
-/** The browser loads the page in case the customer goes there. */
+/** Whether the browser prefetches the page. */
 function isPrefetch(c: AppContext): boolean {
   return ["sec-purpose", "purpose", "x-moz"].some((name) => /prefetch|preview/i.test(c.req.header(name) ?? ""));
 }
 
 /**
- * Notes an initiation after the response. HEAD requests and prefetches are none. A person has as many a minute as
- * `USER_LIMIT` allows; of people who have not signed in, a network as many as `PAGE_LIMIT` allows.
+ * Records an initiation after the response. HEAD requests and prefetches are not counted. `USER_LIMIT` limits how many a
+ * person has per minute, and `PAGE_LIMIT` how many a network has of people who have not signed in.
  */
 export function noteInitiation(c: AppContext, { of, ...initiated }: Initiated): void {
   if (c.req.method === "HEAD" || isPrefetch(c)) return;

@@ -1,4 +1,4 @@
-// Counters, gathered per isolate, written two seconds after the first. Unlike audit rows they may be lost.
+// Counters, collected per isolate and written two seconds after the first. Unlike audit rows, they may be lost.
 
 import { addInitiations, type Initiation } from "../storage/attempts/initiations.ts";
 import { addRefusals, MINUTE_MS, MOST_MINUTES, type Refusal } from "../storage/attempts/refusals.ts";
@@ -27,7 +27,7 @@ export type MetricName =
   | "code_redeemed_app"
   /** A code made for an enablement call was redeemed. */
   | "code_redeemed_enablement"
-  /** A link of another server moved here by its refresh token. */
+  /** A link from another server moved here with its refresh token. */
   | "token_relayed"
   | "grant_revoked"
   | "unlinked"
@@ -42,7 +42,7 @@ export type MetricName =
   | `accept_grant_refused_${string}`
   /** The same as `linking_failed`, and failures that may be tried again, by reason. */
   | `linking_failed_${string}`
-  /** Calls of Login with Amazon's token endpoint. */
+  /** Calls to Login with Amazon's token endpoint. */
   | "lwa_accepted"
   | `lwa_refused_${string}`
   | `lwa_unavailable_${string}`
@@ -55,7 +55,7 @@ export type MetricName =
   /** Skill events that got a 400, by tagged reason. */
   | `skill_event_refused_${string}`;
 
-/** A refused request. Values as they came in the request. */
+/** A refused request. Values as in the request. */
 export type Refused = Pick<Refusal, "endpoint" | "clientId" | "reason" | "detail"> & {
   /** Nothing shows that a registered client sent it. */
   readonly ofStranger?: boolean;
@@ -68,9 +68,9 @@ export interface Metrics {
   refused(refused: Refused): void;
   /** Notes the first or another page or call of a link attempt with Alexa. It counts once, by its key. */
   initiated(initiation: Initiation): void;
-  /** Notes that an error was shown under the id of this request. */
+  /** Notes that an error was shown with the id of this request. */
   showedError(shown: Omit<ShownError, "id" | "at">): void;
-  /** Writes what this isolate has gathered, now. Never throws. */
+  /** Writes what this isolate has collected, now. Never throws. */
   flush(): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ const MAX_REFUSALS = 2000;
 const MAX_SHOWN_ERRORS = 50;
 /** Of one registered client, or of all requests whose client is not known. */
 const MAX_REFUSALS_OF_ONE = 100;
-/** Of attempts whose person is known, and of others: strangers must not displace customers. */
+/** Attempts with a known person, and others: strangers must not displace customers. */
 const MAX_INITIATIONS = { known: 1000, strangers: 200 };
 /** Reasons for which a request is refused before its client is looked up, or because there is none. */
 const CLIENT_NOT_KNOWN = [
@@ -103,7 +103,7 @@ const OVERDUE_MS = 10_000;
 
 type Counted<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** The latest first; one of each minute. */
+/** Latest first; one per minute. */
 function withMinute(recent: Refusal["recent"], minute: Refusal["recent"][number]): Refusal["recent"] {
   const [latest, ...others] = recent;
   if (latest?.[0] === minute[0]) return [[latest[0], latest[1] + 1, minute[2]], ...others];

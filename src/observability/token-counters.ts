@@ -1,6 +1,6 @@
-// The names of the counters of token requests: grant type, outcome, and the bucket of the histogram of their latency.
+// Names of the counters of token requests: grant type, outcome, and the histogram bucket of the latency.
 
-/** As the counters name the grant types, with OAuth's names. */
+/** The counters' names of the grant types, with OAuth's names. */
 export const GRANT_TYPES = {
   exchange: "authorization_code",
   refresh: "refresh_token",
@@ -9,14 +9,14 @@ export const GRANT_TYPES = {
 
 export type CountedGrant = keyof typeof GRANT_TYPES;
 
-/** Upper bounds of the buckets in milliseconds, inclusive. What took longer is in the bucket `more`. */
+/** Upper bounds of the buckets in milliseconds, inclusive. Longer requests are in the bucket `more`. */
 export const BUCKETS_MS = [50, 100, 250, 500, 1000, 2000, 4500] as const;
 
 type Bucket = (typeof BUCKETS_MS)[number] | "more";
 
 export type TokenCounter = `token_${CountedGrant}_${string}_${Bucket}`;
 
-/** The counter of what all requests of a grant type took together, which the buckets do not tell. */
+/** The counter for the total duration of all requests of a grant type, which the buckets do not have. */
 export function tokenMilliseconds(grant: CountedGrant): `token_milliseconds_${CountedGrant}` {
   return `token_milliseconds_${grant}`;
 }
@@ -31,11 +31,11 @@ export function tokenCounter(grant: CountedGrant, outcome: string, tookMs: numbe
 export interface CountedTokenRequests {
   readonly grant: CountedGrant;
   readonly outcome: string;
-  /** Position in `BUCKETS_MS`; its length for what took longer. */
+  /** Position in `BUCKETS_MS`; its length for longer requests. */
   readonly bucket: number;
 }
 
-/** What a counter of this name counts; undefined if it counts no token requests. */
+/** What a counter of this name counts; undefined for other counters. */
 export function readTokenCounter(name: string): CountedTokenRequests | undefined {
   for (const grant of Object.keys(GRANT_TYPES) as CountedGrant[]) {
     const prefix = `token_${grant}_`;

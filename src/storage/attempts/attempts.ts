@@ -9,7 +9,7 @@ export type Flow = (typeof FLOWS)[number];
 export const OUTCOMES = ["pending", "linked", "cancelled", "failed", "abandoned"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** What the caller said that it runs on; attempts that Alexa starts have none. */
+/** The platform that the caller names; attempts that Alexa starts have none. */
 export const PLATFORMS = ["ios", "android", "web"] as const;
 
 /** What is known of an attempt before anything is stored. Sealed into forms until then. */
@@ -52,7 +52,7 @@ export const STARTED_BY_US = sql`a.flow IN ('app_to_app', 'website')`;
 
 /**
  * In SQL, on `attempts` as `a`: it is a completed link with Alexa. Alexa redeemed its code, an attempt that we started
- * ended as linked, and no AcceptGrant undid it. A sign-in of the company's app is none.
+ * ended as linked, and no AcceptGrant undid it. A sign-in to the company's app is not one.
  */
 export const IS_COMPLETED = sql`a.flow <> 'oauth' AND a.redeemed_at IS NOT NULL AND (NOT ${STARTED_BY_US} OR a.outcome = 'linked')
   AND a.accept_grant IS NOT 'refused'`;

@@ -1,4 +1,4 @@
-// The reason of a refused code exchange goes to the link attempt that the code belongs to, where operators read it.
+// Stores the reason of a refused code exchange in the code's link attempt, where operators read it.
 import { sql, write } from "../sql.ts";
 import { stepsWith } from "../steps.ts";
 

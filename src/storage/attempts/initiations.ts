@@ -11,7 +11,7 @@ export interface Initiation {
   readonly flow: Exclude<Flow, "oauth">;
   readonly skillId: string | null;
   readonly platform: Platform | null;
-  /** Where it is known: of the enablement call. */
+  /** If known: the stage of the enablement call. */
   readonly stage: Stage | null;
   readonly locale: string;
   /** null: a call of the company's app. */
@@ -25,8 +25,8 @@ const HOUR_MS = 3_600_000;
 const REMEMBERED_HOURS = 48;
 
 /**
- * Adds initiations, or stores who an earlier one turned out to be. One statement with two parameters, however many. A
- * person who was erased meanwhile stays unknown.
+ * Adds initiations, or stores the person of an earlier one. One statement with two parameters, for any number. A person
+ * who was erased in the meantime stays unknown.
  */
 export function addInitiations(initiations: readonly Initiation[]): Sql {
   const rows = initiations.map((one) => [
@@ -53,8 +53,8 @@ export function addInitiations(initiations: readonly Initiation[]): Sql {
 }
 
 /**
- * Replaces a user by `erased` in their initiations, which counts of persons still need. No index finds them: reads all
- * rows since the user was created, and the hours before.
+ * Replaces a user by `erased` in their initiations, which are still needed for counts of persons. No index finds them:
+ * reads all rows since the user was created, and the hours before.
  */
 export function anonymiseInitiations(userId: string, erased: string): Sql {
   const since = sql`(SELECT created_at FROM users WHERE id = ${userId}) - ${(REMEMBERED_HOURS + 1) * HOUR_MS}`;

@@ -48,7 +48,7 @@ export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition |
   const plus = userId === undefined ? sql`` : sql`+`;
   if (skillId !== undefined) conditions.push(sql`${plus}skill_id = ${skillId}`);
   if (outcome !== undefined) conditions.push(sql`${plus}outcome = ${outcome}`);
-  // As the partial indexes say it. `linked` has none: it is what most attempts have.
+  // As in the partial indexes. `linked` has none, because most attempts end so.
   const indexed =
     outcome === "pending" ? sql`outcome = 'pending'` : sql`outcome IN ('cancelled', 'failed', 'abandoned')`;
   if (userId === undefined && outcome !== undefined && outcome !== "linked") conditions.push(indexed);
@@ -59,7 +59,7 @@ export function attemptListQuery(filter: AttemptFilter, after: AttemptPosition |
   return sql`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE ${all(conditions)} ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
 }
 
-/** Newest first, from behind `after` on. */
+/** Newest first, starting after `after`. */
 export async function listAttempts(
   db: D1Database,
   filter: AttemptFilter,
@@ -89,7 +89,7 @@ export function reasonCountsQuery(
   limit: number,
 ): Sql {
   const { skillId, from, to, isOfAlexa } = filter;
-  // Each of the three is a range of its own in the index.
+  // Each of the three is a separate range of the index.
   return sql`SELECT reason, COUNT(*) AS count, MAX(created_at) AS "lastAt" FROM attempts
     WHERE outcome IN ('cancelled', 'failed', 'abandoned') AND ${equal({ skill_id: skillId })} AND created_at >= ${from} AND created_at < ${to}
       AND reason IS NOT NULL AND ${isOfAlexa ? sql`flow <> 'oauth'` : sql`TRUE`}

@@ -1,4 +1,4 @@
-// What the console's overview shows of attempts: how they ended, how far they came, why they failed, the first set-up.
+// Attempts for the console's overview: how they ended, how far they got, why they failed, and the state of the setup.
 import { batch, equal, sql } from "../sql.ts";
 import { type ReasonCount, reasonCountsQuery } from "./list.ts";
 
@@ -20,7 +20,7 @@ export interface UnlinkedCount {
   readonly count: number;
 }
 
-/** How many link attempts that started in a range came how far. */
+/** How many link attempts that started in a range reached each step. */
 export interface Reached {
   readonly shown: number;
   readonly signedIn: number;
@@ -31,12 +31,12 @@ export interface Reached {
   readonly refused: number;
 }
 
-/** What exists of a first set-up: 1 or 0. */
+/** Which parts of the setup exist: 1 or 0. */
 export interface SetUp {
   readonly skill: 0 | 1;
-  /** A skill has the pair for app-to-app linking. */
+  /** A skill has the client id and secret for app-to-app linking. */
   readonly amazonPair: 0 | 1;
-  /** A skill has the pair for AcceptGrant. */
+  /** A skill has the client id and secret for AcceptGrant. */
   readonly eventGateway: 0 | 1;
   readonly attempt: 0 | 1;
   readonly link: 0 | 1;
@@ -54,10 +54,10 @@ export interface Overview {
 
 const HOUR_MS = 3_600_000;
 const MOST_REASONS = 8;
-/** A skill with AcceptGrant gets one for each link: it is looked for among the latest attempts only. */
+/** A skill with AcceptGrant gets one for each link, so only the latest attempts are checked. */
 const LATEST = 1000;
 
-/** Reads all in one round trip. */
+/** Reads the overview in one round trip. */
 export async function readOverview(db: D1Database, { starts, to, skillId }: OverviewQuery): Promise<Overview> {
   const periods = JSON.stringify(starts.map((start, i) => [start, starts[i + 1] ?? to]));
   const from = starts[0] ?? to;

@@ -1,7 +1,7 @@
 // Counts of refused requests by endpoint, client and reason, so that operators see why linking fails.
 import { all, batch, decodeRow, equal, readAll, type Sql, sql } from "../sql.ts";
 
-/** Where requests are refused. `wrong_address`: token requests that came to another path or by GET. */
+/** Where requests are refused. `wrong_address`: token requests to another path or by GET. */
 export const REFUSING_ENDPOINTS = ["authorize", "wrong_address", "token", "events", "accept_grant"] as const;
 export type RefusingEndpoint = (typeof REFUSING_ENDPOINTS)[number];
 
@@ -10,7 +10,7 @@ export type RefusedMinute = readonly [at: number, count: number, errorId: string
 
 export interface Refusal {
   readonly endpoint: RefusingEndpoint;
-  /** As it came in the request; the client may not exist. Empty where the request named none. */
+  /** As in the request; the client may not exist. Empty if the request named none. */
   readonly clientId: string;
   /** The tagged reason, for instance `redirect_uri_unregistered`. */
   readonly reason: string;
@@ -28,7 +28,7 @@ export interface Refusal {
 
 const LONGEST_CLIENT_ID = 256;
 const LONGEST_DETAIL = 2048;
-/** Any caller chooses client ids and redirect URIs: each registered client has its own quota, all unknown ids one. */
+/** Callers choose client ids and redirect URIs, so each registered client has its own quota, and all unknown ids share one. */
 const MOST_PER_CLIENT = 50;
 const MOST_OF_UNKNOWN_IDS = 100;
 /** In one statement: a character may take six bytes in JSON, and D1 binds at most 2 MB. */
@@ -74,7 +74,7 @@ export function addRefusals(entries: readonly Refusal[]): Sql[] {
 
 export type RefusalPosition = Omit<Refusal, "count" | "recent">;
 
-/** With what explains an unregistered redirect URI now. */
+/** With the data that explains an unregistered redirect URI. */
 export interface ListedRefusal extends Refusal {
   /** The skill of the client; null if it has none, or there is no such client. */
   readonly skillId: string | null;
@@ -91,7 +91,7 @@ export interface RefusalFilter {
   readonly skillId?: string | undefined;
 }
 
-/** Authorization requests, and token requests at a wrong address: what Alexa's developer console got wrong. */
+/** Refusals caused by wrong settings in the developer console: authorization requests, and misplaced token requests. */
 export const CONSOLE_FAULTS: readonly RefusingEndpoint[] = ["authorize", "wrong_address"];
 
 const COLUMNS = sql`endpoint, client_id AS "clientId", reason, detail, count, last_seen_at AS "lastSeenAt", recent,
@@ -105,7 +105,7 @@ async function readListed(db: D1Database, query: Sql): Promise<ListedRefusal[]> 
   return rows.map((row) => decodeRow<ListedRefusal>(row, { json: ["registered", "recent"] }));
 }
 
-/** Latest first, from behind `after` on. Their number is bounded by the quotas, so filters need no index. */
+/** Latest first, starting after `after`. The quotas bound their number, so filters need no index. */
 export async function listRefusals(
   db: D1Database,
   filter: RefusalFilter,
@@ -132,7 +132,7 @@ export async function listRefusals(
 const AROUND_MS = 2 * MINUTE_MS;
 const MOST_AT_A_TIME = 50;
 
-/** What was refused around a time (milliseconds), give or take two minutes: for a customer who never reached us. */
+/** Refusals within two minutes of a time (milliseconds): for a customer who never reached us. */
 export async function readRefusalsAt(db: D1Database, at: number): Promise<ListedRefusal[]> {
   const then = sql`value ->> 0 BETWEEN ${at - AROUND_MS - MINUTE_MS} AND ${at + AROUND_MS}`;
   return readListed(
@@ -152,8 +152,8 @@ export interface RefusedTokenRequest {
 }
 
 /**
- * The ids of the attempts that refused token requests probably belong to, in the same order: of the same client,
- * consented within the life of a code before, and not redeemed. One round trip.
+ * The ids of the attempts that refused token requests probably belong to, in the same order: attempts of the same
+ * client that were allowed within a code's lifetime before, and not redeemed. One round trip.
  */
 export async function readAttemptsOfRefusals(
   db: D1Database,

@@ -9,15 +9,15 @@ export interface ShownError {
   readonly status: number;
   /** Without the query. */
   readonly path: string;
-  /** A tagged reason, or the title that the page had, in the visitor's language. */
+  /** A tagged reason, or the page's title in the visitor's language. */
   readonly reason: string;
-  /** As it came in the request; the client may not exist. */
+  /** As in the request; the client may not exist. */
   readonly clientId: string | null;
 }
 
 const LONGEST = 100;
 
-/** Adds rows. One statement with one parameter, however many. */
+/** Adds rows. One statement with one parameter, for any number. */
 export function addShownErrors(errors: readonly ShownError[]): Sql {
   const rows = errors.map(({ id, at, status, path, reason, clientId }) => [
     id,
@@ -33,7 +33,7 @@ export function addShownErrors(errors: readonly ShownError[]): Sql {
     ON CONFLICT (id) DO NOTHING`;
 }
 
-/** What was shown under an error id. */
+/** The error that was shown with an error id. */
 export function readShownError(db: D1Database, id: string): Promise<ShownError | null> {
   return readFirst(
     db,

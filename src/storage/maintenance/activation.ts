@@ -1,8 +1,8 @@
-// Figures of account activation, per period and group: initiations, completions, enablements, and the counters.
+// Account activation per period and group: initiations, completions, enablements, and the counters.
 import { IS_COMPLETED, STARTED_BY_US } from "../attempts/attempts.ts";
 import { batch, equal, type Sql, sql, sqlName } from "../sql.ts";
 
-/** By what figures are told apart beside the period, and the columns of attempts and initiations. */
+/** The dimensions of the metrics besides the period, with their columns in attempts and initiations. */
 export const DIMENSIONS = {
   skill: "skill_id",
   stage: "stage",
@@ -27,7 +27,7 @@ export interface ActivationQuery {
   readonly groupBy: Dimension | undefined;
 }
 
-/** Figures of one period and group; null where the group's value is not known, or where there are no groups. */
+/** One period and group; the group is null if its value is unknown, or without groups. */
 interface Figures {
   readonly period: number;
   readonly group: string | null;
@@ -59,7 +59,7 @@ export interface ActivationRows {
 }
 
 const HOUR_MS = 3_600_000;
-/** No attempt lasts longer, and no event is accepted later, so that rows are found by the time when they were made. */
+/** No attempt takes longer, and no event is accepted later, so rows are found by their creation time. */
 const MARGIN_MS = 48 * HOUR_MS;
 
 const FROM = sql`(s.value ->> 1)`;
@@ -71,12 +71,12 @@ function stretchesWith({ stretches }: ActivationQuery, table: Sql): Sql {
   return sql`FROM json_each(${JSON.stringify(rows)}) s CROSS JOIN ${table}`;
 }
 
-/** `at` lies in the stretch. */
+/** `at` is in the stretch. */
 function within(at: Sql): Sql {
   return sql`${at} >= ${FROM} AND ${at} < ${TO}`;
 }
 
-/** The row was made around the stretch; the index of `at` finds it. */
+/** The row was created around the stretch; the index of `at` finds it. */
 function madeAround(at: Sql): Sql {
   return sql`${at} >= ${FROM} - ${MARGIN_MS} AND ${at} < ${TO} + ${MARGIN_MS}`;
 }
@@ -108,7 +108,7 @@ function completions(query: ActivationQuery): Sql {
     WHERE ${madeAround(sql`a.created_at`)} AND ${within(sql`a.redeemed_at`)} AND ${IS_COMPLETED} AND ${matching(query)} GROUP BY 1, 2`;
 }
 
-/** What Alexa's events report, and our own calls. An event's person is the user of a link of that Alexa user, if any. */
+/** Enablements from Alexa's events and from our own calls. An event's person is the user of a link of that Alexa user, if any. */
 function enablements(query: ActivationQuery): Sql {
   const user = sql`(SELECT g.user_id FROM grants g WHERE g.alexa_user_id = e.alexa_user_id ORDER BY g.created_at DESC LIMIT 1)`;
   const known = sql`SELECT ${figures(query, sql`e.event_at`)}, COALESCE(${user}, e.alexa_user_id) AS person
@@ -122,7 +122,7 @@ function enablements(query: ActivationQuery): Sql {
   return sql`SELECT period, "group", COUNT(DISTINCT person) AS users FROM (${known}) GROUP BY 1, 2`;
 }
 
-/** Counters are per hour: an hour counts where its start lies, the first one with the first period. */
+/** Counters are per hour: an hour counts for the period of its start, the first one for the first period. */
 function counts(query: ActivationQuery): Sql {
   const at = sql`MAX(m.hour_at, ${FROM})`;
   const summed = sql`SELECT ${figures(query, at)}, m.name, SUM(m.count) AS n ${stretchesWith(query, sql`oauth_metrics m`)}
@@ -130,14 +130,14 @@ function counts(query: ActivationQuery): Sql {
   return sql`SELECT period, NULLIF("group", '') AS "group", json_group_object(name, n) AS counts FROM (${summed}) GROUP BY 1, 2`;
 }
 
-/** Only attempts and initiations know more than the skill. */
+/** Only attempts and initiations have other dimensions than the skill. */
 function knowsOnlySkills({ only, groupBy = "skill" }: ActivationQuery): boolean {
   return groupBy === "skill" && Object.keys(only).every((dimension) => dimension === "skill");
 }
 
 const NOTHING = sql`SELECT 1 WHERE FALSE`;
 
-/** The figures of several queries and the ids of all skills, in one batch. What a query cannot tell is empty. */
+/** The results of several queries and the ids of all skills, in one batch. What a query cannot know is empty. */
 export async function readActivation(
   db: D1Database,
   queries: readonly ActivationQuery[],

@@ -1,16 +1,16 @@
-// Alerts: the counts that they are found in, and their rows. Each change is one batch with its audit row and its webhook
-// message, and conditional, so that of parallel runs one makes it.
+// Alerts: the counts that they are evaluated from, and their rows. Each change is one conditional batch with its audit
+// row and its webhook message, so that only one of several parallel runs makes it.
 import { IS_COMPLETED } from "../attempts/attempts.ts";
 import { auditIfChanged } from "../audit.ts";
 import { batch, decodeRow, readAll, type Sql, sql } from "../sql.ts";
 
-/** How often something happened within the hours that alerts look at. */
+/** How often something happened within the hours that alerts count. */
 export interface Fact {
   /** A counter's name, or `refused_`, the endpoint and the reason of refused requests. */
   readonly name: string;
-  /** Empty where no skill was involved. */
+  /** Empty if no skill was involved. */
   readonly skillId: string;
-  /** The client that it is known for; null for counters. */
+  /** The client, if known; null for counters. */
   readonly clientId: string | null;
   readonly count: number;
 }
@@ -31,7 +31,7 @@ export interface Alert {
 export interface StoredAlert extends Alert {
   /** Milliseconds since 1970, like the next. */
   readonly raisedAt: number;
-  /** null: it is open. */
+  /** null while it is open. */
   readonly clearedAt: number | null;
 }
 
@@ -58,7 +58,7 @@ export async function readAlertSources(
           WHERE hour_at >= ${since} GROUP BY name, skill_id LIMIT ${MOST_FACTS}`,
       sql`SELECT ${COLUMNS} FROM alerts WHERE cleared_at IS NULL OR cleared_at > ${clearedAfter}
           ORDER BY raised_at DESC LIMIT ${MOST_ALERTS}`,
-      // Strangers choose client ids: only those of registered clients are subjects.
+      // Callers choose client ids, so only registered clients are subjects.
       sql`SELECT 'refused_' || r.endpoint || '_' || r.reason AS name, COALESCE(c.skill_id, '') AS "skillId", c.id AS "clientId",
             SUM(minute.value ->> 1) AS count
           FROM refusals r LEFT JOIN clients c ON c.id = r.client_id CROSS JOIN json_each(r.recent) minute
@@ -71,7 +71,7 @@ export async function readAlertSources(
   return { facts: [...facts, ...refusals] as unknown as Fact[], alerts: alerts.map(alertOf) };
 }
 
-/** Attempts with Alexa that began within a part of the time, and how many of them were completed. */
+/** Attempts with Alexa that started within a part of the time, and how many of them were completed. */
 export interface CompletionCounts {
   readonly skillId: string;
   /** The number of the part. */
@@ -104,7 +104,7 @@ export async function readCompletions(db: D1Database, starts: readonly number[])
   }));
 }
 
-/** What one run found. */
+/** The result of one run. */
 export interface AlertChanges {
   readonly raised: readonly Alert[];
   /** Open ones, with their latest numbers. */
@@ -112,7 +112,7 @@ export interface AlertChanges {
   readonly cleared: readonly StoredAlert[];
 }
 
-/** Writes what a run found at `now`. Returns what it changed: another run may have been faster. */
+/** Writes the result of a run at `now`. Returns what it changed: another run may have been faster. */
 export async function writeAlerts(
   db: D1Database,
   { raised, continued, cleared }: AlertChanges,
@@ -152,7 +152,7 @@ export async function writeAlerts(
   return { raised: changed(raised, 0), cleared: changed(cleared, 3 * raised.length) };
 }
 
-/** The audit row and the webhook message, where the statement before them changed something. */
+/** The audit row and the webhook message, if the statement before them changed something. */
 function reports(what: "raised" | "cleared", alert: Alert, since: number, now: number): Sql[] {
   const { name, subject, skillId, clientId, message, numbers } = alert;
   const data = { name, subject, skillId, clientId, since: new Date(since).toISOString(), message, numbers };
@@ -173,7 +173,7 @@ export interface AlertFilter {
 
 export type AlertPosition = Pick<StoredAlert, "raisedAt" | "name" | "subject">;
 
-/** Latest first, from behind `after` on. Those of a skill include those of the whole server. */
+/** Latest first, starting after `after`. Alerts of a skill include those of the whole server. */
 export async function listAlerts(
   db: D1Database,
   { open, skillId, from = 0 }: AlertFilter,

@@ -1,4 +1,4 @@
-// One attempt and what belongs to it, for the operators' page about it. No hash, no code and no sealed value.
+// One attempt and what belongs to it, for its page in the console. No hash, no code and no sealed value.
 import { ATTEMPT_COLUMNS, type ListedAttempt } from "../attempts/list.ts";
 import type { CodeOrigin } from "../grants/codes.ts";
 import { batch, decodeRow, sql } from "../sql.ts";
@@ -10,9 +10,9 @@ export interface AttemptDetail extends ListedAttempt {
   readonly grantId: string | null;
   /** At Alexa, or in an attempt that we started, at Amazon. */
   readonly redirectUri: string | null;
-  /** Names with spaces; null where no authorization request named them. */
+  /** Space-separated names; null if no authorization request named them. */
   readonly scope: string | null;
-  /** Whether the authorization request had a code challenge; null where there was none. */
+  /** Whether the authorization request had a code challenge; null if there was no such request. */
   readonly pkce: 0 | 1 | null;
   /** The language of the pages. */
   readonly locale: string | null;

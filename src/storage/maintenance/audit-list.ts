@@ -1,4 +1,4 @@
-// The audit as operators read it: newest first, one page at a time.
+// The audit log for operators: newest first, one page at a time.
 import { all, decodeRow, equal, readAll, type Sql, sql } from "../sql.ts";
 
 export interface AuditRecord {
@@ -17,7 +17,7 @@ export interface AuditRecord {
 
 export interface AuditFilter {
   readonly alertsOnly?: boolean;
-  /** Without the rows that report the beginning or end of an alert. */
+  /** Without the rows about raised and cleared alerts. */
   readonly singleEvents?: boolean;
   readonly userId?: string | undefined;
   readonly grantId?: string | undefined;

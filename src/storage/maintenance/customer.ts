@@ -1,4 +1,4 @@
-// Everything about one customer, for the operators' page. No hash, no token and no sealed value.
+// Everything about one customer, for the console. No hash, no token and no sealed value.
 
 import type { Flow } from "../attempts/attempts.ts";
 import { attemptFromRow, attemptListQuery, type ListedAttempt } from "../attempts/list.ts";
@@ -10,7 +10,7 @@ import { type AuditRecord, auditFromRow, auditListStatement } from "./audit-list
 /** Times are milliseconds since 1970. */
 export interface LinkOfCustomer {
   readonly id: string;
-  /** The skill's name, else the client's. */
+  /** The skill's name, otherwise the client's. */
   readonly name: string | null;
   readonly skillId: string | null;
   readonly clientId: string;

@@ -1,9 +1,9 @@
-// What waits for the scheduled work, and what operators last ran and exported, for the console.
+// Work that waits for the scheduled maintenance, and what operators last ran and exported, for the console.
 import { batch, type Sql, sql, sqlName } from "../sql.ts";
 import { AUDIT_COLUMNS, type AuditRecord, auditFromRow } from "./audit-list.ts";
 import { SEALED_COLUMNS } from "./reseal.ts";
 
-/** Counts end here, so that the page reads a bounded number of rows of each table. */
+/** Counts stop at this number, so that the page reads a bounded number of rows of each table. */
 export const MOST_COUNTED = 1000;
 const NEWEST_AUDIT_ROWS = 10_000;
 
@@ -17,7 +17,7 @@ export interface WaitingWork {
   readonly acts: readonly AuditRecord[];
 }
 
-/** What `/admin/operations` shows. `previousKeyId`: of the master key that is being replaced. */
+/** Reads the data of `/admin/operations`. `previousKeyId`: the id of the master key that is being replaced. */
 export async function readWaitingWork(db: D1Database, previousKeyId: string | undefined): Promise<WaitingWork> {
   const sealed: Sql[] =
     previousKeyId === undefined

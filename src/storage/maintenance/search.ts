@@ -1,4 +1,4 @@
-// What an operator's search finds: each kind by its primary key or an index, all in one read.
+// The console's search: finds each kind by its primary key or an index, all in one read.
 import { batch, type Sql, sql } from "../sql.ts";
 
 export type HitKind = "customer" | "attempt" | "link" | "skill" | "client";
@@ -15,7 +15,7 @@ export interface Hit {
 /** At most this many of each kind are listed. */
 export const MOST_HITS = 20;
 
-/** Behind every text that begins with `text`: a range of an index, in which no character is a wildcard. */
+/** The upper bound of all texts that begin with `text`: a range of an index, in which no character is a wildcard. */
 function behind(text: string): string {
   return `${text}\u{10ffff}`;
 }
@@ -30,8 +30,8 @@ function idsOf(text: string): Sql {
 }
 
 /**
- * Everything that the text names. `text` as it was typed; `email` as addresses are compared, empty if it cannot begin
- * one. One read.
+ * Everything that the text identifies. `text` as typed; `email` normalised, or empty if it cannot be the beginning of an
+ * address. One read.
  */
 export async function search(db: D1Database, text: string, email: string): Promise<Hit[]> {
   const most = sql`LIMIT ${MOST_HITS}`;
@@ -44,7 +44,7 @@ export async function search(db: D1Database, text: string, email: string): Promi
     sql`SELECT 'attempt' AS kind, id, COALESCE(reason, outcome) AS name, user_id AS of FROM attempts WHERE id IN ${ids}`,
     sql`SELECT ${GRANT} WHERE id IN ${ids}`,
     sql`SELECT ${GRANT} WHERE alexa_user_id IN ${ids} ORDER BY created_at DESC ${most}`,
-    // A link that ended long ago has no row any more, but its audit names the customer.
+    // A link that ended long ago no longer has a row, but its audit record names the customer.
     sql`SELECT 'link' AS kind, grant_id AS id, details AS name, user_id AS of FROM audit
         WHERE grant_id IN ${ids} AND user_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM grants WHERE id = audit.grant_id)
         ORDER BY id DESC LIMIT 1`,

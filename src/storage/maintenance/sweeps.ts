@@ -16,7 +16,7 @@ export const KEPT_MS = {
   endedImports: 400 * DAY_MS,
   attempts: 400 * DAY_MS,
   initiations: 400 * DAY_MS,
-  /** By then, who began an attempt has signed in or left. */
+  /** By then, a person who started an attempt has signed in or left. */
   surplusInitiations: 2 * HOUR_MS,
   /** Attempts in which nobody has signed in. */
   attemptsWithoutPerson: DAY_MS,
@@ -101,11 +101,11 @@ function revokeIdleLinks(before: number, limit: number, now: number): Sql[] {
   return endGrants(idle, "idle", now);
 }
 
-/** Of people who never signed in, an hour keeps this many, or five times as many as of people who did. */
+/** Initiations of people who never signed in that are kept for each hour, or five times as many as of people who did. */
 const MOST_STRANGERS_AN_HOUR = 500;
 const STRANGERS_FOR_EACH_PERSON = 5;
 
-/** Anyone can begin attempts without end. Which of an hour stay is left to chance: keys are hashes. */
+/** Anyone can start any number of attempts. Which ones of an hour are kept is random: keys are hashes. */
 function surplusInitiations(before: number): Sql {
   const ofHour = sql`hour_at = ${before - (before % HOUR_MS)}`;
   const people = sql`SELECT COUNT(user_id) FROM initiations WHERE ${ofHour}`;
@@ -126,7 +126,7 @@ function forgetAlexaUsers(before: number, limit: number): Sql[] {
   ];
 }
 
-/** Anyone can make an error page. */
+/** Anyone can cause an error page. */
 const MOST_SHOWN_ERRORS = 300;
 
 function oldShownErrors(before: number): Sql {

@@ -4,7 +4,7 @@ import { auditIfChanged, auditRow } from "../audit.ts";
 import { GIVEN_UP_AT } from "../given-up.ts";
 import { batch, equal, readAll, type Sql, sql, write } from "../sql.ts";
 
-/** A message is under delivery for less than this after it was claimed. */
+/** A message is in delivery for less than this after it was claimed. */
 export const CLAIM_MS = 30_000;
 
 export interface OutboxMessage {
@@ -72,7 +72,7 @@ function isClaimed(message: OutboxMessage): Sql {
 
 export type MessagePosition = Pick<OutboxMessage, "nextAttemptAt" | "occurredAt" | "id">;
 
-/** Messages that were given up, then waiting ones; those that are tried last come first. From behind `after` on. */
+/** Messages that were given up, then waiting ones; those that are tried last come first. Starting after `after`. */
 export function listMessages(
   db: D1Database,
   after: MessagePosition | undefined,
@@ -89,8 +89,8 @@ export function listMessages(
 }
 
 /**
- * Makes the message `id`, or at most `limit` messages, due at once, those that were given up too. Messages that are due
- * within half a minute stay as they are: they may be under delivery.
+ * Makes the message `id`, or at most `limit` messages, due at once, including those that were given up. Messages that are due
+ * within half a minute are not changed: they may be in delivery.
  */
 export async function makeMessagesDue(
   db: D1Database,
@@ -114,7 +114,7 @@ export async function makeMessagesDue(
   return { found: found.length > 0, count: due.length };
 }
 
-/** Deletes all messages; for a deployment without a webhook, where the triggers write all the same. */
+/** Deletes all messages; for a deployment without a webhook, where the triggers still write them. */
 export async function clearOutbox(db: D1Database): Promise<void> {
   await write(db, sql`DELETE FROM webhook_outbox`, true);
 }
