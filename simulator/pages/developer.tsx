@@ -1,4 +1,4 @@
-// What Amazon shows the skill's developer: credentials for the Skill Management API, and the metrics that Alexa counted.
+// What Amazon shows the skill's developer: credentials for the Skill Management API, and Alexa's metrics.
 import type { Hono } from "hono";
 import { type Activity, tally } from "../state/activity.ts";
 import type { SimulatorContext, SimulatorEnv } from "../state/context.ts";

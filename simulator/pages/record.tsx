@@ -114,7 +114,7 @@ function AttemptCard({ attempt, store, open }: { attempt: Attempt; store: Store;
   );
 }
 
-/** The address of a search in the operator's console: by the grant in the access token, otherwise by the minute in UTC. */
+/** A search in the operator's console: by the grant in the access token, otherwise by the minute in UTC. */
 function lookUpAddress(store: Store, attempt: Attempt): string | undefined {
   const prefix = findSkill(store, attempt.skillId, attempt.stage)?.company.searchUrl;
   if (!prefix) return undefined;

@@ -102,7 +102,7 @@ async function verify(
 }
 
 /**
- * The operator named in `Cf-Access-Jwt-Assertion`; Access's cookie alone is ignored. `refused`: the header is not valid.
+ * The operator named in `Cf-Access-Jwt-Assertion`; a cookie alone is ignored. `refused`: the header is not valid.
  * `unavailable`: the keys cannot be fetched. undefined: there is no header, or Access is not configured.
  */
 export async function operatorOfAccess(c: AppContext): Promise<Operator | "refused" | "unavailable" | undefined> {

@@ -24,7 +24,7 @@ export interface AlertRule {
     readonly label: string;
     readonly parameters?: Readonly<Record<string, string>>;
   };
-  /** Alerts that explain this one: while such an alert of the same subject or of the server is open, it is not raised. */
+  /** Alerts that explain this one. It is not raised while one of the same subject or of the server is open. */
   readonly causes?: readonly string[];
 }
 

@@ -13,7 +13,7 @@ const LEAST_BEFORE = 50;
 const RAISED_AT = 2 / 3;
 const HELD_AT = 5 / 6;
 
-/** The starts of the week before, and of the parts of the last 24, 6 and 2 hours. `since`: the start of the last two. */
+/** The starts of the week before, and of the rest of the last 24, 6 and 2 hours. `since`: the last two. */
 export function completionParts(since: number): number[] {
   const day = since + 2 * HOUR_MS - DAY_MS;
   return [day - 7 * DAY_MS, day, since - 4 * HOUR_MS, since];

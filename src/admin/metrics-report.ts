@@ -16,7 +16,7 @@ export interface Linking {
   readonly completions: number;
   readonly initiatingUsers: number;
   readonly completingUsers: number;
-  /** Completions ÷ initiations. Over 1 if attempts of an earlier period completed in this one. null without initiations. */
+  /** Completions ÷ initiations. Over 1 if attempts of an earlier period completed. null without initiations. */
   readonly completionRate: number | null;
   readonly initiationsPerUser: number | null;
 }

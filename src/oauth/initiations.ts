@@ -23,8 +23,8 @@ function isPrefetch(c: AppContext): boolean {
 }
 
 /**
- * Records an initiation after the response. HEAD requests and prefetches are not counted. `USER_LIMIT` limits how many a
- * person has per minute, and `PAGE_LIMIT` how many a network has of people who have not signed in.
+ * Records an initiation after the response. HEAD requests and prefetches are not counted. `USER_LIMIT` limits how many
+ * a person has per minute, and `PAGE_LIMIT` how many a network has of people who have not signed in.
  */
 export function noteInitiation(c: AppContext, { of, ...initiated }: Initiated): void {
   if (c.req.method === "HEAD" || isPrefetch(c)) return;

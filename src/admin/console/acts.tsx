@@ -21,7 +21,7 @@ function tokenName(c: AppContext, action: string, confirmed: boolean): string {
   return `console ${confirmed ? "confirmed " : ""}${action} ${operatorOf(c).name}`;
 }
 
-/** A form that posts to `action`, a path of the console, with `children` as its fields. Renders nothing for read-only operators. */
+/** A form that posts to `action`, a path of the console. `children`: its fields. Read-only operators get nothing. */
 export const ActForm: FC<{
   c: AppContext;
   action: string;

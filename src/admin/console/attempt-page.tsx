@@ -158,8 +158,8 @@ const AuditTable: FC<{ records: readonly AuditRecord[]; zone: string }> = ({ rec
 const MOST_REFUSALS = 200;
 
 /**
- * Refused token requests of the attempt's client while its code could be redeemed. None of them presented its code (that
- * would be on the timeline), but one with a wrong secret or another code may belong to this attempt.
+ * Refused token requests of the attempt's client while its code could be redeemed. None of them presented its code
+ * (that would be on the timeline), but one with a wrong secret or another code may belong to this attempt.
  */
 async function tokenRefusals(c: AppContext, attempt: AttemptDetail): Promise<readonly ListedRefusal[]> {
   const rt = c.var.runtime;

@@ -115,7 +115,7 @@ const Logins: FC<{ c: AppContext; customer: Customer; zone: string }> = ({ c, cu
   );
 };
 
-/** The page about one customer. `?before=`, in milliseconds, continues the timeline; `?at=` is the minute of a failure. */
+/** The page about one customer. `?before=` (milliseconds) continues the timeline; `?at=`: the minute of a failure. */
 export async function customerPage(c: AppContext): Promise<Response> {
   const rt = c.var.runtime;
   const selection = selectionOf(c);

@@ -158,8 +158,8 @@ interface Rotated {
 export const secretSeen = (client: Rotated) => ({ seen: client.previousSecretExpiresAt ?? "the first" });
 
 /**
- * For `perform`: a button that is pressed twice replaces a secret only once. A second rotation would invalidate the secret
- * that Alexa or the backend still has.
+ * For `perform`: a button that is pressed twice replaces a secret only once. A second rotation would invalidate the
+ * secret that Alexa or the backend still has.
  */
 export function secretRefusal(client: Rotated | undefined, fields: ReadonlyMap<string, string>): string | undefined {
   if (client && fields.get("seen") === secretSeen(client).seen) return undefined;

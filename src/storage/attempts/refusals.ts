@@ -28,7 +28,7 @@ export interface Refusal {
 
 const LONGEST_CLIENT_ID = 256;
 const LONGEST_DETAIL = 2048;
-/** Callers choose client ids and redirect URIs, so each registered client has its own quota, and all unknown ids share one. */
+/** Callers choose client ids and redirect URIs: each registered client has a quota, and all unknown ids share one. */
 const MOST_PER_CLIENT = 50;
 const MOST_OF_UNKNOWN_IDS = 100;
 /** In one statement: a character may take six bytes in JSON, and D1 binds at most 2 MB. */

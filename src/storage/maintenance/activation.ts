@@ -108,7 +108,7 @@ function completions(query: ActivationQuery): Sql {
     WHERE ${madeAround(sql`a.created_at`)} AND ${within(sql`a.redeemed_at`)} AND ${IS_COMPLETED} AND ${matching(query)} GROUP BY 1, 2`;
 }
 
-/** Enablements from Alexa's events and from our own calls. An event's person is the user of a link of that Alexa user, if any. */
+/** Enablements from Alexa's events and our own calls. An event's person is the user linked with that Alexa user, if any. */
 function enablements(query: ActivationQuery): Sql {
   const user = sql`(SELECT g.user_id FROM grants g WHERE g.alexa_user_id = e.alexa_user_id ORDER BY g.created_at DESC LIMIT 1)`;
   const known = sql`SELECT ${figures(query, sql`e.event_at`)}, COALESCE(${user}, e.alexa_user_id) AS person

@@ -30,8 +30,8 @@ function idsOf(text: string): Sql {
 }
 
 /**
- * Everything that the text identifies. `text` as typed; `email` normalised, or empty if it cannot be the beginning of an
- * address. One read.
+ * Everything that the text identifies. `text` as typed; `email` normalised, or empty if it cannot be the beginning of
+ * an address. One read.
  */
 export async function search(db: D1Database, text: string, email: string): Promise<Hit[]> {
   const most = sql`LIMIT ${MOST_HITS}`;

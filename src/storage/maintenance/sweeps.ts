@@ -101,7 +101,7 @@ function revokeIdleLinks(before: number, limit: number, now: number): Sql[] {
   return endGrants(idle, "idle", now);
 }
 
-/** Initiations of people who never signed in that are kept for each hour, or five times as many as of people who did. */
+/** Per hour, this many initiations of people who never signed in are kept, or five times as many as of others. */
 const MOST_STRANGERS_AN_HOUR = 500;
 const STRANGERS_FOR_EACH_PERSON = 5;
 

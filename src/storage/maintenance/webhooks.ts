@@ -89,8 +89,8 @@ export function listMessages(
 }
 
 /**
- * Makes the message `id`, or at most `limit` messages, due at once, including those that were given up. Messages that are due
- * within half a minute are not changed: they may be in delivery.
+ * Makes the message `id`, or at most `limit` messages, due at once, including those that were given up.
+ * Messages that are due within half a minute are not changed: they may be in delivery.
  */
 export async function makeMessagesDue(
   db: D1Database,
