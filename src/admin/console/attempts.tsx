@@ -41,9 +41,6 @@ function filtersOf(c: AppContext): Filters {
   return taken;
 }
 
-/** `event_gateway_refused:code_rejected` as "event gateway refused: code rejected". */
-const stepWords = (name: string) => words(name).replace(":", ": ");
-
 const Row: FC<{ attempt: ListedAttempt; skillName: string; selection: Selection; filters: Filters }> = ({
   attempt,
   skillName,
@@ -64,12 +61,12 @@ const Row: FC<{ attempt: ListedAttempt; skillName: string; selection: Selection;
       </span>
       <Time at={createdAt} zone={selection.zone} />
       <details>
-        <summary>{reason === null ? stepWords(steps.at(-1)?.name ?? "no step") : words(reason)}</summary>
+        <summary>{reason === null ? words(steps.at(-1)?.name ?? "no step") : words(reason)}</summary>
         {advice === undefined ? null : <p>{advice}</p>}
         <ol class="steps">
           {steps.map((step) => (
             <li>
-              {stepWords(step.name)} <small>+{((step.at - createdAt) / 1000).toFixed(1)} s</small>
+              {words(step.name)} <small>+{((step.at - createdAt) / 1000).toFixed(1)} s</small>
             </li>
           ))}
         </ol>

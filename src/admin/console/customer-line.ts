@@ -34,10 +34,9 @@ export function customerLine(
   const all: CustomerEvent[] = [
     { at: user.createdAt, what: "account created" },
     ...identities.map(({ createdAt, method }) => ({ at: createdAt, what: `sign-in method added: ${method}` })),
-    ...links.flatMap((link) => {
-      const end = audit.find(({ kind, grantId }) => kind === "grant_revoked" && grantId === link.id);
-      return ofLink(link, end?.actor);
-    }),
+    ...links.flatMap((link) =>
+      ofLink(link, audit.find(({ kind, grantId }) => kind === "grant_revoked" && grantId === link.id)?.actor),
+    ),
     ...logins.flatMap(({ createdAt, endedAt }) => [
       { at: createdAt, what: "signed in with a browser" },
       ...(endedAt === null ? [] : [{ at: endedAt, what: "signed out of a browser" }]),

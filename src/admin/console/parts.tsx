@@ -8,7 +8,7 @@ export function clock(at: number, zone: string): string {
 
 /** `code_expired` as `code expired`. */
 export function words(tag: string): string {
-  return tag.replaceAll("_", " ");
+  return tag.replace(/^(\w+):(?=[a-z])/, "$1: ").replaceAll("_", " ");
 }
 
 /** A time in a time zone. */

@@ -23,17 +23,10 @@ import {
 } from "./lists.tsx";
 import { Time, words } from "./parts.tsx";
 import { attemptHref, customerHref, hrefOf, type Selection, selectionOf } from "./selection.ts";
+import { ENDPOINTS } from "./tables.tsx";
 
 const PATH = "/admin/refused";
 const SHOWN_MINUTES = 5;
-
-const ENDPOINTS: Readonly<Record<(typeof REFUSING_ENDPOINTS)[number], string>> = {
-  authorize: "authorization requests",
-  wrong_address: "token requests to a wrong address",
-  token: "token requests",
-  events: "skill events",
-  accept_grant: "AcceptGrant",
-};
 
 /** What `detail` is, depending on the endpoint of the refusal. */
 const Detail: FC<{ refusal: ListedRefusal; owner: string | undefined; selection: Selection }> = ({
@@ -56,10 +49,6 @@ const Detail: FC<{ refusal: ListedRefusal; owner: string | undefined; selection:
     </>
   );
 };
-
-function namesGrant({ endpoint, detail }: ListedRefusal): boolean {
-  return (endpoint === "token" || endpoint === "accept_grant") && detail !== "";
-}
 
 const Row: FC<{
   refusal: ListedRefusal;
@@ -116,7 +105,9 @@ export async function refusedPage(c: AppContext): Promise<Response> {
   const [found] = await Promise.all([listRefusals(rt.db, filter, after, LIST_LENGTH + 1), loadRemedies(c)]);
   // Newest first. Refusals last seen before the range are left out.
   const refusals = found.filter(({ lastSeenAt }) => lastSeenAt >= selection.from);
-  const grants = refusals.flatMap((one) => (namesGrant(one) ? [one.detail] : []));
+  const grants = refusals.flatMap((one) =>
+    /token|accept_grant/.test(one.endpoint) && one.detail !== "" ? [one.detail] : [],
+  );
   // A refused refresh has its grant. A request without one may be the exchange of a code that was just issued.
   const nameless = refusals.filter(({ endpoint: at, clientId, detail, registered }) => {
     return at === "token" && clientId !== "" && detail === "" && registered !== null;
@@ -167,7 +158,7 @@ export async function refusedPage(c: AppContext): Promise<Response> {
       row={(refusal) => (
         <Row
           refusal={refusal}
-          owner={namesGrant(refusal) ? owners.get(refusal.detail) : undefined}
+          owner={owners.get(refusal.detail)}
           attempt={probable[nameless.indexOf(refusal)]}
           selection={selection}
           number={encodeURIComponent([refusal.endpoint, refusal.clientId, refusal.reason, refusal.detail].join(" "))}

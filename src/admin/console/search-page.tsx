@@ -4,7 +4,7 @@ import { seeOther } from "../../http/respond.ts";
 import type { AppContext } from "../../runtime.ts";
 import { normalizeEmail } from "../../sign-in/email.ts";
 import { type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts";
-import { MINUTE_MS } from "../../storage/attempts/refusals.ts";
+import { MINUTE_MS, readRefusalsOfError } from "../../storage/attempts/refusals.ts";
 import { readShownError, type ShownError } from "../../storage/attempts/shown-errors.ts";
 import { type Hit, type HitKind, MOST_HITS, search } from "../../storage/maintenance/search.ts";
 import { renderConsole } from "./frame.tsx";
@@ -156,6 +156,7 @@ export async function searchPage(c: AppContext): Promise<Response> {
       </>,
     );
   }
+  const refused = /^[\w-]{8}$/.test(wanted) ? await readRefusalsOfError(rt.db, wanted) : [];
   const [refusals, attempts] = await Promise.all([
     refusedThen(c, at),
     at === undefined ? [] : listAttempts(rt.db, { from: at, to: at + MINUTE_MS }, undefined, MOST_HITS),
@@ -165,11 +166,11 @@ export async function searchPage(c: AppContext): Promise<Response> {
     page,
     <>
       {at === undefined ? null : <AttemptsThen attempts={attempts} selection={selection} />}
-      {minute === undefined ? (
+      {minute === undefined && refused.length === 0 ? (
         <NeverReachedUs selection={selection} at={at} refusals={refusals} action="/admin/search" fields={{ q: text }} />
       ) : (
-        <Panel title="Refused around that minute">
-          <Refusals refusals={refusals} zone={selection.zone} />
+        <Panel title={minute === undefined ? `Refused with error id ${wanted}` : "Refused around that minute"}>
+          <Refusals refusals={minute === undefined ? refused : refusals} zone={selection.zone} />
         </Panel>
       )}
     </>,

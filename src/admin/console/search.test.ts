@@ -149,6 +149,15 @@ it.each(["AbCdEf12", "abcdef12", "ABCDEF12", " AbCdEf12 ", '"requestId":"AbCdEf1
   },
 );
 
+it("O4: the error id of a refused token request, which no page showed, leads to the refusal", async () => {
+  const refused = { endpoint: "token", reason: "invalid_client", lastSeenAt: START } as const;
+  await insert("refusals", { ...refused, recent: [[START, 1, "Ref_used"]] }).run();
+  for (const typed of ["Ref_used", "ref_used", '"requestId":"Ref_used"']) {
+    expect(await found(typed)).toMatch(/Refused with error id .*invalid client token requests/);
+  }
+  for (const typed of ["Ref_us", "Ref_used'", "Xef_used"]) expect(await found(typed)).toContain("Never reached us");
+});
+
 it("O4: at most twenty of a kind are listed, and the page says so", async () => {
   for (let i = 10; i < 40; i++) await seedUser(`many${i}`, `many${i}@example.com`);
   const { html } = await find("many");

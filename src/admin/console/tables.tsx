@@ -17,15 +17,24 @@ export const FLOWS: Readonly<Record<ListedAttempt["flow"], string>> = {
   oauth: "sign-in to your app",
 };
 
-/** Authorization requests that got an error page, with the redirect URI exactly as received. */
+/** Where requests are refused, as shown to operators. */
+export const ENDPOINTS: Readonly<Record<ListedRefusal["endpoint"], string>> = {
+  authorize: "authorization requests",
+  wrong_address: "token requests to a wrong address",
+  token: "token requests",
+  events: "skill events",
+  accept_grant: "AcceptGrant",
+};
+
+/** Refused requests, with the redirect URI exactly as received. */
 export const Refusals: FC<{ refusals: readonly ListedRefusal[]; zone: string }> = ({ refusals, zone }) => (
   <DataTable
     caption="Refused requests"
-    head={["Reason", "Client", "Redirect URI or path received", "Count", "Last seen"]}
+    head={["Reason", "Client", "Redirect URI, path or grant", "Count", "Last seen"]}
     numeric={[3, 4]}
     rows={refusals.map((refusal) => [
       <>
-        <strong>{words(refusal.reason)}</strong>
+        <strong>{words(refusal.reason)}</strong> <span class="facts">{ENDPOINTS[refusal.endpoint]}</span>
         <p class="small">{remedyForRefusal(refusal)}</p>
       </>,
       <code>{visible(refusal.clientId).slice(0, 200)}</code>,

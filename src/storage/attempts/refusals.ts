@@ -142,6 +142,15 @@ export async function readRefusalsAt(db: D1Database, at: number): Promise<Listed
   );
 }
 
+/** The refusals that have the error id among their latest minutes. */
+export function readRefusalsOfError(db: D1Database, errorId: string): Promise<ListedRefusal[]> {
+  return readListed(
+    db,
+    sql`SELECT ${COLUMNS} WHERE EXISTS (SELECT 1 FROM json_each(r.recent) WHERE value ->> 2 = ${errorId} COLLATE NOCASE)
+      ORDER BY last_seen_at LIMIT ${MOST_AT_A_TIME}`,
+  );
+}
+
 /** No attempt is open longer than this before its consent. */
 const LONGEST_CONSENT_MS = 3_600_000;
 
