@@ -269,7 +269,7 @@ describe("an attempt that we started", () => {
     await visitor.get(`/link/callback?state=${state}&error=invalid_scope`);
     const shown = await show();
     expectLine(shown, [
-      "/link/Acme Home",
+      "the link page of Acme Home",
       "signed in",
       "was sent to Amazon",
       "ended without a link",

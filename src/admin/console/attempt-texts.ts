@@ -9,7 +9,8 @@ const HAPPENED = {
     "The app opened /authorize in the customer's browser: client {client}[, redirect URI {redirectUri}][, scopes {scope}][, {pkce}][, language {locale}]. The sign-in or consent page was shown.",
   "app_authorize.opened":
     "The Alexa app opened your app, which called POST /api/authorizations: client {client}[, redirect URI {redirectUri}][, scopes {scope}][, {pkce}].",
-  "website.opened": "The customer opened /link/{skill}[ (language {locale})]. The sign-in or consent page was shown.",
+  "website.opened":
+    "The customer opened the link page of {skill}[ (language {locale})]. It asked for sign-in or consent.",
   "app_to_app.opened": "Your app called POST /api/links: skill {skill}, {stage} stage, platform {platform}.",
   known: "The customer was already signed in.",
   "app_authorize.known": "The customer was signed in to your app.",

@@ -2,7 +2,6 @@
 import type { FC } from "hono/jsx";
 import type { Hono } from "hono/tiny";
 import type { AppContext, AppEnv } from "../../runtime.ts";
-import { operatorOf } from "../operator.ts";
 import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
 import {
   ChoiceField,
@@ -20,7 +19,7 @@ import {
 } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
 import { apiList } from "./lists.tsx";
-import { DataTable, Panel } from "./parts.tsx";
+import { DataTable, NewEntry, Panel } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
 
 const HERE = "/admin/clients";
@@ -63,13 +62,7 @@ async function listPage(c: AppContext): Promise<Response> {
         ])}
       />
       {pages}
-      {operatorOf(c).mayChange ? (
-        <p>
-          <a class="button quiet" href={hrefOf(selection, `${HERE}/new`)}>
-            Register a client
-          </a>
-        </p>
-      ) : null}
+      <NewEntry c={c} href={hrefOf(selection, `${HERE}/new`)} text="Register a client" />
     </section>,
   );
 }

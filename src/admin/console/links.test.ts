@@ -58,6 +58,7 @@ it("shows who stopped refreshing and since when, and what is about to end, with 
   const { html } = await browser.get("/admin/links");
   const row = parse(html).querySelector("#link-quiet");
   expect(row?.structuredText).toContain("no refresh for 5 days");
+  expect(row?.querySelector("a")?.text.trim()).toBe("ada@example.com");
   expect(row?.querySelector("a")?.getAttribute("href")).toBe(`/admin/customers/${USER_ID}`);
   expect(row?.querySelectorAll("time").at(-1)?.getAttribute("datetime")).toBe(new Date(START - 5 * DAY).toISOString());
   const counts = parse(html)

@@ -77,9 +77,7 @@ const Row: FC<{ link: ListedLink; state: LinkState; query: LinkQuery; selection:
   return (
     <li id={`link-${link.id}`} class="wideRow">
       <span>
-        <a href={customerHref(selection, link.userId)}>
-          <code>{link.userId}</code>
-        </a>{" "}
+        <a href={customerHref(selection, link.userId)}>{link.email ?? <code>{link.userId}</code>}</a>{" "}
         <span class="facts">{name}</span>
       </span>
       <span>

@@ -1,5 +1,7 @@
 // Small components of the console's pages, and times and names as they are shown.
 import type { Child, FC } from "hono/jsx";
+import type { AppContext } from "../../runtime.ts";
+import { operatorOf } from "../operator.ts";
 
 /** Formats milliseconds since 1970 in a time zone, to the second: `2026-11-29 14:03:12`. */
 export function clock(at: number, zone: string): string {
@@ -81,3 +83,13 @@ export const Facts: FC<{ rows: readonly (readonly [string, Child])[] }> = ({ row
 
 /** The outcome of an attempt. Its colour only repeats the word. */
 export const Outcome: FC<{ outcome: string }> = ({ outcome }) => <span class={`badge ${outcome}`}>{outcome}</span>;
+
+/** The link to the form for a new entry. Renders nothing for read-only operators. */
+export const NewEntry: FC<{ c: AppContext; href: string; text: string }> = ({ c, href, text }) =>
+  operatorOf(c).mayChange ? (
+    <p>
+      <a class="button quiet" href={href}>
+        {text}
+      </a>
+    </p>
+  ) : null;

@@ -7,7 +7,7 @@ import { type ListedAttempt, listAttempts } from "../../storage/attempts/list.ts
 import { MINUTE_MS, readRefusalsOfError } from "../../storage/attempts/refusals.ts";
 import { readShownError, type ShownError } from "../../storage/attempts/shown-errors.ts";
 import { type Hit, type HitKind, MOST_HITS, search } from "../../storage/maintenance/search.ts";
-import { renderConsole } from "./frame.tsx";
+import { renderConsole, skillNames } from "./frame.tsx";
 import { clock, DataTable, Outcome, Panel, Time, words } from "./parts.tsx";
 import { minuteOf, NeverReachedUs, refusedThen } from "./refused-then.tsx";
 import { attemptHref, customerHref, hrefOf, type Selection, selectionOf } from "./selection.ts";
@@ -73,7 +73,11 @@ const Hits: FC<{ hits: readonly Hit[]; selection: Selection }> = ({ hits, select
   </>
 );
 
-const AttemptsThen: FC<{ attempts: readonly ListedAttempt[]; selection: Selection }> = ({ attempts, selection }) => (
+const AttemptsThen: FC<{
+  attempts: readonly ListedAttempt[];
+  nameOf: (attempt: ListedAttempt) => string;
+  selection: Selection;
+}> = ({ attempts, nameOf, selection }) => (
   <Panel title="Attempts in that minute">
     <DataTable
       caption="Attempts that started in that minute"
@@ -87,7 +91,7 @@ const AttemptsThen: FC<{ attempts: readonly ListedAttempt[]; selection: Selectio
           <Outcome outcome={attempt.outcome} /> {attempt.reason === null ? null : words(attempt.reason)}
         </>,
         FLOWS[attempt.flow],
-        attempt.skillId ?? attempt.clientId ?? "unknown",
+        nameOf(attempt),
       ])}
     />
   </Panel>
@@ -157,15 +161,16 @@ export async function searchPage(c: AppContext): Promise<Response> {
     );
   }
   const refused = /^[\w-]{8}$/.test(wanted) ? await readRefusalsOfError(rt.db, wanted) : [];
-  const [refusals, attempts] = await Promise.all([
+  const [refusals, attempts, nameOf] = await Promise.all([
     refusedThen(c, at),
     at === undefined ? [] : listAttempts(rt.db, { from: at, to: at + MINUTE_MS }, undefined, MOST_HITS),
+    skillNames(c),
   ]);
   return renderConsole(
     c,
     page,
     <>
-      {at === undefined ? null : <AttemptsThen attempts={attempts} selection={selection} />}
+      {at === undefined ? null : <AttemptsThen attempts={attempts} nameOf={nameOf} selection={selection} />}
       {minute === undefined && refused.length === 0 ? (
         <NeverReachedUs selection={selection} at={at} refusals={refusals} action="/admin/search" fields={{ q: text }} />
       ) : (

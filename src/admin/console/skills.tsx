@@ -7,7 +7,7 @@ import { ActForm, type ApiResult, callAdminApi, takeAct } from "./acts.tsx";
 import { NewSecret, notDone, Problem, perform, secretRefusal, secretSeen, type Values } from "./entry-form.tsx";
 import { renderConsole } from "./frame.tsx";
 import { apiList } from "./lists.tsx";
-import { DataTable, Facts, Panel, words } from "./parts.tsx";
+import { DataTable, Facts, NewEntry, Panel, words } from "./parts.tsx";
 import { hrefOf, selectionOf } from "./selection.ts";
 import { SkillAmazon } from "./skill-amazon.tsx";
 import { SkillFields, type SkillView, skillBody, valuesOf } from "./skill-form.tsx";
@@ -47,13 +47,7 @@ async function listPage(c: AppContext): Promise<Response> {
         ])}
       />
       {pages}
-      {operatorOf(c).mayChange ? (
-        <p>
-          <a class="button quiet" href={hrefOf(selection, `${HERE}/new`)}>
-            Register a skill
-          </a>
-        </p>
-      ) : null}
+      <NewEntry c={c} href={hrefOf(selection, `${HERE}/new`)} text="Register a skill" />
     </section>,
   );
 }
@@ -153,8 +147,6 @@ async function skillPage(c: AppContext, id: string, { values, problem, made }: S
   );
 }
 
-const valuesFrom = (fields: ReadonlyMap<string, string>): Values => Object.fromEntries(fields);
-
 /** Adds these routes to a router. */
 export function skillPages(app: Hono<AppEnv>): void {
   app.get(HERE, listPage);
@@ -163,7 +155,7 @@ export function skillPages(app: Hono<AppEnv>): void {
     const fields = await takeAct(c);
     if (fields instanceof Response) return fields;
     const result = await callAdminApi(c, "POST", "/api/admin/skills", skillBody(fields, undefined));
-    if (!result.ok) return newPage(c, valuesFrom(fields), result);
+    if (!result.ok) return newPage(c, Object.fromEntries(fields), result);
     const made = result.body as unknown as SkillView;
     return skillPage(c, made.id, { made });
   });
@@ -175,7 +167,7 @@ export function skillPages(app: Hono<AppEnv>): void {
     if (!found.ok) return notDone(c, found, HERE, HERE);
     const body = skillBody(fields, found.body as unknown as SkillView);
     const result = await callAdminApi(c, "PATCH", apiOf(idOf(c)), body);
-    if (!result.ok) return skillPage(c, idOf(c), { values: valuesFrom(fields), problem: result });
+    if (!result.ok) return skillPage(c, idOf(c), { values: Object.fromEntries(fields), problem: result });
     return skillPage(c, idOf(c), { made: result.body as unknown as SkillView });
   });
   app.post(`${HERE}/:id/rotate`, (c) =>

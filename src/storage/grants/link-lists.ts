@@ -33,6 +33,7 @@ export interface LinkPosition {
 
 export interface ListedLink extends LinkPosition {
   readonly userId: string;
+  readonly email: string | null;
   readonly clientId: string;
   /** null: a login of the company's app. */
   readonly skillId: string | null;
@@ -128,7 +129,8 @@ export function listLinks(
     const column = sqlName(search.column);
     const position = after ? sql`(${after.at}, ${after.id})` : sql``;
     const behind = search.newestFirst ? sql`(${column}, id) < ${position}` : sql`(${column}, id) > ${position}`;
-    return sql`SELECT id, ${column} AS at, user_id AS "userId", client_id AS "clientId", skill_id AS "skillId",
+    return sql`SELECT id, ${column} AS at, user_id AS "userId",
+        (SELECT email FROM users WHERE users.id = grants.user_id) AS email, client_id AS "clientId", skill_id AS "skillId",
         created_at AS "createdAt", last_used_at AS "lastUsedAt", COALESCE(MIN(idle_expires_at, expires_at), idle_expires_at) AS "endsAt",
         revoked_reason AS reason
       FROM grants WHERE ${where} AND ${after ? behind : sql`TRUE`}`;
