@@ -107,7 +107,7 @@ function dialectOf(path: string): Dialect {
 }
 
 export interface App {
-  fetch(request: Request, env: Env, context?: ExecutionContext): Response | Promise<Response>;
+  readonly fetch: (request: Request, env: Env, context?: ExecutionContext) => Response | Promise<Response>;
   /** Every route. Reading it makes the routers. */
   readonly routes: readonly RouterRoute[];
 }
@@ -216,7 +216,7 @@ export function createService(
   const operators = () => (ofOperators ??= routerOf([operationsRoutes]));
 
   const app: App = {
-    fetch(request, env, context) {
+    fetch: (request, env, context) => {
       const endpoint = request.method === "POST" ? direct.get(request.url) : undefined;
       if (endpoint && context) return respondDirectly(endpoint, request, env, (work) => context.waitUntil(work));
       const router = OPERATOR_PATHS.test(getPath(request)) ? operators() : customers();

@@ -47,7 +47,7 @@ describe("the vendor id", () => {
 });
 
 describe("the remedy for an unregistered redirect URI of Amazon's", () => {
-  it("R6: another vendor id", async () => {
+  it("R6: wrong vendor id", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     for (const uri of uris("M9OTHERVENDOR")) {
@@ -55,28 +55,28 @@ describe("the remedy for an unregistered redirect URI of Amazon's", () => {
       const remedy = await remedyOf(service, uri);
       expect(remedy).toMatch(/vendor id/i);
       for (const text of ["M9OTHERVENDOR", VENDOR]) expect(remedy).toContain(text);
-      expect(remedy).not.toMatch(/another host|another client/i);
+      expect(remedy).not.toMatch(/unregistered host|wrong client/i);
     }
   });
 
-  it("R6: another host", async () => {
+  it("R6: unregistered host", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     const uri = `https://skills-store.amazon.com/api/skill/link/${VENDOR}`;
     expect(await authorize(service, uri)).toBe(400);
     const remedy = await remedyOf(service, uri);
-    expect(remedy).toMatch(/another host/i);
+    expect(remedy).toMatch(/unregistered host/i);
     expect(remedy).toContain("skills-store.amazon.com");
-    expect(remedy).not.toMatch(/another vendor id|another client/i);
+    expect(remedy).not.toMatch(/wrong vendor id|wrong client/i);
     const { vendorId: _, ...byHand } = SKILL_BODY;
     const other = { ...byHand, id: "amzn1.ask.skill.three-hosts", client: { id: "three-hosts" } };
     await admin(service, "POST", "skills", { ...other, redirectUris: uris("M3HOSTS").slice(0, 3) });
     const fourth = uris("M3HOSTS")[3] ?? "";
     expect(await authorize(service, fourth, "three-hosts")).toBe(400);
-    expect(await remedyOf(service, fourth)).toMatch(/another host.*alexa\.amazon\.com/i);
+    expect(await remedyOf(service, fourth)).toMatch(/unregistered host.*alexa\.amazon\.com/i);
   });
 
-  it("R6: another client", async () => {
+  it("R6: wrong client", async () => {
     const service = startService();
     await admin(service, "POST", "skills", SKILL_BODY);
     const other = { ...SKILL_BODY, id: "amzn1.ask.skill.other", vendorId: "M2SECOND", client: { id: "alexa-second" } };
@@ -84,9 +84,9 @@ describe("the remedy for an unregistered redirect URI of Amazon's", () => {
     const [uri = ""] = uris("M2SECOND");
     expect(await authorize(service, uri)).toBe(400);
     const remedy = await remedyOf(service, uri);
-    expect(remedy).toMatch(/another client/i);
+    expect(remedy).toMatch(/wrong client/i);
     expect(remedy).toContain("alexa-second");
-    expect(remedy).not.toMatch(/another host|another vendor id/i);
+    expect(remedy).not.toMatch(/unregistered host|wrong vendor id/i);
     const operator = visit(service);
     const signIn = await operator.get("/admin");
     await operator.post("/admin/session", { ...signIn.hidden("/admin/session"), token: ADMIN_TOKEN });
@@ -116,6 +116,6 @@ describe("the remedy for an unregistered redirect URI of Amazon's", () => {
     await admin(service, "POST", "skills", SKILL_BODY);
     expect(await authorize(service, uri)).toBe(400);
     const { body } = await admin(service, "GET", "refusals");
-    expect(String((body.items as { remedy: string }[])[0]?.remedy)).not.toMatch(/^Another|evil|MMM/);
+    expect(String((body.items as { remedy: string }[])[0]?.remedy)).not.toMatch(/^Wrong|^Unregistered|evil|MMM/);
   });
 });

@@ -125,6 +125,7 @@ describe("Login with Amazon", () => {
       await exchangeAmazonCode(rt, credentials, { code, redirectUri: "https://x.example/cb", codeVerifier: "v" }),
     ).toEqual({
       outcome: "tokens",
+      response: "200",
       tokens: {
         accessToken: "Atza|x",
         refreshToken: "Atzr|y",
@@ -179,19 +180,27 @@ describe("Login with Amazon", () => {
     [
       400,
       { error: "invalid_grant", error_description: "secret words" },
-      { outcome: "rejected", error: "invalid_grant" },
+      { outcome: "rejected", error: "invalid_grant", response: "400 invalid_grant" },
     ],
-    [401, { error: "invalid_client" }, { outcome: "rejected", error: "invalid_client" }],
-    [400, { error: "<b>" }, { outcome: "rejected", error: "b" }],
-    [400, { error: 5 }, { outcome: "unavailable", reason: "malformed" }],
+    [
+      401,
+      { error: "invalid_client" },
+      { outcome: "rejected", error: "invalid_client", response: "401 invalid_client" },
+    ],
+    [400, { error: "<b>" }, { outcome: "rejected", error: "b", response: "400 another error" }],
+    [400, { error: 5 }, { outcome: "unavailable", reason: "malformed", response: "400 malformed" }],
     [
       200,
       { access_token: "a", expires_in: "soon", refresh_token: "r" },
-      { outcome: "unavailable", reason: "malformed" },
+      { outcome: "unavailable", reason: "malformed", response: "200 malformed" },
     ],
-    [200, { access_token: "a", expires_in: 60 }, { outcome: "unavailable", reason: "malformed" }],
-    [500, { error: "ServerError" }, { outcome: "unavailable", reason: "server_error" }],
-    [429, { error: "slow" }, { outcome: "unavailable", reason: "throttled" }],
+    [
+      200,
+      { access_token: "a", expires_in: 60 },
+      { outcome: "unavailable", reason: "malformed", response: "200 malformed" },
+    ],
+    [500, { error: "ServerError" }, { outcome: "unavailable", reason: "server_error", response: "500" }],
+    [429, { error: "slow" }, { outcome: "unavailable", reason: "throttled", response: "429" }],
   ])("%i with %o is interpreted", async (status, body, expected) => {
     const { rt } = await lwaResponds(body, status);
     expect(await exchangeGrantCode(rt, credentials, code)).toEqual(expected);

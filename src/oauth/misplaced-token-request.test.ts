@@ -86,7 +86,7 @@ describe("token requests to a wrong address", () => {
       ["urls_swapped", "/authorize"],
       ["urls_swapped", "/token"],
     ]);
-    expect(items[0]?.remedy).toContain("wrong way round");
+    expect(items[0]?.remedy).toContain("are swapped in the developer console");
   });
 
   it("O10: paths are bounded and escaped, in the list and at /admin", async () => {
