@@ -250,9 +250,9 @@ function forBrowsers(app: Hono<AppEnv>): void {
 
 /** Operators type addresses by hand: one of the console with a slash at its end leads to the one without. */
 function consolePageWithoutSlash(c: AppContext): Response | undefined {
-  const { method, path, url } = c.req;
-  if (!path.startsWith("/admin/") || (method !== "GET" && method !== "HEAD")) return undefined;
-  return seeOther(c, path.replace(/(?<!\/)\/+$/, "") + new URL(url).search);
+  const { pathname, search } = new URL(c.req.url); // Percent-encoded. c.req.path may have line breaks.
+  if (!pathname.startsWith("/admin/") || !["GET", "HEAD"].includes(c.req.method)) return undefined;
+  return seeOther(c, pathname.replace(/(?<!\/)\/+$/, "") + search);
 }
 
 function secure(response: Response): Response {

@@ -25,6 +25,8 @@ it.each([
   ["/admin/nothing/", "/admin/nothing"],
   ["/admin//evil.example/", "/admin//evil.example"],
   [`/admin${"/".repeat(8000)}`, "/admin"],
+  ["/admin/x%0d%0aset-cookie:a=b/", "/admin/x%0d%0aset-cookie:a=b"],
+  ["/admin/%00%E2%80%AE%ff%5c%5cevil/", "/admin/%00%E2%80%AE%ff%5c%5cevil"],
 ])("an address with a slash at its end leads to the page without: %.60s", async (path, page) => {
   for (const method of ["GET", "HEAD"]) {
     const response = await service.request(path, { method, redirect: "manual" });
