@@ -85,7 +85,7 @@ export interface Compared {
   readonly ours: number | null;
 }
 
-type Answers = ReadonlyMap<string, readonly Series[]>;
+type Responses = ReadonlyMap<string, readonly Series[]>;
 /** A part of our metrics report. */
 export type Ours = object;
 
@@ -118,10 +118,10 @@ function single(series: Series | undefined, kind: Kind): number | null {
  * Each of Amazon's metrics over the range with ours. Where Amazon returns one number for what we split, it is compared
  * with both of ours together: events are added, users are not, since a user who completes has also started.
  */
-export function compareFigures(answers: Answers, ours: Ours): Compared[] {
+export function compareFigures(responses: Responses, ours: Ours): Compared[] {
   return figures().flatMap((figure): Compared[] => {
     const { name, label, kind, group, field } = figure;
-    const series = answers.get(idOf(figure)) ?? [];
+    const series = responses.get(idOf(figure)) ?? [];
     const whole = unsplit(series);
     const line = { label, name, kind, ours: numberAt(ours, field) };
     if (group === undefined) return [{ ...line, amazon: single(whole, kind) }];
@@ -150,8 +150,8 @@ export interface ComparedDay {
 }
 
 /** Each day of ours with Amazon's, newest first; none if Amazon's values have no dates. */
-export function compareDays(answers: Answers, days: readonly { readonly from: number }[]): ComparedDay[] {
-  const series = answers.get(BY_DAY) ?? [];
+export function compareDays(responses: Responses, days: readonly { readonly from: number }[]): ComparedDay[] {
+  const series = responses.get(BY_DAY) ?? [];
   const amazonOn = (group: Group, at: number) =>
     inGroup(series, group)?.points.find((point) => point.at === at)?.value ?? null;
   const known = series.some(({ group, points }) => group !== null && points.some(({ at }) => at !== null));

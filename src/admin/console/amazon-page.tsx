@@ -95,18 +95,18 @@ async function comparisonOf(c: AppContext, selection: Selection, skill: Skill) {
   const { starts, to } = utcDays(selection);
   const [from = to] = starts;
   const developer: Developer = { config: rt.config, accessToken: access.accessToken };
-  const [answers, ours] = await Promise.all([
+  const [responses, ours] = await Promise.all([
     readMetrics(developer, skill, { from, to }, metricQueries()),
     metricsReport(rt, { from, to, starts, only: { skill: skill.id } }),
   ]);
-  if ("failure" in answers) return <Failure failure={answers} skill={skill} />;
+  if ("failure" in responses) return <Failure failure={responses} skill={skill} />;
   return (
     <Comparison
       skill={skill}
       from={from}
       to={to}
-      lines={compareFigures(answers, ours.totals)}
-      days={compareDays(answers, ours.items)}
+      lines={compareFigures(responses, ours.totals)}
+      days={compareDays(responses, ours.items)}
     />
   );
 }
